@@ -1,0 +1,93 @@
+"""Clears out a courier's old texts with nobody watching, checks every step, and takes it back.
+
+python headless_cleanup.py        on the demo mailbox: no account, no key
+
+This client has no way to ask a person (no elicitation), so a delete takes two calls: the first answers with a
+preview and a plan_id, the second names the plan. Between the two `agreed` decides: your own rule, written
+down where an operator can read it. With RC_MCP_APPROVAL=human no program decides, only a person in a terminal.
+A purge is never a program's to decide.
+"""
+
+import sys
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import anyio
+from mcp import Client, StdioServerParameters
+
+COURIER = "+15035550160"
+OLD = {"phone_number": COURIER, "message_type": "SMS", "date_from": "90d", "date_to": "7d"}
+
+
+async def main() -> None:
+    with TemporaryDirectory() as state_dir:
+        server = StdioServerParameters(
+            command=sys.executable,
+            args=["-m", "rc_mcp", "serve", "--demo"],
+            env={"RC_MCP_STATE_DIR": state_dir, "RC_MCP_APPROVAL": "auto"},
+        )
+        async with Client(server) as client:
+            await clean_up(client)
+
+
+async def clean_up(client: Client) -> None:
+    found = await call(client, "list_messages", **OLD)
+    ids = [row["id"] for row in found["messages"]]
+    print(f"{len(ids)} texts from {COURIER} between {found['window']['date_from']} and {found['window']['date_to']}")
+
+    plan = await change(client, "confirmation_required", "delete_message", message_id=ids)
+    preview = plan["preview"]
+    print(f"  preview: {preview['by_type']}, {preview['by_read_status']}, newest {preview['newest']}")
+    await expect(client, ids, alive=True)
+    if not agreed(preview):
+        print("The rule says no. Nothing was deleted.")
+        return
+
+    await change(client, "done", "delete_message", message_id=ids, plan_id=plan["plan_id"])
+    await expect(client, ids, alive=False)
+    await change(client, "refused", "delete_message", message_id=ids, plan_id=plan["plan_id"])
+
+    plan = await change(client, "confirmation_required", "delete_message", message_id=ids, purge=True)
+    await change(client, "refused", "delete_message", message_id=ids, purge=True, plan_id=plan["plan_id"])
+    await expect(client, ids, alive=False)
+
+    await change(client, "done", "patch_message", message_id=ids, availability="Alive")
+    await expect(client, ids, alive=True)
+    print("Everything is back as it was.")
+
+
+def agreed(preview: dict[str, Any]) -> bool:
+    """The rule that stands for a person's yes: texts only, one sender only, none newer than a day."""
+    senders = preview["untrusted"]["senders"]
+    recent = any("newer than a day" in warning for warning in preview["warnings"])
+    return set(preview["by_type"]) == {"SMS"} and len(senders) == 1 and not recent
+
+
+async def change(client: Client, expected: str, tool: str, **arguments: Any) -> dict[str, Any]:
+    """Call a tool that changes messages, and insist on the status it has to answer with."""
+    answer = await call(client, tool, **arguments)
+    kind = "purge" if arguments.get("purge") else tool.removesuffix("_message")
+    print(f"{kind}{' with its plan' if 'plan_id' in arguments else ''}: {answer['status']}. {answer['said']}")
+    if answer["status"] != expected:
+        raise RuntimeError(f"Expected {expected}: {answer}")
+    return answer
+
+
+async def expect(client: Client, ids: list[str], *, alive: bool) -> None:
+    """Read the mailbox itself: an answer says what happened, the mailbox shows it."""
+    for availability, expected in (("Alive", alive), ("Deleted", not alive)):
+        listed = await call(client, "list_messages", **OLD, availability=availability)
+        if {row["id"] for row in listed["messages"]}.issuperset(ids) != expected:
+            raise RuntimeError(f"Expected {availability}: {expected}, found {listed['summary']}")
+    print(f"  read back: {len(ids)} {'in the mailbox' if alive else 'in Deleted'}")
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    result = await client.call_tool(tool, arguments)
+    if result.is_error or result.structured_content is None:
+        raise RuntimeError(f"{tool}: {result.content}")
+    return result.structured_content
+
+
+if __name__ == "__main__":
+    anyio.run(main)

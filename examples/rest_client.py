@@ -1,0 +1,72 @@
+"""The Python client without MCP: over real HTTP, against the emulator.
+
+python rest_client.py        starts `rc-mcp emulator` and ends it: no account, no key
+
+For the real service leave out server_url and media_url, and log in with your own app's credentials.
+"""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import anyio
+
+from rc_mcp.ringcentral import JWTAuth, Message, MessageStoreClient
+
+MAX_BYTES = 1_000_000
+
+
+def main() -> None:
+    command = [sys.executable, "-m", "rc_mcp", "emulator"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+        try:
+            first_line = emulator.stdout.readline() if emulator.stdout else ""
+            anyio.run(work_the_mailbox, json.loads(first_line))
+        finally:
+            emulator.terminate()
+
+
+async def work_the_mailbox(login: dict[str, str]) -> None:
+    auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
+    urls = {"server_url": login["server_url"], "media_url": login["media_url"]}
+    async with MessageStoreClient(auth, **urls) as store:
+        voicemail = await newest_unheard_with_transcript(store)
+        print(f"Read transcript of {voicemail.id}: {await transcript(store, voicemail)}")
+
+        [marked] = await store.update_message(voicemail.id, "Read")
+        check("marked as read", marked.message is not None and marked.message.read_status == "Read")
+
+        # The client does what it is told: a second delete would purge. The guard against that is the server's.
+        [deleted] = await store.delete_message(voicemail.id)
+        check("deleted", deleted.ok)
+        check("found in Deleted", (await store.read_message(voicemail.id)).availability == "Deleted")
+
+        await store.patch_message(voicemail.id, availability="Alive", read_status="Unread")
+        restored = await store.read_message(voicemail.id)
+        check("restored, unread", (restored.availability, restored.read_status) == ("Alive", "Unread"))
+
+
+async def newest_unheard_with_transcript(store: MessageStoreClient) -> Message:
+    """List, then read the one in full."""
+    last_week = datetime.now(UTC) - timedelta(days=7)
+    page = await store.list_messages(message_type=["VoiceMail"], read_status=["Unread"], date_from=last_week)
+    print(f"Listed {len(page.records)} unheard voicemails of the last 7 days")
+    found = next(m for m in page.records if m.vm_transcription_status == "Completed")
+    return await store.read_message(found.id)
+
+
+async def transcript(store: MessageStoreClient, voicemail: Message) -> str:
+    attachment = next(a for a in voicemail.attachments if a.type == "AudioTranscription")
+    async with store.read_message_content(voicemail.id, attachment.id) as content:
+        return (await content.read(MAX_BYTES)).decode()
+
+
+def check(what: str, holds: bool) -> None:
+    if not holds:
+        raise RuntimeError(f"Not {what}.")
+    print(f"{what.capitalize()}: yes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Unheard voicemails from somebody, with their transcripts. Reads only: nothing is saved, nothing marked as heard.
+
+python voicemail_query.py [NAME OR NUMBER] [SINCE]        such as: quillmere 7d, +13605550108 24h
+"""
+
+import sys
+from typing import Any
+
+import anyio
+from mcp import Client, StdioServerParameters
+
+SERVER = StdioServerParameters(command=sys.executable, args=["-m", "rc_mcp", "serve", "--demo", "--access", "read"])
+
+
+async def main(caller: str = "quillmere", since: str = "7d") -> str | None:
+    """Print what was found; returns what went wrong, if anything did."""
+    async with Client(SERVER) as client:
+        listed = await client.call_tool(
+            "list_messages", {"message_type": "VoiceMail", "read_status": "Unread", "date_from": since}
+        )
+        if listed.is_error or listed.structured_content is None:
+            return " ".join(block.text for block in listed.content if block.type == "text")
+        voicemails = listed.structured_content["messages"]
+        # RingCentral filters by whole numbers only, so a name, or a part of one, is matched here.
+        found = [row for row in voicemails if caller.lower() in row["untrusted"]["who"].lower()]
+
+        start = listed.structured_content["window"]["date_from"]
+        print(f"{len(found)} unheard from {caller!r}, of {len(voicemails)} unheard voicemails since {start}")
+        for row in found:
+            print(f"\n{row['untrusted']['who']}, {row['at']}, {row['seconds']} s")
+            print(f"  {await transcript(client, row)}")
+        return None
+
+
+async def transcript(client: Client, row: dict[str, Any]) -> str:
+    """The words of a voicemail, or why there are none and where the recording is."""
+    ids = {kind: attachment_id for attachment_id, kind in row["attachments"].items()}
+    if "AudioTranscription" in ids:
+        arguments = {"message_id": row["id"], "attachment_id": ids["AudioTranscription"]}
+        read = await client.call_tool("read_message_content", arguments)
+        if read.is_error or read.structured_content is None:
+            raise RuntimeError(f"read_message_content: {read.content}")
+        return read.structured_content["untrusted"]["text"]
+    read = await client.call_tool("read_message", {"message_id": row["id"]})
+    if read.is_error or read.structured_content is None:
+        raise RuntimeError(f"read_message: {read.content}")
+    message = read.structured_content["messages"][0]
+    return f"No transcript ({message['transcription']}). The recording: {message['attachments'][0]['uri']}"
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(main, *sys.argv[1:3]))

@@ -1,0 +1,33 @@
+"""What a running server holds, and tools, resources and prompts reach through their context."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from mcp.server.mcpserver import Context
+
+from rc_mcp.guard.guard import Guard
+from rc_mcp.ringcentral import MessageStoreClient
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One mailbox login: the client, the guard in front of its deletes, and whose mailboxes it may touch."""
+
+    client: MessageStoreClient
+    guard: Guard
+    extensions: frozenset[str]
+    """Extension ids that may be touched beside `~`, the login's own."""
+    now: Callable[[], datetime]
+
+    def may_touch(self, extension_id: str) -> bool:
+        """Whether the operator allowed this extension."""
+        return extension_id == "~" or extension_id in self.extensions
+
+
+Ctx = Context[App]
+
+
+def app_of(ctx: Ctx) -> App:
+    """The running server's parts."""
+    return ctx.request_context.lifespan_context

@@ -1,0 +1,79 @@
+"""rc-mcp approvals: where a person says yes or no outside of the assistant."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from rc_mcp.cli.configured import settings_or_exit
+
+if TYPE_CHECKING:
+    from rc_mcp.guard.plans import Plan, PlanStore
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def approvals(ctx: click.Context) -> None:
+    """Plans that wait for a person: list, show, approve or deny them."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_plans)
+
+
+@approvals.command("list")
+def list_plans() -> None:
+    """List the plans that wait for an answer."""
+    waiting = _store().waiting()
+    for plan in waiting:
+        click.echo(f"{plan.id}  until {plan.expires:%H:%M:%S} UTC  {plan.draft.question.splitlines()[0]}")
+    if not waiting:
+        click.echo("No plan waits for an answer.")
+
+
+@approvals.command()
+@click.argument("plan_id", metavar="PLAN")
+def show(plan_id: str) -> None:
+    """Show what PLAN would do."""
+    _print(_plan(_store(), plan_id))
+
+
+@approvals.command()
+@click.argument("plan_id", metavar="PLAN")
+def approve(plan_id: str) -> None:
+    """Agree to PLAN. It is carried out when the assistant calls its tool again, once, as shown."""
+    store = _store()
+    _print(_plan(store, plan_id))
+    _settle(store.approve(plan_id), f"Approved {plan_id}. Nothing has been done yet; the assistant may go on.", plan_id)
+
+
+@approvals.command()
+@click.argument("plan_id", metavar="PLAN")
+def deny(plan_id: str) -> None:
+    """Refuse PLAN for good."""
+    store = _store()
+    _plan(store, plan_id)
+    _settle(store.deny(plan_id), f"Denied {plan_id}. Nothing was deleted or changed.", plan_id)
+
+
+def _store() -> "PlanStore":
+    from rc_mcp.guard.plans import PlanStore
+
+    return PlanStore(settings_or_exit().state_dir)
+
+
+def _plan(store: "PlanStore", plan_id: str) -> "Plan":
+    found = store.get(plan_id)
+    if found is None:
+        click.echo(f"There is no plan {plan_id!r}; plans expire after 10 minutes.", err=True)
+        sys.exit(1)
+    return found[0]
+
+
+def _print(plan: "Plan") -> None:
+    click.echo(f"{plan.message} ({plan.tool}), until {plan.expires:%H:%M:%S} UTC")
+
+
+def _settle(done: bool, said: str, plan_id: str) -> None:
+    if not done:
+        click.echo(f"Plan {plan_id} was answered already, or has expired. Nothing was changed.", err=True)
+        sys.exit(1)
+    click.echo(said)

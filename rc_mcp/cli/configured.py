@@ -1,0 +1,25 @@
+"""Settings for a subcommand: what is wrong with them is one line on stderr and exit code 2."""
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from rc_mcp.settings import Settings
+
+
+def settings_or_exit(**overrides: object) -> "Settings":
+    """The settings in force; ends the process with exit code 2 if one of them is wrong."""
+    from rc_mcp.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(**overrides)
+    except SettingsError as error:
+        refuse(str(error))
+
+
+def refuse(fault: str) -> NoReturn:
+    """Says in one line what is wrong with the configuration, and ends."""
+    click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
+    sys.exit(2)

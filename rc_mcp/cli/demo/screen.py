@@ -1,0 +1,113 @@
+"""How the tour looks in a terminal: at any width, with or without colour, whatever letters stdout can show.
+
+Strangers' words pass through here. Markup is off, so that nothing they wrote is taken for an instruction to rich.
+"""
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.columns import Columns
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+_MAX_COLUMNS = 100
+_INDENT = 2
+
+
+def terminal() -> Console:
+    """The console on stdout. What its encoding lacks is shown as `?`, instead of ending the tour."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.width = min(console.width, _MAX_COLUMNS)
+    return console
+
+
+class Screen:
+    """Prints the tour, and counts its claims."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.held = 0
+        self.failed = 0
+        speaks_utf = console.encoding.lower().startswith("utf")
+        self.tick, self.cross, self.dot = ("✓", "✗", "●") if speaks_utf else ("ok:", "NOT SO:", "*")
+
+    def step(self, title: str) -> None:
+        """Begin a part of the tour."""
+        self.console.print()
+        self.console.print(Rule(Text(title, "bold"), align="left", style="dim"))
+
+    def say(self, text: str) -> None:
+        """The narrator speaks."""
+        self._print(Text(text))
+
+    def call(self, what: str, arguments: Mapping[str, object]) -> None:
+        """What the assistant sends to the server."""
+        given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
+        self._print(Text(f"> {what}({given})", "cyan"))
+
+    def quote(self, words: str) -> None:
+        """What a stranger wrote or said."""
+        self._print(Text(words, "italic"), more=2)
+
+    def server_says(self, words: str) -> None:
+        """What the server answered to the assistant."""
+        self._print(Text.assemble(("rc-mcp answers: ", "cyan"), words))
+
+    def question(self, text: str) -> None:
+        """What the server asks the person, in its own words."""
+        title = Text("rc-mcp asks the person", "bold")
+        self._print(Panel(Text(text), title=title, title_align="left", border_style="yellow", expand=False))
+
+    def answer(self, words: str) -> None:
+        """What the person replies."""
+        self._print(Text.assemble(("The person answers: ", "bold yellow"), words))
+
+    def names(self, names: Iterable[str]) -> None:
+        """Short words, side by side."""
+        self._print(Columns([Text(name, "cyan") for name in names], padding=(0, 3), column_first=True))
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """One line each, cut where the terminal ends."""
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+        for heading in headings:
+            table.add_column(heading, no_wrap=True, overflow="ellipsis")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self._print(table)
+
+    def check(self, claim: str, *, expected: object, found: object) -> None:
+        """Claim something, and show whether it is so."""
+        if expected == found:
+            self.held += 1
+            self._print(Text.assemble((f"{self.tick} ", "bold green"), claim))
+            return
+        self.fail(claim)
+        self._print(Text(f"expected: {_whole(expected)}\nfound:    {_whole(found)}", "red"), more=2)
+
+    def fail(self, what: str) -> None:
+        """Say that something is not as it has to be."""
+        self.failed += 1
+        self._print(Text(f"{self.cross} {what}", "bold red"))
+
+    def _print(self, shown: RenderableType, *, more: int = 0) -> None:
+        self.console.print(Padding(shown, (0, 0, 0, _INDENT + more)))
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list) and len(list[Any](value)) > 1:
+        return f"[{len(list[Any](value))} ids]"
+    return json.dumps(value)
+
+
+def _whole(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,8 @@
+"""rc-mcp doctor."""
+
+import click
+
+
+@click.command()
+def doctor() -> None:
+    """x"""

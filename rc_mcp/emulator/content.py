@@ -1,0 +1,74 @@
+"""readMessageContent: the bytes of one attachment, whole or a range of them."""
+
+import re
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from rc_mcp.emulator import media_files, query
+from rc_mcp.emulator.call import Call
+from rc_mcp.emulator.errors import Json, not_found, range_not_satisfiable
+from rc_mcp.emulator.lifecycle import require_content
+from rc_mcp.emulator.messages import find_message
+
+_RANGE = re.compile(r"bytes=(?P<first>[0-9]*)-(?P<last>[0-9]*)", re.ASCII)
+
+
+def read_content(call: Call) -> Response:
+    message = require_content(find_message(call, call.path["message"]))
+    attachment = _attachment(message.details["attachments"], call.path["attachment"])
+    headers = {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(call, attachment)}
+    data, media_type = _bytes(attachment["source"]), attachment["contentType"]
+    span = _span(call.headers.get("range"), len(data))
+    if span is None:
+        return Response(data, 200, headers, media_type)
+    headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{len(data)}"
+    return Response(data[span.start : span.stop], 206, headers, media_type)
+
+
+def _attachment(attachments: list[Json], attachment_id: str) -> Json:
+    for attachment in attachments:
+        if str(attachment["id"]) == attachment_id:
+            return attachment
+    raise not_found("attachmentId")
+
+
+def _bytes(source: Json) -> bytes:
+    return source["text"].encode() if "text" in source else media_files.read(source["file"])
+
+
+def _span(header: str | None, size: int) -> range | None:
+    """The bytes asked for, or None for all of them.
+
+    Several ranges at once and units other than bytes are answered with the whole, as HTTP allows. Anything
+    else that names no byte there is gets 416.
+    """
+    if header is None or not header.startswith("bytes=") or "," in header:
+        return None
+    match = _RANGE.fullmatch(header)
+    if match is None or not (match["first"] or match["last"]):
+        raise range_not_satisfiable(size)
+    span = _bounds(match["first"], match["last"], size)
+    if not span or span.start >= size:
+        raise range_not_satisfiable(size)
+    return span
+
+
+def _bounds(first: str, last: str, size: int) -> range:
+    if not first:
+        return range(max(size - int(last), 0), size)
+    return range(int(first), min(int(last) + 1, size) if last else size)
+
+
+def _disposition(call: Call, attachment: Json) -> str:
+    # Inline when nothing is asked: the default of an older edition; the present one names none.
+    asked = query.member(call.query, "contentDisposition", ("Inline", "Attachment")) or "Inline"
+    name = call.query.get("contentDispositionFilename") or attachment.get("fileName")
+    return asked.lower() + (_file_name(name) if name else "")
+
+
+def _file_name(name: str) -> str:
+    """RFC 6266: a plain name for all, and the true one encoded. Neither can end the header or add another."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
+    encoded = quote(name.encode(errors="replace"), safe="")
+    return f"; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

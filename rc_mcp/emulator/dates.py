@@ -1,0 +1,62 @@
+"""Points in time: milliseconds since the epoch inside the emulator, ISO 8601 on the wire.
+
+RingCentral takes dates from a bare year down to a fraction of a second, with any offset, and always answers
+in UTC with milliseconds. Written here rather than with a library, because the question is which forms to
+refuse.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+_DATE = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
+    r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
+)
+
+
+def to_ms(moment: datetime) -> int:
+    return round((moment - datetime.fromtimestamp(0, UTC)) / timedelta(milliseconds=1))
+
+
+def to_wire(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms // SECOND_MS, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % SECOND_MS:03d}Z"
+
+
+def whole_seconds(ms: int) -> int:
+    return ms - ms % SECOND_MS
+
+
+def whole_minutes(ms: int) -> int:
+    return ms - ms % MINUTE_MS
+
+
+def parse_date(text: str) -> int:
+    """Milliseconds for a date in any accepted form, cut to whole seconds.
+
+    Raises ValueError for any other form and OverflowError for a moment that falls off the calendar.
+
+    A time without a zone is in RingCentral's own list of valid examples and is read as UTC. An offset whose
+    plus sign was not percent-encoded arrives as a space and is refused.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    numbers = {key: int(match[key] or least) for key, least in _LEAST.items()}
+    return to_ms(datetime(**numbers, tzinfo=_zone(match["zone"])).astimezone(UTC))
+
+
+_LEAST = {"year": 1, "month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}
+
+
+def _zone(text: str | None) -> timezone:
+    if text is None or text == "Z":
+        return UTC
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
+    return timezone(-offset if text[0] == "-" else offset)

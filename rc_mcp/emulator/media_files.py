@@ -1,0 +1,59 @@
+"""The recordings, faxes and pictures that messages refer to, read from the package when asked for."""
+
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import PurePosixPath
+
+_PACKAGE = "rc_mcp.emulator"
+_CONTENT_TYPES = {
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".pdf": "application/pdf",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".mp4": "video/mp4",
+    ".txt": "text/plain",
+}
+
+
+def names(*content_types: str) -> list[str]:
+    """The files of these content types, in a fixed order."""
+    folder = files(_PACKAGE).joinpath("media")
+    found = sorted(item.name for item in folder.iterdir() if item.is_file())
+    return [name for name in found if content_type(name) in content_types]
+
+
+@lru_cache(maxsize=64)
+def read(name: str) -> bytes:
+    return files(_PACKAGE).joinpath("media", name).read_bytes()
+
+
+def content_type(name: str) -> str:
+    return _CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
+
+
+def picture_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG or JPEG, from its header: too little work to bring an image library for."""
+    if data.startswith(b"\x89PNG"):
+        return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    if data.startswith(b"\xff\xd8"):
+        return _jpeg_size(data)
+    return None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    at = 2
+    while at + 9 < len(data):
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
+        if marker in _JPEG_FRAMES:
+            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
+        at += 2 + length
+    return None
+
+
+# Start-of-frame markers; C4, C8 and CC in the same range mean other things.
+_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}

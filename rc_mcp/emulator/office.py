@@ -1,0 +1,105 @@
+"""The mailbox of `office.toml`: read, checked, and dated back from the moment the emulator starts."""
+
+import re
+import tomllib
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rc_mcp.emulator.drafts import Draft
+from rc_mcp.emulator.people import Party
+from rc_mcp.emulator.vocabulary import Availability, Direction, MessageType
+
+_ME = "me"
+
+
+class _Strict(BaseModel):
+    """A misspelt key in the file is an error, not something to be left out in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Person(_Strict):
+    name: str | None = None
+    phone_number: str | None = None
+    extension_number: str | None = None
+    location: str | None = None
+
+    def party(self) -> Party:
+        return Party(**self.model_dump())
+
+
+class _Entry(_Strict):
+    type: MessageType
+    direction: Direction
+    age: str
+    from_: str = Field(_ME, alias="from")
+    to: list[str] | str = _ME
+    read: bool = False
+    availability: Availability = "Alive"
+    deleted_age: str | None = None
+    text: str = ""
+    conversation: str | None = None
+    media: list[str] = []
+    seconds: int = 0
+    transcript: str | None = None
+    transcript_status: str | None = None
+    pages: int = 1
+    resolution: Literal["High", "Low"] = "High"
+    status: str | None = None
+    error: str | None = None
+    cover_text: str | None = None
+    cover_index: int | None = None
+    priority: Literal["Normal", "High"] = "Normal"
+
+
+class Office(_Strict):
+    """The file as a whole."""
+
+    owner: _Person
+    people: dict[str, _Person] = {}
+    message: list[_Entry] = []
+
+    def owner_party(self) -> Party:
+        return self.owner.party()
+
+    def colleague_numbers(self) -> list[str]:
+        return [person.extension_number for person in self.people.values() if person.extension_number]
+
+    def drafts(self, start: datetime) -> list[Draft]:
+        """Every message of the file, as of an office whose present moment is `start`."""
+        return [self._draft(entry, start) for entry in self.message]
+
+    def _draft(self, entry: _Entry, start: datetime) -> Draft:
+        to = [entry.to] if isinstance(entry.to, str) else entry.to
+        copied = entry.model_dump(exclude={"age", "from_", "to", "deleted_age", "media"})
+        return Draft(
+            **copied,
+            created=start - age(entry.age),
+            removed=None if entry.deleted_age is None else start - age(entry.deleted_age),
+            sender=self._party(entry.from_),
+            recipients=tuple(self._party(key) for key in to),
+            media=tuple(entry.media),
+        )
+
+    def _party(self, key: str) -> Party | None:
+        """None stands for the owner."""
+        return None if key == _ME else self.people[key].party()
+
+
+def load_office() -> Office:
+    text = files("rc_mcp.emulator").joinpath("office.toml").read_text("utf-8")
+    return Office.model_validate(tomllib.loads(text))
+
+
+_AGE = re.compile(r"(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?", re.ASCII)
+
+
+def age(text: str) -> timedelta:
+    """A span such as `2d4h` or `40m`."""
+    match = _AGE.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"not an age: {text!r}")
+    return timedelta(**{unit: int(number or 0) for unit, number in match.groupdict().items()})

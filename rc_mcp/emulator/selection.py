@@ -1,0 +1,62 @@
+"""Which messages a request is about, as one value, and that value as SQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A filter over the mailbox. An empty tuple or None leaves that side open."""
+
+    types: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
+    read_statuses: tuple[str, ...] = ()
+    availabilities: tuple[str, ...] = ()
+    conversations: tuple[int, ...] = ()
+    created_from_ms: int | None = None
+    created_to_ms: int | None = None
+    created_before_ms: int | None = None
+    modified_from_ms: int | None = None
+    phone_number: str | None = None
+    nothing: bool = False
+
+    def where(self) -> tuple[str, list[str | int]]:
+        """A condition for WHERE, and its parameters."""
+        conditions: list[str] = []
+        parameters: list[str | int] = []
+        for column, values in self._memberships():
+            conditions.append(f"{column} IN ({', '.join('?' * len(values))})")
+            parameters += values
+        for condition, bound in self._bounds():
+            conditions.append(condition)
+            parameters.append(bound)
+        if self.nothing:
+            conditions.append("FALSE")
+        return " AND ".join(conditions) or "TRUE", parameters
+
+    def _memberships(self) -> list[tuple[str, Sequence[str | int]]]:
+        columns: list[tuple[str, Sequence[str | int]]] = [
+            ("type", self.types),
+            ("direction", self.directions),
+            ("read_status", self.read_statuses),
+            ("availability", self.availabilities),
+            ("conversation_id", self.conversations),
+        ]
+        return [(column, values) for column, values in columns if values]
+
+    def _bounds(self) -> list[tuple[str, str | int]]:
+        phone = None if self.phone_number is None else digits(self.phone_number)
+        bounds = {
+            "created_ms >= ?": self.created_from_ms,
+            "created_ms <= ?": self.created_to_ms,
+            "created_ms < ?": self.created_before_ms,
+            # As a subquery it goes by its own index; beside the others SQLite would walk through all of time.
+            "id IN (SELECT id FROM message WHERE modified_ms >= ?)": self.modified_from_ms,
+            "id IN (SELECT message_id FROM phone_number WHERE digits = ?)": phone,
+        }
+        return [(condition, bound) for condition, bound in bounds.items() if bound is not None]
+
+
+def digits(phone_number: str) -> str:
+    """Numbers are compared by their digits: records carry `+1650...` as well as `(650) ...`."""
+    return "".join(character for character in phone_number if character in "0123456789")

@@ -1,0 +1,75 @@
+"""Messages as the API shows them. Addresses are put in last, because a served emulator learns its ports late."""
+
+from dataclasses import dataclass
+
+from rc_mcp.emulator.dates import to_wire
+from rc_mcp.emulator.errors import Json
+from rc_mcp.emulator.vocabulary import Availability, ReadStatus
+
+
+@dataclass
+class Addresses:
+    """Where the emulator can be reached, and whose mailbox it is. `serve` changes the two addresses."""
+
+    server_url: str
+    media_url: str
+    account_id: str
+    extension_id: str
+
+    def mailbox(self, host: str) -> str:
+        return f"{host}/restapi/v1.0/account/{self.account_id}/extension/{self.extension_id}"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One stored message. Times are milliseconds since the epoch; `details` holds what nothing filters on."""
+
+    id: int
+    type: str
+    direction: str
+    read_status: ReadStatus
+    availability: Availability
+    conversation_id: int | None
+    created_ms: int
+    modified_ms: int
+    details: Json
+
+
+def full_record(message: Message, addresses: Addresses) -> Json:
+    uri = message_uri(message.id, addresses)
+    record: Json = {
+        "uri": uri,
+        "id": message.id,
+        "extensionId": addresses.extension_id,
+        "type": message.type,
+        "creationTime": to_wire(message.created_ms),
+        "readStatus": message.read_status,
+        "direction": message.direction,
+        "availability": message.availability,
+        "lastModifiedTime": to_wire(message.modified_ms),
+        **message.details,
+    }
+    media = f"{addresses.mailbox(addresses.media_url)}/message-store/{message.id}/content"
+    record["attachments"] = [_attachment(item, media) for item in message.details["attachments"]]
+    if message.conversation_id is not None:
+        record |= _conversation(message.conversation_id, addresses)
+    return record
+
+
+def removal(message: Message) -> Json:
+    """All that an incremental sync tells of a message that was deleted or purged."""
+    return {"id": message.id, "availability": message.availability}
+
+
+def message_uri(message_id: int | str, addresses: Addresses) -> str:
+    return f"{addresses.mailbox(addresses.server_url)}/message-store/{message_id}"
+
+
+def _attachment(item: Json, media: str) -> Json:
+    shown = {key: value for key, value in item.items() if key != "source"}
+    return {"id": shown.pop("id"), "uri": f"{media}/{item['id']}", **shown}
+
+
+def _conversation(conversation_id: int, addresses: Addresses) -> Json:
+    uri = f"{addresses.server_url}/restapi/v1.0/conversation/{conversation_id}"
+    return {"conversationId": conversation_id, "conversation": {"id": str(conversation_id), "uri": uri}}

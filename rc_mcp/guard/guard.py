@@ -1,0 +1,210 @@
+"""The one way to anything destructive: plan, approve, execute, verify. It fails closed.
+
+A tool calls `propose` (as a resolver, so that the client can be asked about the plan) and then `settle` with
+the answer. In the 2026-07-28 protocol a call is run again when the answer comes; `propose` then finds the
+stored plan, so that the question is the same word for word and the answer cannot fit another plan.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol
+
+from anyio import to_thread
+from mcp.server.mcpserver import ElicitationResult
+
+from rc_mcp.guard.approval import Answer, Verdict, verdict
+from rc_mcp.guard.deletion import Execution
+from rc_mcp.guard.plans import Draft, Plan, PlanStore, State, digest_of
+from rc_mcp.guard.reading import Mailbox
+from rc_mcp.ringcentral import MessageStoreClient
+from rc_mcp.views.changes import Changes, OutcomeWord, overall, tally
+
+NOTHING_DONE = "Nothing was deleted or changed."
+
+
+class Action(Protocol):
+    """One destructive request: what it was asked, how it is planned and how it is carried out."""
+
+    tool: ClassVar[str]
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """What its plan is bound to."""
+        ...
+
+    async def draft(self, mailbox: Mailbox, now: datetime) -> Draft:
+        """What it would do, read from the mailbox."""
+        ...
+
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
+        """Do what the plan says, and no more."""
+        ...
+
+
+Proposal = Plan | Changes
+"""A plan to ask a person about; or the answer at once, where there is nothing to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Holds what every destructive call needs; knows nothing of single tools."""
+
+    client: MessageStoreClient
+    plans: PlanStore
+    principal: str
+    """Whose plans these are: a plan made under another login, or for another emulator, does not fit."""
+    approval: Literal["auto", "human"]
+    may_purge: bool = True
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def stop_file(self) -> Path:
+        """While this file exists nothing destructive is begun, and what runs ends after its current batch."""
+        return self.plans.state_dir / "STOP"
+
+    async def propose(
+        self, action: Action, account_id: str, extension_id: str, *, plan_id: str | None, answering: bool
+    ) -> Proposal:
+        """The plan this call is about: the one it names, the one just asked about, or a fresh one.
+
+        Raises:
+            RingCentralError: the mailbox could not be read.
+            GuardError: the request cannot be planned.
+        """
+        if self.stop_file.exists():
+            return _refusal("A person stopped all deletions (the STOP file in the state folder).")
+        digest = self._digest(action, account_id, extension_id)
+        if plan_id is not None:
+            return await self._named(plan_id, digest)
+        if answering and (asked := await to_thread.run_sync(self.plans.latest_open, digest)):
+            return asked
+        draft = await action.draft(Mailbox(self.client, account_id, extension_id), self.now())
+        if draft.changes_nothing:
+            return _nothing_to_do(draft)
+        if draft.severity == "irreversible" and not self.may_purge:
+            return _refusal("This server does not do what cannot be undone.")
+        return await to_thread.run_sync(self.plans.add, action.tool, digest, draft)
+
+    async def settle(
+        self,
+        action: Action,
+        account_id: str,
+        extension_id: str,
+        proposal: Proposal,
+        answer: ElicitationResult[Answer],
+        *,
+        named: bool,
+    ) -> Changes:
+        """Carry the plan out if a person said yes to it in a way that counts; else say what did not happen.
+
+        `named`: the call named the plan itself, which is the model's word that the user agreed.
+        """
+        if isinstance(proposal, Changes):
+            return proposal
+        plan, said = proposal, verdict(answer, proposal)
+        if said == "no":
+            await to_thread.run_sync(self.plans.deny, plan.id)
+            return Changes(
+                status="declined",
+                said=f"The person did not agree. {NOTHING_DONE}",
+                preview=plan.draft.preview,
+            )
+        if said == "not_asked" and not named:
+            return self._confirmation_required(plan)
+        if not await self._claim(plan, said):
+            return await self._not_claimed(plan)
+        mailbox = Mailbox(self.client, account_id, extension_id)
+        return _carried_out(plan.draft, await action.carry_out(mailbox, plan.draft, self.stop_file.exists))
+
+    def _digest(self, action: Action, account_id: str, extension_id: str) -> str:
+        where = {"account_id": account_id, "extension_id": extension_id}
+        return digest_of(self.principal, action.tool, {**action.arguments, **where})
+
+    async def _named(self, plan_id: str, digest: str) -> Proposal:
+        found = await to_thread.run_sync(self.plans.get, plan_id)
+        if found is None or found[0].digest != digest:
+            return _refusal(
+                "There is no such plan for this call: it expired, or it was made for other arguments. "
+                "Call again without plan_id for a new one."
+            )
+        plan, state = found
+        return _spent(plan, state) if state in {"used", "denied"} else plan
+
+    async def _claim(self, plan: Plan, said: Verdict) -> bool:
+        """Take the plan, if what was said is enough for it. What a model says never is for what is final."""
+        only_approved = said == "not_asked" and self._needs_terminal(plan)
+        states: tuple[State, ...] = ("approved",) if only_approved else ("open", "approved")
+        return await to_thread.run_sync(partial(self.plans.claim, plan.id, *states))
+
+    async def _not_claimed(self, plan: Plan) -> Changes:
+        found = await to_thread.run_sync(self.plans.get, plan.id)
+        if found is None or found[1] in {"used", "denied"}:
+            return _spent(plan, found[1] if found else "expired")
+        return Changes(
+            status="refused",
+            said=f"Plan {plan.id} has not been approved by a person. {NOTHING_DONE}",
+            plan_id=plan.id,
+            preview=plan.draft.preview,
+            next=_terminal_step(plan),
+        )
+
+    def _needs_terminal(self, plan: Plan) -> bool:
+        return plan.draft.severity == "irreversible" or self.approval == "human"
+
+    def _confirmation_required(self, plan: Plan) -> Changes:
+        if self._needs_terminal(plan):
+            step = _terminal_step(plan)
+        else:
+            step = (
+                "Show the user this preview and wait for their yes. Only then call this tool again with the same "
+                f"arguments and plan_id {plan.id}. It expires at {plan.expires:%H:%M:%S} UTC."
+            )
+        return Changes(
+            status="confirmation_required",
+            said=f"Not done yet: a person has to agree first. {NOTHING_DONE}",
+            outcomes=dict(plan.draft.left_out or {}),
+            plan_id=plan.id,
+            preview=plan.draft.preview,
+            next=step,
+        )
+
+
+def _refusal(why: str) -> Changes:
+    return Changes(status="refused", said=f"{why} {NOTHING_DONE}")
+
+
+def _spent(plan: Plan, state: State | Literal["expired"]) -> Changes:
+    if state == "used":
+        # What that first time did stands; only this call did nothing.
+        return Changes(status="refused", said=f"Plan {plan.id} was carried out already. It was not carried out again.")
+    return _refusal(f"Plan {plan.id} {'was denied by a person' if state == 'denied' else 'has expired'}.")
+
+
+def _terminal_step(plan: Plan) -> str:
+    return (
+        f"The user has to run `rc-mcp approvals approve {plan.id}` in their own terminal. Tell them, show the "
+        "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
+        f"It expires at {plan.expires:%H:%M:%S} UTC."
+    )
+
+
+def _nothing_to_do(draft: Draft) -> Changes:
+    outcomes: dict[str, OutcomeWord] = dict(draft.left_out or {})
+    why = f" ({tally(outcomes)})" if outcomes else ""
+    return Changes(status="nothing_to_do", said=f"There was nothing to do{why}. {NOTHING_DONE}", outcomes=outcomes)
+
+
+def _carried_out(draft: Draft, execution: Execution) -> Changes:
+    outcomes: dict[str, OutcomeWord] = {**(draft.left_out or {}), **execution.outcomes}
+    status = execution.status or overall(outcomes)
+    counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else ""
+    unsure = "Read the messages marked unknown before anything else; nothing was tried twice."
+    return Changes(
+        status=status,
+        said=" ".join(part for part in (counted, execution.problem) if part),
+        outcomes=outcomes,
+        next=unsure if "unknown" in outcomes.values() else None,
+    )

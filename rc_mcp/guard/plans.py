@@ -1,0 +1,169 @@
+"""Plans and where they are kept: an exact, expiring, single-use proposal to change messages.
+
+A plan's id grants nothing by itself. It names a row in the server's own state, bound to the tool, its
+arguments, the mailbox and the principal; `claim` takes it out of circulation in one SQL statement, so that
+no plan is carried out twice, whoever asks, from however many processes.
+"""
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from rc_mcp.views.changes import OutcomeWord, Preview
+
+LIFETIME = timedelta(minutes=10)
+MAX_MESSAGES = 200
+"""The most messages one plan may hold: what a person can still be said to have agreed to."""
+
+State = Literal["open", "approved", "denied", "used"]
+Severity = Literal["reversible", "irreversible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One message that a plan would change, as it was when the plan was made."""
+
+    id: str
+    availability: str
+    last_modified: str | None
+    conversation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What one request would do, as read from the mailbox, before it has an id and a lifetime."""
+
+    severity: Severity
+    question: str
+    phrase: str | None
+    preview: Preview
+    targets: tuple[Target, ...] = ()
+    left_out: Mapping[str, OutcomeWord] | None = None
+    date_to: datetime | None = None
+    retention_period: int | None = None
+    """Days in force when the plan was made; only for a retention change."""
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Nothing is left to ask about or to do."""
+        return not self.targets and self.retention_period is None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A draft with an id: what a person is shown and says yes or no to."""
+
+    id: str
+    tool: str
+    digest: str
+    expires: datetime
+    draft: Draft
+
+    @property
+    def message(self) -> str:
+        """The question as a person sees it. It holds the plan's id, so no answer fits another plan."""
+        return f"{self.draft.question}\nPlan {self.id}"
+
+
+_PLAN = TypeAdapter(Plan)
+
+
+def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
+    """What a plan is bound to. The same call by the same principal has the same digest, any other has not."""
+    canonical = json.dumps([principal, tool, dict(arguments)], sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class PlanStore:
+    """Plans in one SQLite file in the state folder, shared by servers and the `approvals` command.
+
+    Every call opens the file anew: plans are rare, and nothing is then held over a fork or a crash.
+    """
+
+    def __init__(self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.state_dir = state_dir
+        self._file = state_dir / "plans.db"
+        self._now = now
+
+    def add(self, tool: str, digest: str, draft: Draft) -> Plan:
+        """Keep a draft as an open plan, for `LIFETIME`."""
+        plan = Plan(_plan_id(), tool, digest, self._now() + LIFETIME, draft)
+        with closing(self._open()) as db, db:
+            # What expired is of no more use to anyone, and its preview holds names: it does not stay.
+            db.execute("DELETE FROM plan WHERE expires <= ?", (self._stamp(),))
+            row = (plan.id, digest, plan.expires.timestamp(), "open", _PLAN.dump_json(plan).decode())
+            db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
+        return plan
+
+    def get(self, plan_id: str) -> tuple[Plan, State] | None:
+        """The plan and its state; None when there is none, or no longer."""
+        rows = self._select("id = ?", plan_id)
+        return rows[0] if rows else None
+
+    def latest_open(self, digest: str) -> Plan | None:
+        """The newest plan for this very call that still waits for an answer."""
+        rows = self._select("digest = ? AND state = 'open'", digest)
+        return rows[-1][0] if rows else None
+
+    def waiting(self) -> list[Plan]:
+        """All plans that still wait for a person, oldest first."""
+        return [plan for plan, _ in self._select("state = ?", "open")]
+
+    def approve(self, plan_id: str) -> bool:
+        """A person's yes, given outside of the client. False when the plan is not open."""
+        return self._move(plan_id, "approved", "open")
+
+    def deny(self, plan_id: str) -> bool:
+        """A person's no. False when the plan is neither open nor approved."""
+        return self._move(plan_id, "denied", "open", "approved")
+
+    def claim(self, plan_id: str, *states: State) -> bool:
+        """Take the plan for carrying it out: true for exactly one caller, and only from one of `states`."""
+        return self._move(plan_id, "used", *states)
+
+    def _move(self, plan_id: str, to: State, *states: State) -> bool:
+        marks = ", ".join("?" * len(states))
+        with closing(self._open()) as db, db:
+            changed = db.execute(
+                f"UPDATE plan SET state = ? WHERE id = ? AND expires > ? AND state IN ({marks})",  # noqa: S608
+                (to, plan_id, self._stamp(), *states),
+            )
+            return changed.rowcount == 1
+
+    def _select(self, where: str, value: str) -> list[tuple[Plan, State]]:
+        with closing(self._open()) as db:
+            rows = db.execute(
+                f"SELECT body, state FROM plan WHERE {where} AND expires > ? ORDER BY rowid",  # noqa: S608
+                (value, self._stamp()),
+            )
+            return [(_PLAN.validate_json(body), state) for body, state in rows]
+
+    def _stamp(self) -> float:
+        return self._now().timestamp()
+
+    def _open(self) -> sqlite3.Connection:
+        # Previews name people: the folder and the file are the owner's alone.
+        self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file.touch(mode=0o600)
+        db = sqlite3.connect(self._file, timeout=10)
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS plan "
+            "(id TEXT PRIMARY KEY, digest TEXT NOT NULL, expires REAL NOT NULL, "
+            "state TEXT NOT NULL, body TEXT NOT NULL)"
+        )
+        return db
+
+
+def _plan_id() -> str:
+    # Short enough to read out and to type; no letters or digits that look alike.
+    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(2))

@@ -1,0 +1,86 @@
+"""Changing how long the account keeps faxes and voicemails: lowering it erases what is older, for everyone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from rc_mcp.guard.deletion import Execution, surely_not_done
+from rc_mcp.guard.plans import Draft
+from rc_mcp.guard.reading import GuardError, Mailbox
+from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.views.changes import Preview
+from rc_mcp.views.errors import in_words
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionChange:
+    """A request to set the retention period, in days, of a whole account."""
+
+    retention_period: int
+
+    tool: ClassVar[str] = "update_message_store_configuration"
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """What a plan for this request is bound to."""
+        return {"retention_period": self.retention_period}
+
+    async def draft(self, mailbox: Mailbox, now: datetime) -> Draft:
+        """Read the period in force and say what the change would mean."""
+        current = await self._current(mailbox)
+        if current is None:
+            raise GuardError("RingCentral did not say which retention period is in force. Nothing was changed.")
+        days, lowered = self.retention_period, self.retention_period < current
+        action = f"set the retention period from {current} to {days} days"
+        phrase = f"KEEP {days} DAYS" if lowered else None
+        consequence = (
+            f"Faxes and voicemails older than {days} days are erased, for every extension of the account. "
+            f"That cannot be undone. To agree, type: {phrase}"
+            if lowered
+            else "Faxes and voicemails are kept longer, for every extension of the account."
+        )
+        return Draft(
+            severity="irreversible" if lowered else "reversible",
+            question=f"{action[0].upper()}{action[1:]}?\n{consequence}",
+            phrase=phrase,
+            preview=Preview(action=action, messages=0),
+            retention_period=current if current != days else None,
+        )
+
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
+        """Set the period if it is still what the person was told; never raises for what RingCentral does."""
+        if stopped():
+            return _unchanged("A person stopped it (the STOP file).")
+        try:
+            if await self._current(mailbox) != draft.retention_period:
+                return _unchanged("Someone else changed it meanwhile.")
+        except RingCentralError as error:
+            return _unchanged(in_words(error))
+        return await self._set(mailbox)
+
+    async def _set(self, mailbox: Mailbox) -> Execution:
+        days = self.retention_period
+        try:
+            await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
+        except RingCentralError as error:
+            if surely_not_done(error):
+                return _unchanged(in_words(error))
+        return await self._verified(mailbox)
+
+    async def _verified(self, mailbox: Mailbox) -> Execution:
+        try:
+            now_in_force = await self._current(mailbox)
+        except RingCentralError as error:
+            return Execution({}, f"{in_words(error)} Which retention period is in force is unknown.", "unknown")
+        if now_in_force == self.retention_period:
+            return Execution({}, status="done")
+        return Execution({}, f"RingCentral still keeps messages for {now_in_force} days.", "failed")
+
+    async def _current(self, mailbox: Mailbox) -> int | None:
+        configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
+        return configuration.retention_period
+
+
+def _unchanged(why: str) -> Execution:
+    return Execution({}, f"{why} The retention period was not changed.", "failed")

@@ -1,0 +1,86 @@
+"""Loads `prompts/*.md`: one file per MCP prompt, with front matter, and `{{argument}}` where an argument goes."""
+
+import logging
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import frontmatter
+from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument, UserMessage
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_log = logging.getLogger(__name__)
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+
+
+class Argument(BaseModel):
+    """One argument of a prompt; it is required unless it has a default."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(pattern="^[a-z][a-z_]*$")
+    description: str = Field(min_length=1)
+    default: str | None = None
+
+
+class FrontMatter(BaseModel):
+    """What stands above a prompt's text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: str = Field(min_length=1, max_length=80)
+    description: str = Field(min_length=1, max_length=400)
+    arguments: list[Argument] = []
+
+
+class PromptFileError(ValueError):
+    """A prompt file that cannot be used; the text names the file."""
+
+
+def load_prompts() -> Iterator[Prompt]:
+    """Every prompt that can be used. A broken file is logged and left out: it must not keep a user's server down."""
+    for file in prompt_files():
+        try:
+            yield parse_prompt(file.name, file.read_text("utf-8"))
+        except PromptFileError:
+            _log.exception("a prompt was left out")
+
+
+def prompt_files() -> list[Traversable]:
+    """The prompt files, by name: from the wheel, or from the checkout that this runs in."""
+    packed = files("rc_mcp") / "_prompts"
+    folder = packed if packed.is_dir() else Path(__file__).parent.parent / "prompts"
+    return sorted((f for f in folder.iterdir() if f.name.endswith(".md")), key=lambda f: f.name)
+
+
+def parse_prompt(file_name: str, text: str) -> Prompt:
+    """One file as a prompt, named as the file.
+
+    Raises:
+        PromptFileError: the front matter is wrong, or text and arguments do not fit each other.
+    """
+    try:
+        metadata, body = frontmatter.parse(text)
+        head = FrontMatter.model_validate(metadata)
+    except (ValidationError, ValueError, TypeError) as error:
+        raise PromptFileError(f"{file_name}: {error}") from error
+    used, declared = set(_PLACE.findall(body)), {a.name for a in head.arguments}
+    if used != declared or not body.strip():
+        raise PromptFileError(f"{file_name}: its text uses {sorted(used)}, its front matter has {sorted(declared)}")
+    defaults = {a.name: a.default for a in head.arguments}
+
+    async def render(**given: str) -> UserMessage:
+        return UserMessage(_PLACE.sub(lambda place: given.get(place[1]) or defaults[place[1]] or "", body.strip()))
+
+    return Prompt(
+        name=file_name.removesuffix(".md"),
+        title=head.title,
+        description=head.description,
+        arguments=[
+            PromptArgument(name=a.name, description=a.description, required=a.default is None) for a in head.arguments
+        ],
+        fn=render,
+        context_kwarg=None,
+    )

@@ -1,0 +1,100 @@
+"""An async client for RingCentral's Message Store: voicemails, faxes, SMS/MMS and pager messages.
+
+    auth = JWTAuth("https://platform.ringcentral.com", client_id, client_secret, jwt)
+    async with MessageStoreClient(auth) as store:
+        page = await store.list_messages(message_type=["VoiceMail"], read_status=["Unread"])
+
+It knows HTTP and RingCentral, and nothing of MCP. What RingCentral makes dangerous by omission cannot be said
+through it: see `rc_mcp.ringcentral.calls`. Errors are drawn in `rc_mcp.ringcentral.errors`.
+"""
+
+from rc_mcp.ringcentral.auth import JWTAuth, TokenAuth
+from rc_mcp.ringcentral.client import MessageStoreClient
+from rc_mcp.ringcentral.content import Content
+from rc_mcp.ringcentral.errors import (
+    AnswerLost,
+    APIError,
+    BadRequest,
+    ContentTooLarge,
+    ErrorDetail,
+    FaxNotReady,
+    Forbidden,
+    InvalidRequest,
+    LoginFailed,
+    NotFound,
+    NotSent,
+    RangeNotSatisfiable,
+    RateLimited,
+    RingCentralError,
+    SyncTokenRejected,
+    TransportFailure,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from rc_mcp.ringcentral.literals import (
+    Availability,
+    ContentDisposition,
+    DeletableType,
+    Direction,
+    MessageType,
+    ReadStatus,
+    SyncType,
+)
+from rc_mcp.ringcentral.models import (
+    Attachment,
+    Caller,
+    Conversation,
+    Message,
+    MessageList,
+    MessageStoreConfiguration,
+    MessageSync,
+    Navigation,
+    Paging,
+    SyncInfo,
+)
+from rc_mcp.ringcentral.outcomes import Outcome
+
+__all__ = [
+    "APIError",
+    "AnswerLost",
+    "Attachment",
+    "Availability",
+    "BadRequest",
+    "Caller",
+    "Content",
+    "ContentDisposition",
+    "ContentTooLarge",
+    "Conversation",
+    "DeletableType",
+    "Direction",
+    "ErrorDetail",
+    "FaxNotReady",
+    "Forbidden",
+    "InvalidRequest",
+    "JWTAuth",
+    "LoginFailed",
+    "Message",
+    "MessageList",
+    "MessageStoreClient",
+    "MessageStoreConfiguration",
+    "MessageSync",
+    "MessageType",
+    "Navigation",
+    "NotFound",
+    "NotSent",
+    "Outcome",
+    "Paging",
+    "RangeNotSatisfiable",
+    "RateLimited",
+    "ReadStatus",
+    "RingCentralError",
+    "SyncInfo",
+    "SyncTokenRejected",
+    "SyncType",
+    "TokenAuth",
+    "TransportFailure",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedAnswer",
+]

@@ -1,0 +1,190 @@
+"""What an answer says: a record, or a refusal as the right error class.
+
+Bodies may be HTML, cut off or empty; the status alone then decides. The error format and its codes are from
+RingCentral's guide ("Errors") and from answers its own clients are tested with.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar, cast
+from unicodedata import category
+
+from pydantic import BaseModel, ValidationError
+
+from rc_mcp.ringcentral.errors import (
+    APIError,
+    BadRequest,
+    ErrorDetail,
+    ErrorFacts,
+    FaxNotReady,
+    Forbidden,
+    LoginFailed,
+    NotFound,
+    RangeNotSatisfiable,
+    RateLimited,
+    SyncTokenRejected,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from rc_mcp.ringcentral.limits import LIMITS
+
+Record = TypeVar("Record", bound=BaseModel)
+
+_BY_STATUS: Mapping[int, type[APIError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    408: Unavailable,
+    416: RangeNotSatisfiable,
+}
+_SPECIFIC_CODE = re.compile(r"[A-Z]{2,5}-[0-9]+")
+_MAYBE_A_SECRET = re.compile(r"[A-Za-z0-9+/=_.~-]{40,}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def record(model: type[Record], value: object) -> Record | None:
+    """`value` as a record, or None when it is none."""
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def parsed(body: bytes) -> object:
+    """A body's JSON, or None when it has none."""
+    try:
+        value = json.loads(body)
+        # A text cut in the middle of an emoji ends in half a surrogate pair, which no str field can hold.
+        if rb"\ud" in body or rb"\uD" in body:
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def refusal(
+    status: int, body: object, headers: Mapping[str, str], *, method: str, path: str
+) -> APIError | UnexpectedAnswer:
+    """The error for an answer, or a part of one, that is not a success."""
+    if status < 400:
+        return UnexpectedAnswer(f"RingCentral answered {status} to {method} {path[:120]}", status=status)
+    facts = _facts(body, headers, method, path)
+    return _rate_limited(headers, facts) if status == 429 else _class(status, facts)(status, **facts)
+
+
+def login_refusal(status: int, body: object, headers: Mapping[str, str], path: str) -> APIError:
+    """The error for a token endpoint's answer that gave no token."""
+    facts = _facts(body, headers, "POST", path)
+    return _rate_limited(headers, facts) if status == 429 else LoginFailed(status, **facts)
+
+
+def fields_of(value: object) -> dict[str, Any]:
+    """A JSON object's fields; none for anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def plain(value: object, max_chars: int = LIMITS.error_text_chars) -> str | None:
+    """A server's text made fit for an error: one bounded line, without what could be a token."""
+    line = one_line(value, max_chars)
+    return line and _MAYBE_A_SECRET.sub("[...]", line)
+
+
+def one_line(value: object, max_chars: int) -> str | None:
+    """A server's text on one bounded line, without control and formatting characters; None for none."""
+    if not isinstance(value, str):
+        return None
+    near = value[: max_chars * 4]
+    tidy = " ".join("".join(" " if category(char)[0] in "CZ" else char for char in near).split())
+    return (tidy if len(tidy) <= max_chars else tidy[: max_chars - 1] + "…") or None
+
+
+def _class(status: int, facts: ErrorFacts) -> type[APIError]:
+    codes = {facts.get("error_code"), *(error.error_code for error in facts.get("errors", ()))}
+    if "MSG-368" in codes:
+        return FaxNotReady
+    if status >= 500 or "CMN-201" in codes:
+        return Unavailable
+    if status == 400 and ("MSG-333" in codes or "MSG-411" in codes or _names_sync_token(codes, facts)):
+        return SyncTokenRejected
+    return _BY_STATUS.get(status, APIError)
+
+
+def _names_sync_token(codes: Iterable[str | None], facts: ErrorFacts) -> bool:
+    """CMN-101 is for any parameter, and some answers name it in the text alone."""
+    told = f"[{facts.get('parameter')}] {facts.get('message')}"
+    return "CMN-101" in codes and "[syncToken]" in told
+
+
+def _rate_limited(headers: Mapping[str, str], facts: ErrorFacts) -> RateLimited:
+    group = _header(headers, "x-rate-limit-group")
+    return RateLimited(retry_after_s=_retry_after_s(headers), group=group, **facts)
+
+
+def _facts(body: object, headers: Mapping[str, str], method: str, path: str) -> ErrorFacts:
+    top = fields_of(body)
+    errors = [_detail(entry) for entry in _list(top.get("errors"))[:20]]
+    envelope = _detail(top)
+    first = errors[0] if errors else ErrorDetail()
+    codes = [envelope.error_code, *(error.error_code for error in errors), plain(top.get("error"), 64)]
+    return {
+        "error_code": _most_specific(codes),
+        "envelope_code": envelope.error_code,
+        "message": envelope.message or first.message or plain(top.get("error_description")),
+        "parameter": envelope.parameter or first.parameter,
+        "permission": envelope.permission or first.permission,
+        "request_id": _header(headers, "rcrequestid"),
+        "errors": errors,
+        "method": method,
+        "path": path,
+    }
+
+
+def _detail(entry: object) -> ErrorDetail:
+    fields = fields_of(entry)
+    return ErrorDetail(
+        error_code=plain(fields.get("errorCode"), 64),
+        message=plain(fields.get("message")),
+        parameter=plain(fields.get("parameterName"), 64),
+        permission=plain(fields.get("permissionName") or fields.get("permissionsName"), 64),
+    )
+
+
+def _most_specific(codes: Iterable[str | None]) -> str | None:
+    """The first of the form `CMN-102`; the envelope's may be a general word such as `TokenInvalid`."""
+    given = [code for code in codes if code]
+    return next((code for code in given if _SPECIFIC_CODE.fullmatch(code)), given[0] if given else None)
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    """Seconds, whether the header has a number or a date (RFC 9110); at least one."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 7:
+        return max(1.0, float(value))
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return LIMITS.retry_after_s
+    return max(1.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    value = headers.get(name, "")
+    return plain(value, 64) if value else None
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -1,0 +1,98 @@
+"""One outcome per id, whatever RingCentral answers to a request for one or many."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from rc_mcp.ringcentral.answers import Answer, parsed, record, refusal
+from rc_mcp.ringcentral.calls import Call
+from rc_mcp.ringcentral.errors import (
+    Forbidden,
+    NotSent,
+    RateLimited,
+    RingCentralError,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from rc_mcp.ringcentral.models import Message
+from rc_mcp.ringcentral.multistatus import Part, parts
+from rc_mcp.ringcentral.outcomes import Outcome
+
+_NOTHING_HAPPENED = (Unauthorized, Forbidden, RateLimited, NotSent)
+
+
+async def in_chunks(
+    ids: Sequence[str], size: int, send: Callable[[Sequence[str]], Awaitable[list[Outcome]]]
+) -> list[Outcome]:
+    """Sends `ids` in chunks of `size`, one after the other, up to the first that went wrong as a whole.
+
+    What went wrong there would go wrong again, or leaves open what happened; going on could only do harm. So
+    it ends too where a part was rate limited or is unknown. The ids left over get `NotSent`.
+
+    Raises:
+        Unauthorized, Forbidden, RateLimited, NotSent: on the first chunk, when nothing has happened yet.
+            Later they are outcomes, since the chunks before did happen.
+    """
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(ids):
+        chunk = ids[len(outcomes) : len(outcomes) + size]
+        try:
+            got = await send(chunk)
+        except RingCentralError as error:
+            if not outcomes and isinstance(error, _NOTHING_HAPPENED):
+                raise
+            outcomes += [Outcome.failed(id_, error) for id_ in chunk]
+            break
+        outcomes += got
+        if any(outcome.unknown or isinstance(outcome.error, RateLimited) for outcome in got):
+            break
+    return [*outcomes, *_left_over(ids[len(outcomes) :])]
+
+
+def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]:
+    """The outcome of each of `ids`, from a successful answer that has been read.
+
+    Parts are matched by `resourceId`, or by position where the request had its ids in order in its address
+    and no part is named. Parts for other ids are ignored; an id without a part is unknown, never a success.
+
+    Raises:
+        UnexpectedAnswer: the answer is neither of the forms the API has for `call`.
+    """
+    if answer.status == 204 and call.method == "DELETE":
+        return [Outcome(id_, status=204) for id_ in ids]
+    listed = parts(answer.headers.get("content-type", ""), answer.body)
+    if listed is None and answer.status == 200 and call.method != "DELETE" and len(ids) == 1:
+        listed = [Part(None, 200, parsed(answer.body))]
+    if listed is None:
+        said = f"RingCentral's {answer.status} to {call.method} {call.path[:120]} says nothing of the messages"
+        raise UnexpectedAnswer(said, status=answer.status)
+    in_place = _matched(call, ids, listed)
+    return [_outcome(call, id_, part, answer) for id_, part in zip(ids, in_place, strict=True)]
+
+
+def _matched(call: Call, ids: Sequence[str], listed: Sequence[Part | None]) -> list[Part | None]:
+    named = {_number(part.resource_id): part for part in reversed(listed) if part and part.resource_id}
+    if named:
+        return [named.get(int(id_)) for id_ in ids]
+    in_order = len(listed) == len(ids) and not call.path.endswith("/*")
+    return list(listed) if in_order else [None] * len(ids)
+
+
+def _outcome(call: Call, id_: str, part: Part | None, answer: Answer) -> Outcome:
+    if part is None:
+        return Outcome(id_, error=UnexpectedAnswer(f"RingCentral's answer says nothing of {id_}"))
+    if not 200 <= part.status < 300:
+        error = refusal(part.status, part.body, answer.headers, method=call.method, path=call.path)
+        return Outcome(id_, part.status, error=error)
+    message = None if call.method == "DELETE" else record(Message, part.body)
+    if call.method != "DELETE" and (message is None or _number(message.id) != int(id_)):
+        error = UnexpectedAnswer(f"RingCentral's answer for {id_} is not that message", status=part.status)
+        return Outcome(id_, part.status, error=error)
+    return Outcome(id_, part.status, message)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _left_over(ids: Sequence[str]) -> list[Outcome]:
+    held_back = NotSent("not sent, because an earlier part of the same request did not end well")
+    return [Outcome(id_, error=held_back) for id_ in ids]

@@ -1,0 +1,141 @@
+"""The way a `Call` takes to RingCentral and back: one HTTP exchange, nothing repeated, every failure named.
+
+Redirects are not followed: a redirected DELETE is not the one that was asked for, and no token travels on.
+"""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import httpx2 as httpx
+
+from rc_mcp import __version__
+from rc_mcp.ringcentral.answers import Answer, parsed, plain, refusal
+from rc_mcp.ringcentral.auth import BearerAuth
+from rc_mcp.ringcentral.calls import Call
+from rc_mcp.ringcentral.errors import (
+    AnswerLost,
+    NotSent,
+    RingCentralError,
+    TransportFailure,
+    UnexpectedAnswer,
+)
+from rc_mcp.ringcentral.limits import LIMITS
+
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Connection:
+    """An HTTP client bound to RingCentral's two entry points and one identity."""
+
+    def __init__(
+        self,
+        auth: BearerAuth,
+        server: httpx.URL,
+        media: httpx.URL,
+        transport: httpx.AsyncBaseTransport | None,
+        timeout_s: float,
+    ) -> None:
+        auth.allow(server, media)
+        self._server = server
+        self._media = media
+        self._http = httpx.AsyncClient(
+            auth=auth,
+            transport=transport,
+            timeout=timeout_s,
+            follow_redirects=False,
+            headers={"User-Agent": f"rc-mcp/{__version__}"},
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call) -> Answer:
+        """Sends `call` and reads its successful answer, up to 64 MiB.
+
+        Raises:
+            RingCentralError: any but `InvalidRequest` and `ContentTooLarge`.
+        """
+        async with self.stream(call) as response:
+            with failures_named(response.request):
+                body = await _body(response, LIMITS.answer_bytes)
+        if body is None:
+            raise UnexpectedAnswer(f"RingCentral's answer to {call.method} is too large", status=response.status_code)
+        return Answer(response.status_code, response.headers, body)
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncGenerator[httpx.Response]:
+        """Sends `call` and gives its successful answer with the body still to be read.
+
+        Raises:
+            RingCentralError: as `send`.
+        """
+        request = self._request(call)
+        with failures_named(request):
+            response = await self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                raise await _refusal(call, response)
+            yield response
+        finally:
+            with suppress(httpx.HTTPError):
+                await response.aclose()
+
+    def _request(self, call: Call) -> httpx.Request:
+        headers = {"Accept": call.accept}
+        if call.body is not None:
+            headers["Content-Type"] = call.content_type
+        if call.media:
+            # Sizes and ranges are of the bytes as they are sent.
+            headers["Accept-Encoding"] = "identity"
+        if call.byte_range:
+            headers["Range"] = call.byte_range
+        url = (self._media if call.media else self._server).join(call.path)
+        return self._http.build_request(
+            call.method, url, params=list(call.query) or None, content=call.body, headers=headers
+        )
+
+
+@contextmanager
+def failures_named(request: httpx.Request) -> Generator[None]:
+    """Says of each of httpx's failures whether the request may have been carried out."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        # Not chained: httpx quotes header values in some of its messages.
+        raise _failure(error, request) from None
+
+
+def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure:
+    what, kind = f"{request.method} {request.url.path[:120]}", type(error).__name__
+    if _failed_at_login(error, request):
+        return NotSent(f"{what} was not carried out: the login before it got no answer ({kind})")
+    if isinstance(error, _NEVER_LEFT):
+        return NotSent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
+    return AnswerLost(f"{what} got no complete answer ({kind}); it may have been carried out")
+
+
+def _failed_at_login(error: httpx.HTTPError, request: httpx.Request) -> bool:
+    try:
+        return error.request is not request
+    except RuntimeError:
+        return False
+
+
+async def _refusal(call: Call, response: httpx.Response) -> RingCentralError:
+    """The status is known by now, and stands even when the body behind it does not arrive."""
+    body = b""
+    with suppress(httpx.HTTPError):
+        body = await _body(response, LIMITS.error_body_bytes) or b""
+    token = response.request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+    harmless = body.replace(token, b"***") if token else body
+    return refusal(response.status_code, parsed(harmless), response.headers, method=call.method, path=call.path)
+
+
+async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:
+    """The whole body; None when it is larger than `max_bytes`."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > max_bytes:
+            return None
+    return bytes(body)

@@ -1,0 +1,119 @@
+"""The bytes of an attachment, as they arrive."""
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from email.message import Message
+
+import httpx2 as httpx
+
+from rc_mcp.ringcentral.answers import one_line
+from rc_mcp.ringcentral.connection import failures_named
+from rc_mcp.ringcentral.errors import AnswerLost, ContentTooLarge, UnexpectedAnswer
+from rc_mcp.ringcentral.limits import LIMITS
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+
+
+@dataclass(frozen=True)
+class Content:
+    """An attachment's content, open until its `async with` ends. Its bytes can be read once.
+
+    Attributes:
+        content_type: the MIME type RingCentral sent, in lower case and without parameters.
+        charset: of a text, where RingCentral said it.
+        size: bytes of the whole attachment, also when only a range was asked for; None when RingCentral did
+            not say.
+        file_name: as RingCentral suggests it, without any folder; None when it did not.
+        status: 200, or 206 when this is only the range that was asked for.
+        body_size: bytes that will arrive here; None when RingCentral did not say.
+    """
+
+    content_type: str
+    charset: str | None
+    size: int | None
+    file_name: str | None
+    status: int
+    body_size: int | None
+    _response: httpx.Response = field(repr=False)
+
+    async def aiter_bytes(self) -> AsyncGenerator[bytes]:
+        """The bytes, piece by piece.
+
+        Raises:
+            AnswerLost: the connection broke before the end.
+        """
+        arrived = 0
+        with failures_named(self._response.request):
+            async for chunk in self._response.aiter_bytes():
+                arrived += len(chunk)
+                yield chunk
+        if self.body_size not in (None, arrived):
+            raise AnswerLost(f"Only {arrived:,} of {self.body_size:,} bytes of the content arrived")
+
+    async def read(self, max_bytes: int) -> bytes:
+        """All bytes at once.
+
+        Raises:
+            ContentTooLarge: there are more than `max_bytes`. Not more than that is ever held.
+            AnswerLost: the connection broke before the end.
+        """
+        if self.body_size is not None and self.body_size > max_bytes:
+            raise ContentTooLarge(max_bytes, self.body_size)
+        held = bytearray()
+        async for chunk in self.aiter_bytes():
+            if len(held) + len(chunk) > max_bytes:
+                raise ContentTooLarge(max_bytes, self.body_size)
+            held += chunk
+        return bytes(held)
+
+
+def content_of(response: httpx.Response, start: int | None) -> Content:
+    """The content behind a successful answer to a request for all of it, or for the bytes from `start` on.
+
+    Raises:
+        UnexpectedAnswer: it is neither the whole nor that range.
+    """
+    encoded = "content-encoding" in response.headers
+    body_size = None if encoded else _length(response.headers.get("content-length"))
+    whole_size = body_size
+    if response.status_code == 206:
+        whole_size = _size_behind_range(response.headers.get("content-range", ""), start)
+    elif response.status_code != 200:
+        raise UnexpectedAnswer("RingCentral answered without content", status=response.status_code)
+    header = _parsed_headers(response)
+    return Content(
+        content_type=header.get_content_type() if "content-type" in header else "application/octet-stream",
+        charset=one_line(header.get_content_charset(), 40),
+        size=whole_size,
+        file_name=_file_name(header),
+        status=response.status_code,
+        body_size=body_size,
+        _response=response,
+    )
+
+
+def _size_behind_range(content_range: str, start: int | None) -> int | None:
+    told = _CONTENT_RANGE.fullmatch(content_range.strip())
+    if not told or start is None or int(told[1]) != start:
+        raise UnexpectedAnswer("RingCentral answered with other bytes than were asked for", status=206)
+    return None if told[3] == "*" else int(told[3])
+
+
+def _length(value: str | None) -> int | None:
+    return int(value) if value and re.fullmatch("[0-9]{1,18}", value) else None
+
+
+def _parsed_headers(response: httpx.Response) -> Message:
+    message = Message()
+    for name in ("content-type", "content-disposition"):
+        if value := response.headers.get(name):
+            message[name] = value
+    return message
+
+
+def _file_name(header: Message) -> str | None:
+    """The last part alone: a name with folders in it would decide where a download lands."""
+    name = one_line(header.get_filename(), LIMITS.file_name_chars)
+    last = re.split(r"[/\\]", name)[-1].strip(". ") if name else ""
+    return last or None

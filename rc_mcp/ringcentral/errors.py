@@ -1,0 +1,190 @@
+# ruff: noqa: N818  the names are answers and states; in "except NotFound" a suffix says nothing more
+"""Everything the client raises.
+
+RingCentralError
+├── InvalidRequest                 refused here, before anything was sent; also a ValueError
+├── TransportFailure
+│   ├── NotSent                    surely not carried out
+│   └── AnswerLost                 may have been carried out
+├── UnexpectedAnswer               an answer that is not in the API's language; may have been carried out
+├── ContentTooLarge                an attachment is larger than the caller allowed
+└── APIError                       RingCentral said no, with a status and usually a code
+    ├── BadRequest                 400
+    │   └── SyncTokenRejected      CMN-101 on syncToken, MSG-333, MSG-411: start again with an FSync
+    ├── Unauthorized               401: the token was refused, and a fresh one too
+    │   └── LoginFailed            the token endpoint gave no token; the request itself was not carried out
+    ├── Forbidden                  403
+    ├── NotFound                   404
+    ├── RangeNotSatisfiable        416
+    ├── RateLimited                429: not carried out
+    ├── FaxNotReady                MSG-368: the fax is still being rendered
+    └── Unavailable                5xx, 408, CMN-201; may have been carried out
+
+No error holds a body, a token, a secret or a query string. Text from the server is bounded and free of
+control characters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from rc_mcp.ringcentral.limits import LIMITS
+
+
+class RingCentralError(Exception):
+    """The root of the tree above."""
+
+
+class InvalidRequest(RingCentralError, ValueError):
+    """An argument was refused. Nothing was sent."""
+
+
+class TransportFailure(RingCentralError):
+    """No complete answer came from RingCentral."""
+
+
+class NotSent(TransportFailure):
+    """The request was surely not carried out: it never reached RingCentral, or was held back here."""
+
+
+class AnswerLost(TransportFailure):
+    """The request left, and no complete answer came back. It may have been carried out."""
+
+
+class UnexpectedAnswer(RingCentralError):
+    """An answer that says neither yes nor no as the API does. The request may have been carried out."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ContentTooLarge(RingCentralError):
+    """An attachment has more than `max_bytes`. `size` is the number of bytes where RingCentral said it."""
+
+    def __init__(self, max_bytes: int, size: int | None = None) -> None:
+        known = "more" if size is None else f"{size:,}"
+        super().__init__(f"The content has {known} bytes; at most {max_bytes:,} were allowed. Nothing was kept.")
+        self.max_bytes = max_bytes
+        self.size = size
+
+
+@dataclass(frozen=True)
+class ErrorDetail:
+    """One entry of RingCentral's `errors` list."""
+
+    error_code: str | None = None
+    message: str | None = None
+    parameter: str | None = None
+    permission: str | None = None
+
+
+class ErrorFacts(TypedDict, total=False):
+    """What an `APIError` can be given beside its status. The names are its attributes."""
+
+    error_code: str | None
+    envelope_code: str | None
+    message: str | None
+    parameter: str | None
+    permission: str | None
+    request_id: str | None
+    errors: Sequence[ErrorDetail]
+    method: str
+    path: str
+
+
+class APIError(RingCentralError):
+    """RingCentral refused the request, or one part of a bulk request.
+
+    Attributes:
+        status: HTTP status, of the part where the error is a part's.
+        error_code: the most specific of RingCentral's codes, such as `CMN-102`; None when it sent none.
+        envelope_code: the code of the whole answer; differs from `error_code` when it is general, such as
+            `TokenInvalid`.
+        message: RingCentral's text, at most 300 characters. Rely on the code, not on this.
+        parameter: the API's name of the parameter at fault.
+        permission: the app or user permission that is missing.
+        request_id: `RCRequestId`, which RingCentral's support asks for.
+        errors: every entry of the answer's `errors` list.
+        method, path: of the request, without host and query.
+    """
+
+    def __init__(self, status: int, **facts: Unpack[ErrorFacts]) -> None:
+        self.status = status
+        self.error_code = facts.get("error_code")
+        self.envelope_code = facts.get("envelope_code")
+        self.message = facts.get("message")
+        self.parameter = facts.get("parameter")
+        self.permission = facts.get("permission")
+        self.request_id = facts.get("request_id")
+        self.errors = tuple(facts.get("errors", ()))
+        self.method = facts.get("method", "")
+        self.path = facts.get("path", "")
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        said = ": ".join(filter(None, [f"{self.status} {self.error_code or ''}".strip(), self.message]))
+        about = [
+            f"{self.method} {self.path[:120]}".strip(),
+            self.parameter and f"parameter {self.parameter}",
+            self.permission and f"permission {self.permission}",
+            self.request_id and f"request id {self.request_id}",
+        ]
+        where = "; ".join(filter(None, about))
+        return f"RingCentral answered {said}" + (f" ({where})" if where else "")
+
+
+class BadRequest(APIError):
+    """400: RingCentral does not accept the request as it is. `parameter` names what is wrong."""
+
+
+class SyncTokenRejected(BadRequest):
+    """The sync token is no longer good. Drop it and do an FSync."""
+
+
+class Unauthorized(APIError):
+    """401: the access token was refused."""
+
+
+class LoginFailed(Unauthorized):
+    """The token endpoint gave no token; `status` is its own. Nothing was carried out."""
+
+
+class Forbidden(APIError):
+    """403: the app or the user lacks a permission, often named in `permission`."""
+
+
+class NotFound(APIError):
+    """404: no such message, attachment, extension or account, or not visible to this user."""
+
+
+class RangeNotSatisfiable(APIError):
+    """416: the byte range lies outside the content."""
+
+
+class RateLimited(APIError):
+    """429: too many requests in `group`. Not carried out.
+
+    Wait `retry_after_s` seconds before the next request of that group: each one sent earlier restarts the
+    penalty.
+    """
+
+    def __init__(
+        self,
+        status: int = 429,
+        *,
+        retry_after_s: float = LIMITS.retry_after_s,
+        group: str | None = None,
+        **facts: Unpack[ErrorFacts],
+    ) -> None:
+        super().__init__(status, **facts)
+        self.retry_after_s = retry_after_s
+        self.group = group
+
+
+class FaxNotReady(APIError):
+    """MSG-368: the fax is still being rendered. Ask again in a minute."""
+
+
+class Unavailable(APIError):
+    """RingCentral, or something in front of it, failed (5xx, 408). The request may have been carried out."""

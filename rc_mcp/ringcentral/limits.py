@@ -1,0 +1,40 @@
+"""Every number the client holds itself to, in one table.
+
+The API's own limits are from RingCentral's API reference and its guide to bulk requests; the rest are ours.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """One value per limit; each name ends in its unit."""
+
+    ids_per_path: int = 50
+    """The API's, for message ids in a path and conversation ids in a query (CMN-106 above it)."""
+    ids_per_body: int = 1000
+    """The API's, stated for PUT through `*`; nothing is published for PATCH, which we hold to the same."""
+    records_per_page: int = 1000
+    """The API's. It clamps a larger `perPage` without a word; we refuse it."""
+    min_retention_days: int = 7
+    max_retention_days: int = 90
+    text_chars: int = 1024
+    """Ours, for a free text in a query. A sync token has some 70 characters."""
+    file_name_chars: int = 255
+    error_text_chars: int = 300
+    """Ours: how much of a server's text may enter an error."""
+    error_body_bytes: int = 65_536
+    """Ours: how much of an error's body is read at all."""
+    answer_bytes: int = 64 * 1024 * 1024
+    """Ours, for one JSON answer. A page of 1,000 messages is near 2 MB."""
+    token_renewal_s: float = 60.0
+    """Ours: a token is renewed this long before it expires."""
+    login_pause_s: float = 60.0
+    """Ours, equal to RingCentral's penalty: how long a refused login is not repeated (5 a minute are allowed)."""
+    outage_pause_s: float = 10.0
+    """From the guide: how long to wait before a login is repeated that met a 5xx."""
+    retry_after_s: float = 60.0
+    """RingCentral's default penalty, for a 429 that does not say how long."""
+
+
+LIMITS = Limits()

@@ -1,0 +1,75 @@
+"""Reads a 207: one answer that holds an answer for each of several ids.
+
+It comes in two forms, both in RingCentral's guide ("Bulk requests"): a JSON array of `{resourceId, status,
+body}`, which we ask for, and `multipart/mixed`, which some paths send whatever was asked: first a part that
+lists every status, then a part per id.
+"""
+
+import re
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+from typing import cast
+
+from rc_mcp.ringcentral.answers import fields_of, parsed
+
+_ID_AT_THE_END = re.compile(r"/([0-9]{1,20})/?$")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer for one id. `resource_id` is None where RingCentral left it to the position."""
+
+    resource_id: str | None
+    status: int
+    body: object = None
+
+
+def parts(content_type: str, body: bytes) -> list[Part | None] | None:
+    """Every part in its place, None for one that cannot be read; None alone for an answer without parts."""
+    if content_type.lower().startswith("multipart/"):
+        return _from_mixed(content_type, body)
+    entries = parsed(body)
+    if not isinstance(entries, list):
+        return None
+    return [_from_entry(entry) for entry in cast("list[object]", entries)]
+
+
+def _from_entry(entry: object) -> Part | None:
+    fields = fields_of(entry)
+    resource, status = fields.get("resourceId"), _status(fields.get("status"))
+    return Part(str(resource) if resource else None, status, fields.get("body")) if status else None
+
+
+def _from_mixed(content_type: str, body: bytes) -> list[Part | None] | None:
+    payloads = _payloads(b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n" + body)
+    bodies = [parsed(payload) for payload in payloads]
+    listed = fields_of(bodies[0]).get("response") if bodies else None
+    if not isinstance(listed, list):
+        return None
+    statuses = cast("list[object]", listed)
+    # A body belongs to a status by position alone, so one too many or too few and none can be trusted.
+    own = bodies[1:] if len(bodies) == len(statuses) + 1 else [None] * len(statuses)
+    return [_from_listed(entry, part_body) for entry, part_body in zip(statuses, own, strict=True)]
+
+
+def _from_listed(entry: object, body: object) -> Part | None:
+    fields = fields_of(entry)
+    href, status = fields.get("href"), _status(fields.get("status"))
+    named = _ID_AT_THE_END.search(href.partition("?")[0]) if isinstance(href, str) else None
+    return Part(named and named[1], status, body) if status else None
+
+
+def _payloads(mime: bytes) -> list[bytes]:
+    try:
+        pieces: object = message_from_bytes(mime).get_payload()
+    except RecursionError:
+        return []
+    found = cast("list[Message]", pieces) if isinstance(pieces, list) else []
+    decoded: list[object] = [piece.get_payload(decode=True) for piece in found]
+    return [payload if isinstance(payload, bytes) else b"" for payload in decoded]
+
+
+def _status(value: object) -> int | None:
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{3}", value) else value
+    return number if type(number) is int and 100 <= number <= 599 else None

@@ -1,0 +1,90 @@
+"""Every value an operator can set, read once from the environment (and a `.env` file) and passed down."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from platformdirs import user_state_path
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Access = Literal["read", "triage", "delete", "purge", "admin"]
+Approval = Literal["auto", "human"]
+
+
+class SettingsError(Exception):
+    """A missing or wrong value. Its text is one line that names the variable and never shows a secret."""
+
+
+def load_settings(**overrides: object) -> "Settings":
+    """The settings in force: the environment and `.env`, and over them what the command line said.
+
+    Raises:
+        SettingsError: a value is wrong; the text names its variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SettingsError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _web_address(value: str) -> str:
+    loopback = r"(localhost|127(\.\d{1,3}){3}|\[::1\]|[a-z0-9.-]+\.test)"
+    if not re.fullmatch(rf"https://[^/\s?#@]+|http://{loopback}(:\d+)?", value.rstrip("/"), re.IGNORECASE):
+        raise ValueError("must be an address such as https://platform.ringcentral.com (http only on loopback)")
+    return value.rstrip("/")
+
+
+def _extension_ids(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    ids = frozenset(part for part in re.split(r"[,\s]+", value) if part)
+    if wrong := sorted(i for i in ids if not re.fullmatch(r"[0-9]{1,20}", i)):
+        raise ValueError(f"holds {wrong[0]!r}; it takes extension ids (digits), separated by commas")
+    return ids
+
+
+def _no_policy_yet(value: Path | None) -> None:
+    if value is not None:
+        # An operator who names a policy believes it is enforced. Better not to start than to ignore it.
+        raise ValueError("policy files are not supported by this version; unset it")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class Settings(BaseSettings):
+    """What the server is told. Variable names are the fields' aliases; defaults are INTERFACE's."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    server_url: WebAddress = Field("https://platform.ringcentral.com", alias="RC_SERVER_URL")
+    media_url: WebAddress | None = Field(None, alias="RC_MEDIA_URL")
+    client_id: str | None = Field(None, alias="RC_APP_CLIENT_ID")
+    client_secret: SecretStr = Field(SecretStr(""), alias="RC_APP_CLIENT_SECRET")
+    user_jwt: SecretStr | None = Field(None, alias="RC_USER_JWT")
+    access_token: SecretStr | None = Field(None, alias="RC_ACCESS_TOKEN")
+
+    access: Access = Field("admin", alias="RC_MCP_ACCESS")
+    approval: Approval = Field("auto", alias="RC_MCP_APPROVAL")
+    extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
+        frozenset(), alias="RC_MCP_EXTENSIONS"
+    )
+    policy: Annotated[Path | None, AfterValidator(_no_policy_yet)] = Field(None, alias="RC_MCP_POLICY")
+    state_dir: Path = Field(
+        default_factory=lambda: user_state_path("rc-mcp", appauthor=False), alias="RC_MCP_STATE_DIR"
+    )
+
+    def check_credentials(self) -> None:
+        """Raises `SettingsError` unless there is a token, or an app and a user to log in as."""
+        if self.access_token:
+            return
+        for name, value in (("RC_USER_JWT", self.user_jwt), ("RC_APP_CLIENT_ID", self.client_id)):
+            if not value:
+                raise SettingsError(
+                    f"{name} is not set. Set RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT "
+                    "(or RC_ACCESS_TOKEN), or try it without an account: rc-mcp serve --demo"
+                )

@@ -1,0 +1,62 @@
+"""The tools, one file each. A tool is in this table or it does not exist."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mcp.types import ToolAnnotations
+
+from rc_mcp.tools.delete_message import delete_message
+from rc_mcp.tools.delete_message_by_filter import delete_message_by_filter
+from rc_mcp.tools.list_messages import list_messages
+from rc_mcp.tools.patch_message import patch_message
+from rc_mcp.tools.read_message import read_message
+from rc_mcp.tools.read_message_content import read_message_content
+from rc_mcp.tools.read_message_store_configuration import read_message_store_configuration
+from rc_mcp.tools.strict import StrictTool
+from rc_mcp.tools.sync_messages import sync_messages
+from rc_mcp.tools.update_message import update_message
+from rc_mcp.tools.update_message_store_configuration import update_message_store_configuration
+
+Level = Literal["read", "triage", "delete", "purge", "admin"]
+LEVELS: tuple[Level, ...] = ("read", "triage", "delete", "purge", "admin")
+"""Each level has the tools of those before it. `purge` adds no tool: it lets the deletes do what is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    function: Callable[..., Any]
+    title: str
+    level: Level
+
+
+# Titles are for people; order is the order a model reads them in.
+_TOOLS = (
+    _Entry(list_messages, "List messages", "read"),
+    _Entry(sync_messages, "Follow what changed", "read"),
+    _Entry(read_message, "Read messages", "read"),
+    _Entry(read_message_content, "Read an attachment", "read"),
+    _Entry(read_message_store_configuration, "Read the retention period", "read"),
+    _Entry(update_message, "Mark read or unread", "triage"),
+    _Entry(patch_message, "Restore, or mark read or unread", "triage"),
+    _Entry(delete_message, "Delete messages", "delete"),
+    _Entry(delete_message_by_filter, "Delete conversations", "delete"),
+    _Entry(update_message_store_configuration, "Set the retention period", "admin"),
+)
+
+
+def tools_for(access: Level) -> list[StrictTool]:
+    """The tools an operator allows. What is above the level is not refused: it is not there."""
+    allowed = LEVELS[: LEVELS.index(access) + 1]
+    return [StrictTool.of(t.function, t.title, _annotations(t.level)) for t in _TOOLS if t.level in allowed]
+
+
+def _annotations(level: Level) -> ToolAnnotations:
+    # Never idempotent where it deletes: a second DELETE purges. Open world: what comes back strangers wrote.
+    reads = level == "read"
+    return ToolAnnotations(
+        read_only_hint=reads,
+        destructive_hint=level not in {"read", "triage"},
+        idempotent_hint=level in {"read", "triage"},
+        open_world_hint=True,
+    )

@@ -1,0 +1,61 @@
+"""delete_message: delete or purge messages by id, through the guard."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver import ElicitationResult, Resolve
+from pydantic import Field
+
+from rc_mcp.app import Ctx, app_of
+from rc_mcp.guard.approval import Answer
+from rc_mcp.guard.deletion import Deletion
+from rc_mcp.guard.guard import Proposal
+from rc_mcp.guard.plans import MAX_MESSAGES
+from rc_mcp.ringcentral import DeletableType
+from rc_mcp.tools.arguments import AccountId, ExtensionId, MessageId, OneOrMore, PlanId
+from rc_mcp.tools.confirmed import asking
+from rc_mcp.views.changes import Changes
+
+
+async def propose(
+    ctx: Ctx,
+    message_id: list[str],
+    purge: bool,
+    type: DeletableType,
+    account_id: str,
+    extension_id: str,
+    plan_id: str | None,
+) -> Proposal:
+    """The plan this call is about."""
+    return await app_of(ctx).guard.propose(
+        Deletion(tuple(message_id), purge, type),
+        account_id,
+        extension_id,
+        plan_id=plan_id,
+        answering=ctx.input_responses is not None,
+    )
+
+
+async def delete_message(
+    ctx: Ctx,
+    message_id: Annotated[
+        list[MessageId], OneOrMore, Field(min_length=1, max_length=MAX_MESSAGES, description="Up to 200 ids.")
+    ],
+    proposal: Annotated[Proposal, Resolve(propose)],
+    answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
+    purge: Annotated[bool, Field(description="Erase for good instead, attachments included.")] = False,
+    type: Annotated[DeletableType, Field(description="Leave ids of other types alone.")] = "All",
+    account_id: AccountId = "~",
+    extension_id: ExtensionId = "~",
+    plan_id: PlanId | None = None,
+) -> Changes:
+    """Delete messages by id. They move to Deleted and can be restored with patch_message; messages already
+    Deleted are left alone. The user is asked before anything happens, or the answer is confirmation_required
+    with a preview and a plan_id. purge cannot be undone."""
+    return await app_of(ctx).guard.settle(
+        Deletion(tuple(message_id), purge, type),
+        account_id,
+        extension_id,
+        proposal,
+        answer,
+        named=plan_id is not None,
+    )

@@ -1,0 +1,78 @@
+"""delete_message_by_filter: delete or purge whole conversations up to a time, through the guard."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver import ElicitationResult, Resolve
+from pydantic import Field
+
+from rc_mcp.app import Ctx, app_of
+from rc_mcp.guard.approval import Answer
+from rc_mcp.guard.conversations import ConversationDeletion
+from rc_mcp.guard.guard import Proposal
+from rc_mcp.ringcentral import DeletableType
+from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, OneOrMore, PlanId, When, instant
+from rc_mcp.tools.confirmed import asking
+from rc_mcp.views.changes import Changes
+
+MAX_CONVERSATIONS = 20
+"""Each is read three times (plan, re-read, verify); 20 stay within a minute's Light budget of 50 requests."""
+
+
+async def propose(
+    ctx: Ctx,
+    conversation_id: list[str],
+    date_to: str | None,
+    purge: bool,
+    type: DeletableType,
+    account_id: str,
+    extension_id: str,
+    plan_id: str | None,
+) -> Proposal:
+    """The plan this call is about."""
+    return await app_of(ctx).guard.propose(
+        _deletion(ctx, conversation_id, date_to, type, purge=purge),
+        account_id,
+        extension_id,
+        plan_id=plan_id,
+        answering=ctx.input_responses is not None,
+    )
+
+
+async def delete_message_by_filter(
+    ctx: Ctx,
+    conversation_id: Annotated[
+        list[Id],
+        OneOrMore,
+        Field(min_length=1, max_length=MAX_CONVERSATIONS, description="Up to 20, from rows of list_messages."),
+    ],
+    proposal: Annotated[Proposal, Resolve(propose)],
+    answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
+    date_to: Annotated[
+        When | None,
+        Field(description="Only messages before this: ISO 8601 or a span back (7d). Default: now."),
+    ] = None,
+    type: Annotated[DeletableType, Field(description="Only messages of this type.")] = "All",
+    purge: Annotated[bool, Field(description="Erase for good instead, attachments included.")] = False,
+    account_id: AccountId = "~",
+    extension_id: ExtensionId = "~",
+    plan_id: PlanId | None = None,
+) -> Changes:
+    """Delete conversations (texts, pager messages) up to a time; later messages stay. They move to Deleted and
+    can be restored with patch_message. The user is asked before anything happens, or the answer is
+    confirmation_required with a preview and a plan_id. purge cannot be undone."""
+    return await app_of(ctx).guard.settle(
+        _deletion(ctx, conversation_id, date_to, type, purge=purge),
+        account_id,
+        extension_id,
+        proposal,
+        answer,
+        named=plan_id is not None,
+    )
+
+
+def _deletion(
+    ctx: Ctx, conversation_id: list[str], date_to: str | None, type: DeletableType, *, purge: bool
+) -> ConversationDeletion:
+    now = app_of(ctx).now()
+    until = instant(date_to, now) or now
+    return ConversationDeletion(tuple(conversation_id), until, date_to, purge, type)

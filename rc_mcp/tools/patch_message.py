@@ -1,0 +1,40 @@
+"""patch_message: restore deleted messages, mark them read or unread, or both."""
+
+from typing import Annotated, Literal
+
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from rc_mcp.app import Ctx, app_of
+from rc_mcp.ringcentral import Message, ReadStatus
+from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageId, OneOrMore
+from rc_mcp.views.changes import Changes, benign_changes
+
+
+async def patch_message(
+    ctx: Ctx,
+    message_id: Annotated[
+        list[MessageId], OneOrMore, Field(min_length=1, max_length=MAX_UPDATES, description="Up to 1000 ids.")
+    ],
+    availability: Annotated[Literal["Alive"] | None, Field(description="Alive restores what is Deleted.")] = None,
+    read_status: ReadStatus | None = None,
+    account_id: AccountId = "~",
+    extension_id: ExtensionId = "~",
+) -> Changes:
+    """Restore deleted messages (availability: Alive), change their read status, or both. This is the undo of
+    delete_message. What is Purged cannot be restored."""
+    if availability is None and read_status is None:
+        raise ToolError("patch_message needs availability or read_status. Nothing was sent to RingCentral.")
+    outcomes = await app_of(ctx).client.patch_message(
+        message_id,
+        read_status=read_status,
+        availability=availability,
+        account_id=account_id,
+        extension_id=extension_id,
+    )
+
+    def took_effect(message: Message) -> bool:
+        is_alive = availability is None or message.availability == availability
+        return is_alive and (read_status is None or message.read_status == read_status)
+
+    return benign_changes(outcomes, "restored" if availability else "updated", took_effect)

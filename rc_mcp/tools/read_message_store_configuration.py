@@ -1,0 +1,21 @@
+"""read_message_store_configuration: how long the account keeps faxes and voicemails."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from rc_mcp.app import Ctx, app_of
+from rc_mcp.tools.arguments import AccountId
+
+
+class StoreConfiguration(BaseModel):
+    """The account's message store settings."""
+
+    retention_period: Annotated[int | None, Field(description="Days that faxes and voicemails are kept.")]
+    note: str = "Texts and pager messages are kept without a time limit."
+
+
+async def read_message_store_configuration(ctx: Ctx, account_id: AccountId = "~") -> StoreConfiguration:
+    """Read the account's retention period: how many days faxes and voicemails are kept. Needs an administrator."""
+    configuration = await app_of(ctx).client.read_message_store_configuration(account_id=account_id)
+    return StoreConfiguration(retention_period=configuration.retention_period)

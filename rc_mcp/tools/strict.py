@@ -1,0 +1,129 @@
+"""How a function becomes a tool: strict arguments, a lean schema, one answer in both channels, errors in words.
+
+The SDK alone ignores unknown arguments, hides what went wrong, and shows pydantic's own prose.
+"""
+
+import difflib
+from collections.abc import Callable
+from typing import Any, cast
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, ValidationError
+
+from rc_mcp.app import Ctx, app_of
+from rc_mcp.guard.guard import NOTHING_DONE
+from rc_mcp.guard.reading import GuardError
+from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.views.errors import in_words
+
+_MAYBE_DONE = "Whether anything was changed is unknown: read the messages before trying again."
+
+
+class StrictTool(Tool):
+    """A tool that refuses unknown and mistyped arguments by name, and answers with text and structure alike."""
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], title: str, annotations: ToolAnnotations) -> "StrictTool":
+        """The tool for a typed async function; its docstring is the description."""
+        description = " ".join((function.__doc__ or "").split())
+        tool = cls.from_function(function, title=title, description=description, annotations=annotations)
+        metadata = tool.fn_metadata
+        metadata.arg_model.model_config.update(extra="forbid", strict=True)
+        metadata.arg_model.model_rebuild(force=True)
+        tool.parameters = _lean(metadata.arg_model.model_json_schema(), collapse_null=True)
+        if metadata.output_schema:
+            # A null that was collapsed away here would make a true answer invalid.
+            metadata.output_schema = _lean(metadata.output_schema, collapse_null=False)
+        return cast("StrictTool", tool)
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+        """Run it. Every failure is a `ToolError` whose text says what was wrong and what did not happen.
+
+        Raises:
+            ToolError: the arguments, RingCentral or the guard said no.
+        """
+        _refuse_foreign_extension(arguments, context)
+        try:
+            result = await super().run(arguments, context, convert_result=False)
+        except ToolError as error:
+            raise ToolError(self._in_words(error)) from error.__cause__
+        if not convert_result:
+            return result
+        is_answer = isinstance(result, BaseModel) and not isinstance(result, CallToolResult | InputRequiredResult)
+        return self.fn_metadata.convert_result(_same_in_both(result) if is_answer else result)
+
+    def _in_words(self, error: ToolError) -> str:
+        cause = error.__cause__
+        destructive = bool(self.annotations and self.annotations.destructive_hint)
+        if isinstance(cause, ValidationError):
+            text = " ".join(self._fault(fault) for fault in cause.errors(include_url=False, include_context=False))
+            return f"{text} Nothing was sent to RingCentral."
+        if isinstance(cause, RingCentralError | GuardError):
+            text = in_words(cause) if isinstance(cause, RingCentralError) else str(cause)
+        elif isinstance(error, UnexpectedToolError):
+            return f"{self.name} failed inside this server; its log says why." + (
+                f" {_MAYBE_DONE}" if destructive else ""
+            )
+        else:
+            text = str(error).removeprefix(f"Error executing tool {self.name}: ")
+        return text if not destructive or NOTHING_DONE in text else f"{text} {NOTHING_DONE}"
+
+    def _fault(self, fault: Any) -> str:
+        name, known = str(fault["loc"][0]), list(self.parameters["properties"])
+        place = "".join(f"[{part}]" for part in fault["loc"][1:])
+        if fault["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}."
+            return f"{self.name} has no argument {name[:60]!r}; {hint}"
+        if fault["type"] == "missing":
+            return f"{self.name} needs {name}."
+        return f"{name}{place}: {fault['msg'].removeprefix('Value error, ')}."
+
+
+def _same_in_both(result: BaseModel) -> CallToolResult:
+    """The model once as compact JSON text and once as structure; hosts show one or the other."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=result.model_dump_json(exclude_none=True))],
+        structured_content=result.model_dump(mode="json", exclude_none=True),
+    )
+
+
+def _refuse_foreign_extension(arguments: dict[str, Any], context: Ctx) -> None:
+    extension_id = arguments.get("extension_id", "~")
+    if not (isinstance(extension_id, str) and app_of(context).may_touch(extension_id)):
+        raise ToolError("extension_id: this server may not touch that extension; leave it out. Nothing was sent.")
+
+
+def _lean(schema: dict[str, Any], *, collapse_null: bool) -> dict[str, Any]:
+    """The same schema in fewer tokens: no titles, definitions inlined, optional without null, closed."""
+    definitions: dict[str, Any] = schema.get("$defs", {})
+
+    def walk(node: Any, *, names: bool = False) -> Any:
+        if isinstance(node, list):
+            return [walk(item) for item in cast("list[Any]", node)]
+        if not isinstance(node, dict):
+            return node
+        node = cast("dict[str, Any]", node)
+        if names:  # the keys are names of properties, among them perhaps `title`
+            return {name: walk(value) for name, value in node.items()}
+        if reference := node.get("$ref"):
+            node = {
+                **definitions[reference.removeprefix("#/$defs/")],
+                **{k: v for k, v in node.items() if k != "$ref"},
+            }
+        lean = {k: walk(v, names=k == "properties") for k, v in node.items() if k not in {"title", "$defs"}}
+        return _without_null(lean) if collapse_null else lean
+
+    lean = walk(schema)
+    return {**lean, "additionalProperties": False} if collapse_null else lean
+
+
+def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    arms = [arm for arm in node.get("anyOf", []) if arm != {"type": "null"}]
+    if len(arms) != 1:
+        return node
+    rest = {k: v for k, v in node.items() if k != "anyOf" and not (k == "default" and v is None)}
+    return {**arms[0], **rest}

@@ -1,0 +1,27 @@
+"""update_message: mark messages read or unread."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from rc_mcp.app import Ctx, app_of
+from rc_mcp.ringcentral import ReadStatus
+from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageId, OneOrMore
+from rc_mcp.views.changes import Changes, benign_changes
+
+
+async def update_message(
+    ctx: Ctx,
+    message_id: Annotated[
+        list[MessageId], OneOrMore, Field(min_length=1, max_length=MAX_UPDATES, description="Up to 1000 ids.")
+    ],
+    read_status: ReadStatus,
+    account_id: AccountId = "~",
+    extension_id: ExtensionId = "~",
+) -> Changes:
+    """Mark messages as Read or Unread. It can be undone by the opposite call. To restore deleted messages use
+    patch_message."""
+    outcomes = await app_of(ctx).client.update_message(
+        message_id, read_status, account_id=account_id, extension_id=extension_id
+    )
+    return benign_changes(outcomes, "updated", lambda m: m.read_status == read_status)

@@ -1,0 +1,40 @@
+"""update_message_store_configuration: set how long the account keeps faxes and voicemails, through the guard."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver import ElicitationResult, Resolve
+from pydantic import Field
+
+from rc_mcp.app import Ctx, app_of
+from rc_mcp.guard.approval import Answer
+from rc_mcp.guard.guard import Proposal
+from rc_mcp.guard.retention import RetentionChange
+from rc_mcp.tools.arguments import AccountId, PlanId
+from rc_mcp.tools.confirmed import asking
+from rc_mcp.views.changes import Changes
+
+
+async def propose(ctx: Ctx, retention_period: int, account_id: str, plan_id: str | None) -> Proposal:
+    """The plan this call is about."""
+    return await app_of(ctx).guard.propose(
+        RetentionChange(retention_period),
+        account_id,
+        "~",
+        plan_id=plan_id,
+        answering=ctx.input_responses is not None,
+    )
+
+
+async def update_message_store_configuration(
+    ctx: Ctx,
+    retention_period: Annotated[int, Field(ge=7, le=90, description="Days.")],
+    proposal: Annotated[Proposal, Resolve(propose)],
+    answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
+    account_id: AccountId = "~",
+    plan_id: PlanId | None = None,
+) -> Changes:
+    """Set how many days faxes and voicemails are kept, for the whole account. Lowering it erases what is older
+    and cannot be undone. The user is asked first, or the answer is confirmation_required with a plan_id."""
+    return await app_of(ctx).guard.settle(
+        RetentionChange(retention_period), account_id, "~", proposal, answer, named=plan_id is not None
+    )

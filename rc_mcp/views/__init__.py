@@ -1,0 +1,1 @@
+"""What a model is shown: rows, summaries, previews and errors, made from RingCentral's records."""

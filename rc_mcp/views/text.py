@@ -1,0 +1,54 @@
+"""Text that strangers wrote, made safe to show: no control, bidi or invisible characters, and a bounded length.
+
+This stops it from breaking a terminal, a table or a question. It does not make it trustworthy: it goes only
+into fields named `untrusted...`, and never into a sentence of ours.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+from rc_mcp.ringcentral import Caller, Message
+
+# Default-ignorable code points that Unicode does not class as format characters: fillers, variation selectors.
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+# Control, line and paragraph separators become a space; format characters (bidi, zero-width, tags) vanish;
+# a lone surrogate could not even be encoded.
+_SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
+
+
+def clean(text: str, max_chars: int) -> str:
+    """One line of at most `max_chars` visible characters; cut text ends in an ellipsis."""
+    # A stranger's text has no bound: look at no more of it than could be shown.
+    some = _IGNORABLE.sub("", text[: 8 * max_chars])
+    line = " ".join("".join(_SHOWN_AS.get(unicodedata.category(c), c) for c in some).split())
+    return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
+
+
+def clean_lines(text: str, max_chars: int) -> str:
+    """Like `clean`, but line breaks stay: for a whole text message or a transcript."""
+    lines = [clean(line, max_chars) for line in text.splitlines()]
+    whole = "\n".join(lines).strip()
+    return whole if len(whole) <= max_chars else whole[: max_chars - 1].rstrip() + "…"
+
+
+def who(message: Message) -> str:
+    """The other side of a message: who sent it to the mailbox, or whom the mailbox sent it to."""
+    if message.direction == "Outbound":
+        others = [caller_name(c) for c in message.to]
+        return clean(", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else ""), 120)
+    return caller_name(message.from_) if message.from_ else ""
+
+
+def caller_name(caller: Caller) -> str:
+    """Name and number, whichever RingCentral knows: `Maria Lopez +16505550100`, `ext. 102`."""
+    extension = f"ext. {caller.extension_number}" if caller.extension_number else None
+    parts = [caller.name, caller.phone_number or extension]
+    return clean(" ".join(p for p in parts if p) or caller.location or "unknown", 80)
+
+
+def moment(time: datetime | None) -> str | None:
+    """A time as shown everywhere: UTC, to the second, `2026-11-23T14:05:09Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None

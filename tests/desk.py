@@ -1,0 +1,146 @@
+"""What most tests need: a mailbox on the emulator, our server in front of it, and a person who may be asked."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx2 as httpx
+from mcp import Client
+from mcp.client import ClientRequestContext
+from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, TextContent
+
+from rc_mcp.emulator import Emulator
+from rc_mcp.guard.plans import PlanStore
+from rc_mcp.server import RingCentralServer, build_server
+from rc_mcp.settings import load_settings
+
+Era = Literal["auto", "legacy"]
+Answer = ElicitResult | Callable[[ElicitRequestFormParams], ElicitResult]
+
+YES = ElicitResult(action="accept", content={"confirm": True})
+NO = ElicitResult(action="accept", content={"confirm": False})
+DECLINE = ElicitResult(action="decline")
+CANCEL = ElicitResult(action="cancel")
+EMPTY = ElicitResult(action="accept", content={})
+NOTHING = ElicitResult(action="accept")
+
+
+def typed(phrase: str) -> ElicitResult:
+    """The person types this phrase."""
+    return ElicitResult(action="accept", content={"phrase": phrase})
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+class Faults(httpx.AsyncBaseTransport):
+    """A transport to the emulator that a test can break: before RingCentral acts, or after."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._inner = httpx.ASGITransport(app=emulator.app)
+        self._before: list[Callable[[httpx.Request], None]] = []
+        self._after: list[Callable[[httpx.Request], httpx.Response | None]] = []
+
+    def before(self, act: Callable[[httpx.Request], None]) -> None:
+        """Call `act` with each request before it goes out; what it raises is what the client sees."""
+        self._before.append(act)
+
+    def after(self, act: Callable[[httpx.Request], httpx.Response | None]) -> None:
+        """Call `act` once RingCentral has acted; it may raise, or answer in RingCentral's place."""
+        self._after.append(act)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """One request through both."""
+        for act in self._before:
+            act(request)
+        response = await self._inner.handle_async_request(request)
+        for act in self._after:
+            response = act(request) or response
+        return response
+
+
+@dataclass
+class Desk:
+    """One person's mailbox and their assistant's server."""
+
+    emulator: Emulator
+    state_dir: Path
+    clock: Clock
+    faults: Faults
+    asked: list[ElicitRequestFormParams] = field(default_factory=list[ElicitRequestFormParams])
+    """Every question the person was shown."""
+
+    @property
+    def plans(self) -> PlanStore:
+        """The plans as `rc-mcp approvals` sees them."""
+        return PlanStore(self.state_dir, self.clock)
+
+    def server(self, **variables: str) -> RingCentralServer:
+        """Our server, on this mailbox."""
+        settings = load_settings(
+            RC_SERVER_URL=self.emulator.server_url,
+            RC_MEDIA_URL=self.emulator.media_url,
+            RC_APP_CLIENT_ID=self.emulator.client_id,
+            RC_APP_CLIENT_SECRET=self.emulator.client_secret,
+            RC_USER_JWT=self.emulator.jwt,
+            RC_MCP_STATE_DIR=str(self.state_dir),
+            **variables,
+        )
+        return build_server(settings, transport=self.faults, now=self.clock)
+
+    @asynccontextmanager
+    async def client(self, era: Era = "auto", answer: Answer | None = None, **variables: str) -> AsyncGenerator[Client]:
+        """A client of that server; without `answer` it is one that cannot ask."""
+
+        async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+            assert isinstance(params, ElicitRequestFormParams)
+            assert answer is not None
+            self.asked.append(params)
+            return answer if isinstance(answer, ElicitResult) else answer(params)
+
+        server = self.server(**variables)
+        async with Client(server, mode=era, elicitation_callback=ask if answer else None) as client:
+            yield client
+
+    def ids(self, **fields: str) -> list[str]:
+        """Ids of the messages that have these fields in the mailbox, newest first."""
+        return [str(m["id"]) for m in self.emulator.store.messages() if all(m.get(k) == v for k, v in fields.items())]
+
+    def availability(self, message_id: str) -> str | None:
+        """What the mailbox itself says; None when the message is gone."""
+        message = self.emulator.store.message(message_id)
+        return None if message is None else message["availability"]
+
+    def sent(self, method: str) -> list[str]:
+        """Paths and queries of the requests of this method that reached RingCentral."""
+        return [f"{r.path}?{r.query}" for r in self.emulator.requests if r.method == method and "oauth" not in r.path]
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    """Call a tool that should succeed; its structured content."""
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is not None
+    return result.structured_content
+
+
+async def refused(client: Client, tool: str, **arguments: Any) -> str:
+    """Call a tool that should fail; what the model is told."""
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error, result.structured_content
+    return text_of(result)
+
+
+def text_of(result: CallToolResult) -> str:
+    """The text of a result."""
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))

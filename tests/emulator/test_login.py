@@ -1,0 +1,151 @@
+"""The token endpoint, and what becomes of a request whose token will not do."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.emulator import Emulator
+
+pytestmark = pytest.mark.anyio
+
+JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+async def ask_token(web: httpx.AsyncClient, emulator: Emulator, **form: str) -> httpx.Response:
+    fields = {"grant_type": JWT_GRANT, "assertion": emulator.jwt, **form}
+    auth = (emulator.client_id, emulator.client_secret)
+    return await web.post(f"{emulator.server_url}/restapi/oauth/token", data=fields, auth=auth)
+
+
+async def refresh(web: httpx.AsyncClient, emulator: Emulator, token: str) -> httpx.Response:
+    return await ask_token(web, emulator, grant_type="refresh_token", refresh_token=token)
+
+
+async def use(web: httpx.AsyncClient, emulator: Emulator, token: str) -> httpx.Response:
+    url = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
+    return await web.get(url, headers={"Authorization": f"Bearer {token}"})
+
+
+def codes(answer: httpx.Response) -> tuple[int, str, str]:
+    body: dict[str, Any] = answer.json()
+    return answer.status_code, body["errorCode"], body["errors"][0]["errorCode"]
+
+
+async def test_a_jwt_is_exchanged_for_a_token_that_works(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    answer = await ask_token(web, emulator)
+    token = answer.json()
+    assert answer.status_code == 200
+    assert (token["token_type"], token["expires_in"], token["owner_id"]) == ("bearer", 3600, emulator.extension_id)
+    assert "ReadMessages" in token["scope"].split()
+    assert (await use(web, emulator, token["access_token"])).status_code == 200
+
+
+async def test_the_lifetime_asked_for_is_given_within_bounds(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    assert (await ask_token(web, emulator, access_token_ttl="600")).json()["expires_in"] == 600
+    refused = await ask_token(web, emulator, access_token_ttl="599")
+    assert refused.status_code == 400
+    assert refused.json()["error"] == "invalid_request"
+
+
+async def test_a_wrong_jwt_is_an_invalid_grant(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    refused = await ask_token(web, emulator, assertion="not.the.jwt")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_an_unknown_grant_is_refused(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    refused = await ask_token(web, emulator, grant_type="password")
+    assert (refused.status_code, refused.json()["error"]) == (400, "unsupported_grant_type")
+
+
+async def test_a_wrong_secret_is_an_invalid_client(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    url = f"{emulator.server_url}/restapi/oauth/token"
+    form = {"grant_type": JWT_GRANT, "assertion": emulator.jwt}
+    refused = await web.post(url, data=form, auth=(emulator.client_id, "wrong"))
+    assert codes(refused) == (401, "OAU-146", "OAU-146")
+    assert refused.json()["error"] == "invalid_client"
+
+
+async def test_logging_in_by_jwt_takes_the_secret_in_header_or_form(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    url = f"{emulator.server_url}/restapi/oauth/token"
+    form = {"grant_type": JWT_GRANT, "assertion": emulator.jwt, "client_id": emulator.client_id}
+    assert (await web.post(url, data=form)).status_code == 401
+    form["client_secret"] = emulator.client_secret
+    assert (await web.post(url, data=form)).status_code == 200
+
+
+async def test_the_token_endpoint_takes_forms_only(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    refused = await web.post(f"{emulator.server_url}/restapi/oauth/token", json={"grant_type": JWT_GRANT})
+    assert refused.status_code == 415
+
+
+async def test_a_request_without_a_token_is_told_so(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    url = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
+    answer = await web.get(url)
+    assert codes(answer) == (401, "AGW-401", "AGW-401")
+    assert "x-rate-limit-group" not in answer.headers
+    assert codes(await web.get(url, headers={"Authorization": "Token x"})) == (401, "AGW-402", "AGW-402")
+
+
+async def test_a_made_up_token_is_invalid(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    assert codes(await use(web, emulator, "nonsense")) == (401, "TokenInvalid", "OAU-149")
+
+
+async def test_a_token_may_come_in_the_query(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    token = (await ask_token(web, emulator)).json()["access_token"]
+    url = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
+    answer = await web.get(url, params={"access_token": token})
+    assert answer.status_code == 200
+    assert token not in answer.text
+
+
+async def test_a_token_expires_by_the_clock(web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]) -> None:
+    token = (await ask_token(web, emulator)).json()["access_token"]
+    clock[0] += timedelta(seconds=3599)
+    assert (await use(web, emulator, token)).status_code == 200
+    clock[0] += timedelta(seconds=1)
+    assert codes(await use(web, emulator, token)) == (401, "TokenInvalid", "OAU-128")
+
+
+async def test_a_sixth_login_ends_the_first(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    tokens = [(await ask_token(web, emulator)).json()["access_token"] for _ in range(6)]
+    answers = [(await use(web, emulator, token)).status_code for token in tokens]
+    assert answers == [401, 200, 200, 200, 200, 200]
+
+
+async def test_refreshing_replaces_both_tokens_at_once(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    old = (await ask_token(web, emulator)).json()
+    new = (await refresh(web, emulator, old["refresh_token"])).json()
+    assert new["access_token"] != old["access_token"]
+    assert (await use(web, emulator, new["access_token"])).status_code == 200
+    assert codes(await use(web, emulator, old["access_token"])) == (401, "TokenInvalid", "OAU-129")
+
+
+async def test_an_old_refresh_token_gives_the_same_new_pair_for_a_short_grace(
+    web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    old = (await ask_token(web, emulator)).json()
+    new = (await refresh(web, emulator, old["refresh_token"])).json()
+    clock[0] += timedelta(minutes=50)
+    again = (await refresh(web, emulator, old["refresh_token"])).json()
+    assert again["access_token"] == new["access_token"]
+    await use(web, emulator, new["access_token"])
+    clock[0] += timedelta(seconds=11)
+    assert codes(await refresh(web, emulator, old["refresh_token"])) == (400, "OAU-213", "OAU-213")
+
+
+async def test_revoking_ends_the_whole_session(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    token = (await ask_token(web, emulator)).json()
+    auth = (emulator.client_id, emulator.client_secret)
+    url = f"{emulator.server_url}/restapi/oauth/revoke"
+    for _ in range(2):
+        answer = await web.post(url, data={"token": token["refresh_token"]}, auth=auth)
+        assert answer.status_code == 200
+    assert codes(await use(web, emulator, token["access_token"])) == (401, "TokenInvalid", "OAU-213")
+
+
+async def test_all_sessions_can_be_ended_from_outside(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    token = (await ask_token(web, emulator)).json()["access_token"]
+    emulator.sessions.end_all()
+    assert (await use(web, emulator, token)).status_code == 401

@@ -1,0 +1,259 @@
+"""syncMessages: full and incremental, the token between them, and what each shows."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.emulator import Draft, Emulator, Party
+
+pytestmark = pytest.mark.anyio
+
+ANA = Party(phone_number="+15035550111")
+BEN = Party(phone_number="+15035550122")
+OVERLAP = timedelta(seconds=6)
+
+
+def add(emulator: Emulator, words: str = "Hello", **more: Any) -> int:
+    return emulator.store.add(Draft(**{"type": "SMS", "sender": ANA, "text": words, **more}))["id"]
+
+
+async def sync(mailbox: httpx.AsyncClient, query: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    answer = await mailbox.get(f"message-sync?{query}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["records"], answer.json()["syncInfo"]
+
+
+async def full(mailbox: httpx.AsyncClient, query: str = "") -> tuple[list[dict[str, Any]], str]:
+    records, info = await sync(mailbox, f"syncType=FSync&{query}")
+    return records, info["syncToken"]
+
+
+async def changes(mailbox: httpx.AsyncClient, token: str, query: str = "") -> tuple[list[dict[str, Any]], str]:
+    records, info = await sync(mailbox, f"syncType=ISync&syncToken={token}&{query}")
+    assert info["syncType"] == "ISync"
+    return records, info["syncToken"]
+
+
+def ids(records: list[dict[str, Any]]) -> list[int]:
+    return [record["id"] for record in records]
+
+
+async def test_a_full_sync_shows_the_last_day_without_what_was_removed(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    alive = add(emulator)
+    add(emulator, availability="Deleted")
+    add(emulator, availability="Purged")
+    add(emulator, created=clock[0] - timedelta(days=2))
+    records, info = await sync(mailbox, "syncType=FSync")
+    assert records == [emulator.store.message(str(alive))]
+    assert (info["syncType"], info["olderRecordsExist"]) == ("FSync", False)
+    assert info["syncTime"] == "2026-03-05T15:30:20.000Z"
+
+
+async def test_an_incremental_sync_shows_what_is_new_and_what_changed(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    old, untouched = add(emulator), add(emulator)
+    _, token = await full(mailbox)
+    clock[0] += OVERLAP
+    assert (await changes(mailbox, token))[0] == []
+    await mailbox.put(f"message-store/{old}", json={"readStatus": "Read"})
+    new = add(emulator)
+    records, _ = await changes(mailbox, token)
+    assert ids(records) == [new, old]
+    assert records[1]["readStatus"] == "Read"
+    assert untouched not in ids(records)
+
+
+async def test_removals_are_told_by_id_and_availability_alone(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    first, second = add(emulator), add(emulator)
+    _, token = await full(mailbox)
+    clock[0] += OVERLAP
+    await mailbox.delete(f"message-store/{first}")
+    await mailbox.delete(f"message-store/{second}?purge=true")
+    records, _ = await changes(mailbox, token)
+    assert records == [{"id": second, "availability": "Purged"}, {"id": first, "availability": "Deleted"}]
+
+
+async def test_a_restored_message_comes_back_whole(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    message_id = add(emulator, availability="Deleted")
+    _, token = await full(mailbox)
+    clock[0] += OVERLAP
+    await mailbox.patch(f"message-store/{message_id}", json={"availability": "Alive"})
+    records, _ = await changes(mailbox, token)
+    assert records == [emulator.store.message(str(message_id))]
+
+
+async def test_changes_of_the_last_five_seconds_are_told_again(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    message_id = add(emulator)
+    clock[0] += timedelta(seconds=5)
+    _, token = await full(mailbox)
+    records, token = await changes(mailbox, token)
+    assert ids(records) == [message_id]
+    clock[0] += timedelta(milliseconds=1)
+    _, token = await changes(mailbox, token)
+    assert (await changes(mailbox, token))[0] == []
+
+
+async def test_a_token_carries_its_filters(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    _, token = await full(mailbox, "messageType=Fax&messageType=VoiceMail&direction=Inbound")
+    clock[0] += OVERLAP
+    fax = add(emulator, type="Fax")
+    add(emulator)
+    add(emulator, type="Fax", direction="Outbound", recipients=(ANA,))
+    records, token = await changes(mailbox, token, "messageType=SMS")
+    assert ids(records) == [fax]
+    assert ids((await changes(mailbox, token))[0]) == [fax]
+
+
+async def test_a_token_carries_its_conversation(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    first = add(emulator)
+    record = emulator.store.message(str(first))
+    assert record is not None
+    _, token = await full(mailbox, f"conversationId={record['conversation']['id']}")
+    clock[0] += OVERLAP
+    add(emulator, sender=BEN)
+    second = add(emulator)
+    assert ids((await changes(mailbox, token))[0]) == [second]
+
+
+async def test_a_token_keeps_the_frame_it_began_with(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    inside, outside = add(emulator), add(emulator, created=clock[0] - timedelta(days=3))
+    _, token = await full(mailbox)
+    clock[0] += timedelta(days=2)
+    for message_id in (inside, outside):
+        await mailbox.put(f"message-store/{message_id}", json={"readStatus": "Read"})
+    assert ids((await changes(mailbox, token))[0]) == [inside]
+
+
+async def test_a_closed_frame_takes_in_nothing_later(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    _, token = await full(mailbox, "dateFrom=2026-03-01&dateTo=2026-03-05T15:30:25Z")
+    clock[0] += timedelta(seconds=10)
+    add(emulator)
+    assert (await changes(mailbox, token))[0] == []
+
+
+async def test_widening_the_frame_brings_the_older_messages(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    add(emulator)
+    older = add(emulator, created=clock[0] - timedelta(days=3))
+    _, token = await full(mailbox)
+    clock[0] += OVERLAP
+    records, token = await changes(mailbox, token, "dateFrom=2026-03-01")
+    assert ids(records) == [older]
+    await mailbox.put(f"message-store/{older}", json={"readStatus": "Read"})
+    assert ids((await changes(mailbox, token))[0]) == [older]
+
+
+async def test_a_record_count_cuts_a_full_sync_and_says_that_there_is_more(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    for number in range(3):
+        add(emulator, str(number), created=clock[0] - timedelta(hours=number))
+    records, info = await sync(mailbox, "syncType=FSync&recordCount=2")
+    assert [record["subject"] for record in records] == ["0", "1"]
+    assert info["olderRecordsExist"] is True
+    older, info = await sync(mailbox, f"syncType=FSync&dateTo={records[-1]['creationTime']}")
+    assert [record["subject"] for record in older] == ["1", "2"]
+    assert info["olderRecordsExist"] is False
+
+
+async def test_a_record_count_never_cuts_changes(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    _, token = await full(mailbox)
+    clock[0] += OVERLAP
+    added = [add(emulator) for _ in range(3)]
+    records, _ = await changes(mailbox, token, "recordCount=1")
+    assert sorted(ids(records)) == added
+
+
+async def test_distinct_conversations_shows_one_of_each(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    add(emulator)
+    latest, other = add(emulator), add(emulator, sender=BEN)
+    records, token = await full(mailbox, "distinctConversations=true")
+    assert ids(records) == [other, latest]
+    clock[0] += OVERLAP
+    add(emulator)
+    newest = add(emulator)
+    assert ids((await changes(mailbox, token))[0]) == [newest]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "parameter"),
+    [
+        ("", "CMN-101", "syncType"),
+        ("syncType=Sync", "CMN-101", "syncType"),
+        ("syncType=ISync", "CMN-101", "syncToken"),
+        ("syncType=ISync&syncToken=AAAA", "CMN-101", "syncToken"),
+        ("syncType=ISync&syncToken=%C3%A9%00", "CMN-101", "syncToken"),
+        ("syncType=FSync&messageType=Text", "CMN-101", "messageType"),
+        ("syncType=FSync&recordCount=0", "CMN-101", "recordCount"),
+    ],
+)
+async def test_a_wrong_request_is_refused(mailbox: httpx.AsyncClient, query: str, code: str, parameter: str) -> None:
+    answer = await mailbox.get(f"message-sync?{query}")
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, code)
+    assert answer.json()["parameterName"] == parameter
+
+
+async def test_a_token_that_was_tampered_with_is_a_wrong_parameter(mailbox: httpx.AsyncClient) -> None:
+    _, token = await full(mailbox)
+    for at in (0, len(token) // 2, len(token) - 4):
+        other = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+        answer = await mailbox.get(f"message-sync?syncType=ISync&syncToken={other}")
+        assert (answer.status_code, answer.json()["errorCode"]) == (400, "CMN-101")
+
+
+async def test_a_token_grows_too_old(mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]) -> None:
+    _, token = await full(mailbox)
+    clock[0] += timedelta(minutes=50)
+    _, renewed = await changes(mailbox, token)
+    clock[0] += timedelta(days=5)
+    fresh = await mailbox.post(
+        f"{emulator.server_url}/restapi/oauth/token",
+        data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": emulator.jwt},
+        auth=(emulator.client_id, emulator.client_secret),
+    )
+    headers = {"Authorization": f"Bearer {fresh.json()['access_token']}"}
+    answers = [
+        await mailbox.get(f"message-sync?syncType=ISync&syncToken={old}", headers=headers) for old in (token, renewed)
+    ]
+    assert [answer.status_code for answer in answers] == [400, 200]
+    assert answers[0].json()["errors"][0]["errorCode"] == "MSG-333"
+
+
+async def test_a_token_of_another_mailbox_calls_for_a_full_sync(mailbox: httpx.AsyncClient) -> None:
+    with Emulator(scenario="empty", rate_limits=False) as other:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=other.app)) as client:
+            login = await client.post(
+                f"{other.server_url}/restapi/oauth/token",
+                data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": other.jwt},
+                auth=(other.client_id, other.client_secret),
+            )
+            base = f"{other.server_url}/restapi/v1.0/account/~/extension/~"
+            headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
+            foreign = (await client.get(f"{base}/message-sync?syncType=FSync", headers=headers)).json()
+    token = foreign["syncInfo"]["syncToken"]
+    answer = await mailbox.get(f"message-sync?syncType=ISync&syncToken={token}")
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, "MSG-333")

@@ -1,0 +1,135 @@
+"""When RingCentral's answer does not come, the guard never tries twice and never says what it does not know."""
+
+from collections.abc import Callable
+
+import httpx2 as httpx
+import pytest
+
+from tests.desk import YES, Desk, Era, call, refused
+
+pytestmark = pytest.mark.anyio
+
+
+def drop(method: str) -> Callable[[httpx.Request], None]:
+    """The connection breaks."""
+
+    def act(request: httpx.Request) -> None:
+        if request.method == method:
+            raise httpx.ReadError("connection dropped", request=request)
+
+    return act
+
+
+async def test_a_delete_whose_answer_is_lost_is_read_back_and_not_repeated(desk: Desk, era: Era) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    desk.faults.after(drop("DELETE"))
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert answer["outcomes"] == dict.fromkeys(targets, "deleted")
+    assert [desk.availability(t) for t in targets] == ["Deleted"] * 2
+    assert len(desk.sent("DELETE")) == 1
+
+
+async def test_a_delete_that_never_arrived_is_reported_as_failed(desk: Desk, era: Era) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    desk.faults.before(drop("DELETE"))
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert answer["status"] == "failed"
+    assert answer["outcomes"] == dict.fromkeys(targets, "failed")
+    assert [desk.availability(t) for t in targets] == ["Alive"] * 2
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_server_error_on_a_delete_is_read_back_and_not_repeated(desk: Desk, status: int) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+
+    def broken(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(status, request=request) if request.method == "DELETE" else None
+
+    desk.faults.after(broken)
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert answer["outcomes"] == dict.fromkeys(targets, "deleted")
+    assert len(desk.sent("DELETE")) == 1
+
+
+async def test_what_cannot_be_read_back_is_unknown(desk: Desk, era: Era) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    deleted: list[bool] = []
+
+    def fail_after_the_delete(request: httpx.Request) -> httpx.Response | None:
+        if request.method == "DELETE":
+            deleted.append(True)
+            raise httpx.ReadError("connection dropped", request=request)
+        return httpx.Response(503, request=request) if deleted else None
+
+    desk.faults.after(fail_after_the_delete)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert answer["status"] == "unknown"
+    assert answer["outcomes"] == dict.fromkeys(targets, "unknown")
+    assert "nothing was tried twice" in answer["next"]
+
+
+async def test_a_success_that_the_mailbox_does_not_confirm_is_not_done(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+
+    def pretend(request: httpx.Request) -> None:
+        if request.method == "DELETE":
+            raise httpx.ReadError("swallowed", request=request)
+
+    desk.faults.before(pretend)
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert answer["status"] != "done"
+
+
+async def test_after_a_batch_that_broke_no_further_batch_is_sent(desk: Desk) -> None:
+    from rc_mcp.emulator import Draft
+
+    for n in range(60):
+        desk.emulator.store.add(Draft(type="SMS", text=f"parcel {n}", read=True))
+    targets = desk.ids(availability="Alive")[:60]
+    desk.faults.after(drop("DELETE"))
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert answer["status"] == "partial"
+    assert [answer["outcomes"][t] for t in targets] == ["deleted"] * 50 + ["skipped"] * 10
+    assert len(desk.sent("DELETE")) == 1
+
+
+async def test_when_the_mailbox_cannot_be_read_again_before_the_delete_nothing_is_sent(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        desk.faults.before(drop("GET"))
+        answer = await call(client, "delete_message", message_id=[target], plan_id=plan)
+    assert answer["outcomes"] == {target: "skipped"}
+    assert desk.sent("DELETE") == []
+
+
+async def test_when_the_mailbox_cannot_be_read_for_a_plan_the_model_is_told_what_did_not_happen(desk: Desk) -> None:
+    desk.faults.before(drop("GET"))
+    async with desk.client(answer=YES) as client:
+        said = await refused(client, "delete_message", message_id=desk.ids()[:1])
+    assert said.endswith("Nothing was deleted or changed.")
+    assert desk.asked == []
+
+
+async def test_a_stop_file_ends_a_running_delete_between_batches(desk: Desk) -> None:
+    from rc_mcp.emulator import Draft
+
+    for n in range(60):
+        desk.emulator.store.add(Draft(type="SMS", text=f"parcel {n}", read=True))
+    targets = desk.ids(availability="Alive")[:60]
+
+    def stop(request: httpx.Request) -> None:
+        if request.method == "DELETE":
+            (desk.state_dir / "STOP").touch()
+
+    desk.faults.before(stop)
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert [answer["outcomes"][t] for t in targets] == ["deleted"] * 50 + ["skipped"] * 10
+    assert "STOP" in answer["said"]

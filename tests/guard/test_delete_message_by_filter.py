@@ -1,0 +1,121 @@
+"""delete_message_by_filter: conversations go up to a fixed time, and what came later survives."""
+
+from datetime import timedelta
+
+import pytest
+
+from rc_mcp.emulator import Draft, Party
+from tests.desk import DECLINE, YES, Desk, Era, call, refused, typed
+
+pytestmark = pytest.mark.anyio
+
+
+def conversation(desk: Desk, size: int) -> tuple[str, list[str]]:
+    """A conversation in the mailbox with at least this many Alive messages: its id, and theirs."""
+    by_conversation: dict[str, list[str]] = {}
+    for message in desk.emulator.store.messages():
+        if message["availability"] == "Alive" and "conversation" in message:
+            by_conversation.setdefault(message["conversation"]["id"], []).append(str(message["id"]))
+    return next((c, ids) for c, ids in by_conversation.items() if len(ids) >= size)
+
+
+async def test_a_conversation_goes_through_its_own_endpoint_with_the_plans_time(desk: Desk, era: Era) -> None:
+    conversation_id, ids = conversation(desk, 3)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id])
+    assert answer["status"] == "done"
+    assert answer["outcomes"] == dict.fromkeys(ids, "deleted")
+    [sent] = desk.sent("DELETE")
+    assert sent.startswith("/restapi/v1.0/account/~/extension/~/message-store?")
+    assert f"conversationId={conversation_id}" in sent
+    assert "dateTo=" in sent
+
+
+async def test_a_message_that_arrives_after_the_plan_survives(desk: Desk, era: Era) -> None:
+    sender = Party(phone_number="+15035550199")
+    early = [desk.emulator.store.add(Draft(type="SMS", sender=sender, text=text)) for text in ("one", "two")]
+    ids = [str(m["id"]) for m in early]
+    conversation_id = early[0]["conversation"]["id"]
+    desk.clock.time += timedelta(seconds=5)
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message_by_filter", conversation_id=[conversation_id]))["plan_id"]
+        desk.clock.time += timedelta(seconds=5)
+        late = desk.emulator.store.add(Draft(type="SMS", sender=sender, text="Wait!"))
+        assert late["conversation"]["id"] == conversation_id
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id], plan_id=plan)
+    assert answer["outcomes"] == dict.fromkeys(ids, "deleted")
+    assert desk.availability(str(late["id"])) == "Alive"
+
+
+async def test_a_span_names_the_same_plan_when_the_call_is_repeated_later(desk: Desk, era: Era) -> None:
+    conversation_id, ids = conversation(desk, 3)
+    arguments = {"conversation_id": [conversation_id], "date_to": "1m"}
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message_by_filter", **arguments))["plan_id"]
+        desk.clock.time += timedelta(minutes=5)
+        answer = await call(client, "delete_message_by_filter", **arguments, plan_id=plan)
+    assert answer["outcomes"] == dict.fromkeys(ids, "deleted")
+
+
+async def test_what_lies_in_deleted_is_not_purged_with_its_conversation(desk: Desk, era: Era) -> None:
+    conversation_id, ids = conversation(desk, 3)
+    async with desk.client(era, answer=YES) as client:
+        await call(client, "delete_message", message_id=ids[:1])
+        desk.clock.time += timedelta(seconds=1)
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id])
+    assert answer["outcomes"] == {ids[0]: "already", **dict.fromkeys(ids[1:], "deleted")}
+    assert {desk.availability(i) for i in ids} == {"Deleted"}
+
+
+async def test_what_was_restored_since_the_plan_is_not_deleted_with_its_conversation(desk: Desk, era: Era) -> None:
+    conversation_id, ids = conversation(desk, 3)
+    async with desk.client(era) as client:
+        first = (await call(client, "delete_message", message_id=ids[:1]))["plan_id"]
+        await call(client, "delete_message", message_id=ids[:1], plan_id=first)
+        desk.clock.time += timedelta(seconds=1)
+        plan = (await call(client, "delete_message_by_filter", conversation_id=[conversation_id]))["plan_id"]
+        await call(client, "patch_message", message_id=ids[:1], availability="Alive")
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id], plan_id=plan)
+    assert answer["outcomes"] == {ids[0]: "already", **dict.fromkeys(ids[1:], "deleted")}
+    assert desk.availability(ids[0]) == "Alive"
+
+
+async def test_a_declined_conversation_stays(desk: Desk, era: Era) -> None:
+    conversation_id, ids = conversation(desk, 3)
+    async with desk.client(era, answer=DECLINE) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id])
+    assert answer["status"] == "declined"
+    assert {desk.availability(i) for i in ids} == {"Alive"}
+
+
+async def test_a_conversation_is_purged_only_with_the_phrase(desk: Desk, era: Era) -> None:
+    conversation_id, ids = conversation(desk, 3)
+    async with desk.client(era, answer=typed(f"PURGE {len(ids)}")) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id], purge=True)
+    assert answer["outcomes"] == dict.fromkeys(ids, "purged")
+
+
+async def test_a_conversation_that_does_not_exist_is_nothing_to_do(desk: Desk) -> None:
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=["1"])
+    assert answer["status"] == "nothing_to_do"
+    assert desk.sent("DELETE") == []
+
+
+async def test_without_conversations_nothing_can_be_asked(desk: Desk) -> None:
+    async with desk.client(answer=YES) as client:
+        assert "conversation_id" in await refused(client, "delete_message_by_filter", conversation_id=[])
+        assert "conversation_id" in await refused(client, "delete_message_by_filter", type="All")
+    assert desk.emulator.requests == []
+
+
+async def test_more_than_a_plan_may_hold_is_refused_with_the_way_to_go_on(desk: Desk) -> None:
+    for n in range(201):
+        desk.emulator.store.add(Draft(type="SMS", sender=Party(phone_number="+15035550199"), text=f"parcel {n}"))
+    desk.clock.time += timedelta(seconds=2)
+    conversation_id = desk.emulator.store.messages()[0]["conversation"]["id"]
+    async with desk.client(answer=YES) as client:
+        said = await refused(client, "delete_message_by_filter", conversation_id=[conversation_id])
+    assert "200" in said
+    assert "date_to" in said
+    assert said.endswith("Nothing was deleted or changed.")

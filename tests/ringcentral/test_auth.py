@@ -1,0 +1,345 @@
+"""Logging in: once for everyone who waits, again when the token runs out, and never as a hammer."""
+
+import base64
+import traceback
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+import anyio
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.ringcentral import (
+    InvalidRequest,
+    JWTAuth,
+    LoginFailed,
+    MessageStoreClient,
+    NotSent,
+    RateLimited,
+    RingCentralError,
+    TokenAuth,
+    Unauthorized,
+)
+
+pytestmark = pytest.mark.anyio
+
+SERVER = "https://platform.ringcentral.com"
+SECRET, JWT = "shhh-client-secret", "eyJ-a-jwt-credential"
+EMPTY_PAGE = {"records": [], "paging": {}, "navigation": {}}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Service(httpx.AsyncBaseTransport):
+    """A token endpoint that counts its tokens, and an API that takes those in `good`."""
+
+    def __init__(self, login: Callable[[], httpx.Response | httpx.HTTPError] | None = None) -> None:
+        self.logins: list[httpx.Request] = []
+        self.calls: list[httpx.Request] = []
+        self.good: Callable[[str], bool] = lambda _: True
+        self._login = login or self._token
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await anyio.lowlevel.checkpoint()
+        if request.url.path == "/restapi/oauth/token":
+            self.logins.append(request)
+            answer = self._login()
+            if isinstance(answer, httpx.HTTPError):
+                raise answer
+            return answer
+        self.calls.append(request)
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        if not self.good(token):
+            return httpx.Response(401, json={"errorCode": "TokenInvalid", "errors": [{"errorCode": "OAU-129"}]})
+        return httpx.Response(204) if request.method == "DELETE" else httpx.Response(200, json=EMPTY_PAGE)
+
+    def _token(self) -> httpx.Response:
+        return httpx.Response(200, json={"access_token": f"token-{len(self.logins)}", "expires_in": 3600})
+
+
+def store(service: Service, clock: Clock | None = None, secret: str = SECRET) -> MessageStoreClient:
+    auth = JWTAuth(SERVER, "an-app", secret, JWT, clock=clock or Clock())
+    return MessageStoreClient(auth, server_url=SERVER, transport=service)
+
+
+def tokens(service: Service) -> list[str]:
+    return [request.headers["authorization"] for request in service.calls]
+
+
+async def at_once(count: int, act: Callable[[], Awaitable[object]]) -> list[RingCentralError | None]:
+    results: list[RingCentralError | None] = []
+
+    async def one() -> None:
+        try:
+            await act()
+        except RingCentralError as error:
+            results.append(error)
+        else:
+            results.append(None)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(count):
+                tasks.start_soon(one)
+    return results
+
+
+async def test_a_confidential_app_logs_in_with_basic_and_its_jwt():
+    service = Service()
+    await store(service).list_messages()
+    (login,) = service.logins
+    assert login.headers["authorization"] == "Basic " + base64.b64encode(f"an-app:{SECRET}".encode()).decode()
+    assert parse_qs(login.content.decode()) == {
+        "grant_type": ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        "assertion": [JWT],
+    }
+    assert tokens(service) == ["Bearer token-1"]
+
+
+async def test_a_public_app_names_itself_in_the_form():
+    service = Service()
+    await store(service, secret="").list_messages()
+    assert "authorization" not in service.logins[0].headers
+    assert parse_qs(service.logins[0].content.decode())["client_id"] == ["an-app"]
+
+
+async def test_a_login_waits_no_longer_than_any_request():
+    service = Service()
+    await store(service).list_messages()
+    assert service.logins[0].extensions["timeout"] == service.calls[0].extensions["timeout"]
+    assert service.logins[0].extensions["timeout"]["read"] == 30.0
+
+
+async def test_everyone_who_waits_shares_one_login():
+    service = Service()
+    client = store(service)
+    assert await at_once(20, client.list_messages) == [None] * 20
+    assert len(service.logins) == 1
+
+
+async def test_a_token_is_renewed_a_minute_before_it_expires():
+    service, clock = Service(), Clock()
+    client = store(service, clock)
+    await client.list_messages()
+    clock.now_s += 3539
+    await client.list_messages()
+    clock.now_s += 2
+    await client.list_messages()
+    assert tokens(service) == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+async def test_a_short_lived_token_is_still_used():
+    service, clock = Service(lambda: httpx.Response(200, json={"access_token": "brief", "expires_in": 40})), Clock()
+    client = store(service, clock)
+    await client.list_messages()
+    clock.now_s += 19
+    await client.list_messages()
+    assert len(service.logins) == 1
+
+
+async def test_a_token_turned_away_is_renewed_once_and_the_request_sent_again():
+    service = Service()
+    service.good = lambda token: token != "token-1"
+    assert [outcome.ok for outcome in await store(service).delete_message("7")] == [True]
+    assert tokens(service) == ["Bearer token-1", "Bearer token-2"]
+    assert [request.method for request in service.calls] == ["DELETE", "DELETE"]
+
+
+async def test_a_body_is_sent_again_with_the_request():
+    service = Service()
+    service.good = lambda token: token != "token-1"
+    await store(service).update_message("7", "Read")
+    assert [request.content for request in service.calls] == [b'{"readStatus": "Read"}'] * 2
+
+
+async def test_requests_turned_away_together_cause_one_login():
+    service = Service()
+    client = store(service)
+    await client.list_messages()
+    service.good = lambda token: token != "token-1"
+    assert await at_once(10, client.list_messages) == [None] * 10
+    assert len(service.logins) == 2
+
+
+async def test_a_renewal_that_does_not_help_is_not_repeated_for_a_minute():
+    service, clock = Service(), Clock()
+    service.good = lambda _: False
+    client = store(service, clock)
+    for _ in range(5):
+        with pytest.raises(Unauthorized) as caught:
+            await client.list_messages()
+        assert caught.value.error_code == "OAU-129"
+    assert len(service.logins) == 2
+    clock.now_s += 61
+    service.good = lambda token: token == "token-3"
+    await client.list_messages()
+    assert len(service.logins) == 3
+
+
+async def test_a_refused_login_says_why_and_is_shared_and_not_repeated_for_a_minute():
+    refused = {"error": "invalid_grant", "errors": [{"errorCode": "OAU-251", "message": "JWT is not good"}]}
+    service, clock = Service(lambda: httpx.Response(400, json=refused, headers={"RCRequestId": "r-1"})), Clock()
+    client = store(service, clock)
+    failures = await at_once(10, client.list_messages)
+    assert all(isinstance(failure, LoginFailed) for failure in failures)
+    assert len(service.logins) == 1
+    first = failures[0]
+    assert isinstance(first, LoginFailed)
+    assert (first.status, first.error_code, first.message, first.request_id) == (
+        400,
+        "OAU-251",
+        "JWT is not good",
+        "r-1",
+    )
+    clock.now_s += 61
+    with pytest.raises(LoginFailed):
+        await client.list_messages()
+    assert len(service.logins) == 2
+    assert service.calls == []
+
+
+async def test_an_oauth_error_without_ringcentrals_codes_is_told_as_it_is():
+    answer = {"error": "invalid_client", "error_description": "Unknown app"}
+    with pytest.raises(LoginFailed) as caught:
+        await store(Service(lambda: httpx.Response(400, json=answer))).list_messages()
+    assert (caught.value.error_code, caught.value.message) == ("invalid_client", "Unknown app")
+
+
+async def test_a_rate_limited_login_waits_as_long_as_ringcentral_says():
+    headers = {"Retry-After": "300", "X-Rate-Limit-Group": "auth"}
+    service, clock = Service(lambda: httpx.Response(429, headers=headers)), Clock()
+    client = store(service, clock)
+    with pytest.raises(RateLimited) as caught:
+        await client.list_messages()
+    assert (caught.value.retry_after_s, caught.value.group) == (300, "auth")
+    clock.now_s += 299
+    with pytest.raises(RateLimited):
+        await client.list_messages()
+    assert len(service.logins) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(503, text="down"),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={"expires_in": 3600}),
+        httpx.Response(200, json={"access_token": "two\nlines"}),
+        httpx.Response(302, headers={"location": "https://elsewhere.example"}),
+    ],
+)
+async def test_a_login_that_gives_no_token_means_that_a_delete_was_not_carried_out(answer: httpx.Response):
+    service = Service(lambda: answer)
+    with pytest.raises(LoginFailed):
+        await store(service).delete_message("7")
+    assert service.calls == []
+
+
+@pytest.mark.parametrize(
+    "failure", [httpx.ReadTimeout("late"), httpx.RemoteProtocolError("gone"), httpx.ConnectError("no")]
+)
+async def test_a_login_without_an_answer_means_that_a_delete_was_not_carried_out(failure: httpx.HTTPError):
+    with pytest.raises(NotSent):
+        await store(Service(lambda: failure)).delete_message("7")
+
+
+async def test_a_login_that_got_no_answer_does_not_hold_up_the_next():
+    answers = iter([httpx.ReadTimeout("late"), httpx.Response(200, json={"access_token": "t", "expires_in": 60})])
+    client = store(Service(lambda: next(answers)))
+    with pytest.raises(NotSent):
+        await client.list_messages()
+    await client.list_messages()
+
+
+async def test_a_cancelled_login_leaves_the_way_free_for_the_next():
+    class Stuck(Service):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if not self.logins:
+                self.logins.append(request)
+                await anyio.sleep_forever()
+            return await super().handle_async_request(request)
+
+    service = Stuck()
+    client = store(service)
+    with anyio.move_on_after(0.01):
+        await client.list_messages()
+    with anyio.fail_after(5):
+        await client.list_messages()
+
+
+async def test_a_ready_token_is_not_renewed():
+    service = Service()
+    service.good = lambda _: False
+    client = MessageStoreClient(TokenAuth("ready"), transport=service)
+    with pytest.raises(Unauthorized):
+        await client.list_messages()
+    assert (len(service.calls), service.logins) == (1, [])
+
+
+@pytest.mark.parametrize("auth", [TokenAuth("ready"), JWTAuth(SERVER, "an-app", SECRET, JWT)])
+async def test_a_token_goes_to_its_own_clients_entry_points_and_nowhere_else(auth: TokenAuth | JWTAuth):
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"access_token": "t", "expires_in": 60})
+
+    async with MessageStoreClient(auth, transport=httpx.MockTransport(handler)):
+        pass
+    async with httpx.AsyncClient(auth=auth, transport=httpx.MockTransport(handler)) as other:
+        for url in ("https://evil.example/", "http://platform.ringcentral.com/", "https://media.ringcentral.com:8443/"):
+            with pytest.raises(InvalidRequest, match="token stayed here"):
+                await other.get(url)
+    assert all(request.url.path == "/restapi/oauth/token" for request in seen)
+
+
+async def test_a_token_without_a_client_goes_nowhere():
+    async with httpx.AsyncClient(
+        auth=TokenAuth("ready"), transport=httpx.MockTransport(lambda _: httpx.Response(200))
+    ) as c:
+        with pytest.raises(InvalidRequest):
+            await c.get(SERVER)
+
+
+def test_a_client_does_not_take_a_login_made_for_another_server():
+    with pytest.raises(InvalidRequest, match="another server"):
+        MessageStoreClient(JWTAuth("https://other.example", "an-app", SECRET, JWT))
+
+
+@pytest.mark.parametrize("bad", ["", " ", "a b", "line\nbreak", "ünïcode"])
+def test_a_credential_that_cannot_stand_in_a_header_is_refused_without_being_shown(bad: str):
+    for make in (
+        lambda: TokenAuth(bad),
+        lambda: JWTAuth(SERVER, bad, SECRET, JWT),
+        lambda: JWTAuth(SERVER, "an-app", SECRET, bad),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            make()
+        assert not bad.strip() or bad not in str(caught.value)
+
+
+async def test_secrets_show_neither_in_a_repr_nor_in_a_failed_login():
+    service = Service(
+        lambda: httpx.Response(400, json={"error": "invalid_grant", "error_description": f"{JWT} {SECRET}"})
+    )
+    auth = JWTAuth(SERVER, "an-app", SECRET, JWT)
+    with pytest.raises(LoginFailed) as caught:
+        await MessageStoreClient(auth, transport=service).list_messages()
+    shown = f"{auth!r} {TokenAuth(SECRET)!r} {caught.value!r} {vars(caught.value)}" + "".join(
+        traceback.format_exception(caught.value)
+    )
+    assert SECRET not in shown
+    assert JWT not in shown
+
+
+def test_a_client_can_be_made_before_there_is_an_event_loop():
+    service = Service()
+    client = store(service)
+    anyio.run(client.list_messages)
+    assert len(service.logins) == 1

@@ -1,0 +1,311 @@
+"""Whatever RingCentral answers to a request for many, every id gets one outcome, and none a success it did not have."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rc_mcp.ringcentral import (
+    AnswerLost,
+    BadRequest,
+    Forbidden,
+    MessageStoreClient,
+    NotFound,
+    NotSent,
+    Outcome,
+    RateLimited,
+    RingCentralError,
+    TokenAuth,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from rc_mcp.ringcentral.answers import Answer
+from rc_mcp.ringcentral.bulk import outcomes_of
+from rc_mcp.ringcentral.calls import change, delete, read
+
+pytestmark = pytest.mark.anyio
+
+MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
+BOX = "/restapi/v1.0/account/~/extension/~"
+WHEN = datetime(2026, 3, 1, tzinfo=UTC)
+GONE = {
+    "errorCode": "CMN-102",
+    "message": "Resource for parameter [messageId] is not found",
+    "parameterName": "messageId",
+}
+
+Step = httpx.Response | httpx.HTTPError
+
+
+class Script(httpx.AsyncBaseTransport):
+    """Plays one step per request: an answer, or a failure on the way."""
+
+    def __init__(self, *steps: Step) -> None:
+        self._steps: Iterator[Step] = iter(steps)
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        step = next(self._steps)
+        if isinstance(step, httpx.HTTPError):
+            raise step
+        return step
+
+
+def store(script: Script) -> MessageStoreClient:
+    return MessageStoreClient(TokenAuth("a-token"), transport=script)
+
+
+def numbers(count: int, start: int = 1) -> list[str]:
+    return [str(n) for n in range(start, start + count)]
+
+
+def part(id_: str, status: int = 200, **body: Any) -> dict[str, Any]:
+    return {"resourceId": id_, "status": status, "body": {"id": int(id_), **body} if status == 200 else body}
+
+
+def multi(*parts: dict[str, Any]) -> httpx.Response:
+    return httpx.Response(207, content=json.dumps(parts), headers={"content-type": MULTIPART_JSON})
+
+
+def mixed(statuses: list[dict[str, Any]], *bodies: object) -> httpx.Response:
+    chunks = [{"response": statuses}, *bodies]
+    text = "".join(f"--b1\r\nContent-Type: application/json\r\n\r\n{json.dumps(chunk)}\r\n" for chunk in chunks)
+    return httpx.Response(207, content=f"{text}--b1--\r\n", headers={"content-type": 'multipart/mixed; boundary="b1"'})
+
+
+def href(id_: str) -> str:
+    return f"https://platform.ringcentral.com/restapi/v1.0/account/1/extension/2/message-store/{id_}"
+
+
+def summary(outcomes: list[Outcome]) -> list[tuple[str, int | None, str]]:
+    return [(o.id, o.status, type(o.error).__name__ if o.error else "ok") for o in outcomes]
+
+
+async def test_parts_come_back_in_the_callers_order_each_with_its_own_error():
+    script = Script(multi(part("3"), part("2", 404, **GONE), part("1", subject="hello")))
+    outcomes = await store(script).read_messages(["1", "2", "3"])
+    assert summary(outcomes) == [("1", 200, "ok"), ("2", 404, "NotFound"), ("3", 200, "ok")]
+    assert outcomes[0].message is not None
+    assert outcomes[0].message.subject == "hello"
+    assert isinstance(outcomes[1].error, NotFound)
+    assert outcomes[1].error.error_code == "CMN-102"
+    assert outcomes[1].error.parameter == "messageId"
+
+
+async def test_a_plain_204_means_that_all_were_deleted():
+    outcomes = await store(Script(httpx.Response(204))).delete_message(["1", "2"])
+    assert summary(outcomes) == [("1", 204, "ok"), ("2", 204, "ok")]
+
+
+async def test_a_delete_that_failed_for_some_says_so_for_those():
+    script = Script(multi({"resourceId": "1", "status": 204}, part("2", 404, **GONE)))
+    assert summary(await store(script).delete_message(["1", "2"])) == [("1", 204, "ok"), ("2", 404, "NotFound")]
+
+
+async def test_multipart_mixed_is_understood_as_well():
+    statuses = [
+        {"href": href("1"), "status": 200, "responseDescription": "OK"},
+        {"href": href("2"), "status": 404, "responseDescription": "Not Found"},
+    ]
+    outcomes = await store(Script(mixed(statuses, {"id": 1, "subject": "é"}, GONE))).read_messages(["1", "2"])
+    assert summary(outcomes) == [("1", 200, "ok"), ("2", 404, "NotFound")]
+    assert outcomes[0].message is not None
+    assert outcomes[0].message.subject == "é"
+
+
+async def test_multipart_mixed_without_a_body_per_part_still_tells_a_deletes_statuses():
+    statuses = [{"href": href("1"), "status": 204}, {"href": href("2"), "status": 404}]
+    outcomes = await store(Script(mixed(statuses, GONE))).delete_message(["1", "2"])
+    assert summary(outcomes) == [("1", 204, "ok"), ("2", 404, "NotFound")]
+
+
+async def test_multipart_mixed_bodies_are_not_guessed_when_their_number_is_off():
+    statuses = [{"href": href("1"), "status": 200}, {"href": href("2"), "status": 200}]
+    outcomes = await store(Script(mixed(statuses, {"id": 2}))).read_messages(["1", "2"])
+    assert [o.unknown for o in outcomes] == [True, True]
+
+
+async def test_parts_without_ids_are_matched_by_position():
+    script = Script(multi({"status": 200, "body": {"id": 7}}, {"status": 404, "body": GONE}))
+    assert summary(await store(script).update_message(["7", "8"], "Read")) == [("7", 200, "ok"), ("8", 404, "NotFound")]
+
+
+async def test_parts_without_ids_are_not_matched_by_position_when_one_is_missing():
+    script = Script(multi({"status": 204}))
+    assert [o.unknown for o in await store(script).delete_message(["7", "8"])] == [True, True]
+
+
+async def test_parts_without_ids_mean_nothing_when_the_ids_were_not_in_the_path():
+    ids = numbers(51)
+    script = Script(multi(*({"status": 200, "body": {"id": int(id_)}} for id_ in ids)))
+    assert all(o.unknown for o in await store(script).update_message(ids, "Read"))
+
+
+async def test_a_missing_part_is_unknown_never_a_success():
+    outcomes = await store(Script(multi({"resourceId": "1", "status": 204}))).delete_message(["1", "2"])
+    assert [(o.ok, o.unknown, o.status) for o in outcomes] == [(True, False, 204), (False, True, None)]
+
+
+async def test_parts_for_other_ids_and_second_parts_are_ignored():
+    script = Script(
+        multi(
+            {"resourceId": "1", "status": 204}, {"resourceId": "1", "status": 404}, {"resourceId": "9", "status": 204}
+        )
+    )
+    assert summary(await store(script).delete_message(["1", "2"])) == [
+        ("1", 204, "ok"),
+        ("2", None, "UnexpectedAnswer"),
+    ]
+
+
+async def test_an_answer_about_another_message_is_no_success():
+    assert summary(await store(Script(httpx.Response(200, json={"id": 8}))).update_message("7", "Read")) == [
+        ("7", 200, "UnexpectedAnswer")
+    ]
+
+
+async def test_a_part_that_says_server_error_is_unknown():
+    outcomes = await store(Script(multi(part("1", 500), part("2", 503)))).delete_message(["1", "2"])
+    assert all(o.unknown and isinstance(o.error, Unavailable) for o in outcomes)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>hotel login</html>"),
+        httpx.Response(200, json={"id": 1}),
+        httpx.Response(207, content=b'[{"resourceId": "1", "sta', headers={"content-type": MULTIPART_JSON}),
+        httpx.Response(207, content=b"", headers={"content-type": "multipart/mixed"}),
+        httpx.Response(207, content=b"--b\r\n\r\n", headers={"content-type": "multipart/mixed; boundary=b"}),
+        httpx.Response(202),
+        httpx.Response(302, headers={"location": "https://elsewhere.example/"}),
+        httpx.Response(500, text="oops"),
+        httpx.Response(504, json={"errorCode": "CMN-201", "message": "Service Temporary Unavailable"}),
+        httpx.ReadTimeout("late"),
+        httpx.RemoteProtocolError("gone"),
+        httpx.WriteError("half"),
+    ],
+)
+async def test_a_delete_without_an_answer_to_trust_is_unknown_and_the_rest_is_not_sent(answer: Step):
+    script = Script(answer, httpx.Response(204))
+    outcomes = await store(script).delete_message(numbers(60))
+    assert len(script.requests) == 1
+    assert all(o.unknown and not o.ok for o in outcomes[:50])
+    assert all(isinstance(o.error, NotSent) and not o.unknown and o.status is None for o in outcomes[50:])
+    assert [o.id for o in outcomes] == numbers(60)
+
+
+async def test_a_later_chunk_that_fails_leaves_the_earlier_outcomes_standing():
+    limited = httpx.Response(429, json={"errorCode": "CMN-301"})
+    script = Script(httpx.Response(204), limited, httpx.Response(204))
+    outcomes = await store(script).delete_message(numbers(101))
+    assert [len(request.url.path.split(",")) for request in script.requests] == [50, 50]
+    assert all(o.ok for o in outcomes[:50])
+    assert all(isinstance(o.error, RateLimited) and o.status == 429 and not o.unknown for o in outcomes[50:100])
+    assert isinstance(outcomes[100].error, NotSent)
+
+
+async def test_a_part_that_is_unknown_ends_the_run_too():
+    script = Script(multi(*(part(id_, 204) for id_ in numbers(49))), httpx.Response(204))
+    outcomes = await store(script).delete_message(numbers(51))
+    assert len(script.requests) == 1
+    assert (outcomes[49].unknown, type(outcomes[50].error)) == (True, NotSent)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(401), Unauthorized),
+        (httpx.Response(403), Forbidden),
+        (httpx.Response(429), RateLimited),
+        (httpx.ConnectError("refused"), NotSent),
+        (httpx.ConnectTimeout("slow"), NotSent),
+        (httpx.PoolTimeout("busy"), NotSent),
+    ],
+)
+async def test_what_stops_the_very_first_chunk_is_raised_for_nothing_happened(answer: Step, kind: type[Exception]):
+    with pytest.raises(kind):
+        await store(Script(answer)).delete_message(numbers(60))
+
+
+async def test_a_single_ids_plain_error_is_its_outcome():
+    outcomes = await store(Script(httpx.Response(404, json=GONE))).delete_message("7")
+    assert summary(outcomes) == [("7", 404, "NotFound")]
+
+
+async def test_an_error_about_the_whole_request_is_each_ids_error():
+    answer = httpx.Response(400, json={"errorCode": "CMN-106", "message": "Batch request is limited to 20 entries"})
+    outcomes = await store(Script(answer)).read_messages(["7", "8"])
+    assert all(isinstance(o.error, BadRequest) and o.error.error_code == "CMN-106" for o in outcomes)
+
+
+async def test_updates_go_a_thousand_at_a_time_and_the_rest_in_the_form_it_fits():
+    ids = numbers(1001)
+    script = Script(multi(*map(part, ids[:1000])), httpx.Response(200, json={"id": 1001}))
+    outcomes = await store(script).update_message(ids, "Read")
+    assert all(o.ok for o in outcomes)
+    assert [request.url.path.rpartition("/")[2] for request in script.requests] == ["*", "1001"]
+
+
+async def test_one_message_that_comes_in_a_207_is_still_read():
+    assert (await store(Script(multi(part("7")))).read_message("7")).id == "7"
+
+
+async def test_one_message_that_is_not_there_raises():
+    with pytest.raises(NotFound):
+        await store(Script(httpx.Response(404, json=GONE))).read_message("7")
+
+
+async def test_a_conversation_delete_that_fails_later_says_how_many_were_confirmed():
+    script = Script(httpx.Response(204), httpx.ReadError("dropped"))
+    with pytest.raises(AnswerLost) as caught:
+        await store(script).delete_message_by_filter(numbers(51), date_to=WHEN)
+    assert caught.value.__notes__ == ["50 of 51 conversations were confirmed as deleted"]
+
+
+async def test_a_conversation_delete_that_failed_for_one_raises_its_error():
+    script = Script(multi({"resourceId": "5", "status": 204}, {"resourceId": "6", "status": 404, "body": GONE}))
+    with pytest.raises(NotFound):
+        await store(script).delete_message_by_filter(["5", "6"], date_to=WHEN)
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["1", "2"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from(["resourceId", "status", "body", "id", "response", "href"]), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+bodies = st.one_of(st.binary(), json_values.map(lambda value: json.dumps(value).encode()))
+content_types = st.sampled_from([MULTIPART_JSON, "application/json", "multipart/mixed; boundary=b", "", "text/html"])
+
+
+@pytest.mark.parametrize("make", [lambda ids: read(BOX, ids), lambda ids: delete(BOX, ids, ())])
+@given(status=st.sampled_from([200, 202, 204, 206, 207]), content_type=content_types, body=bodies)
+def test_no_answer_whatever_breaks_the_reading_or_makes_up_an_id(
+    make: Callable[[list[str]], Any], status: int, content_type: str, body: bytes
+):
+    answer = Answer(status, {"content-type": content_type}, body)
+    try:
+        outcomes = outcomes_of(make(["1", "2"]), ["1", "2"], answer)
+    except UnexpectedAnswer:
+        return
+    assert [outcome.id for outcome in outcomes] == ["1", "2"]
+    assert all(outcome.error is None or isinstance(outcome.error, RingCentralError) for outcome in outcomes)
+
+
+@given(cut=st.integers(0, 10_000))
+def test_a_truncated_answer_never_reports_a_success_it_does_not_hold(cut: int):
+    ids = numbers(60)
+    whole = json.dumps([part(id_, 404 if int(id_) % 2 else 200) for id_ in ids]).encode()
+    answer = Answer(207, {"content-type": MULTIPART_JSON}, whole[: min(cut, len(whole) - 1)])
+    with pytest.raises(UnexpectedAnswer):
+        outcomes_of(change("PUT", BOX, ids, {"readStatus": "Read"}), ids, answer)

@@ -1,0 +1,186 @@
+"""An attachment's bytes are streamed, never held beyond what the caller allows, and never half taken for whole."""
+
+from collections.abc import AsyncIterator
+
+import httpx2 as httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rc_mcp.ringcentral import (
+    AnswerLost,
+    ContentTooLarge,
+    FaxNotReady,
+    MessageStoreClient,
+    NotFound,
+    RangeNotSatisfiable,
+    TokenAuth,
+    UnexpectedAnswer,
+)
+from rc_mcp.ringcentral.content import content_of
+
+pytestmark = pytest.mark.anyio
+
+WAV = {"content-type": "Audio/X-WAV", "content-length": "5", "content-disposition": 'attachment; filename="a note.wav"'}
+
+
+class Pieces(httpx.AsyncByteStream):
+    """A body that counts what is taken from it, may break, and knows whether it was closed."""
+
+    def __init__(self, *pieces: bytes, breaks: bool = False) -> None:
+        self._pieces = pieces
+        self._breaks = breaks
+        self.taken = 0
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            self.taken += 1
+            yield piece
+        if self._breaks:
+            raise httpx.ReadError("reset")
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def store(answer: httpx.Response) -> MessageStoreClient:
+    return MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(lambda _: answer))
+
+
+async def test_content_says_what_it_is_before_a_byte_is_read():
+    body = Pieces(b"abc", b"de")
+    async with store(httpx.Response(200, headers=WAV, stream=body)).read_message_content("7", "8") as content:
+        assert (content.status, content.content_type, content.size) == (200, "audio/x-wav", 5)
+        assert content.file_name == "a note.wav"
+        assert body.taken == 0
+        assert [piece async for piece in content.aiter_bytes()] == [b"abc", b"de"]
+    assert body.closed
+
+
+async def test_content_left_unread_is_closed():
+    body = Pieces(b"abc", b"de")
+    async with store(httpx.Response(200, headers=WAV, stream=body)).read_message_content("7", "8"):
+        pass
+    assert (body.taken, body.closed) == (0, True)
+
+
+async def test_content_left_in_the_middle_is_closed():
+    body = Pieces(*[b"x"] * 9)
+    async with store(httpx.Response(200, stream=body)).read_message_content("7", "8") as content:
+        pieces = content.aiter_bytes()
+        assert await anext(pieces) == b"x"
+        await pieces.aclose()
+    assert (body.taken, body.closed) == (1, True)
+
+
+async def test_content_is_read_whole_when_it_fits():
+    async with store(httpx.Response(200, headers=WAV, stream=Pieces(b"abc", b"de"))).read_message_content(
+        "7", "8"
+    ) as c:
+        assert await c.read(5) == b"abcde"
+
+
+async def test_content_that_is_too_large_is_refused_before_it_is_read_where_its_size_is_known():
+    body = Pieces(b"abc", b"de")
+    async with store(httpx.Response(200, headers=WAV, stream=body)).read_message_content("7", "8") as content:
+        with pytest.raises(ContentTooLarge) as caught:
+            await content.read(4)
+    assert (caught.value.max_bytes, caught.value.size, body.taken) == (4, 5, 0)
+
+
+async def test_content_of_unknown_size_is_read_no_further_than_allowed():
+    body = Pieces(*[b"12345"] * 1000)
+    async with store(httpx.Response(200, stream=body)).read_message_content("7", "8") as content:
+        assert content.size is None
+        with pytest.raises(ContentTooLarge):
+            await content.read(12)
+    assert body.taken == 3
+
+
+async def test_a_range_tells_the_size_of_the_whole():
+    headers = {"content-range": "bytes 10-12/999", "content-length": "3"}
+    answer = httpx.Response(206, headers=headers, stream=Pieces(b"abc"))
+    async with store(answer).read_message_content("7", "8", byte_range=(10, 12)) as content:
+        assert (content.status, content.size, content.body_size) == (206, 999, 3)
+        assert await content.read(3) == b"abc"
+
+
+async def test_a_server_that_ignores_the_range_sends_the_whole_and_says_so():
+    answer = httpx.Response(200, headers=WAV, stream=Pieces(b"abcde"))
+    async with store(answer).read_message_content("7", "8", byte_range=(1, 2)) as content:
+        assert (content.status, content.size) == (200, 5)
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range", "byte_range"),
+    [
+        (206, "bytes 0-2/9", None),
+        (206, "bytes 0-2/9", (1, 2)),
+        (206, "", (0, 2)),
+        (206, "lines 0-2/9", (0, 2)),
+        (204, "", None),
+        (207, "", None),
+    ],
+)
+async def test_other_bytes_than_were_asked_for_are_no_answer(
+    status: int, content_range: str, byte_range: tuple[int, int] | None
+):
+    body = Pieces(b"abc")
+    answer = httpx.Response(status, headers={"content-range": content_range}, stream=body)
+    with pytest.raises(UnexpectedAnswer):
+        async with store(answer).read_message_content("7", "8", byte_range=byte_range):
+            raise AssertionError
+    assert body.closed
+
+
+@pytest.mark.parametrize("body", [Pieces(b"abc"), Pieces(b"abc", breaks=True)])
+async def test_content_that_ends_too_soon_is_never_taken_for_whole(body: Pieces):
+    async with store(httpx.Response(200, headers=WAV, stream=body)).read_message_content("7", "8") as content:
+        with pytest.raises(AnswerLost):
+            await content.read(100)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [(404, "CMN-102", NotFound), (416, "CMN-107", RangeNotSatisfiable), (404, "MSG-368", FaxNotReady)],
+)
+async def test_refusals_are_raised_on_entering(status: int, code: str, kind: type[Exception]):
+    with pytest.raises(kind):
+        async with store(httpx.Response(status, json={"errorCode": code})).read_message_content("7", "8"):
+            raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('attachment; filename="../../etc/passwd"', "passwd"),
+        (r'attachment; filename="C:\\temp\\fax.pdf"', "fax.pdf"),
+        ("attachment; filename*=UTF-8''caf%C3%A9.pdf", "café.pdf"),
+        ('attachment; filename=".."', None),
+        ('attachment; filename=""', None),
+        ("inline", None),
+        (f'attachment; filename="{"n" * 60}.pdf"', f"{'n' * 60}.pdf"),
+    ],
+)
+async def test_a_file_name_never_says_where_it_goes(disposition: str, name: str | None):
+    answer = httpx.Response(200, headers={"content-disposition": disposition}, content=b"")
+    async with store(answer).read_message_content("7", "8") as content:
+        assert content.file_name == name
+        assert content.content_type == "application/octet-stream"
+
+
+async def test_a_transcripts_charset_is_told():
+    answer = httpx.Response(200, headers={"content-type": "text/plain; charset=UTF-8"}, content=b"hi")
+    async with store(answer).read_message_content("7", "8") as content:
+        assert (content.content_type, content.charset) == ("text/plain", "utf-8")
+
+
+header_text = st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(str.strip)
+
+
+@given(content_type=header_text, disposition=header_text.map(lambda text: f"attachment; {text}"), length=header_text)
+def test_no_header_breaks_the_reading(content_type: str, disposition: str, length: str):
+    headers = {"content-type": content_type, "content-disposition": disposition, "content-length": length}
+    content = content_of(httpx.Response(200, headers=headers, stream=Pieces()), None)
+    assert content.file_name is None or not set("/\\") & set(content.file_name)

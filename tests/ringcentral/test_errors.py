@@ -1,0 +1,217 @@
+"""A refusal becomes the right error, with RingCentral's own facts, and without anything secret or huge."""
+
+import json
+import traceback
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rc_mcp.ringcentral import (
+    AnswerLost,
+    APIError,
+    BadRequest,
+    FaxNotReady,
+    Forbidden,
+    MessageStoreClient,
+    NotFound,
+    NotSent,
+    RangeNotSatisfiable,
+    RateLimited,
+    RingCentralError,
+    SyncTokenRejected,
+    TokenAuth,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from rc_mcp.ringcentral.answers import parsed, refusal
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "U0pDMTFQMDFQQVMwMHxBQUJ"
+SYNC_TOKEN = "AAAAAv8AAAE1"
+
+
+async def raised_by(answer: httpx.Response | httpx.HTTPError) -> RingCentralError:
+    def handler(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, httpx.HTTPError):
+            raise answer
+        return answer
+
+    async with MessageStoreClient(TokenAuth(TOKEN), transport=httpx.MockTransport(handler)) as store:
+        with pytest.raises(RingCentralError) as caught:
+            await store.sync_messages(sync_token=SYNC_TOKEN)
+    return caught.value
+
+
+def envelope(code: str, message: str = "", *nested: dict[str, str], **extra: str) -> dict[str, Any]:
+    return {"errorCode": code, "message": message, **extra, "errors": list(nested)}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, envelope("CMN-101", "Parameter [messageType] value is invalid", parameterName="messageType"), BadRequest),
+        (400, envelope("CMN-101", "", {"errorCode": "CMN-101", "parameterName": "syncToken"}), SyncTokenRejected),
+        (400, envelope("CMN-101", "Parameter [syncToken] value is invalid."), SyncTokenRejected),
+        (400, envelope("MSG-333"), SyncTokenRejected),
+        (400, envelope("CMN-101", "", {"errorCode": "MSG-411"}), SyncTokenRejected),
+        (401, envelope("TokenInvalid", "", {"errorCode": "OAU-149"}), Unauthorized),
+        (403, envelope("CMN-101", parameterName="syncToken"), Forbidden),
+        (404, envelope("CMN-102"), NotFound),
+        (408, {}, Unavailable),
+        (409, envelope("MSG-368"), FaxNotReady),
+        (416, envelope("CMN-107"), RangeNotSatisfiable),
+        (429, envelope("CMN-301"), RateLimited),
+        (500, envelope("CMN-201"), Unavailable),
+        (503, {}, Unavailable),
+        (415, {}, APIError),
+    ],
+)
+async def test_status_and_code_decide_the_class(status: int, body: dict[str, Any], kind: type[RingCentralError]):
+    assert type(await raised_by(httpx.Response(status, json=body))) is kind
+
+
+async def test_an_error_carries_ringcentrals_facts():
+    body = envelope(
+        "InsufficientPermissions",
+        "user needs to have [ReadMessages] permission",
+        {"errorCode": "CMN-408", "message": "user needs to have [ReadMessages]", "permissionName": "ReadMessages"},
+    )
+    error = await raised_by(httpx.Response(403, json=body, headers={"RCRequestId": "abc-123"}))
+    assert isinstance(error, Forbidden)
+    assert (error.status, error.error_code, error.envelope_code) == (403, "CMN-408", "InsufficientPermissions")
+    assert (error.permission, error.request_id) == ("ReadMessages", "abc-123")
+    assert (error.method, error.path) == ("GET", "/restapi/v1.0/account/~/extension/~/message-sync")
+    assert [detail.error_code for detail in error.errors] == ["CMN-408"]
+    assert str(error) == (
+        "RingCentral answered 403 CMN-408: user needs to have [ReadMessages] permission"
+        " (GET /restapi/v1.0/account/~/extension/~/message-sync; permission ReadMessages; request id abc-123)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [("7", 7.0), ("0", 1.0), (None, 60.0), ("soon", 60.0), ("-5", 60.0), ("²", 60.0), ("9" * 400, 60.0)],
+)
+async def test_a_rate_limit_says_how_long_to_wait_and_for_which_group(retry_after: str | None, seconds: float):
+    headers = {"X-Rate-Limit-Group": "light"} | ({"Retry-After": retry_after.encode()} if retry_after else {})
+    error = await raised_by(httpx.Response(429, headers=headers))
+    assert isinstance(error, RateLimited)
+    assert (error.retry_after_s, error.group) == (seconds, "light")
+
+
+async def test_a_rate_limit_may_say_so_with_a_date():
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    error = await raised_by(httpx.Response(429, headers={"Retry-After": date}))
+    assert isinstance(error, RateLimited)
+    assert 80 < error.retry_after_s <= 90
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (httpx.ConnectError("refused"), NotSent),
+        (httpx.ConnectTimeout("slow"), NotSent),
+        (httpx.PoolTimeout("busy"), NotSent),
+        (httpx.ReadTimeout("late"), AnswerLost),
+        (httpx.WriteTimeout("late"), AnswerLost),
+        (httpx.ReadError("reset"), AnswerLost),
+        (httpx.WriteError("reset"), AnswerLost),
+        (httpx.CloseError("reset"), AnswerLost),
+        (httpx.RemoteProtocolError("half an answer"), AnswerLost),
+        (httpx.LocalProtocolError("odd"), AnswerLost),
+        (httpx.ProxyError("odd"), AnswerLost),
+        (httpx.DecodingError("gzip"), AnswerLost),
+    ],
+)
+async def test_every_failure_on_the_way_says_whether_the_request_can_have_arrived(
+    failure: httpx.HTTPError, kind: type[RingCentralError]
+):
+    assert type(await raised_by(failure)) is kind
+
+
+async def test_a_status_stands_even_when_its_body_does_not_arrive():
+    async def breaks() -> AsyncIterator[bytes]:
+        yield b'{"errorCode": "CMN'
+        raise httpx.ReadError("reset")
+
+    assert type(await raised_by(httpx.Response(403, content=breaks()))) is Forbidden
+
+
+async def test_a_success_whose_body_does_not_arrive_is_lost():
+    async def breaks() -> AsyncIterator[bytes]:
+        yield b'{"records": ['
+        raise httpx.ReadError("reset")
+
+    assert type(await raised_by(httpx.Response(200, content=breaks()))) is AnswerLost
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "[]", '"x"', "{}", '{"records": null}', '{"records": {}}', "{" * 9999])
+async def test_a_200_that_is_no_page_is_never_an_empty_page(text: str):
+    error = await raised_by(httpx.Response(200, text=text))
+    assert isinstance(error, UnexpectedAnswer)
+    assert error.status == 200
+
+
+async def test_a_redirect_is_not_followed():
+    error = await raised_by(httpx.Response(307, headers={"location": "https://elsewhere.example/"}))
+    assert isinstance(error, UnexpectedAnswer)
+    assert error.status == 307
+
+
+@pytest.mark.parametrize("echo", [TOKEN, f"Bearer {TOKEN}", "x" * 30 + TOKEN * 3])
+async def test_no_token_gets_into_an_error_even_when_the_server_sends_it_back(echo: str):
+    error = await raised_by(httpx.Response(401, json=envelope("OAU-149", f"Bad token {echo}", parameterName=echo)))
+    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert TOKEN not in shown
+    assert SYNC_TOKEN not in shown
+
+
+async def test_a_servers_text_is_bounded_and_on_one_line():
+    message = "bad\r\n\x1b[31m\u202e" + "words " * 10_000
+    error = await raised_by(httpx.Response(400, json=envelope("CMN-101", message), headers={"RCRequestId": "r" * 4000}))
+    assert isinstance(error, BadRequest)
+    assert error.message is not None
+    assert len(error.message) <= 300
+    assert error.message.isprintable()
+    assert len(str(error)) < 600
+
+
+async def test_a_huge_error_body_is_not_read_to_its_end():
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield b"x" * 1024
+
+    assert type(await raised_by(httpx.Response(400, content=endless()))) is BadRequest
+    assert read < 100
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(
+        st.lists(inner),
+        st.dictionaries(st.sampled_from(["errors", "errorCode", "message", "parameterName", "error"]), inner),
+    ),
+)
+
+
+@given(
+    status=st.integers(300, 599),
+    body=st.one_of(st.binary(), json_values.map(lambda value: json.dumps(value).encode())),
+    headers=st.dictionaries(st.sampled_from(["retry-after", "rcrequestid", "x-rate-limit-group"]), st.text()),
+)
+def test_no_body_and_no_header_break_the_reading_of_a_refusal(status: int, body: bytes, headers: Mapping[str, str]):
+    error = refusal(status, parsed(body), headers, method="DELETE", path="/x")
+    assert str(error).isprintable()
+    assert len(str(error)) < 1000

@@ -1,0 +1,123 @@
+"""Records read whatever RingCentral sends: exactly where it is as documented, leniently where it is not."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from rc_mcp.ringcentral import Message, MessageList, MessageStoreConfiguration, MessageSync
+from rc_mcp.ringcentral.answers import parsed
+
+FAX: dict[str, Any] = {
+    "id": 1724099032020,
+    "uri": "https://platform.ringcentral.com/restapi/v1.0/account/1/extension/2/message-store/1724099032020",
+    "type": "Fax",
+    "from": {"phoneNumber": "+16505550100", "phoneNumberInfo": {"countryCode": "1"}},
+    "to": [{"phoneNumber": "+16505550111", "messageStatus": "SendingFailed", "faxErrorCode": "LineBusy"}],
+    "creationTime": "2026-03-01T17:07:28.000Z",
+    "faxPageCount": 3,
+    "attachments": [{"id": 9, "contentType": "application/pdf", "size": 1024}],
+}
+
+
+def test_a_record_is_typed_and_its_ids_are_strings():
+    fax = Message.model_validate(FAX)
+    assert (fax.id, fax.type, fax.fax_page_count) == ("1724099032020", "Fax", 3)
+    assert fax.from_ is not None
+    assert fax.from_.phone_number == "+16505550100"
+    assert (fax.to[0].message_status, fax.to[0].fax_error_code) == ("SendingFailed", "LineBusy")
+    assert fax.creation_time == datetime(2026, 3, 1, 17, 7, 28, tzinfo=UTC)
+    assert (fax.attachments[0].id, fax.attachments[0].content_type, fax.attachments[0].size) == (
+        "9",
+        "application/pdf",
+        1024,
+    )
+
+
+def test_a_conversation_id_keeps_every_digit():
+    rounded = {"id": 1, "conversationId": 8234962969801172000, "conversation": {"id": "8234962969801171948"}}
+    assert Message.model_validate(rounded).conversation_id == "8234962969801171948"
+    alone = parsed(b'{"id": 1, "conversationId": 8031152018338945839}')
+    assert Message.model_validate(alone).conversation_id == "8031152018338945839"
+
+
+def test_unknown_fields_are_kept_and_unknown_words_are_read():
+    message = Message.model_validate({"id": 1, "type": "Hologram", "availability": "Frozen", "mood": "good"})
+    assert (message.type, message.availability) == ("Hologram", "Frozen")
+    assert message.model_extra == {"mood": "good"}
+
+
+@pytest.mark.parametrize(
+    ("wire_name", "value", "attribute"),
+    [
+        ("creationTime", "yesterday", "creation_time"),
+        ("creationTime", "2026-03-01T17:07:28", "creation_time"),
+        ("faxPageCount", "many", "fax_page_count"),
+        ("from", "someone", "from_"),
+        ("subject", {"text": "hi"}, "subject"),
+        ("private", "perhaps", "private"),
+        ("conversation", 5, "conversation"),
+        ("owner", [], "owner"),
+    ],
+)
+def test_a_field_of_an_unexpected_type_reads_as_absent(wire_name: str, value: object, attribute: str):
+    message = Message.model_validate({**FAX, wire_name: value})
+    assert getattr(message, attribute) is None
+    assert message.type == "Fax"
+
+
+def test_a_list_loses_the_entry_that_cannot_be_read_and_no_other():
+    page = MessageList.model_validate({"records": [{"id": 1}, "garbage", {"subject": "no id"}, {"id": "2"}]})
+    assert [message.id for message in page.records] == ["1", "2"]
+    message = Message.model_validate({"id": 1, "attachments": [None, {"id": 5}], "to": "nobody"})
+    assert [attachment.id for attachment in message.attachments] == ["5"]
+    assert message.to == []
+
+
+def test_a_page_without_records_is_no_page():
+    for nothing in ({}, {"records": None}, {"records": {"id": 1}}, [], None):
+        with pytest.raises(ValidationError):
+            MessageList.model_validate(nothing)
+
+
+def test_paging_and_navigation_may_be_missing_in_part():
+    page = MessageList.model_validate(
+        {"records": [], "paging": {"perPage": 0}, "navigation": {"nextPage": {"uri": "https://x"}}}
+    )
+    assert (page.paging.page, page.paging.per_page, page.navigation.previous_page) == (None, 0, None)
+    assert page.navigation.next_page is not None
+
+
+def test_a_removal_in_a_sync_has_only_id_and_availability():
+    sync = MessageSync.model_validate(
+        {"records": [{"id": 4, "availability": "Deleted"}], "syncInfo": {"syncToken": "abc", "olderRecordsExist": True}}
+    )
+    assert (sync.records[0].availability, sync.records[0].type) == ("Deleted", None)
+    assert (sync.sync_info.sync_token, sync.sync_info.older_records_exist) == ("abc", True)
+
+
+def test_records_are_frozen():
+    with pytest.raises(ValidationError):
+        MessageStoreConfiguration(retention_period=30).retention_period = 7  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_text_cut_inside_an_emoji_is_still_read():
+    message = Message.model_validate(parsed(rb'{"id": 1, "subject": "see you \ud83d"}'))
+    assert message.subject == "see you ?"
+
+
+names = st.sampled_from([*(field.alias or name for name, field in Message.model_fields.items()), "unknown"])
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)),
+    max_leaves=10,
+)
+
+
+@given(st.lists(st.dictionaries(names, values, max_size=5), max_size=4))
+def test_no_field_of_a_record_breaks_the_page_it_is_on(records: list[dict[str, Any]]):
+    page = MessageList.model_validate({"records": [*records, {"id": 77}]})
+    assert page.records[-1].id == "77"
