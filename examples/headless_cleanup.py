@@ -1,6 +1,6 @@
 """Clears out a courier's old texts with nobody watching, checks every step, and takes it back.
 
-python headless_cleanup.py        on the demo mailbox: no account, no key
+    python headless_cleanup.py        on the demo mailbox: no account, no key
 
 This client has no way to ask a person (no elicitation), so a delete takes two calls: the first answers with a
 preview and a plan_id, the second names the plan. Between the two `agreed` decides: your own rule, written
@@ -34,6 +34,8 @@ async def clean_up(client: Client) -> None:
     found = await call(client, "list_messages", **OLD)
     ids = [row["id"] for row in found["messages"]]
     print(f"{len(ids)} texts from {COURIER} between {found['window']['date_from']} and {found['window']['date_to']}")
+    if not ids:
+        return
 
     plan = await change(client, "confirmation_required", "delete_message", message_id=ids)
     preview = plan["preview"]

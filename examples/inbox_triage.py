@@ -1,6 +1,6 @@
 """Who is waiting for an answer? The unread messages of the last day by sender, the longest wait first.
 
-python inbox_triage.py        on the demo mailbox: no account, no key
+    python inbox_triage.py        on the demo mailbox: no account, no key
 
 Nothing is marked as read on the way; the end makes sure of it.
 """

@@ -1,6 +1,6 @@
 """The Python client without MCP: over real HTTP, against the emulator.
 
-python rest_client.py        starts `rc-mcp emulator` and ends it: no account, no key
+    python rest_client.py        starts `rc-mcp emulator` and ends it: no account, no key
 
 For the real service leave out server_url and media_url, and log in with your own app's credentials.
 """
@@ -19,7 +19,7 @@ MAX_BYTES = 1_000_000
 
 def main() -> None:
     command = [sys.executable, "-m", "rc_mcp", "emulator"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:  # noqa: S603  our own command
         try:
             first_line = emulator.stdout.readline() if emulator.stdout else ""
             anyio.run(work_the_mailbox, json.loads(first_line))
@@ -29,8 +29,7 @@ def main() -> None:
 
 async def work_the_mailbox(login: dict[str, str]) -> None:
     auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
-    urls = {"server_url": login["server_url"], "media_url": login["media_url"]}
-    async with MessageStoreClient(auth, **urls) as store:
+    async with MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"]) as store:
         voicemail = await newest_unheard_with_transcript(store)
         print(f"Read transcript of {voicemail.id}: {await transcript(store, voicemail)}")
 
@@ -65,7 +64,7 @@ async def transcript(store: MessageStoreClient, voicemail: Message) -> str:
 def check(what: str, holds: bool) -> None:
     if not holds:
         raise RuntimeError(f"Not {what}.")
-    print(f"{what.capitalize()}: yes")
+    print(f"Checked: {what}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from mcp import Client, StdioServerParameters
 SERVER = StdioServerParameters(command=sys.executable, args=["-m", "rc_mcp", "serve", "--demo", "--access", "read"])
 
 
-async def main(caller: str = "quillmere", since: str = "7d") -> str | None:
+async def main(caller: str, since: str) -> str | None:
     """Print what was found; returns what went wrong, if anything did."""
     async with Client(SERVER) as client:
         listed = await client.call_tool(
@@ -49,4 +49,5 @@ async def transcript(client: Client, row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(anyio.run(main, *sys.argv[1:3]))
+    asked = dict(enumerate(sys.argv))
+    sys.exit(anyio.run(main, asked.get(1, "quillmere"), asked.get(2, "7d")))

@@ -100,7 +100,7 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
-        async with _client(settings, transport) as client:
+        async with client_for(settings, transport) as client:
             guard = Guard(
                 client=client,
                 plans=PlanStore(settings.state_dir, now),
@@ -128,7 +128,13 @@ def build_server(
     return server
 
 
-def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> MessageStoreClient:
+def client_for(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> MessageStoreClient:
+    """The client for these settings.
+
+    Raises:
+        SettingsError: there are no credentials.
+        InvalidRequest: an address or a credential cannot be used.
+    """
     return MessageStoreClient(
         _auth(settings), server_url=settings.server_url, media_url=settings.media_url, transport=transport
     )

@@ -1,8 +1,131 @@
-"""rc-mcp doctor."""
+"""rc-mcp doctor: what is wrong with this installation, and what to do about it. It changes nothing."""
+
+import sys
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+from rc_mcp.cli.configured import settings_or_exit
+
+if TYPE_CHECKING:
+    from rc_mcp.ringcentral import MessageStoreClient
+    from rc_mcp.settings import Settings
+
+# No message has this id. Marking it read asks for the permission, and can change nothing.
+_NOBODYS_MESSAGE = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    verdict: Literal["ok", "note", "fault"]
+    what: str
+    advice: str = ""
 
 
 @click.command()
 def doctor() -> None:
-    """x"""
+    """Check configuration, state folder, login and permissions. Exit code 1 if something is wrong."""
+    import anyio
+
+    settings = settings_or_exit()
+    sys.exit(anyio.run(_examine, settings))
+
+
+async def _examine(settings: "Settings") -> int:
+    faults = 0
+    async for finding in _findings(settings):
+        click.echo(f"{finding.verdict:<5} {finding.what}")
+        if finding.advice:
+            click.echo(f"      {finding.advice}")
+        faults += finding.verdict == "fault"
+    click.echo("Something has to be mended first." if faults else "Ready.")
+    return 1 if faults else 0
+
+
+async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
+    from rc_mcp.ringcentral import InvalidRequest
+    from rc_mcp.server import client_for
+    from rc_mcp.settings import SettingsError
+
+    yield _state_folder(settings)
+    try:
+        client = client_for(settings)
+    except (SettingsError, InvalidRequest) as error:
+        yield Finding("fault", f"configuration: {error}")
+        return
+    yield Finding("ok", f"configuration: {settings.server_url}, access {settings.access}")
+    async with client:
+        reading = await _reading(client)
+        yield reading
+        if reading.verdict == "ok":
+            yield await _editing(client)
+            yield await _retention(client)
+
+
+def _state_folder(settings: "Settings") -> Finding:
+    from rc_mcp.guard.plans import PlanStore
+
+    try:
+        waiting = len(PlanStore(settings.state_dir).waiting())
+    except Exception as error:  # noqa: BLE001  whatever is wrong with the folder, it is to be said
+        return Finding("fault", f"state folder {settings.state_dir}: {error}", "Set RC_MCP_STATE_DIR to another one.")
+    if (settings.state_dir / "STOP").exists():
+        return Finding("note", f"state folder {settings.state_dir} holds a STOP file: deletes are refused")
+    return Finding("ok", f"state folder {settings.state_dir}, {waiting} plans waiting for an answer")
+
+
+async def _reading(client: "MessageStoreClient") -> Finding:
+    from rc_mcp.ringcentral import Forbidden, LoginFailed, RingCentralError, TransportFailure, Unauthorized
+    from rc_mcp.views.errors import in_words
+
+    try:
+        await client.list_messages(per_page=1)
+    except LoginFailed as error:
+        return Finding("fault", f"login: {error}", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT.")
+    except Unauthorized as error:
+        return Finding("fault", f"login: {error}", "Renew RC_ACCESS_TOKEN, or use RC_USER_JWT.")
+    except Forbidden as error:
+        return Finding("fault", f"reading: {error}", "Give the app, and the user's role, the permission ReadMessages.")
+    except TransportFailure as error:
+        return Finding("fault", f"network: {error}", "Check RC_SERVER_URL and the way to it.")
+    except RingCentralError as error:
+        return Finding("fault", f"reading: {in_words(error)}")
+    return Finding("ok", "login, and permission to read messages")
+
+
+async def _editing(client: "MessageStoreClient") -> Finding:
+    from rc_mcp.ringcentral import Forbidden, NotFound, RingCentralError
+    from rc_mcp.views.errors import in_words
+
+    try:
+        outcome = (await client.update_message(_NOBODYS_MESSAGE, "Read"))[0]
+    except Forbidden as error:
+        return Finding(
+            "note",
+            f"no permission to change messages: {error}",
+            "Give the app EditMessages, or set RC_MCP_ACCESS=read.",
+        )
+    except RingCentralError as error:
+        return Finding("note", f"permission to change messages is not known: {in_words(error)}")
+    if isinstance(outcome.error, NotFound):
+        return Finding("ok", "permission to change messages")
+    return Finding("note", "permission to change messages is not known")
+
+
+async def _retention(client: "MessageStoreClient") -> Finding:
+    from rc_mcp.ringcentral import RingCentralError
+    from rc_mcp.views.errors import in_words
+
+    try:
+        await client.read_message_store_configuration()
+    except RingCentralError as error:
+        return Finding(
+            "note",
+            f"the retention tools will not work: {in_words(error)}",
+            "They need EditAccounts and an administrator.",
+        )
+    return Finding("ok", "permission to read and set the retention period")

@@ -25,7 +25,12 @@ def serve(demo: bool, http: bool, host: str, port: int, access: str | None) -> N
     """Serve MCP: over stdio, or with --http over streamable HTTP at /mcp."""
     server = _demo_server(access) if demo else _server(access)
     if http:
-        server.run("streamable-http", host=host, port=port)
+        import uvicorn
+
+        if host not in {"127.0.0.1", "localhost", "::1"}:
+            click.echo(f"rc-mcp: whoever can reach {host}:{port} can use this mailbox; there is no login.", err=True)
+        # uvicorn's own line on stderr says where it listens; stdout stays empty.
+        uvicorn.run(server.streamable_http_app(host=host), host=host, port=port, access_log=False)
     else:
         server.run()
 
@@ -33,14 +38,14 @@ def serve(demo: bool, http: bool, host: str, port: int, access: str | None) -> N
 def _server(access: str | None) -> "RingCentralServer":
     settings = settings_or_exit(RC_MCP_ACCESS=access)
     from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.server import build_server
+    from rc_mcp.server import build_server, client_for
     from rc_mcp.settings import SettingsError
 
     try:
-        settings.check_credentials()
-        return build_server(settings)
+        client_for(settings)  # now, while there is still a terminal to say what is wrong
     except (SettingsError, InvalidRequest) as error:
         refuse(str(error))
+    return build_server(settings)
 
 
 def _demo_server(access: str | None) -> "RingCentralServer":

@@ -12,7 +12,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -85,7 +85,10 @@ class App:
 
     async def _serve(self, entry_points: frozenset[EntryPoint], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
         response = self._answer(request, body, entry_points)
         self._log(request, response, entry_points)
         response.headers["RCRequestId"] = secrets.token_hex(16)
@@ -106,7 +109,7 @@ class App:
     def _dispatch(
         self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], headers: dict[str, str]
     ) -> Response:
-        method, path = _meant_method(request), request.url.path
+        method, path = _meant_method(request), _path(request)
         if path in _OAUTH and "platform" in entry_points:
             if method != "POST":
                 raise method_not_allowed(["POST"])
@@ -136,7 +139,7 @@ class App:
         except ApiError:
             method = request.method
         where = "/".join(sorted(entry_points))
-        seen = SeenRequest(where, method, request.url.path, request.query_params, response.status_code, self._now())
+        seen = SeenRequest(where, method, _path(request), request.query_params, response.status_code, self._now())
         self.requests.append(seen)
 
 
@@ -146,6 +149,11 @@ def _entry_points(host: str, addresses: Addresses) -> frozenset[EntryPoint]:
     if media == platform:
         return frozenset({"platform", "media"})
     return frozenset({"media"}) if host == media else frozenset({"platform"})
+
+
+def _path(request: Request) -> str:
+    # Not `request.url.path`, which would take an encoded question mark in the path for the start of the query.
+    return request.scope["path"]
 
 
 def _meant_method(request: Request) -> str:

@@ -28,6 +28,7 @@ from rc_mcp.emulator.errors import (
     unsupported_media_type,
 )
 from rc_mcp.emulator.lifecycle import delete, require_content
+from rc_mcp.emulator.store import looks_like_id
 from rc_mcp.emulator.vocabulary import AVAILABILITIES, DELETABLE, READ_STATUSES, Availability, ReadStatus
 from rc_mcp.emulator.wire import Message, full_record
 
@@ -79,7 +80,7 @@ def delete_message(call: Call) -> Response:
 
 
 def find_message(call: Call, resource_id: str) -> Message:
-    message = call.store.find(int(resource_id)) if _looks_like_id(resource_id) else None
+    message = call.store.find(int(resource_id)) if looks_like_id(resource_id) else None
     if message is None:
         raise not_found("messageId")
     return message
@@ -161,10 +162,6 @@ def _only(resource_ids: list[str]) -> str:
     if not resource_ids:
         raise invalid_parameter("messageId")
     return resource_ids[0]
-
-
-def _looks_like_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _any_failed(outcomes: list[Outcome]) -> bool:

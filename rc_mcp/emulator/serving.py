@@ -19,6 +19,7 @@ class _Server(uvicorn.Server):
                 lifespan="off",
                 ws="none",
                 log_config=None,
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=1,
@@ -45,6 +46,7 @@ class _Server(uvicorn.Server):
 async def serving(apps: dict[ASGIApp, socket.socket]) -> AsyncGenerator[None]:
     """Serves every app on its socket until the block ends, however it ends."""
     servers = {_Server(app): bound for app, bound in apps.items()}
+    failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         for server, bound in servers.items():
             tasks.start_soon(server.run_until_told, bound)
@@ -52,9 +54,13 @@ async def serving(apps: dict[ASGIApp, socket.socket]) -> AsyncGenerator[None]:
             for server in servers:
                 await server.ready.wait()
             yield
+        except Exception as error:  # noqa: BLE001  # raised below, where the task group cannot wrap it in a group
+            failure = error
         finally:
             for server in servers:
                 server.should_exit = True
+    if failure is not None:
+        raise failure
 
 
 @contextmanager

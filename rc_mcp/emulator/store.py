@@ -1,10 +1,11 @@
-# ruff: noqa: S608  conditions are put together from constants; every value is bound
 """The mailbox itself: every message with its state, in SQLite.
 
 `message`, `messages` and `add` are for whoever watches from outside (tests, the demo); the rest serves the
 operations. Every query is short and runs to its end in the event loop's thread, so one request is never
 interleaved with another.
 """
+
+# ruff: noqa: S608  conditions are put together from constants; every value is bound
 
 import json
 from collections.abc import Callable, Generator, Iterable
@@ -46,7 +47,7 @@ class Store:
 
     def message(self, message_id: str | int) -> Json | None:
         """The message as it is stored, whatever its state. None when it never was or is gone for good."""
-        message = self.find(int(message_id))
+        message = self.find(int(message_id)) if looks_like_id(str(message_id)) else None
         return None if message is None else full_record(message, self._addresses)
 
     def messages(self) -> list[Json]:
@@ -181,6 +182,10 @@ class Store:
     def _later_than(self, message: Message) -> int:
         """Strictly after the last change, even when the clock stands still: clients compare these times."""
         return max(self.now_ms(), message.modified_ms + 1)
+
+
+def looks_like_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _source(columns: str, selection: Selection, distinct_conversations: bool) -> tuple[str, list[str | int]]:

@@ -1,8 +1,8 @@
 """Checks every argument before a URL is built, and gives it back in the form the API takes.
 
-What the types promise is checked again at run time: a string where a list was meant, a `"false"` that counts
-as true, or an id that is no id is how a request comes to mean more than its author wanted. Each check raises
-`InvalidRequest` by name.
+What the types promise is checked again at run time: a string where a list was meant, a `"false"` that counts as true,
+or an id that is no id is how a request comes to mean more than its author wanted. Each check raises `InvalidRequest`
+with the argument's name.
 """
 
 import re
@@ -54,9 +54,7 @@ def one_of(name: str, value: object, literal: object) -> str:
 
 
 def some_of(name: str, value: object, literal: object) -> list[str]:
-    """A list of at least one word of a `Literal`. Empty is refused: the API would read it as no filter at
-    all.
-    """
+    """A list of at least one word of a `Literal`. Empty is refused: the API would read it as no filter at all."""
     return [one_of(name, item, literal) for item in _items(name, value)]
 
 
@@ -102,9 +100,7 @@ def instant(name: str, value: object) -> str:
 
 
 def only_alive(name: str, value: object) -> Literal["Alive"]:
-    """The one availability a PATCH may carry. The API's schema also has Deleted and Purged, and says nothing
-    of them.
-    """
+    """The one availability a PATCH may carry. The API's schema has Deleted and Purged too, and does not say why."""
     if value != "Alive":
         raise InvalidRequest(f"{name}: only Alive can be set, which restores a deleted message. Nothing was sent.")
     return "Alive"

@@ -1,7 +1,7 @@
 """Who the client is to RingCentral, as httpx authentication flows: they yield requests and are given the answers.
 
-Sources: RingCentral's guide ("JWT auth flow", "Refresh tokens", "Rate limits") and its OpenAPI document for
-the token endpoint.
+Sources: RingCentral's guide ("JWT auth flow", "Refresh tokens", "Rate limits") and its OpenAPI document for the token
+endpoint.
 """
 
 from base64 import b64encode
@@ -54,18 +54,17 @@ class TokenAuth(BearerAuth):
 class JWTAuth(BearerAuth):
     """Logs in with a JWT credential from RingCentral's developer console, and again when the token runs out.
 
-    One login at a time, whoever waits for it: RingCentral allows 5 a minute and ends older sessions. A token
-    is renewed a minute before it expires, and once when RingCentral turns it away with 401; the request is
-    then sent a second time, which is safe for a delete too, as the first was not carried out. A refused login
-    is not repeated for a minute (10 s after an outage, as long as RingCentral says after a 429); calls
-    meanwhile raise the same error. A renewal that did not help is not repeated for a minute either. A login
-    that got no answer at all is tried again by the next call.
+    One login at a time, whoever waits for it: RingCentral allows 5 a minute and ends older sessions. A token is renewed
+    a minute before it expires, and once when RingCentral turns it away with 401; the request is then sent a second
+    time, which is safe for a delete too, as the first was not carried out. A refused login is not repeated for a minute
+    (10 s after an outage, as long as RingCentral says after a 429); calls meanwhile raise the same error. A renewal
+    that did not help is not repeated for a minute either. A login that got no answer at all is tried again by the next
+    call.
 
     Args:
         server_url: where to log in, an https origin; the client's own `server_url`.
         client_id: of the app.
-        client_secret: of a confidential app; empty for a public one, which names its `client_id` in the form
-            instead.
+        client_secret: of a confidential app; empty for a public one, which names its `client_id` in the form instead.
         jwt: the credential. Sent to `server_url` only.
         clock: seconds, never going back. Tests set it.
 

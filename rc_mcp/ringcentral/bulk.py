@@ -24,12 +24,12 @@ async def in_chunks(
 ) -> list[Outcome]:
     """Sends `ids` in chunks of `size`, one after the other, up to the first that went wrong as a whole.
 
-    What went wrong there would go wrong again, or leaves open what happened; going on could only do harm. So
-    it ends too where a part was rate limited or is unknown. The ids left over get `NotSent`.
+    What went wrong there would go wrong again, or leaves open what happened; going on could only do harm. So it ends
+    too where a part was rate limited or is unknown. The ids left over get `NotSent`.
 
     Raises:
-        Unauthorized, Forbidden, RateLimited, NotSent: on the first chunk, when nothing has happened yet.
-            Later they are outcomes, since the chunks before did happen.
+        Unauthorized, Forbidden, RateLimited, NotSent: on the first chunk, when nothing has happened yet. Later they are
+            outcomes, since the chunks before did happen.
     """
     outcomes: list[Outcome] = []
     while len(outcomes) < len(ids):
@@ -50,8 +50,8 @@ async def in_chunks(
 def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]:
     """The outcome of each of `ids`, from a successful answer that has been read.
 
-    Parts are matched by `resourceId`, or by position where the request had its ids in order in its address
-    and no part is named. Parts for other ids are ignored; an id without a part is unknown, never a success.
+    Parts are matched by `resourceId`, or by position where the request had its ids in order in its address and no part
+    is named. Parts for other ids are ignored; an id without a part is unknown, never a success.
 
     Raises:
         UnexpectedAnswer: the answer is neither of the forms the API has for `call`.

@@ -1,8 +1,7 @@
 """One call of the API as a value: method, path, query and body, before any host or token is known.
 
-Everything dangerous is decided here, where no network is. A `DELETE` names its ids, at most 50, in the path
-or in the query, or it cannot be made: without ids, and through `*` when a proxy drops the body, RingCentral
-deletes everything.
+Everything dangerous is decided here, where no network is. A `DELETE` names its ids, at most 50, in the path or in the
+query, or it cannot be made: without ids, and through `*` when a proxy drops the body, RingCentral deletes everything.
 """
 
 import json
@@ -90,8 +89,8 @@ def content(
 def change(method: Literal["PUT", "PATCH"], box: str, ids: Sequence[str], body: dict[str, str]) -> Call:
     """Gives up to 1,000 messages the same `body`, in the form the API has for that many.
 
-    One id takes the plain form; up to 50 stand in the path and are matched by position; more go through `*`,
-    each with its `resourceId` (RingCentral's guide, "Bulk requests").
+    One id takes the plain form; up to 50 stand in the path and are matched by position; more go through `*`, each with
+    its `resourceId` (RingCentral's guide, "Bulk requests").
     """
     if len(ids) == 1:
         return Call(method, f"{box}/message-store/{ids[0]}", body=_json(body))

@@ -1,6 +1,4 @@
-"""The ten operations of RingCentral's Message Store, one method each, under the API's own names in
-snake_case.
-"""
+"""The ten operations of RingCentral's Message Store, one method each, under the API's own names in snake_case."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -66,26 +64,22 @@ class MessageStoreClient:
     Args:
         auth: `JWTAuth` or `TokenAuth`.
         server_url: the API's entry point, an https origin; http for localhost and `.test` hosts only.
-        media_url: where attachments' bytes come from. Left out: RingCentral's media host where `server_url`
-            is RingCentral's, else `server_url`.
+        media_url: where attachments' bytes come from. Left out: RingCentral's media host where `server_url` is
+            RingCentral's, else `server_url`.
         transport: how requests travel; the network when left out.
-        timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either
-            direction.
+        timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either direction.
 
-    Every method takes `account_id` and `extension_id`: `~` for one's own, or an internal id (not an extension
-    number). Everything is checked before a request is built, and `InvalidRequest` says what was wrong. Beside
-    it every method raises `APIError` and its kinds, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see
-    `rc_mcp.ringcentral.errors`). Nothing is retried, but for one new login after a 401. Lists given as
-    filters may not be empty.
+    Every method takes `account_id` and `extension_id`: `~` for one's own, or an internal id (not an extension number).
+    Everything is checked before a request is built, and `InvalidRequest` says what was wrong. Beside it every method
+    raises `APIError` and its kinds, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see `rc_mcp.ringcentral.errors`).
+    Nothing is retried, but for one new login after a 401. Lists given as filters may not be empty.
 
-    Methods that take one or many ids give one `Outcome` per distinct id, in the caller's order. They send
-    chunks one after the
-    other, and the first that goes wrong as a whole is the last: its ids get its error (`Outcome.unknown`
-    where it may have been carried out), the rest get `NotSent`. Only when nothing has happened yet are
-    `Unauthorized`, `Forbidden`, `RateLimited` and `NotSent` raised instead.
+    Methods that take one or many ids give one `Outcome` per distinct id, in the caller's order. They send chunks one
+    after the other, and the first that goes wrong as a whole is the last: its ids get its error (`Outcome.unknown`
+    where it may have been carried out), the rest get `NotSent`. Only when nothing has happened yet are `Unauthorized`,
+    `Forbidden`, `RateLimited` and `NotSent` raised instead.
 
-    Source of names, limits and defaults: RingCentral's OpenAPI document and developer guide for the Message
-    Store.
+    Source of names, limits and defaults: RingCentral's OpenAPI document and developer guide for the Message Store.
     """
 
     def __init__(
@@ -141,8 +135,7 @@ class MessageStoreClient:
             availability: RingCentral shows Alive messages alone when left out.
             conversation_id: only this conversation.
             date_from: only messages created from this moment on; 24 hours before `date_to` when left out.
-            date_to: only messages created up to this moment; now when left out. Sent in UTC, to the
-                millisecond.
+            date_to: only messages created up to this moment; now when left out. Sent in UTC, to the millisecond.
             direction: both when left out.
             distinct_conversations: only the latest message of each conversation.
             message_type: all when left out.
@@ -191,19 +184,16 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> MessageSync:
-        """All messages of a frame (FSync), or what changed in it since a token was given (ISync). Rate limit
-        group Light.
+        """All messages of a frame (FSync), or what changed in it since a token was given (ISync).
 
-        An ISync takes over the frame and filters of the FSync that began it, overlaps by 5 seconds, and
-        reports deleted and purged messages as id and availability.
+        Rate limit group Light. An ISync takes over the frame and filters of the FSync that began it, overlaps by 5
+        seconds, and reports deleted and purged messages as id and availability.
 
         Args:
             sync_type: left out: ISync with a `sync_token`, else FSync.
             sync_token: of the previous sync; required by ISync, refused with FSync.
-            record_count: about how many records at most, from 1. RingCentral may send more, and publishes no
-                maximum.
-            date_from: start of the frame; 24 hours before `date_to` when left out (RingCentral's guide says a
-                week).
+            record_count: about how many records at most, from 1. RingCentral may send more, and publishes no maximum.
+            date_from: start of the frame; 24 hours before `date_to` when left out (RingCentral's guide says a week).
             date_to: end of the frame; now when left out.
             conversation_id: SMS and Pager only.
 
@@ -262,10 +252,9 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> AsyncGenerator[Content]:
-        """An attachment's bytes, streamed from the media entry point: `async with
-        store.read_message_content(...) as content`.
+        """An attachment's bytes, streamed: `async with store.read_message_content(...) as content`.
 
-        Rate limit group Medium. Reading content does not mark a message as read.
+        They come from the media entry point. Rate limit group Medium. Reading content does not mark a message as read.
 
         Args:
             content_disposition: what RingCentral is to put in that header.
@@ -308,8 +297,7 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> list[Outcome]:
-        """Marks messages as read or unread, restores Deleted ones, or both; 1,000 per request. Rate limit
-        group Medium.
+        """Marks messages as read or unread, restores Deleted ones, or both; 1,000 per request. Rate limit group Medium.
 
         Args:
             read_status: the new read status.
@@ -336,9 +324,8 @@ class MessageStoreClient:
     ) -> list[Outcome]:
         """Deletes messages, 50 per request, their ids in the address. Rate limit group Medium.
 
-        RingCentral moves an Alive message to Deleted and a **Deleted one to Purged**: calling twice is final.
-        An id given twice is sent once. After an outcome that is `unknown` read the message back; never repeat
-        the call.
+        RingCentral moves an Alive message to Deleted and a **Deleted one to Purged**: calling twice is final. An id
+        given twice is sent once. After an outcome that is `unknown` read the message back; never repeat the call.
 
         Args:
             purge: skip Deleted. Final.
@@ -360,14 +347,14 @@ class MessageStoreClient:
     ) -> None:
         """Deletes whole conversations, 50 per request. Rate limit group Medium.
 
-        What `delete_message` says of Deleted messages holds here too. When this raises, an error's notes say
-        how many conversations were confirmed before it; with `AnswerLost`, `UnexpectedAnswer` and
-        `Unavailable` more may be gone.
+        What `delete_message` says of Deleted messages holds here too. When this raises, an error's notes say how many
+        conversations were confirmed before it; with `AnswerLost`, `UnexpectedAnswer` and `Unavailable` more may be
+        gone.
 
         Args:
             conversation_id: at least one. Without any, RingCentral would delete the mailbox.
-            date_to: only messages received before this moment. RingCentral takes "now" for a missing one;
-                here it is required, so that what arrives meanwhile stays.
+            date_to: only messages received before this moment. RingCentral takes "now" for a missing one; here it is
+                required, so that what arrives meanwhile stays.
             message_type: only messages of this type.
             purge: skip Deleted. Final.
         """
@@ -381,8 +368,9 @@ class MessageStoreClient:
         _raise_first_error(outcomes)
 
     async def read_message_store_configuration(self, *, account_id: str = "~") -> MessageStoreConfiguration:
-        """The account's message store settings. Rate limit group Light; needs EditAccounts and an
-        administrator, to read too.
+        """The account's message store settings. Rate limit group Light.
+
+        Reading too needs the app permission EditAccounts and an administrator's login.
         """
         return await self._record(
             MessageStoreConfiguration, Call("GET", f"{account(account_id)}/message-store-configuration")
@@ -391,10 +379,9 @@ class MessageStoreClient:
     async def update_message_store_configuration(
         self, retention_period: int, *, account_id: str = "~"
     ) -> MessageStoreConfiguration:
-        """Sets how long faxes and voicemails of the whole account are kept. Lowering it destroys what is
-        older.
+        """Sets how long faxes and voicemails of the whole account are kept. Lowering it destroys what is older.
 
-        Rate limit group Light; needs EditAccounts and an administrator.
+        Rate limit group Light; needs the app permission EditAccounts and an administrator's login.
 
         Args:
             retention_period: days, 7 to 90.

@@ -22,8 +22,7 @@ class Content:
     Attributes:
         content_type: the MIME type RingCentral sent, in lower case and without parameters.
         charset: of a text, where RingCentral said it.
-        size: bytes of the whole attachment, also when only a range was asked for; None when RingCentral did
-            not say.
+        size: bytes of the whole attachment, also when only a range was asked for; None when RingCentral did not say.
         file_name: as RingCentral suggests it, without any folder; None when it did not.
         status: 200, or 206 when this is only the range that was asked for.
         body_size: bytes that will arrive here; None when RingCentral did not say.

@@ -21,8 +21,8 @@ def entry_point(name: str, url: str) -> httpx.URL:
     """An origin that credentials may be sent to.
 
     Raises:
-        InvalidRequest: not a bare origin, or not https. Plain http is for loopback and for `.test`, which no
-            name server answers (RFC 6761) and where an emulator inside this process lives.
+        InvalidRequest: not a bare origin, or not https. Plain http is for loopback and for `.test`, which no name
+            server answers (RFC 6761) and where an emulator inside this process lives.
     """
     try:
         parsed = httpx.URL(url)

@@ -165,8 +165,7 @@ class RangeNotSatisfiable(APIError):
 class RateLimited(APIError):
     """429: too many requests in `group`. Not carried out.
 
-    Wait `retry_after_s` seconds before the next request of that group: each one sent earlier restarts the
-    penalty.
+    Wait `retry_after_s` seconds before the next request of that group: each one sent earlier restarts the penalty.
     """
 
     def __init__(

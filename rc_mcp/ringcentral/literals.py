@@ -1,8 +1,6 @@
-"""The closed sets of words a request may carry, as RingCentral's API reference for the Message Store lists
-them.
+"""The closed sets of words a request may carry, as RingCentral's API reference for the Message Store lists them.
 
-They bind requests only. On reads the same fields are plain `str | None`, so that a new word never breaks a
-page.
+They bind requests only. On reads the same fields are plain `str | None`, so that a new word never breaks a page.
 """
 
 from typing import Literal
@@ -20,7 +18,6 @@ Availability = Literal["Alive", "Deleted", "Purged"]
 """Alive, then Deleted (can be restored), then Purged (attachments gone, final)."""
 
 SyncType = Literal["FSync", "ISync"]
-"""FSync reads a frame of messages anew and gives a token; ISync reads what changed since a token was given.
-"""
+"""FSync reads a frame of messages anew and gives a token; ISync reads what changed since a token was given."""
 
 ContentDisposition = Literal["Inline", "Attachment"]

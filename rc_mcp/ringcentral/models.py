@@ -1,9 +1,9 @@
 """RingCentral's records as typed, frozen values.
 
-Field names are the API's own in snake_case; the fields are those of its OpenAPI document and its developer
-guide. Reading is lenient, because a mailbox must stay readable whatever RingCentral adds: unknown fields are
-kept, an enum is a plain string, a field of an unexpected type reads as if it were absent, and a list loses
-only the entry that cannot be read.
+Field names are the API's own in snake_case; the fields are those of its OpenAPI document and its developer guide.
+Reading is lenient, because a mailbox must stay readable whatever RingCentral adds: unknown fields are kept, an enum is
+a plain string, a field of an unexpected type reads as if it were absent, and a list loses only the entry that cannot be
+read.
 """
 
 from typing import Annotated, Any, TypeVar, cast
@@ -146,9 +146,7 @@ class Message(WireRecord):
     attachments: Entries[Attachment] = []
     conversation: Conversation | None = None
     conversation_id: str | None = None
-    """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its
-    way.
-    """
+    """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its way."""
     delivery_error_code: str | None = None
     segment_count: int | None = None
     sms_delivery_time: AwareDatetime | None = None
@@ -226,9 +224,7 @@ class SyncInfo(WireRecord):
 
 
 class MessageSync(WireRecord):
-    """Messages of a sync. An ISync may repeat some (it overlaps by 5 s) and reports removals as id and
-    availability.
-    """
+    """Messages of a sync. An ISync may repeat some (it overlaps by 5 s) and reports removals as id and availability."""
 
     records: Entries[Message]
     sync_info: SyncInfo = SyncInfo()

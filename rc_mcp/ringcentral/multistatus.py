@@ -1,8 +1,8 @@
 """Reads a 207: one answer that holds an answer for each of several ids.
 
-It comes in two forms, both in RingCentral's guide ("Bulk requests"): a JSON array of `{resourceId, status,
-body}`, which we ask for, and `multipart/mixed`, which some paths send whatever was asked: first a part that
-lists every status, then a part per id.
+It comes in two forms, both in RingCentral's guide ("Bulk requests"): a JSON array of `{resourceId, status, body}`,
+which we ask for, and `multipart/mixed`, which some paths send whatever was asked: first a part that lists every status,
+then a part per id.
 """
 
 import re

@@ -1,6 +1,6 @@
 """An empty mailbox, a clock that moves only when told, and a plain HTTP client that is logged in."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 import httpx2 as httpx
@@ -36,14 +36,26 @@ async def web(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def mailbox(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
-    """A client logged in, whose relative addresses start at the owner's mailbox."""
-    base = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app), base_url=base) as client:
+def log_in() -> Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]:
+    """Logs a client in, once more if need be."""
+
+    async def log_in(client: httpx.AsyncClient, emulator: Emulator) -> None:
         answer = await client.post(
             f"{emulator.server_url}/restapi/oauth/token",
             data={"grant_type": JWT_GRANT, "assertion": emulator.jwt},
             auth=(emulator.client_id, emulator.client_secret),
         )
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    return log_in
+
+
+@pytest.fixture
+async def mailbox(
+    emulator: Emulator, log_in: Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client logged in, whose relative addresses start at the owner's mailbox."""
+    base = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app), base_url=base) as client:
+        await log_in(client, emulator)
         yield client

@@ -2,6 +2,7 @@
 
 import email
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,10 +17,19 @@ MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
 AS_JSON = {"Accept": MULTIPART_JSON}
 BULK = {"Accept": MULTIPART_JSON, "Content-Type": MULTIPART_JSON}
 ANA = Party(phone_number="+15035550111")
+HELLO = Draft(type="SMS", sender=ANA, text="Hello")
+
+UNFIT_BODIES: list[tuple[Any, str]] = [
+    ([{"body": {"readStatus": "Read"}}], "CMN-104"),
+    ({"readStatus": "Read"}, "CMN-104"),
+    ([1, 2], "CMN-104"),
+    ([], "CMN-104"),
+    ([{"resourceId": "1", "body": {}}, {"resourceId": "2", "body": {}}], "CMN-108"),
+]
 
 
 def add(emulator: Emulator, **more: Any) -> str:
-    return str(emulator.store.add(Draft(type="SMS", sender=ANA, text="Hello", **more))["id"])
+    return str(emulator.store.add(replace(HELLO, **more))["id"])
 
 
 def truth(emulator: Emulator, message_id: str) -> dict[str, Any]:
@@ -160,16 +170,7 @@ async def test_many_in_the_path_are_updated_by_multipart_mixed(mailbox: httpx.As
     assert [part["body"]["readStatus"] for part in answer.json()] == ["Read", "Read"]
 
 
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ([{"body": {"readStatus": "Read"}}], "CMN-104"),
-        ({"readStatus": "Read"}, "CMN-104"),
-        ([1, 2], "CMN-104"),
-        ([], "CMN-104"),
-        ([{"resourceId": "1", "body": {}}, {"resourceId": "2", "body": {}}], "CMN-108"),
-    ],
-)
+@pytest.mark.parametrize(("body", "expected"), UNFIT_BODIES)
 async def test_a_bulk_body_that_does_not_fit_the_path_is_refused(
     mailbox: httpx.AsyncClient, emulator: Emulator, body: Any, expected: str
 ) -> None:

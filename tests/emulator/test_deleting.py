@@ -1,5 +1,6 @@
 """deleteMessage and deleteMessageByFilter, with the ways they have of taking more than was meant."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,12 +12,13 @@ from rc_mcp.emulator import Draft, Emulator, Party
 pytestmark = pytest.mark.anyio
 
 ANA = Party(phone_number="+15035550111")
+HELLO = Draft(type="SMS", sender=ANA, text="Hello")
 BEN = Party(phone_number="+15035550122")
 AS_JSON = {"Accept": "application/vnd.ringcentral.multipart+json"}
 
 
 def add(emulator: Emulator, **more: Any) -> str:
-    return str(emulator.store.add(Draft(**{"type": "SMS", "sender": ANA, "text": "Hello", **more}))["id"])
+    return str(emulator.store.add(replace(HELLO, **more))["id"])
 
 
 def state(emulator: Emulator, *message_ids: str) -> list[str]:

@@ -1,5 +1,7 @@
 """syncMessages: full and incremental, the token between them, and what each shows."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,12 +13,15 @@ from rc_mcp.emulator import Draft, Emulator, Party
 pytestmark = pytest.mark.anyio
 
 ANA = Party(phone_number="+15035550111")
+HELLO = Draft(type="SMS", sender=ANA, text="Hello")
 BEN = Party(phone_number="+15035550122")
 OVERLAP = timedelta(seconds=6)
 
+LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
+
 
 def add(emulator: Emulator, words: str = "Hello", **more: Any) -> int:
-    return emulator.store.add(Draft(**{"type": "SMS", "sender": ANA, "text": words, **more}))["id"]
+    return emulator.store.add(replace(HELLO, text=words, **more))["id"]
 
 
 async def sync(mailbox: httpx.AsyncClient, query: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -57,6 +62,7 @@ async def test_an_incremental_sync_shows_what_is_new_and_what_changed(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     old, untouched = add(emulator), add(emulator)
+    clock[0] += OVERLAP
     _, token = await full(mailbox)
     clock[0] += OVERLAP
     assert (await changes(mailbox, token))[0] == []
@@ -123,6 +129,7 @@ async def test_a_token_carries_its_conversation(
     first = add(emulator)
     record = emulator.store.message(str(first))
     assert record is not None
+    clock[0] += OVERLAP
     _, token = await full(mailbox, f"conversationId={record['conversation']['id']}")
     clock[0] += OVERLAP
     add(emulator, sender=BEN)
@@ -131,11 +138,12 @@ async def test_a_token_carries_its_conversation(
 
 
 async def test_a_token_keeps_the_frame_it_began_with(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
 ) -> None:
     inside, outside = add(emulator), add(emulator, created=clock[0] - timedelta(days=3))
     _, token = await full(mailbox)
     clock[0] += timedelta(days=2)
+    await log_in(mailbox, emulator)
     for message_id in (inside, outside):
         await mailbox.put(f"message-store/{message_id}", json={"readStatus": "Read"})
     assert ids((await changes(mailbox, token))[0]) == [inside]
@@ -155,6 +163,7 @@ async def test_widening_the_frame_brings_the_older_messages(
 ) -> None:
     add(emulator)
     older = add(emulator, created=clock[0] - timedelta(days=3))
+    clock[0] += OVERLAP
     _, token = await full(mailbox)
     clock[0] += OVERLAP
     records, token = await changes(mailbox, token, "dateFrom=2026-03-01")
@@ -191,6 +200,7 @@ async def test_distinct_conversations_shows_one_of_each(
 ) -> None:
     add(emulator)
     latest, other = add(emulator), add(emulator, sender=BEN)
+    clock[0] += OVERLAP
     records, token = await full(mailbox, "distinctConversations=true")
     assert ids(records) == [other, latest]
     clock[0] += OVERLAP
@@ -225,35 +235,24 @@ async def test_a_token_that_was_tampered_with_is_a_wrong_parameter(mailbox: http
         assert (answer.status_code, answer.json()["errorCode"]) == (400, "CMN-101")
 
 
-async def test_a_token_grows_too_old(mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]) -> None:
+async def test_a_token_grows_too_old(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
+) -> None:
     _, token = await full(mailbox)
     clock[0] += timedelta(minutes=50)
     _, renewed = await changes(mailbox, token)
     clock[0] += timedelta(days=5)
-    fresh = await mailbox.post(
-        f"{emulator.server_url}/restapi/oauth/token",
-        data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": emulator.jwt},
-        auth=(emulator.client_id, emulator.client_secret),
-    )
-    headers = {"Authorization": f"Bearer {fresh.json()['access_token']}"}
-    answers = [
-        await mailbox.get(f"message-sync?syncType=ISync&syncToken={old}", headers=headers) for old in (token, renewed)
-    ]
-    assert [answer.status_code for answer in answers] == [400, 200]
-    assert answers[0].json()["errors"][0]["errorCode"] == "MSG-333"
-
-
-async def test_a_token_of_another_mailbox_calls_for_a_full_sync(mailbox: httpx.AsyncClient) -> None:
-    with Emulator(scenario="empty", rate_limits=False) as other:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=other.app)) as client:
-            login = await client.post(
-                f"{other.server_url}/restapi/oauth/token",
-                data={"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": other.jwt},
-                auth=(other.client_id, other.client_secret),
-            )
-            base = f"{other.server_url}/restapi/v1.0/account/~/extension/~"
-            headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
-            foreign = (await client.get(f"{base}/message-sync?syncType=FSync", headers=headers)).json()
-    token = foreign["syncInfo"]["syncToken"]
+    await log_in(mailbox, emulator)
     answer = await mailbox.get(f"message-sync?syncType=ISync&syncToken={token}")
+    assert (answer.status_code, answer.json()["errors"][0]["errorCode"]) == (400, "MSG-333")
+    assert (await changes(mailbox, renewed))[0] == []
+
+
+async def test_a_token_of_another_mailbox_calls_for_a_full_sync(mailbox: httpx.AsyncClient, log_in: LogIn) -> None:
+    with Emulator(scenario="empty", rate_limits=False) as other:
+        base = f"{other.server_url}/restapi/v1.0/account/~/extension/~/"
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=other.app), base_url=base) as client:
+            await log_in(client, other)
+            _, foreign = await full(client)
+    answer = await mailbox.get(f"message-sync?syncType=ISync&syncToken={foreign}")
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "MSG-333")

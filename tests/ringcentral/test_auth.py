@@ -3,6 +3,7 @@
 import base64
 import traceback
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qs
 
 import anyio
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 SERVER = "https://platform.ringcentral.com"
 SECRET, JWT = "shhh-client-secret", "eyJ-a-jwt-credential"
-EMPTY_PAGE = {"records": [], "paging": {}, "navigation": {}}
+EMPTY_PAGE: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}}
 
 
 class Clock:
@@ -42,6 +43,7 @@ class Service(httpx.AsyncBaseTransport):
     def __init__(self, login: Callable[[], httpx.Response | httpx.HTTPError] | None = None) -> None:
         self.logins: list[httpx.Request] = []
         self.calls: list[httpx.Request] = []
+        self.tokens: list[str] = []
         self.good: Callable[[str], bool] = lambda _: True
         self._login = login or self._token
 
@@ -55,6 +57,7 @@ class Service(httpx.AsyncBaseTransport):
             return answer
         self.calls.append(request)
         token = request.headers["authorization"].removeprefix("Bearer ")
+        self.tokens.append(token)
         if not self.good(token):
             return httpx.Response(401, json={"errorCode": "TokenInvalid", "errors": [{"errorCode": "OAU-129"}]})
         return httpx.Response(204) if request.method == "DELETE" else httpx.Response(200, json=EMPTY_PAGE)
@@ -66,10 +69,6 @@ class Service(httpx.AsyncBaseTransport):
 def store(service: Service, clock: Clock | None = None, secret: str = SECRET) -> MessageStoreClient:
     auth = JWTAuth(SERVER, "an-app", secret, JWT, clock=clock or Clock())
     return MessageStoreClient(auth, server_url=SERVER, transport=service)
-
-
-def tokens(service: Service) -> list[str]:
-    return [request.headers["authorization"] for request in service.calls]
 
 
 async def at_once(count: int, act: Callable[[], Awaitable[object]]) -> list[RingCentralError | None]:
@@ -99,7 +98,7 @@ async def test_a_confidential_app_logs_in_with_basic_and_its_jwt():
         "grant_type": ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
         "assertion": [JWT],
     }
-    assert tokens(service) == ["Bearer token-1"]
+    assert service.tokens == ["token-1"]
 
 
 async def test_a_public_app_names_itself_in_the_form():
@@ -131,7 +130,7 @@ async def test_a_token_is_renewed_a_minute_before_it_expires():
     await client.list_messages()
     clock.now_s += 2
     await client.list_messages()
-    assert tokens(service) == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+    assert service.tokens == ["token-1", "token-1", "token-2"]
 
 
 async def test_a_short_lived_token_is_still_used():
@@ -147,7 +146,7 @@ async def test_a_token_turned_away_is_renewed_once_and_the_request_sent_again():
     service = Service()
     service.good = lambda token: token != "token-1"
     assert [outcome.ok for outcome in await store(service).delete_message("7")] == [True]
-    assert tokens(service) == ["Bearer token-1", "Bearer token-2"]
+    assert service.tokens == ["token-1", "token-2"]
     assert [request.method for request in service.calls] == ["DELETE", "DELETE"]
 
 

@@ -1,7 +1,7 @@
 """Whatever RingCentral answers to a request for many, every id gets one outcome, and none a success it did not have."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.ringcentral.answers import Answer
 from rc_mcp.ringcentral.bulk import outcomes_of
-from rc_mcp.ringcentral.calls import change, delete, read
+from rc_mcp.ringcentral.calls import Call, change, delete, read
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +130,21 @@ async def test_multipart_mixed_bodies_are_not_guessed_when_their_number_is_off()
     statuses = [{"href": href("1"), "status": 200}, {"href": href("2"), "status": 200}]
     outcomes = await store(Script(mixed(statuses, {"id": 2}))).read_messages(["1", "2"])
     assert [o.unknown for o in outcomes] == [True, True]
+
+
+async def test_multipart_mixed_with_a_body_too_many_is_not_guessed_either():
+    statuses = [{"href": href("1"), "status": 200}]
+    outcomes = await store(Script(mixed(statuses, {"id": 1}, {"id": 1}))).read_messages(["1", "2"])
+    assert [o.unknown for o in outcomes] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(200, text="<html>hotel login</html>"), httpx.Response(200, json={"id": 7})]
+)
+async def test_a_200_is_no_answer_to_a_delete(answer: httpx.Response):
+    (outcome,) = await store(Script(answer)).delete_message("7")
+    assert isinstance(outcome.error, UnexpectedAnswer)
+    assert outcome.status is None
 
 
 async def test_parts_without_ids_are_matched_by_position():
@@ -288,14 +303,14 @@ bodies = st.one_of(st.binary(), json_values.map(lambda value: json.dumps(value).
 content_types = st.sampled_from([MULTIPART_JSON, "application/json", "multipart/mixed; boundary=b", "", "text/html"])
 
 
-@pytest.mark.parametrize("make", [lambda ids: read(BOX, ids), lambda ids: delete(BOX, ids, ())])
+@pytest.mark.parametrize("call", [read(BOX, ["1", "2"]), delete(BOX, ["1", "2"], ())])
 @given(status=st.sampled_from([200, 202, 204, 206, 207]), content_type=content_types, body=bodies)
 def test_no_answer_whatever_breaks_the_reading_or_makes_up_an_id(
-    make: Callable[[list[str]], Any], status: int, content_type: str, body: bytes
+    call: Call, status: int, content_type: str, body: bytes
 ):
     answer = Answer(status, {"content-type": content_type}, body)
     try:
-        outcomes = outcomes_of(make(["1", "2"]), ["1", "2"], answer)
+        outcomes = outcomes_of(call, ["1", "2"], answer)
     except UnexpectedAnswer:
         return
     assert [outcome.id for outcome in outcomes] == ["1", "2"]

@@ -44,7 +44,7 @@ def test_these_may_be_talked_to(url: str):
     ],
 )
 def test_these_may_not(url: str):
-    with pytest.raises(InvalidRequest, match="^media_url"):
+    with pytest.raises(InvalidRequest, match=r"^media_url"):
         MessageStoreClient(TokenAuth("t"), media_url=url)
 
 

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.anyio
 
 MAILBOX = "/restapi/v1.0/account/~/extension/~"
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
-EMPTY_PAGE = {"records": [], "paging": {}, "navigation": {}}
-EMPTY_SYNC = {"records": [], "syncInfo": {"syncToken": "next"}}
+EMPTY_PAGE: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}}
+EMPTY_SYNC: dict[str, Any] = {"records": [], "syncInfo": {"syncToken": "next"}}
 WHEN = datetime(2026, 3, 1, 9, 30, 0, 123_999, tzinfo=timezone(timedelta(hours=-5)))
 
 

@@ -6,8 +6,9 @@ Strangers' words pass through here. Markup is off, so that nothing they wrote is
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
@@ -18,14 +19,18 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+Row = dict[str, Any]
+"""A message as list_messages shows it."""
+
 _MAX_COLUMNS = 100
 _INDENT = 2
 
 
 def terminal() -> Console:
     """The console on stdout. What its encoding lacks is shown as `?`, instead of ending the tour."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    stdout: object = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        cast("io.TextIOWrapper", stdout).reconfigure(errors="replace")
     console = Console(markup=False, emoji=False, highlight=False)
     console.width = min(console.width, _MAX_COLUMNS)
     return console
@@ -50,18 +55,22 @@ class Screen:
         """The narrator speaks."""
         self._print(Text(text))
 
-    def call(self, what: str, arguments: Mapping[str, object]) -> None:
-        """What the assistant sends to the server."""
+    def call(self, tool: str, arguments: Mapping[str, object]) -> None:
+        """The assistant calls a tool."""
         given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
-        self._print(Text(f"> {what}({given})", "cyan"))
+        self._print(Text(f"> {tool}({given})", "cyan"))
+
+    def open(self, uri: str) -> None:
+        """The assistant reads a resource."""
+        self._print(Text(f"> read {uri}", "cyan", overflow="fold"))
 
     def quote(self, words: str) -> None:
         """What a stranger wrote or said."""
         self._print(Text(words, "italic"), more=2)
 
-    def server_says(self, words: str) -> None:
+    def server_says(self, status: str, words: str) -> None:
         """What the server answered to the assistant."""
-        self._print(Text.assemble(("rc-mcp answers: ", "cyan"), words))
+        self._print(Text.assemble(("rc-mcp answers ", "cyan"), (status, "bold cyan"), (": ", "cyan"), words))
 
     def question(self, text: str) -> None:
         """What the server asks the person, in its own words."""
@@ -76,13 +85,13 @@ class Screen:
         """Short words, side by side."""
         self._print(Columns([Text(name, "cyan") for name in names], padding=(0, 3), column_first=True))
 
-    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """One line each, cut where the terminal ends."""
-        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
-        for heading in headings:
-            table.add_column(heading, no_wrap=True, overflow="ellipsis")
+    def messages(self, rows: Iterable[Row]) -> None:
+        """Messages, a line each, cut where the terminal ends."""
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", expand=True)
+        for heading, min_width, ratio in (("ago", 6, 0), ("type", 9, 0), ("who", 20, 2), ("what", 20, 3)):
+            table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=min_width, ratio=ratio or None)
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(cell) for cell in _cells(row)))
         self._print(table)
 
     def check(self, claim: str, *, expected: object, found: object) -> None:
@@ -100,13 +109,25 @@ class Screen:
         self._print(Text(f"{self.cross} {what}", "bold red"))
 
     def _print(self, shown: RenderableType, *, more: int = 0) -> None:
-        self.console.print(Padding(shown, (0, 0, 0, _INDENT + more)))
+        self.console.print(Padding(shown, (0, 0, 0, _INDENT + more), expand=False))
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _short(value: object) -> str:
-    if isinstance(value, list) and len(list[Any](value)) > 1:
-        return f"[{len(list[Any](value))} ids]"
-    return json.dumps(value)
+    many = isinstance(value, list) and len(cast("list[object]", value)) > 1
+    return f"[{len(cast('list[object]', value))} ids]" if many else json.dumps(value)
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    minutes = int((datetime.now(UTC) - datetime.fromisoformat(row["at"])).total_seconds() / 60)
+    ago = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
+    seconds, pages = row.get("seconds"), row.get("pages")
+    size = counted(pages, "page") if pages else counted(seconds, "second") if seconds else ""
+    return ago, row["type"], row["untrusted"]["who"], row["untrusted"].get("text") or size
 
 
 def _whole(value: object) -> str:

@@ -4,22 +4,26 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, Literal
+from typing import Any, Literal, TextIO
 
 from mcp import Client, StdioServerParameters
 from mcp.client import ClientRequestContext
 from mcp.client.stdio import stdio_client
-from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult, ErrorData
 
 from rc_mcp.cli.demo.screen import Screen
 from rc_mcp.emulator import Emulator
 
+_PATIENCE_S = 30
+"""For one answer of the server, which takes milliseconds: what hangs has to end with a word about it."""
+
 Mailbox = dict[str, dict[str, Any]]
 
 
-class TourStopped(Exception):
+class StoppedError(Exception):
     """The tour cannot go on; the text says why."""
 
 
@@ -38,26 +42,31 @@ class Person:
 
     screen: Screen
     next_reply: Reply | None = None
-    _shown: list[str] = field(default_factory=list[str])
+    _seen: set[str] = field(default_factory=set[str])
 
-    async def __call__(self, _: ClientRequestContext, question: ElicitRequestParams) -> ElicitResult:
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
         """Is asked a question by the server, through the client."""
         reply, self.next_reply = self.next_reply, None
-        if reply is None or not isinstance(question, ElicitRequestFormParams):
-            self.screen.fail(f"a question that nobody foresaw: {question.message}")
+        if reply is None or not isinstance(params, ElicitRequestFormParams):
+            self.screen.fail(f"a question that nobody foresaw: {params.message}")
             return ElicitResult(action="decline")
-        self._show(question.message)
+        self._show(params.message)
         self.screen.answer(reply.words)
         if reply.action == "decline":
             return ElicitResult(action="decline")
-        blank = next(iter(question.requested_schema["properties"]))
+        blank = next(iter(params.requested_schema["properties"]))
         return ElicitResult(action="accept", content={blank: reply.value})
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether the reply that was ready has been given."""
+        return self.next_reply is None
+
     def _show(self, message: str) -> None:
-        *body, plan = message.splitlines()
-        again = body == self._shown
-        self.screen.question(f"{body[0]}\n(the same question as before)\n{plan}" if again else message)
-        self._shown = body
+        headline, *lines = message.splitlines()
+        fresh = ["(as before)" if line in self._seen else line for line in lines]
+        self._seen.update(lines)
+        self.screen.question("\n".join([headline, *(line for line, _ in groupby(fresh))]))
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,12 @@ class Stage:
 
     emulator: Emulator
     folder: Path
-    log: IO[str]
+    log: TextIO
 
     def client(self, person: Person | None = None) -> Client:
         """A client with a server process of its own. Without a person it can ask nobody."""
-        return Client(stdio_client(self._server(), errlog=self.log), elicitation_callback=person)
+        server = stdio_client(self._server(), errlog=self.log)
+        return Client(server, elicitation_callback=person, read_timeout_seconds=_PATIENCE_S)
 
     def mailbox(self) -> Mailbox:
         """Every message as it truly is, whatever the server says. Without its time of change, to compare by."""
@@ -104,7 +114,10 @@ class Stage:
 @asynccontextmanager
 async def stage() -> AsyncGenerator[Stage]:
     """Sets the stage, and leaves nothing behind."""
-    with TemporaryDirectory(prefix="rc-mcp-demo-") as folder, Emulator() as emulator:
-        with (Path(folder) / "server.log").open("w+", encoding="utf-8", errors="replace") as log:
-            async with emulator.serve():
-                yield Stage(emulator, Path(folder), log)
+    with (
+        TemporaryDirectory(prefix="rc-mcp-demo-") as folder,
+        (Path(folder) / "server.log").open("w+", encoding="utf-8", errors="replace") as log,
+        Emulator() as emulator,
+    ):
+        async with emulator.serve():
+            yield Stage(emulator, Path(folder), log)

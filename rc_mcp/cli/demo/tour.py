@@ -1,0 +1,282 @@
+"""The tour itself, in the order it is told: one function per step, run by `take_tour` at the end.
+
+The calls are those an assistant would make; here a script makes them. Every claim is compared with the emulator's
+own mailbox, never with what the server said of itself.
+"""
+
+import base64
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from mcp import Client, MCPError
+from mcp.types import BlobResourceContents, TextContent
+
+from rc_mcp.cli.demo.screen import Row, Screen, counted
+from rc_mcp.cli.demo.stage import Mailbox, Person, Reply, Stage, StoppedError, stage
+from rc_mcp.tools import tools_for
+
+NO = Reply("No.", "decline")
+YES = Reply("Yes, do it.", "accept", True)
+NOT_THE_PHRASE = Reply('(types) "yes, all of it"', "accept", "yes, all of it")
+
+UNTOUCHED: Mailbox = {}
+"""What changed in the mailbox when nothing did."""
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tour:
+    """What every step needs."""
+
+    stage: Stage
+    screen: Screen
+    client: Client
+    person: Person
+
+    async def call(self, tool: str, **arguments: object) -> Answer:
+        """Calls one of the server's tools, as an assistant would."""
+        self.screen.call(tool, arguments)
+        result = await self.client.call_tool(tool, arguments)
+        if result.is_error or result.structured_content is None:
+            raise StoppedError(" ".join(block.text for block in result.content if isinstance(block, TextContent)))
+        return result.structured_content
+
+    def attachment(self, row: Row, kind: str) -> Answer:
+        """What the emulator itself knows of an attachment of this kind."""
+        record = self.stage.emulator.store.message(row["id"]) or {}
+        return next(a for a in record["attachments"] if a["type"] == kind)
+
+
+async def connect(tour: Tour) -> None:
+    tour.screen.step("An assistant connects")
+    tour.screen.say("It starts rc-mcp as a program of its own, and asks what can be done with the mailbox.")
+    tools = [tool.name for tool in (await tour.client.list_tools()).tools]
+    tour.screen.names(tools)
+    ours = [tool.name for tool in tools_for("admin")]
+    tour.screen.check(
+        f"{len(tools)} tools, one for each thing RingCentral's Message Store can do", expected=ours, found=tools
+    )
+
+
+async def look_around(tour: Tour) -> list[Row]:
+    tour.screen.step("What came in?")
+    before = tour.stage.mailbox()
+    listing = await tour.call("list_messages")
+    summary, rows = listing["summary"], listing["messages"]
+    unread = [row for row in rows if row["read_status"] == "Unread"]
+    kinds = ", ".join(f"{n} {kind}" for kind, n in summary["by_type"].items())
+    tour.screen.say(f"{summary['rows']} messages in the last 24 hours: {kinds}. {len(unread)} are unread:")
+    tour.screen.messages(unread)
+    since = _time(listing["window"]["date_from"])
+    truly = [i for i, m in before.items() if m["availability"] == "Alive" and _time(m["creationTime"]) >= since]
+    tour.screen.check(
+        f"all {len(truly)} of that time were listed, none twice", expected=truly, found=[row["id"] for row in rows]
+    )
+    tour.screen.check("looking marked nothing as read", expected=UNTOUCHED, found=tour.stage.changes_since(before))
+    return unread
+
+
+async def hear_voicemail(tour: Tour, unread: list[Row]) -> Row:
+    tour.screen.step("A voicemail")
+    row, transcript = next(
+        (row, i) for row in unread for i, kind in row.get("attachments", {}).items() if kind == "AudioTranscription"
+    )
+    tour.screen.say(f"{row['untrusted']['who']} spoke for {row['seconds']} seconds. RingCentral wrote it down:")
+    written = await tour.call("read_message_content", message_id=row["id"], attachment_id=transcript)
+    words = written["untrusted"]["text"]
+    tour.screen.quote(words)
+    truth = tour.attachment(row, "AudioTranscription")
+    tour.screen.check("the transcript is whole", expected=truth["size"], found=len(words.encode()))
+    truth = tour.attachment(row, "AudioRecording")
+    sound = await tour.call("read_message_content", message_id=row["id"], attachment_id=str(truth["id"]))
+    tour.screen.check(
+        f"the recording is there too: {sound['content_type']}, {sound['bytes']:,} bytes",
+        expected=(truth["contentType"], truth["size"]),
+        found=(sound["content_type"], sound["bytes"]),
+    )
+    return row
+
+
+async def mark_read(tour: Tour, voicemail: Row) -> None:
+    tour.screen.step("Mark it read")
+    before = tour.stage.mailbox()
+    answer = await tour.call("update_message", message_id=[voicemail["id"]], read_status="Read")
+    tour.screen.server_says(answer["status"], answer["said"])
+    tour.screen.check(
+        "it is marked read, and it alone",
+        expected={voicemail["id"]: {"readStatus": "Read"}},
+        found=tour.stage.changes_since(before),
+    )
+
+
+async def open_fax(tour: Tour, unread: list[Row]) -> None:
+    tour.screen.step("A fax")
+    row = next(row for row in unread if row["type"] == "Fax")
+    message = (await tour.call("read_message", message_id=[row["id"]]))["messages"][0]
+    uri = message["attachments"][0]["uri"]
+    tour.screen.say(f"From {message['untrusted']['sender']}. The document has an address of its own:")
+    tour.screen.open(uri)
+    content = (await tour.client.read_resource(uri)).contents[0]
+    if not isinstance(content, BlobResourceContents):
+        raise StoppedError(f"{uri} is not a file")
+    size = len(base64.b64decode(content.blob))
+    truth = tour.attachment(row, "RenderedDocument")
+    pages = (tour.stage.emulator.store.message(row["id"]) or {})["faxPageCount"]
+    tour.screen.check(
+        f"the fax arrives whole: {content.mime_type}, {counted(message['pages'], 'page')}, {size:,} bytes",
+        expected=(truth["contentType"], pages, truth["size"]),
+        found=(content.mime_type, message["pages"], size),
+    )
+
+
+async def find_old_texts(tour: Tour, unread: list[Row]) -> list[str]:
+    tour.screen.step("Clear out old texts: the person says no")
+    courier = next(row for row in unread if "Parcels" in row["untrusted"]["who"])
+    listing = await tour.call("list_messages", conversation_id=courier["conversation_id"], date_from="8w", date_to="2d")
+    old = listing["messages"]
+    tour.screen.say(
+        f"{listing['page']['total_messages']} old texts from {courier['untrusted']['who']}. "
+        "The assistant wants to delete them. Before it may, rc-mcp asks the person at the screen:"
+    )
+    return [row["id"] for row in old]
+
+
+async def say_no(tour: Tour, ids: list[str]) -> None:
+    before = tour.stage.mailbox()
+    status = await _delete(tour, NO, message_id=ids)
+    tour.screen.check(
+        "nothing was changed", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
+    )
+
+
+async def say_yes(tour: Tour, ids: list[str]) -> None:
+    tour.screen.step("The same again: the person says yes")
+    before = tour.stage.mailbox()
+    status = await _delete(tour, YES, message_id=ids)
+    tour.screen.check(
+        f"those {len(ids)} are deleted, and nothing else",
+        expected=("done", {i: {"availability": "Deleted"} for i in ids}),
+        found=(status, tour.stage.changes_since(before)),
+    )
+
+
+async def undo(tour: Tour, ids: list[str]) -> None:
+    tour.screen.step("Undo")
+    before = tour.stage.mailbox()
+    answer = await tour.call("patch_message", message_id=ids, availability="Alive")
+    tour.screen.server_says(answer["status"], answer["said"])
+    tour.screen.check(
+        f"all {len(ids)} are back",
+        expected={i: {"availability": "Alive"} for i in ids},
+        found=tour.stage.changes_since(before),
+    )
+
+
+async def refuse_purge(tour: Tour, ids: list[str]) -> None:
+    tour.screen.step("Purge: a yes is not enough")
+    tour.screen.say("What is purged is gone for good. So the person has to type a phrase, exactly.")
+    before = tour.stage.mailbox()
+    status = await _delete(tour, NOT_THE_PHRASE, message_id=ids, purge=True)
+    tour.screen.check(
+        "nothing was purged", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
+    )
+
+
+async def _delete(tour: Tour, reply: Reply, **arguments: object) -> str:
+    tour.person.next_reply = reply
+    answer = await tour.call("delete_message", **arguments)
+    if not tour.person.was_asked:
+        raise StoppedError(f"nobody was asked, and the answer is {answer}")
+    tour.screen.server_says(answer["status"], answer["said"])
+    return answer["status"]
+
+
+async def ask_nobody(tour: Tour, ids: list[str]) -> None:
+    tour.screen.step("Nobody to ask")
+    tour.screen.say("Some assistants cannot show a question. This one cannot, and tries to purge all the same.")
+    before = tour.stage.mailbox()
+    async with tour.stage.client() as client:
+        alone = replace(tour, client=client)
+        first = await alone.call("delete_message", message_id=ids, purge=True)
+        tour.screen.server_says(first["status"], f"{first['said']} {first['next']}")
+        tour.screen.say("It claims that the user agreed:")
+        second = await alone.call("delete_message", message_id=ids, purge=True, plan_id=first["plan_id"])
+        tour.screen.server_says(second["status"], second["said"])
+    tour.screen.check(
+        "still nothing was purged",
+        expected=("confirmation_required", "refused", UNTOUCHED),
+        found=(first["status"], second["status"], tour.stage.changes_since(before)),
+    )
+
+
+def count_requests(tour: Tour) -> None:
+    tour.screen.step("What RingCentral saw")
+    seen = tour.stage.emulator.requests
+    logins = sum(r.path.endswith("/oauth/token") for r in seen)
+    methods = ", ".join(f"{n} {method}" for method, n in Counter(r.method for r in seen).most_common())
+    tour.screen.say(f"{len(seen)} requests: {methods}. {logins} of them were logins.")
+    refused = [f"{r.method} {r.path}: {r.status}" for r in seen if r.status >= 300]
+    tour.screen.check("none was refused; RingCentral's rate limits were in force", expected=[], found=refused)
+    deletes = sum(r.method == "DELETE" for r in seen)
+    tour.screen.check("one request to delete: the one that a person agreed to", expected=1, found=deletes)
+
+
+async def take_tour(screen: Screen) -> None:
+    """Shows it all on `screen`, which counts the claims that hold and those that do not."""
+    _introduce(screen)
+    async with stage() as on:
+        try:
+            await _walk(on, screen)
+        except* (StoppedError, MCPError, OSError) as stopped:
+            screen.fail(f"the tour had to stop: {_first(stopped)}")
+            on.log.seek(0)
+            screen.quote(on.log.read()[-2000:])
+    _conclude(screen)
+
+
+async def _walk(on: Stage, screen: Screen) -> None:
+    person = Person(screen)
+    async with on.client(person) as client:
+        tour = Tour(on, screen, client, person)
+        await connect(tour)
+        unread = await look_around(tour)
+        voicemail = await hear_voicemail(tour, unread)
+        await mark_read(tour, voicemail)
+        await open_fax(tour, unread)
+        old = await find_old_texts(tour, unread)
+        await say_no(tour, old)
+        await say_yes(tour, old)
+        await undo(tour, old)
+        await refuse_purge(tour, old)
+        await ask_nobody(tour, old)
+        count_requests(tour)
+
+
+def _introduce(screen: Screen) -> None:
+    screen.step("rc-mcp: a guided tour")
+    screen.say("rc-mcp lets an AI assistant work a RingCentral mailbox, and asks a person before anything is lost.")
+    screen.say(
+        "The mailbox below is made up, and RingCentral is emulated inside this command: no account, no key. No AI "
+        "takes part either: a script makes the calls of an assistant (>). The server is the real one. "
+        f"{screen.tick} means: compared with the mailbox itself."
+    )
+
+
+def _conclude(screen: Screen) -> None:
+    screen.step("The end")
+    if screen.failed:
+        screen.say(f"{screen.held} claims hold. {screen.failed} did not: see {screen.cross} above.")
+    else:
+        screen.say(f"All {screen.held} claims hold. README.md says how to connect your own assistant.")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _first(errors: BaseExceptionGroup[Exception]) -> Exception:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

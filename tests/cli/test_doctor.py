@@ -1,0 +1,82 @@
+"""`rc-mcp doctor`: each fault with what to do about it."""
+
+import os
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from click.testing import CliRunner
+
+from rc_mcp.cli import main
+from rc_mcp.emulator import Emulator
+
+pytestmark = pytest.mark.anyio
+
+
+async def doctor(emulator: Emulator, state_dir: Path, **variables: str) -> tuple[int, str]:
+    """The command, configured for this emulator: its exit code and what it printed."""
+    login = {
+        "RC_SERVER_URL": emulator.server_url,
+        "RC_MEDIA_URL": emulator.media_url,
+        "RC_APP_CLIENT_ID": emulator.client_id,
+        "RC_APP_CLIENT_SECRET": emulator.client_secret,
+        "RC_USER_JWT": emulator.jwt,
+        "RC_MCP_STATE_DIR": str(state_dir),
+    }
+    ended = await anyio.run_process(
+        [sys.executable, "-m", "rc_mcp", "doctor"], check=False, env={**os.environ, **login, **variables}
+    )
+    return ended.returncode, (ended.stdout + ended.stderr).decode()
+
+
+async def test_a_sound_installation_is_ready(tmp_path: Path) -> None:
+    with Emulator() as emulator:
+        before = emulator.store.messages()
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path)
+        assert emulator.store.messages() == before
+    assert code == 0, said
+    assert "fault" not in said
+    assert said.endswith("Ready.\n")
+
+
+async def test_a_wrong_jwt_is_a_fault_with_the_variables_to_check(tmp_path: Path) -> None:
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path, RC_USER_JWT="worn-out-secret")
+    assert code == 1
+    assert "fault login" in said
+    assert "RC_USER_JWT" in said
+    assert "worn-out-secret" not in said
+
+
+async def test_missing_permissions_are_named(tmp_path: Path) -> None:
+    with Emulator(permissions=["ReadMessages"]) as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path)
+    assert code == 0, said
+    assert "EditMessages" in said
+    assert "EditAccounts" in said
+
+
+async def test_an_unreachable_server_is_a_fault(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    with Emulator() as emulator:
+        code, said = await doctor(emulator, tmp_path, RC_SERVER_URL=nowhere, RC_MEDIA_URL=nowhere)
+    assert code == 1
+    assert "fault network" in said
+
+
+async def test_a_state_folder_that_cannot_be_used_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path / "file")
+    assert code == 1
+    assert "RC_MCP_STATE_DIR" in said
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["approvals", "--help"]])
+def test_help_and_version_need_no_configuration(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 0

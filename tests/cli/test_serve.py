@@ -1,0 +1,100 @@
+"""`rc-mcp serve` as hosts start it: a process of its own, over stdio and over HTTP."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp import Client, StdioServerParameters
+
+from tests.desk import Era, call, refused
+
+pytestmark = pytest.mark.anyio
+
+RC_MCP = [sys.executable, "-m", "rc_mcp"]
+
+
+@contextmanager
+def http_server(*options: str) -> Generator[str]:
+    """`rc-mcp serve --http` on a port the system chooses; its address."""
+    command = [*RC_MCP, "serve", "--http", "--port", "0", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if running := re.search(r"running on (http://\S+)", line):
+                    yield f"{running[1]}/mcp"
+                    break
+        finally:
+            process.terminate()
+            assert process.communicate(timeout=20)[0] == ""
+
+
+async def test_the_demo_works_over_stdio(era: Era, tmp_path: Path) -> None:
+    server = StdioServerParameters(
+        command=RC_MCP[0], args=[*RC_MCP[1:], "serve", "--demo"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
+    )
+    with anyio.fail_after(60):
+        async with Client(server, mode=era) as client:
+            assert len((await client.list_tools()).tools) == 10
+            assert (await call(client, "list_messages"))["messages"]
+            assert "sender" in await refused(client, "list_messages", sender="x")
+
+
+async def test_rc_mcp_alone_serves_stdio(tmp_path: Path) -> None:
+    server = StdioServerParameters(
+        command=RC_MCP[0], args=[*RC_MCP[1:], "--demo", "--access", "read"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
+    )
+    with anyio.fail_after(60):
+        async with Client(server) as client:
+            assert len((await client.list_tools()).tools) == 5
+
+
+async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
+    with anyio.fail_after(60), http_server("--demo") as address:
+        async with Client(address, mode=era) as client:
+            assert len((await client.list_tools()).tools) == 10
+            message = (await call(client, "list_messages"))["messages"][0]["id"]
+            answer = await call(client, "delete_message", message_id=message)
+            assert answer["status"] == "confirmation_required"
+            assert "sender" in await refused(client, "list_messages", sender="x")
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({}, "RC_USER_JWT"),
+        ({"RC_USER_JWT": "x"}, "RC_APP_CLIENT_ID"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MCP_ACCESS": "all"}, "RC_MCP_ACCESS"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_SERVER_URL": "http://platform.ringcentral.com"}, "RC_SERVER_URL"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MEDIA_URL": "ftp://x"}, "RC_MEDIA_URL"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MCP_EXTENSIONS": "one"}, "RC_MCP_EXTENSIONS"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MCP_APPROVAL": "never"}, "RC_MCP_APPROVAL"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MCP_POLICY": "policy.toml"}, "RC_MCP_POLICY"),
+    ],
+)
+def test_wrong_configuration_is_one_line_that_names_the_variable(
+    variables: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    ended = subprocess.run(
+        [*RC_MCP, "serve"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert named in ended.stderr
+
+
+def test_a_dotenv_file_in_the_working_folder_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RC_MCP_ACCESS=everything\n")
+    ended = subprocess.run(
+        [*RC_MCP], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert (ended.returncode, "RC_MCP_ACCESS" in ended.stderr) == (2, True)

@@ -1,0 +1,199 @@
+"""Examples: every program runs and does what it says, and every client configuration starts our server."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, StdioServerParameters
+
+from rc_mcp.cli import main
+from rc_mcp.settings import Settings, load_settings
+
+pytestmark = pytest.mark.anyio
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CONFIGURATIONS = sorted((EXAMPLES / "clients").rglob("*.json"))
+README = (EXAMPLES / "README.md").read_text("utf-8")
+SECRETS = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT", "RC_ACCESS_TOKEN"}
+TIMEOUT_S = 60
+
+
+def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run an example as a person would, with folders of its own for whatever it may leave behind."""
+    folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "RC_MCP_STATE_DIR")}
+    for folder in folders.values():
+        folder.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / program, *arguments],
+        cwd=folders["HOME"],
+        env={**os.environ, **{name: str(folder) for name, folder in folders.items()}, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def test_inbox_triage_groups_unread_messages_by_who_waits_longest(tmp_path: Path) -> None:
+    triage = run(tmp_path, "inbox_triage.py")
+    assert triage.returncode == 0, triage.stderr
+    senders = re.findall(r"^(.*), waiting for (?:(\d+) h )?(\d+) min$", triage.stdout, re.MULTILINE)
+    waits = [int(hours or 0) * 60 + int(minutes) for _, hours, minutes in senders]
+    assert waits == sorted(waits, reverse=True)
+    assert "Maria Costa +15035550134" in [who for who, *_ in senders]
+    assert "  text: And should I bring anything? 🙂" in triage.stdout
+    assert "  voicemail: 12 s without a transcript, to be heard" in triage.stdout
+    assert re.search(r"^All \d+ are still unread\.$", triage.stdout, re.MULTILINE)
+
+
+def test_voicemail_query_reads_the_transcripts_of_one_caller(tmp_path: Path) -> None:
+    found = run(tmp_path, "voicemail_query.py")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("1 unheard from 'quillmere', of 5 unheard voicemails since ")
+    assert "no lifting above the shoulder for four weeks" in found.stdout
+
+
+def test_voicemail_query_says_why_there_is_no_transcript_and_where_the_recording_is(tmp_path: Path) -> None:
+    found = run(tmp_path, "voicemail_query.py", "+13605550108", "24h")
+    assert found.returncode == 0, found.stderr
+    assert "No transcript (InProgress). The recording: ringcentral://" in found.stdout
+
+
+def test_voicemail_query_for_a_stranger_finds_none(tmp_path: Path) -> None:
+    found = run(tmp_path, "voicemail_query.py", "Nobody")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("0 unheard from 'Nobody'")
+
+
+def test_voicemail_query_hands_on_what_was_wrong_with_its_arguments(tmp_path: Path) -> None:
+    found = run(tmp_path, "voicemail_query.py", "Quillmere", "last week")
+    assert found.returncode == 1
+    assert found.stderr.startswith("date_from: is neither ISO 8601 ")
+
+
+def test_headless_cleanup_deletes_through_a_plan_never_purges_and_restores(tmp_path: Path) -> None:
+    cleanup = run(tmp_path, "headless_cleanup.py")
+    assert cleanup.returncode == 0, cleanup.stderr
+    steps = re.findall(r"^(\w[\w ]*): (\w+)\. ", cleanup.stdout, re.MULTILINE)
+    assert steps == [
+        ("delete", "confirmation_required"),
+        ("delete with its plan", "done"),
+        ("delete with its plan", "refused"),
+        ("purge", "confirmation_required"),
+        ("purge with its plan", "refused"),
+        ("patch", "done"),
+    ]
+    read_back = re.findall(r"^  read back: 7 in (.*)$", cleanup.stdout, re.MULTILINE)
+    assert read_back == ["the mailbox", "Deleted", "Deleted", "the mailbox"]
+    assert cleanup.stdout.endswith("Everything is back as it was.\n")
+
+
+def test_rest_client_works_a_mailbox_over_http(tmp_path: Path) -> None:
+    rest = run(tmp_path, "rest_client.py")
+    assert rest.returncode == 0, rest.stderr
+    assert re.findall(r"^Checked: (.*)$", rest.stdout, re.MULTILINE) == [
+        "marked as read",
+        "deleted",
+        "found in Deleted",
+        "restored, unread",
+    ]
+
+
+@pytest.mark.parametrize("program", sorted(p.name for p in EXAMPLES.glob("*.py")))
+def test_every_program_is_in_the_readme_and_leaves_nothing_behind(tmp_path: Path, program: str) -> None:
+    assert f"`python {program}" in README
+    ran = run(tmp_path, program)
+    assert ran.returncode == 0, ran.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_every_configuration_is_in_the_readme() -> None:
+    linked = {EXAMPLES / target for target in re.findall(r"\]\((clients/[^)]+)\)", README)}
+    assert linked == set(CONFIGURATIONS)
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_configuration_starts_the_demo_and_an_account(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = servers_of(path)
+    assert servers.keys() == {"ringcentral-demo", "ringcentral"}
+    for server in servers.values():
+        assert_starts_rc_mcp([server["command"], *server["args"]])
+        assert server.get("type", "stdio") == "stdio"
+    assert "--demo" in servers["ringcentral-demo"]["args"]
+    assert "env" not in servers["ringcentral-demo"]
+    for name, value in servers["ringcentral"]["env"].items():
+        monkeypatch.setenv(name, expanded(value))
+    load_settings().check_credentials()
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_configurations_name_real_variables_and_hold_no_secret(path: Path) -> None:
+    environment: dict[str, str] = servers_of(path)["ringcentral"]["env"]
+    assert environment.keys() <= variables()
+    assert all(re.fullmatch(r"\$\{.+\}|your-[a-z-]+", environment[name]) for name in environment.keys() & SECRETS)
+
+
+def test_vs_code_asks_for_every_value_it_uses_and_hides_the_secret_ones() -> None:
+    configuration = json.loads((EXAMPLES / "clients" / "vscode" / "mcp.json").read_text("utf-8"))
+    environment = configuration["servers"]["ringcentral"]["env"]
+    used = {name: value for value in environment.values() for name in re.findall(r"\$\{input:(.+)\}", value)}
+    asked = {asks["id"]: asks for asks in configuration["inputs"]}
+    assert asked.keys() == used.keys()
+    assert all(asks["type"] == "promptString" and asks["description"] for asks in asked.values())
+    assert {name for name, asks in asked.items() if asks.get("password")} == {"rc-app-client-secret", "rc-user-jwt"}
+
+
+def test_the_lines_for_claude_code_start_our_server_with_real_variables() -> None:
+    [block] = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [shlex.split(line) for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    assert [line[:3] for line in lines] == [["claude", "mcp", "add"]] * 2
+    for line in lines:
+        split = line.index("--")
+        assert line[split - 3 : split - 1] == ["--transport", "stdio"]
+        assert_starts_rc_mcp(line[split + 1 :])
+        assert {line[i + 1].partition("=")[0] for i, word in enumerate(line) if word == "--env"} <= variables()
+
+
+async def test_the_command_of_the_configurations_serves_a_mailbox(tmp_path: Path) -> None:
+    demo = servers_of(EXAMPLES / "clients" / "claude-desktop" / "claude_desktop_config.json")["ringcentral-demo"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    server = StdioServerParameters(
+        command=demo["command"], args=demo["args"], env={"PATH": path, "RC_MCP_STATE_DIR": str(tmp_path)}
+    )
+    with anyio.fail_after(TIMEOUT_S):
+        async with Client(server) as client:
+            listed = await client.call_tool("list_messages", {})
+    assert listed.structured_content
+    assert listed.structured_content["messages"]
+
+
+def servers_of(path: Path) -> dict[str, Any]:
+    """The entries of a host's file: VS Code calls them otherwise than the rest."""
+    configuration = json.loads(path.read_text("utf-8"))
+    return configuration["servers" if path.parent.name == "vscode" else "mcpServers"]
+
+
+def assert_starts_rc_mcp(command: list[str]) -> None:
+    """The command is the one that we install, and takes these arguments."""
+    program, subcommand, *arguments = command
+    [script] = entry_points(group="console_scripts", name=program)
+    assert script.load() is main
+    main.commands[subcommand].make_context(subcommand, arguments)
+
+
+def variables() -> set[str]:
+    """The variables that our settings read."""
+    return {field.alias for field in Settings.model_fields.values() if field.alias}
+
+
+def expanded(value: str) -> str:
+    """A value as the host hands it on: its default, where it has one, or what the user has."""
+    return re.sub(r"\$\{.+?(?::-(.*))?\}", lambda found: found[1] or "from-the-user", value)

@@ -1,0 +1,190 @@
+"""Prompts: every file is whole, and asks an assistant only for calls that the server takes."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from mcp import Client, MCPError
+from mcp.types import INVALID_PARAMS, TextContent
+from yaml import YAMLError
+
+from rc_mcp.prompts import PromptFileError, parse_prompt, prompt_files
+from tests.desk import Desk, Era, call
+
+pytestmark = pytest.mark.anyio
+
+NAMES = [file.name.removesuffix(".md") for file in prompt_files()]
+MAX_WORDS = 350
+GOOD = """\
+---
+title: Count
+description: Counts messages.
+arguments:
+  - name: since
+    description: How far back.
+    default: 24h
+---
+Count the messages since {{since}}.
+"""
+
+
+def test_the_prompts_are_those_that_were_promised() -> None:
+    assert {"triage_inbox", "voicemail_digest", "find_fax", "clean_up_mailbox", "follow_ups"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("file", prompt_files(), ids=lambda file: file.name)
+def test_every_prompt_file_can_be_used(file: Any) -> None:
+    prompt = parse_prompt(file.name, file.read_text("utf-8"))
+    assert f"{prompt.name}.md" == file.name
+    assert all(argument.description for argument in prompt.arguments or [])
+
+
+def test_a_prompt_is_named_as_its_file() -> None:
+    assert parse_prompt("count_messages.md", GOOD).name == "count_messages"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Count the messages.", id="no front matter"),
+        pytest.param(GOOD.replace("title: Count\n", ""), id="no title"),
+        pytest.param(GOOD.replace("description: Counts messages.\n", ""), id="no description"),
+        pytest.param(GOOD.replace("title:", "titel:"), id="unknown field"),
+        pytest.param(GOOD.replace("title: Count", "title: 7"), id="title is a number"),
+        pytest.param(GOOD.replace("    description: How far back.\n", ""), id="argument without description"),
+        pytest.param(GOOD.replace("default: 24h", "default: 24"), id="default is a number"),
+        pytest.param(GOOD.replace("name: since", "name: Since!"), id="argument with a bad name"),
+        pytest.param(GOOD.replace("{{since}}", "yesterday"), id="declared argument is not used"),
+        pytest.param(GOOD.replace("{{since}}", "{{from}}"), id="used argument is not declared"),
+        pytest.param(GOOD.replace("Count the messages since {{since}}.\n", ""), id="no text"),
+        pytest.param(
+            GOOD.replace("title: Count", "title: [Count"),
+            id="not YAML",
+            marks=pytest.mark.xfail(raises=YAMLError, reason="the loader lets YAML's own error through"),
+        ),
+    ],
+)
+def test_a_file_with_bad_front_matter_is_refused_with_its_name(text: str) -> None:
+    with pytest.raises(PromptFileError, match=r"^broken\.md: "):
+        parse_prompt("broken.md", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_prompt_renders_without_a_placeholder_left(desk: Desk, era: Era, name: str) -> None:
+    async with desk.client(era) as client:
+        text = await rendered(client, name)
+    assert not re.search(r"\{\{|\}\}", text)
+    assert len(text.split()) <= MAX_WORDS
+
+
+async def test_an_argument_stands_in_the_text_and_its_default_where_it_is_left_out(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        given = await client.get_prompt("find_fax", {"about": "the corrected referral", "since": "3w"})
+        default = await client.get_prompt("find_fax", {"about": "the corrected referral"})
+    assert "the corrected referral" in text_of(given)
+    assert 'date_from="3w"' in text_of(given)
+    assert 'date_from="30d"' in text_of(default)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [({}, "find_fax needs about"), ({"about": "x", "sender": "y"}, "find_fax has no argument 'sender'")],
+    ids=["missing", "unknown"],
+)
+async def test_a_missing_or_unknown_argument_is_the_callers_fault(
+    desk: Desk, era: Era, arguments: dict[str, str], said: str
+) -> None:
+    async with desk.client(era) as client:
+        with pytest.raises(MCPError) as refusal:
+            await client.get_prompt("find_fax", arguments)
+    assert refusal.value.code == INVALID_PARAMS
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_the_server_takes_every_call_that_a_prompt_shows(desk: Desk, name: str) -> None:
+    async with desk.client() as client:
+        known = await something_to_ask_for(client)
+        shown = list(calls(await rendered(client, name)))
+        for tool, arguments in shown:
+            await call(client, tool, **{key: filled_in(key, value, known) for key, value in arguments.items()})
+    assert shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_name_in_a_prompt_is_one_that_the_tools_use(desk: Desk, name: str) -> None:
+    async with desk.client() as client:
+        tools = (await client.list_tools()).tools
+        quoted = set(re.findall(r"`([^`]+)`", await rendered(client, name)))
+    ours = {word for tool in tools for word in words_of(tool.input_schema) | words_of(tool.output_schema)}
+    for text in quoted:
+        if "(" not in text and not text.startswith("rc-mcp "):
+            assert set(text.partition("=")[0].split(".")) <= ours, f"`{text}`"
+
+
+async def test_only_the_cleanup_shows_a_call_that_deletes(desk: Desk) -> None:
+    async with desk.client() as client:
+        tools = (await client.list_tools()).tools
+        deleting = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
+        shown = {name: {tool for tool, _ in calls(await rendered(client, name))} for name in NAMES}
+    assert {name for name, named in shown.items() if named & deleting} == {"clean_up_mailbox"}
+
+
+async def test_no_prompt_shows_a_call_that_purges(desk: Desk) -> None:
+    async with desk.client() as client:
+        for name in NAMES:
+            assert not any("purge" in arguments for _, arguments in calls(await rendered(client, name)))
+
+
+async def rendered(client: Client, name: str) -> str:
+    """The prompt's text, with its defaults, and some word for what has none."""
+    prompt = next(p for p in (await client.list_prompts()).prompts if p.name == name)
+    required = {a.name: "something" for a in prompt.arguments or [] if a.required}
+    return text_of(await client.get_prompt(name, required))
+
+
+def text_of(prompt: Any) -> str:
+    """The text of a prompt's only message, which is the user's."""
+    [message] = prompt.messages
+    assert message.role == "user"
+    assert isinstance(message.content, TextContent)
+    return message.content.text
+
+
+def calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The calls that a prompt shows: `tool(argument=value)`, with `...` for a value that is known only then."""
+    for source in re.findall(r"`(\w+\([^`]*\))`", text):
+        expression = ast.parse(source.replace("=true", "=True"), mode="eval").body
+        assert isinstance(expression, ast.Call)
+        assert isinstance(expression.func, ast.Name)
+        assert not expression.args
+        yield expression.func.id, {str(k.arg): ast.literal_eval(k.value) for k in expression.keywords}
+
+
+def filled_in(name: str, value: Any, known: dict[str, str]) -> Any:
+    """The value as an assistant would pass it."""
+    if value == [...]:
+        return [known[name]]
+    return known[name] if value is ... else value
+
+
+async def something_to_ask_for(client: Client) -> dict[str, str]:
+    """Values for what a prompt leaves open: a voicemail with its transcript, a conversation, its number."""
+    voicemails = await call(client, "list_messages", message_type="VoiceMail", date_from="30d")
+    voicemail = next(m for m in voicemails["messages"] if "AudioTranscription" in m["attachments"].values())
+    texts = await call(client, "list_messages", message_type="SMS", date_from="30d")
+    return {
+        "message_id": voicemail["id"],
+        "attachment_id": next(i for i, kind in voicemail["attachments"].items() if kind == "AudioTranscription"),
+        "conversation_id": texts["messages"][0]["conversation_id"],
+        "phone_number": "+16505550100",
+        "plan_id": "none-such",
+    }
+
+
+def words_of(schema: dict[str, Any] | None) -> set[str]:
+    """Every name and every fixed value in a schema."""
+    return set(re.findall(r'"(\w+)"', json.dumps(schema)))

@@ -1,0 +1,94 @@
+"""The server as any client meets it: ten tools, strict, truthful about themselves, the protocol's own errors."""
+
+import pytest
+from mcp import MCPError
+from mcp.types import INVALID_PARAMS
+
+from rc_mcp.server import INSTRUCTIONS
+from rc_mcp.settings import Access
+from tests.desk import Desk, Era
+
+pytestmark = pytest.mark.anyio
+
+READ = ["list_messages", "sync_messages", "read_message", "read_message_content", "read_message_store_configuration"]
+TRIAGE = [*READ, "update_message", "patch_message"]
+DELETE = [*TRIAGE, "delete_message", "delete_message_by_filter"]
+ADMIN = [*DELETE, "update_message_store_configuration"]
+
+
+async def test_all_ten_tools_are_there_by_their_api_names(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        tools = (await client.list_tools()).tools
+    assert [t.name for t in tools] == ADMIN
+    assert all(t.title and t.description and t.output_schema for t in tools)
+
+
+@pytest.mark.parametrize(
+    ("access", "names"), [("read", READ), ("triage", TRIAGE), ("delete", DELETE), ("purge", DELETE), ("admin", ADMIN)]
+)
+async def test_tools_above_the_access_level_do_not_exist(desk: Desk, access: Access, names: list[str]) -> None:
+    async with desk.client(RC_MCP_ACCESS=access) as client:
+        assert [t.name for t in (await client.list_tools()).tools] == names
+
+
+async def test_every_schema_is_flat_closed_and_described(desk: Desk) -> None:
+    async with desk.client() as client:
+        tools = (await client.list_tools()).tools
+    for tool in tools:
+        assert tool.input_schema["additionalProperties"] is False
+        assert not {"$defs", "title"} & tool.input_schema.keys()
+        for name, schema in tool.input_schema["properties"].items():
+            assert "anyOf" not in schema, f"{tool.name}.{name}"
+            assert "title" not in schema, f"{tool.name}.{name}"
+            assert schema["type"] != "object", f"{tool.name}.{name}"
+
+
+async def test_deletes_say_that_they_destroy_and_never_that_they_may_be_repeated(desk: Desk) -> None:
+    async with desk.client() as client:
+        hints = {t.name: t.annotations for t in (await client.list_tools()).tools}
+    for name, hint in hints.items():
+        assert hint is not None
+        assert hint.read_only_hint is (name in READ)
+        assert hint.destructive_hint is (name in set(ADMIN) - set(TRIAGE))
+        if hint.destructive_hint:
+            assert hint.idempotent_hint is False
+
+
+async def test_every_tool_refuses_an_unknown_argument_by_name_before_anything_is_sent(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        for tool in (await client.list_tools()).tools:
+            result = await client.call_tool(tool.name, {"sender": "x"})
+            assert result.is_error
+            assert "'sender'" in str(result.content[0])
+    assert desk.emulator.requests == []
+
+
+async def test_an_unknown_tool_is_a_protocol_error(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.call_tool("send_message", {})
+    assert caught.value.error.code == INVALID_PARAMS
+
+
+async def test_an_extension_the_operator_did_not_name_is_out_of_reach(desk: Desk) -> None:
+    async with desk.client() as client:
+        result = await client.call_tool("list_messages", {"extension_id": "12345"})
+    assert result.is_error
+    assert desk.emulator.requests == []
+
+
+async def test_an_extension_the_operator_named_is_asked_for(desk: Desk) -> None:
+    own = desk.emulator.extension_id
+    async with desk.client(RC_MCP_EXTENSIONS=f"1, {own}") as client:
+        result = await client.call_tool("list_messages", {"extension_id": own})
+    assert not result.is_error
+
+
+def test_the_instructions_fit_where_hosts_cut_them() -> None:
+    assert len(INSTRUCTIONS) < 2048
+    assert "untrusted" in INSTRUCTIONS[:512]
+
+
+async def test_descriptions_fit_where_hosts_cut_them(desk: Desk) -> None:
+    async with desk.client() as client:
+        assert all(len(t.description or "") <= 1024 for t in (await client.list_tools()).tools)
