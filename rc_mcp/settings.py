@@ -1,9 +1,11 @@
 """Every value an operator can set, read once from the environment (and a `.env` file) and passed down."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dotenv import dotenv_values
 from platformdirs import user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -22,11 +24,24 @@ def load_settings(**overrides: object) -> "Settings":
     Raises:
         SettingsError: a value is wrong; the text names its variable.
     """
+    _refuse_mixed_sources()
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise SettingsError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _refuse_mixed_sources() -> None:
+    """A `.env` in a folder that came from elsewhere must not send this machine's credentials to its own address."""
+    here = dotenv_values(".env")
+    for address in ("RC_SERVER_URL", "RC_MEDIA_URL"):
+        for secret in ("RC_USER_JWT", "RC_APP_CLIENT_SECRET", "RC_ACCESS_TOKEN"):
+            if here.get(address) and not os.environ.get(address) and os.environ.get(secret):
+                raise SettingsError(
+                    f"{address} stands in .env and {secret} in the environment: credentials are not sent to an "
+                    "address from another source. Set both in one place."
+                )
 
 
 def _web_address(value: str) -> str:

@@ -71,4 +71,5 @@ def _login(emulator: "Emulator") -> dict[str, str]:
         "RC_APP_CLIENT_ID": emulator.client_id,
         "RC_APP_CLIENT_SECRET": emulator.client_secret,
         "RC_USER_JWT": emulator.jwt,
+        "RC_ACCESS_TOKEN": "",  # a real one in the environment has no business here
     }

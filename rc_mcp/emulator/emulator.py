@@ -29,6 +29,11 @@ class Emulator:
     `app` is the ASGI application, answering for the platform and the media host alike. `store` is the mailbox
     itself, for looking at the truth and for letting messages arrive. `requests` is what reached the emulator,
     newest last.
+
+    The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the
+    scenario's own. `permissions` are the app's and `user_permissions` the user's; all that is needed when
+    left out. Without `rate_limits` answers carry no limit headers either. One emulator belongs to one thread:
+    that of its event loop.
     """
 
     def __init__(
@@ -104,7 +109,8 @@ class Emulator:
         return self.app.sessions
 
     @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0) -> AsyncGenerator[Self]:
+    async def serve(self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0) ->
+    AsyncGenerator[Self]:
         """Serves on real sockets in the running event loop; both addresses say where it can be reached."""
         before = self._addresses.server_url, self._addresses.media_url
         with bound_sockets(host, port, media_port) as (platform, media):
