@@ -109,8 +109,7 @@ class Emulator:
         return self.app.sessions
 
     @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0) ->
-    AsyncGenerator[Self]:
+    async def serve(self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0) -> AsyncGenerator[Self]:
         """Serves on real sockets in the running event loop; both addresses say where it can be reached."""
         before = self._addresses.server_url, self._addresses.media_url
         with bound_sockets(host, port, media_port) as (platform, media):

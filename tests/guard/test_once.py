@@ -1,0 +1,127 @@
+"""A yes counts once, for the plan it was given to: not again when the call is sent again, not for another plan."""
+
+from datetime import timedelta
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, InputRequiredResult
+
+from tests.desk import YES, Desk, Era, call, typed
+
+pytestmark = pytest.mark.anyio
+
+
+async def asked(client: Client, **arguments: object) -> InputRequiredResult:
+    """The first round of a 2026-07-28 call: the question."""
+    result = await client.session.call_tool("delete_message", arguments, allow_input_required=True)
+    assert isinstance(result, InputRequiredResult)
+    return result
+
+
+async def answered(client: Client, question: InputRequiredResult, **arguments: object) -> object:
+    """The second round, with a yes to every question."""
+    return await client.session.call_tool(
+        "delete_message",
+        arguments,
+        input_responses=dict.fromkeys(question.input_requests or {}, YES),
+        request_state=question.request_state,
+        allow_input_required=True,
+    )
+
+
+async def test_a_replayed_yes_acts_once_and_asks_again(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(answer=YES) as client:
+        question = await asked(client, message_id=targets)
+        first = await answered(client, question, message_id=targets)
+        await call(client, "patch_message", message_id=targets[:1], availability="Alive")
+        again = await answered(client, question, message_id=targets)
+        third = await answered(client, question, message_id=targets)
+    assert isinstance(first, CallToolResult)
+    assert isinstance(again, InputRequiredResult)
+    assert isinstance(third, InputRequiredResult)
+    assert len(desk.sent("DELETE")) == 1
+    assert [desk.availability(t) for t in targets] == ["Alive", "Deleted"]
+
+
+async def test_the_question_is_the_same_word_for_word_when_the_call_is_run_again(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(answer=YES) as client:
+        question = await asked(client, message_id=targets)
+        desk.clock.time += timedelta(minutes=3)
+        await call(client, "update_message", message_id=desk.ids()[5:6], read_status="Read")
+        result = await answered(client, question, message_id=targets)
+    assert isinstance(result, CallToolResult)
+    assert (result.structured_content or {})["status"] == "done"
+
+
+async def test_a_yes_to_one_of_two_equal_calls_does_not_count_for_the_other(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(answer=YES) as client:
+        first = await asked(client, message_id=targets)
+        second = await asked(client, message_id=targets)
+        newer = await answered(client, second, message_id=targets)
+        older = await answered(client, first, message_id=targets)
+    assert isinstance(newer, CallToolResult)
+    assert (newer.structured_content or {})["status"] == "done"
+    assert isinstance(older, CallToolResult | InputRequiredResult)
+    assert len(desk.sent("DELETE")) == 1
+
+
+async def test_a_yes_does_not_fit_other_arguments(desk: Desk) -> None:
+    from mcp import MCPError
+
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(answer=YES) as client:
+        question = await asked(client, message_id=targets[:1])
+        with pytest.raises(MCPError):
+            await answered(client, question, message_id=targets)
+    assert desk.sent("DELETE") == []
+
+
+async def test_one_plan_used_by_many_calls_at_once_runs_once(desk: Desk, era: Era) -> None:
+    targets = desk.ids(availability="Alive")[:3]
+    statuses: list[str] = []
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message", message_id=targets))["plan_id"]
+
+        async def use() -> None:
+            statuses.append((await call(client, "delete_message", message_id=targets, plan_id=plan))["status"])
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(use)
+    assert sorted(statuses) == ["done", *["refused"] * 7]
+    assert len(desk.sent("DELETE")) == 1
+    assert [desk.availability(t) for t in targets] == ["Deleted"] * 3
+
+
+async def test_an_approval_in_the_terminal_is_used_up_by_one_purge(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Deleted")[0]
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message", message_id=[target], purge=True))["plan_id"]
+        desk.plans.approve(plan)
+        first = await call(client, "delete_message", message_id=[target], purge=True, plan_id=plan)
+        second = await call(client, "delete_message", message_id=[target], purge=True, plan_id=plan)
+    assert (first["status"], second["status"]) == ("done", "refused")
+
+
+async def test_a_plan_of_another_login_does_not_fit(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+    async with desk.client(RC_ACCESS_TOKEN="another-login") as client:
+        answer = await call(client, "delete_message", message_id=[target], plan_id=plan)
+    assert answer["status"] == "refused"
+    assert desk.emulator.store.message(target)
+
+
+async def test_a_phrase_for_fewer_messages_does_not_purge_more(desk: Desk, era: Era) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(era, answer=typed("PURGE 1")) as client:
+        await call(client, "delete_message", message_id=targets[:1], purge=True)
+        answer = await call(client, "delete_message", message_id=targets, purge=True)
+    # The first is Purged by now, so one is left, and its phrase is PURGE 1 again: asked anew, agreed anew.
+    assert answer["outcomes"] == {targets[0]: "already", targets[1]: "purged"}
+    assert len(desk.asked) == 2
