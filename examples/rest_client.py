@@ -19,7 +19,7 @@ MAX_BYTES = 1_000_000
 
 def main() -> None:
     command = [sys.executable, "-m", "rc_mcp", "emulator"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:  # noqa: S603  our own command
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
         try:
             first_line = emulator.stdout.readline() if emulator.stdout else ""
             anyio.run(work_the_mailbox, json.loads(first_line))

@@ -2,14 +2,15 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import frontmatter
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument, UserMessage
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from yaml import YAMLError
 
 _log = logging.getLogger(__name__)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -39,13 +40,18 @@ class PromptFileError(ValueError):
     """A prompt file that cannot be used; the text names the file."""
 
 
-def load_prompts() -> Iterator[Prompt]:
-    """Every prompt that can be used. A broken file is logged and left out: it must not keep a user's server down."""
+def load_prompts(absent_tools: Collection[str] = ()) -> Iterator[Prompt]:
+    """Every prompt that can be used, without those that name a tool this server does not have.
+
+    A broken file is logged and left out: it must not keep a user's server down.
+    """
     for file in prompt_files():
-        try:
-            yield parse_prompt(file.name, file.read_text("utf-8"))
-        except PromptFileError:
-            _log.exception("a prompt was left out")
+        text = file.read_text("utf-8")
+        if not any(re.search(rf"\b{tool}\b", text) for tool in absent_tools):
+            try:
+                yield parse_prompt(file.name, text)
+            except PromptFileError:
+                _log.exception("a prompt was left out")
 
 
 def prompt_files() -> list[Traversable]:
@@ -64,11 +70,11 @@ def parse_prompt(file_name: str, text: str) -> Prompt:
     try:
         metadata, body = frontmatter.parse(text)
         head = FrontMatter.model_validate(metadata)
-    except (ValidationError, ValueError, TypeError) as error:
+    except (YAMLError, ValueError, TypeError) as error:  # pydantic's is a ValueError
         raise PromptFileError(f"{file_name}: {error}") from error
-    used, declared = set(_PLACE.findall(body)), {a.name for a in head.arguments}
-    if used != declared or not body.strip():
-        raise PromptFileError(f"{file_name}: its text uses {sorted(used)}, its front matter has {sorted(declared)}")
+    used, declared = sorted(set(_PLACE.findall(body))), sorted(a.name for a in head.arguments)
+    if used != declared or "{{" in _PLACE.sub("", body) or not body.strip():
+        raise PromptFileError(f"{file_name}: its text uses {used}, its front matter has {declared}")
     defaults = {a.name: a.default for a in head.arguments}
 
     async def render(**given: str) -> UserMessage:

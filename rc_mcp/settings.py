@@ -60,12 +60,19 @@ def _extension_ids(value: object) -> object:
     return ids
 
 
+def _filled_in(value: object) -> object:
+    if isinstance(value, str) and "${" in value:
+        raise ValueError("still holds a placeholder; the host did not fill it in")
+    return value
+
+
 def _no_policy_yet(value: Path | None) -> None:
     if value is not None:
         # An operator who names a policy believes it is enforced. Better not to start than to ignore it.
         raise ValueError("policy files are not supported by this version; unset it")
 
 
+FilledIn = BeforeValidator(_filled_in)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -78,10 +85,10 @@ class Settings(BaseSettings):
 
     server_url: WebAddress = Field("https://platform.ringcentral.com", alias="RC_SERVER_URL")
     media_url: WebAddress | None = Field(None, alias="RC_MEDIA_URL")
-    client_id: str | None = Field(None, alias="RC_APP_CLIENT_ID")
-    client_secret: SecretStr = Field(SecretStr(""), alias="RC_APP_CLIENT_SECRET")
-    user_jwt: SecretStr | None = Field(None, alias="RC_USER_JWT")
-    access_token: SecretStr | None = Field(None, alias="RC_ACCESS_TOKEN")
+    client_id: Annotated[str | None, FilledIn] = Field(None, alias="RC_APP_CLIENT_ID")
+    client_secret: Annotated[SecretStr, FilledIn] = Field(SecretStr(""), alias="RC_APP_CLIENT_SECRET")
+    user_jwt: Annotated[SecretStr | None, FilledIn] = Field(None, alias="RC_USER_JWT")
+    access_token: Annotated[SecretStr | None, FilledIn] = Field(None, alias="RC_ACCESS_TOKEN")
 
     access: Access = Field("admin", alias="RC_MCP_ACCESS")
     approval: Approval = Field("auto", alias="RC_MCP_APPROVAL")

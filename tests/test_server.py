@@ -1,10 +1,12 @@
 """The server as any client meets it: ten tools, strict, truthful about themselves, the protocol's own errors."""
 
+import re
+
 import pytest
 from mcp import MCPError
 from mcp.types import INVALID_PARAMS
 
-from rc_mcp.server import INSTRUCTIONS
+from rc_mcp.server import instructions_for
 from rc_mcp.settings import Access
 from tests.desk import Desk, Era
 
@@ -85,8 +87,19 @@ async def test_an_extension_the_operator_named_is_asked_for(desk: Desk) -> None:
 
 
 def test_the_instructions_fit_where_hosts_cut_them() -> None:
-    assert len(INSTRUCTIONS) < 2048
-    assert "untrusted" in INSTRUCTIONS[:512]
+    assert len(instructions_for("admin")) < 2048
+    assert "untrusted" in instructions_for("read")[:512]
+
+
+@pytest.mark.parametrize("access", ["read", "triage", "delete"])
+async def test_nothing_names_a_tool_that_is_not_there(desk: Desk, access: Access) -> None:
+    async with desk.client(RC_MCP_ACCESS=access) as client:
+        here = {t.name for t in (await client.list_tools()).tools}
+        said = [client.instructions or ""]
+        for prompt in (await client.list_prompts()).prompts:
+            given = {a.name: "x" for a in prompt.arguments or []}
+            said.append(str(await client.get_prompt(prompt.name, given)))
+    assert not [tool for tool in set(ADMIN) - here if any(re.search(rf"\b{tool}\b", text) for text in said)]
 
 
 async def test_descriptions_fit_where_hosts_cut_them(desk: Desk) -> None:

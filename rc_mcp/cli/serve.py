@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rc_mcp.cli.configured import refuse, settings_or_exit
+from rc_mcp.cli.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from rc_mcp.emulator import Emulator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 )
 def serve(demo: bool, http: bool, host: str, port: int, access: str | None) -> None:
     """Serve MCP: over stdio, or with --http over streamable HTTP at /mcp."""
+    log_to_stderr()
     server = _demo_server(access) if demo else _server(access)
     if http:
         import uvicorn

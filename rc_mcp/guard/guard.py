@@ -58,6 +58,8 @@ class Guard:
     """Whose plans these are: a plan made under another login, or for another emulator, does not fit."""
     approval: Literal["auto", "human"]
     may_purge: bool = True
+    approve_command: str = "rc-mcp approvals approve"
+    """What a person types before a plan's id."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
@@ -147,28 +149,35 @@ class Guard:
             status="refused",
             said=f"Plan {plan.id} has not been approved by a person. {NOTHING_DONE}",
             plan_id=plan.id,
+            approve_in="terminal",
             preview=plan.draft.preview,
-            next=_terminal_step(plan),
+            next=self._terminal_step(plan),
         )
 
     def _needs_terminal(self, plan: Plan) -> bool:
         return plan.draft.severity == "irreversible" or self.approval == "human"
 
     def _confirmation_required(self, plan: Plan) -> Changes:
-        if self._needs_terminal(plan):
-            step = _terminal_step(plan)
-        else:
-            step = (
-                "Show the user this preview and wait for their yes. Only then call this tool again with the same "
-                f"arguments and plan_id {plan.id}. It expires at {plan.expires:%H:%M:%S} UTC."
-            )
+        in_terminal = self._needs_terminal(plan)
+        in_chat = (
+            "Show the user this preview and wait for their yes. Only then call this tool again with the same "
+            f"arguments and plan_id {plan.id}. It expires at {plan.expires:%H:%M:%S} UTC."
+        )
         return Changes(
             status="confirmation_required",
             said=f"Not done yet: a person has to agree first. {NOTHING_DONE}",
             outcomes=dict(plan.draft.left_out or {}),
             plan_id=plan.id,
+            approve_in="terminal" if in_terminal else "chat",
             preview=plan.draft.preview,
-            next=step,
+            next=self._terminal_step(plan) if in_terminal else in_chat,
+        )
+
+    def _terminal_step(self, plan: Plan) -> str:
+        return (
+            f"The user has to run `{self.approve_command} {plan.id}` in their own terminal. Tell them, show the "
+            "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
+            f"It expires at {plan.expires:%H:%M:%S} UTC."
         )
 
 
@@ -181,14 +190,6 @@ def _spent(plan: Plan, state: State | Literal["expired"]) -> Changes:
         # What that first time did stands; only this call did nothing.
         return Changes(status="refused", said=f"Plan {plan.id} was carried out already. It was not carried out again.")
     return _refusal(f"Plan {plan.id} {'was denied by a person' if state == 'denied' else 'has expired'}.")
-
-
-def _terminal_step(plan: Plan) -> str:
-    return (
-        f"The user has to run `rc-mcp approvals approve {plan.id}` in their own terminal. Tell them, show the "
-        "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
-        f"It expires at {plan.expires:%H:%M:%S} UTC."
-    )
 
 
 def _nothing_to_do(draft: Draft) -> Changes:

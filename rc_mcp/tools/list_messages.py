@@ -107,6 +107,15 @@ async def list_messages(
         "availability": availability or ["Alive"],
         "distinct_conversations": distinct_conversations,
     }
+    hints = [
+        "Without a + and country code a phone_number may match nothing."
+        if phone_number and "+" not in phone_number
+        else "",
+        "The window is of creation times, also for what was deleted later."
+        if availability and not listed.records
+        else "",
+        "Voicemails and faxes have no conversation and may be missing here." if distinct_conversations else "",
+    ]
     return Listing(
         window=window(since, until or now, is_default=date_from is None),
         filters={
@@ -120,7 +129,7 @@ async def list_messages(
         ),
         summary=summarize(listed.records),
         messages=[row(m) for m in listed.records],
-        next=_next(listed, page, is_default_window=date_from is None),
+        next=" ".join(filter(None, [_next(listed, page, is_default_window=date_from is None), *hints])),
     )
 
 

@@ -25,16 +25,20 @@ async def patch_message(
     delete_message. What is Purged cannot be restored."""
     if availability is None and read_status is None:
         raise ToolError("patch_message needs availability or read_status. Nothing was sent to RingCentral.")
-    outcomes = await app_of(ctx).client.patch_message(
-        message_id,
-        read_status=read_status,
-        availability=availability,
-        account_id=account_id,
-        extension_id=extension_id,
+    client, where = app_of(ctx).client, {"account_id": account_id, "extension_id": extension_id}
+    alive: set[str] = set()
+    if availability and read_status is None:
+        # RingCentral answers a restore of what was never deleted just the same. Whoever relies on "restored" has
+        # to know the difference, and it costs one Light request for 50 ids.
+        before = await client.read_messages(message_id, **where)
+        alive = {o.id for o in before if o.message is not None and o.message.availability == "Alive"}
+    ids = [i for i in message_id if i not in alive]
+    outcomes = (
+        await client.patch_message(ids, read_status=read_status, availability=availability, **where) if ids else []
     )
 
     def took_effect(message: Message) -> bool:
         is_alive = availability is None or message.availability == availability
         return is_alive and (read_status is None or message.read_status == read_status)
 
-    return benign_changes(outcomes, "restored" if availability else "updated", took_effect)
+    return benign_changes(outcomes, "restored" if availability else "updated", took_effect, already=alive)

@@ -1,7 +1,7 @@
 """What became of messages that a tool was asked to change: one outcome per id, and one status for the whole."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -44,6 +44,9 @@ class Changes(BaseModel):
     said: Annotated[str, Field(description="What happened and what did not, in a sentence.")]
     outcomes: Annotated[dict[str, OutcomeWord], Field(description="By message id.")] = {}
     plan_id: str | None = None
+    approve_in: Annotated[
+        Literal["chat", "terminal"] | None, Field(description="Where the user has to agree to plan_id.")
+    ] = None
     preview: Preview | None = None
     next: Annotated[str | None, Field(description="What to do now.")] = None
 
@@ -65,10 +68,14 @@ def tally(outcomes: Mapping[str, OutcomeWord]) -> str:
 
 
 def benign_changes(
-    answers: Sequence[Outcome], word: Literal["updated", "restored"], took_effect: Callable[[Message], bool]
+    answers: Sequence[Outcome],
+    word: Literal["updated", "restored"],
+    took_effect: Callable[[Message], bool],
+    already: Iterable[str] = (),
 ) -> Changes:
     """The changes that an update answered with. An id counts as changed only if its record says so."""
-    outcomes: dict[str, OutcomeWord] = {a.id: _benign_outcome(a, word, took_effect) for a in answers}
+    outcomes: dict[str, OutcomeWord] = dict.fromkeys(already, "already")
+    outcomes |= {a.id: _benign_outcome(a, word, took_effect) for a in answers}
     problem = next((in_words(a.error) for a in answers if a.error is not None), None)
     return Changes(
         status=overall(outcomes),

@@ -31,6 +31,7 @@ class Row(BaseModel):
     conversation_id: str | None = None
     seconds: int | None = None
     pages: int | None = None
+    transcription: Annotated[str | None, Field(description="Only where there is no finished transcript.")] = None
     attachments: Annotated[dict[str, str] | None, Field(description="Type by attachment id.")] = None
     untrusted: UntrustedRow
 
@@ -98,6 +99,7 @@ def row(message: Message) -> Row:
         conversation_id=message.conversation_id,
         seconds=next((a.vm_duration for a in message.attachments if a.vm_duration is not None), None),
         pages=message.fax_page_count,
+        transcription=message.vm_transcription_status if message.vm_transcription_status != "Completed" else None,
         attachments=attachments or None,
         untrusted=UntrustedRow(who=who(message), text=_first_words(message)),
     )
@@ -122,7 +124,8 @@ def detail(message: Message, account_id: str, extension_id: str) -> Detail:
         conversation_id=message.conversation_id,
         pages=message.fax_page_count,
         transcription=message.vm_transcription_status,
-        attachments=[_attachment(a, uri) for a in message.attachments],
+        # A text's Text attachment is the text itself, which stands below.
+        attachments=[_attachment(a, uri) for a in message.attachments if a.type != "Text" or not message.subject],
         untrusted=UntrustedMessage(
             sender=caller_name(message.from_) if message.from_ else None,
             recipients=[caller_name(c) for c in message.to] or None,

@@ -75,6 +75,7 @@ async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: p
         ({"RC_ACCESS_TOKEN": "x", "RC_MEDIA_URL": "ftp://x"}, "RC_MEDIA_URL"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_EXTENSIONS": "one"}, "RC_MCP_EXTENSIONS"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_APPROVAL": "never"}, "RC_MCP_APPROVAL"),
+        ({"RC_APP_CLIENT_ID": "x", "RC_USER_JWT": "${RC_USER_JWT}"}, "RC_USER_JWT"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_POLICY": "policy.toml"}, "RC_MCP_POLICY"),
     ],
 )

@@ -16,6 +16,7 @@ async def test_a_client_that_cannot_ask_gets_a_preview_and_nothing_is_deleted(de
         answer = await call(client, "delete_message", message_id=[target])
     assert answer["status"] == "confirmation_required"
     assert answer["plan_id"] in answer["next"]
+    assert answer["approve_in"] == "chat"
     assert answer["preview"]["messages"] == 1
     assert "1 unheard voicemail" in answer["preview"]["warnings"]
     assert desk.availability(target) == "Alive"
@@ -191,7 +192,8 @@ async def test_a_purge_is_refused_until_it_is_approved_in_the_terminal(desk: Des
         assert desk.availability(target) == "Alive"
         assert desk.plans.approve(plan)
         late = await call(client, "delete_message", message_id=[target], purge=True, plan_id=plan)
-    assert f"rc-mcp approvals approve {plan}" in asked["next"]
+    assert f"RC_MCP_STATE_DIR={desk.state_dir} rc-mcp approvals approve {plan}" in asked["next"]
+    assert asked["approve_in"] == "terminal"
     assert (asked["status"], early["status"], late["status"]) == ("confirmation_required", "refused", "done")
     assert late["outcomes"] == {target: "purged"}
     assert desk.availability(target) == "Purged"

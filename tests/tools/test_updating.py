@@ -47,6 +47,15 @@ async def test_what_was_deleted_is_restored_with_its_attachments(desk: Desk, era
     assert content["content_type"] == "audio/mpeg"
 
 
+async def test_what_was_never_deleted_is_not_called_restored(desk: Desk, era: Era) -> None:
+    alive, deleted = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
+    async with desk.client(era) as client:
+        answer = await call(client, "patch_message", message_id=[alive, deleted, "404"], availability="Alive")
+        only = await call(client, "patch_message", message_id=[alive], availability="Alive")
+    assert answer["outcomes"] == {alive: "already", deleted: "restored", "404": "not_found"}
+    assert only["status"] == "nothing_to_do"
+
+
 async def test_what_is_purged_cannot_be_restored_and_the_answer_does_not_say_it_was(desk: Desk) -> None:
     target = desk.ids(availability="Deleted")[0]
     async with desk.client() as client:

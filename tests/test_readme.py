@@ -1,0 +1,188 @@
+"""The README says what the code says. Its generated tables are renewed by running this file."""
+
+import html
+import json
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+import pytest
+from pydantic_core import PydanticUndefined
+
+from rc_mcp.cli import main
+from rc_mcp.emulator import Emulator
+from rc_mcp.prompts import load_prompts
+from rc_mcp.settings import Settings
+from rc_mcp.tools import LEVELS, tools_for
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PICTURE = ROOT / "docs/demo.svg"
+RENEW = "renew it with: python tests/test_readme.py"
+
+
+def tools() -> str:
+    """Every tool, the lowest level that has it, and the first sentence of what a model is told."""
+    level_of = {tool.name: level for level in reversed(LEVELS) for tool in tools_for(level)}
+    rows = ((f"`{tool.name}`", level_of[tool.name], first_sentence(tool.description)) for tool in tools_for("admin"))
+    return table(("tool", "level", "does"), rows)
+
+
+def prompts() -> str:
+    """Every prompt and what it is for."""
+    return table(("prompt", "does"), ((f"`{p.name}`", p.description or "") for p in load_prompts()))
+
+
+def commands() -> str:
+    """Every command with its options."""
+    rows = (
+        (f"`{name}`", ", ".join(options(command)), first_sentence(command.help)) for name, command in all_commands()
+    )
+    return table(("command", "options", "does"), rows)
+
+
+GENERATED = {"tools": tools, "prompts": prompts, "commands": commands}
+
+
+def section(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- {name}: [^>]*-->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
+
+
+def renew() -> None:
+    """Write the generated tables into the README."""
+    text = README.read_text("utf-8")
+    for name, build in GENERATED.items():
+        text = section(name).sub(partial(with_table, build()), text)
+    README.write_text(text, encoding="utf-8")
+
+
+def with_table(new: str, found: re.Match[str]) -> str:
+    return f"{found[1]}{new}{found[3]}"
+
+
+def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [headings, ("---",) * len(headings), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def first_sentence(text: str | None) -> str:
+    return re.split(r"(?<=\.) ", " ".join((text or "").split()))[0]
+
+
+def all_commands(group: click.Group = main, above: str = "rc-mcp") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from all_commands(command, f"{above} {name}")
+        else:
+            arguments = [
+                p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)
+            ]
+            yield " ".join((above, name, *arguments)), command
+
+
+def options(command: click.Command) -> Iterator[str]:
+    for option in command.params:
+        if isinstance(option, click.Option):
+            value = "" if option.is_flag else f" {option.make_metavar(click.Context(command))}"
+            yield f"`{'/'.join([*option.opts, *option.secondary_opts])}{value.replace('INTEGER RANGE', 'INTEGER')}`"
+
+
+def fences(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+
+
+def shell_lines() -> list[list[str]]:
+    return [shlex.split(line, comments=True) for fence in fences("sh") for line in fence.splitlines()]
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_tables_are_those_of_the_code(name: str) -> None:
+    found = section(name).search(README.read_text("utf-8"))
+    assert found is not None, f"README.md has no section {name}"
+    assert found[2] == GENERATED[name](), RENEW
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    shown = re.findall(r"^\| `(RC_\w+)` \| (.*?) ?\| .+ \|$", README.read_text("utf-8"), re.MULTILINE)
+    fields = {field.alias: field for field in Settings.model_fields.values()}
+    assert [name for name, _ in shown] == list(fields)
+    for name, default in shown:
+        written = fields[name].default
+        if written is PydanticUndefined:
+            assert not default.startswith("`")  # it depends on the system
+        else:
+            is_plain = isinstance(written, str) and written
+            assert default == (f"`{written}`" if is_plain else ""), name
+
+
+def test_client_configurations_are_those_of_the_examples() -> None:
+    shown = re.findall(r"<!-- client: (\S+) -->\n```json\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert len(shown) == len(fences("json")) == len(list((ROOT / "examples/clients").iterdir()))
+    for file, text in shown:
+        example: dict[str, Any] = json.loads((ROOT / "examples/clients" / file).read_text("utf-8"))
+        for servers in example.keys() & {"servers", "mcpServers"}:
+            del example[servers]["ringcentral-demo"]
+        assert json.loads(text) == example, file
+
+
+def test_every_command_in_it_exists() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for words in shell_lines():
+        if words[0] == "make":
+            assert words[1] in targets
+        if words[0] == "rc-mcp":
+            rest = words[1 : words.index(">")] if ">" in words else words[1:]
+            command: click.Command = main
+            while isinstance(command, click.Group) and rest:
+                command = command.commands[rest.pop(0)]
+            command.make_context("rc-mcp", rest)  # parses the options, and runs nothing
+
+
+def test_every_file_it_points_to_is_there() -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", README.read_text("utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+async def run_python_example(folder: Path) -> str:
+    with Emulator() as emulator:
+        async with emulator.serve():
+            names = ("server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id")
+            login = {name: getattr(emulator, name) for name in names}
+            (folder / "login.json").write_text(json.dumps(login), encoding="utf-8")
+            (code,) = fences("python")
+            done = await anyio.run_process([sys.executable, "-W", "error", "-c", code], cwd=folder)
+            return done.stdout.decode()
+
+
+@pytest.mark.anyio
+async def test_the_python_example_runs_as_it_stands(tmp_path: Path) -> None:
+    assert "Harold Osei" in await run_python_example(tmp_path)
+
+
+def test_the_picture_stands_on_its_own() -> None:
+    svg = PICTURE.read_text("utf-8")
+    assert re.findall(r"https?://[^\"']+", svg) == ["http://www.w3.org/2000/svg"]
+    assert not re.search(r"/(home|root|Users|work|tmp)/", svg)
+
+
+def test_the_picture_is_what_the_demo_shows() -> None:
+    now = runpy.run_path(str(ROOT / "docs/picture.py"))["take_picture"]()
+    assert words_of(PICTURE.read_text("utf-8")) == words_of(now), "renew it with: make picture"
+
+
+def words_of(svg: str) -> list[str]:
+    """The lines of a picture, without what differs from run to run: times and plans."""
+    lines = [html.unescape(text) for text in re.findall(r">([^<>]*)</text>", svg)]
+    return [re.sub(r"Plan\W[a-z0-9]{4}-[a-z0-9]{4}|\d", "#", line) for line in lines]
+
+
+if __name__ == "__main__":
+    renew()
