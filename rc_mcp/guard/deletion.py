@@ -88,7 +88,7 @@ def deletion_draft(
         consequence = f"This cannot be undone: messages and attachments are erased. To agree, type: {phrase}"
     else:
         headline = f"Delete {things}?"
-        consequence = "They move to Deleted and can be restored (patch_message)."
+        consequence = "They move to Deleted, from where they can be restored."
     return Draft(
         severity="irreversible" if purge else "reversible",
         question=question(headline, preview, consequence),

@@ -48,7 +48,7 @@ async def delete_message(
     extension_id: ExtensionId = "~",
     plan_id: PlanId | None = None,
 ) -> Changes:
-    """Delete messages by id. They move to Deleted and can be restored with patch_message; messages already
+    """Delete messages by id: they move to Deleted and can be restored with patch_message. Messages already
     Deleted are left alone. The user is asked before anything happens, or the answer is confirmation_required
     with a preview and a plan_id. purge cannot be undone."""
     return await app_of(ctx).guard.settle(

@@ -79,6 +79,17 @@ def test_the_tour_needs_neither_colour_nor_utf_8(tmp_path: Path) -> None:
     assert_all_claims_hold(done.stdout.decode("ascii"), "ok:")
 
 
+def test_the_tour_is_finished_when_nobody_reads_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rc_mcp", "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=120) == 0
+
+
 def test_a_claim_that_does_not_hold_is_shown_with_what_was_found_and_ends_in_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

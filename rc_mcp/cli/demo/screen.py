@@ -5,6 +5,7 @@ Strangers' words pass through here. Markup is off, so that nothing they wrote is
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -31,9 +32,16 @@ def terminal() -> Console:
     stdout: object = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         cast("io.TextIOWrapper", stdout).reconfigure(errors="replace")
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = _Terminal(markup=False, emoji=False, highlight=False)
     console.width = min(console.width, _MAX_COLUMNS)
     return console
+
+
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        """Nobody reads on (`rc-mcp demo | head`): the tour is finished unseen, and everything put away."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Screen:
