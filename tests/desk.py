@@ -1,9 +1,9 @@
 """What most tests need: a mailbox on the emulator, our server in front of it, and a person who may be asked."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,11 +49,16 @@ class Faults(httpx.AsyncBaseTransport):
     def __init__(self, emulator: Emulator) -> None:
         self._inner = httpx.ASGITransport(app=emulator.app)
         self._before: list[Callable[[httpx.Request], None]] = []
+        self._held: list[Callable[[httpx.Request], Awaitable[None]]] = []
         self._after: list[Callable[[httpx.Request], httpx.Response | None]] = []
 
     def before(self, act: Callable[[httpx.Request], None]) -> None:
         """Call `act` with each request before it goes out; what it raises is what the client sees."""
         self._before.append(act)
+
+    def hold(self, act: Callable[[httpx.Request], Awaitable[None]]) -> None:
+        """Wait for `act` with each request before it goes out."""
+        self._held.append(act)
 
     def after(self, act: Callable[[httpx.Request], httpx.Response | None]) -> None:
         """Call `act` once RingCentral has acted; it may raise, or answer in RingCentral's place."""
@@ -63,6 +68,8 @@ class Faults(httpx.AsyncBaseTransport):
         """One request through both."""
         for act in self._before:
             act(request)
+        for wait in self._held:
+            await wait(request)
         response = await self._inner.handle_async_request(request)
         for act in self._after:
             response = act(request) or response
@@ -77,6 +84,8 @@ class Desk:
     state_dir: Path
     clock: Clock
     faults: Faults
+    ahead: timedelta = timedelta()
+    """How far the server's clock is ahead of RingCentral's."""
     asked: list[ElicitRequestFormParams] = field(default_factory=list[ElicitRequestFormParams])
     """Every question the person was shown."""
 
@@ -96,7 +105,7 @@ class Desk:
             RC_MCP_STATE_DIR=str(self.state_dir),
             **variables,
         )
-        return build_server(settings, transport=self.faults, now=self.clock)
+        return build_server(settings, transport=self.faults, now=lambda: self.clock() + self.ahead)
 
     @asynccontextmanager
     async def client(self, era: Era = "auto", answer: Answer | None = None, **variables: str) -> AsyncGenerator[Client]:

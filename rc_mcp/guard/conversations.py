@@ -7,14 +7,13 @@ be purged, would be caught too. Such a conversation is deleted message by messag
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from rc_mcp.guard.deletion import Execution, delete_by_id, deletion_draft, read_back
-from rc_mcp.guard.plans import MAX_MESSAGES, Draft, Target
-from rc_mcp.guard.reading import GuardError, Mailbox, at_most, sort_out, target
+from rc_mcp.guard.deletion import STOPPED, Execution, delete_by_id, deletion_draft, never_left, read_back
+from rc_mcp.guard.plans import MAX_MESSAGES, Draft, GuardError, Target
+from rc_mcp.guard.reading import Mailbox, at_most, is_of, sort_out, target
 from rc_mcp.ringcentral import DeletableType, Message, RingCentralError
-from rc_mcp.views.changes import OutcomeWord
 from rc_mcp.views.errors import in_words
 
 # RingCentral's mailboxes begin after this; without a date a listing covers only its last 24 hours.
@@ -53,58 +52,77 @@ class ConversationDeletion:
         """
         date_to = min(self.date_to, now).replace(microsecond=0)
         messages: list[Message] = []
-        for conversation in dict.fromkeys(self.conversation_id):
-            held = await self._read(mailbox, conversation, date_to)
+        for conversation in self._conversations:
+            held, _ = await self._read(mailbox, conversation, date_to)
             messages += [m for m in held if m.creation_time and m.creation_time < date_to]
             at_most(messages)
         touch, left_out = sort_out(messages, purge=self.purge, wanted=lambda _: True)
-        draft = deletion_draft("message of conversations", touch, left_out, purge=self.purge, now=now)
-        return replace(draft, date_to=date_to)
+        n = len(self._conversations)
+        where = f" in {n} conversation{'' if n == 1 else 's'}"
+        draft = deletion_draft(touch, left_out, purge=self.purge, now=now, where=where)
+        return replace(draft, date_to=_just_after(touch, date_to))
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
         """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
-        date_to = draft.date_to or _BEGINNING
         if stopped():
-            return _nothing_sent(draft.targets, "A person stopped it (the STOP file).")
+            return _nothing_sent(draft.targets, STOPPED)
         try:
-            exact = [c for c in dict.fromkeys(self.conversation_id) if await self._is_exact(mailbox, c, draft, date_to)]
+            whole = [c for c in self._conversations if await self._is_exact(mailbox, c, draft)]
         except RingCentralError as error:
             return _nothing_sent(draft.targets, in_words(error))
         except GuardError as error:
             return _nothing_sent(draft.targets, str(error))
-        whole = [t for t in draft.targets if t.conversation_id in exact]
-        execution = await self._delete_whole(mailbox, exact, whole, date_to) if whole else Execution({})
-        rest = [t for t in draft.targets if t.conversation_id not in exact]
-        if execution.problem is None:
-            by_id = await delete_by_id(mailbox, rest, purge=self.purge, message_type=self.message_type, stopped=stopped)
+        through = [t for t in draft.targets if t.conversation_id in whole]
+        one_by_one = [t for t in draft.targets if t.conversation_id not in whole]
+        first = await self._delete_whole(mailbox, whole, through, draft) if through else Execution()
+        if first.problem is not None:
+            rest = _nothing_sent(one_by_one, first.problem)
         else:
-            by_id = _nothing_sent(rest, execution.problem)
-        return Execution(execution.outcomes | by_id.outcomes, execution.problem or by_id.problem)
+            rest = await delete_by_id(mailbox, one_by_one, purge=self.purge, stopped=stopped)
+        return Execution(first.outcomes | rest.outcomes, first.problem or rest.problem, rest.note)
 
-    async def _is_exact(self, mailbox: Mailbox, conversation: str, draft: Draft, date_to: datetime) -> bool:
+    @property
+    def _conversations(self) -> list[str]:
+        return list({int(c): c for c in self.conversation_id}.values())  # 7 and 007 are one
+
+    async def _is_exact(self, mailbox: Mailbox, conversation: str, draft: Draft) -> bool:
+        """Whether the endpoint would take just what was agreed: nothing more, and nothing that cannot be seen.
+
+        What RingCentral takes `type=Text` to mean is not known, so that never goes through it.
+        """
+        if draft.date_to is None or self.message_type == "Text":
+            return False
         planned = {t for t in draft.targets if t.conversation_id == conversation}
-        held = {target(m) for m in await self._read(mailbox, conversation, date_to)}
-        return bool(planned) and held == planned
+        messages, is_all = await self._read(mailbox, conversation, draft.date_to)
+        return bool(planned) and is_all and {target(m) for m in messages} == planned
 
     async def _delete_whole(
-        self, mailbox: Mailbox, conversations: Sequence[str], targets: Sequence[Target], date_to: datetime
+        self, mailbox: Mailbox, conversations: Sequence[str], targets: Sequence[Target], draft: Draft
     ) -> Execution:
+        ids = [t.id for t in targets]
         problem: str | None = None
+        confirmed: Sequence[str] = ids
         try:
             await mailbox.client.delete_message_by_filter(
                 conversations,
-                date_to=date_to,
+                date_to=draft.date_to or _BEGINNING,
                 message_type=self.message_type,
                 purge=self.purge,
                 account_id=mailbox.account_id,
                 extension_id=mailbox.extension_id,
             )
         except RingCentralError as error:
-            problem = in_words(error)
-        return Execution(await read_back(mailbox, [t.id for t in targets], purge=self.purge), problem)
+            problem, confirmed = in_words(error), ()
+            if never_left(error):
+                return Execution(dict.fromkeys(ids, "failed"), problem)
+        return Execution(await read_back(mailbox, ids, purge=self.purge, confirmed=confirmed), problem)
 
-    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> list[Message]:
-        """All that the endpoint would reach: Alive and Deleted, before `date_to`, of the type asked for."""
+    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> tuple[list[Message], bool]:
+        """What the endpoint would reach: Alive and Deleted, up to `date_to`, of the type; and whether it is all.
+
+        Raises:
+            GuardError: it is more than one plan may hold.
+        """
         page = await mailbox.client.list_messages(
             conversation_id=conversation,
             date_from=_BEGINNING,
@@ -114,14 +132,23 @@ class ConversationDeletion:
             account_id=mailbox.account_id,
             extension_id=mailbox.extension_id,
         )
-        if page.navigation.next_page or len(page.records) < (page.paging.total_elements or 0):
+        if page.navigation.next_page or (page.paging.total_elements or 0) > MAX_MESSAGES:
             raise GuardError(
-                f"Conversation {conversation} holds more than {MAX_MESSAGES} messages up to then, or some that "
-                "cannot be read. Ask for an earlier date_to. Nothing was deleted or changed."
+                f"Conversation {conversation} holds more than {MAX_MESSAGES} messages up to then, the most one plan "
+                "may hold. Ask for an earlier date_to. Nothing was deleted or changed."
             )
-        return [m for m in page.records if self.message_type in {"All", m.type}]
+        is_all = page.paging.total_elements == len(page.records) and not page.unreadable
+        return [m for m in page.records if is_of(m, self.message_type)], is_all
+
+
+def _just_after(messages: Sequence[Message], date_to: datetime) -> datetime:
+    """The first whole second after the newest of these, if that is before `date_to`.
+
+    Up to there only what was agreed can lie, whatever our clock says; what arrives from now on is later.
+    """
+    newest = max((m.creation_time for m in messages if m.creation_time), default=date_to)
+    return min(date_to, newest.replace(microsecond=0) + timedelta(seconds=1))
 
 
 def _nothing_sent(targets: Sequence[Target], problem: str) -> Execution:
-    skipped: dict[str, OutcomeWord] = dict.fromkeys((t.id for t in targets), "skipped")
-    return Execution(skipped, problem)
+    return Execution(dict.fromkeys((t.id for t in targets), "skipped"), problem)

@@ -5,14 +5,17 @@ the answer. In the 2026-07-28 protocol a call is run again when the answer comes
 stored plan, so that the question is the same word for word and the answer cannot fit another plan.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
+import anyio
 from anyio import to_thread
+from filelock import FileLock, Timeout
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard.approval import Answer, Verdict, verdict
@@ -23,6 +26,9 @@ from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.views.changes import Changes, OutcomeWord, overall, tally
 
 NOTHING_DONE = "Nothing was deleted or changed."
+_PATIENCE_S = 30.0
+"""How long one change waits for another to end."""
+_POLL_S = 0.02
 
 
 class Action(Protocol):
@@ -79,15 +85,18 @@ class Guard:
         if self.stop_file.exists():
             return _refusal("A person stopped all deletions (the STOP file in the state folder).")
         digest = self._digest(action, account_id, extension_id)
-        if plan_id is not None:
-            return await self._named(plan_id, digest)
-        if answering and (asked := await to_thread.run_sync(self.plans.latest_open, digest)):
-            return asked
-        draft = await action.draft(Mailbox(self.client, account_id, extension_id), self.now())
-        if draft.changes_nothing:
-            return _nothing_to_do(draft)
+        proposal = await self._stored(digest, plan_id, answering=answering)
+        if proposal is None:
+            draft = await action.draft(Mailbox(self.client, account_id, extension_id), self.now())
+            proposal = _nothing_to_do(draft) if draft.changes_nothing else draft
+        if isinstance(proposal, Changes):
+            return proposal
+        # Asked of every plan: a stored one may have been made while the server was allowed more.
+        draft = proposal.draft if isinstance(proposal, Plan) else proposal
         if draft.severity == "irreversible" and not self.may_purge:
             return _refusal("This server does not do what cannot be undone.")
+        if isinstance(proposal, Plan):
+            return proposal
         return await to_thread.run_sync(self.plans.add, action.tool, digest, draft)
 
     async def settle(
@@ -116,16 +125,40 @@ class Guard:
             )
         if said == "not_asked" and not named:
             return self._confirmation_required(plan)
-        if not await self._claim(plan, said):
-            return await self._not_claimed(plan)
-        mailbox = Mailbox(self.client, account_id, extension_id)
-        return _carried_out(plan.draft, await action.carry_out(mailbox, plan.draft, self.stop_file.exists))
+        async with self._alone() as is_alone:
+            if not is_alone:
+                return _refusal("Another change is still being carried out. Call again in a moment.")
+            if not await self._claim(plan, said):
+                return await self._not_claimed(plan)
+            mailbox = Mailbox(self.client, account_id, extension_id)
+            return _carried_out(plan.draft, await action.carry_out(mailbox, plan.draft, self.stop_file.exists))
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[bool]:
+        """One change at a time, over all servers on this state folder; false when it took too long to come by.
+
+        Two plans may name the same message. If both were re-read before either was deleted, the second DELETE would
+        purge what the first had deleted. The lock is the system's, so it ends with the process that holds it.
+        """
+        lock = FileLock(self.plans.state_dir / "changing.lock", mode=0o600)
+        with anyio.move_on_after(_PATIENCE_S):
+            while not lock.is_locked:
+                try:
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    await anyio.sleep(_POLL_S)
+        try:
+            yield lock.is_locked
+        finally:
+            lock.release()
 
     def _digest(self, action: Action, account_id: str, extension_id: str) -> str:
         where = {"account_id": account_id, "extension_id": extension_id}
         return digest_of(self.principal, action.tool, {**action.arguments, **where})
 
-    async def _named(self, plan_id: str, digest: str) -> Proposal:
+    async def _stored(self, digest: str, plan_id: str | None, *, answering: bool) -> Proposal | None:
+        if plan_id is None:
+            return await to_thread.run_sync(self.plans.latest_open, digest) if answering else None
         found = await to_thread.run_sync(self.plans.get, plan_id)
         if found is None or found[0].digest != digest:
             return _refusal(
@@ -187,8 +220,9 @@ def _refusal(why: str) -> Changes:
 
 def _spent(plan: Plan, state: State | Literal["expired"]) -> Changes:
     if state == "used":
-        # What that first time did stands; only this call did nothing.
-        return Changes(status="refused", said=f"Plan {plan.id} was carried out already. It was not carried out again.")
+        # It may have been cut short: what it did is for the mailbox to say.
+        said = f"Plan {plan.id} was used already; this call did nothing. read_message says what became of its messages."
+        return Changes(status="refused", said=said)
     return _refusal(f"Plan {plan.id} {'was denied by a person' if state == 'denied' else 'has expired'}.")
 
 
@@ -201,11 +235,18 @@ def _nothing_to_do(draft: Draft) -> Changes:
 def _carried_out(draft: Draft, execution: Execution) -> Changes:
     outcomes: dict[str, OutcomeWord] = {**(draft.left_out or {}), **execution.outcomes}
     status = execution.status or overall(outcomes)
-    counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else ""
+    problem = execution.problem if status != "done" else None
+    if status == "nothing_to_do" and (problem or execution.note):
+        status = "failed"
+    purged = draft.severity == "reversible" and "purged" in execution.outcomes.values()
+    if purged:
+        status = "unknown" if status == "unknown" else "partial"
+        problem = "Some are Purged though only a delete was agreed to: something else deleted them too. It is final."
     unsure = "Read the messages marked unknown before anything else; nothing was tried twice."
+    counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None
     return Changes(
         status=status,
-        said=" ".join(part for part in (counted, execution.problem) if part),
+        said=" ".join(part for part in (counted, problem, execution.note) if part),
         outcomes=outcomes,
         next=unsure if "unknown" in outcomes.values() else None,
     )

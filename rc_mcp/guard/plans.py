@@ -9,14 +9,14 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.views.changes import OutcomeWord, Preview
 
@@ -26,6 +26,10 @@ MAX_MESSAGES = 200
 
 State = Literal["open", "approved", "denied", "used"]
 Severity = Literal["reversible", "irreversible"]
+
+
+class GuardError(Exception):
+    """Why nothing was planned or carried out. Its text says what to ask for instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,12 @@ class Plan:
 
 
 _PLAN = TypeAdapter(Plan)
+_VALID = "expires > ? AND expires <= ?"
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS plan (
+        id TEXT PRIMARY KEY, digest TEXT NOT NULL, expires REAL NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL
+    )
+"""
 
 
 def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
@@ -97,9 +107,9 @@ class PlanStore:
     def add(self, tool: str, digest: str, draft: Draft) -> Plan:
         """Keep a draft as an open plan, for `LIFETIME`."""
         plan = Plan(_plan_id(), tool, digest, self._now() + LIFETIME, draft)
-        with closing(self._open()) as db, db:
+        with self._open() as db, db:
             # What expired is of no more use to anyone, and its preview holds names: it does not stay.
-            db.execute("DELETE FROM plan WHERE expires <= ?", (self._stamp(),))
+            db.execute("DELETE FROM plan WHERE expires <= ?", (self._now().timestamp(),))
             row = (plan.id, digest, plan.expires.timestamp(), "open", _PLAN.dump_json(plan).decode())
             db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
         return plan
@@ -132,35 +142,38 @@ class PlanStore:
 
     def _move(self, plan_id: str, to: State, *states: State) -> bool:
         marks = ", ".join("?" * len(states))
-        with closing(self._open()) as db, db:
+        with self._open() as db, db:
             changed = db.execute(
-                f"UPDATE plan SET state = ? WHERE id = ? AND expires > ? AND state IN ({marks})",  # noqa: S608
-                (to, plan_id, self._stamp(), *states),
+                f"UPDATE plan SET state = ? WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
+                (to, plan_id, *self._valid_span(), *states),
             )
             return changed.rowcount == 1
 
     def _select(self, where: str, value: str) -> list[tuple[Plan, State]]:
-        with closing(self._open()) as db:
+        with self._open() as db:
             rows = db.execute(
-                f"SELECT body, state FROM plan WHERE {where} AND expires > ? ORDER BY rowid",  # noqa: S608
-                (value, self._stamp()),
+                f"SELECT body, state FROM plan WHERE {where} AND {_VALID} ORDER BY rowid",  # noqa: S608
+                (value, *self._valid_span()),
             )
             return [(_PLAN.validate_json(body), state) for body, state in rows]
 
-    def _stamp(self) -> float:
-        return self._now().timestamp()
+    def _valid_span(self) -> tuple[float, float]:
+        # Both ends: a clock that was set back must not give an old plan a new life.
+        now = self._now()
+        return now.timestamp(), (now + LIFETIME).timestamp()
 
-    def _open(self) -> sqlite3.Connection:
-        # Previews name people: the folder and the file are the owner's alone.
-        self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file.touch(mode=0o600)
-        db = sqlite3.connect(self._file, timeout=10)
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS plan "
-            "(id TEXT PRIMARY KEY, digest TEXT NOT NULL, expires REAL NOT NULL, "
-            "state TEXT NOT NULL, body TEXT NOT NULL)"
-        )
-        return db
+    @contextmanager
+    def _open(self) -> Generator[sqlite3.Connection]:
+        try:
+            # Previews name people: the folder and the file are the owner's alone.
+            self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file.touch(mode=0o600)
+            with closing(sqlite3.connect(self._file, timeout=10)) as db:
+                db.execute(_TABLE)
+                yield db
+        except (OSError, sqlite3.Error, ValidationError) as error:
+            fault = f"The server's state folder cannot be used ({type(error).__name__}); a person has to mend it."
+            raise GuardError(f"{fault} Nothing was deleted or changed.") from error
 
 
 def _plan_id() -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.changes import Preview, UntrustedPreview
 from rc_mcp.views.messages import row
-from rc_mcp.views.text import moment, who
+from rc_mcp.views.text import moment, who, word
 
 _SENDERS = 5
 _SAMPLES = 3
@@ -22,8 +22,8 @@ def preview_of(action: str, messages: Sequence[Message], now: datetime) -> Previ
     return Preview(
         action=action,
         messages=len(messages),
-        by_type=dict(Counter(m.type or "unknown" for m in messages).most_common()),
-        by_read_status=dict(Counter(m.read_status or "unknown" for m in messages).most_common()),
+        by_type=dict(Counter(word(m.type) or "unknown" for m in messages).most_common()),
+        by_read_status=dict(Counter(word(m.read_status) or "unknown" for m in messages).most_common()),
         oldest=moment(times[0]) if times else None,
         newest=moment(times[-1]) if times else None,
         warnings=_warnings(messages, now),

@@ -1,15 +1,18 @@
 """Reading the mailbox for a plan, and again when it is carried out: nothing is assumed, nothing is added."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rc_mcp.guard.plans import MAX_MESSAGES, Target
-from rc_mcp.ringcentral import Message, MessageStoreClient, NotFound, RingCentralError, UnexpectedAnswer
+from rc_mcp.guard.plans import MAX_MESSAGES, GuardError, Target
+from rc_mcp.ringcentral import (
+    DeletableType,
+    Message,
+    MessageStoreClient,
+    NotFound,
+    RingCentralError,
+    UnexpectedAnswer,
+)
 from rc_mcp.views.changes import OutcomeWord
-
-
-class GuardError(Exception):
-    """A request the guard will not plan. Its text says why, and what to ask for instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,34 @@ def dropped(
     return outcomes
 
 
+def is_of(message: Message, message_type: DeletableType) -> bool:
+    """Whether a delete narrowed to this type means this message. `Text` is RingCentral's old word for both kinds."""
+    if message_type == "Text":
+        return message.type in {"SMS", "Pager", "Text"}
+    return message_type in {"All", message.type}
+
+
 def judged(
-    ids: Iterable[str], found: Mapping[str, Message], errors: Mapping[str, RingCentralError], *, purge: bool
+    ids: Iterable[str],
+    found: Mapping[str, Message],
+    errors: Mapping[str, RingCentralError],
+    *,
+    purge: bool,
+    confirmed: Collection[str],
 ) -> dict[str, OutcomeWord]:
-    """What became of deleted ids, by what the mailbox says now: never by what was asked."""
-    return {i: _judge(found.get(i), errors.get(i), purge) for i in ids}
+    """What became of ids whose DELETE was sent, by what the mailbox says now: never by what was asked.
+
+    `confirmed`: those that RingCentral said it deleted. Only of these, and only for a purge, does "not found" mean
+    gone; else it could come from something between us and the mailbox.
+    """
+    words: dict[str | None, OutcomeWord] = {"Alive": "failed", "Deleted": "deleted", "Purged": "purged"}
+    if purge:
+        words["Deleted"] = "failed"
+    gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}
+    return {
+        i: words.get(found[i].availability, "unknown") if i in found else "purged" if i in gone else "unknown"
+        for i in ids
+    }
 
 
 def at_most(messages: Sequence[Message]) -> None:
@@ -98,15 +124,3 @@ def at_most(messages: Sequence[Message]) -> None:
             f"That is more than {MAX_MESSAGES} messages, the most one plan may hold. "
             "Ask for fewer ids, or for an earlier date_to. Nothing was deleted."
         )
-
-
-def _judge(message: Message | None, error: RingCentralError | None, purge: bool) -> OutcomeWord:
-    if message is None:
-        if isinstance(error, NotFound):
-            return "purged" if purge else "not_found"
-        return "unknown"
-    if message.availability == "Purged":
-        return "purged"
-    if message.availability == "Deleted":
-        return "failed" if purge else "deleted"
-    return "failed" if message.availability == "Alive" else "unknown"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from rc_mcp.guard.deletion import Execution, surely_not_done
-from rc_mcp.guard.plans import Draft
-from rc_mcp.guard.reading import GuardError, Mailbox
+from rc_mcp.guard.deletion import STOPPED, Execution, never_left
+from rc_mcp.guard.plans import Draft, GuardError
+from rc_mcp.guard.reading import Mailbox
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
@@ -51,7 +51,7 @@ class RetentionChange:
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
         """Set the period if it is still what the person was told; never raises for what RingCentral does."""
         if stopped():
-            return _unchanged("A person stopped it (the STOP file).")
+            return _unchanged(STOPPED)
         try:
             if await self._current(mailbox) != draft.retention_period:
                 return _unchanged("Someone else changed it meanwhile.")
@@ -64,7 +64,7 @@ class RetentionChange:
         try:
             await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
         except RingCentralError as error:
-            if surely_not_done(error):
+            if never_left(error):
                 return _unchanged(in_words(error))
         return await self._verified(mailbox)
 
@@ -72,10 +72,12 @@ class RetentionChange:
         try:
             now_in_force = await self._current(mailbox)
         except RingCentralError as error:
-            return Execution({}, f"{in_words(error)} Which retention period is in force is unknown.", "unknown")
+            return _unknown(in_words(error))
+        if now_in_force is None:
+            return _unknown("RingCentral did not say what is in force now.")
         if now_in_force == self.retention_period:
-            return Execution({}, status="done")
-        return Execution({}, f"RingCentral still keeps messages for {now_in_force} days.", "failed")
+            return Execution(status="done")
+        return Execution(problem=f"RingCentral still keeps messages for {now_in_force} days.", status="failed")
 
     async def _current(self, mailbox: Mailbox) -> int | None:
         configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
@@ -83,4 +85,8 @@ class RetentionChange:
 
 
 def _unchanged(why: str) -> Execution:
-    return Execution({}, f"{why} The retention period was not changed.", "failed")
+    return Execution(problem=f"{why} The retention period was not changed.", status="failed")
+
+
+def _unknown(why: str) -> Execution:
+    return Execution(problem=f"{why} Which retention period is in force is unknown.", status="unknown")

@@ -1,7 +1,8 @@
 """What an answer says: a record, or a refusal as the right error class.
 
-Bodies may be HTML, cut off or empty; the status alone then decides. The error format and its codes are from
-RingCentral's guide ("Errors") and from answers its own clients are tested with.
+Bodies may be HTML, cut off or empty, and then it is not known whose they are: `rc_mcp.ringcentral.errors` says what a
+status alone is worth. The error format and its codes are from RingCentral's guide ("Errors") and from answers its own
+clients are tested with.
 """
 
 import json
@@ -43,6 +44,7 @@ _BY_STATUS: Mapping[int, type[APIError]] = {
     408: Unavailable,
     416: RangeNotSatisfiable,
 }
+_SAME_WHOEVER_SAYS_IT = (401, 408, 416, 429)
 _SPECIFIC_CODE = re.compile(r"[A-Z]{2,5}-[0-9]+")
 _MAYBE_A_SECRET = re.compile(r"[A-Za-z0-9+/=_.~-]{40,}")
 
@@ -64,26 +66,42 @@ def record(model: type[Record], value: object) -> Record | None:
         return None
 
 
-def parsed(body: bytes) -> object:
-    """A body's JSON, or None when it has none."""
+def parsed(body: bytes, *secrets: str) -> object:
+    """A body's JSON without these secrets, however they were escaped; None when it has none."""
     try:
         value = json.loads(body)
         # A text cut in the middle of an emoji ends in half a surrogate pair, which no str field can hold.
-        if rb"\ud" in body or rb"\uD" in body:
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        if secrets or rb"\ud" in body or rb"\uD" in body:
+            text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+            for secret in secrets:
+                text = text.replace(json.dumps(secret)[1:-1].encode(), b"***")
+            value = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return value
 
 
+def without(headers: Mapping[str, str], *secrets: str) -> dict[str, str]:
+    """Headers in which these secrets are struck out."""
+    harmless = dict(headers)
+    for secret in secrets:
+        harmless = {name: value.replace(secret, "***") for name, value in harmless.items()}
+    return harmless
+
+
 def refusal(
-    status: int, body: object, headers: Mapping[str, str], *, method: str, path: str
+    status: int, body: object, headers: Mapping[str, str], *, method: str, path: str, in_207: bool = False
 ) -> APIError | UnexpectedAnswer:
-    """The error for an answer, or a part of one, that is not a success."""
+    """The error for an answer that is not a success, or for one part of a 207."""
     if status < 400:
         return UnexpectedAnswer(f"RingCentral answered {status} to {method} {path[:120]}", status=status)
     facts = _facts(body, headers, method, path)
-    return _rate_limited(headers, facts) if status == 429 else _class(status, facts)(status, **facts)
+    if status == 429:
+        return _rate_limited(headers, facts)
+    if not (in_207 or status >= 500 or status in _SAME_WHOEVER_SAYS_IT or _is_ringcentrals(facts)):
+        said = f"The answer {status} to {method} {path[:120]} has none of RingCentral's error codes"
+        return UnexpectedAnswer(f"{said}: it may be another's than RingCentral's", status=status)
+    return _class(status, facts)(status, **facts)
 
 
 def login_refusal(status: int, body: object, headers: Mapping[str, str], path: str) -> APIError:
@@ -99,8 +117,8 @@ def fields_of(value: object) -> dict[str, Any]:
 
 def plain(value: object, max_chars: int = LIMITS.error_text_chars) -> str | None:
     """A server's text made fit for an error: one bounded line, without what could be a token."""
-    line = one_line(value, max_chars)
-    return line and _MAYBE_A_SECRET.sub("[...]", line)
+    line = one_line(value, max_chars * 4)
+    return line and _cut(_MAYBE_A_SECRET.sub("[...]", line), max_chars)
 
 
 def one_line(value: object, max_chars: int) -> str | None:
@@ -109,7 +127,16 @@ def one_line(value: object, max_chars: int) -> str | None:
         return None
     near = value[: max_chars * 4]
     tidy = " ".join("".join(" " if category(char)[0] in "CZ" else char for char in near).split())
-    return (tidy if len(tidy) <= max_chars else tidy[: max_chars - 1] + "…") or None
+    return _cut(tidy, max_chars) or None
+
+
+def _cut(text: str, max_chars: int) -> str:
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def _is_ringcentrals(facts: ErrorFacts) -> bool:
+    codes = [facts.get("envelope_code"), *(error.error_code for error in facts.get("errors", ()))]
+    return any(_SPECIFIC_CODE.fullmatch(code) for code in codes if code)
 
 
 def _class(status: int, facts: ErrorFacts) -> type[APIError]:
@@ -170,15 +197,18 @@ def _most_specific(codes: Iterable[str | None]) -> str | None:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds, whether the header has a number or a date (RFC 9110); at least one."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 7:
-        return max(1.0, float(value))
+    """From one second to an hour, whether the header has a number or a date (RFC 9110)."""
+    return min(max(1.0, _seconds(headers.get("retry-after", "").strip())), LIMITS.max_retry_after_s)
+
+
+def _seconds(value: str) -> float:
+    if value.isascii() and value.isdigit():
+        return float(value)
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+        return (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
         return LIMITS.retry_after_s
-    return max(1.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

@@ -6,7 +6,7 @@ with the argument's name.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast, get_args
 
@@ -54,8 +54,8 @@ def one_of(name: str, value: object, literal: object) -> str:
 
 
 def some_of(name: str, value: object, literal: object) -> list[str]:
-    """A list of at least one word of a `Literal`. Empty is refused: the API would read it as no filter at all."""
-    return [one_of(name, item, literal) for item in _items(name, value)]
+    """Words of a `Literal`, each once. An empty list is refused: the API would read it as no filter at all."""
+    return list(dict.fromkeys(one_of(name, item, literal) for item in _few(name, value)))
 
 
 def text(name: str, value: object, max_chars: int = LIMITS.text_chars) -> str:
@@ -66,8 +66,8 @@ def text(name: str, value: object, max_chars: int = LIMITS.text_chars) -> str:
 
 
 def texts(name: str, value: object) -> list[str]:
-    """A list of at least one text."""
-    return [text(name, item) for item in _items(name, value)]
+    """A list of 1 to 50 texts."""
+    return [text(name, item) for item in _few(name, value)]
 
 
 def text_or_texts(name: str, value: object) -> list[str]:
@@ -106,7 +106,15 @@ def only_alive(name: str, value: object) -> Literal["Alive"]:
     return "Alive"
 
 
-def _items(name: str, value: object) -> Iterable[object]:
+def _few(name: str, value: object) -> Sequence[object]:
+    """The items of a filter, of which an address has to have room for all."""
+    items = _items(name, value)
+    if len(items) > LIMITS.filter_values:
+        raise InvalidRequest(f"{name}: at most {LIMITS.filter_values} values are expected. Nothing was sent.")
+    return items
+
+
+def _items(name: str, value: object) -> Sequence[object]:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray | memoryview) or not value:
         raise InvalidRequest(f"{name}: a list of at least one value is expected. Nothing was sent.")
     return tuple(cast("Sequence[object]", value))

@@ -11,7 +11,7 @@ from time import monotonic
 import anyio
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.answers import fields_of, login_refusal, parsed
+from rc_mcp.ringcentral.answers import fields_of, login_refusal, parsed, without
 from rc_mcp.ringcentral.entry_points import entry_point, origin
 from rc_mcp.ringcentral.errors import APIError, InvalidRequest, RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
@@ -55,11 +55,12 @@ class JWTAuth(BearerAuth):
     """Logs in with a JWT credential from RingCentral's developer console, and again when the token runs out.
 
     One login at a time, whoever waits for it: RingCentral allows 5 a minute and ends older sessions. A token is renewed
-    a minute before it expires, and once when RingCentral turns it away with 401; the request is then sent a second
-    time, which is safe for a delete too, as the first was not carried out. A refused login is not repeated for a minute
-    (10 s after an outage, as long as RingCentral says after a 429); calls meanwhile raise the same error. A renewal
-    that did not help is not repeated for a minute either. A login that got no answer at all is tried again by the next
-    call.
+    a minute before it expires, and once when it is turned away with 401; the request is then sent a second time. Not so
+    a DELETE: something between us and RingCentral may answer 401 after RingCentral acted, and a second DELETE purges.
+    Its 401 stands, and the next call logs in. A refused login is not repeated for a minute (10 s after an outage, as
+    long as RingCentral says after a 429); calls meanwhile raise the same error. A renewal that did not help is not
+    repeated for a minute either, and the minute after a DELETE was turned away counts as that. A login that got no
+    answer at all is tried again by the next call.
 
     Args:
         server_url: where to log in, an https origin; the client's own `server_url`.
@@ -108,10 +109,22 @@ class JWTAuth(BearerAuth):
                 token = self._token
             self._authorize(request, token)
             response = yield request
-            if response.status_code != 401 or self._clock() < self._no_renewal_before:
+            if response.status_code != 401 or not self._may_renew(token):
+                return
+            if request.method == "DELETE":
+                self._forget(token)
                 return
             turned_away = token
         self._no_renewal_before = self._clock() + LIMITS.login_pause_s
+
+    def _may_renew(self, turned_away: str) -> bool:
+        return self._token != turned_away or self._clock() >= self._no_renewal_before
+
+    def _forget(self, turned_away: str) -> None:
+        """Leaves the login to the next call: one that failed here would say that the DELETE was not sent."""
+        if self._token == turned_away:
+            self._token = ""
+            self._no_renewal_before = self._clock() + LIMITS.login_pause_s
 
     def _has_token_other_than(self, turned_away: str) -> bool:
         return self._token not in ("", turned_away) and self._clock() < self._good_until
@@ -124,8 +137,7 @@ class JWTAuth(BearerAuth):
         form = {"grant_type": _GRANT_TYPE, "assertion": self._jwt}
         headers = {"Accept": "application/json"}
         if self._client_secret:
-            pair = f"{self._client_id}:{self._client_secret}".encode()
-            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+            headers["Authorization"] = f"Basic {self._id_and_secret()}"
         else:
             form["client_id"] = self._client_id
         # The extensions carry the timeouts; a request without them would wait for ever.
@@ -133,20 +145,23 @@ class JWTAuth(BearerAuth):
         url = self.server.join(_TOKEN_PATH)
         return httpx.Request("POST", url, data=form, headers=headers, extensions=timeouts)
 
+    def _id_and_secret(self) -> str:
+        return b64encode(f"{self._client_id}:{self._client_secret}".encode()).decode()
+
     async def _keep_token(self, answer: httpx.Response) -> None:
         fields = fields_of(parsed(await answer.aread()))
         token, lifetime_s = fields.get("access_token"), fields.get("expires_in")
         if answer.status_code != 200 or not isinstance(token, str) or not _printable(token):
             raise self._remember(self._refusal(answer))
-        good_s = lifetime_s if isinstance(lifetime_s, int | float) and lifetime_s > 0 else 3600
+        told_s = lifetime_s if isinstance(lifetime_s, int | float) and lifetime_s > 0 else 3600
+        good_s = min(told_s, LIMITS.token_lifetime_s)
         self._token, self._failure = token, None
         self._good_until = self._clock() + good_s - min(LIMITS.token_renewal_s, good_s / 2)
 
     def _refusal(self, answer: httpx.Response) -> APIError:
-        body = answer.content[: LIMITS.error_body_bytes]
-        for secret in filter(None, (self._jwt, self._client_secret)):
-            body = body.replace(secret.encode(), b"***")
-        return login_refusal(answer.status_code, parsed(body), answer.headers, _TOKEN_PATH)
+        secrets = [self._jwt, *([self._client_secret, self._id_and_secret()] if self._client_secret else [])]
+        body = parsed(answer.content[: LIMITS.error_body_bytes], *secrets)
+        return login_refusal(answer.status_code, body, without(answer.headers, *secrets), _TOKEN_PATH)
 
     def _remember(self, failure: APIError) -> APIError:
         pause_s = LIMITS.outage_pause_s if failure.status >= 500 else LIMITS.login_pause_s

@@ -1,5 +1,6 @@
 """One outcome per id, whatever RingCentral answers to a request for one or many."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from rc_mcp.ringcentral.answers import Answer, parsed, record, refusal
@@ -28,8 +29,8 @@ async def in_chunks(
     too where a part was rate limited or is unknown. The ids left over get `NotSent`.
 
     Raises:
-        Unauthorized, Forbidden, RateLimited, NotSent: on the first chunk, when nothing has happened yet. Later they are
-            outcomes, since the chunks before did happen.
+        Unauthorized, Forbidden, RateLimited, NotSent: on the first chunk, when nothing has happened yet (a 401 to a
+            DELETE is no proof of that). Later they are outcomes, since the chunks before did happen.
     """
     outcomes: list[Outcome] = []
     while len(outcomes) < len(ids):
@@ -80,7 +81,7 @@ def _outcome(call: Call, id_: str, part: Part | None, answer: Answer) -> Outcome
     if part is None:
         return Outcome(id_, error=UnexpectedAnswer(f"RingCentral's answer says nothing of {id_}"))
     if not 200 <= part.status < 300:
-        error = refusal(part.status, part.body, answer.headers, method=call.method, path=call.path)
+        error = refusal(part.status, part.body, answer.headers, method=call.method, path=call.path, in_207=True)
         return Outcome(id_, part.status, error=error)
     message = None if call.method == "DELETE" else record(Message, part.body)
     if call.method != "DELETE" and (message is None or _number(message.id) != int(id_)):
@@ -90,7 +91,7 @@ def _outcome(call: Call, id_: str, part: Part | None, answer: Answer) -> Outcome
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    return int(text) if text and re.fullmatch("[0-9]{1,20}", text) else None
 
 
 def _left_over(ids: Sequence[str]) -> list[Outcome]:

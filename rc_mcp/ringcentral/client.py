@@ -72,12 +72,13 @@ class MessageStoreClient:
     Every method takes `account_id` and `extension_id`: `~` for one's own, or an internal id (not an extension number).
     Everything is checked before a request is built, and `InvalidRequest` says what was wrong. Beside it every method
     raises `APIError` and its kinds, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see `rc_mcp.ringcentral.errors`).
-    Nothing is retried, but for one new login after a 401. Lists given as filters may not be empty.
+    After a 401 a request is sent once more with a fresh token, a DELETE excepted; nothing else is retried. A list given
+    as a filter has 1 to 50 values.
 
     Methods that take one or many ids give one `Outcome` per distinct id, in the caller's order. They send chunks one
     after the other, and the first that goes wrong as a whole is the last: its ids get its error (`Outcome.unknown`
     where it may have been carried out), the rest get `NotSent`. Only when nothing has happened yet are `Unauthorized`,
-    `Forbidden`, `RateLimited` and `NotSent` raised instead.
+    `Forbidden`, `RateLimited` and `NotSent` raised instead; an `Unauthorized` that a delete raises is no proof of that.
 
     Source of names, limits and defaults: RingCentral's OpenAPI document and developer guide for the Message Store.
     """
@@ -325,7 +326,8 @@ class MessageStoreClient:
         """Deletes messages, 50 per request, their ids in the address. Rate limit group Medium.
 
         RingCentral moves an Alive message to Deleted and a **Deleted one to Purged**: calling twice is final. An id
-        given twice is sent once. After an outcome that is `unknown` read the message back; never repeat the call.
+        given twice is sent once, and no request is ever repeated here, after a 401 neither. After an outcome that is
+        `unknown`, or an `Unauthorized`, read the messages back before anything else.
 
         Args:
             purge: skip Deleted. Final.
@@ -348,8 +350,8 @@ class MessageStoreClient:
         """Deletes whole conversations, 50 per request. Rate limit group Medium.
 
         What `delete_message` says of Deleted messages holds here too. When this raises, an error's notes say how many
-        conversations were confirmed before it; with `AnswerLost`, `UnexpectedAnswer` and `Unavailable` more may be
-        gone.
+        conversations were confirmed before it; with `AnswerLost`, `UnexpectedAnswer`, `Unavailable` and `Unauthorized`
+        more may be gone.
 
         Args:
             conversation_id: at least one. Without any, RingCentral would delete the mailbox.

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import httpx2 as httpx
 
 from rc_mcp import __version__
-from rc_mcp.ringcentral.answers import Answer, parsed, plain, refusal
+from rc_mcp.ringcentral.answers import Answer, parsed, plain, refusal, without
 from rc_mcp.ringcentral.auth import BearerAuth
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
     AnswerLost,
+    InvalidRequest,
     NotSent,
     RingCentralError,
     TransportFailure,
@@ -53,7 +54,7 @@ class Connection:
         """Sends `call` and reads its successful answer, up to 64 MiB.
 
         Raises:
-            RingCentralError: any but `InvalidRequest` and `ContentTooLarge`.
+            RingCentralError: any but `ContentTooLarge`; `InvalidRequest` only for an address that would be too long.
         """
         async with self.stream(call) as response:
             with failures_named(response.request):
@@ -89,10 +90,13 @@ class Connection:
             headers["Accept-Encoding"] = "identity"
         if call.byte_range:
             headers["Range"] = call.byte_range
-        url = (self._media if call.media else self._server).join(call.path)
-        return self._http.build_request(
-            call.method, url, params=list(call.query) or None, content=call.body, headers=headers
-        )
+        try:
+            url = (self._media if call.media else self._server).join(call.path)
+            return self._http.build_request(
+                call.method, url, params=list(call.query) or None, content=call.body, headers=headers
+            )
+        except httpx.InvalidURL:
+            raise InvalidRequest(f"The address of this {call.method} would be too long. Nothing was sent.") from None
 
 
 @contextmanager
@@ -122,13 +126,13 @@ def _failed_at_login(error: httpx.HTTPError, request: httpx.Request) -> bool:
 
 
 async def _refusal(call: Call, response: httpx.Response) -> RingCentralError:
-    """The status is known by now, and stands even when the body behind it does not arrive."""
+    """What is known by now stands even when the body does not arrive."""
     body = b""
     with suppress(httpx.HTTPError):
         body = await _body(response, LIMITS.error_body_bytes) or b""
-    token = response.request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-    harmless = body.replace(token, b"***") if token else body
-    return refusal(response.status_code, parsed(harmless), response.headers, method=call.method, path=call.path)
+    token = response.request.headers["Authorization"].removeprefix("Bearer ")
+    headers = without(response.headers, token)
+    return refusal(response.status_code, parsed(body, token), headers, method=call.method, path=call.path)
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:

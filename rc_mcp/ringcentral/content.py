@@ -1,7 +1,7 @@
 """The bytes of an attachment, as they arrive."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from email.message import Message
 
@@ -83,7 +83,7 @@ def content_of(response: httpx.Response, start: int | None) -> Content:
     header = _parsed_headers(response)
     return Content(
         content_type=header.get_content_type() if "content-type" in header else "application/octet-stream",
-        charset=one_line(header.get_content_charset(), 40),
+        charset=one_line(_read(header.get_content_charset), 40),
         size=whole_size,
         file_name=_file_name(header),
         status=response.status_code,
@@ -111,8 +111,16 @@ def _parsed_headers(response: httpx.Response) -> Message:
     return message
 
 
+def _read(part: Callable[[], object]) -> object:
+    """A part of a header; None where it cannot be decoded."""
+    try:
+        return part()
+    except Exception:  # noqa: BLE001  the email package lets out whatever a header makes it trip over
+        return None
+
+
 def _file_name(header: Message) -> str | None:
     """The last part alone: a name with folders in it would decide where a download lands."""
-    name = one_line(header.get_filename(), LIMITS.file_name_chars)
+    name = one_line(_read(header.get_filename), LIMITS.file_name_chars)
     last = re.split(r"[/\\]", name)[-1].strip(". ") if name else ""
     return last or None

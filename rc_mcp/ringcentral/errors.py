@@ -6,12 +6,12 @@ RingCentralError
 ├── TransportFailure
 │   ├── NotSent                    surely not carried out
 │   └── AnswerLost                 may have been carried out
-├── UnexpectedAnswer               an answer that is not in the API's language; may have been carried out
+├── UnexpectedAnswer               an answer that is not in the API's words; may have been carried out
 ├── ContentTooLarge                an attachment is larger than the caller allowed
-└── APIError                       RingCentral said no, with a status and usually a code
+└── APIError                       RingCentral said no, with a status and a code
     ├── BadRequest                 400
     │   └── SyncTokenRejected      CMN-101 on syncToken, MSG-333, MSG-411: start again with an FSync
-    ├── Unauthorized               401: the token was refused, and a fresh one too
+    ├── Unauthorized               401: the token was refused, and a fresh one too; a DELETE is sent once only
     │   └── LoginFailed            the token endpoint gave no token; the request itself was not carried out
     ├── Forbidden                  403
     ├── NotFound                   404
@@ -19,6 +19,11 @@ RingCentralError
     ├── RateLimited                429: not carried out
     ├── FaxNotReady                MSG-368: the fax is still being rendered
     └── Unavailable                5xx, 408, CMN-201; may have been carried out
+
+A proxy or a firewall on the way answers 400, 403, 404 or 413 as well, and knows nothing of messages. So an error answer
+without a RingCentral error code, such as CMN-102, is an `UnexpectedAnswer` with its status. Some statuses keep their
+class whoever says them, because what to do about them is the same: 401, 408, 416, 429 and 5xx. The parts of a 207 keep
+theirs too, as the 207 around them is RingCentral's.
 
 No error holds a body, a token, a secret or a query string. Text from the server is bounded and free of
 control characters.
@@ -52,7 +57,10 @@ class AnswerLost(TransportFailure):
 
 
 class UnexpectedAnswer(RingCentralError):
-    """An answer that says neither yes nor no as the API does. The request may have been carried out."""
+    """An answer that says neither yes nor no as the API does, and may not be RingCentral's.
+
+    The request may have been carried out.
+    """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -98,7 +106,8 @@ class APIError(RingCentralError):
 
     Attributes:
         status: HTTP status, of the part where the error is a part's.
-        error_code: the most specific of RingCentral's codes, such as `CMN-102`; None when it sent none.
+        error_code: the most specific of RingCentral's codes, such as `CMN-102`; None when there was none, which can be
+            for a 401, 408, 416, 429 or 5xx and for a part of a 207.
         envelope_code: the code of the whole answer; differs from `error_code` when it is general, such as
             `TokenInvalid`.
         message: RingCentral's text, at most 300 characters. Rely on the code, not on this.
@@ -143,7 +152,11 @@ class SyncTokenRejected(BadRequest):
 
 
 class Unauthorized(APIError):
-    """401: the access token was refused."""
+    """401: the access token was refused.
+
+    A DELETE is not sent again with a fresh token, and is not surely undone either: something on the way may answer 401
+    after RingCentral acted. Read back what it named; then it may be sent once more, as a decision of its own.
+    """
 
 
 class LoginFailed(Unauthorized):
@@ -155,7 +168,7 @@ class Forbidden(APIError):
 
 
 class NotFound(APIError):
-    """404: no such message, attachment, extension or account, or not visible to this user."""
+    """404 in RingCentral's words: no such message, attachment, extension or account, or not visible to this user."""
 
 
 class RangeNotSatisfiable(APIError):

@@ -18,6 +18,8 @@ class Limits:
     """The API's. It clamps a larger `perPage` without a word; we refuse it."""
     min_retention_days: int = 7
     max_retention_days: int = 90
+    filter_values: int = 50
+    """Ours, for each filter of a list or a sync."""
     text_chars: int = 1024
     """Ours, for a free text in a query. A sync token has some 70 characters."""
     file_name_chars: int = 255
@@ -33,8 +35,12 @@ class Limits:
     """Ours, equal to RingCentral's penalty: how long a refused login is not repeated (5 a minute are allowed)."""
     outage_pause_s: float = 10.0
     """From the guide: how long to wait before a login is repeated that met a 5xx."""
+    token_lifetime_s: float = 86_400.0
+    """Ours: a token is renewed at least this often, whatever lifetime it came with. RingCentral's is an hour."""
     retry_after_s: float = 60.0
     """RingCentral's default penalty, for a 429 that does not say how long."""
+    max_retry_after_s: float = 3600.0
+    """Ours: the longest wait a 429 is believed."""
 
 
 LIMITS = Limits()

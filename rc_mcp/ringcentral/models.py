@@ -3,16 +3,19 @@
 Field names are the API's own in snake_case; the fields are those of its OpenAPI document and its developer guide.
 Reading is lenient, because a mailbox must stay readable whatever RingCentral adds: unknown fields are kept, an enum is
 a plain string, a field of an unexpected type reads as if it were absent, and a list loses only the entry that cannot be
-read.
+read. A page of messages says how many those were (`unreadable`).
 """
 
-from typing import Annotated, Any, TypeVar, cast
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -36,7 +39,16 @@ def _readable_entries(value: object, handler: ValidatorFunctionWrapHandler) -> o
         return handler([item for index, item in enumerate(cast("list[object]", value)) if index not in bad])
 
 
+def _in_any_time_zone(value: datetime) -> datetime:
+    """Refuses what would leave the years there are on its way to another time zone."""
+    if not MINYEAR < value.year < MAXYEAR:
+        raise ValueError("the year is out of range")
+    return value
+
+
 Entries = Annotated[list[T], WrapValidator(_readable_entries)]
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_any_time_zone)]
 
 
 class WireRecord(BaseModel):
@@ -90,14 +102,14 @@ class Attachment(WireRecord):
     type: str | None = None
     """AudioRecording, AudioTranscription, Text, SourceDocument, RenderedDocument or MmsAttachment."""
     content_type: str | None = None
-    vm_duration: int | None = None
+    vm_duration: Number | None = None
     """Seconds."""
     file_name: str | None = None
-    size: int | None = None
+    size: Number | None = None
     """Bytes."""
-    height: int | None = None
+    height: Number | None = None
     """Pixels."""
-    width: int | None = None
+    width: Number | None = None
     """Pixels."""
 
 
@@ -120,7 +132,7 @@ class Forwarding(WireRecord):
     """Where a forwarded voicemail came from."""
 
     original_sender: Caller | None = None
-    original_creation_time: AwareDatetime | None = None
+    original_creation_time: Moment | None = None
 
 
 class Message(WireRecord):
@@ -140,21 +152,21 @@ class Message(WireRecord):
     """SMS and Pager: the text itself. Inbound fax: the sender's number."""
     from_: Caller | None = Field(default=None, alias="from")
     to: Entries[Caller] = []
-    creation_time: AwareDatetime | None = None
-    last_modified_time: AwareDatetime | None = None
+    creation_time: Moment | None = None
+    last_modified_time: Moment | None = None
     extension_id: str | None = None
     attachments: Entries[Attachment] = []
     conversation: Conversation | None = None
     conversation_id: str | None = None
     """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its way."""
     delivery_error_code: str | None = None
-    segment_count: int | None = None
-    sms_delivery_time: AwareDatetime | None = None
-    sms_sending_attempts_count: int | None = None
-    fax_page_count: int | None = None
+    segment_count: Number | None = None
+    sms_delivery_time: Moment | None = None
+    sms_sending_attempts_count: Number | None = None
+    fax_page_count: Number | None = None
     fax_resolution: str | None = None
     """High (200 dpi) or Low (100 dpi)."""
-    cover_index: int | None = None
+    cover_index: Number | None = None
     cover_page_text: str | None = None
     vm_transcription_status: str | None = None
     """NotAvailable, InProgress, TimedOut, Completed, CompletedPartially, Failed or Unknown."""
@@ -180,14 +192,14 @@ class Message(WireRecord):
 class Paging(WireRecord):
     """Where a page stands. Everything may be absent: RingCentral leaves out totals when they cost too much."""
 
-    page: int | None = None
+    page: Number | None = None
     """From 1."""
-    per_page: int | None = None
-    page_start: int | None = None
+    per_page: Number | None = None
+    page_start: Number | None = None
     """From 0."""
-    page_end: int | None = None
-    total_pages: int | None = None
-    total_elements: int | None = None
+    page_end: Number | None = None
+    total_pages: Number | None = None
+    total_elements: Number | None = None
 
 
 class PageLink(WireRecord):
@@ -205,10 +217,30 @@ class Navigation(WireRecord):
     last_page: PageLink | None = None
 
 
-class MessageList(WireRecord):
-    """One page of messages, newest first. `uri` echoes the request with the defaults RingCentral filled in."""
+class _Messages(WireRecord):
+    """Messages as they were sent, but for those that cannot be read."""
 
     records: Entries[Message]
+    _unreadable: int = 0
+
+    @property
+    def unreadable(self) -> int:
+        """How many messages were sent that are not in `records`, because they cannot be read. 0 as a rule."""
+        return self._unreadable
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _count_unreadable(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        page = handler(data)
+        sent = cast("dict[str, object]", data).get("records") if isinstance(data, dict) else None
+        if isinstance(sent, list):
+            page._unreadable = len(cast("list[object]", sent)) - len(page.records)
+        return page
+
+
+class MessageList(_Messages):
+    """One page of messages, newest first. `uri` echoes the request with the defaults RingCentral filled in."""
+
     paging: Paging = Paging()
     navigation: Navigation = Navigation()
     uri: str | None = None
@@ -219,14 +251,13 @@ class SyncInfo(WireRecord):
 
     sync_type: str | None = None
     sync_token: str | None = None
-    sync_time: AwareDatetime | None = None
+    sync_time: Moment | None = None
     older_records_exist: bool | None = None
 
 
-class MessageSync(WireRecord):
+class MessageSync(_Messages):
     """Messages of a sync. An ISync may repeat some (it overlaps by 5 s) and reports removals as id and availability."""
 
-    records: Entries[Message]
     sync_info: SyncInfo = SyncInfo()
     uri: str | None = None
 
@@ -234,5 +265,5 @@ class MessageSync(WireRecord):
 class MessageStoreConfiguration(WireRecord):
     """Account-wide settings of the message store."""
 
-    retention_period: int | None = None
+    retention_period: Number | None = None
     """Days, 7 to 90. Governs faxes and voicemails; SMS are kept without limit."""

@@ -38,7 +38,8 @@ def parts(content_type: str, body: bytes) -> list[Part | None] | None:
 def _from_entry(entry: object) -> Part | None:
     fields = fields_of(entry)
     resource, status = fields.get("resourceId"), _status(fields.get("status"))
-    return Part(str(resource) if resource else None, status, fields.get("body")) if status else None
+    named = str(resource) if resource and isinstance(resource, str | int) else None
+    return Part(named, status, fields.get("body")) if status else None
 
 
 def _from_mixed(content_type: str, body: bytes) -> list[Part | None] | None:
@@ -63,10 +64,10 @@ def _from_listed(entry: object, body: object) -> Part | None:
 def _payloads(mime: bytes) -> list[bytes]:
     try:
         pieces: object = message_from_bytes(mime).get_payload()
-    except RecursionError:
+        found = cast("list[Message]", pieces) if isinstance(pieces, list) else []
+        decoded: list[object] = [piece.get_payload(decode=True) for piece in found]
+    except Exception:  # noqa: BLE001  the email package lets out whatever a header makes it trip over
         return []
-    found = cast("list[Message]", pieces) if isinstance(pieces, list) else []
-    decoded: list[object] = [piece.get_payload(decode=True) for piece in found]
     return [payload if isinstance(payload, bytes) else b"" for payload in decoded]
 
 

@@ -7,6 +7,7 @@ from rc_mcp.ringcentral.errors import (
     APIError,
     LoginFailed,
     RingCentralError,
+    Unauthorized,
     Unavailable,
     UnexpectedAnswer,
 )
@@ -36,7 +37,12 @@ class Outcome:
 
     @property
     def unknown(self) -> bool:
-        """It was sent, and there is no answer to trust: it may have been carried out or not. Read it back."""
+        """It was sent, and there is no answer to trust: it may have been carried out or not. Read it back.
+
+        A 401 to a DELETE is no such answer either (see `Unauthorized`).
+        """
+        if isinstance(self.error, Unauthorized) and not isinstance(self.error, LoginFailed):
+            return self.error.method == "DELETE"
         return isinstance(self.error, AnswerLost | UnexpectedAnswer | Unavailable)
 
     @classmethod

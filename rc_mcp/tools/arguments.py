@@ -34,6 +34,8 @@ def instant(when: str | None, now: datetime) -> datetime | None:
         raise ValueError(
             "is neither ISO 8601 (2026-11-23 or 2026-11-23T14:00:00Z) nor a span back (24h, 7d, 3w)"
         ) from None
+    if not 1970 <= time.year <= 2999:
+        raise ValueError("has to lie between the years 1970 and 2999")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -69,7 +71,7 @@ MessageId = Annotated[Id, Field(description="Message id, from list_messages.")]
 ConversationId = Annotated[Id, Field(description="Only this conversation; rows of texts and pages name theirs.")]
 AccountId = Annotated[str, Field(pattern="^(~|[0-9]{1,20})$", description="~: the login's own.")]
 ExtensionId = Annotated[str, Field(pattern="^(~|[0-9]{1,20})$", description="~: the login's own.")]
-PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9()./ -]{3,30}$")]
+PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9(][0-9()./ -]{1,28}[0-9]$")]
 Owners = Annotated[
     list[Annotated[str, Field(pattern="^(Any|Personal|Shared|[0-9]{1,20})$")]],
     OneOrMore,
@@ -90,7 +92,9 @@ ExtensionType = Literal[
     "RoomConnector", "ParkLocation", "Limited", "Bot", "Site", "Room", "FlexibleUser", "TieLine", "Unknown",
 ]  # fmt: skip
 ExtensionTypes = Annotated[
-    list[ExtensionType], OneOrMore, Field(description="Only shared messages owned by such extensions.")
+    list[ExtensionType],
+    OneOrMore,
+    Field(min_length=1, max_length=23, description="Only shared messages owned by such extensions."),
 ]
 PlanId = Annotated[
     str,

@@ -47,14 +47,16 @@ class Listing(BaseModel):
 
 async def list_messages(
     ctx: Ctx,
-    message_type: Annotated[list[MessageType] | None, OneOrMore, Field(description="Default: all types.")] = None,
+    message_type: Annotated[
+        list[MessageType] | None, OneOrMore, Field(max_length=4, description="Default: all types.")
+    ] = None,
     date_from: Annotated[
         When | None,
         Field(description="From: ISO 8601 or a span back (24h, 7d, 3w). Default: 24 h before date_to."),
     ] = None,
     date_to: Annotated[When | None, Field(description="Until. Default: now.")] = None,
-    read_status: Annotated[list[ReadStatus] | None, OneOrMore] = None,
-    direction: Annotated[list[Direction] | None, OneOrMore] = None,
+    read_status: Annotated[list[ReadStatus] | None, OneOrMore, Field(max_length=2)] = None,
+    direction: Annotated[list[Direction] | None, OneOrMore, Field(max_length=2)] = None,
     phone_number: Annotated[
         PhoneNumber | None, Field(description="Only with this number, on either side; +16505550100.")
     ] = None,

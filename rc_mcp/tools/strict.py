@@ -15,10 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from rc_mcp.app import Ctx, app_of
 from rc_mcp.guard.guard import NOTHING_DONE
-from rc_mcp.guard.reading import GuardError
+from rc_mcp.guard.plans import GuardError
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.errors import in_words
 
+_FAULTS = 5
 _MAYBE_DONE = "Whether anything was changed is unknown: read the messages before trying again."
 
 
@@ -49,26 +50,36 @@ class StrictTool(Tool):
         try:
             result = await super().run(arguments, context, convert_result=False)
         except ToolError as error:
-            raise ToolError(self._in_words(error)) from error.__cause__
+            kind = UnexpectedToolError if self._is_crash(error) else ToolError  # only a crash goes to the log, whole
+            raise kind(self._in_words(error)) from error.__cause__
         if not convert_result:
             return result
         is_answer = isinstance(result, BaseModel) and not isinstance(result, CallToolResult | InputRequiredResult)
         return self.fn_metadata.convert_result(_same_in_both(result) if is_answer else result)
 
+    def _is_crash(self, error: ToolError) -> bool:
+        anticipated = isinstance(error.__cause__, RingCentralError | GuardError)
+        return isinstance(error, UnexpectedToolError) and not anticipated
+
     def _in_words(self, error: ToolError) -> str:
         cause = error.__cause__
         destructive = bool(self.annotations and self.annotations.destructive_hint)
         if isinstance(cause, ValidationError):
-            text = " ".join(self._fault(fault) for fault in cause.errors(include_url=False, include_context=False))
-            return f"{text} Nothing was sent to RingCentral."
+            faults = cause.errors(include_url=False, include_context=False)
+            text = " ".join(self._fault(fault) for fault in faults[:_FAULTS])
+            more = f" {len(faults) - _FAULTS} more faults." if len(faults) > _FAULTS else ""
+            return f"{text}{more} Nothing was sent to RingCentral."
         if isinstance(cause, RingCentralError | GuardError):
             text = in_words(cause) if isinstance(cause, RingCentralError) else str(cause)
-        elif isinstance(error, UnexpectedToolError):
+        elif self._is_crash(error):
             return f"{self.name} failed inside this server; its log says why." + (
                 f" {_MAYBE_DONE}" if destructive else ""
             )
         else:
             text = str(error).removeprefix(f"Error executing tool {self.name}: ")
+            if text.startswith("Resolver "):
+                # The SDK's own words for an answer that is not of the form that was asked for.
+                text = "The answer to the question was none, which counts as a no."
         return text if not destructive or NOTHING_DONE in text else f"{text} {NOTHING_DONE}"
 
     def _fault(self, fault: Any) -> str:

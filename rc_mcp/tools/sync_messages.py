@@ -23,7 +23,7 @@ from rc_mcp.tools.arguments import (
 )
 from rc_mcp.views.listing import Summary, Window, summarize, window
 from rc_mcp.views.messages import Row, row
-from rc_mcp.views.text import moment
+from rc_mcp.views.text import moment, word
 
 
 class Synced(BaseModel):
@@ -53,8 +53,8 @@ async def sync_messages(
     record_count: Annotated[int | None, Field(ge=1, le=1000, description="About how many messages at most.")] = None,
     date_from: Annotated[When | None, Field(description="FSync: ISO 8601 or a span back. Default: 24 h.")] = None,
     date_to: Annotated[When | None, Field(description="FSync: until. Default: now.")] = None,
-    message_type: Annotated[list[MessageType] | None, OneOrMore] = None,
-    direction: Annotated[list[Direction] | None, OneOrMore] = None,
+    message_type: Annotated[list[MessageType] | None, OneOrMore, Field(max_length=4)] = None,
+    direction: Annotated[list[Direction] | None, OneOrMore, Field(max_length=2)] = None,
     distinct_conversations: Annotated[bool, Field(description="Only the newest message of each conversation.")] = False,
     conversation_id: ConversationId | None = None,
     owner: Owners | None = None,
@@ -118,7 +118,7 @@ def _synced(
         fell_back=fell_back,
         summary=summarize(shown),
         messages=[row(m) for m in shown],
-        removed={m.id: m.availability or "unknown" for m in sync.records if _is_removed(m)},
+        removed={m.id: word(m.availability) or "unknown" for m in sync.records if _is_removed(m)},
         older_records_exist=older,
         next=_next(sync_type, sync, frame, older=older),
     )

@@ -19,7 +19,7 @@ from rc_mcp.ringcentral import (
 )
 
 _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
-    (InvalidRequest, "Nothing was sent. Correct the argument and call again."),
+    (InvalidRequest, "Correct the argument and call again."),
     (LoginFailed, "The server could not log in; a person has to check its credentials (rc-mcp doctor)."),
     (Unauthorized, "The login is no longer valid; a person has to renew it (rc-mcp doctor)."),
     (

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.text import moment, who
+from rc_mcp.views.text import moment, who, word
 
 _TOP = 5
 
@@ -55,7 +55,7 @@ def window(date_from: datetime | None, date_to: datetime | None, *, is_default: 
 
 
 def _counts(values: Iterable[str | None]) -> dict[str, int]:
-    return dict(Counter(value or "unknown" for value in values).most_common())
+    return dict(Counter(word(value) or "unknown" for value in values).most_common())
 
 
 def _top_correspondents(messages: Sequence[Message]) -> list[Correspondent]:

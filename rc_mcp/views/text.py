@@ -14,6 +14,7 @@ from rc_mcp.ringcentral import Caller, Message
 _IGNORABLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control, line and paragraph separators become a space; format characters (bidi, zero-width, tags) vanish;
 # a lone surrogate could not even be encoded.
 _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
@@ -29,9 +30,15 @@ def clean(text: str, max_chars: int) -> str:
 
 def clean_lines(text: str, max_chars: int) -> str:
     """Like `clean`, but line breaks stay: for a whole text message or a transcript."""
-    lines = [clean(line, max_chars) for line in text.splitlines()]
+    lines = [clean(line, max_chars) for line in text[: 2 * max_chars].splitlines()]
     whole = "\n".join(lines).strip()
     return whole if len(whole) <= max_chars else whole[: max_chars - 1].rstrip() + "…"
+
+
+def word(value: str | None) -> str | None:
+    """A word of RingCentral's own, such as a type or a status: it stands outside of untrusted fields, so it may
+    hold nothing that could pass for a sentence or a line."""
+    return value if value is None or _WORD.fullmatch(value) else "unreadable"
 
 
 def who(message: Message) -> str:
@@ -51,4 +58,4 @@ def caller_name(caller: Caller) -> str:
 
 def moment(time: datetime | None) -> str | None:
     """A time as shown everywhere: UTC, to the second, `2026-11-23T14:05:09Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z" if time else None

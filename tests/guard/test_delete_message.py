@@ -241,6 +241,17 @@ async def test_a_server_below_purge_does_not_purge(desk: Desk, era: Era) -> None
     assert desk.availability(target) == "Alive"
 
 
+async def test_a_purge_planned_at_a_higher_level_is_not_carried_out_at_a_lower_one(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[target], purge=True))["plan_id"]
+    desk.plans.approve(plan)
+    async with desk.client(RC_MCP_ACCESS="delete") as client:
+        answer = await call(client, "delete_message", message_id=[target], purge=True, plan_id=plan)
+    assert answer["status"] == "refused"
+    assert desk.availability(target) == "Alive"
+
+
 async def test_two_hundred_messages_go_fifty_at_a_time_and_never_through_a_star(desk: Desk) -> None:
     from rc_mcp.emulator import Draft
 

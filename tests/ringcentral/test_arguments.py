@@ -53,6 +53,8 @@ async def refused(act: Callable[[Any], Awaitable[object]], name: str) -> None:
         ("phone_number", "+1\r\n"),
         ("phone_number", "1" * 1025),
         ("owner", []),
+        ("owner", ["11"] * 51),
+        ("message_type", ["SMS"] * 3000),
         ("owner_extension_type", "User"),
         ("voicemail_owner", [""]),
         ("account_id", ""),
@@ -77,6 +79,10 @@ async def test_a_list_refuses(name: str, value: object):
 )
 async def test_a_sync_refuses(arguments: dict[str, object], name: str):
     await refused(lambda store: store.sync_messages(**arguments), name)
+
+
+async def test_an_address_that_would_be_too_long_is_refused():
+    await refused(lambda store: store.list_messages(owner=["é" * 1024] * 50), "The address of this GET")
 
 
 @pytest.mark.parametrize("byte_range", [(-1, 5), (5, 4), (0.0, 1), (1,), [0, 1], "01", (None, 5)])

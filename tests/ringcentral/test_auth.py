@@ -3,6 +3,7 @@
 import base64
 import traceback
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -115,6 +116,20 @@ async def test_a_login_waits_no_longer_than_any_request():
     assert service.logins[0].extensions["timeout"]["read"] == 30.0
 
 
+@pytest.mark.parametrize("lifetime", ["1e999", "9" * 4000, "99999999999"])
+async def test_a_token_of_an_impossible_lifetime_is_used_for_a_day(lifetime: str):
+    service = Service(lambda: httpx.Response(200, content=f'{{"access_token": "t", "expires_in": {lifetime}}}'))
+    clock = Clock()
+    client = store(service, clock)
+    await client.list_messages()
+    clock.now_s += 86_000
+    await client.list_messages()
+    assert len(service.logins) == 1
+    clock.now_s += 400
+    await client.list_messages()
+    assert len(service.logins) == 2
+
+
 async def test_everyone_who_waits_shares_one_login():
     service = Service()
     client = store(service)
@@ -145,9 +160,81 @@ async def test_a_short_lived_token_is_still_used():
 async def test_a_token_turned_away_is_renewed_once_and_the_request_sent_again():
     service = Service()
     service.good = lambda token: token != "token-1"
-    assert [outcome.ok for outcome in await store(service).delete_message("7")] == [True]
+    await store(service).list_messages()
     assert service.tokens == ["token-1", "token-2"]
-    assert [request.method for request in service.calls] == ["DELETE", "DELETE"]
+
+
+async def test_a_delete_turned_away_is_not_sent_again_and_the_next_call_has_a_new_token():
+    service = Service()
+    service.good = lambda token: token != "token-1"
+    client = store(service)
+    with pytest.raises(Unauthorized) as caught:
+        await client.delete_message("7")
+    assert (caught.value.status, caught.value.error_code, caught.value.method) == (401, "OAU-129", "DELETE")
+    assert (service.tokens, len(service.logins)) == (["token-1"], 1)
+    assert [outcome.ok for outcome in await client.delete_message("7")] == [True]
+    assert service.tokens == ["token-1", "token-2"]
+
+
+async def test_a_delete_of_conversations_turned_away_is_not_sent_again_either():
+    service = Service()
+    service.good = lambda _: False
+    with pytest.raises(Unauthorized):
+        await store(service).delete_message_by_filter(["5"], date_to=datetime(2026, 3, 1, tzinfo=UTC))
+    assert [request.method for request in service.calls] == ["DELETE"]
+
+
+async def test_a_delete_turned_away_for_good_does_not_hammer_the_login():
+    service, clock = Service(), Clock()
+    service.good = lambda _: False
+    client = store(service, clock)
+    for _ in range(5):
+        with pytest.raises(Unauthorized):
+            await client.delete_message("7")
+    assert (len(service.calls), len(service.logins)) == (5, 2)
+    clock.now_s += 61
+    for _ in range(5):
+        with pytest.raises(Unauthorized):
+            await client.delete_message("7")
+    assert len(service.logins) == 3
+
+
+async def test_a_read_turned_away_beside_a_delete_is_still_sent_again():
+    class Overtaken(Service):
+        """Answers the read only once a delete, sent with the same token, was turned away."""
+
+        deleted = anyio.Event()
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "GET" and request.headers["authorization"] == "Bearer token-1":
+                await self.deleted.wait()
+            return await super().handle_async_request(request)
+
+    service = Overtaken()
+    service.good = lambda token: token != "token-1"
+    client = store(service)
+
+    async def delete() -> None:
+        with pytest.raises(Unauthorized):
+            await client.delete_message("7")
+        service.deleted.set()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.list_messages)
+            tasks.start_soon(delete)
+    assert [request.method for request in service.calls] == ["DELETE", "GET", "GET"]
+    assert len(service.logins) == 2
+
+
+async def test_a_token_near_its_end_is_renewed_before_a_delete_goes_out():
+    service, clock = Service(), Clock()
+    client = store(service, clock)
+    await client.list_messages()
+    clock.now_s += 3541
+    service.good = lambda token: token == "token-2"
+    assert [outcome.ok for outcome in await client.delete_message("7")] == [True]
+    assert [request.method for request in service.calls] == ["GET", "DELETE"]
 
 
 async def test_a_body_is_sent_again_with_the_request():
@@ -321,6 +408,16 @@ def test_a_credential_that_cannot_stand_in_a_header_is_refused_without_being_sho
         with pytest.raises(InvalidRequest) as caught:
             make()
         assert not bad.strip() or bad not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", [SECRET, JWT, base64.b64encode(f"an-app:{SECRET}".encode()).decode()])
+async def test_a_failed_login_shows_no_secret_that_comes_back_escaped_or_in_a_header(secret: str):
+    escaped = "".join(f"\\u{ord(char):04x}" for char in secret)
+    body = f'{{"error": "invalid_grant", "error_description": "no {escaped}"}}'
+    service = Service(lambda: httpx.Response(400, content=body, headers={"RCRequestId": f"r {secret}"}))
+    with pytest.raises(LoginFailed) as caught:
+        await store(service).list_messages()
+    assert (caught.value.message, caught.value.request_id) == ("no ***", "r ***")
 
 
 async def test_secrets_show_neither_in_a_repr_nor_in_a_failed_login():

@@ -201,6 +201,11 @@ async def test_a_part_that_says_server_error_is_unknown():
         httpx.Response(207, content=b"--b\r\n\r\n", headers={"content-type": "multipart/mixed; boundary=b"}),
         httpx.Response(202),
         httpx.Response(302, headers={"location": "https://elsewhere.example/"}),
+        httpx.Response(400, text="<html>bad request</html>"),
+        httpx.Response(403, text="<html>blocked</html>"),
+        httpx.Response(404, text="<html>no such page</html>"),
+        httpx.Response(409),
+        httpx.Response(413, json={"message": "too large"}),
         httpx.Response(500, text="oops"),
         httpx.Response(504, json={"errorCode": "CMN-201", "message": "Service Temporary Unavailable"}),
         httpx.ReadTimeout("late"),
@@ -238,7 +243,7 @@ async def test_a_part_that_is_unknown_ends_the_run_too():
     ("answer", "kind"),
     [
         (httpx.Response(401), Unauthorized),
-        (httpx.Response(403), Forbidden),
+        (httpx.Response(403, json={"errorCode": "CMN-408"}), Forbidden),
         (httpx.Response(429), RateLimited),
         (httpx.ConnectError("refused"), NotSent),
         (httpx.ConnectTimeout("slow"), NotSent),
@@ -248,6 +253,57 @@ async def test_a_part_that_is_unknown_ends_the_run_too():
 async def test_what_stops_the_very_first_chunk_is_raised_for_nothing_happened(answer: Step, kind: type[Exception]):
     with pytest.raises(kind):
         await store(Script(answer)).delete_message(numbers(60))
+
+
+async def test_a_404_that_is_not_in_ringcentrals_words_says_nothing_of_the_messages():
+    page = httpx.Response(404, text="<html>no such page</html>")
+    for outcomes in (
+        await store(Script(page)).read_messages(["1", "2"]),
+        await store(Script(page)).update_message(["1"], "Read"),
+        await store(Script(page)).delete_message("1"),
+    ):
+        assert all(o.unknown and isinstance(o.error, UnexpectedAnswer) and o.error.status == 404 for o in outcomes)
+    with pytest.raises(UnexpectedAnswer):
+        await store(Script(page)).read_message("7")
+
+
+async def test_a_part_of_a_207_needs_no_code_to_be_ringcentrals_word():
+    script = Script(multi({"resourceId": "1", "status": 404}, {"resourceId": "2", "status": 403}))
+    outcomes = await store(script).delete_message(["1", "2"])
+    assert summary(outcomes) == [("1", 404, "NotFound"), ("2", 403, "Forbidden")]
+    assert not any(o.unknown for o in outcomes)
+
+
+async def test_a_401_leaves_open_what_became_of_a_delete_and_of_nothing_else():
+    turned_away = httpx.Response(401, json={"errorCode": "OAU-129"})
+    deleted = await store(Script(httpx.Response(204), turned_away)).delete_message(numbers(51))
+    assert (type(deleted[50].error), deleted[50].status, deleted[50].unknown) == (Unauthorized, 401, True)
+    read = await store(Script(multi(*map(part, numbers(50))), turned_away)).read_messages(numbers(51))
+    assert (type(read[50].error), read[50].unknown) == (Unauthorized, False)
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "1", "²", "-1"])
+async def test_an_id_that_can_be_none_is_ignored(digits: str):
+    parts = multi({"resourceId": digits, "status": 204}, {"resourceId": "2", "status": 204})
+    outcomes = await store(Script(parts)).delete_message(["1", "2"])
+    assert [(o.ok, o.unknown) for o in outcomes] == [(False, True), (True, False)]
+    (changed,) = await store(Script(httpx.Response(200, json={"id": digits}))).update_message("1", "Read")
+    assert isinstance(changed.error, UnexpectedAnswer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(207, content=f'[{{"resourceId": {"9" * 5000}, "status": 204}}]'),
+        httpx.Response(207, content=f'[{{"resourceId": "1", "status": {"2" * 5000}}}]'),
+        httpx.Response(207, headers={"content-type": f"multipart/mixed; boundary*{'9' * 5000}=b"}, content=b"--b--"),
+        httpx.Response(207, headers={"content-type": "multipart/mixed; boundary*=a%00b'x'b"}, content=b"--b--"),
+    ],
+)
+async def test_an_answer_that_cannot_be_read_after_a_delete_is_unknown(answer: httpx.Response):
+    (outcome,) = await store(Script(answer)).delete_message("1")
+    assert isinstance(outcome.error, UnexpectedAnswer)
+    assert outcome.unknown
 
 
 async def test_a_single_ids_plain_error_is_its_outcome():

@@ -151,6 +151,12 @@ async def test_refusals_are_raised_on_entering(status: int, code: str, kind: typ
             raise AssertionError
 
 
+async def test_a_404_that_is_not_in_ringcentrals_words_is_not_taken_for_a_missing_attachment():
+    with pytest.raises(UnexpectedAnswer):
+        async with store(httpx.Response(404, text="<html>")).read_message_content("7", "8"):
+            raise AssertionError
+
+
 @pytest.mark.parametrize(
     ("disposition", "name"),
     [
@@ -160,6 +166,9 @@ async def test_refusals_are_raised_on_entering(status: int, code: str, kind: typ
         ('attachment; filename=".."', None),
         ('attachment; filename=""', None),
         ("inline", None),
+        (f"attachment; filename*{'9' * 5000}=x", None),
+        ("attachment; filename*=undefined''x%ff", None),
+        ("attachment; filename*=a\x00b''x%ff", None),
         (f'attachment; filename="{"n" * 60}.pdf"', f"{'n' * 60}.pdf"),
     ],
 )
@@ -174,6 +183,20 @@ async def test_a_transcripts_charset_is_told():
     answer = httpx.Response(200, headers={"content-type": "text/plain; charset=UTF-8"}, content=b"hi")
     async with store(answer).read_message_content("7", "8") as content:
         assert (content.content_type, content.charset) == ("text/plain", "utf-8")
+
+
+@pytest.mark.parametrize("parameter", [f"charset*{'9' * 5000}=x", "charset*=a%00b'x'y"])
+async def test_a_charset_that_cannot_be_read_is_not_told(parameter: str):
+    answer = httpx.Response(200, headers={"content-type": f"text/plain; {parameter}"}, content=b"hi")
+    async with store(answer).read_message_content("7", "8") as content:
+        assert (content.content_type, content.charset) == ("text/plain", None)
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "²"])
+async def test_a_length_that_cannot_be_read_is_not_told(length: str):
+    headers = httpx.Headers({"content-length": length}, encoding="utf-8")
+    async with store(httpx.Response(200, headers=headers, stream=Pieces(b"abc"))).read_message_content("7", "8") as c:
+        assert (c.size, await c.read(3)) == (None, b"abc")
 
 
 header_text = st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(str.strip)

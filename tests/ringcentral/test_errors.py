@@ -72,11 +72,38 @@ def envelope(code: str, message: str = "", *nested: dict[str, str], **extra: str
         (500, envelope("CMN-201"), Unavailable),
         (409, envelope("CMN-201"), Unavailable),
         (503, {}, Unavailable),
-        (415, {}, APIError),
+        (413, envelope("CMN-199"), APIError),
     ],
 )
 async def test_status_and_code_decide_the_class(status: int, body: dict[str, Any], kind: type[RingCentralError]):
     assert type(await raised_by(httpx.Response(status, json=body))) is kind
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 405, 409, 410, 413, 415, 418, 451, 499])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html><h1>Not here</h1></html>",
+        "",
+        '{"message": "no route"}',
+        '{"errorCode": 404, "error": "CMN-102"}',
+        '{"errorCode": "NotFound", "errors": [{"errorCode": "NOT_FOUND"}]}',
+        '{"errorCode": "CMN-102", "message": "cut of',
+    ],
+)
+async def test_a_refusal_without_a_ringcentral_code_is_not_taken_for_ringcentrals_word(status: int, body: str):
+    error = await raised_by(httpx.Response(status, text=body))
+    assert type(error) is UnexpectedAnswer
+    assert error.status == status
+    assert "none of RingCentral's error codes" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, Unauthorized), (408, Unavailable), (416, RangeNotSatisfiable), (429, RateLimited), (502, Unavailable)],
+)
+async def test_some_statuses_mean_the_same_whoever_says_them(status: int, kind: type[RingCentralError]):
+    assert type(await raised_by(httpx.Response(status, text="<html>"))) is kind
 
 
 async def test_an_error_carries_ringcentrals_facts():
@@ -99,10 +126,26 @@ async def test_an_error_carries_ringcentrals_facts():
 
 @pytest.mark.parametrize(
     ("retry_after", "seconds"),
-    [("7", 7.0), ("0", 1.0), (None, 60.0), ("soon", 60.0), ("-5", 60.0), ("9" * 400, 60.0)],
+    [
+        ("7", 7.0),
+        ("0", 1.0),
+        (None, 60.0),
+        ("soon", 60.0),
+        ("-5", 60.0),
+        ("²", 60.0),
+        ("3601", 3600.0),
+        ("9" * 5000, 3600.0),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 60.0),
+        ("Mon, 01 Jan 99999 00:00:00 GMT", 60.0),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 1.0),
+        ("Mon, 01 Jan 0001 00:00:00 +0100", 1.0),
+        ("Fri, 31 Dec 9999 23:59:59 -0100", 3600.0),
+    ],
 )
 async def test_a_rate_limit_says_how_long_to_wait_and_for_which_group(retry_after: str | None, seconds: float):
-    headers = {"X-Rate-Limit-Group": "light"} | ({"Retry-After": retry_after} if retry_after else {})
+    headers = httpx.Headers({"X-Rate-Limit-Group": "light"}, encoding="utf-8")
+    if retry_after:
+        headers["Retry-After"] = retry_after
     error = await raised_by(httpx.Response(429, headers=headers))
     assert isinstance(error, RateLimited)
     assert (error.retry_after_s, error.group) == (seconds, "light")
@@ -143,7 +186,17 @@ async def test_a_status_stands_even_when_its_body_does_not_arrive():
         yield b'{"errorCode": "CMN'
         raise httpx.ReadError("reset")
 
-    assert type(await raised_by(httpx.Response(403, content=breaks()))) is Forbidden
+    assert type(await raised_by(httpx.Response(503, content=breaks()))) is Unavailable
+
+
+async def test_a_403_whose_body_does_not_arrive_may_be_anybodys():
+    async def breaks() -> AsyncIterator[bytes]:
+        yield b'{"errorCode": "CMN'
+        raise httpx.ReadError("reset")
+
+    error = await raised_by(httpx.Response(403, content=breaks()))
+    assert isinstance(error, UnexpectedAnswer)
+    assert error.status == 403
 
 
 async def test_a_success_whose_body_does_not_arrive_is_lost():
@@ -152,6 +205,11 @@ async def test_a_success_whose_body_does_not_arrive_is_lost():
         raise httpx.ReadError("reset")
 
     assert type(await raised_by(httpx.Response(200, content=breaks()))) is AnswerLost
+
+
+async def test_a_page_with_a_number_too_long_to_read_is_no_page():
+    error = await raised_by(httpx.Response(200, text=f'{{"records": [], "paging": {{"page": {"9" * 5000}}}}}'))
+    assert isinstance(error, UnexpectedAnswer)
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", '"x"', "{}", '{"records": null}', '{"records": {}}', "{" * 9999])
@@ -173,6 +231,26 @@ async def test_no_token_gets_into_an_error_even_when_the_server_sends_it_back(ec
     shown = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
     assert TOKEN not in shown
     assert SYNC_TOKEN not in shown
+
+
+async def test_a_token_that_comes_back_escaped_or_in_a_header_is_not_shown():
+    escaped = "".join(f"\\u{ord(char):04x}" for char in TOKEN)
+    body = f'{{"errorCode": "OAU-149", "message": "Bad token {escaped}"}}'
+    headers = {"RCRequestId": f"r-{TOKEN}", "X-Rate-Limit-Group": TOKEN}
+    for status in (401, 429):
+        error = await raised_by(httpx.Response(status, content=body, headers=headers))
+        assert isinstance(error, APIError)
+        assert (error.message, error.request_id) == ("Bad token ***", "r-***")
+        assert TOKEN not in repr(vars(error))
+
+
+async def test_nothing_that_looks_like_a_token_is_shown_in_part_where_a_text_is_cut():
+    strange = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI2MzQzNzAwNCJ9.c2lnbmF0dXJl"
+    error = await raised_by(httpx.Response(400, json=envelope("OAU-213", "so " * 95 + strange)))
+    assert isinstance(error, BadRequest)
+    assert error.message is not None
+    assert strange[:5] not in error.message
+    assert len(error.message) <= 300
 
 
 async def test_nothing_that_looks_like_a_token_gets_into_an_error():
@@ -206,7 +284,7 @@ async def test_a_huge_error_body_is_not_read_to_its_end():
             read += 1
             yield b"x" * 1024
 
-    assert type(await raised_by(httpx.Response(400, content=endless()))) is BadRequest
+    assert type(await raised_by(httpx.Response(500, content=endless()))) is Unavailable
     assert read < 100
 
 

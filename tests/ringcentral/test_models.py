@@ -1,6 +1,7 @@
 """Records read whatever RingCentral sends: exactly where it is as documented, leniently where it is not."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -55,7 +56,12 @@ def test_unknown_fields_are_kept_and_unknown_words_are_read():
     [
         ("creationTime", "yesterday", "creation_time"),
         ("creationTime", "2026-03-01T17:07:28", "creation_time"),
+        ("creationTime", "0001-01-01T00:00:00+01:00", "creation_time"),
+        ("creationTime", "9999-12-31T23:59:59-01:00", "creation_time"),
+        ("lastModifiedTime", 1e308, "last_modified_time"),
         ("faxPageCount", "many", "fax_page_count"),
+        ("faxPageCount", "9" * 5000, "fax_page_count"),
+        ("faxPageCount", 2**63, "fax_page_count"),
         ("from", "someone", "from_"),
         ("subject", {"text": "hi"}, "subject"),
         ("private", "perhaps", "private"),
@@ -75,6 +81,17 @@ def test_a_list_loses_the_entry_that_cannot_be_read_and_no_other():
     message = Message.model_validate({"id": 1, "attachments": [None, {"id": 5}], "to": "nobody"})
     assert [attachment.id for attachment in message.attachments] == ["5"]
     assert message.to == []
+
+
+@pytest.mark.parametrize("kind", [MessageList, MessageSync])
+def test_a_page_says_how_many_messages_cannot_be_read(kind: type[MessageList | MessageSync]):
+    whole: dict[str, Any] = {"records": [{"id": 1}, {"id": 2}], "unreadable": 7}
+    in_part: dict[str, Any] = {"records": [{"id": 1}, "garbage", {"subject": "no id"}, {"id": "2"}, None]}
+    assert kind.model_validate(whole).unreadable == 0
+    assert kind.model_validate(in_part).unreadable == 3
+    assert kind.model_validate_json(json.dumps(in_part)).unreadable == 3
+    assert kind.model_validate(kind.model_validate(in_part)).unreadable == 3
+    assert kind(records=[Message(id="1")]).unreadable == 0
 
 
 def test_a_page_without_records_is_no_page():
@@ -121,3 +138,12 @@ values = st.recursive(
 def test_no_field_of_a_record_breaks_the_page_it_is_on(records: list[dict[str, Any]]):
     page = MessageList.model_validate({"records": [*records, {"id": 77}]})
     assert page.records[-1].id == "77"
+    assert len(page.records) + page.unreadable == len(records) + 1
+
+
+@given(st.datetimes(timezones=st.timezones()).map(datetime.isoformat))
+def test_a_moment_that_is_read_can_be_told_in_any_time_zone(moment: str):
+    created = Message.model_validate({"id": 1, "creationTime": moment}).creation_time
+    if created:
+        for hours in (-14, 0, 14):
+            created.astimezone(timezone(timedelta(hours=hours)))

@@ -18,6 +18,7 @@ from rc_mcp.ringcentral import (
     NotFound,
     RangeNotSatisfiable,
     SyncTokenRejected,
+    Unauthorized,
 )
 
 pytestmark = pytest.mark.anyio
@@ -231,6 +232,18 @@ async def test_a_session_that_ends_before_its_time_is_renewed(emulator: Emulator
         ids = add_many(emulator, 1)
         await store.read_message(ids[0])
         emulator.sessions.end_all()
+        assert (await store.read_message(ids[0])).availability == "Alive"
+
+
+async def test_a_delete_that_met_the_end_of_its_session_may_be_sent_again_by_the_caller(emulator: Emulator):
+    async with client(emulator) as store:
+        ids = add_many(emulator, 1)
+        await store.read_message(ids[0])
+        emulator.sessions.end_all()
+        with pytest.raises(Unauthorized):
+            await store.delete_message(ids)
+        assert [request.method for request in emulator.requests].count("DELETE") == 1
+        assert (await store.read_message(ids[0])).availability == "Alive"
         assert [outcome.ok for outcome in await store.delete_message(ids)] == [True]
     assert truth(emulator, ids[0]) == "Deleted"
 

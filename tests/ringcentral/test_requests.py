@@ -94,6 +94,13 @@ async def test_a_list_sends_every_filter_under_the_apis_own_name_and_repeats_key
     assert b"phoneNumber=%2B1" in request.url.query
 
 
+async def test_a_word_given_twice_is_sent_once():
+    request = await sent_by(
+        lambda store: store.list_messages(message_type=["SMS", "Fax", "SMS"]), httpx.Response(200, json=EMPTY_PAGE)
+    )
+    assert query(request) == [("messageType", "SMS"), ("messageType", "Fax")]
+
+
 async def test_an_fsync_is_the_default_and_carries_its_frame():
     request = await sent_by(
         lambda store: store.sync_messages(record_count=1000, message_type=["Pager"], owner="Any"),
