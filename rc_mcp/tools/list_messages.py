@@ -110,6 +110,7 @@ async def list_messages(
         "distinct_conversations": distinct_conversations,
     }
     hints = [
+        f"{listed.unreadable} more could not be read and are missing here." if listed.unreadable else "",
         "Without a + and country code a phone_number may match nothing."
         if phone_number and "+" not in phone_number
         else "",

@@ -120,7 +120,8 @@ def _synced(
         messages=[row(m) for m in shown],
         removed={m.id: word(m.availability) or "unknown" for m in sync.records if _is_removed(m)},
         older_records_exist=older,
-        next=_next(sync_type, sync, frame, older=older),
+        next=_next(sync_type, sync, frame, older=older)
+        + (f" {sync.unreadable} more could not be read and are missing here." if sync.unreadable else ""),
     )
 
 

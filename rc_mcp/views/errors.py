@@ -16,12 +16,14 @@ from rc_mcp.ringcentral import (
     SyncTokenRejected,
     Unauthorized,
     Unavailable,
+    UnexpectedAnswer,
 )
 
 _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
     (InvalidRequest, "Correct the argument and call again."),
     (LoginFailed, "The server could not log in; a person has to check its credentials (rc-mcp doctor)."),
-    (Unauthorized, "The login is no longer valid; a person has to renew it (rc-mcp doctor)."),
+    (Unauthorized, "Try once more; if it stays so, a person has to renew the login (rc-mcp doctor)."),
+    (UnexpectedAnswer, "It may not have been RingCentral that answered. Read before you try again."),
     (
         Forbidden,
         "This login may not do that; a person has to grant the permission. Calling again will not help.",
