@@ -1,6 +1,6 @@
 """list_messages: a page of the mailbox as a summary and one short row per message."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -109,16 +109,6 @@ async def list_messages(
         "availability": availability or ["Alive"],
         "distinct_conversations": distinct_conversations,
     }
-    hints = [
-        f"{listed.unreadable} more could not be read and are missing here." if listed.unreadable else "",
-        "Without a + and country code a phone_number may match nothing."
-        if phone_number and "+" not in phone_number
-        else "",
-        "The window is of creation times, also for what was deleted later."
-        if availability and not listed.records
-        else "",
-        "Voicemails and faxes have no conversation and may be missing here." if distinct_conversations else "",
-    ]
     return Listing(
         window=window(since, until or now, is_default=date_from is None),
         filters={
@@ -132,7 +122,7 @@ async def list_messages(
         ),
         summary=summarize(listed.records),
         messages=[row(m) for m in listed.records],
-        next=" ".join(filter(None, [_next(listed, page, is_default_window=date_from is None), *hints])),
+        next=" ".join([_next(listed, page, is_default_window=date_from is None), *_hints(listed, filters)]),
     )
 
 
@@ -148,3 +138,15 @@ def _next(listed: MessageList, page: int, *, is_default_window: bool) -> str:
     if is_default_window:
         return "All of the default window of 24 hours; older messages need date_from, such as 7d."
     return "These are all messages that match."
+
+
+def _hints(listed: MessageList, filters: Mapping[str, object]) -> Iterator[str]:
+    """Why something that is expected may not be among the rows."""
+    if listed.unreadable:
+        yield f"{listed.unreadable} more could not be read and are missing here."
+    if filters["phone_number"] and "+" not in str(filters["phone_number"]):
+        yield "Without a + and country code a phone_number may match nothing."
+    if filters["availability"] != ["Alive"] and not listed.records:
+        yield "The window is of creation times, also for what was deleted later."
+    if filters["distinct_conversations"]:
+        yield "Voicemails and faxes have no conversation and may be missing here."

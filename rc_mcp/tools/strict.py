@@ -65,22 +65,21 @@ class StrictTool(Tool):
         cause = error.__cause__
         destructive = bool(self.annotations and self.annotations.destructive_hint)
         if isinstance(cause, ValidationError):
-            faults = cause.errors(include_url=False, include_context=False)
-            text = " ".join(self._fault(fault) for fault in faults[:_FAULTS])
-            more = f" {len(faults) - _FAULTS} more faults." if len(faults) > _FAULTS else ""
-            return f"{text}{more} Nothing was sent to RingCentral."
-        if isinstance(cause, RingCentralError | GuardError):
-            text = in_words(cause) if isinstance(cause, RingCentralError) else str(cause)
-        elif self._is_crash(error):
-            return f"{self.name} failed inside this server; its log says why." + (
-                f" {_MAYBE_DONE}" if destructive else ""
-            )
-        else:
-            text = str(error).removeprefix(f"Error executing tool {self.name}: ")
-            if text.startswith("Resolver "):
-                # The SDK's own words for an answer that is not of the form that was asked for.
-                text = "The answer to the question was none, which counts as a no."
+            return self._faults(cause)
+        if self._is_crash(error):
+            said = f"{self.name} failed inside this server; its log says why."
+            return f"{said} {_MAYBE_DONE}" if destructive else said
+        text = in_words(cause) if isinstance(cause, RingCentralError) else str(cause or error)
+        text = text.removeprefix(f"Error executing tool {self.name}: ")
+        if text.startswith("Resolver "):
+            # The SDK's own words for an answer that is not of the form that was asked for.
+            text = "The answer to the question was none, which counts as a no."
         return text if not destructive or NOTHING_DONE in text else f"{text} {NOTHING_DONE}"
+
+    def _faults(self, error: ValidationError) -> str:
+        faults = error.errors(include_url=False, include_context=False)
+        more = [f"{len(faults) - _FAULTS} more faults."] if len(faults) > _FAULTS else []
+        return " ".join([*(self._fault(f) for f in faults[:_FAULTS]), *more, "Nothing was sent to RingCentral."])
 
     def _fault(self, fault: Any) -> str:
         name, known = str(fault["loc"][0]), list(self.parameters["properties"])
