@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock picture clean
+.PHONY: demo test check format lock picture bench-emulator clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -28,8 +28,11 @@ lock: .venv/dev.ready          ## renew the lock files from pyproject.toml
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
 
+bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears load: two minutes
+	@$(BIN)/python bench/emulator.py
+
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rc-mcp needs Python 3.11 or newer; set PYTHON=")'

@@ -5,9 +5,11 @@ documentation alone and shares nothing with the client in this project, so that 
 both sides.
 """
 
-from rc_mcp.emulator.app import SeenRequest
+from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.drafts import Draft
 from rc_mcp.emulator.emulator import Emulator
+from rc_mcp.emulator.faults import Fault
 from rc_mcp.emulator.people import Party
+from rc_mcp.emulator.seen import SeenRequest
 
-__all__ = ["Draft", "Emulator", "Party", "SeenRequest"]
+__all__ = ["Clock", "Draft", "Emulator", "Fault", "Party", "SeenRequest"]

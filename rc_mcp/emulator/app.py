@@ -1,47 +1,43 @@
 """The ASGI application: everything that happens to a request before and after the operation it asks for.
 
-In order: method tunnelling, route, login, rate limit, permissions, mailbox; then the operation; then the
-headers every answer carries and a line in the request log.
+In order: method tunnelling, route, login, rate limit, permissions, mailbox; then the operation; then a line in
+the request log. What a fault does to the answer is in `misbehave.py`.
 """
 
-import secrets
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from urllib.parse import urlsplit
 
-from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.emulator import lifecycle
+from rc_mcp.emulator.authorize import authorize
 from rc_mcp.emulator.call import Call, json_response
-from rc_mcp.emulator.errors import ApiError, invalid_parameter, method_not_allowed, rate_exceeded
-from rc_mcp.emulator.identity import Identity, check_mailbox, check_permissions
+from rc_mcp.emulator.clock import Clock
+from rc_mcp.emulator.codes import Codes
+from rc_mcp.emulator.connection import Connection
+from rc_mcp.emulator.errors import ApiError, fax_in_progress, invalid_parameter, method_not_allowed, rate_exceeded
+from rc_mcp.emulator.faults import Fault, FaultKind, Faults
+from rc_mcp.emulator.identity import Account, User, check_permissions, mailbox_asked_for
 from rc_mcp.emulator.limits import Group, RateLimits
-from rc_mcp.emulator.oauth import authenticate, issue_token, revoke_token
+from rc_mcp.emulator.misbehave import misbehave
+from rc_mcp.emulator.oauth import OAuthCall, authenticate, issue_token, read_form, revoke_token, user_concerned
 from rc_mcp.emulator.routes import EntryPoint, find_operation
+from rc_mcp.emulator.seen import SeenRequest
 from rc_mcp.emulator.sessions import Sessions
+from rc_mcp.emulator.status_page import status_page
 from rc_mcp.emulator.store import Store
-from rc_mcp.emulator.wire import Addresses
+from rc_mcp.emulator.wire import Hosts
 
 _TUNNELLED = ("PUT", "PATCH", "DELETE")
-_OAUTH = {"/restapi/oauth/token": issue_token, "/restapi/oauth/revoke": revoke_token}
+_OAUTH = {
+    "/restapi/oauth/authorize": {"GET": authorize, "POST": authorize},
+    "/restapi/oauth/token": {"POST": issue_token},
+    "/restapi/oauth/revoke": {"POST": revoke_token},
+}
 _REQUESTS_KEPT = 10_000
-
-
-@dataclass(frozen=True)
-class SeenRequest:
-    """One request that reached the emulator, with the method it meant and the status it got."""
-
-    entry_point: str
-    method: str
-    path: str
-    query: QueryParams
-    status: int
-    time: datetime
 
 
 class App:
@@ -50,24 +46,27 @@ class App:
     def __init__(
         self,
         *,
-        store: Store,
-        addresses: Addresses,
-        identity: Identity,
+        mailboxes: dict[str, Store],
+        hosts: Hosts,
+        account: Account,
         rate_limits: bool,
-        now: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self.requests: deque[SeenRequest] = deque(maxlen=_REQUESTS_KEPT)
-        self.sessions = Sessions(store.now_ms)
-        self._store = store
-        self._addresses = addresses
-        self._identity = identity
-        self._limits = RateLimits(store.now_ms) if rate_limits else None
-        self._now = now
+        self.faults = Faults()
+        now_ms = mailboxes[account.owner.extension_id].now_ms
+        self.limits = RateLimits(now_ms, enforced=rate_limits)
+        self.sessions = Sessions(now_ms)
+        self._codes = Codes(now_ms)
+        self._mailboxes = mailboxes
+        self._hosts = hosts
+        self._account = account
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves whichever host the request names."""
         host = Request(scope).headers.get("host", "")
-        await self._serve(_entry_points(host, self._addresses), scope, receive, send)
+        await self._serve(_entry_points(host, self._hosts), scope, receive, send)
 
     @property
     def platform(self) -> ASGIApp:
@@ -89,17 +88,47 @@ class App:
             body = await request.body()
         except ClientDisconnect:
             return
-        response = self._answer(request, body, entry_points)
-        self._log(request, response, entry_points)
-        response.headers["RCRequestId"] = secrets.token_hex(16)
-        if request.method == "HEAD":
-            response.body = b""
-        await response(scope, receive, send)
+        if _path(request) == "/" and request.method in {"GET", "HEAD"} and "platform" in entry_points:
+            await Connection(scope, receive, send, _no_log).send(self._status_page())
+            return
+        fault = self._fault(request, entry_points)
+        connection = Connection(scope, receive, send, partial(self._log, request, entry_points, fault))
+        act = partial(self._answer, request, body, entry_points, fault)
+        if fault is None:
+            await connection.send(act())
+        else:
+            await misbehave(fault, act, connection, self._clock)
 
-    def _answer(self, request: Request, body: bytes, entry_points: frozenset[EntryPoint]) -> Response:
-        headers: dict[str, str] = {}
+    def _status_page(self) -> Response:
+        return status_page(
+            account=self._account,
+            mailboxes=self._mailboxes,
+            requests=self.requests,
+            usage=self.limits.usage(),
+            faults=self.faults.active.values(),
+            clock=self._clock,
+        )
+
+    def _fault(self, request: Request, entry_points: frozenset[EntryPoint]) -> Fault | None:
+        """What is to go wrong with this request. Only requests for an operation can meet a fault."""
+        if not self.faults.active:
+            return None
         try:
-            response = self._dispatch(request, body, entry_points, headers)
+            method, path = _meant_method(request), _path(request)
+            name = _oauth_name(path) or find_operation(entry_points, method, path)[0].name
+        except ApiError:
+            return None
+        return self.faults.take(name, method)
+
+    def _answer(
+        self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], fault: Fault | None
+    ) -> Response:
+        headers: dict[str, str] = {}
+        kind = None if fault is None else fault.kind
+        if kind == "token_revoked":
+            self.sessions.end_all()
+        try:
+            response = self._dispatch(request, body, entry_points, headers, kind)
         except ApiError as error:
             response = json_response(error.body, error.status)
             response.headers.update(error.headers)
@@ -107,48 +136,78 @@ class App:
         return response
 
     def _dispatch(
-        self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], headers: dict[str, str]
+        self,
+        request: Request,
+        body: bytes,
+        entry_points: frozenset[EntryPoint],
+        headers: dict[str, str],
+        fault: FaultKind | None,
     ) -> Response:
         method, path = _meant_method(request), _path(request)
         if path in _OAUTH and "platform" in entry_points:
-            if method != "POST":
-                raise method_not_allowed(["POST"])
-            self._limit("Auth", headers)
-            return _OAUTH[path](request, body, self._identity, self.sessions)
+            return self._log_in(request, body, headers, fault)
         operation, parts = find_operation(entry_points, method, path)
-        authenticate(request, self.sessions)
-        self._limit(operation.group, headers)
-        check_permissions(self._identity, operation.app_permission, operation.user_permission)
-        check_mailbox(self._identity, parts, operation.app_permission)
-        lifecycle.pass_time(self._store)
-        call = Call(method, parts, request.query_params, request.headers, body, self._store, self._addresses)
-        with self._store.transaction():
-            return operation.run(call)
+        user = authenticate(request, self.sessions).user
+        self._limit(user, operation.group, headers, fault)
+        check_permissions(self._account, user, operation.app_permission, operation.user_permission)
+        mailbox = self._mailboxes[mailbox_asked_for(self._account, user, parts, operation.app_permission)]
+        lifecycle.pass_time(mailbox)
+        if fault == "fax_in_progress":
+            raise fax_in_progress()
+        call = Call(method, parts, request.query_params, request.headers, body, mailbox, mailbox.addresses)
+        with mailbox.transaction():
+            response = operation.run(call)
+            mailbox.make_room()
+        return response
 
-    def _limit(self, group: Group, headers: dict[str, str]) -> None:
-        if self._limits is None:
-            return
-        passed, limit_headers = self._limits.take(self._identity.extension_id, group)
-        headers |= limit_headers
+    def _log_in(self, request: Request, body: bytes, headers: dict[str, str], fault: FaultKind | None) -> Response:
+        method, handlers = _meant_method(request), _OAUTH[_path(request)]
+        if method not in handlers:
+            raise method_not_allowed(sorted(handlers))
+        form = read_form(request, body)
+        call = OAuthCall(method, request.query_params, request.headers, form, self._account, self.sessions, self._codes)
+        if method == "POST":
+            # The login page may be looked at as often as one likes: it is nobody's yet.
+            self._limit(user_concerned(call), "Auth", headers, fault)
+        return handlers[method](call)
+
+    def _limit(self, user: User | None, group: Group, headers: dict[str, str], fault: FaultKind | None) -> None:
+        """Counts a request for its user. Those that concern nobody we know are counted as one's."""
+        name = "" if user is None else user.extension_id
+        passed, told = self.limits.take(name, group)
+        if fault == "rate_limit":
+            passed, told = False, self.limits.refuse(name, group)
+        headers |= told
         if not passed:
             raise rate_exceeded()
 
-    def _log(self, request: Request, response: Response, entry_points: frozenset[EntryPoint]) -> None:
+    def _log(self, request: Request, entry_points: frozenset[EntryPoint], fault: Fault | None, status: int) -> None:
         try:
             method = _meant_method(request)
         except ApiError:
             method = request.method
         where = "/".join(sorted(entry_points))
-        seen = SeenRequest(where, method, _path(request), request.query_params, response.status_code, self._now())
+        kind = None if fault is None else fault.kind
+        seen = SeenRequest(where, method, _path(request), request.query_params, status, self._clock(), kind)
         self.requests.append(seen)
 
 
-def _entry_points(host: str, addresses: Addresses) -> frozenset[EntryPoint]:
+def _no_log(_: int) -> None:
+    """For the status page, which would see mostly itself."""
+
+
+def _entry_points(host: str, hosts: Hosts) -> frozenset[EntryPoint]:
     """By the Host header. Served at one and the same address, both answer there."""
-    media, platform = urlsplit(addresses.media_url).netloc, urlsplit(addresses.server_url).netloc
+    media, platform = urlsplit(hosts.media_url).netloc, urlsplit(hosts.server_url).netloc
     if media == platform:
         return frozenset({"platform", "media"})
     return frozenset({"media"}) if host == media else frozenset({"platform"})
+
+
+def _oauth_name(path: str) -> str | None:
+    """The last part of an address of the OAuth service is what a fault calls it."""
+    folder, _, name = path.rpartition("/")
+    return name if folder == "/restapi/oauth" else None
 
 
 def _path(request: Request) -> str:

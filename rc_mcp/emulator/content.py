@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from rc_mcp.emulator import media_files, query
 from rc_mcp.emulator.call import Call
-from rc_mcp.emulator.errors import Json, not_found, range_not_satisfiable
-from rc_mcp.emulator.lifecycle import require_content
+from rc_mcp.emulator.errors import Json, fax_in_progress, not_found, range_not_satisfiable
+from rc_mcp.emulator.lifecycle import is_rendering, require_content
 from rc_mcp.emulator.messages import find_message
 
 _RANGE = re.compile(r"bytes=(?P<first>[0-9]*)-(?P<last>[0-9]*)", re.ASCII)
@@ -16,6 +16,8 @@ _RANGE = re.compile(r"bytes=(?P<first>[0-9]*)-(?P<last>[0-9]*)", re.ASCII)
 
 def read_content(call: Call) -> Response:
     message = require_content(find_message(call, call.path["message"]))
+    if is_rendering(message, call.store.now_ms()):
+        raise fax_in_progress()
     attachment = _attachment(message.details["attachments"], call.path["attachment"])
     headers = {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(call, attachment)}
     data, media_type = _bytes(attachment["source"]), attachment["contentType"]
@@ -34,7 +36,7 @@ def _attachment(attachments: list[Json], attachment_id: str) -> Json:
 
 
 def _bytes(source: Json) -> bytes:
-    return source["text"].encode() if "text" in source else media_files.read(source["file"])
+    return source["text"].encode(errors="replace") if "text" in source else media_files.read(source["file"])
 
 
 def _span(header: str | None, size: int) -> range | None:

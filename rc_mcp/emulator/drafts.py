@@ -7,6 +7,7 @@ keep.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Literal
 
 from rc_mcp.emulator import media_files
@@ -18,7 +19,10 @@ from rc_mcp.emulator.vocabulary import Availability, Direction, MessageType
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A message to be. No `sender` or `recipients` means the mailbox's owner; no `created` means now."""
+    """A message to be. No `sender` or `recipients` means the mailbox's owner; no `created` means now.
+
+    `media` are files of the `media` folder; `file_names`, in the same order, what the sender calls them.
+    """
 
     type: MessageType
     direction: Direction = "Inbound"
@@ -31,6 +35,7 @@ class Draft:
     text: str = ""
     conversation: str | None = None
     media: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()
     seconds: int = 0
     transcript: str | None = None
     transcript_status: str | None = None
@@ -124,24 +129,34 @@ def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> li
     match draft.type:
         case "SMS" | "Pager":
             text = [_text_attachment("Text", message_id, draft.text)]
-            return text + [_file_attachment("MmsAttachment", new_id(), name) for name in draft.media]
+            return text + [_file_attachment("MmsAttachment", new_id(), *file) for file in _files(draft)]
         case "Fax":
-            return _numbered("RenderedDocument", draft.media, message_id, new_id)
+            return _numbered("RenderedDocument", _files(draft), message_id, new_id)
         case "VoiceMail":
-            recordings = _numbered("AudioRecording", draft.media, message_id, new_id)
+            recordings = _numbered("AudioRecording", _files(draft), message_id, new_id)
             recordings = [{**recording, "vmDuration": draft.seconds} for recording in recordings]
             if draft.transcript is None:
                 return recordings
             return [*recordings, _text_attachment("AudioTranscription", new_id(), draft.transcript)]
 
 
-def _numbered(kind: str, names: tuple[str, ...], first_id: int, new_id: Callable[[], int]) -> list[Json]:
+_File = tuple[str, str | None]
+
+
+def _files(draft: Draft) -> list[_File]:
+    """Every file with the name its sender gave it, if any."""
+    given = draft.file_names[: len(draft.media)]
+    return list(zip_longest(draft.media, given))
+
+
+def _numbered(kind: str, named: list[_File], first_id: int, new_id: Callable[[], int]) -> list[Json]:
     """One attachment a file; the first bears the message's own id, as all recent samples show."""
-    return [_file_attachment(kind, new_id() if at else first_id, name) for at, name in enumerate(names)]
+    return [_file_attachment(kind, new_id() if at else first_id, *file) for at, file in enumerate(named)]
 
 
 def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
-    size = len(text.encode())
+    # A text that cannot be encoded comes with question marks, as from any Java server.
+    size = len(text.encode(errors="replace"))
     return {
         "id": attachment_id,
         "type": kind,
@@ -151,7 +166,7 @@ def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
     }
 
 
-def _file_attachment(kind: str, attachment_id: int, name: str) -> Json:
+def _file_attachment(kind: str, attachment_id: int, name: str, given_name: str | None) -> Json:
     data = media_files.read(name)
     fields: Json = {
         "id": attachment_id,
@@ -160,8 +175,8 @@ def _file_attachment(kind: str, attachment_id: int, name: str) -> Json:
         "size": len(data),
         "source": {"file": name},
     }
-    if kind == "MmsAttachment":
-        fields["fileName"] = name
-        if size := media_files.picture_size(data):
-            fields["width"], fields["height"] = size
+    if kind == "MmsAttachment" or given_name is not None:
+        fields["fileName"] = name if given_name is None else given_name
+    if kind == "MmsAttachment" and (size := media_files.picture_size(data)):
+        fields["width"], fields["height"] = size
     return fields

@@ -2,25 +2,25 @@
 
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
-from rc_mcp.emulator.app import App, SeenRequest
-from rc_mcp.emulator.generate import generate
-from rc_mcp.emulator.identity import create_identity
-from rc_mcp.emulator.office import Office, load_office
+from rc_mcp.emulator import admin
+from rc_mcp.emulator.app import App
+from rc_mcp.emulator.clock import Clock, utc_now
+from rc_mcp.emulator.faults import Faults
+from rc_mcp.emulator.identity import User, create_account
+from rc_mcp.emulator.office import load_office
+from rc_mcp.emulator.redirects import check_registrable
+from rc_mcp.emulator.scenarios import Scenario, fill, filled_with
+from rc_mcp.emulator.schema import open_database
+from rc_mcp.emulator.seen import SeenRequest
 from rc_mcp.emulator.serving import address, bound_sockets, serving
 from rc_mcp.emulator.sessions import Sessions
-from rc_mcp.emulator.store import Store
-from rc_mcp.emulator.wire import Addresses
-
-Scenario = Literal["office", "empty"]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+from rc_mcp.emulator.staff import create_users, open_mailboxes
+from rc_mcp.emulator.wire import Hosts
 
 
 class Emulator:
@@ -28,7 +28,11 @@ class Emulator:
 
     `app` is the ASGI application, answering for the platform and the media host alike. `store` is the mailbox
     itself, for looking at the truth and for letting messages arrive. `requests` is what reached the emulator,
-    newest last.
+    newest last. `clock` is the emulator's time and can be moved ahead; it follows `now`, `time_scale` times as
+    fast, and stands still at a scale of 0. `faults` is what is to go wrong.
+
+    `users` are the owner and the colleagues, each with a login; `mailboxes` has a store for each, by extension id.
+    The page that logs people in sends them back to this machine or to one of `redirect_uris`.
 
     The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the
     scenario's own. `permissions` are the app's and `user_permissions` the user's; all that is needed when
@@ -48,60 +52,76 @@ class Emulator:
         user_permissions: Collection[str] | None = None,
         server_url: str = "http://platform.rc-emulator.test",
         media_url: str = "http://media.rc-emulator.test",
-        now: Callable[[], datetime] = _utc_now,
+        redirect_uris: Collection[str] = (),
+        now: Callable[[], datetime] = utc_now,
+        time_scale: float = 1,
     ) -> None:
+        self.clock = Clock(now, scale=time_scale)
+        self.admin_url: str | None = None
+        self._open = True
         office = load_office()
-        owner = office.owner_party()
-        self._identity = create_identity(
-            seed, owner.extension_number or "101", office.colleague_numbers(), permissions, user_permissions
-        )
-        self._addresses = Addresses(
-            server_url.rstrip("/"),
-            media_url.rstrip("/"),
-            self._identity.account_id,
-            self._identity.extension_id,
-        )
-        self.store = Store(db, addresses=self._addresses, owner=owner, seed=seed, now=now)
+        check_registrable(redirect_uris)
+        users = create_users(office, seed, user_permissions)
+        self._account = create_account(seed, users, permissions, redirect_uris)
+        self._hosts = Hosts(server_url.rstrip("/"), media_url.rstrip("/"))
+        self.mailboxes = open_mailboxes(open_database(db), office, self._account, self._hosts, seed, self.clock)
+        self.store = self.mailboxes[self.extension_id]
         self.app = App(
-            store=self.store,
-            addresses=self._addresses,
-            identity=self._identity,
+            mailboxes=self.mailboxes,
+            hosts=self._hosts,
+            account=self._account,
             rate_limits=rate_limits,
-            now=now,
+            clock=self.clock,
         )
-        _fill(self.store, office, scenario, messages or 0, seed, now())
+        # A database remembers how far its time had run ahead.
+        self.clock.advance(seconds=self.store.setting("lead_ms", 0) / 1_000)
+        fill(self.mailboxes, office, scenario, messages or 0, seed, self.clock())
 
     @property
     def server_url(self) -> str:
-        return self._addresses.server_url
+        return self._hosts.server_url
 
     @property
     def media_url(self) -> str:
-        return self._addresses.media_url
+        return self._hosts.media_url
 
     @property
     def client_id(self) -> str:
-        return self._identity.client_id
+        return self._account.client_id
 
     @property
     def client_secret(self) -> str:
-        return self._identity.client_secret
+        return self._account.client_secret
 
     @property
     def jwt(self) -> str:
-        return self._identity.jwt
+        return self._account.owner.jwt
 
     @property
     def account_id(self) -> str:
-        return self._identity.account_id
+        return self._account.account_id
 
     @property
     def extension_id(self) -> str:
-        return self._identity.extension_id
+        return self._account.owner.extension_id
+
+    @property
+    def users(self) -> list[User]:
+        """Everybody who can log in: the owner, whose `jwt` and `extension_id` are above, and the colleagues."""
+        return list(self._account.users)
 
     @property
     def requests(self) -> list[SeenRequest]:
         return list(self.app.requests)
+
+    @property
+    def faults(self) -> Faults:
+        return self.app.faults
+
+    @property
+    def scenario(self) -> Scenario:
+        """What the mailbox was filled with, which a database file keeps whatever is asked for later."""
+        return filled_with(self.store)
 
     @property
     def sessions(self) -> Sessions:
@@ -109,19 +129,37 @@ class Emulator:
         return self.app.sessions
 
     @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0) -> AsyncGenerator[Self]:
-        """Serves on real sockets in the running event loop; both addresses say where it can be reached."""
-        before = self._addresses.server_url, self._addresses.media_url
-        with bound_sockets(host, port, media_port) as (platform, media):
-            self._addresses.server_url, self._addresses.media_url = address(platform), address(media)
+    async def serve(
+        self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0, admin_port: int | None = None
+    ) -> AsyncGenerator[Self]:
+        """Serves on real sockets in the running event loop; both addresses say where it can be reached.
+
+        With an `admin_port`, 0 included, `admin_url` is served too, on the loopback interface whatever the host is.
+        """
+        before = self._hosts.server_url, self._hosts.media_url
+        admin_ports = [] if admin_port is None else [admin_port]
+        with (
+            bound_sockets(host, port, media_port) as (platform, media),
+            bound_sockets(admin.LOOPBACK, *admin_ports) as admins,
+        ):
+            self._hosts.server_url, self._hosts.media_url = address(platform), address(media)
+            apps = {self.app.platform: platform, self.app.media: media}
+            for bound in admins:
+                self.admin_url = address(bound)
+                apps[admin.Admin(self.app, self.mailboxes, self.clock).application()] = bound
             try:
-                async with serving({self.app.platform: platform, self.app.media: media}):
+                async with serving(apps):
                     yield self
             finally:
-                self._addresses.server_url, self._addresses.media_url = before
+                self._hosts.server_url, self._hosts.media_url = before
+                self.admin_url = None
 
     def close(self) -> None:
-        self.store.close()
+        """Ends it; once more is no error."""
+        if self._open:
+            self._open = False
+            self.store.set_setting("lead_ms", max(0, self.clock.lead // timedelta(milliseconds=1)))
+            self.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -130,14 +168,3 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _fill(store: Store, office: Office, scenario: Scenario, count: int, seed: int, start: datetime) -> None:
-    """Puts the messages in, once: a database that has been filled keeps what became of them."""
-    if store.setting("epoch", 0):
-        return
-    drafts = office.drafts(start) if scenario == "office" else []
-    drafts += generate(count, seed, start)
-    # Oldest first, because ids grow with time.
-    store.add_all(sorted(drafts, key=lambda draft: draft.created or start))
-    store.set_setting("epoch", store.now_ms())

@@ -84,6 +84,12 @@ def rate_exceeded() -> ApiError:
     return ApiError(429, "CMN-301", "Request rate exceeded")
 
 
+def fax_in_progress() -> ApiError:
+    # No source gives the status. 404 is the one its operation declares that can be meant, and the harder reading:
+    # who looks at the status alone takes the fax for lost.
+    return ApiError(404, "MSG-368", "Fax message processing is in progress")
+
+
 def app_permission_required(permission: str) -> ApiError:
     text = f"In order to call this API endpoint, application needs to have [{permission}] permission"
     # Seen live under this word; older material shows CMN-401 at both levels. A client must look at the nested

@@ -1,17 +1,18 @@
 """As many messages as somebody asks for, of all four types, the same at each start."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from rc_mcp.emulator import media_files
 from rc_mcp.emulator.drafts import Draft
 from rc_mcp.emulator.people import Party
+from rc_mcp.emulator.vocabulary import MessageType
 
 # Inside the shortest retention an administrator is likely to set, so that nothing expires at the first
 # request.
 _SPAN_DAYS = 25
-_KINDS = ("SMS", "SMS", "SMS", "SMS", "VoiceMail", "VoiceMail", "Fax", "Pager")
+_KINDS: tuple[MessageType, ...] = ("SMS", "SMS", "SMS", "SMS", "VoiceMail", "VoiceMail", "Fax", "Pager")
 _PLACES = ("Portland, OR", "Salem, OR", "Vancouver, WA", "Boise, ID", "Tacoma, WA")
 _OPENINGS = ("Good morning", "Hello", "Hi there", "Quick question", "Following up", "Thanks again")
 _MATTERS = (
@@ -24,7 +25,7 @@ _MATTERS = (
 )
 
 
-def generate(count: int, seed: int, start: datetime) -> Iterator[Draft]:
+def generate(count: int, seed: int, start: datetime, kinds: Sequence[MessageType] = _KINDS) -> Iterator[Draft]:
     """Messages from oldest to newest, spread over the days before `start`."""
     chance = random.Random(f"{seed}/messages")  # noqa: S311
     people = [_person(chance, number) for number in range(max(5, min(count // 20, 400)))]
@@ -32,7 +33,7 @@ def generate(count: int, seed: int, start: datetime) -> Iterator[Draft]:
     step = timedelta(days=_SPAN_DAYS) / max(count, 1)
     for at in range(count):
         created = start - step * (count - at)
-        kind = _KINDS[chance.randrange(len(_KINDS))]
+        kind = kinds[chance.randrange(len(kinds))]
         person = people[chance.randrange(len(people))]
         match kind:
             case "SMS":

@@ -1,4 +1,4 @@
-"""Who may do what: the app's credentials and permissions, the user's, and the account's other extensions."""
+"""Who may do what: the app's credentials and permissions, and the account's users with theirs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from rc_mcp.emulator.errors import (
     not_found,
     user_permission_required,
 )
-from rc_mcp.emulator.people import extension_id_of
+from rc_mcp.emulator.people import Party, extension_id_of
 
 APP_PERMISSIONS = ("EditAccounts", "EditMessages", "ReadAccounts", "ReadMessages")
 # `ReadMessageContent` was asked for in older editions and is no longer named. It is still asked for here, so
 # that a client meets a refusal where it could meet one.
-USER_PERMISSIONS = ("AccountAdministration", "EditMessages", "ReadMessageContent", "ReadMessages")
+STAFF_PERMISSIONS = ("EditMessages", "ReadMessageContent", "ReadMessages")
+ADMINISTRATOR_PERMISSIONS = ("AccountAdministration", *STAFF_PERMISSIONS)
 
 _INCLUDES = {
     "EditAccounts": ("ReadAccounts", "EditExtensions"),
@@ -27,56 +28,103 @@ _INCLUDES = {
 
 
 @dataclass(frozen=True)
-class Identity:
-    account_id: str
+class User:
+    """An extension and its login: by JWT, or by username and password on the login page."""
+
     extension_id: str
+    extension_number: str
+    name: str
+    jwt: str
+    username: str
+    password: str
+    permissions: frozenset[str]
+
+    @property
+    def extended_permissions(self) -> frozenset[str]:
+        """What the user may do to other extensions too.
+
+        Which role has what with extended scope is up to each account. Here administrators read everybody's
+        messages and change nobody's.
+        """
+        return frozenset({"ReadMessages"}) if "AccountAdministration" in self.permissions else frozenset()
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account, its users (the owner first), and the one app they log in with."""
+
+    account_id: str
     client_id: str
     client_secret: str
-    jwt: str
     app_permissions: frozenset[str]
-    user_permissions: frozenset[str]
-    colleagues: frozenset[str]
+    redirect_uris: tuple[str, ...]
+    users: tuple[User, ...]
+
+    @property
+    def owner(self) -> User:
+        return self.users[0]
 
     @property
     def scope(self) -> str:
         return " ".join(sorted(self.app_permissions))
 
+    def user(self, extension_id: str) -> User | None:
+        return next((user for user in self.users if user.extension_id == extension_id), None)
 
-def create_identity(
-    seed: int,
-    extension_number: str,
-    colleagues: Collection[str],
-    permissions: Collection[str] | None,
-    user_permissions: Collection[str] | None,
-) -> Identity:
-    return Identity(
+    def user_by_jwt(self, jwt: str | None) -> User | None:
+        return next((user for user in self.users if user.jwt == jwt), None)
+
+    def user_by_name(self, username: str | None) -> User | None:
+        named = (username or "").strip().lower()
+        return next((user for user in self.users if user.username.lower() == named), None)
+
+
+def create_account(
+    seed: int, users: Collection[User], permissions: Collection[str] | None, redirect_uris: Collection[str]
+) -> Account:
+    return Account(
         account_id=extension_id_of("account"),
-        extension_id=extension_id_of(extension_number),
         client_id=ids.token(seed, "client id", 22),
         client_secret=ids.token(seed, "client secret", 43),
-        jwt=".".join(ids.token(seed, f"jwt {part}", length) for part, length in enumerate((36, 180, 43))),
         app_permissions=_with_included(APP_PERMISSIONS if permissions is None else permissions),
-        user_permissions=_with_included(USER_PERMISSIONS if user_permissions is None else user_permissions),
-        colleagues=frozenset(extension_id_of(number) for number in colleagues),
+        redirect_uris=tuple(redirect_uris),
+        users=tuple(users),
     )
 
 
-def check_permissions(identity: Identity, app_permission: str, user_permission: str) -> None:
-    if app_permission not in identity.app_permissions:
+def create_user(seed: int, person: Party, username: str | None, permissions: Collection[str], *, jwt: str) -> User:
+    """`jwt` is what the credential is made from: each user's another."""
+    number = person.extension_number or ""
+    return User(
+        extension_id=extension_id_of(number),
+        extension_number=number,
+        name=person.name or "",
+        jwt=".".join(ids.token(seed, f"{jwt} {part}", length) for part, length in enumerate((36, 180, 43))),
+        username=username or number,
+        password=ids.token(seed, f"password {number}", 12),
+        permissions=_with_included(permissions),
+    )
+
+
+def check_permissions(account: Account, user: User, app_permission: str, user_permission: str) -> None:
+    if app_permission not in account.app_permissions:
         raise app_permission_required(app_permission)
-    if user_permission not in identity.user_permissions:
+    if user_permission not in user.permissions:
         raise user_permission_required(user_permission)
 
 
-def check_mailbox(identity: Identity, path: dict[str, str], permission: str) -> None:
-    """Lets through the user's own account and extension. Another's mailbox takes rights nobody has here."""
-    if path["account"] not in {"~", identity.account_id}:
+def mailbox_asked_for(account: Account, user: User, path: dict[str, str], permission: str) -> str:
+    """The extension whose mailbox a path names. Another's takes the permission with extended scope."""
+    if path["account"] not in {"~", account.account_id}:
         raise not_found("accountId")
     extension_id = path.get("extension", "~")
-    if extension_id in identity.colleagues:
-        raise extended_scope_required(permission)
-    if extension_id not in {"~", identity.extension_id}:
+    if extension_id in {"~", user.extension_id}:
+        return user.extension_id
+    if account.user(extension_id) is None:
         raise not_found("extensionId")
+    if permission not in user.extended_permissions:
+        raise extended_scope_required(permission)
+    return extension_id
 
 
 def _with_included(permissions: Collection[str]) -> frozenset[str]:

@@ -22,25 +22,53 @@ class _Bucket:
     penalty_until_ms: int = 0
 
 
+@dataclass(frozen=True)
+class Usage:
+    """One user's requests in one group within the present window."""
+
+    user: str
+    group: Group
+    used: int
+    limit: int
+    penalty_s: int
+
+
 class RateLimits:
-    def __init__(self, now_ms: Callable[[], int]) -> None:
+    """The limits of every user. Not `enforced`, they let everything pass and tell nothing."""
+
+    def __init__(self, now_ms: Callable[[], int], *, enforced: bool = True) -> None:
         self._now_ms = now_ms
+        self._enforced = enforced
         self._buckets: defaultdict[tuple[str, Group], _Bucket] = defaultdict(_Bucket)
 
     def take(self, user: str, group: Group) -> tuple[bool, dict[str, str]]:
         """Counts one request. Says whether it may pass, and the headers its answer carries either way."""
+        if not self._enforced:
+            return True, {}
         bucket, now_ms = self._buckets[user, group], self._now_ms()
         _drop_old(bucket, now_ms)
         limit = _REQUESTS_PER_WINDOW[group]
-        refused = now_ms < bucket.penalty_until_ms or len(bucket.passed_at) >= limit
-        if refused:
-            bucket.penalty_until_ms = now_ms + _PENALTY_S * SECOND_MS
-        else:
-            bucket.passed_at.append(now_ms)
-        headers = _headers(group, limit, 0 if refused else limit - len(bucket.passed_at))
-        if refused:
-            headers["Retry-After"] = str(_PENALTY_S)
-        return not refused, headers
+        if now_ms < bucket.penalty_until_ms or len(bucket.passed_at) >= limit:
+            return False, self.refuse(user, group)
+        bucket.passed_at.append(now_ms)
+        return True, _headers(group, limit, limit - len(bucket.passed_at))
+
+    def refuse(self, user: str, group: Group) -> dict[str, str]:
+        """Starts the penalty, or starts it again, and gives the headers of a refusal."""
+        self._buckets[user, group].penalty_until_ms = self._now_ms() + _PENALTY_S * SECOND_MS
+        return {**_headers(group, _REQUESTS_PER_WINDOW[group], 0), "Retry-After": str(_PENALTY_S)}
+
+    def usage(self) -> list[Usage]:
+        """How far every user who has sent anything is from the limits, for a person to watch."""
+        if not self._enforced:
+            return []
+        return [self._usage(user, group) for user, group in sorted(self._buckets)]
+
+    def _usage(self, user: str, group: Group) -> Usage:
+        bucket, now_ms = self._buckets[user, group], self._now_ms()
+        _drop_old(bucket, now_ms)
+        penalty_s = max(0, -(-(bucket.penalty_until_ms - now_ms) // SECOND_MS))
+        return Usage(user, group, len(bucket.passed_at), _REQUESTS_PER_WINDOW[group], penalty_s)
 
 
 def _drop_old(bucket: _Bucket, now_ms: int) -> None:

@@ -27,6 +27,11 @@ def names(*content_types: str) -> list[str]:
     return [name for name in found if content_type(name) in content_types]
 
 
+def exists(name: str) -> bool:
+    """Whether that is one of the files. A path to anywhere else is none."""
+    return name in {item.name for item in files(_PACKAGE).joinpath("media").iterdir()}
+
+
 @lru_cache(maxsize=64)
 def read(name: str) -> bytes:
     return files(_PACKAGE).joinpath("media", name).read_bytes()

@@ -1,13 +1,18 @@
-"""The token endpoint: logging in with a JWT, refreshing, and ending a session."""
+"""The token endpoint: exchanging a JWT, a code or a refresh token for tokens, and ending a session."""
 
 import base64
 import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from rc_mcp.emulator.call import json_response
+from rc_mcp.emulator.codes import Codes
+from rc_mcp.emulator.dates import SECOND_MS
 from rc_mcp.emulator.errors import (
     ApiError,
     Json,
@@ -16,37 +21,45 @@ from rc_mcp.emulator.errors import (
     oauth_error,
     unsupported_media_type,
 )
-from rc_mcp.emulator.identity import Identity
-from rc_mcp.emulator.sessions import Session, Sessions
+from rc_mcp.emulator.identity import Account, User
+from rc_mcp.emulator.sessions import Session, Sessions, Terms
 
-_JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_ACCESS_TTL_S = range(600, 3601)
-_REFRESH_TTL_S = range(1, 2_592_001)
+_ACCESS_TTL_DEFAULT_S = 3_600
+_ACCESS_TTL_LEAST_S = 600
+_REFRESH_TTL_DEFAULT_S = 604_800
+_REFRESH_TTL_MOST_S = 2_592_000
 
 
-def issue_token(request: Request, body: bytes, identity: Identity, sessions: Sessions) -> Response:
-    form = _form(request, body)
-    grant = form.get("grant_type", "")
-    if grant == _JWT_GRANT:
-        _check_client(request, form, identity, secret_needed=True)
-        return _answer(_log_in(form, identity, sessions), identity)
-    if grant == "refresh_token":
-        _check_client(request, form, identity, secret_needed=False)
-        return _answer(sessions.refresh(form.get("refresh_token", "")), identity)
+@dataclass(frozen=True)
+class OAuthCall:
+    """One request to the OAuth service, and all it has to do with."""
+
+    method: str
+    query: QueryParams
+    headers: Headers
+    form: dict[str, str]
+    account: Account
+    sessions: Sessions
+    codes: Codes
+
+
+def issue_token(call: OAuthCall) -> Response:
+    grant = call.form.get("grant_type", "")
     if not grant:
-        raise _invalid_request("grant_type")
-    text = f"The client is unauthorized for the required grant type: [{grant}]"
-    raise oauth_error("unsupported_grant_type", "OAU-112", text)
+        raise invalid_request("grant_type")
+    if grant not in _GRANTS:
+        text = f"The client is unauthorized for the required grant type: [{grant}]"
+        raise oauth_error("unsupported_grant_type", "OAU-112", text)
+    return _answer(_GRANTS[grant](call), call)
 
 
-def revoke_token(request: Request, body: bytes, identity: Identity, sessions: Sessions) -> Response:
+def revoke_token(call: OAuthCall) -> Response:
     """Ends the whole session. As RFC 7009 has it, a token nobody knows is no error."""
-    form = _form(request, body) if body else {}
-    _check_client(request, form, identity, secret_needed=False)
-    token = form.get("token") or request.query_params.get("token")
+    _check_client(call, secret_needed=False)
+    token = call.form.get("token") or call.query.get("token")
     if not token:
-        raise _invalid_request("token")
-    sessions.end(token)
+        raise invalid_request("token")
+    call.sessions.end(token)
     return Response(status_code=200)
 
 
@@ -63,57 +76,129 @@ def authenticate(request: Request, sessions: Sessions) -> Session:
     return sessions.check(token.strip())
 
 
-def _log_in(form: dict[str, str], identity: Identity, sessions: Sessions) -> Session:
-    access_ttl_s = _seconds(form, "access_token_ttl", 3600, _ACCESS_TTL_S)
-    refresh_ttl_s = _seconds(form, "refresh_token_ttl", 604_800, _REFRESH_TTL_S)
-    if form.get("assertion") != identity.jwt:
-        # Which code a wrong JWT gets is not documented. OAuth's own word is certain, and 400 the only status
-        # declared.
-        raise oauth_error("invalid_grant", "OAU-140", "Invalid resource owner credentials")
-    return sessions.start(access_ttl_s, refresh_ttl_s)
+def user_concerned(call: OAuthCall) -> User | None:
+    """Whom a request is about, right or wrong as it may be. Its limit is that user's."""
+    grant = call.codes.grant(call.form.get("code"))
+    token = call.form.get("refresh_token") or call.form.get("token") or call.query.get("token")
+    return (
+        call.account.user_by_jwt(call.form.get("assertion"))
+        or call.account.user_by_name(call.form.get("username"))
+        or (grant and grant.user)
+        or call.sessions.user(token)
+    )
 
 
-def _answer(session: Session, identity: Identity) -> Response:
-    body: Json = {
-        "access_token": session.access_token,
-        "token_type": "bearer",
-        "expires_in": session.access_ttl_s,
-        "refresh_token": session.refresh_token,
-        "refresh_token_expires_in": session.refresh_ttl_s,
-        # What is asked for in `scope` is ignored: the answer always names all the app has.
-        "scope": identity.scope,
-        "owner_id": identity.extension_id,
-        "endpoint_id": session.id[:22],
-        "session_id": session.id,
-    }
-    response = json_response(body)
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _form(request: Request, body: bytes) -> dict[str, str]:
+def read_form(request: Request, body: bytes) -> dict[str, str]:
+    """The fields of a POST. A revocation may have none, its token being in the query."""
+    if request.method != "POST" or not body:
+        return {}
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise unsupported_media_type()
-    pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    return once_each(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+
+
+def once_each(pairs: list[tuple[str, str]]) -> dict[str, str]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise oauth_error("invalid_request", "OAU-111", "Request parameter duplication detected")
     return dict(pairs)
 
 
-def _check_client(request: Request, form: dict[str, str], identity: Identity, *, secret_needed: bool) -> None:
+def invalid_request(name: str) -> ApiError:
+    return oauth_error("invalid_request", "CMN-101", f"Parameter [{name}] value is invalid")
+
+
+def _by_jwt(call: OAuthCall) -> Session:
+    _check_client(call, secret_needed=True)
+    terms, user = _terms(call.form), call.account.user_by_jwt(call.form.get("assertion"))
+    if user is None:
+        # Which code a wrong JWT gets is not documented. OAuth's own word is certain, and 400 the only status
+        # declared.
+        raise oauth_error("invalid_grant", "OAU-140", "Invalid resource owner credentials")
+    return call.sessions.start(user, terms)
+
+
+def _by_code(call: OAuthCall) -> Session:
+    code = call.form.get("code", "")
+    known = call.codes.grant(code)
+    # Either the secret or the verifier has to show that it is the app that asks.
+    _check_client(call, secret_needed=known is not None and known.challenge is None)
+    terms = _terms(call.form)
+    grant = call.codes.redeem(code, call.form.get("redirect_uri"), call.form.get("code_verifier"))
+    return call.sessions.start(grant.user, terms)
+
+
+def _by_refresh_token(call: OAuthCall) -> Session:
+    _check_client(call, secret_needed=False)
+    return call.sessions.refresh(call.form.get("refresh_token", ""), _terms(call.form))
+
+
+_GRANTS: dict[str, Callable[[OAuthCall], Session]] = {
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": _by_jwt,
+    "authorization_code": _by_code,
+    "refresh_token": _by_refresh_token,
+}
+
+
+def _answer(session: Session, call: OAuthCall) -> Response:
+    # What is left, not what was given: the grace of a refresh answers late with tokens issued before.
+    spent_s = (call.sessions.now_ms() - session.issued_ms) // SECOND_MS
+    body: Json = {
+        "access_token": session.access_token,
+        "token_type": "bearer",
+        "expires_in": max(0, session.terms.access_ttl_s - spent_s),
+        # What is asked for in `scope` is ignored: the answer always names all the app has.
+        "scope": call.account.scope,
+        "owner_id": session.user.extension_id,
+        "endpoint_id": session.endpoint_id,
+        "session_id": session.id,
+    }
+    if session.refresh_token is not None:
+        body["refresh_token"] = session.refresh_token
+        body["refresh_token_expires_in"] = max(0, session.terms.refresh_ttl_s - spent_s)
+    response = json_response(body)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _terms(form: dict[str, str]) -> Terms:
+    """Lifetimes out of bounds are brought within them, not refused, as RingCentral's guide has it."""
+    access_ttl_s = _seconds(form, "access_token_ttl", _ACCESS_TTL_DEFAULT_S)
+    refresh_ttl_s = _seconds(form, "refresh_token_ttl", _REFRESH_TTL_DEFAULT_S)
+    return Terms(
+        access_ttl_s=min(max(access_ttl_s, _ACCESS_TTL_LEAST_S), _ACCESS_TTL_DEFAULT_S),
+        # The guide's default is the most an older edition gave; what is beyond today's most is brought to it. Nothing
+        # or less asks for no refresh token, says that edition.
+        refresh_ttl_s=refresh_ttl_s if refresh_ttl_s <= _REFRESH_TTL_MOST_S else _REFRESH_TTL_DEFAULT_S,
+        endpoint_id=form.get("endpoint_id") or None,
+    )
+
+
+def _seconds(form: dict[str, str], name: str, default: int) -> int:
+    text = form.get(name, str(default))
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 10):
+        raise invalid_request(name)
+    return int(text)
+
+
+def _check_client(call: OAuthCall, *, secret_needed: bool) -> None:
     """Knows the app by the Basic header, or by `client_id` in the form.
 
-    An id without its secret is how apps that cannot keep one refresh and revoke; logging in by JWT takes the
-    secret.
+    An id without its secret is how apps that cannot keep one exchange a code, refresh and revoke; logging in by JWT
+    takes the secret.
     """
-    header = request.headers.get("authorization")
+    if {"client_assertion", "client_assertion_type"} & call.form.keys():
+        text = "client_assertion is not emulated: send client id and secret in the Authorization header"
+        raise oauth_error("invalid_client", "OAU-116", text)
+    header = call.headers.get("authorization")
     if header is not None:
         client_id, secret = _basic(header)
     else:
-        client_id, secret = form.get("client_id"), form.get("client_secret")
-    allowed = {identity.client_secret} if secret_needed or header is not None else {identity.client_secret, None}
-    if client_id != identity.client_id or secret not in allowed:
+        client_id, secret = call.form.get("client_id"), call.form.get("client_secret")
+    known = call.account.client_secret
+    allowed = {known} if secret_needed or header is not None else {known, None}
+    if client_id != call.account.client_id or secret not in allowed:
         # Listed as 401, though the specification knows only 400 here. A client that logs in again upon 401
         # had better not do so for this one.
         raise oauth_error("invalid_client", "OAU-146", "Invalid client credentials", status=401)
@@ -128,14 +213,3 @@ def _basic(header: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         raise oauth_error("invalid_client", "OAU-134", "Invalid Authorization header", status=401) from None
     return client_id, secret
-
-
-def _seconds(form: dict[str, str], name: str, default: int, allowed: range) -> int:
-    text = form.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 9 and int(text) in allowed):
-        raise _invalid_request(name)
-    return int(text)
-
-
-def _invalid_request(name: str) -> ApiError:
-    return oauth_error("invalid_request", "CMN-101", f"Parameter [{name}] value is invalid")

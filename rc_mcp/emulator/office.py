@@ -26,9 +26,11 @@ class _Person(_Strict):
     phone_number: str | None = None
     extension_number: str | None = None
     location: str | None = None
+    username: str | None = None
+    permissions: list[str] | None = None
 
     def party(self) -> Party:
-        return Party(**self.model_dump())
+        return Party(**self.model_dump(exclude={"username", "permissions"}))
 
 
 class _Entry(_Strict):
@@ -43,6 +45,7 @@ class _Entry(_Strict):
     text: str = ""
     conversation: str | None = None
     media: list[str] = []
+    file_names: list[str] = []
     seconds: int = 0
     transcript: str | None = None
     transcript_status: str | None = None
@@ -65,16 +68,40 @@ class Office(_Strict):
     def owner_party(self) -> Party:
         return self.owner.party()
 
-    def colleague_numbers(self) -> list[str]:
-        return [person.extension_number for person in self.people.values() if person.extension_number]
+    def colleagues(self) -> list[str]:
+        """Who has an extension beside the owner, by its number."""
+        numbers = {key: person.extension_number for key, person in self.people.items() if person.extension_number}
+        return sorted(numbers, key=lambda key: numbers[key])
 
     def drafts(self, start: datetime) -> list[Draft]:
         """Every message of the file, as of an office whose present moment is `start`."""
         return [self._draft(entry, start) for entry in self.message]
 
+    def pager_messages(self, key: str, start: datetime) -> list[Draft]:
+        """The owner's pager messages that a colleague wrote or got, as they look from there."""
+        shared = [entry for entry in self.message if entry.type == "Pager" and key in {entry.from_, *entry.to}]
+        return [self._seen_by(key, entry, start) for entry in shared]
+
+    def _seen_by(self, key: str, entry: _Entry, start: datetime) -> Draft:
+        others = {_ME: self.owner.party(), **{name: person.party() for name, person in self.people.items()}}
+        parties = {**others, key: None}
+        sent = entry.from_ == key
+        return Draft(
+            type="Pager",
+            direction="Outbound" if sent else "Inbound",
+            created=start - age(entry.age),
+            sender=parties[entry.from_],
+            recipients=tuple(parties[name] for name in entry.to),
+            read=True,
+            text=entry.text,
+            conversation=entry.conversation,
+            status="Sent" if sent else "Received",
+            priority=entry.priority,
+        )
+
     def _draft(self, entry: _Entry, start: datetime) -> Draft:
         to = [entry.to] if isinstance(entry.to, str) else entry.to
-        copied = entry.model_dump(exclude={"age", "from_", "to", "deleted_age", "media"})
+        copied = entry.model_dump(exclude={"age", "from_", "to", "deleted_age", "media", "file_names"})
         return Draft(
             **copied,
             created=start - age(entry.age),
@@ -82,6 +109,7 @@ class Office(_Strict):
             sender=self._party(entry.from_),
             recipients=tuple(self._party(key) for key in to),
             media=tuple(entry.media),
+            file_names=tuple(entry.file_names),
         )
 
     def _party(self, key: str) -> Party | None:
@@ -89,8 +117,8 @@ class Office(_Strict):
         return None if key == _ME else self.people[key].party()
 
 
-def load_office() -> Office:
-    text = files("rc_mcp.emulator").joinpath("office.toml").read_text("utf-8")
+def load_office(file: str = "office.toml") -> Office:
+    text = files("rc_mcp.emulator").joinpath(file).read_text("utf-8")
     return Office.model_validate(tomllib.loads(text))
 
 

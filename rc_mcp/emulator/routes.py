@@ -15,6 +15,9 @@ from rc_mcp.emulator.syncing import sync_messages
 
 EntryPoint = Literal["platform", "media"]
 
+_PLATFORM: frozenset[EntryPoint] = frozenset({"platform"})
+_BOTH: frozenset[EntryPoint] = frozenset({"platform", "media"})
+
 _READ = ("ReadMessages", "ReadMessages")
 _EDIT = ("EditMessages", "EditMessages")
 _ADMINISTER = ("EditAccounts", "AccountAdministration")
@@ -25,14 +28,14 @@ _EXTENSION = rf"{_ACCOUNT}/extension/(?P<extension>[^/]+)"
 
 @dataclass(frozen=True)
 class _Route:
-    entry_point: EntryPoint
+    entry_points: frozenset[EntryPoint]
     pattern: re.Pattern[str]
     operations: dict[str, Operation]
 
 
 _ROUTES = [
     _Route(
-        "platform",
+        _PLATFORM,
         # A path that ends where an id should follow is the collection: an empty id list joined into the path
         # deletes everything, as the specification warns.
         re.compile(rf"{_EXTENSION}/message-store/?"),
@@ -42,7 +45,7 @@ _ROUTES = [
         },
     ),
     _Route(
-        "platform",
+        _PLATFORM,
         re.compile(rf"{_EXTENSION}/message-store/(?P<message>[^/]+)"),
         {
             "GET": Operation("readMessage", "Light", *_READ, read_message),
@@ -52,17 +55,17 @@ _ROUTES = [
         },
     ),
     _Route(
-        "media",
+        _BOTH,
         re.compile(rf"{_EXTENSION}/message-store/(?P<message>[^/]+)/content/(?P<attachment>[^/]+)"),
         {"GET": Operation("readMessageContent", "Medium", "ReadMessages", "ReadMessageContent", read_content)},
     ),
     _Route(
-        "platform",
+        _PLATFORM,
         re.compile(rf"{_EXTENSION}/message-sync"),
         {"GET": Operation("syncMessages", "Light", *_READ, sync_messages)},
     ),
     _Route(
-        "platform",
+        _PLATFORM,
         re.compile(rf"{_ACCOUNT}/message-store-configuration"),
         {
             "GET": Operation("readMessageStoreConfiguration", "Light", *_ADMINISTER, read_configuration),
@@ -73,13 +76,15 @@ _ROUTES = [
 
 
 def find_operation(entry_points: frozenset[EntryPoint], method: str, path: str) -> tuple[Operation, dict[str, str]]:
-    """The operation at an address and the parts of its path. Content is served by the media host alone.
+    """The operation at an address and the parts of its path.
 
-    Whether the platform host still serves content is not known; the specification says it must not be asked.
+    Content is served by the media host, which serves nothing else, and by the platform host as well. The
+    specification wants it asked of media; yet the calls generated from it in RingCentral's own SDKs (`@rc-ex/core`
+    1.8) go to the platform, and whether that still answers is not known.
     """
     for route in _ROUTES:
         match = route.pattern.fullmatch(path)
-        if match and route.entry_point in entry_points:
+        if match and route.entry_points & entry_points:
             operation = route.operations.get("GET" if method == "HEAD" else method)
             if operation is None:
                 raise method_not_allowed(sorted(route.operations))

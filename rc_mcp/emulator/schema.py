@@ -1,4 +1,7 @@
-"""The SQLite database: its tables, and the indexes that keep a page of 100,000 messages cheap."""
+"""The SQLite database: its tables, and the indexes that keep a page of 100,000 messages cheap.
+
+All mailboxes of the account share it; `mailbox` is the extension id.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY,
+    mailbox INTEGER NOT NULL,
     type TEXT NOT NULL,
     direction TEXT NOT NULL,
     read_status TEXT NOT NULL,
@@ -19,10 +23,9 @@ CREATE TABLE IF NOT EXISTS message (
 
 -- Holds every column a list filters on, so that counting a large result never reads the messages themselves.
 CREATE INDEX IF NOT EXISTS message_by_time ON message
-    (created_ms DESC, id DESC, availability, type, direction, read_status, conversation_id);
+    (mailbox, created_ms DESC, id DESC, availability, type, direction, read_status, conversation_id);
 CREATE INDEX IF NOT EXISTS message_by_change ON message (modified_ms);
-CREATE INDEX IF NOT EXISTS message_by_conversation ON message (conversation_id) WHERE conversation_id IS NOT
-NULL;
+CREATE INDEX IF NOT EXISTS message_by_conversation ON message (conversation_id) WHERE conversation_id IS NOT NULL;
 
 -- What time does to messages is looked for at every request; partial indexes keep that to a glance.
 CREATE INDEX IF NOT EXISTS message_removed ON message (removed_ms) WHERE removed_ms IS NOT NULL;

@@ -20,6 +20,11 @@ class Selection:
     phone_number: str | None = None
     nothing: bool = False
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it names what few messages share, beside their mailbox and their time."""
+        return bool(self.conversations) or self.modified_from_ms is not None or self.phone_number is not None
+
     def where(self) -> tuple[str, list[str | int]]:
         """A condition for WHERE, and its parameters."""
         conditions: list[str] = []

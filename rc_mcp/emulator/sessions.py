@@ -1,93 +1,121 @@
 """OAuth sessions: issuing, refreshing, checking and ending tokens.
 
-Two habits of RingCentral's that break clients are kept: a sixth login ends the user's oldest session, and a
-refresh token is used once, yet for a short grace the old one still answers with the same new pair.
+Habits of RingCentral's that break clients are kept: a sixth login ends the user's oldest session; a refreshed
+access token dies at once; a refresh token is used once, yet for a short grace the old one still answers with the
+same new pair.
 """
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rc_mcp.emulator.dates import MINUTE_MS, SECOND_MS
 from rc_mcp.emulator.errors import ApiError, oauth_error, token_invalid
+from rc_mcp.emulator.identity import User
 
 SESSIONS_PER_USER = 5
 _GRACE_UNUSED_MS = 60 * MINUTE_MS
 _GRACE_USED_MS = 10 * SECOND_MS
+# For so long a refreshed access token is remembered for what it was.
+_REPLACED_KNOWN_MS = 10 * SECOND_MS
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a client asks of its tokens. Without a lifetime there is no refresh token."""
+
+    access_ttl_s: int
+    refresh_ttl_s: int
+    endpoint_id: str | None = None
 
 
 @dataclass
 class Session:
-    access_ttl_s: int
-    refresh_ttl_s: int
+    user: User
+    terms: Terms
     issued_ms: int
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     access_token: str = field(default_factory=lambda: _new_token())
-    refresh_token: str = field(default_factory=lambda: _new_token())
+    refresh_token: str | None = None
     used_ms: int | None = None
     replaced_access_token: str | None = None
     replaced_refresh_token: str | None = None
 
+    @property
+    def endpoint_id(self) -> str:
+        return self.terms.endpoint_id or self.id[:22]
+
     def access_ends_ms(self) -> int:
-        return self.issued_ms + self.access_ttl_s * SECOND_MS
+        return self.issued_ms + self.terms.access_ttl_s * SECOND_MS
 
     def refresh_ends_ms(self) -> int:
-        return self.issued_ms + self.refresh_ttl_s * SECOND_MS
+        return self.issued_ms + self.terms.refresh_ttl_s * SECOND_MS
 
     def grace_ends_ms(self) -> int:
         used_ms = self.issued_ms + _GRACE_UNUSED_MS if self.used_ms is None else self.used_ms + _GRACE_USED_MS
         return min(used_ms, self.issued_ms + _GRACE_UNUSED_MS)
 
+    def tokens(self) -> set[str | None]:
+        return {self.access_token, self.refresh_token, self.replaced_access_token, self.replaced_refresh_token}
+
 
 class Sessions:
     def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._sessions: list[Session] = []
 
-    def start(self, access_ttl_s: int, refresh_ttl_s: int) -> Session:
-        session = Session(access_ttl_s, refresh_ttl_s, self._now_ms())
-        self._sessions = [*self._sessions, session][-SESSIONS_PER_USER:]
+    def start(self, user: User, terms: Terms) -> Session:
+        session = Session(user, terms, self.now_ms(), refresh_token=_refresh_token(terms))
+        own = [each for each in self._sessions if each.user == user]
+        ended = own[: max(0, len(own) + 1 - SESSIONS_PER_USER)]
+        self._sessions = [*(each for each in self._sessions if each not in ended), session]
         return session
 
-    def refresh(self, refresh_token: str) -> Session:
+    def refresh(self, refresh_token: str, terms: Terms) -> Session:
+        """New tokens for an old one; in its grace an old one gets the same new ones again, whatever the terms."""
         for session in self._sessions:
-            if refresh_token == session.refresh_token and self._now_ms() < session.refresh_ends_ms():
-                return self._renewed(session)
-            if refresh_token == session.replaced_refresh_token and self._now_ms() < session.grace_ends_ms():
+            if refresh_token == session.refresh_token and self.now_ms() < session.refresh_ends_ms():
+                return self._renewed(session, terms)
+            if refresh_token == session.replaced_refresh_token and self.now_ms() < session.grace_ends_ms():
                 return session
         raise oauth_error("invalid_grant", "OAU-213", "Token not found")
 
     def check(self, access_token: str) -> Session:
         """The live session of an access token; marks it as used. Raises the 401 that fits otherwise."""
         for session in self._sessions:
-            if access_token == session.replaced_access_token:
-                raise token_invalid("OAU-129", "Access token corrupted")
             if access_token == session.access_token:
                 return self._used(session)
+            if access_token == session.replaced_access_token and self._just_renewed(session):
+                raise token_invalid("OAU-129", "Access token corrupted")
         raise _unknown(access_token)
 
+    def user(self, token: str | None) -> User | None:
+        """Whose session a token belongs to, an access or a refresh token, of now or before the last refresh."""
+        return next((each.user for each in self._sessions if token and token in each.tokens()), None)
+
     def end(self, token: str) -> None:
-        """Ends the session an access or refresh token belongs to, with all its tokens."""
-        self._sessions = [s for s in self._sessions if token not in {s.access_token, s.refresh_token}]
+        """Ends the session a token belongs to, with all its tokens. One just replaced will do as well."""
+        self._sessions = [each for each in self._sessions if token not in each.tokens()]
 
     def end_all(self) -> None:
-        """As when an administrator signs the user out everywhere: every token dies before its time."""
+        """As when an administrator signs everybody out everywhere: every token dies before its time."""
         self._sessions = []
 
-    def _renewed(self, session: Session) -> Session:
-        session.replaced_access_token, session.replaced_refresh_token = (
-            session.access_token,
-            session.refresh_token,
-        )
-        session.access_token, session.refresh_token = _new_token(), _new_token()
-        session.issued_ms, session.used_ms = self._now_ms(), None
+    def _renewed(self, session: Session, terms: Terms) -> Session:
+        session.replaced_access_token, session.replaced_refresh_token = session.access_token, session.refresh_token
+        session.terms = replace(terms, endpoint_id=terms.endpoint_id or session.endpoint_id)
+        session.access_token, session.refresh_token = _new_token(), _refresh_token(session.terms)
+        session.issued_ms, session.used_ms = self.now_ms(), None
         return session
 
+    def _just_renewed(self, session: Session) -> bool:
+        return self.now_ms() < session.issued_ms + _REPLACED_KNOWN_MS
+
     def _used(self, session: Session) -> Session:
-        if self._now_ms() >= session.access_ends_ms():
+        if self.now_ms() >= session.access_ends_ms():
             raise token_invalid("OAU-128", "Access token expired")
         if session.used_ms is None:
-            session.used_ms = self._now_ms()
+            session.used_ms = self.now_ms()
         return session
 
 
@@ -96,6 +124,10 @@ _PREFIX = "U0pDMTFQMDFQQVMwM"
 
 def _new_token() -> str:
     return _PREFIX + secrets.token_urlsafe(48)
+
+
+def _refresh_token(terms: Terms) -> str | None:
+    return _new_token() if terms.refresh_ttl_s > 0 else None
 
 
 def _unknown(access_token: str) -> ApiError:

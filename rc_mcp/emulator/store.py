@@ -1,4 +1,4 @@
-"""The mailbox itself: every message with its state, in SQLite.
+"""One extension's mailbox: every message with its state, in the SQLite database all mailboxes share.
 
 `message`, `messages` and `add` are for whoever watches from outside (tests, the demo); the rest serves the
 operations. Every query is short and runs to its end in the event loop's thread, so one request is never
@@ -8,37 +8,52 @@ interleaved with another.
 # ruff: noqa: S608  conditions are put together from constants; every value is bound
 
 import json
+import sqlite3
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from rc_mcp.emulator import ids
 from rc_mcp.emulator.dates import to_ms, whole_seconds
 from rc_mcp.emulator.drafts import Draft, compose, other_parties
 from rc_mcp.emulator.errors import Json
+from rc_mcp.emulator.folders import FOLDERS, Folder
 from rc_mcp.emulator.people import Party
-from rc_mcp.emulator.schema import open_database
 from rc_mcp.emulator.selection import Selection, digits
 from rc_mcp.emulator.vocabulary import Availability, ReadStatus
 from rc_mcp.emulator.wire import Addresses, Message, full_record
 
-_COLUMNS = "id, type, direction, read_status, availability, conversation_id, created_ms, modified_ms, details"
+_COLUMNS = (
+    "id, type, direction, read_status, availability, conversation_id, created_ms, modified_ms, removed_ms, details"
+)
 _NEWEST_FIRST = "ORDER BY created_ms DESC, id DESC"
+_COUNTS_KEPT = 1_000
 
 
 class Store:
     def __init__(
-        self, path: str | Path, *, addresses: Addresses, owner: Party, seed: int, now: Callable[[], datetime]
+        self,
+        database: sqlite3.Connection,
+        *,
+        addresses: Addresses,
+        owner: Party,
+        seed: int,
+        now: Callable[[], datetime],
+        first_id: int = ids.FIRST_ID,
     ) -> None:
-        self._database = open_database(path)
-        self._addresses = addresses
+        self.addresses = addresses
+        self._database = database
+        self._mailbox = int(addresses.extension_id)
         self._owner = owner
         self._seed = seed
         self._now = now
-        self._last_id = self.setting("last_id", ids.FIRST_ID)
+        self._last_id = self.setting(self._own("last_id"), first_id)
+        self._room = {folder: self.setting(self._own(folder.name), folder.holds) for folder in FOLDERS}
+        self._kept: dict[Folder, int] | None = None
+        self._counts: dict[tuple[str | int, ...], int] = {}
+        self._counted_at = -1
 
     def close(self) -> None:
         self._database.close()
@@ -48,24 +63,28 @@ class Store:
     def message(self, message_id: str | int) -> Json | None:
         """The message as it is stored, whatever its state. None when it never was or is gone for good."""
         message = self.find(int(message_id)) if looks_like_id(str(message_id)) else None
-        return None if message is None else full_record(message, self._addresses)
+        return None if message is None else full_record(message, self.addresses)
 
     def messages(self) -> list[Json]:
         """Every message as it is stored, newest first."""
-        return [full_record(message, self._addresses) for message in self.select(Selection())]
+        return [full_record(message, self.addresses) for message in self.select(Selection())]
 
     def add(self, draft: Draft) -> Json:
         """Takes in a message as if it arrived now, or at the time it names. Gives the stored record."""
         with self.transaction():
             # Modified now, however old it says it is: a sync must not miss what was not there before.
             message = self._insert(draft, modified_ms=self.now_ms())
-        return full_record(message, self._addresses)
+            self.make_room()
+        return full_record(self.find(message.id) or message, self.addresses)
 
     def add_all(self, drafts: Iterable[Draft]) -> None:
-        """Takes in messages as if they had been there all along."""
+        """Takes in messages as if they had been there all along. A folder they overfill has room for them."""
         with self.transaction():
             for draft in drafts:
                 self._insert(draft)
+            self._room = {folder: max(count, self._room[folder]) for folder, count in self._held().items()}
+            for folder, count in self._room.items():
+                self.set_setting(self._own(folder.name), count)
 
     # For the operations
 
@@ -73,19 +92,51 @@ class Store:
         return to_ms(self._now())
 
     def find(self, message_id: int) -> Message | None:
-        row = self._database.execute(f"SELECT {_COLUMNS} FROM message WHERE id = ?", [message_id]).fetchone()
+        query = f"SELECT {_COLUMNS} FROM message WHERE id = ? AND mailbox = ?"
+        row = self._database.execute(query, [message_id, self._mailbox]).fetchone()
         return None if row is None else _message(row)
 
     def count(self, selection: Selection, *, distinct_conversations: bool = False) -> int:
-        source, parameters = _source("id", selection, distinct_conversations)
-        return self._database.execute(f"SELECT count(*) FROM ({source})", parameters).fetchone()[0]
+        """How many there are. Counting is by far the dearest part of a page, so it is done once as long as nothing
+        changes: a client that goes from page to page asks for the same number each time."""
+        if self._counted_at != self._database.total_changes or len(self._counts) > _COUNTS_KEPT:
+            self._counts.clear()
+            self._counted_at = self._database.total_changes
+        newest = "SELECT max(created_ms) FROM message WHERE mailbox = ?"
+        newest_ms = self._database.execute(newest, [self._mailbox]).fetchone()[0] or 0
+        if selection.created_to_ms is not None and selection.created_to_ms >= newest_ms:
+            # "Until now" is another moment every time, and no bound at all.
+            selection = replace(selection, created_to_ms=None)
+        source, parameters = self._source("id", selection, distinct_conversations=distinct_conversations)
+        counted = source, *parameters
+        if counted not in self._counts:
+            query = f"SELECT count(*) FROM ({source})"
+            self._counts[counted] = self._database.execute(query, parameters).fetchone()[0]
+        return self._counts[counted]
+
+    def tally(self) -> dict[tuple[str, str, str], int]:
+        """How many there are of each type, availability and read status."""
+        columns = "type, availability, read_status"
+        query = f"SELECT {columns}, count(*) FROM message WHERE mailbox = ? GROUP BY {columns}"
+        return {tuple(row[:3]): row[3] for row in self._database.execute(query, [self._mailbox])}
 
     def select(
-        self, selection: Selection, *, limit: int = -1, offset: int = 0, distinct_conversations: bool = False
+        self,
+        selection: Selection,
+        *,
+        limit: int = -1,
+        offset: int = 0,
+        distinct_conversations: bool = False,
+        per_conversation: int | None = None,
     ) -> list[Message]:
         """The selected messages, newest first. A limit below zero is no limit."""
         # Pages are cut over the index alone; only then are the records of one page read.
-        source, parameters = _source("id, created_ms", selection, distinct_conversations)
+        source, parameters = self._source(
+            "id, created_ms",
+            selection,
+            distinct_conversations=distinct_conversations,
+            per_conversation=per_conversation,
+        )
         page = f"SELECT id FROM ({source}) {_NEWEST_FIRST} LIMIT ? OFFSET ?"
         query = f"SELECT {_COLUMNS} FROM message WHERE id IN ({page}) {_NEWEST_FIRST}"
         rows = self._database.execute(query, [*parameters, limit, offset]).fetchall()
@@ -99,29 +150,38 @@ class Store:
         )
         return changed
 
-    def move(self, message: Message, availability: Availability) -> Message:
-        """Deletes, restores or purges. Purging erases the content along with its attachments."""
-        details = _without_content(message.details) if availability == "Purged" else message.details
-        modified_ms = self._later_than(message)
+    def move(self, message: Message, availability: Availability, at_ms: int | None = None) -> Message:
+        """Deletes, restores or purges, now or at a moment gone by. Purging erases the content with its attachments."""
+        modified_ms = self._later_than(message, at_ms)
+        moved = replace(
+            message,
+            availability=availability,
+            modified_ms=modified_ms,
+            removed_ms=None if availability == "Alive" else modified_ms,
+            details=_without_content(message.details) if availability == "Purged" else message.details,
+        )
         self._database.execute(
             "UPDATE message SET availability = ?, modified_ms = ?, removed_ms = ?, details = ? WHERE id = ?",
-            [
-                availability,
-                modified_ms,
-                None if availability == "Alive" else self.now_ms(),
-                json.dumps(details),
-                message.id,
-            ],
+            [availability, modified_ms, moved.removed_ms, json.dumps(moved.details), message.id],
         )
-        return replace(message, availability=availability, modified_ms=modified_ms, details=details)
+        self._note(message, -1)
+        self._note(moved, 1)
+        return moved
+
+    def make_room(self) -> None:
+        """Takes the oldest out of every folder that holds too many."""
+        for folder in FOLDERS:
+            for message in self._oldest(folder, self._held()[folder] - self._room[folder]):
+                self.move(message, folder.overflows_to)
 
     def matching(self, condition: str, *parameters: int) -> list[Message]:
-        rows = self._database.execute(f"SELECT {_COLUMNS} FROM message WHERE {condition}", parameters)
+        query = f"SELECT {_COLUMNS} FROM message WHERE +mailbox = ? AND {condition}"
+        rows = self._database.execute(query, [self._mailbox, *parameters])
         return [_message(row) for row in rows.fetchall()]
 
     def forget(self, condition: str, *parameters: int) -> None:
         """Removes rows for good, as RingCentral does some days after a purge."""
-        self._database.execute(f"DELETE FROM message WHERE {condition}", parameters)
+        self._database.execute(f"DELETE FROM message WHERE +mailbox = ? AND {condition}", [self._mailbox, *parameters])
 
     def setting(self, name: str, default: int) -> int:
         row = self._database.execute("SELECT value FROM setting WHERE name = ?", [name]).fetchone()
@@ -137,6 +197,7 @@ class Store:
             yield
         except BaseException:
             self._database.execute("ROLLBACK")
+            self._kept = None
             raise
         self._database.execute("COMMIT")
 
@@ -156,18 +217,20 @@ class Store:
             conversation_id=self._conversation_id(draft),
             created_ms=whole_seconds(to_ms(created)),
             modified_ms=modified_ms or removed_ms or to_ms(created),
+            removed_ms=removed_ms,
             details=_without_content(details) if draft.availability == "Purged" else details,
         )
-        self._write(message, removed_ms)
+        self._write(message)
         return message
 
-    def _write(self, message: Message, removed_ms: int | None) -> None:
-        values = (*_row(message), removed_ms)
+    def _write(self, message: Message) -> None:
+        values = (*_row(message), self._mailbox)
         marks = ", ".join("?" * len(values))
-        self._database.execute(f"INSERT INTO message ({_COLUMNS}, removed_ms) VALUES ({marks})", values)
+        self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
+        self._note(message, 1)
         numbers = {(digits(number), message.id) for number in _phone_numbers(message.details)}
         self._database.executemany("INSERT INTO phone_number VALUES (?, ?)", sorted(numbers))
-        self.set_setting("last_id", self._last_id)
+        self.set_setting(self._own("last_id"), self._last_id)
 
     def _new_id(self) -> int:
         self._last_id = ids.next_id(self._seed, self._last_id)
@@ -179,23 +242,59 @@ class Store:
         parties = sorted(str(party) for party in other_parties(draft))
         return ids.conversation_id(self._seed, draft.conversation or "/".join(parties))
 
-    def _later_than(self, message: Message) -> int:
+    def _later_than(self, message: Message, at_ms: int | None = None) -> int:
         """Strictly after the last change, even when the clock stands still: clients compare these times."""
-        return max(self.now_ms(), message.modified_ms + 1)
+        return max(self.now_ms() if at_ms is None else at_ms, message.modified_ms + 1)
+
+    def _own(self, setting: str) -> str:
+        """The name of a setting that each mailbox has for itself."""
+        return f"{setting} {self._mailbox}"
+
+    def _held(self) -> dict[Folder, int]:
+        """How many messages each folder holds: counted once, then kept up with every move."""
+        if self._kept is None:
+            self._kept = {folder: self.count(folder.selection) for folder in FOLDERS}
+        return self._kept
+
+    def _note(self, message: Message, by: int) -> None:
+        if self._kept is None:
+            return
+        for folder in FOLDERS:
+            self._kept[folder] += by if folder.has(message) else 0
+
+    def _oldest(self, folder: Folder, count: int) -> list[Message]:
+        if count <= 0:
+            return []
+        condition, parameters = folder.selection.where()
+        query = f"SELECT {_COLUMNS} FROM message WHERE mailbox = ? AND {condition} ORDER BY created_ms, id LIMIT ?"
+        rows = self._database.execute(query, [self._mailbox, *parameters, count]).fetchall()
+        return [_message(row) for row in rows]
+
+    def _source(
+        self,
+        columns: str,
+        selection: Selection,
+        *,
+        distinct_conversations: bool = False,
+        per_conversation: int | None = None,
+    ) -> tuple[str, list[str | int]]:
+        condition, bound = selection.where()
+        # Where the selection has an index of its own, the plus keeps SQLite from walking through the whole mailbox.
+        mailbox = "+mailbox" if selection.is_narrow else "mailbox"
+        where, parameters = f"{mailbox} = ? AND {condition}", [self._mailbox, *bound]
+        if distinct_conversations:
+            # "The latest message of every conversation id", taken at its word: messages without one are not shown.
+            where, per_conversation = f"{where} AND conversation_id IS NOT NULL", 1
+        if per_conversation is None:
+            return f"SELECT {columns} FROM message WHERE {where}", parameters
+        rank = f"row_number() OVER (PARTITION BY conversation_id {_NEWEST_FIRST}) AS rank"
+        ranked = f"SELECT {columns}, conversation_id, {rank} FROM message WHERE {where}"
+        kept = "conversation_id IS NULL OR rank <= ?"
+        return f"SELECT {columns} FROM ({ranked}) WHERE {kept}", [*parameters, per_conversation]
 
 
 def looks_like_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
-
-
-def _source(columns: str, selection: Selection, distinct_conversations: bool) -> tuple[str, list[str | int]]:
-    where, parameters = selection.where()
-    if not distinct_conversations:
-        return f"SELECT {columns} FROM message WHERE {where}", parameters
-    # "The latest message of every conversation id", taken at its word: messages without one are not shown.
-    rank = f"row_number() OVER (PARTITION BY conversation_id {_NEWEST_FIRST}) AS rank"
-    inner = f"SELECT {columns}, {rank} FROM message WHERE {where} AND conversation_id IS NOT NULL"
-    return f"SELECT {columns} FROM ({inner}) WHERE rank = 1", parameters
 
 
 def _message(row: tuple[Any, ...]) -> Message:
@@ -212,6 +311,7 @@ def _row(message: Message) -> tuple[str | int | None, ...]:
         message.conversation_id,
         message.created_ms,
         message.modified_ms,
+        message.removed_ms,
         json.dumps(message.details),
     )
 

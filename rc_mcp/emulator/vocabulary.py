@@ -6,6 +6,21 @@ MessageType = Literal["Fax", "SMS", "VoiceMail", "Pager"]
 Direction = Literal["Inbound", "Outbound"]
 ReadStatus = Literal["Read", "Unread"]
 Availability = Literal["Alive", "Deleted", "Purged"]
+OperationName = Literal[
+    "listMessages",
+    "deleteMessageByFilter",
+    "readMessage",
+    "updateMessage",
+    "patchMessage",
+    "deleteMessage",
+    "readMessageContent",
+    "syncMessages",
+    "readMessageStoreConfiguration",
+    "updateMessageStoreConfiguration",
+    "authorize",
+    "token",
+    "revoke",
+]
 
 MESSAGE_TYPES: tuple[MessageType, ...] = ("Fax", "SMS", "VoiceMail", "Pager")
 DIRECTIONS: tuple[Direction, ...] = ("Inbound", "Outbound")

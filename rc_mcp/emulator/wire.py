@@ -8,13 +8,28 @@ from rc_mcp.emulator.vocabulary import Availability, ReadStatus
 
 
 @dataclass
-class Addresses:
-    """Where the emulator can be reached, and whose mailbox it is. `serve` changes the two addresses."""
+class Hosts:
+    """Where the emulator can be reached. `serve` changes both."""
 
     server_url: str
     media_url: str
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where one mailbox is."""
+
+    hosts: Hosts
     account_id: str
     extension_id: str
+
+    @property
+    def server_url(self) -> str:
+        return self.hosts.server_url
+
+    @property
+    def media_url(self) -> str:
+        return self.hosts.media_url
 
     def mailbox(self, host: str) -> str:
         return f"{host}/restapi/v1.0/account/{self.account_id}/extension/{self.extension_id}"
@@ -32,6 +47,7 @@ class Message:
     conversation_id: int | None
     created_ms: int
     modified_ms: int
+    removed_ms: int | None
     details: Json
 
 

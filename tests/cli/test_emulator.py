@@ -4,10 +4,18 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import httpx2 as httpx
 import pytest
 
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 pytestmark = pytest.mark.anyio
 
@@ -30,3 +38,70 @@ async def test_the_first_line_is_all_a_client_needs(end: signal.Signals) -> None
     assert set(login) == {
         "server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id"
     }  # fmt: skip
+
+
+@contextmanager
+def serving(*options: str, err: str = "") -> Generator[dict[str, Any]]:
+    """The command at work, as its first line; afterwards it has ended well and said no more than `err`."""
+    command = [sys.executable, "-m", "rc_mcp", "emulator", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGTERM)
+            rest = process.communicate(timeout=20)
+    assert (process.returncode, *rest) == (0, "", err)
+
+
+def mailbox(login: dict[str, Any]) -> MessageStoreClient:
+    auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
+    return MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"])
+
+
+async def test_a_database_file_keeps_what_was_done_over_a_restart(tmp_path: Path) -> None:
+    options = ("--db", str(tmp_path / "mailbox.db"), "--scenario", "full")
+    with serving(*options) as login:
+        async with mailbox(login) as store:
+            [newest] = (await store.list_messages(date_from=LONG_AGO, per_page=1)).records
+            await store.delete_message([newest.id])
+    with serving(*options) as login:
+        async with mailbox(login) as store:
+            again = await store.read_message(newest.id)
+            assert again.availability == "Deleted"
+            page = await store.list_messages(date_from=LONG_AGO, per_page=1000)
+            assert len(page.records) == 199
+
+
+async def test_a_database_file_stays_the_scenario_it_was_filled_with(tmp_path: Path) -> None:
+    path = str(tmp_path / "mailbox.db")
+    with serving("--db", path, "--scenario", "empty"):
+        pass
+    with serving("--db", path, "--admin") as login:
+        assert httpx.get(login["admin_url"]).json()["scenario"] == "empty"
+    warning = f"rc-mcp: {path} was filled as 'empty' and stays what it is.\n"
+    with serving("--db", path, "--scenario", "busy", "--admin", err=warning) as login:
+        assert httpx.get(login["admin_url"]).json()["messages"] == 0
+
+
+async def test_admin_moves_time_and_breaks_things_and_is_off_by_default() -> None:
+    with serving() as login:
+        assert "admin_url" not in login
+    with serving("--scenario", "empty", "--time-scale", "0", "--admin") as login:
+        admin = httpx.Client(base_url=login["admin_url"])
+        with admin:
+            before = admin.get("/").json()
+            assert (before["scenario"], before["time_scale"], before["messages"]) == ("empty", 0, 0)
+            admin.post("/messages", json={"type": "SMS", "text": "Hi", "sender": {"phone_number": "+15035550111"}})
+            moved = admin.post("/clock", json={"days": 2}).json()
+            assert moved["time"][:10] > before["time"][:10]
+            admin.post("/faults", json={"kind": "stall", "operation": "token"})
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(f"{login['server_url']}/restapi/oauth/token", data={"grant_type": "x"}, timeout=0.05)
+
+
+async def test_its_address_opened_in_a_browser_is_a_page() -> None:
+    with serving("--scenario", "hostile") as login:
+        answer = httpx.get(login["server_url"])
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "hostile" in answer.text

@@ -1,4 +1,4 @@
-"""readMessageContent: the bytes of attachments, on the media host alone."""
+"""readMessageContent: the bytes of attachments."""
 
 from dataclasses import replace
 from typing import Any
@@ -59,12 +59,12 @@ async def test_a_picture_comes_beside_its_text(mailbox: httpx.AsyncClient, emula
     assert answer.content.startswith(b"\xff\xd8")
 
 
-async def test_content_is_not_served_by_the_platform_host_nor_anything_else_by_media(
+async def test_content_is_served_by_both_hosts_and_nothing_else_by_media(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     uri = voicemail(emulator)[0]["uri"]
     answer = await mailbox.get(uri.replace(emulator.media_url, emulator.server_url))
-    assert (answer.status_code, answer.json()["errorCode"]) == (404, "CMN-120")
+    assert (answer.status_code, answer.content) == (200, media_files.read(recording()))
     answer = await mailbox.get(f"{emulator.media_url}/restapi/v1.0/account/~/extension/~/message-store")
     assert (answer.status_code, answer.json()["errorCode"]) == (404, "CMN-120")
 

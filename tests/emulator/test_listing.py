@@ -251,3 +251,22 @@ async def test_a_text_looks_as_on_the_wire(mailbox: httpx.AsyncClient, emulator:
             "size": 16,
         }
     ]
+
+
+async def test_the_total_follows_every_change_and_the_clock(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    async def totals() -> list[int]:
+        queries = ("", "availability=Deleted", "readStatus=Read", "phoneNumber=%2B15035550111")
+        return [(await listed(mailbox, f"dateFrom=2026&{query}"))["paging"]["totalElements"] for query in queries]
+
+    assert await totals() == [0, 0, 0, 0]
+    message_id = emulator.store.add(text("now"))["id"]
+    emulator.store.add(text("to come", sender=BEN, created=clock[0] + timedelta(minutes=1)))
+    assert await totals() == await totals() == [1, 0, 0, 1]
+    await mailbox.put(f"message-store/{message_id}", json={"readStatus": "Read"})
+    assert await totals() == [1, 0, 1, 1]
+    await mailbox.delete(f"message-store/{message_id}")
+    assert await totals() == [0, 1, 0, 0]
+    clock[0] += timedelta(minutes=1)
+    assert await totals() == [1, 1, 0, 0]

@@ -43,10 +43,13 @@ async def test_a_jwt_is_exchanged_for_a_token_that_works(web: httpx.AsyncClient,
 
 
 async def test_the_lifetime_asked_for_is_given_within_bounds(web: httpx.AsyncClient, emulator: Emulator) -> None:
-    assert (await ask_token(web, emulator, access_token_ttl="600")).json()["expires_in"] == 600
-    refused = await ask_token(web, emulator, access_token_ttl="599")
-    assert refused.status_code == 400
-    assert refused.json()["error"] == "invalid_request"
+    for asked, given in {"600": 600, "599": 600, "1800": 1800, "7200": 3600, "-1": 600}.items():
+        assert (await ask_token(web, emulator, access_token_ttl=asked)).json()["expires_in"] == given
+    for asked, given in {"60": 60, "2592000": 2_592_000, "2592001": 604_800}.items():
+        assert (await ask_token(web, emulator, refresh_token_ttl=asked)).json()["refresh_token_expires_in"] == given
+    for wrong in ("an hour", "", "1e3", "9" * 11):
+        refused = await ask_token(web, emulator, access_token_ttl=wrong)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
 
 
 async def test_a_wrong_jwt_is_an_invalid_grant(web: httpx.AsyncClient, emulator: Emulator) -> None:

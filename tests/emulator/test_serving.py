@@ -7,6 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator.serving import bound_sockets
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,12 @@ async def test_it_serves_platform_and_media_on_two_ports() -> None:
             uri = record["attachments"][0]["uri"]
             assert uri.startswith(emulator.media_url)
             assert (await client.get(uri)).text == "Hi"
-            assert (await client.get(uri.replace(emulator.media_url, emulator.server_url))).status_code == 404
+            assert (await client.get(f"{emulator.media_url}/restapi/oauth/token")).status_code == 404
+
+
+def test_no_answer_waits_for_the_one_before_it_to_be_acknowledged() -> None:
+    with bound_sockets("127.0.0.1", 0, 0) as bound:
+        assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in bound)
 
 
 async def test_head_and_errors_are_well_formed_on_the_wire() -> None:

@@ -1,0 +1,118 @@
+"""What is to go wrong on purpose, for whom and how often. What then happens is in `app.py` and `connection.py`.
+
+    emulator.faults.inject("drop", operation="deleteMessage", acted=True)
+
+A fault waits for a request it fits. One request meets one fault, the oldest that fits.
+"""
+
+from typing import Literal, TypedDict, Unpack
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rc_mcp.emulator.vocabulary import OperationName
+
+FaultKind = Literal[
+    "latency",
+    "rate_limit",
+    "server_error",
+    "drop",
+    "truncate",
+    "malformed",
+    "stall",
+    "fax_in_progress",
+    "token_revoked",
+]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+_OWN_OPTIONS = {
+    "latency": {"acted", "seconds"},
+    "server_error": {"acted", "status"},
+    "drop": {"acted"},
+    "stall": {"acted"},
+    "malformed": {"body"},
+}
+
+
+class Fault(BaseModel):
+    """One fault. Left out, `operation` and `method` mean any; `times` of None means until it is cleared.
+
+    `acted` decides whether the request is carried out before the fault shows: the difference between a client
+    that may try again and one that must look first.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: FaultKind
+    operation: OperationName | None = None
+    method: Method | None = None
+    times: int | None = Field(1, ge=1)
+    acted: bool = False
+    seconds: float = Field(1, gt=0, le=86_400, allow_inf_nan=False)
+    status: int = Field(503, ge=500, le=599)
+    body: Literal["json", "html"] = "json"
+
+    @model_validator(mode="after")
+    def _has_only_options_of_its_kind(self) -> "Fault":
+        options = self.model_fields_set - {"kind", "operation", "method", "times"}
+        if strange := sorted(options - _OWN_OPTIONS.get(self.kind, set())):
+            raise ValueError(f"{', '.join(strange)}: not an option of {self.kind}")
+        return self
+
+    @property
+    def lets_act(self) -> bool:
+        """Whether the request is carried out at all, before or after the fault."""
+        return self.acted or self.kind not in {"server_error", "drop", "stall"}
+
+    def fits(self, operation: str, method: str) -> bool:
+        return self.operation in {None, operation} and self.method in {None, method}
+
+
+class FaultOptions(TypedDict, total=False):
+    operation: OperationName | None
+    method: Method | None
+    times: int | None
+    acted: bool
+    seconds: float
+    status: int
+    body: Literal["json", "html"]
+
+
+class Faults:
+    """The faults still to come. `active` is a copy, by id."""
+
+    def __init__(self) -> None:
+        self._active: dict[int, Fault] = {}
+        self._last_id = 0
+
+    @property
+    def active(self) -> dict[int, Fault]:
+        return dict(self._active)
+
+    def inject(self, kind: FaultKind, **options: Unpack[FaultOptions]) -> int:
+        """Gives the id to clear it by. Raises ValueError for options that make no sense."""
+        return self.add(Fault.model_validate({"kind": kind, **options}))
+
+    def add(self, fault: Fault) -> int:
+        self._last_id += 1
+        self._active[self._last_id] = fault
+        return self._last_id
+
+    def clear(self, fault_id: int | None = None) -> None:
+        """Removes one fault, or all. One that has already struck for the last time is no error."""
+        self._active = {} if fault_id is None else {i: f for i, f in self._active.items() if i != fault_id}
+
+    def take(self, operation: str, method: str) -> Fault | None:
+        """The fault this request meets, which is thereby used once."""
+        for fault_id, fault in self._active.items():
+            if fault.fits(operation, method):
+                self._use(fault_id, fault)
+                return fault
+        return None
+
+    def _use(self, fault_id: int, fault: Fault) -> None:
+        if fault.times is None:
+            return
+        if fault.times == 1:
+            del self._active[fault_id]
+        else:
+            self._active[fault_id] = fault.model_copy(update={"times": fault.times - 1})

@@ -1,0 +1,35 @@
+"""The mailbox of `hostile.toml`, with what TOML cannot hold put into it."""
+
+import re
+from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from rc_mcp.emulator.drafts import Draft
+from rc_mcp.emulator.office import load_office
+
+_CODE_UNIT = re.compile(r"\{\{U\+([0-9A-F]{4})\}\}")
+_TAGS = re.compile(r"\{\{tags (.*?)\}\}", re.DOTALL)
+_REPETITION = re.compile(r"\{\{([0-9]+) \* (.*?)\}\}", re.DOTALL)
+_TAG_BLOCK = 0xE0000
+
+
+def hostile_drafts(start: datetime) -> list[Draft]:
+    return [_spelt_out(draft) for draft in load_office("hostile.toml").drafts(start)]
+
+
+def spell_out(text: str) -> str:
+    text = _REPETITION.sub(lambda match: match[2] * int(match[1]), text)
+    text = _TAGS.sub(lambda match: "".join(chr(_TAG_BLOCK + ord(letter)) for letter in match[1]), text)
+    # Last: what comes of it may look like the notation.
+    return _CODE_UNIT.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def _spelt_out(value: Any) -> Any:
+    if isinstance(value, str):
+        return spell_out(value)
+    if isinstance(value, tuple):
+        return tuple(_spelt_out(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _spelt_out(getattr(value, field.name)) for field in fields(value)})
+    return value

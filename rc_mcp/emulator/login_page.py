@@ -1,0 +1,124 @@
+"""The pages of the authorization endpoint: plain HTML, no script, nothing from elsewhere, everything escaped."""
+
+import hashlib
+from base64 import b64encode
+from html import escape
+from string import Template
+
+from starlette.responses import HTMLResponse, Response
+
+from rc_mcp.emulator.identity import Account, User
+from rc_mcp.emulator.redirects import form_action_source
+
+# What the form has to bring back, beside the login.
+_CARRIED = ("response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
+
+_STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: #8885; --accent: #06c; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: #8881; }
+main { box-sizing: border-box; width: min(26rem, 100vw); padding: 2rem; background: Canvas;
+  border: 1px solid var(--line); border-radius: 12px; }
+h1 { margin: 0; font-size: 1.4rem; }
+p { margin: .25rem 0 1.25rem; }
+small, summary, table { opacity: .75; font-size: .85rem; }
+label { display: block; margin-bottom: 1rem; font-size: .9rem; }
+input, button { box-sizing: border-box; width: 100%; padding: .6rem .75rem; font: inherit; border-radius: 8px;
+  border: 1px solid var(--line); }
+button { cursor: pointer; background: none; color: inherit; margin-bottom: .5rem; }
+button.first { background: var(--accent); border-color: var(--accent); color: #fff; font-weight: 600; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+[role=alert] { padding: .6rem .75rem; border-left: 4px solid #c22; background: #c221; }
+details { margin-top: 1rem; }
+table { border-collapse: collapse; width: 100%; }
+td { padding: .25rem .5rem .25rem 0; overflow-wrap: anywhere; }
+"""
+
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>$style</style>
+</head>
+<body>
+<main>
+<h1>$title</h1>
+$content
+</main>
+</body>
+</html>
+""")
+
+_FORM = Template("""<p><small>An app on <b>$destination</b> asks to act for you in this emulated RingCentral.
+</small></p>
+$alert
+<form method="post" action="/restapi/oauth/authorize">
+$hidden
+<label>Username<input name="username" value="$username" autocomplete="username" autofocus></label>
+<label>Password<input name="password" type="password" autocomplete="current-password"></label>
+<button class="first">Log in</button>
+<button name="cancel" value="1">Cancel</button>
+</form>
+<details>
+<summary>Who can log in here?</summary>
+<table>
+$users
+</table>
+</details>""")
+
+_WRONG = '<p role="alert">That username and password do not go together. Please try again.</p>'
+
+
+def login_page(account: Account, asked: dict[str, str], redirect_uri: str, *, wrong: bool = False) -> Response:
+    destination = form_action_source(redirect_uri)
+    content = _FORM.substitute(
+        destination=escape(destination),
+        alert=_WRONG if wrong else "",
+        hidden="\n".join(_hidden(name, asked[name]) for name in _CARRIED if name in asked),
+        username=escape(asked.get("username") or asked.get("login_hint") or ""),
+        # Nothing here is secret, and whoever started the emulator by its command has no other place to learn it.
+        users="\n".join(_row(user) for user in account.users),
+    )
+    return _page("Log in", content, 200, destination)
+
+
+def error_page(message: str) -> Response:
+    """For a request that nobody can safely be sent back from."""
+    explained = "The app that sent you here made a mistake, and you have not been logged in."
+    return _page("This login cannot go on", f'<p role="alert">{escape(message)}</p><p>{explained}</p>', 400)
+
+
+def _hidden(name: str, value: str) -> str:
+    return f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+
+
+def _row(user: User) -> str:
+    cells = (user.name, user.username, user.password)
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _page(title: str, content: str, status: int, destination: str = "") -> Response:
+    text = _PAGE.substitute(title=escape(title), style=_STYLE, content=content)
+    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": _policy(destination)})
+
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+
+def _policy(destination: str) -> str:
+    # The form leads to this server and from there to the app, and browsers count both.
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src 'sha256-{_STYLE_HASH}'",
+            f"form-action 'self' {destination}".rstrip(),
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )

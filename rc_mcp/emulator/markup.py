@@ -1,0 +1,65 @@
+"""The few pieces of HTML the status page is made of. Every text is escaped and made visible, unless it is `Html`."""
+
+import unicodedata
+from collections.abc import Sequence
+from html import escape
+
+
+class Html(str):
+    """Markup of our own, which stays what it is."""
+
+    __slots__ = ()
+
+
+class Number(int):
+    """A number to be set flush right."""
+
+
+Cell = Html | Number | str
+
+
+def html(text: str) -> Html:
+    return text if isinstance(text, Html) else Html(escape("".join(map(_visible, text))))
+
+
+def foreign(text: str, max_chars: int = 90) -> Html:
+    """A text that strangers may have written: cut, and kept from reaching out of its place."""
+    cut = text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+    return Html(f"<bdi>{html(cut)}</bdi>")
+
+
+def section(title: str, content: str) -> Html:
+    return Html(f"<section><h2>{html(title)}</h2>{content}</section>")
+
+
+def side_by_side(*sections: Html) -> Html:
+    return Html(f'<div class="pair">{"".join(sections)}</div>')
+
+
+def facts(pairs: dict[str, str]) -> Html:
+    items = "".join(f"<div><dt>{html(name)}</dt><dd>{html(value)}</dd></div>" for name, value in pairs.items())
+    return Html(f"<section><dl>{items}</dl></section>")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], otherwise: str = "None.") -> Html:
+    """Columns whose first row holds numbers have their heading flush right too."""
+    if not rows:
+        return Html(f"<p>{html(otherwise)}</p>")
+    headings = "".join(f"<th{_class(cell)}>{html(name)}</th>" for name, cell in zip(head, rows[0], strict=True))
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return Html(f"<table><thead><tr>{headings}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _cell(cell: Cell) -> str:
+    return f"<td{_class(cell)}>{f'{cell:,}' if isinstance(cell, Number) else html(cell)}</td>"
+
+
+def _class(cell: Cell) -> str:
+    return ' class="n"' if isinstance(cell, Number) else ""
+
+
+def _visible(character: str) -> str:
+    """What is invisible, turns the line around, or is no character, shows that something is there."""
+    if character in "\t\r\n":
+        return " "
+    return "\ufffd" if unicodedata.category(character) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} else character

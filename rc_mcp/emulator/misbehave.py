@@ -1,0 +1,64 @@
+"""Answering a request the way its fault says."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from starlette.responses import HTMLResponse, Response
+
+from rc_mcp.emulator.call import json_response
+from rc_mcp.emulator.clock import Clock
+from rc_mcp.emulator.connection import Connection
+from rc_mcp.emulator.errors import ApiError
+from rc_mcp.emulator.faults import Fault
+
+_BROKEN_JSON = b'{"records": [{"id": 1, "uri": '
+# What a proxy or a captive portal on the way says with a 200.
+_NOT_THE_API = "<!DOCTYPE html><html><body>Sign in to use this network.</body></html>"
+
+
+async def misbehave(fault: Fault, act: Callable[[], Response], connection: Connection, clock: Clock) -> None:
+    """`act` carries the request out and gives the answer it should have had."""
+    if fault.kind == "latency":
+        await _late(fault, act, connection, clock)
+        return
+    answer = act() if fault.lets_act else Response(status_code=204)
+    match fault.kind:
+        case "drop":
+            await connection.hang_up()
+        case "stall":
+            await connection.stall()
+        case "truncate":
+            await connection.send_half(answer)
+        case "malformed":
+            await connection.send(_malformed(answer, fault.body))
+        case "server_error":
+            await connection.send(_server_error(fault.status))
+        case _:
+            # The others are answers like any other: the service has already been told to refuse.
+            await connection.send(answer)
+
+
+async def _late(fault: Fault, act: Callable[[], Response], connection: Connection, clock: Clock) -> None:
+    """Not acted, it acts when the time has come, even if the client has long given up. So do queues."""
+    due = clock() + timedelta(seconds=fault.seconds)
+    answer = act() if fault.acted else None
+    if await connection.wait(partial(clock.reach, due)):
+        await connection.send(answer or act())
+
+
+def _malformed(answer: Response, form: str) -> Response:
+    if form == "html":
+        return HTMLResponse(_NOT_THE_API)
+    body = bytes(answer.body)
+    is_json = "json" in answer.headers.get("content-type", "")
+    return Response(body[: len(body) // 2] if is_json else _BROKEN_JSON, media_type="application/json;charset=utf-8")
+
+
+def _server_error(status: int) -> Response:
+    # The guide lists CMN-201 as a 500 and knows 503 as well. What comes with 502 and 504 is not documented; they are a
+    # gateway's, and a gateway speaks HTML.
+    if status in {502, 504}:
+        return HTMLResponse(f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>", status)
+    error = ApiError(status, "CMN-201", "Service Temporary Unavailable")
+    return json_response(error.body, status)

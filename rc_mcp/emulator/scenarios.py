@@ -1,0 +1,89 @@
+"""The mailboxes an emulator can start with.
+
+`office` is an ordinary one, `empty` has nothing in it. `busy` is a quarter of a year of a large practice, `full`
+stands at the cap for voicemails with all of them unheard, and in `hostile` everybody means harm.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from rc_mcp.emulator.drafts import Draft
+from rc_mcp.emulator.generate import generate
+from rc_mcp.emulator.hostile import hostile_drafts
+from rc_mcp.emulator.lifecycle import RETENTION_DAYS_RANGE, set_retention_days
+from rc_mcp.emulator.office import Office
+from rc_mcp.emulator.staff import fill_colleagues
+from rc_mcp.emulator.store import Store
+
+Scenario = Literal["office", "empty", "busy", "full", "hostile"]
+SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
+
+_BUSY_MESSAGES = 5_000
+_BUSY_SPAN = timedelta(days=89)
+_FULL_VOICEMAILS = 200
+# As in office.toml, ages imagine a start late on a Thursday afternoon.
+_IMAGINED_START = datetime(2026, 3, 5, 17)  # noqa: DTZ001  an office's own time
+
+
+def fill(
+    mailboxes: dict[str, Store], office: Office, scenario: Scenario, count: int, seed: int, start: datetime
+) -> None:
+    """Puts the messages in, once: a database that has been filled keeps what became of them."""
+    store = next(iter(mailboxes.values()))
+    if store.setting("epoch", 0):
+        return
+    store.set_setting("scenario", SCENARIOS.index(scenario))
+    drafts = [*_own_drafts(office, scenario, seed, start), *generate(count, seed, start)]
+    # Oldest first, because ids grow with time.
+    store.add_all(sorted(drafts, key=lambda draft: draft.created or start))
+    if scenario == "office":
+        fill_colleagues(mailboxes, office, seed, start)
+    if scenario == "busy":
+        # With the usual 30 days, two thirds of its faxes and voicemails would be gone at the first request.
+        set_retention_days(store, RETENTION_DAYS_RANGE[-1])
+    store.set_setting("epoch", store.now_ms())
+
+
+def filled_with(store: Store) -> Scenario:
+    """The scenario a mailbox was first filled with, which a database file keeps."""
+    return SCENARIOS[store.setting("scenario", 0)]
+
+
+def _own_drafts(office: Office, scenario: Scenario, seed: int, start: datetime) -> Iterator[Draft]:
+    match scenario:
+        case "office":
+            yield from office.drafts(start)
+        case "busy":
+            yield from _busy(seed, start)
+        case "full":
+            for draft in generate(_FULL_VOICEMAILS, seed, start, kinds=("VoiceMail",)):
+                yield replace(draft, read=False)
+        case "hostile":
+            yield from hostile_drafts(start)
+        case "empty":
+            pass
+
+
+def _busy(seed: int, start: datetime) -> Iterator[Draft]:
+    chance = random.Random(f"{seed}/busy")  # noqa: S311
+    ages = sorted((_age(chance) for _ in range(_BUSY_MESSAGES)), reverse=True)
+    for draft, age in zip(generate(_BUSY_MESSAGES, seed, start), ages, strict=True):
+        # What is older than a few days has been dealt with, but for the odd one.
+        old = age > timedelta(days=4) and chance.random() < 0.97
+        yield replace(draft, created=start - age, read=draft.read or old)
+
+
+def _age(chance: random.Random) -> timedelta:
+    while True:
+        age = _BUSY_SPAN * chance.random()
+        if chance.random() < _bustle(_IMAGINED_START - age):
+            return age
+
+
+def _bustle(moment: datetime) -> float:
+    """How likely a message is at this hour, against the middle of a working day."""
+    weekend, working_hours = moment.weekday() >= 5, 8 <= moment.hour < 18
+    return (0.12 if weekend else 1.0) * (1.0 if working_hours else 0.06)

@@ -1,0 +1,194 @@
+"""The page at `/` of the platform address: what the emulator holds and what was asked of it, for a person to watch.
+
+It renews itself without a script, and the browser is told to load nothing and to run nothing: strangers wrote some of
+what it shows. It shows no credentials, so it needs no login.
+"""
+
+from base64 import b64encode
+from collections import deque
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+from importlib.resources import files
+from string import Template
+from urllib.parse import urlencode
+
+from starlette.responses import HTMLResponse, Response
+
+from rc_mcp.emulator.clock import Clock
+from rc_mcp.emulator.dates import to_ms, to_wire
+from rc_mcp.emulator.faults import Fault
+from rc_mcp.emulator.identity import Account
+from rc_mcp.emulator.lifecycle import pass_time, retention_days
+from rc_mcp.emulator.limits import Usage
+from rc_mcp.emulator.markup import Cell, Html, Number, facts, foreign, section, side_by_side, table
+from rc_mcp.emulator.scenarios import filled_with
+from rc_mcp.emulator.seen import SeenRequest
+from rc_mcp.emulator.selection import Selection
+from rc_mcp.emulator.store import Store
+from rc_mcp.emulator.vocabulary import MESSAGE_TYPES, READ_STATUSES
+from rc_mcp.emulator.wire import Message
+
+_RENEWED_EVERY_S = 3
+_REQUESTS_SHOWN = 40
+_MESSAGES_SHOWN = 12
+_COUNTED = ["Unread", "Read", "Deleted", "Purged"]
+
+_CSS = files("rc_mcp.emulator").joinpath("status_page.css").read_text("utf-8")
+_CSS_DIGEST = b64encode(sha256(_CSS.encode()).digest()).decode()
+_HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_CSS_DIGEST}'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="$every">
+<title>RingCentral emulator</title>
+<style>$css</style>
+</head>
+<body>
+<main>
+<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>
+$content
+</main>
+</body>
+</html>
+""")
+
+
+def status_page(
+    *,
+    account: Account,
+    mailboxes: Mapping[str, Store],
+    requests: deque[SeenRequest],
+    usage: Collection[Usage],
+    faults: Collection[Fault],
+    clock: Clock,
+) -> Response:
+    owner = mailboxes[account.owner.extension_id]
+    pass_time(owner)
+    names = {user.extension_id: f"{user.name} ({user.extension_number})" for user in account.users}
+    content = [
+        _glance(owner, requests, clock),
+        side_by_side(_by_type(owner, names[account.owner.extension_id]), _by_mailbox(mailboxes, names)),
+        side_by_side(_limits(usage, names), _faults(faults)),
+        _last_requests(requests),
+        _newest_messages(owner),
+    ]
+    page = _PAGE.substitute(css=_CSS, every=_RENEWED_EVERY_S, content="\n".join(content))
+    return HTMLResponse(page, headers=_HEADERS)
+
+
+def _glance(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
+    return facts(
+        {
+            "Emulator time, UTC": _moment(to_ms(clock())),
+            "Time": "stands still" if clock.scale == 0 else f"{clock.scale:g} x real time",
+            "Scenario": filled_with(owner),
+            "Faxes and voicemails kept": f"{retention_days(owner)} days",
+            "Requests in the log": f"{len(requests):,}",
+        }
+    )
+
+
+def _by_type(owner: Store, name: str) -> Html:
+    tally = owner.tally()
+    rows: list[list[Cell]] = [[kind, *_counts(tally, {kind})] for kind in MESSAGE_TYPES]
+    return section(f"Messages of {name}", table(["Type", *_COUNTED], rows))
+
+
+def _by_mailbox(mailboxes: Mapping[str, Store], names: Mapping[str, str]) -> Html:
+    rows: list[list[Cell]] = [
+        [names[extension_id], *_counts(store.tally(), set(MESSAGE_TYPES))] for extension_id, store in mailboxes.items()
+    ]
+    return section("Mailboxes", table(["Whose", *_COUNTED], rows))
+
+
+def _counts(tally: Mapping[tuple[str, str, str], int], types: Collection[str]) -> list[Number]:
+    def count(availability: str, read_statuses: Collection[str] = READ_STATUSES) -> Number:
+        return Number(sum(tally.get((kind, availability, read), 0) for kind in types for read in read_statuses))
+
+    return [count("Alive", ["Unread"]), count("Alive", ["Read"]), count("Deleted"), count("Purged")]
+
+
+def _limits(usage: Collection[Usage], names: Mapping[str, str]) -> Html:
+    rows: list[list[Cell]] = [
+        [names.get(each.user, "Nobody we know"), each.group, _used(each), _penalty(each)] for each in usage
+    ]
+    return section("Rate limits", table(["User", "Group", "This minute", "Penalty"], rows, "None counted."))
+
+
+def _used(usage: Usage) -> Html:
+    bar = f'<meter value="{usage.used}" max="{usage.limit}" high="{usage.limit * 4 // 5}" optimum="0"></meter>'
+    return Html(f"{bar} {usage.used} of {usage.limit}")
+
+
+def _penalty(usage: Usage) -> Cell:
+    return Html(f'<b class="bad">{usage.penalty_s} s</b>') if usage.penalty_s else ""
+
+
+def _faults(faults: Collection[Fault]) -> Html:
+    rows: list[list[Cell]] = [
+        [fault.kind, fault.operation or "any", fault.method or "any", f"{fault.times or 'until cleared'}"]
+        for fault in faults
+    ]
+    return section("Faults to come", table(["Kind", "Operation", "Method", "Times"], rows))
+
+
+def _last_requests(requests: deque[SeenRequest]) -> Html:
+    newest = list(requests)[: -_REQUESTS_SHOWN - 1 : -1]
+    rows: list[list[Cell]] = [
+        [_when(to_ms(seen.time)), _status(seen), seen.method, foreign(_address(seen), 300), seen.fault or ""]
+        for seen in newest
+    ]
+    head = ["Time, UTC", "Status", "Method", "Address", "Fault"]
+    return section("Last requests", table(head, rows, "None yet."))
+
+
+def _status(seen: SeenRequest) -> Html:
+    if seen.status == 0:
+        return Html('<b class="bad">none</b>')
+    level = "good" if seen.status < 400 else "warn" if seen.status < 500 else "bad"
+    return Html(f'<b class="{level}">{seen.status}</b>')
+
+
+def _address(seen: SeenRequest) -> str:
+    query = urlencode(seen.query_without_secrets(), safe=":/*~,", errors="replace")
+    host = "media " if seen.entry_point == "media" else ""
+    return f"{host}{seen.path}{'?' if query else ''}{query}"
+
+
+def _newest_messages(owner: Store) -> Html:
+    rows = [_row(message) for message in owner.select(Selection(), limit=_MESSAGES_SHOWN)]
+    head = ["Created, UTC", "Type", "", "Whom", "Text", "State"]
+    return section("Newest messages", table(head, rows, "None."))
+
+
+def _row(message: Message) -> list[Cell]:
+    inbound = message.direction == "Inbound"
+    parties = [message.details.get("from", {})] if inbound else message.details.get("to", [])
+    known_by = [next((party[key] for key in ("name", "phoneNumber") if party.get(key)), "") for party in parties]
+    state = message.read_status if message.availability == "Alive" else message.availability
+    text = message.details.get("subject", "") if message.type in {"SMS", "Pager"} else ""
+    return [
+        _when(message.created_ms),
+        message.type,
+        "from" if inbound else "to",
+        foreign(", ".join(known_by), 40),
+        foreign(text),
+        state,
+    ]
+
+
+def _when(ms: int) -> Html:
+    day, _, time = _moment(ms).partition(" ")
+    return Html(f"<time><span>{day}</span> {time}</time>")
+
+
+def _moment(ms: int) -> str:
+    return to_wire(ms)[:19].replace("T", " ")

@@ -1,0 +1,259 @@
+"""Faults, in-process: each shows what it is said to show, where it is said to, as often as it is said to."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+import anyio
+import anyio.lowlevel
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator.routes import EntryPoint, find_operation
+from rc_mcp.emulator.vocabulary import OperationName
+
+pytestmark = pytest.mark.anyio
+
+HELLO = Draft(type="SMS", sender=Party(phone_number="+15035550111"), text="Hello")
+LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
+
+
+@pytest.fixture
+def path(emulator: Emulator) -> str:
+    """The address of one message."""
+    return f"message-store/{emulator.store.add(HELLO)['id']}"
+
+
+def states(emulator: Emulator) -> list[str]:
+    return [record["availability"] for record in emulator.store.messages()]
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["errors"][0]["errorCode"]
+
+
+@pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
+async def test_a_dropped_connection_is_lost_before_or_after_the_service_acted(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str, acted: bool, expected: str
+) -> None:
+    emulator.faults.inject("drop", acted=acted)
+    with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
+        await mailbox.delete(path)
+    assert states(emulator) == [expected]
+    assert (await mailbox.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_server_error_comes_before_or_after_the_service_acted(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str, status: int, acted: bool, expected: str
+) -> None:
+    emulator.faults.inject("server_error", status=status, acted=acted)
+    answer = await mailbox.delete(path)
+    assert answer.status_code == status
+    assert answer.headers["rcrequestid"]
+    assert answer.headers["content-type"].startswith("text/html" if status in {502, 504} else "application/json")
+    assert states(emulator) == [expected]
+
+
+@pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
+async def test_a_stalled_answer_never_comes(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str, acted: bool, expected: str
+) -> None:
+    emulator.faults.inject("stall", acted=acted)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(mailbox.delete, path)
+        while not emulator.requests or emulator.requests[-1].fault != "stall":
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    assert states(emulator) == [expected]
+
+
+@pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
+async def test_a_late_answer_comes_when_the_emulators_time_has_come(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str, acted: bool, expected: str
+) -> None:
+    answers: list[httpx.Response] = []
+
+    async def delete() -> None:
+        answers.append(await mailbox.delete(path))
+
+    emulator.faults.inject("latency", seconds=30, acted=acted)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(delete)
+            while emulator.faults.active:
+                await anyio.lowlevel.checkpoint()
+            assert (states(emulator), answers) == ([expected], [])
+            emulator.clock.advance(seconds=30)
+    assert [answer.status_code for answer in answers] == [204]
+    assert states(emulator) == ["Deleted"]
+
+
+async def test_a_truncated_answer_breaks_off(mailbox: httpx.AsyncClient, emulator: Emulator, path: str) -> None:
+    emulator.faults.inject("truncate")
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
+        await mailbox.get(path)
+    assert emulator.requests[-1].status == 200
+
+
+async def test_an_answer_without_a_body_cannot_be_truncated(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
+) -> None:
+    emulator.faults.inject("truncate", times=2)
+    assert (await mailbox.head(path)).status_code == 200
+    assert (await mailbox.delete(path)).status_code == 204
+
+
+async def test_a_malformed_answer_is_a_200_that_nobody_can_read(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
+) -> None:
+    emulator.faults.inject("malformed", times=2)
+    emulator.faults.inject("malformed", body="html")
+    cut, nothing, html = await mailbox.get(path), await mailbox.delete(path), await mailbox.get(path)
+    assert [answer.status_code for answer in (cut, nothing, html)] == [200] * 3
+    for answer in (cut, nothing):
+        assert answer.headers["content-type"].startswith("application/json")
+        with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+            answer.json()
+    assert html.headers["content-type"].startswith("text/html")
+    assert states(emulator) == ["Deleted"]
+
+
+async def test_a_fax_can_be_in_progress(mailbox: httpx.AsyncClient, emulator: Emulator, path: str) -> None:
+    emulator.faults.inject("fax_in_progress", operation="readMessageContent")
+    message = (await mailbox.get(path)).json()
+    uri = message["attachments"][0]["uri"]
+    assert code(await mailbox.get(uri)) == (404, "MSG-368")
+    assert (await mailbox.get(uri)).text == "Hello"
+
+
+async def test_a_revoked_login_is_refused_like_any_dead_token(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str, log_in: LogIn
+) -> None:
+    emulator.faults.inject("token_revoked", operation="deleteMessage")
+    assert (await mailbox.get(path)).status_code == 200
+    assert code(await mailbox.delete(path)) == (401, "OAU-213")
+    assert code(await mailbox.get(path)) == (401, "OAU-213")
+    assert states(emulator) == ["Alive"]
+    await log_in(mailbox, emulator)
+    assert (await mailbox.delete(path)).status_code == 204
+
+
+async def test_a_rate_limit_starts_the_penalty(log_in: LogIn, clock: list[datetime]) -> None:
+    with Emulator(scenario="empty", now=lambda: clock[0]) as emulator:
+        base = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app), base_url=base) as mailbox:
+            await log_in(mailbox, emulator)
+            emulator.faults.inject("rate_limit", operation="deleteMessage")
+            answer = await mailbox.delete("message-store/111")
+            assert code(answer) == (429, "CMN-301")
+            assert answer.headers["retry-after"] == "60"
+            assert answer.headers["x-rate-limit-group"] == "medium"
+            assert answer.headers["x-rate-limit-remaining"] == "0"
+            clock[0] += timedelta(seconds=59)
+            assert code(await mailbox.delete("message-store/111")) == (429, "CMN-301")
+            assert (await mailbox.get("message-store")).status_code == 200
+            clock[0] += timedelta(seconds=60)
+            assert code(await mailbox.delete("message-store/111")) == (404, "CMN-102")
+
+
+async def test_without_limits_a_rate_limit_is_over_at_once(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
+) -> None:
+    emulator.faults.inject("rate_limit")
+    answer = await mailbox.delete(path)
+    assert (code(answer), answer.headers["retry-after"]) == ((429, "CMN-301"), "60")
+    assert states(emulator) == ["Alive"]
+    assert (await mailbox.delete(path)).status_code == 204
+
+
+async def test_logging_in_can_fail_too(web: httpx.AsyncClient, emulator: Emulator, log_in: LogIn) -> None:
+    emulator.faults.inject("server_error", operation="token")
+    with pytest.raises(KeyError):
+        await log_in(web, emulator)
+    await log_in(web, emulator)
+    assert [seen.status for seen in emulator.requests] == [503, 200]
+
+
+async def test_a_fault_strikes_only_what_it_fits_and_as_often_as_told(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
+) -> None:
+    emulator.faults.inject("server_error", operation="readMessage", times=2)
+    emulator.faults.inject("server_error", method="PUT", status=500, times=None)
+    assert (await mailbox.get("message-store")).status_code == 200
+    assert [(await mailbox.get(path)).status_code for _ in range(3)] == [503, 503, 200]
+    marks = [await mailbox.put(path, json={"readStatus": "Read"}) for _ in range(4)]
+    assert [answer.status_code for answer in marks] == [500] * 4
+    [(number, fault)] = emulator.faults.active.items()
+    assert fault.times is None
+    emulator.faults.clear(number)
+    assert (await mailbox.put(path, json={"readStatus": "Read"})).status_code == 200
+
+
+async def test_a_tunnelled_method_counts_as_what_it_means(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
+) -> None:
+    emulator.faults.inject("server_error", operation="deleteMessage", method="DELETE")
+    assert (await mailbox.post(path, headers={"X-HTTP-Method-Override": "DELETE"})).status_code == 503
+
+
+async def test_the_oldest_fault_that_fits_comes_first_and_alone(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
+) -> None:
+    emulator.faults.inject("server_error", status=500)
+    emulator.faults.inject("server_error", status=501)
+    assert [(await mailbox.get(path)).status_code for _ in range(3)] == [500, 501, 200]
+
+
+async def test_addresses_that_are_no_operation_meet_no_fault(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+    emulator.faults.inject("drop")
+    assert code(await mailbox.get("nowhere")) == (404, "CMN-120")
+    assert len(emulator.faults.active) == 1
+    emulator.faults.clear()
+    assert emulator.faults.active == {}
+
+
+async def test_the_request_log_tells_the_fault(mailbox: httpx.AsyncClient, emulator: Emulator, path: str) -> None:
+    emulator.faults.inject("drop", acted=True)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await mailbox.delete(path)
+    await mailbox.get(path)
+    assert [(seen.fault, seen.status) for seen in emulator.requests[-2:]] == [("drop", 0), (None, 200)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("crash", {}),
+        ("drop", {"operation": "deleteMessages"}),
+        ("drop", {"method": "PURGE"}),
+        ("drop", {"times": 0}),
+        ("drop", {"status": 500}),
+        ("rate_limit", {"acted": True}),
+        ("truncate", {"seconds": 3}),
+        ("server_error", {"status": 404}),
+        ("latency", {"seconds": -1}),
+        ("malformed", {"body": "xml"}),
+        ("drop", {"colour": "red"}),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(emulator: Emulator, kind: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="Fault"):
+        emulator.faults.inject(kind, **options)
+    assert emulator.faults.active == {}
+
+
+def test_every_operation_can_be_named() -> None:
+    store = "/restapi/v1.0/account/~/extension/~/message-store"
+    addresses = {
+        store: ("GET", "DELETE"),
+        f"{store}/1": ("GET", "PUT", "PATCH", "DELETE"),
+        f"{store}/1/content/1": ("GET",),
+        "/restapi/v1.0/account/~/extension/~/message-sync": ("GET",),
+        "/restapi/v1.0/account/~/message-store-configuration": ("GET", "PUT"),
+    }
+    both: frozenset[EntryPoint] = frozenset({"platform", "media"})
+    names = {find_operation(both, method, path)[0].name for path, methods in addresses.items() for method in methods}
+    assert names | {"authorize", "token", "revoke"} == set(get_args(OperationName))

@@ -1,0 +1,175 @@
+"""The mailboxes to start with: what is promised of each, and that each is the same at every start."""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.cli.emulator import SCENARIOS as OFFERED
+from rc_mcp.emulator import Draft, Emulator
+from rc_mcp.emulator.hostile import spell_out
+from rc_mcp.emulator.lifecycle import pass_time
+from rc_mcp.emulator.scenarios import SCENARIOS, Scenario
+
+pytestmark = pytest.mark.anyio
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
+Record = dict[str, Any]
+
+
+@cache
+def records(scenario: Scenario, seed: int = 1) -> list[Record]:
+    with Emulator(scenario=scenario, seed=seed, now=lambda: NOON) as emulator:
+        return emulator.store.messages()
+
+
+def age(record: Record) -> timedelta:
+    return NOON - datetime.fromisoformat(record["creationTime"])
+
+
+def strings(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():  # pyright: ignore[reportUnknownVariableType]
+                yield from strings(item)  # pyright: ignore[reportUnknownArgumentType]
+        case list():
+            for item in value:  # pyright: ignore[reportUnknownVariableType]
+                yield from strings(item)  # pyright: ignore[reportUnknownArgumentType]
+        case _:
+            pass
+
+
+def test_the_command_offers_every_scenario() -> None:
+    assert OFFERED == SCENARIOS
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_scenario_is_the_same_at_each_start_and_nothing_in_it_has_expired(scenario: Scenario) -> None:
+    with Emulator(scenario=scenario, now=lambda: NOON) as emulator:
+        assert emulator.scenario == scenario
+        pass_time(emulator.store)
+        assert emulator.store.messages() == records(scenario)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_generated_messages_come_in_addition(scenario: Scenario) -> None:
+    with Emulator(scenario=scenario, messages=20, now=lambda: NOON) as emulator:
+        assert len(emulator.store.messages()) == len(records(scenario)) + 20
+
+
+def test_a_busy_mailbox_is_a_quarter_of_a_year_with_working_hours_and_weekends() -> None:
+    busy = records("busy")
+    assert len(busy) == 5_000
+    assert {record["type"] for record in busy} == {"SMS", "VoiceMail", "Fax", "Pager"}
+    assert timedelta(days=85) < max(age(record) for record in busy) < timedelta(days=90)
+    by_day = Counter(age(record).days for record in busy)
+    assert len(by_day) == 89
+    assert sum(1 for count in by_day.values() if count < 30) > 15
+    assert sum(1 for count in by_day.values() if count > 50) > 50
+    assert records("busy", seed=2) != busy
+
+
+def test_what_is_unread_in_a_busy_mailbox_is_mostly_new() -> None:
+    unread = [record for record in records("busy") if record["readStatus"] == "Unread"]
+    new = sum(1 for record in unread if age(record) < timedelta(days=5))
+    assert 100 < len(unread) < 400
+    assert new > len(unread) / 2
+
+
+def test_a_full_mailbox_is_200_voicemails_nobody_has_heard() -> None:
+    full = records("full")
+    assert len(full) == 200
+    assert {(record["type"], record["direction"], record["readStatus"]) for record in full} == {
+        ("VoiceMail", "Inbound", "Unread")
+    }
+
+
+def test_one_voicemail_more_pushes_the_oldest_out_of_a_full_mailbox() -> None:
+    with Emulator(scenario="full", now=lambda: NOON) as emulator:
+        oldest = emulator.store.messages()[-1]["id"]
+        emulator.store.add(Draft(type="VoiceMail"))
+        deleted = [record["id"] for record in emulator.store.messages() if record["availability"] == "Deleted"]
+        assert deleted == [oldest]
+
+
+def test_a_hostile_mailbox_attacks_through_every_type_and_every_text() -> None:
+    hostile = records("hostile")
+    assert 60 <= len(hostile) <= 80
+    assert {record["type"] for record in hostile} == {"SMS", "VoiceMail", "Fax", "Pager"}
+    assert {"Alive", "Deleted"} == {record["availability"] for record in hostile}
+    assert sum(1 for record in hostile if age(record) < timedelta(hours=24)) > 50
+    for find in (r"Plan [\w-]{9} approved", "status: done", "Nothing was deleted", "<script>", "Ignore all previous"):
+        assert any(re.search(find, text) for record in hostile for text in strings(record)), find
+
+
+@pytest.mark.parametrize(
+    "attack",
+    ["\x1b[2J", "\x1b]8;;", "\x1b]52;", "\x07", "\x08", "\x00", "\u202e", "\u200b", "\u2028", "\ud800",
+     "\U000e0049", "\u0337\u0353", "../../", "C:\\", "| --- |", "```", "]]>", "DROP TABLE", "${jndi:", "x" * 1000],
+)  # fmt: skip
+def test_a_hostile_mailbox_has_every_kind_of_character(attack: str) -> None:
+    assert any(attack in text for record in records("hostile") for text in strings(record))
+
+
+def test_hostile_file_names_are_the_senders_and_the_files_are_ours() -> None:
+    named = [part["fileName"] for record in records("hostile") for part in record["attachments"] if "fileName" in part]
+    assert {"..", "CON", "", "parcel.jpg\0.exe"} <= set(named)
+    assert max(len(name) for name in named) > 1_000
+
+
+def test_hostile_telephone_numbers_are_kept_for_fiction() -> None:
+    text = (Path(__file__).parents[2] / "rc_mcp/emulator/hostile.toml").read_text("utf-8")
+    numbers = re.findall(r"\+1[\d ]{10,}", text)
+    assert numbers
+    assert all(re.fullmatch(r"\+1\d{3}55501\d\d", number.replace(" ", "")) for number in numbers)
+
+
+async def test_every_hostile_message_and_attachment_can_be_fetched(log_in: LogIn) -> None:
+    with Emulator(scenario="hostile", rate_limits=False, now=lambda: NOON) as emulator:
+        transport = httpx.ASGITransport(app=emulator.app)
+        base = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
+        async with httpx.AsyncClient(transport=transport, base_url=base) as mailbox:
+            await log_in(mailbox, emulator)
+            answer = await mailbox.get("message-store?dateFrom=2026&availability=Alive&availability=Deleted")
+            assert answer.content.isascii()
+            assert len(answer.json()["records"]) == len(records("hostile"))
+            for part in (part for record in answer.json()["records"] for part in record["attachments"]):
+                content = await mailbox.get(part["uri"])
+                assert (content.status_code, len(content.content)) == (200, part["size"])
+                assert all(" " <= char <= "~" for char in content.headers["content-disposition"])
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("a {{U+D800}} b", "a \ud800 b"),
+        ("{{3 * ab }}!", "ab ab ab !"),
+        ("{{2 * {}}", "{{"),
+        ("{{tags Hi}}", "\U000e0048\U000e0069"),
+        ("{{U+007B}}{{U+007B}}7*7}}", "{{7*7}}"),
+        ("{{nothing}}", "{{nothing}}"),
+    ],
+)
+def test_what_toml_cannot_hold_is_spelt_out(written: str, meant: str) -> None:
+    assert spell_out(written) == meant
+
+
+def test_a_text_that_cannot_be_encoded_is_still_json() -> None:
+    broken = [record for record in records("hostile") if any(_lone(text) for text in strings(record))]
+    assert len(broken) >= 5
+    assert json.loads(json.dumps(broken)) == broken
+
+
+def _lone(text: str) -> bool:
+    return any(unicodedata.category(char) == "Cs" for char in text)
