@@ -9,7 +9,8 @@ from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.drafts import Draft
 from rc_mcp.emulator.emulator import Emulator
 from rc_mcp.emulator.faults import Fault
+from rc_mcp.emulator.identity import User
 from rc_mcp.emulator.people import Party
 from rc_mcp.emulator.seen import SeenRequest
 
-__all__ = ["Clock", "Draft", "Emulator", "Fault", "Party", "SeenRequest"]
+__all__ = ["Clock", "Draft", "Emulator", "Fault", "Party", "SeenRequest", "User"]

@@ -27,7 +27,7 @@ input, button { box-sizing: border-box; width: 100%; padding: .6rem .75rem; font
 button { cursor: pointer; background: none; color: inherit; margin-bottom: .5rem; }
 button.first { background: var(--accent); border-color: var(--accent); color: #fff; font-weight: 600; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-[role=alert] { padding: .6rem .75rem; border-left: 4px solid #c22; background: #c221; }
+[role=alert] { margin-top: 1rem; padding: .6rem .75rem; border-left: 4px solid #c22; background: #c221; }
 details { margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; }
 td { padding: .25rem .5rem .25rem 0; overflow-wrap: anywhere; }

@@ -167,8 +167,8 @@ def _terms(form: dict[str, str]) -> Terms:
     refresh_ttl_s = _seconds(form, "refresh_token_ttl", _REFRESH_TTL_DEFAULT_S)
     return Terms(
         access_ttl_s=min(max(access_ttl_s, _ACCESS_TTL_LEAST_S), _ACCESS_TTL_DEFAULT_S),
-        # The guide's default is the most an older edition gave; what is beyond today's most is brought to it. Nothing
-        # or less asks for no refresh token, says that edition.
+        # The guide knows no more than the default and falls back to it; the specification allows more, and beyond
+        # that the guide's way is taken. Zero or less asks for no refresh token, as an older edition says.
         refresh_ttl_s=refresh_ttl_s if refresh_ttl_s <= _REFRESH_TTL_MOST_S else _REFRESH_TTL_DEFAULT_S,
         endpoint_id=form.get("endpoint_id") or None,
     )

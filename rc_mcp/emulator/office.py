@@ -65,9 +65,6 @@ class Office(_Strict):
     people: dict[str, _Person] = {}
     message: list[_Entry] = []
 
-    def owner_party(self) -> Party:
-        return self.owner.party()
-
     def colleagues(self) -> list[str]:
         """Who has an extension beside the owner, by its number."""
         numbers = {key: person.extension_number for key, person in self.people.items() if person.extension_number}

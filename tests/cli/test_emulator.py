@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2 as httpx
 import pytest
 
@@ -20,36 +21,16 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-async def test_the_first_line_is_all_a_client_needs(end: signal.Signals) -> None:
-    command = [sys.executable, "-m", "rc_mcp", "emulator", "--messages", "5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        login = json.loads(process.stdout.readline())
-        auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
-        async with MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"]) as store:
-            page = await store.list_messages(per_page=1)
-            attachment = page.records[0].attachments[0]
-            async with store.read_message_content(page.records[0].id, attachment.id) as content:
-                assert await content.read(1_000_000)
-        process.send_signal(end)
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (0, "", "")
-    assert set(login) == {
-        "server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id"
-    }  # fmt: skip
-
-
 @contextmanager
-def serving(*options: str, err: str = "") -> Generator[dict[str, Any]]:
+def serving(*options: str, end: signal.Signals = signal.SIGTERM, err: str = "") -> Generator[dict[str, Any]]:
     """The command at work, as its first line; afterwards it has ended well and said no more than `err`."""
     command = [sys.executable, "-m", "rc_mcp", "emulator", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        try:
+        try:  # whatever happens: without its end, the process would be waited for
             yield json.loads(process.stdout.readline())
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(end)
             rest = process.communicate(timeout=20)
     assert (process.returncode, *rest) == (0, "", err)
 
@@ -59,13 +40,26 @@ def mailbox(login: dict[str, Any]) -> MessageStoreClient:
     return MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"])
 
 
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+async def test_the_first_line_is_all_a_client_needs(end: signal.Signals) -> None:
+    with serving("--messages", "5", end=end) as login, anyio.fail_after(30):
+        async with mailbox(login) as store:
+            page = await store.list_messages(per_page=1)
+            attachment = page.records[0].attachments[0]
+            async with store.read_message_content(page.records[0].id, attachment.id) as content:
+                assert await content.read(1_000_000)
+    assert set(login) == {
+        "server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id"
+    }  # fmt: skip
+
+
 async def test_a_database_file_keeps_what_was_done_over_a_restart(tmp_path: Path) -> None:
     options = ("--db", str(tmp_path / "mailbox.db"), "--scenario", "full")
-    with serving(*options) as login:
+    with serving(*options) as login, anyio.fail_after(30):
         async with mailbox(login) as store:
             [newest] = (await store.list_messages(date_from=LONG_AGO, per_page=1)).records
             await store.delete_message([newest.id])
-    with serving(*options) as login:
+    with serving(*options) as login, anyio.fail_after(30):
         async with mailbox(login) as store:
             again = await store.read_message(newest.id)
             assert again.availability == "Deleted"

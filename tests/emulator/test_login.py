@@ -19,8 +19,8 @@ async def ask_token(web: httpx.AsyncClient, emulator: Emulator, **form: str) -> 
     return await web.post(f"{emulator.server_url}/restapi/oauth/token", data=fields, auth=auth)
 
 
-async def refresh(web: httpx.AsyncClient, emulator: Emulator, token: str) -> httpx.Response:
-    return await ask_token(web, emulator, grant_type="refresh_token", refresh_token=token)
+async def refresh(web: httpx.AsyncClient, emulator: Emulator, token: str, **form: str) -> httpx.Response:
+    return await ask_token(web, emulator, grant_type="refresh_token", refresh_token=token, **form)
 
 
 async def use(web: httpx.AsyncClient, emulator: Emulator, token: str) -> httpx.Response:
@@ -125,6 +125,78 @@ async def test_refreshing_replaces_both_tokens_at_once(web: httpx.AsyncClient, e
     assert codes(await use(web, emulator, old["access_token"])) == (401, "TokenInvalid", "OAU-129")
 
 
+async def test_a_refreshed_access_token_is_soon_forgotten(
+    web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    old = (await ask_token(web, emulator)).json()
+    await refresh(web, emulator, old["refresh_token"])
+    clock[0] += timedelta(seconds=10)
+    assert codes(await use(web, emulator, old["access_token"])) == (401, "TokenInvalid", "OAU-213")
+
+
+async def test_a_refresh_has_lifetimes_of_its_own(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    old = (await ask_token(web, emulator, access_token_ttl="600", refresh_token_ttl="60")).json()
+    new = (await refresh(web, emulator, old["refresh_token"], access_token_ttl="900")).json()
+    assert (new["expires_in"], new["refresh_token_expires_in"]) == (900, 604_800)
+    assert (await refresh(web, emulator, new["refresh_token"])).json()["expires_in"] == 3600
+
+
+async def test_a_refresh_token_expires_by_the_clock(
+    web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    token = (await ask_token(web, emulator, refresh_token_ttl="7200")).json()["refresh_token"]
+    clock[0] += timedelta(seconds=7200)
+    assert codes(await refresh(web, emulator, token)) == (400, "OAU-213", "OAU-213")
+
+
+async def test_a_client_can_do_without_a_refresh_token(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    for asked in ("0", "-1"):
+        token = (await ask_token(web, emulator, refresh_token_ttl=asked)).json()
+        assert {"refresh_token", "refresh_token_expires_in"}.isdisjoint(token)
+        assert (await use(web, emulator, token["access_token"])).status_code == 200
+    for nothing in ("", "None"):
+        assert codes(await refresh(web, emulator, nothing)) == (400, "OAU-213", "OAU-213")
+
+
+async def test_an_endpoint_id_is_kept_or_made_up(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    given = (await ask_token(web, emulator, endpoint_id="desk-7")).json()
+    assert given["endpoint_id"] == "desk-7"
+    assert (await refresh(web, emulator, given["refresh_token"])).json()["endpoint_id"] == "desk-7"
+    made_up = (await ask_token(web, emulator)).json()
+    assert made_up["endpoint_id"]
+    assert (await refresh(web, emulator, made_up["refresh_token"])).json()["endpoint_id"] == made_up["endpoint_id"]
+
+
+async def test_the_grace_tells_the_time_that_is_left(
+    web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    old = (await ask_token(web, emulator)).json()
+    await refresh(web, emulator, old["refresh_token"])
+    clock[0] += timedelta(minutes=10)
+    again = (await refresh(web, emulator, old["refresh_token"])).json()
+    assert (again["expires_in"], again["refresh_token_expires_in"]) == (3000, 604_200)
+
+
+async def test_a_client_assertion_is_refused_in_so_many_words(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    refused = await ask_token(web, emulator, client_assertion="a.b.c", client_assertion_type=kind)
+    assert codes(refused) == (400, "OAU-116", "OAU-116")
+    assert refused.json()["error"] == "invalid_client"
+    assert "client_assertion is not emulated" in refused.json()["error_description"]
+
+
+async def test_an_error_comes_in_oauths_form_and_ringcentrals(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    refused = await ask_token(web, emulator, assertion="not.the.jwt")
+    message = "Invalid resource owner credentials"
+    assert refused.json() == {
+        "error": "invalid_grant",
+        "error_description": message,
+        "errorCode": "OAU-140",
+        "message": message,
+        "errors": [{"errorCode": "OAU-140", "message": message}],
+    }
+
+
 async def test_an_old_refresh_token_gives_the_same_new_pair_for_a_short_grace(
     web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
@@ -146,6 +218,31 @@ async def test_revoking_ends_the_whole_session(web: httpx.AsyncClient, emulator:
         answer = await web.post(url, data={"token": token["refresh_token"]}, auth=auth)
         assert answer.status_code == 200
     assert codes(await use(web, emulator, token["access_token"])) == (401, "TokenInvalid", "OAU-213")
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+@pytest.mark.parametrize("place", ["body", "query"])
+async def test_any_token_of_a_session_revokes_all_of_it(
+    web: httpx.AsyncClient, emulator: Emulator, kind: str, place: str
+) -> None:
+    auth, url = (emulator.client_id, emulator.client_secret), f"{emulator.server_url}/restapi/oauth/revoke"
+    old = (await ask_token(web, emulator)).json()
+    new = (await refresh(web, emulator, old["refresh_token"])).json()
+    # Replaced already: all that a client has which never got the answer to its refresh.
+    given = {"token": old[kind]}
+    answer = await (web.post(url, data=given, auth=auth) if place == "body" else web.post(url, params=given, auth=auth))
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert codes(await use(web, emulator, new["access_token"])) == (401, "TokenInvalid", "OAU-213")
+    assert codes(await refresh(web, emulator, new["refresh_token"])) == (400, "OAU-213", "OAU-213")
+
+
+async def test_revoking_is_an_error_only_without_a_token_or_an_app(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    auth, url = (emulator.client_id, emulator.client_secret), f"{emulator.server_url}/restapi/oauth/revoke"
+    for token in ("nonsense", "U0pDMTFQMDFQQVMwM"):
+        assert (await web.post(url, data={"token": token}, auth=auth)).status_code == 200
+    assert codes(await web.post(url, data={"token": ""}, auth=auth)) == (400, "CMN-101", "CMN-101")
+    assert codes(await web.post(url, auth=auth)) == (400, "CMN-101", "CMN-101")
+    assert codes(await web.post(url, data={"token": "x"})) == (401, "OAU-146", "OAU-146")
 
 
 async def test_all_sessions_can_be_ended_from_outside(web: httpx.AsyncClient, emulator: Emulator) -> None:

@@ -256,3 +256,37 @@ async def test_a_token_of_another_mailbox_calls_for_a_full_sync(mailbox: httpx.A
             _, foreign = await full(client)
     answer = await mailbox.get(f"message-sync?syncType=ISync&syncToken={foreign}")
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "MSG-333")
+
+
+async def test_a_full_sync_can_be_limited_to_the_newest_of_each_conversation(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    moments = [clock[0] - timedelta(minutes=at) for at in range(6, 0, -1)]
+    from_ana = [add(emulator, created=moment) for moment in moments[:3]]
+    voicemails = [add(emulator, type="VoiceMail", created=moment) for moment in moments[:3]]
+    from_ben = [add(emulator, sender=BEN, created=moment) for moment in moments[3:]]
+    records, _ = await full(mailbox, "recordCountPerConversation=2")
+    assert set(ids(records)) == {*from_ana[1:], *from_ben[1:], *voicemails}
+    assert ids(records)[0] == from_ben[-1]
+    records, info = await sync(mailbox, "syncType=FSync&recordCountPerConversation=1&recordCount=2")
+    assert ids(records)[0] == from_ben[-1]
+    assert (len(records), info["olderRecordsExist"]) == (2, True)
+    records, _ = await full(mailbox, "recordCountPerConversation=2&distinctConversations=true")
+    assert ids(records) == [from_ben[-1], from_ana[-1]]
+
+
+async def test_what_follows_a_limited_sync_is_not_limited(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
+) -> None:
+    _, token = await full(mailbox, "recordCountPerConversation=1")
+    clock[0] += OVERLAP
+    new = [add(emulator), add(emulator)]
+    records, _ = await changes(mailbox, token, "recordCountPerConversation=1")
+    assert sorted(ids(records)) == new
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", ""])
+async def test_a_wrong_count_per_conversation_is_refused(mailbox: httpx.AsyncClient, count: str) -> None:
+    answer = await mailbox.get(f"message-sync?syncType=FSync&recordCountPerConversation={count}")
+    assert answer.status_code == 400
+    assert answer.json()["parameterName"] == "recordCountPerConversation"
