@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock picture bench-emulator clean
+.PHONY: demo test check format lock picture bench-emulator bench-client clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -30,6 +30,9 @@ picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, fro
 
 bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears load: two minutes
 	@$(BIN)/python bench/emulator.py
+
+bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python package: three minutes
+	@$(BIN)/python -m bench.client
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop

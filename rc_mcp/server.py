@@ -21,9 +21,21 @@ from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, is_ours, read_resource
-from rc_mcp.ringcentral import JWTAuth, MessageStoreClient, TokenAuth
-from rc_mcp.settings import Settings
+from rc_mcp.ringcentral import (
+    REAL_TIME,
+    JWTAuth,
+    LoginNotKept,
+    LoginStore,
+    MessageStoreClient,
+    PersonAuth,
+    Time,
+    TokenAuth,
+)
+from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.tools import LEVELS, Level, tools_for
+
+_MAX_WAIT_S = 20.0
+"""How long one request of a tool may wait for RingCentral's rate limits; a longer silence looks like a fault."""
 
 _READING = """\
 Work a RingCentral mailbox: voicemails, faxes, texts (SMS/MMS) and pager messages.
@@ -106,6 +118,7 @@ def build_server(
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    time: Time = REAL_TIME,
 ) -> RingCentralServer:
     """The MCP server for these settings.
 
@@ -113,15 +126,17 @@ def build_server(
         transport: how requests travel; the network when left out.
         principal: whose plans these are; made from the credentials when left out.
         now: the clock, for spans such as `7d` and for the lifetime of plans.
+        time: what the client waits by, for rate limits and before it repeats a request.
     """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
-        async with client_for(settings, transport) as client:
+        auth = _auth(settings)
+        async with _client(settings, auth, transport, time) as client:
             guard = Guard(
                 client=client,
                 plans=PlanStore(settings.state_dir, now),
-                principal=principal or _principal(settings),
+                principal=principal or _principal(settings, auth),
                 approval=settings.approval,
                 may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
                 approve_command=_approve_command(settings),
@@ -156,29 +171,72 @@ def _approve_command(settings: Settings) -> str:
     return f"{own}rc-mcp approvals approve"
 
 
-def client_for(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> MessageStoreClient:
+def client_for(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None = None, time: Time = REAL_TIME
+) -> MessageStoreClient:
     """The client for these settings.
 
     Raises:
         SettingsError: there are no credentials.
         InvalidRequest: an address or a credential cannot be used.
     """
+    return _client(settings, _auth(settings), transport, time)
+
+
+def login_store(settings: Settings) -> LoginStore:
+    """Where a person's login is kept, for this server and this app."""
+    return LoginStore(settings.state_dir / "logins", settings.server_url, settings.media_url, settings.client_id or "")
+
+
+def credentials_in_use(settings: Settings) -> str:
+    """What `client_for` would log in with, in words."""
+    if settings.access_token:
+        return "the access token in RC_ACCESS_TOKEN"
+    if settings.user_jwt:
+        return "the JWT in RC_USER_JWT"
+    return f"the login of rc-mcp login, kept in {login_store(settings).where()}"
+
+
+def _client(
+    settings: Settings, auth: JWTAuth | TokenAuth | PersonAuth, transport: httpx.AsyncBaseTransport | None, time: Time
+) -> MessageStoreClient:
     return MessageStoreClient(
-        _auth(settings), server_url=settings.server_url, media_url=settings.media_url, transport=transport
+        auth,
+        server_url=settings.server_url,
+        media_url=settings.media_url,
+        transport=transport,
+        max_wait_s=_MAX_WAIT_S,
+        time=time,
     )
 
 
-def _auth(settings: Settings) -> JWTAuth | TokenAuth:
+def _auth(settings: Settings) -> JWTAuth | TokenAuth | PersonAuth:
     if settings.access_token:
         return TokenAuth(settings.access_token.get_secret_value())
+    secret = settings.client_secret.get_secret_value()
+    if settings.client_id and not settings.user_jwt:
+        store = login_store(settings)
+        try:
+            login = store.load()
+        except LoginNotKept as error:
+            raise SettingsError(str(error)) from None
+        if login:
+            return PersonAuth(
+                settings.server_url, settings.client_id, secret, store, store.lock_file, owner_id=login.owner_id
+            )
     settings.check_credentials()
     jwt = settings.user_jwt.get_secret_value() if settings.user_jwt else ""
-    secret = settings.client_secret.get_secret_value()
     return JWTAuth(settings.server_url, settings.client_id or "", secret, jwt)
 
 
-def _principal(settings: Settings) -> str:
-    """Names a login without revealing it: plans of one login do not fit another."""
-    secret = settings.access_token or settings.user_jwt
-    login = (settings.server_url, settings.client_id or "", secret.get_secret_value() if secret else "")
+def _principal(settings: Settings, auth: JWTAuth | TokenAuth | PersonAuth) -> str:
+    """Names a login without revealing it: plans of one login do not fit another.
+
+    A person's tokens change by the hour, and the plans of an hour ago still fit: they are named by who they are.
+    """
+    if isinstance(auth, PersonAuth):
+        login = ("person", settings.server_url, settings.client_id or "", auth.owner_id)
+    else:
+        secret = settings.access_token or settings.user_jwt
+        login = (settings.server_url, settings.client_id or "", secret.get_secret_value() if secret else "")
     return hashlib.sha256("\n".join(login).encode()).hexdigest()

@@ -107,6 +107,7 @@ class Settings(BaseSettings):
         for name, value in (("RC_USER_JWT", self.user_jwt), ("RC_APP_CLIENT_ID", self.client_id)):
             if not value:
                 raise SettingsError(
-                    f"{name} is not set. Set RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT "
-                    "(or RC_ACCESS_TOKEN), or try it without an account: rc-mcp serve --demo"
+                    f"{name} is not set. Set RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT (or "
+                    "RC_ACCESS_TOKEN), or RC_APP_CLIENT_ID alone and log in with rc-mcp login, or try it without an "
+                    "account: rc-mcp serve --demo"
                 )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import anyio
 import httpx2 as httpx
 from mcp import Client
 from mcp.client import ClientRequestContext
@@ -14,6 +15,7 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestPara
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.plans import PlanStore
+from rc_mcp.ringcentral import Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import load_settings
 
@@ -41,6 +43,26 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
+
+
+class NoWaiting:
+    """Time for a client whose waits are over at once."""
+
+    def __init__(self) -> None:
+        self._slept_s = 0.0
+
+    def now(self) -> float:
+        return anyio.current_time() + self._slept_s
+
+    async def sleep(self, seconds: float) -> None:
+        self._slept_s += seconds
+        await anyio.lowlevel.checkpoint()
+
+
+def no_waiting() -> Time:
+    """A time of its own, in which every sleep is over at once."""
+    time = NoWaiting()
+    return Time(time.now, time.sleep)
 
 
 class Faults(httpx.AsyncBaseTransport):
@@ -105,7 +127,7 @@ class Desk:
             RC_MCP_STATE_DIR=str(self.state_dir),
             **variables,
         )
-        return build_server(settings, transport=self.faults, now=lambda: self.clock() + self.ahead)
+        return build_server(settings, transport=self.faults, now=lambda: self.clock() + self.ahead, time=no_waiting())
 
     @asynccontextmanager
     async def client(self, era: Era = "auto", answer: Answer | None = None, **variables: str) -> AsyncGenerator[Client]:

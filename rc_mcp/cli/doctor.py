@@ -48,7 +48,7 @@ async def _examine(settings: "Settings") -> int:
 
 async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
     from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.server import client_for
+    from rc_mcp.server import client_for, credentials_in_use
     from rc_mcp.settings import SettingsError
 
     yield _state_folder(settings)
@@ -58,6 +58,7 @@ async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
         yield Finding("fault", f"configuration: {error}")
         return
     yield Finding("ok", f"configuration: {settings.server_url}, access {settings.access}")
+    yield Finding("ok", f"credentials: {credentials_in_use(settings)}")
     async with client:
         reading = await _reading(client)
         yield reading
@@ -79,11 +80,13 @@ def _state_folder(settings: "Settings") -> Finding:
 
 
 async def _reading(client: "MessageStoreClient") -> Finding:
-    from rc_mcp.ringcentral import Forbidden, LoginFailed, RingCentralError, TransportFailure, Unauthorized
+    from rc_mcp.ringcentral import Forbidden, LoginEnded, LoginFailed, RingCentralError, TransportFailure, Unauthorized
     from rc_mcp.views.errors import in_words
 
     try:
         await client.list_messages(per_page=1)
+    except LoginEnded as error:
+        return Finding("fault", f"login: {error}", "Run rc-mcp login.")
     except LoginFailed as error:
         return Finding("fault", f"login: {error}", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT.")
     except Unauthorized as error:

@@ -9,8 +9,10 @@ through it: see `rc_mcp.ringcentral.calls`. Errors are drawn in `rc_mcp.ringcent
 """
 
 from rc_mcp.ringcentral.auth import JWTAuth, TokenAuth
+from rc_mcp.ringcentral.changes import Changes
 from rc_mcp.ringcentral.client import MessageStoreClient
 from rc_mcp.ringcentral.content import Content
+from rc_mcp.ringcentral.download import Downloaded
 from rc_mcp.ringcentral.errors import (
     AnswerLost,
     APIError,
@@ -20,7 +22,9 @@ from rc_mcp.ringcentral.errors import (
     FaxNotReady,
     Forbidden,
     InvalidRequest,
+    LoginEnded,
     LoginFailed,
+    LoginNotKept,
     NotFound,
     NotSent,
     RangeNotSatisfiable,
@@ -54,26 +58,35 @@ from rc_mcp.ringcentral.models import (
     SyncInfo,
 )
 from rc_mcp.ringcentral.outcomes import Outcome
+from rc_mcp.ringcentral.person import PersonAuth
+from rc_mcp.ringcentral.token_store import LoginStore
+from rc_mcp.ringcentral.waiting import REAL_TIME, Time
 
 __all__ = [
+    "REAL_TIME",
     "APIError",
     "AnswerLost",
     "Attachment",
     "Availability",
     "BadRequest",
     "Caller",
+    "Changes",
     "Content",
     "ContentDisposition",
     "ContentTooLarge",
     "Conversation",
     "DeletableType",
     "Direction",
+    "Downloaded",
     "ErrorDetail",
     "FaxNotReady",
     "Forbidden",
     "InvalidRequest",
     "JWTAuth",
+    "LoginEnded",
     "LoginFailed",
+    "LoginNotKept",
+    "LoginStore",
     "Message",
     "MessageList",
     "MessageStoreClient",
@@ -85,6 +98,7 @@ __all__ = [
     "NotSent",
     "Outcome",
     "Paging",
+    "PersonAuth",
     "RangeNotSatisfiable",
     "RateLimited",
     "ReadStatus",
@@ -92,6 +106,7 @@ __all__ = [
     "SyncInfo",
     "SyncTokenRejected",
     "SyncType",
+    "Time",
     "TokenAuth",
     "TransportFailure",
     "Unauthorized",

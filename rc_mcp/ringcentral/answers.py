@@ -158,7 +158,7 @@ def _names_sync_token(codes: Iterable[str | None], facts: ErrorFacts) -> bool:
 
 def _rate_limited(headers: Mapping[str, str], facts: ErrorFacts) -> RateLimited:
     group = _header(headers, "x-rate-limit-group")
-    return RateLimited(retry_after_s=_retry_after_s(headers), group=group, **facts)
+    return RateLimited(retry_after_s=retry_after_s(headers), group=group, **facts)
 
 
 def _facts(body: object, headers: Mapping[str, str], method: str, path: str) -> ErrorFacts:
@@ -196,7 +196,7 @@ def _most_specific(codes: Iterable[str | None]) -> str | None:
     return next((code for code in given if _SPECIFIC_CODE.fullmatch(code)), given[0] if given else None)
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float:
+def retry_after_s(headers: Mapping[str, str]) -> float:
     """From one second to an hour, whether the header has a number or a date (RFC 9110)."""
     return min(max(1.0, _seconds(headers.get("retry-after", "").strip())), LIMITS.max_retry_after_s)
 

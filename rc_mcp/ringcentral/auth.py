@@ -4,24 +4,24 @@ Sources: RingCentral's guide ("JWT auth flow", "Refresh tokens", "Rate limits") 
 endpoint.
 """
 
-from base64 import b64encode
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from time import monotonic
 
 import anyio
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.answers import fields_of, login_refusal, parsed, without
-from rc_mcp.ringcentral.entry_points import entry_point, origin
-from rc_mcp.ringcentral.errors import APIError, InvalidRequest, RateLimited
+from rc_mcp.ringcentral.entry_points import origin
+from rc_mcp.ringcentral.errors import APIError, InvalidRequest, RateLimited, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.token_endpoint import TokenEndpoint, credential
 
-_TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  an address
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class BearerAuth(httpx.Auth):
-    """What both kinds share: a token goes to the origins of the client it was given to, and nowhere else."""
+    """What all kinds share: a token goes to the origins of the client it was given to, and nowhere else."""
 
     def __init__(self) -> None:
         self._origins: set[tuple[str, str, int | None]] = set()
@@ -41,7 +41,7 @@ class TokenAuth(BearerAuth):
 
     def __init__(self, access_token: str) -> None:
         super().__init__()
-        self._token = _credential("access_token", access_token)
+        self._token = credential("access_token", access_token)
 
     def __repr__(self) -> str:
         return "TokenAuth(***)"
@@ -51,16 +51,104 @@ class TokenAuth(BearerAuth):
         yield request
 
 
-class JWTAuth(BearerAuth):
+class RenewingAuth(BearerAuth):
+    """What logs in by itself: once for all who wait, again when the token runs out, and never as a hammer.
+
+    A request turned away with 401 is sent a second time with a new token. Not so a DELETE: something between us and
+    RingCentral may answer 401 after RingCentral acted, and a second DELETE purges. Its 401 stands, and the next call
+    renews. A refused login is not repeated for a minute (10 s after an outage, as long as RingCentral says after a
+    429); calls meanwhile raise the same error. A renewal that did not help is not repeated for a minute either, and
+    the minute after a DELETE was turned away counts as that. A login that got no answer at all is tried again by the
+    next call.
+    """
+
+    def __init__(self, endpoint: TokenEndpoint, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.server = endpoint.server
+        self._endpoint = endpoint
+        self._clock = clock
+        self._one_login = anyio.Lock()
+        self._token = ""
+        self._failure: RingCentralError | None = None
+        self._no_login_before = 0.0
+        self._no_renewal_before = 0.0
+
+    @abstractmethod
+    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
+        """Whether `_token` will do for this request."""
+
+    def _alone(self) -> AbstractAsyncContextManager[None]:
+        """What is held while a new token is looked for."""
+        return nullcontext()
+
+    async def _found_another_than(self, turned_away: str) -> bool:
+        """Whether a good token was found without a login. It is `_token` then."""
+        return False
+
+    @abstractmethod
+    def _login(self, request: httpx.Request) -> httpx.Request:
+        """What to send for a new token; it waits no longer than `request`."""
+
+    @abstractmethod
+    async def _keep_token(self, answer: httpx.Response) -> None:
+        """Makes `_token` of the answer, which has been read."""
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        turned_away = ""
+        for _ in range(2):
+            async with self._one_login:
+                if not self._has_token_other_than(turned_away, request):
+                    async with self._alone():
+                        if not await self._found_another_than(turned_away):
+                            self._hold_back_after_failure()
+                            answer = yield self._login(request)
+                            await answer.aread()
+                            await self._kept(answer)
+                token = self._token
+            self._authorize(request, token)
+            response = yield request
+            if response.status_code != 401 or not self._may_renew(token):
+                return
+            if request.method == "DELETE":
+                self._forget(token)
+                return
+            turned_away = token
+        self._no_renewal_before = self._clock() + LIMITS.login_pause_s
+
+    def _may_renew(self, turned_away: str) -> bool:
+        return self._token != turned_away or self._clock() >= self._no_renewal_before
+
+    def _forget(self, turned_away: str) -> None:
+        """Leaves the login to the next call: one that failed here would say that the DELETE was not sent."""
+        if self._token == turned_away:
+            self._token = ""
+            self._no_renewal_before = self._clock() + LIMITS.login_pause_s
+
+    def _hold_back_after_failure(self) -> None:
+        if self._failure and self._clock() < self._no_login_before:
+            raise self._failure.with_traceback(None)
+
+    async def _kept(self, answer: httpx.Response) -> None:
+        try:
+            await self._keep_token(answer)
+        except RingCentralError as failure:
+            self._failure, self._no_login_before = failure, self._clock() + _pause_s(failure)
+            raise
+        self._failure = None
+
+
+def _pause_s(failure: RingCentralError) -> float:
+    if isinstance(failure, RateLimited):
+        return failure.retry_after_s
+    is_outage = isinstance(failure, APIError) and failure.status >= 500
+    return LIMITS.outage_pause_s if is_outage else LIMITS.login_pause_s
+
+
+class JWTAuth(RenewingAuth):
     """Logs in with a JWT credential from RingCentral's developer console, and again when the token runs out.
 
     One login at a time, whoever waits for it: RingCentral allows 5 a minute and ends older sessions. A token is renewed
-    a minute before it expires, and once when it is turned away with 401; the request is then sent a second time. Not so
-    a DELETE: something between us and RingCentral may answer 401 after RingCentral acted, and a second DELETE purges.
-    Its 401 stands, and the next call logs in. A refused login is not repeated for a minute (10 s after an outage, as
-    long as RingCentral says after a 429); calls meanwhile raise the same error. A renewal that did not help is not
-    repeated for a minute either, and the minute after a DELETE was turned away counts as that. A login that got no
-    answer at all is tried again by the next call.
+    a minute before it expires, and once when it is turned away with 401 (see `RenewingAuth`).
 
     Args:
         server_url: where to log in, an https origin; the client's own `server_url`.
@@ -82,100 +170,19 @@ class JWTAuth(BearerAuth):
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        super().__init__()
-        self.server = entry_point("server_url", server_url)
-        self._client_id = _credential("client_id", client_id)
-        self._client_secret = _credential("client_secret", client_secret) if client_secret else ""
-        self._jwt = _credential("jwt", jwt)
-        self._clock = clock
-        self._one_login = anyio.Lock()
-        self._token = ""
+        super().__init__(TokenEndpoint(server_url, client_id, client_secret), clock)
+        self._jwt = credential("jwt", jwt)
         self._good_until = 0.0
-        self._failure: APIError | None = None
-        self._no_login_before = 0.0
-        self._no_renewal_before = 0.0
 
     def __repr__(self) -> str:
-        return f"JWTAuth({str(self.server)!r}, {self._client_id!r}, ***)"
+        return f"JWTAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        turned_away = ""
-        for _ in range(2):
-            async with self._one_login:
-                if not self._has_token_other_than(turned_away):
-                    self._hold_back_after_failure()
-                    answer = yield self._login(request)
-                    await self._keep_token(answer)
-                token = self._token
-            self._authorize(request, token)
-            response = yield request
-            if response.status_code != 401 or not self._may_renew(token):
-                return
-            if request.method == "DELETE":
-                self._forget(token)
-                return
-            turned_away = token
-        self._no_renewal_before = self._clock() + LIMITS.login_pause_s
-
-    def _may_renew(self, turned_away: str) -> bool:
-        return self._token != turned_away or self._clock() >= self._no_renewal_before
-
-    def _forget(self, turned_away: str) -> None:
-        """Leaves the login to the next call: one that failed here would say that the DELETE was not sent."""
-        if self._token == turned_away:
-            self._token = ""
-            self._no_renewal_before = self._clock() + LIMITS.login_pause_s
-
-    def _has_token_other_than(self, turned_away: str) -> bool:
+    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
         return self._token not in ("", turned_away) and self._clock() < self._good_until
 
-    def _hold_back_after_failure(self) -> None:
-        if self._failure and self._clock() < self._no_login_before:
-            raise self._failure.with_traceback(None)
-
     def _login(self, request: httpx.Request) -> httpx.Request:
-        form = {"grant_type": _GRANT_TYPE, "assertion": self._jwt}
-        headers = {"Accept": "application/json"}
-        if self._client_secret:
-            headers["Authorization"] = f"Basic {self._id_and_secret()}"
-        else:
-            form["client_id"] = self._client_id
-        # The extensions carry the timeouts; a request without them would wait for ever.
-        timeouts = {key: value for key, value in request.extensions.items() if key == "timeout"}
-        url = self.server.join(_TOKEN_PATH)
-        return httpx.Request("POST", url, data=form, headers=headers, extensions=timeouts)
-
-    def _id_and_secret(self) -> str:
-        return b64encode(f"{self._client_id}:{self._client_secret}".encode()).decode()
+        return self._endpoint.request({"grant_type": _GRANT_TYPE, "assertion": self._jwt}, like=request)
 
     async def _keep_token(self, answer: httpx.Response) -> None:
-        fields = fields_of(parsed(await answer.aread()))
-        token, lifetime_s = fields.get("access_token"), fields.get("expires_in")
-        if answer.status_code != 200 or not isinstance(token, str) or not _printable(token):
-            raise self._remember(self._refusal(answer))
-        told_s = lifetime_s if isinstance(lifetime_s, int | float) and lifetime_s > 0 else 3600
-        good_s = min(told_s, LIMITS.token_lifetime_s)
-        self._token, self._failure = token, None
-        self._good_until = self._clock() + good_s - min(LIMITS.token_renewal_s, good_s / 2)
-
-    def _refusal(self, answer: httpx.Response) -> APIError:
-        secrets = [self._jwt, *([self._client_secret, self._id_and_secret()] if self._client_secret else [])]
-        body = parsed(answer.content[: LIMITS.error_body_bytes], *secrets)
-        return login_refusal(answer.status_code, body, without(answer.headers, *secrets), _TOKEN_PATH)
-
-    def _remember(self, failure: APIError) -> APIError:
-        pause_s = LIMITS.outage_pause_s if failure.status >= 500 else LIMITS.login_pause_s
-        if isinstance(failure, RateLimited):
-            pause_s = failure.retry_after_s
-        self._failure, self._no_login_before = failure, self._clock() + pause_s
-        return failure
-
-
-def _credential(name: str, value: str) -> str:
-    if not _printable(value):
-        raise InvalidRequest(f"{name} is empty, or has spaces, line breaks or characters that are not ASCII")
-    return value
-
-
-def _printable(value: str) -> bool:
-    return bool(value) and all("!" <= char <= "~" for char in value)
+        issued = self._endpoint.issued(answer, self._jwt)
+        self._token, self._good_until = issued.access_token, self._clock() + issued.good_for_s

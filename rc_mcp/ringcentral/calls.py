@@ -36,6 +36,7 @@ class Call:
     content_type: str = JSON
     accept: str = JSON
     byte_range: str | None = None
+    if_range: str | None = None
     media: bool = False
 
     def __post_init__(self) -> None:
@@ -79,11 +80,20 @@ def delete_conversations(box: str, ids: Sequence[str], query: Pairs) -> Call:
 
 
 def content(
-    box: str, message_id: str, attachment_id: str, query: Pairs, byte_range: tuple[int, int | None] | None
+    box: str,
+    message_id: str,
+    attachment_id: str,
+    query: Pairs,
+    byte_range: tuple[int, int | None] | None,
+    if_range: str | None = None,
 ) -> Call:
-    """Reads an attachment's bytes, or those from the first to the last of `byte_range`."""
+    """Reads an attachment's bytes, or those from the first to the last of `byte_range`.
+
+    With `if_range`, an ETag, all of them once it is another's.
+    """
     path = f"{box}/message-store/{message_id}/content/{attachment_id}"
-    return Call("GET", path, query, accept="*/*", byte_range=byte_range and _range(byte_range), media=True)
+    asked = byte_range and _range(byte_range)
+    return Call("GET", path, query, accept="*/*", byte_range=asked, if_range=if_range, media=True)
 
 
 def change(method: Literal["PUT", "PATCH"], box: str, ids: Sequence[str], body: dict[str, str]) -> Call:

@@ -1,10 +1,14 @@
 """The ten operations of RingCentral's Message Store, one method each, under the API's own names in snake_case."""
 
+import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
 from pydantic import BaseModel
@@ -24,7 +28,7 @@ from rc_mcp.ringcentral.arguments import (
     texts,
     whole,
 )
-from rc_mcp.ringcentral.auth import JWTAuth, TokenAuth
+from rc_mcp.ringcentral.auth import RenewingAuth, TokenAuth
 from rc_mcp.ringcentral.bulk import in_chunks, outcomes_of
 from rc_mcp.ringcentral.calls import (
     Call,
@@ -38,10 +42,13 @@ from rc_mcp.ringcentral.calls import (
     mailbox,
     read,
 )
+from rc_mcp.ringcentral.changes import Changes, changes_of, full_sync
 from rc_mcp.ringcentral.connection import Connection
 from rc_mcp.ringcentral.content import Content, content_of
+from rc_mcp.ringcentral.download import Downloaded, write, written_whole
 from rc_mcp.ringcentral.entry_points import PRODUCTION, entry_point, media_entry_point, origin
-from rc_mcp.ringcentral.errors import InvalidRequest, UnexpectedAnswer
+from rc_mcp.ringcentral.errors import InvalidRequest, SyncTokenRejected, UnexpectedAnswer
+from rc_mcp.ringcentral.filters import ListFilters, SyncFilters
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.literals import (
     Availability,
@@ -54,6 +61,8 @@ from rc_mcp.ringcentral.literals import (
 )
 from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync
 from rc_mcp.ringcentral.outcomes import Outcome
+from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
+from rc_mcp.ringcentral.waiting import REAL_TIME, Time
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -62,18 +71,26 @@ class MessageStoreClient:
     """An async client for one RingCentral login. Use it as `async with MessageStoreClient(auth) as store:`.
 
     Args:
-        auth: `JWTAuth` or `TokenAuth`.
+        auth: `JWTAuth`, `TokenAuth` or `PersonAuth`.
         server_url: the API's entry point, an https origin; http for localhost and `.test` hosts only.
         media_url: where attachments' bytes come from. Left out: RingCentral's media host where `server_url` is
             RingCentral's, else `server_url`.
         transport: how requests travel; the network when left out.
         timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either direction.
+        max_wait_s: how long one request may wait in all: for a place under RingCentral's rate limits, for a penalty to
+            end, before it is repeated. A longer wait raises `RateLimited` at once. As long as it takes when left out.
+        assume_limits: False to hold back only for limits that the server has told, as against an emulator without any.
+        time: the clock and the sleep behind these waits. Tests set it.
 
     Every method takes `account_id` and `extension_id`: `~` for one's own, or an internal id (not an extension number).
     Everything is checked before a request is built, and `InvalidRequest` says what was wrong. Beside it every method
     raises `APIError` and its kinds, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see `rc_mcp.ringcentral.errors`).
-    After a 401 a request is sent once more with a fresh token, a DELETE excepted; nothing else is retried. A list given
-    as a filter has 1 to 50 values.
+    A list given as a filter has 1 to 50 values.
+
+    Concurrent calls share RingCentral's rate limits without running into them (`rc_mcp.ringcentral.budgets`). Reads and
+    updates are repeated for a while when the connection fails or RingCentral is not available; a DELETE only when it
+    was surely not carried out (`rc_mcp.ringcentral.retries`). After a 401 a request is sent once more with a fresh
+    token, a DELETE excepted.
 
     Methods that take one or many ids give one `Outcome` per distinct id, in the caller's order. They send chunks one
     after the other, and the first that goes wrong as a whole is the last: its ids get its error (`Outcome.unknown`
@@ -85,18 +102,30 @@ class MessageStoreClient:
 
     def __init__(
         self,
-        auth: JWTAuth | TokenAuth,
+        auth: RenewingAuth | TokenAuth,
         *,
         server_url: str = PRODUCTION,
         media_url: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout_s: float = 30.0,
+        max_wait_s: float | None = None,
+        assume_limits: bool = True,
+        time: Time = REAL_TIME,
     ) -> None:
         server = entry_point("server_url", server_url)
-        if isinstance(auth, JWTAuth) and origin(auth.server) != origin(server):
+        if isinstance(auth, RenewingAuth) and origin(auth.server) != origin(server):
             raise InvalidRequest("auth logs in at another server than server_url")
         media = media_entry_point(server) if media_url is None else entry_point("media_url", media_url)
-        self._connection = Connection(auth, server, media, transport, timeout_s)
+        self._connection = Connection(
+            auth,
+            server,
+            media,
+            transport,
+            timeout_s,
+            max_wait_s=max_wait_s,
+            assume_limits=assume_limits,
+            time=time,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -167,6 +196,58 @@ class MessageStoreClient:
         ]
         return await self._record(MessageList, Call("GET", f"{mailbox(account_id, extension_id)}/message-store", query))
 
+    async def iter_messages(
+        self,
+        *,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
+        per_page: int = LIMITS.records_per_page,
+        account_id: str = "~",
+        extension_id: str = "~",
+        **filters: Unpack[ListFilters],
+    ) -> AsyncGenerator[Message]:
+        """All messages, newest first, each once, a page at a time as they are wanted. Rate limit group Light.
+
+        Whatever arrives, leaves or changes meanwhile, no message comes twice, and none is missed that is there from
+        the first page on. Of those that arrive meanwhile only some of the first second may come.
+
+        Held in memory: one page, and with `distinct_conversations` the ids of all conversations so far.
+
+        Args:
+            date_from: 24 hours before `date_to`, or before now, when left out.
+            per_page: 1 to 1000 messages per request; more than asked for where the same second has more.
+
+        The filters are those of `list_messages`.
+
+        Raises:
+            UnexpectedAnswer: at the end, when messages were sent that cannot be read; all others have come by then.
+                At once, when a page is not sorted newest first.
+        """
+        start = Place(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
+        since, unreadable = _frame_start(date_from, date_to), 0
+
+        async def fetch(place: Place) -> Page:
+            nonlocal unreadable
+            listed = await self.list_messages(
+                date_from=since,
+                date_to=place.date_to,
+                page=place.page,
+                per_page=place.per_page,
+                account_id=account_id,
+                extension_id=extension_id,
+                **filters,
+            )
+            unreadable += listed.unreadable
+            return Page(listed.records, more=listed.navigation.next_page is not None)
+
+        distinct = filters.get("distinct_conversations") is True
+        async with aclosing(new_on_each_page(fetch, start, distinct_conversations=distinct)) as pages:
+            async for page in pages:
+                for message in page:
+                    yield message
+        if unreadable:
+            raise UnexpectedAnswer(f"Up to {unreadable} more messages were listed that cannot be read")
+
     async def sync_messages(
         self,
         *,
@@ -222,6 +303,43 @@ class MessageStoreClient:
         ]
         return await self._record(MessageSync, Call("GET", f"{mailbox(account_id, extension_id)}/message-sync", query))
 
+    async def changes(
+        self,
+        sync_token: str | None = None,
+        *,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
+        record_count: int = LIMITS.records_per_page,
+        account_id: str = "~",
+        extension_id: str = "~",
+        **filters: Unpack[SyncFilters],
+    ) -> Changes:
+        """What changed since `sync_token` was given; everything, without one or when RingCentral rejects it.
+
+        One ISync, or as many FSyncs as the frame needs. Rate limit group Light. Everything else is raised as it is:
+        no other error leads to a full sync.
+
+        Args:
+            sync_token: of the `Changes` before. It has their frame and filters in it.
+            date_from: of a full sync: 24 hours before `date_to`, or before now, when left out.
+            date_to: of a full sync: no end when left out.
+            record_count: about how many records per FSync, 1 to 1000; all are fetched.
+
+        The filters are those of `sync_messages`, and a full sync's alone; give them with each call.
+        """
+        whole("record_count", record_count, 1, LIMITS.records_per_page)
+        sync = partial(self.sync_messages, account_id=account_id, extension_id=extension_id)
+        if sync_token is not None:
+            with suppress(SyncTokenRejected):
+                return changes_of(await sync(sync_token=sync_token))
+        since = _frame_start(date_from, date_to)
+
+        async def send(until: datetime | None, count: int) -> MessageSync:
+            return await sync(date_from=since, date_to=until, record_count=count, **filters)
+
+        distinct = filters.get("distinct_conversations") is True
+        return await full_sync(send, date_to, record_count, distinct_conversations=distinct)
+
     async def read_message(self, message_id: str, *, account_id: str = "~", extension_id: str = "~") -> Message:
         """One message, Deleted and Purged ones too. Rate limit group Light.
 
@@ -274,8 +392,50 @@ class MessageStoreClient:
             *given("content_disposition_filename", content_disposition_filename, text, LIMITS.file_name_chars),
         ]
         call = content(box, message, attachment, query, byte_range)
-        async with self._connection.stream(call) as response:
-            yield content_of(response, byte_range and byte_range[0])
+        async with self._content(call, byte_range and byte_range[0]) as opened:
+            yield opened
+
+    async def download(
+        self,
+        message_id: str,
+        attachment_id: str,
+        to: str | PathLike[str] | BinaryIO,
+        *,
+        max_bytes: int | None = None,
+        account_id: str = "~",
+        extension_id: str = "~",
+    ) -> Downloaded:
+        """Writes an attachment to a file, in constant memory. Rate limit group Medium.
+
+        When the connection breaks it goes on from there, up to 5 times.
+
+        Args:
+            to: a path, which gets a file that only its owner can read (0600), in place of one that is there, once all
+                bytes have arrived, and otherwise stays as it was; or a seekable binary file, written from where it
+                stands, which keeps what came before an error.
+            max_bytes: any number when left out.
+
+        Raises:
+            ContentTooLarge: there are more than `max_bytes`. Nothing was written if RingCentral said so before.
+            FaxNotReady: the fax is still being rendered.
+            NotFound: no such message or attachment; a purged message has none.
+            AnswerLost: the connection broke too often.
+            UnexpectedAnswer: what came after a break is not of the same content.
+            OSError: the file cannot be written.
+        """
+        box = mailbox(account_id, extension_id)
+        message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
+        if max_bytes is not None:
+            whole("max_bytes", max_bytes, 0, sys.maxsize)
+
+        def open_at(first: int, etag: str | None) -> AbstractAsyncContextManager[Content]:
+            byte_range = (first, None) if first else None
+            return self._content(content(box, message, attachment, (), byte_range, etag), first or None)
+
+        if not isinstance(to, str | PathLike):
+            return await write(open_at, to, max_bytes)
+        with written_whole(Path(to)) as file:
+            return await write(open_at, file, max_bytes)
 
     async def update_message(
         self,
@@ -391,6 +551,11 @@ class MessageStoreClient:
         days = whole("retention_period", retention_period, LIMITS.min_retention_days, LIMITS.max_retention_days)
         return await self._record(MessageStoreConfiguration, configure(account(account_id), days))
 
+    @asynccontextmanager
+    async def _content(self, call: Call, first: int | None) -> AsyncGenerator[Content]:
+        async with self._connection.stream(call) as response:
+            yield content_of(response, first)
+
     async def _change(
         self,
         method: Literal["PUT", "PATCH"],
@@ -413,6 +578,13 @@ class MessageStoreClient:
         if found is None or answer.status != 200:
             raise UnexpectedAnswer(f"{call.method} {call.path} got no {model.__name__}", status=answer.status)
         return found
+
+
+def _frame_start(date_from: datetime | None, date_to: datetime | None) -> datetime:
+    """RingCentral's own default, which it would count back from each page's `dateTo`."""
+    if date_to is not None:
+        instant("date_to", date_to)
+    return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
 
 
 def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]:

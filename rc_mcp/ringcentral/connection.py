@@ -1,16 +1,19 @@
-"""The way a `Call` takes to RingCentral and back: one HTTP exchange, nothing repeated, every failure named.
+"""The way a `Call` takes to RingCentral and back: paced, repeated where that is safe, every failure named.
 
 Redirects are not followed: a redirected DELETE is not the one that was asked for, and no token travels on.
 """
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from math import inf
+from typing import TypeVar
 
 import httpx2 as httpx
 
 from rc_mcp import __version__
 from rc_mcp.ringcentral.answers import Answer, parsed, plain, refusal, without
 from rc_mcp.ringcentral.auth import BearerAuth
+from rc_mcp.ringcentral.budgets import Budgets
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
     AnswerLost,
@@ -21,6 +24,11 @@ from rc_mcp.ringcentral.errors import (
     UnexpectedAnswer,
 )
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.pacing import Paced, never_left
+from rc_mcp.ringcentral.retries import with_retries
+from rc_mcp.ringcentral.waiting import Time, waiting_until
+
+T = TypeVar("T")
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -35,12 +43,18 @@ class Connection:
         media: httpx.URL,
         transport: httpx.AsyncBaseTransport | None,
         timeout_s: float,
+        *,
+        max_wait_s: float | None,
+        assume_limits: bool,
+        time: Time,
     ) -> None:
         auth.allow(server, media)
         self._server = server
         self._media = media
+        self._max_wait_s = inf if max_wait_s is None else max_wait_s
+        self._time = time
         self._http = httpx.AsyncClient(
-            auth=auth,
+            auth=Paced(auth, Budgets(time, assume_limits=assume_limits)),
             transport=transport,
             timeout=timeout_s,
             follow_redirects=False,
@@ -56,30 +70,47 @@ class Connection:
         Raises:
             RingCentralError: any but `ContentTooLarge`; `InvalidRequest` only for an address that would be too long.
         """
-        async with self.stream(call) as response:
-            with failures_named(response.request):
-                body = await _body(response, LIMITS.answer_bytes)
-        if body is None:
-            raise UnexpectedAnswer(f"RingCentral's answer to {call.method} is too large", status=response.status_code)
-        return Answer(response.status_code, response.headers, body)
+        return await self._patiently(call, self._exchange)
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncGenerator[httpx.Response]:
-        """Sends `call` and gives its successful answer with the body still to be read.
+        """Sends `call` and gives its successful answer with the body still to be read. That is not repeated any more.
 
         Raises:
             RingCentralError: as `send`.
         """
+        response = await self._patiently(call, self._open)
+        try:
+            yield response
+        finally:
+            await _close(response)
+
+    async def _patiently(self, call: Call, act: Callable[[Call], Awaitable[T]]) -> T:
+        with waiting_until(self._time.now() + self._max_wait_s):
+            return await with_retries(call, lambda: act(call), self._time)
+
+    async def _exchange(self, call: Call) -> Answer:
+        response = await self._open(call)
+        try:
+            with failures_named(response.request):
+                body = await _body(response, LIMITS.answer_bytes)
+        finally:
+            await _close(response)
+        if body is None:
+            raise UnexpectedAnswer(f"RingCentral's answer to {call.method} is too large", status=response.status_code)
+        return Answer(response.status_code, response.headers, body)
+
+    async def _open(self, call: Call) -> httpx.Response:
+        """A successful answer, its body still to be read."""
         request = self._request(call)
         with failures_named(request):
             response = await self._http.send(request, stream=True)
+        if response.is_success:
+            return response
         try:
-            if not response.is_success:
-                raise await _refusal(call, response)
-            yield response
+            raise await _refusal(call, response)
         finally:
-            with suppress(httpx.HTTPError):
-                await response.aclose()
+            await _close(response)
 
     def _request(self, call: Call) -> httpx.Request:
         headers = {"Accept": call.accept}
@@ -90,6 +121,8 @@ class Connection:
             headers["Accept-Encoding"] = "identity"
         if call.byte_range:
             headers["Range"] = call.byte_range
+        if call.if_range:
+            headers["If-Range"] = call.if_range
         try:
             url = (self._media if call.media else self._server).join(call.path)
             return self._http.build_request(
@@ -111,9 +144,13 @@ def failures_named(request: httpx.Request) -> Generator[None]:
 
 def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure:
     what, kind = f"{request.method} {request.url.path[:120]}", type(error).__name__
+    left = not isinstance(error, _NEVER_LEFT)
+    if not left:
+        never_left(error.request)
     if _failed_at_login(error, request):
-        return NotSent(f"{what} was not carried out: the login before it got no answer ({kind})")
-    if isinstance(error, _NEVER_LEFT):
+        said = f"{what} was not carried out: the login before it got no answer ({kind})"
+        return NotSent(said, login_unanswered=left)
+    if not left:
         return NotSent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
     return AnswerLost(f"{what} got no complete answer ({kind}); it may have been carried out")
 
@@ -133,6 +170,11 @@ async def _refusal(call: Call, response: httpx.Response) -> RingCentralError:
     token = response.request.headers["Authorization"].removeprefix("Bearer ")
     headers = without(response.headers, token)
     return refusal(response.status_code, parsed(body, token), headers, method=call.method, path=call.path)
+
+
+async def _close(response: httpx.Response) -> None:
+    with suppress(httpx.HTTPError):
+        await response.aclose()
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:

@@ -26,6 +26,7 @@ class Content:
         file_name: as RingCentral suggests it, without any folder; None when it did not.
         status: 200, or 206 when this is only the range that was asked for.
         body_size: bytes that will arrive here; None when RingCentral did not say.
+        etag: a strong one, which says that two answers are of the same bytes; None when RingCentral sent none.
     """
 
     content_type: str
@@ -34,6 +35,7 @@ class Content:
     file_name: str | None
     status: int
     body_size: int | None
+    etag: str | None
     _response: httpx.Response = field(repr=False)
 
     async def aiter_bytes(self) -> AsyncGenerator[bytes]:
@@ -88,6 +90,7 @@ def content_of(response: httpx.Response, start: int | None) -> Content:
         file_name=_file_name(header),
         status=response.status_code,
         body_size=body_size,
+        etag=_strong(response.headers.get("etag", "")),
         _response=response,
     )
 
@@ -101,6 +104,11 @@ def _size_behind_range(content_range: str, start: int | None) -> int | None:
 
 def _length(value: str | None) -> int | None:
     return int(value) if value and re.fullmatch("[0-9]{1,18}", value) else None
+
+
+def _strong(etag: str) -> str | None:
+    """An ETag that If-Range may carry: a weak one promises less than the same bytes (RFC 9110, 13.1.5)."""
+    return etag if re.fullmatch(r'"[!#-~]{1,200}"', etag) else None
 
 
 def _parsed_headers(response: httpx.Response) -> Message:

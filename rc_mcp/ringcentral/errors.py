@@ -5,6 +5,7 @@ RingCentralError
 ├── InvalidRequest                 refused here, before anything was sent; also a ValueError
 ├── TransportFailure
 │   ├── NotSent                    surely not carried out
+│   │   └── LoginNotKept           the stored login could not be read or written, or is in use for too long
 │   └── AnswerLost                 may have been carried out
 ├── UnexpectedAnswer               an answer that is not in the API's words; may have been carried out
 ├── ContentTooLarge                an attachment is larger than the caller allowed
@@ -13,10 +14,11 @@ RingCentralError
     │   └── SyncTokenRejected      CMN-101 on syncToken, MSG-333, MSG-411: start again with an FSync
     ├── Unauthorized               401: the token was refused, and a fresh one too; a DELETE is sent once only
     │   └── LoginFailed            the token endpoint gave no token; the request itself was not carried out
+    │       └── LoginEnded         a person's login is over: they have to log in again
     ├── Forbidden                  403
     ├── NotFound                   404
     ├── RangeNotSatisfiable        416
-    ├── RateLimited                429: not carried out
+    ├── RateLimited                429, or held back here to avoid one: not carried out
     ├── FaxNotReady                MSG-368: the fax is still being rendered
     └── Unavailable                5xx, 408, CMN-201; may have been carried out
 
@@ -49,7 +51,21 @@ class TransportFailure(RingCentralError):
 
 
 class NotSent(TransportFailure):
-    """The request was surely not carried out: it never reached RingCentral, or was held back here."""
+    """The request was surely not carried out: it never reached RingCentral, or was held back here.
+
+    `login_unanswered`: what was sent is the login before it, which may count against the five a minute.
+    """
+
+    def __init__(self, message: str, *, login_unanswered: bool = False) -> None:
+        super().__init__(message)
+        self.login_unanswered = login_unanswered
+
+
+class LoginNotKept(NotSent):
+    """Where a person's login is kept could not be read, written or waited for. Nothing was sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, login_unanswered=True)
 
 
 class AnswerLost(TransportFailure):
@@ -163,6 +179,17 @@ class LoginFailed(Unauthorized):
     """The token endpoint gave no token; `status` is its own. Nothing was carried out."""
 
 
+class LoginEnded(LoginFailed):
+    """A person's login is over, or there is none: only they can mend it, by `rc-mcp login`. Nothing was carried out.
+
+    Without `method` nobody was asked: there was nothing to ask with, and `status` is only what the kind stands for.
+    """
+
+    def _text(self) -> str:
+        why = super()._text() if self.method else self.message or "there is none"
+        return f"The stored login cannot be used; log in again: rc-mcp login. ({why})"
+
+
 class Forbidden(APIError):
     """403: the app or the user lacks a permission, often named in `permission`."""
 
@@ -176,9 +203,10 @@ class RangeNotSatisfiable(APIError):
 
 
 class RateLimited(APIError):
-    """429: too many requests in `group`. Not carried out.
+    """429, or what would have become one: too many requests in `group`. Not carried out.
 
-    Wait `retry_after_s` seconds before the next request of that group: each one sent earlier restarts the penalty.
+    Come back after `retry_after_s` seconds; the client sends nothing of that group before a penalty is over.
+    `held_back`: it was not sent at all, because its place would have come later than the caller is ready to wait.
     """
 
     def __init__(
@@ -187,11 +215,19 @@ class RateLimited(APIError):
         *,
         retry_after_s: float = LIMITS.retry_after_s,
         group: str | None = None,
+        held_back: bool = False,
         **facts: Unpack[ErrorFacts],
     ) -> None:
-        super().__init__(status, **facts)
         self.retry_after_s = retry_after_s
         self.group = group
+        self.held_back = held_back
+        super().__init__(status, **facts)
+
+    def _text(self) -> str:
+        if not self.held_back:
+            return super()._text()
+        what = f"{self.method} {self.path[:120]} was not sent: " if self.method else ""
+        return f"{what}RingCentral's limit for the group {self.group} has no place for {self.retry_after_s:.0f} s"
 
 
 class FaxNotReady(APIError):

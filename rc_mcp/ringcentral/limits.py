@@ -16,6 +16,8 @@ class Limits:
     """The API's, stated for PUT through `*`; nothing is published for PATCH, which we hold to the same."""
     records_per_page: int = 1000
     """The API's. It clamps a larger `perPage` without a word; we refuse it."""
+    default_frame_h: int = 24
+    """The API's, for a list or a sync without `dateFrom`."""
     min_retention_days: int = 7
     max_retention_days: int = 90
     filter_values: int = 50
@@ -27,6 +29,10 @@ class Limits:
     """Ours: how much of a server's text may enter an error."""
     error_body_bytes: int = 65_536
     """Ours: how much of an error's body is read at all."""
+    resumptions: int = 5
+    """Ours: how often one download goes on after its connection broke."""
+    write_bytes: int = 1024 * 1024
+    """Ours: a download is written in pieces of about this size, each in another thread."""
     answer_bytes: int = 64 * 1024 * 1024
     """Ours, for one JSON answer. A page of 1,000 messages is near 2 MB."""
     token_renewal_s: float = 60.0
@@ -40,7 +46,18 @@ class Limits:
     retry_after_s: float = 60.0
     """RingCentral's default penalty, for a 429 that does not say how long."""
     max_retry_after_s: float = 3600.0
-    """Ours: the longest wait a 429 is believed."""
+    """Ours: the longest wait a 429 is believed, and the longest window."""
+    rate_window_s: float = 60.1
+    """RingCentral's window of a minute and the margin below."""
+    rate_margin_s: float = 0.1
+    """Ours, on top of the window that RingCentral tells: its clock is not ours."""
+    attempts: int = 4
+    """Ours: how often one request is sent at most, where it may be repeated. The guide says three times after a 5xx."""
+    backoff_s: float = 0.5
+    """Ours: the wait before the first repetition; each further one is twice as long."""
+    max_backoff_s: float = 8.0
+    retry_total_s: float = 150.0
+    """Ours: no request is repeated later than this after its first failure. Room for two penalties."""
 
 
 LIMITS = Limits()

@@ -6,6 +6,7 @@ from rc_mcp.ringcentral.errors import (
     AnswerLost,
     APIError,
     LoginFailed,
+    RateLimited,
     RingCentralError,
     Unauthorized,
     Unavailable,
@@ -48,6 +49,7 @@ class Outcome:
     @classmethod
     def failed(cls, id: str, error: RingCentralError) -> "Outcome":  # noqa: A002  the field's own name
         """The outcome of an id whose whole request ended in `error`."""
-        if isinstance(error, APIError) and not isinstance(error, LoginFailed):
+        held_back = isinstance(error, RateLimited) and error.held_back
+        if isinstance(error, APIError) and not isinstance(error, LoginFailed) and not held_back:
             return cls(id, status=error.status, error=error)
         return cls(id, error=error)

@@ -43,7 +43,7 @@ def in_words(error: RingCentralError) -> str:
     """The error as a sentence or two: RingCentral's own message and code, then the next step."""
     said = str(error).rstrip(".")
     if isinstance(error, RateLimited):
-        return f"{said}. Wait {error.retry_after_s:.0f} s before any further call: each one restarts the wait."
+        return f"{said}. Wait {error.retry_after_s:.0f} s before you call again; until then such calls are not sent."
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "Nothing more is known.")
     code = error.error_code if isinstance(error, APIError) else None
     return f"{said}. {advice}" if not code or code in said else f"{said} ({code}). {advice}"

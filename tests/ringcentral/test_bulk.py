@@ -59,7 +59,7 @@ class Script(httpx.AsyncBaseTransport):
 
 
 def store(script: Script) -> MessageStoreClient:
-    return MessageStoreClient(TokenAuth("a-token"), transport=script)
+    return MessageStoreClient(TokenAuth("a-token"), transport=script, max_wait_s=0, assume_limits=False)
 
 
 def numbers(count: int, start: int = 1) -> list[str]:

@@ -45,7 +45,7 @@ class Pieces(httpx.AsyncByteStream):
 
 
 def store(answer: httpx.Response) -> MessageStoreClient:
-    return MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(lambda _: answer))
+    return MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(lambda _: answer), max_wait_s=0)
 
 
 async def test_content_says_what_it_is_before_a_byte_is_read():

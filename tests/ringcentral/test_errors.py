@@ -44,7 +44,7 @@ async def raised_by(answer: httpx.Response | httpx.HTTPError) -> RingCentralErro
             raise answer
         return answer
 
-    async with MessageStoreClient(TokenAuth(TOKEN), transport=httpx.MockTransport(handler)) as store:
+    async with MessageStoreClient(TokenAuth(TOKEN), transport=httpx.MockTransport(handler), max_wait_s=0) as store:
         with pytest.raises(RingCentralError) as caught:
             await store.sync_messages(sync_token=SYNC_TOKEN)
     return caught.value

@@ -38,6 +38,8 @@ def client(emulator: Emulator, transport: httpx.AsyncBaseTransport | None = None
         server_url=emulator.server_url,
         media_url=emulator.media_url,
         transport=transport or httpx.ASGITransport(app=emulator.app),
+        max_wait_s=0,
+        assume_limits=False,
     )
 
 

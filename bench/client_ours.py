@@ -1,0 +1,99 @@
+"""The jobs of `bench/client.py` with our client: what does not depend on each other at once, in a task group."""
+
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+
+from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
+
+AT_ONCE = 4
+
+
+class Counting(httpx.AsyncHTTPTransport):
+    sent = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent += 1
+        return await super().handle_async_request(request)
+
+
+async def list_all(store: MessageStoreClient, plan: Any) -> int:
+    since, until = datetime.fromisoformat(plan["since"]), datetime.fromisoformat(plan["until"])
+    found: list[Any] = []
+
+    async def part(number: int) -> None:
+        step = (until - since) / AT_ONCE
+        begin, end = since + number * step, since + (number + 1) * step
+        end = until if number == AT_ONCE - 1 else end - timedelta(milliseconds=1)
+        found.extend([message async for message in store.iter_messages(date_from=begin, date_to=end)])
+
+    await each(part, list(range(AT_ONCE)))
+    return len(found)
+
+
+async def read(store: MessageStoreClient, plan: Any) -> int:
+    ids = plan["ids"][:500]
+    outcomes: list[Any] = []
+
+    async def part(chunk: list[str]) -> None:
+        outcomes.extend(await store.read_messages(chunk))
+
+    await each(part, [ids[at : at + 50] for at in range(0, len(ids), 50)])
+    return sum(outcome.ok for outcome in outcomes)
+
+
+async def mark(store: MessageStoreClient, plan: Any) -> int:
+    return sum(outcome.ok for outcome in await store.update_message(plan["ids"], "Read"))
+
+
+async def fetch(store: MessageStoreClient, plan: Any) -> int:
+    async def one(at: tuple[int, list[str]]) -> None:
+        number, (message, attachment, _) = at
+        await store.download(message, attachment, Path(plan["folder"], str(number)))
+
+    attachments: list[list[str]] = plan["attachments"]
+    await each(one, list(enumerate(attachments)))
+    return len(attachments)
+
+
+async def each(act: Callable[[Any], Awaitable[None]], items: list[Any]) -> None:
+    """Does it with every item, a few at a time."""
+    left = iter(items)
+
+    async def work() -> None:
+        for item in left:
+            await act(item)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(AT_ONCE):
+            tasks.start_soon(work)
+
+
+def peak_mb() -> float:
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
+
+
+async def main(plan: Any) -> None:
+    auth = JWTAuth(plan["server_url"], plan["client_id"], plan["client_secret"], plan["jwt"])
+    transport = Counting()
+    where: dict[str, Any] = {"server_url": plan["server_url"], "media_url": plan["media_url"], "transport": transport}
+    async with MessageStoreClient(auth, **where, assume_limits=False) as store:
+        await store.list_messages(per_page=1)
+        transport.sent = 0
+        before_mb, began = peak_mb(), time.perf_counter()
+        job = {"list": list_all, "read": read, "mark": mark, "fetch": fetch, "large": fetch}[plan["job"]]
+        done = await job(store, plan)
+        seconds = time.perf_counter() - began
+    after_mb, sent = peak_mb(), transport.sent
+    result = {"done": done, "seconds": seconds, "requests": sent, "peak_mb": after_mb, "grown_mb": after_mb - before_mb}
+    sys.stdout.write(json.dumps(result))
+
+
+anyio.run(main, json.loads(sys.argv[1]))

@@ -1,0 +1,148 @@
+"""An attachment into a file: in constant memory, on from where a connection broke, under its name only once whole."""
+
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from anyio import to_thread
+
+from rc_mcp.ringcentral.content import Content
+from rc_mcp.ringcentral.errors import AnswerLost, ContentTooLarge, InvalidRequest, UnexpectedAnswer
+from rc_mcp.ringcentral.limits import LIMITS
+
+Opener = Callable[[int, str | None], AbstractAsyncContextManager[Content]]
+"""Asks for the bytes from the first given on, provided that they still have the ETag given."""
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """What was written.
+
+    Attributes:
+        size: bytes.
+        content_type, charset, file_name: as `Content` has them.
+    """
+
+    size: int
+    content_type: str
+    charset: str | None
+    file_name: str | None
+
+
+@contextmanager
+def written_whole(path: Path) -> Generator[BinaryIO]:
+    """A new file, for its owner alone (0600), that gets the name `path` when the block ends well and else goes."""
+    if path.is_dir():
+        raise InvalidRequest(f"{path} is a folder. Nothing was sent.")
+    descriptor, temporary = tempfile.mkstemp(prefix=".rc-mcp-", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            yield file
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+async def write(open_at: Opener, file: BinaryIO, max_bytes: int | None) -> Downloaded:
+    """Writes an attachment to `file`, from where that stands.
+
+    A broken connection is followed by a request for the rest, and what came before it is kept only if the answer says
+    that it goes on at the right byte of as many. An answer with the whole, or one whose size nobody knew, starts over.
+
+    Raises:
+        AnswerLost: it broke once more than `LIMITS.resumptions`.
+        UnexpectedAnswer: the rest is not of the same content.
+        ContentTooLarge: it has more than `max_bytes`.
+    """
+    download = _Download(file, max_bytes)
+    left = LIMITS.resumptions
+    while True:
+        try:
+            async with open_at(*download.rest()) as content:
+                return await download.take(content)
+        except AnswerLost:
+            # A request that brought no answer at all was repeated already, if that could help.
+            if not left or not download.begun:
+                raise
+            left -= 1
+
+
+class _Download:
+    """How much of which content has been written so far."""
+
+    def __init__(self, file: BinaryIO, max_bytes: int | None) -> None:
+        self._file = file
+        self._start = file.tell()
+        self._max_bytes = max_bytes
+        self._size: int | None = None
+        self._etag: str | None = None
+        self._arrived = 0
+        self.begun = False
+
+    def rest(self) -> tuple[int, str | None]:
+        """The first byte still to come, and the ETag of those before it."""
+        return (0, None) if self._size is None else (self._arrived, self._etag)
+
+    async def take(self, content: Content) -> Downloaded:
+        """Writes what `content` brings, up to its end."""
+        if content.status == 206:
+            self._check_same(content)
+        else:
+            await to_thread.run_sync(self._start_over)
+            self._size, self._etag, self.begun = content.size, content.etag, True
+        self._check_fits(content.size or 0)
+        async for pieces in _in_large_pieces(content):
+            arrived = self._arrived + sum(map(len, pieces))
+            self._check_fits(arrived)
+            await to_thread.run_sync(_write_all, self._file, pieces)
+            self._arrived = arrived
+        if self._size not in (None, self._arrived):
+            raise AnswerLost(f"Only {self._arrived:,} of {self._size:,} bytes of the content arrived")
+        return Downloaded(self._arrived, content.content_type, content.charset, content.file_name)
+
+    def _check_same(self, content: Content) -> None:
+        other_etag = None not in (content.etag, self._etag) and content.etag != self._etag
+        if content.size != self._size or other_etag:
+            raise UnexpectedAnswer("RingCentral went on with other content than it began with", status=content.status)
+
+    def _check_fits(self, size: int) -> None:
+        if self._max_bytes is not None and size > self._max_bytes:
+            raise ContentTooLarge(self._max_bytes, self._size)
+        if self._size is not None and size > self._size:
+            raise UnexpectedAnswer(f"More than the {self._size:,} bytes there are of the content arrived")
+
+    def _start_over(self) -> None:
+        if self._arrived:
+            self._file.seek(self._start)
+            self._file.truncate()
+            self._arrived = 0
+
+
+async def _in_large_pieces(content: Content) -> AsyncGenerator[list[bytes]]:
+    """All that arrives, also when the connection then breaks."""
+    pieces: list[bytes] = []
+    held = 0
+    try:
+        async for piece in content.aiter_bytes():
+            pieces.append(piece)
+            held += len(piece)
+            if held >= LIMITS.write_bytes:
+                yield pieces
+                pieces, held = [], 0
+    except AnswerLost:
+        yield pieces
+        raise
+    yield pieces
+
+
+def _write_all(file: BinaryIO, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[file.write(rest) :]

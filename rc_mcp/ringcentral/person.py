@@ -1,0 +1,166 @@
+"""A person's login: by an authorization code with PKCE (RFC 7636), kept between runs, renewed by refresh tokens.
+
+RingCentral's refresh tokens are for one use. A used one still gives the same new tokens for 10 s after those were first
+used, or an hour if they never were: who crashed between an answer and its keeping can ask again. So the new tokens are
+kept before they are used, and one process at a time asks. Source: RingCentral's guide ("Refresh tokens").
+"""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, time
+
+import httpx2 as httpx
+from anyio import to_thread
+
+from rc_mcp.ringcentral.auth import RenewingAuth
+from rc_mcp.ringcentral.errors import APIError, LoginEnded, RingCentralError
+from rc_mcp.ringcentral.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint
+from rc_mcp.ringcentral.token_store import Tokens, TokenStore, alone
+
+
+class PersonAuth(RenewingAuth):
+    """A login that a person made in a browser (`rc-mcp login`), shared by every process on this machine.
+
+    Tokens are renewed a minute before they expire and once when turned away with 401 (see `RenewingAuth`), by one
+    process at a time; the others take what it kept. A refused renewal raises `LoginEnded`.
+
+    Args:
+        server_url, client_id, client_secret: as for `JWTAuth`; a public app has no secret.
+        store: where the login is kept.
+        lock_file: held while it is renewed.
+        owner_id: whose login it is. One that somebody else has put in its place is not used.
+        clock: seconds, never going back. Tests set it.
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        client_id: str,
+        client_secret: str,
+        store: TokenStore,
+        lock_file: Path,
+        *,
+        owner_id: str,
+        clock: Callable[[], float] = monotonic,
+        now: Callable[[], float] = time,
+    ) -> None:
+        super().__init__(TokenEndpoint(server_url, client_id, client_secret), clock)
+        self.owner_id = owner_id
+        self._store = store
+        self._lock_file = lock_file
+        self._now = now
+        self._tokens: Tokens | None = None
+        self._turned_away = ""
+
+    def __repr__(self) -> str:
+        return f"PersonAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
+
+    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
+        # A DELETE is not sent twice, so it should not meet the end of a token that another process has renewed: it
+        # looks at what is kept, every time.
+        return request.method != "DELETE" and self._token != "" and self._is_good(self._tokens, turned_away)
+
+    def _alone(self) -> AbstractAsyncContextManager[None]:
+        return alone(self._lock_file)
+
+    async def _found_another_than(self, turned_away: str) -> bool:
+        before, self._tokens = self._tokens, await to_thread.run_sync(self._store.load)
+        if self._tokens is None:
+            raise LoginEnded(401, message="There is none: nobody logged in, or somebody logged out")
+        if self._tokens.owner_id != self.owner_id:
+            raise LoginEnded(401, message="Somebody else is logged in now; start the server again to use their mailbox")
+        if before and before.refresh_token != self._tokens.refresh_token:
+            self._failure = None
+        if self._is_good(self._tokens, turned_away):
+            self._token = self._tokens.access_token
+            return True
+        if not self._tokens.refresh_token:
+            raise LoginEnded(401, message="It has expired, and the app gets no refresh tokens")
+        return False
+
+    def _is_good(self, tokens: Tokens | None, turned_away: str) -> bool:
+        bad = ("", turned_away, self._turned_away)
+        return tokens is not None and tokens.access_token not in bad and self._now() < tokens.good_until
+
+    def _login(self, request: httpx.Request) -> httpx.Request:
+        form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token()}
+        return self._endpoint.request(form, like=request)
+
+    def _refresh_token(self) -> str:
+        return self._tokens.refresh_token if self._tokens else ""
+
+    async def _keep_token(self, answer: httpx.Response) -> None:
+        try:
+            issued = self._endpoint.issued(answer, self._refresh_token())
+        except APIError as refused:
+            raise self._endpoint.refused_refresh(answer, refused) from None
+        tokens = tokens_of(issued, self._now(), self.owner_id)
+        await to_thread.run_sync(self._store.save, tokens)
+        self._tokens, self._token = tokens, tokens.access_token
+
+    def _forget(self, turned_away: str) -> None:
+        super()._forget(turned_away)
+        self._turned_away = turned_away
+
+
+def tokens_of(issued: Issued, now: float, owner_id: str = "") -> Tokens:
+    """What is kept of an answer. A login whose owner is not told has a name of its own, which it keeps."""
+    owner = owner_id or issued.owner_id or secrets.token_hex(16)
+    return Tokens(issued.access_token, issued.refresh_token, owner, now, now + issued.good_for_s)
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """One attempt to log in: the address to send a person to, and what their answer is exchanged with."""
+
+    endpoint: TokenEndpoint
+    redirect_uri: str
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
+
+    @property
+    def url(self) -> str:
+        challenge = urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).decode().rstrip("=")
+        asked = {
+            "response_type": "code",
+            "client_id": self.endpoint.client_id,
+            "redirect_uri": self.redirect_uri,
+            "state": self.state,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        return str(self.endpoint.server.join(AUTHORIZE_PATH).copy_merge_params(asked))
+
+    async def exchange(self, http: httpx.AsyncClient, code: str, now: Callable[[], float] = time) -> Tokens:
+        """The tokens for a code.
+
+        Raises:
+            LoginFailed, RateLimited, NotSent, AnswerLost: there are none.
+        """
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
+        answer = await _answer(http, self.endpoint.request({**form, "code_verifier": self.verifier}))
+        return tokens_of(self.endpoint.issued(answer, code, self.verifier), now())
+
+
+async def revoke(http: httpx.AsyncClient, endpoint: TokenEndpoint, tokens: Tokens) -> RingCentralError | None:
+    """Ends the whole session at RingCentral; what kept it from that."""
+    token = tokens.refresh_token or tokens.access_token
+    try:
+        answer = await _answer(http, endpoint.request({"token": token}, path=REVOKE_PATH))
+    except RingCentralError as error:
+        return error
+    return None if answer.is_success else endpoint.refusal(answer, token, path=REVOKE_PATH)
+
+
+async def _answer(http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    from rc_mcp.ringcentral.connection import failures_named
+
+    request.extensions = {**request.extensions, "timeout": http.timeout.as_dict()}
+    with failures_named(request):
+        return await http.send(request, follow_redirects=False)

@@ -1,0 +1,255 @@
+"""`rc-mcp login` and `rc-mcp logout`, with a browser that does what a person would."""
+
+import os
+import re
+import socket
+import stat
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+import httpx2 as httpx
+import pytest
+from mcp import Client, StdioServerParameters
+
+from rc_mcp.emulator import Emulator
+from rc_mcp.server import build_server
+from rc_mcp.settings import load_settings
+from tests.cli.test_doctor import doctor
+from tests.desk import call
+
+pytestmark = pytest.mark.anyio
+
+RC_MCP = [sys.executable, "-m", "rc_mcp"]
+
+
+@dataclass
+class Terminal:
+    """Commands of a person who has only a client id."""
+
+    emulator: Emulator
+    state_dir: Path
+    variables: dict[str, str] = field(default_factory=dict[str, str])
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "RC_SERVER_URL": self.emulator.server_url,
+            "RC_APP_CLIENT_ID": self.emulator.client_id,
+            "RC_MCP_STATE_DIR": str(self.state_dir),
+            **self.variables,
+        }
+
+    async def run(self, *arguments: str) -> tuple[int, str]:
+        """The exit code of a command, and all it said."""
+        ended = await anyio.run_process([*RC_MCP, *arguments], check=False, env=self.environment())
+        return ended.returncode, (ended.stdout + ended.stderr).decode()
+
+    @asynccontextmanager
+    async def login(self, *options: str) -> AsyncGenerator["Waiting"]:
+        """`rc-mcp login`, once it has said where to log in."""
+        command = [*RC_MCP, "login", "--port", "0", "--no-browser", *options]
+        with anyio.fail_after(60):
+            async with await anyio.open_process(command, env=self.environment()) as process:
+                assert process.stdout is not None
+                said = ""
+                while "response_type" not in said or not said.endswith("\n"):
+                    said += (await process.stdout.receive()).decode()
+                yield Waiting(process, said)
+
+    def kept(self) -> str:
+        return "".join(file.read_text() for file in self.state_dir.glob("logins/*.json"))
+
+
+@dataclass
+class Waiting:
+    """A login that waits for its person."""
+
+    process: anyio.abc.Process
+    said: str
+
+    @property
+    def address(self) -> str:
+        return re.findall(r"^http\S+$", self.said, re.MULTILINE)[0]
+
+    @property
+    def listener(self) -> str:
+        return parse_qs(urlsplit(self.address).query)["redirect_uri"][0]
+
+    async def ends(self) -> int:
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            self.said += b"".join([part async for part in stream]).decode()
+        return await self.process.wait()
+
+
+@pytest.fixture
+async def terminal(tmp_path: Path) -> AsyncGenerator[Terminal]:
+    with Emulator(rate_limits=False) as emulator:
+        async with emulator.serve():
+            yield Terminal(emulator, tmp_path / "state")
+
+
+async def in_the_browser(terminal: Terminal, address: str, **pressed: str) -> httpx.Response:
+    """Opens the page, fills it in, and goes where it leads."""
+    user = terminal.emulator.users[0]
+    async with httpx.AsyncClient(follow_redirects=True, headers={"Accept": "text/html"}) as browser:
+        page = await browser.get(address)
+        hidden = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page.text)
+        form = {name: unescape(value) for name, value in hidden}
+        login = pressed or {"username": user.username, "password": user.password}
+        return await browser.post(f"{terminal.emulator.server_url}/restapi/oauth/authorize", data={**form, **login})
+
+
+async def test_a_person_logs_in_works_and_logs_out(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        page = await in_the_browser(terminal, waiting.address)
+        assert "You can close this window" in page.text
+        assert not re.search(r"(src|href)=", page.text)
+        assert await waiting.ends() == 0
+    assert "Logged in." in waiting.said
+    (file,) = (terminal.state_dir / "logins").glob("*.json")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+    server = StdioServerParameters(command=RC_MCP[0], args=[*RC_MCP[1:], "serve"], env=terminal.environment())
+    with anyio.fail_after(60):
+        async with Client(server) as client:
+            assert (await call(client, "list_messages", date_from="30d"))["messages"]
+
+    code, said = await terminal.run("doctor")
+    assert (code, "rc-mcp login" in said) == (0, True), said
+
+    tokens = re.findall(r'"(?:access|refresh)_token":"([^"]+)"', terminal.kept())
+    assert len(tokens) == 2
+    assert await terminal.run("logout") == (0, "Logged out.\n")
+    assert terminal.kept() == ""
+    async with httpx.AsyncClient() as http:
+        url = f"{terminal.emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
+        assert (await http.get(url, headers={"Authorization": f"Bearer {tokens[0]}"})).status_code == 401
+    assert await terminal.run("logout") == (0, "Nobody was logged in.\n")
+    assert not [token for token in tokens if token in waiting.said + said]
+
+
+async def test_an_app_with_a_secret_logs_in_as_well(terminal: Terminal) -> None:
+    terminal.variables["RC_APP_CLIENT_SECRET"] = terminal.emulator.client_secret
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        assert await waiting.ends() == 0
+    assert terminal.emulator.client_secret not in waiting.said + terminal.kept()
+
+
+async def test_a_stranger_at_the_door_neither_gets_in_nor_ends_the_wait(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        host, port = urlsplit(waiting.listener).hostname, urlsplit(waiting.listener).port
+        assert host == "127.0.0.1"
+        silent = await anyio.connect_tcp(host, port or 0)
+        async with silent, httpx.AsyncClient() as stranger:
+            for query in ("?code=x", "?code=x&state=guessed", "?error=access_denied&state=", "?code=x&state=ü"):
+                assert (await stranger.get(waiting.listener + query)).status_code == 400
+            assert (await stranger.get(waiting.listener.replace("/callback", "/favicon.ico"))).status_code == 404
+            assert (await stranger.post(waiting.listener, data={"code": "x"})).status_code == 404
+            await in_the_browser(terminal, waiting.address)
+            assert await waiting.ends() == 0
+
+
+async def test_a_person_who_says_no_is_not_logged_in(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        page = await in_the_browser(terminal, waiting.address, cancel="1")
+        assert "You are not logged in" in page.text
+        assert await waiting.ends() == 1
+    assert "access_denied" in waiting.said
+    assert terminal.kept() == ""
+
+
+async def test_a_code_that_is_refused_is_a_failed_login_that_does_not_show_it(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        state = parse_qs(urlsplit(waiting.address).query)["state"][0]
+        async with httpx.AsyncClient() as browser:
+            await browser.get(waiting.listener, params={"code": "canary-code", "state": state})
+        assert await waiting.ends() == 1
+    assert "OAU-106" in waiting.said
+    assert "canary-code" not in waiting.said
+    assert "Traceback" not in waiting.said
+
+
+async def test_nobody_coming_is_a_clear_end(terminal: Terminal) -> None:
+    async with terminal.login("--timeout", "1") as waiting:
+        assert await waiting.ends() == 1
+    assert "Nobody logged in within 1 s" in waiting.said
+
+
+async def test_a_taken_port_is_a_clear_end(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, said = await terminal.run("login", "--no-browser", "--port", str(taken.getsockname()[1]))
+    assert (code, "--port" in said, len(said.splitlines())) == (1, True, 1)
+
+
+async def test_the_browser_is_opened_at_the_address(terminal: Terminal, tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    script = tmp_path / "browser.py"
+    script.write_text(f"import sys, pathlib; pathlib.Path({str(opened)!r}).write_text(sys.argv[1])")
+    terminal.variables["BROWSER"] = f"{sys.executable} {script} %s"
+    code, said = await terminal.run("login", "--port", "0", "--timeout", "3")
+    assert (code, opened.read_text() in said) == (1, True)
+
+
+async def test_a_login_without_an_app_names_the_variable(terminal: Terminal) -> None:
+    terminal.variables["RC_APP_CLIENT_ID"] = ""
+    for command in ("login", "logout"):
+        code, said = await terminal.run(command)
+        assert (code, "RC_APP_CLIENT_ID" in said, len(said.splitlines())) == (2, True, 1)
+
+
+async def test_a_revocation_that_fails_does_not_keep_the_tokens(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        await waiting.ends()
+    tokens = re.findall(r'"(?:access|refresh)_token":"([^"]+)"', terminal.kept())
+    terminal.variables["RC_APP_CLIENT_SECRET"] = "canary-wrong-secret"
+    code, said = await terminal.run("logout")
+    assert (code, terminal.kept()) == (0, "")
+    assert "RingCentral was not told" in said
+    assert not [secret for secret in [*tokens, "canary-wrong-secret"] if secret in said]
+
+
+async def test_doctor_says_what_is_in_use_and_what_to_do_about_a_login_that_is_over(terminal: Terminal) -> None:
+    code, said = await doctor(terminal.emulator, terminal.state_dir)
+    assert (code, "credentials: the JWT in RC_USER_JWT" in said) == (0, True)
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        await waiting.ends()
+    terminal.emulator.sessions.end_all()
+    code, said = await terminal.run("doctor")
+    assert code == 1
+    assert "Run rc-mcp login." in said
+
+
+async def test_plans_of_a_person_outlive_their_tokens_and_fit_nobody_else(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        await waiting.ends()
+    for name, value in terminal.environment().items():
+        if name.startswith("RC_"):
+            monkeypatch.setenv(name, value)
+    async with Client(build_server(load_settings())) as client:
+        message = (await call(client, "list_messages", date_from="30d"))["messages"][0]["id"]
+        plan = (await call(client, "delete_message", message_id=message))["plan_id"]
+    before = terminal.kept()
+    (file,) = (terminal.state_dir / "logins").glob("*.json")
+    file.write_text(re.sub(r'"good_until":[^,}]+', '"good_until":0', before))
+    async with Client(build_server(load_settings())) as client:
+        answer = await call(client, "delete_message", message_id=message, plan_id=plan)
+        assert answer["status"] == "done"
+    assert terminal.kept() != before
+    file.write_text(terminal.kept().replace(f'"{terminal.emulator.extension_id}"', '"somebody"'))
+    async with Client(build_server(load_settings())) as client:
+        answer = await call(client, "delete_message", message_id=message, plan_id=plan)
+        assert answer["status"] == "refused"

@@ -1,0 +1,220 @@
+"""Budgets in virtual time against the emulator's own limits: as fast as allowed, and never refused."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rc_mcp.emulator import Emulator
+from rc_mcp.ringcentral import JWTAuth, MessageStoreClient, RateLimited, TokenAuth
+from rc_mcp.ringcentral.budgets import Budget
+from rc_mcp.ringcentral.waiting import Time
+from tests.ringcentral.virtual_time import VirtualLoop
+
+EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
+EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}}
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+class LoopClock:
+    """The emulator's clock: the loop's while it runs."""
+
+    def __call__(self) -> datetime:
+        try:
+            return EPOCH + timedelta(seconds=anyio.current_time())
+        except anyio.NoEventLoopError:
+            return EPOCH + timedelta(seconds=1_000)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(now=LoopClock()) as service:
+        yield service
+
+
+def client(emulator: Emulator, max_wait_s: float | None = None) -> MessageStoreClient:
+    auth = JWTAuth(
+        emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt, clock=anyio.current_time
+    )
+    transport = httpx.ASGITransport(app=emulator.app)
+    return MessageStoreClient(
+        auth,
+        server_url=emulator.server_url,
+        media_url=emulator.media_url,
+        transport=transport,
+        max_wait_s=max_wait_s,
+    )
+
+
+async def together(callers: int, jobs: int, act: Callable[[], Awaitable[object]]) -> float:
+    """Does `jobs` jobs by so many callers; the seconds that took."""
+    left, start = jobs, anyio.current_time()
+
+    async def work() -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            await act()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(callers):
+            tasks.start_soon(work)
+    return anyio.current_time() - start
+
+
+def refusals(emulator: Emulator) -> list[datetime]:
+    return [request.time for request in emulator.requests if request.status == 429]
+
+
+async def test_200_reads_at_once_are_never_refused(emulator: Emulator) -> None:
+    async with client(emulator) as store:
+        took_s = await together(200, 200, store.list_messages)
+    assert refusals(emulator) == []
+    assert took_s == pytest.approx(3 * 60, rel=0.03)
+
+
+async def test_500_attachments_take_what_the_medium_budget_allows(emulator: Emulator) -> None:
+    fax = next(m for m in emulator.store.messages() if m["type"] == "Fax" and m["attachments"])
+    message_id, attachment_id = str(fax["id"]), str(fax["attachments"][0]["id"])
+    async with client(emulator) as store:
+
+        async def read() -> None:
+            async with store.read_message_content(message_id, attachment_id) as content:
+                await content.read(10**8)
+
+        took_s = await together(16, 500, read)
+    assert refusals(emulator) == []
+    # The first 40 need not wait, so the best there is are 12 full windows.
+    assert 12 * 60 <= took_s <= 12 * 60 / 0.97
+
+
+async def test_two_programs_on_one_login_share_it_and_never_send_into_a_penalty(emulator: Emulator) -> None:
+    async with client(emulator) as one, client(emulator) as other, anyio.create_task_group() as tasks:
+        tasks.start_soon(together, 8, 150, one.list_messages)
+        tasks.start_soon(together, 8, 150, other.list_messages)
+    refused = refusals(emulator)
+    assert len(refused) <= 2
+    assert all(later - earlier >= timedelta(seconds=60) for earlier, later in pairwise(refused))
+
+
+class Scripted(httpx.AsyncBaseTransport):
+    """Answers 429 to the first request of each path in `refuse`, and remembers when each request came."""
+
+    def __init__(self, *refuse: str, retry_after: str | None = None) -> None:
+        self._refuse = set(refuse)
+        self._headers = {"Retry-After": retry_after} if retry_after else {}
+        self.came: list[tuple[float, str]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        name = f"{request.method} {request.url.path.rpartition('/')[2]}"
+        self.came.append((anyio.current_time() - 1_000, name))
+        if name in self._refuse:
+            self._refuse.remove(name)
+            return httpx.Response(429, headers=self._headers)
+        return httpx.Response(204) if request.method == "DELETE" else httpx.Response(200, json=EMPTY)
+
+
+@pytest.mark.parametrize(("retry_after", "seconds"), [(None, 60), ("7", 7)])
+async def test_a_429_closes_its_group_alone_until_it_says(retry_after: str | None, seconds: float) -> None:
+    service = Scripted("GET message-store", retry_after=retry_after)
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store, anyio.create_task_group() as tasks:
+        tasks.start_soon(store.list_messages)
+        await anyio.sleep(1)
+        tasks.start_soon(store.list_messages)
+        tasks.start_soon(store.delete_message, "5")
+    times = {name: [round(at, 3) for at, named in service.came if named == name] for _, name in service.came}
+    assert times["DELETE 5"] == [1]
+    assert times["GET message-store"] == [0, seconds, seconds]
+
+
+async def test_a_delete_that_was_refused_with_429_is_sent_again_after_it() -> None:
+    service = Scripted("DELETE 5", retry_after="9")
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
+        (outcome,) = await store.delete_message("5")
+    assert outcome.ok
+    assert [at for at, _ in service.came] == [0, pytest.approx(9)]
+
+
+async def test_a_wait_beyond_the_callers_patience_is_refused_at_once_and_nothing_is_sent() -> None:
+    service = Scripted()
+    async with MessageStoreClient(TokenAuth("t"), transport=service, max_wait_s=20) as store:
+        await together(5, 50, store.list_messages)
+        before = anyio.current_time()
+        with pytest.raises(RateLimited, match=r"was not sent: .*light has no place for 60 s") as caught:
+            await store.list_messages()
+        assert anyio.current_time() == before
+        await anyio.sleep(41)
+        await store.list_messages()
+    assert caught.value.held_back
+    assert caught.value.group == "light"
+    assert caught.value.retry_after_s == pytest.approx(60, abs=0.5)
+    assert len(service.came) == 51
+
+
+async def test_who_waits_when_a_group_closes_for_longer_than_their_patience_is_told_at_once() -> None:
+    service = Scripted("GET message-sync")
+    async with MessageStoreClient(TokenAuth("t"), transport=service, max_wait_s=20) as store:
+        await together(5, 49, store.list_messages)
+        await anyio.sleep(45)
+        with pytest.raises(RateLimited):
+            await store.sync_messages()
+        before = anyio.current_time()
+        with pytest.raises(RateLimited):
+            await store.list_messages()
+        assert anyio.current_time() == before
+
+
+async def test_a_waiter_that_is_cancelled_leaves_its_place_to_the_next() -> None:
+    service = Scripted()
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
+        await together(5, 50, store.list_messages)
+        async with anyio.create_task_group() as tasks:
+            with anyio.move_on_after(10):
+                async with anyio.create_task_group() as waiters:
+                    for _ in range(3):
+                        waiters.start_soon(store.list_messages)
+            tasks.start_soon(store.sync_messages)
+    assert service.came[50:] == [(pytest.approx(60.1, abs=0.01), "GET message-sync")]
+
+
+@given(
+    limit=st.integers(1, 8),
+    jobs=st.lists(st.tuples(st.floats(0, 90), st.floats(0, 5), st.booleans()), min_size=1, max_size=40),
+)
+def test_no_window_ever_holds_more_than_the_limit(limit: int, jobs: list[tuple[float, float, bool]]) -> None:
+    came: list[float] = []
+
+    async def one(budget: Budget, start_s: float, answer_s: float, cancelled: bool) -> None:
+        await anyio.sleep(start_s)
+        with anyio.move_on_after(3 if cancelled else 10_000) as scope:
+            await budget.enter(float("inf"))
+            try:
+                # RingCentral counts it at some moment while it is on its way.
+                await anyio.sleep(answer_s / 2)
+                came.append(anyio.current_time())
+                await anyio.sleep(answer_s / 2)
+            finally:
+                budget.leave()
+        assert cancelled or not scope.cancelled_caught
+
+    async def run() -> None:
+        budget = Budget("light", limit, Time())
+        async with anyio.create_task_group() as tasks:
+            for job in jobs:
+                tasks.start_soon(one, budget, *job)
+
+    anyio.run(run, backend_options={"loop_factory": VirtualLoop})
+    came.sort()
+    assert all(later - first > 60 for first, later in zip(came, came[limit:], strict=False))

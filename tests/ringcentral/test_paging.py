@@ -1,0 +1,194 @@
+"""Going through all messages while others arrive and leave: none twice, none missed that was there and stayed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.ringcentral import InvalidRequest, JWTAuth, Message, MessageStoreClient, TokenAuth, UnexpectedAnswer, paging
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+class BetweenRequests(httpx.AsyncBaseTransport):
+    """Lets something happen in the mailbox before each request for messages but the first."""
+
+    def __init__(self, emulator: Emulator, happens: Callable[[int], None]) -> None:
+        self._inner = httpx.ASGITransport(app=emulator.app)
+        self._happens = happens
+        self.requests: list[httpx.URL] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if "/message-" in request.url.path:
+            if self.requests:
+                self._happens(len(self.requests))
+            self.requests.append(request.url)
+        return await self._inner.handle_async_request(request)
+
+
+def client(emulator: Emulator, transport: httpx.AsyncBaseTransport | None = None) -> MessageStoreClient:
+    return MessageStoreClient(
+        JWTAuth(emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt),
+        server_url=emulator.server_url,
+        assume_limits=False,
+        transport=transport or httpx.ASGITransport(app=emulator.app),
+    )
+
+
+def mailbox() -> Emulator:
+    return Emulator(scenario="empty", rate_limits=False, now=lambda: NOW)
+
+
+def arrive(emulator: Emulator, seconds_ago: int, conversation: str = "1") -> str:
+    created = NOW - timedelta(seconds=seconds_ago)
+    draft = Draft(type="SMS", sender=Party(phone_number="+16505550199"), conversation=conversation, created=created)
+    return str(emulator.store.add(draft)["id"])
+
+
+def remove(emulator: Emulator, message_id: str) -> None:
+    message = emulator.store.find(int(message_id))
+    assert message
+    emulator.store.move(message, "Deleted")
+
+
+async def all_ids(store: MessageStoreClient, **filters: Any) -> list[str]:
+    return [message.id async for message in store.iter_messages(date_from=NOW - timedelta(days=30), **filters)]
+
+
+ages = st.lists(st.integers(0, 6), max_size=14)
+happenings = st.lists(st.tuples(st.sampled_from(["arrives", "leaves"]), st.integers(0, 13)), max_size=3)
+
+
+@pytest.mark.parametrize("most_per_page", [3, 1000])
+@given(ages=ages, happenings=st.lists(happenings, max_size=12), per_page=st.integers(1, 3))
+def test_what_comes_and_goes_between_pages_neither_doubles_nor_hides_what_stays(
+    most_per_page: int, ages: list[int], happenings: list[list[tuple[str, int]]], per_page: int
+):
+    with mailbox() as emulator, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paging, "LIMITS", replace(paging.LIMITS, records_per_page=most_per_page))
+        at_first = [arrive(emulator, age) for age in ages]
+        left: set[str] = set()
+
+        def happens(request: int) -> None:
+            for what, number in happenings[request - 1] if request <= len(happenings) else ():
+                if what == "arrives":
+                    arrive(emulator, number % 8)
+                elif number < len(at_first):
+                    left.add(at_first[number])
+                    remove(emulator, at_first[number])
+
+        async def go() -> list[str]:
+            async with client(emulator, BetweenRequests(emulator, happens)) as store:
+                return await all_ids(store, per_page=per_page)
+
+        found = anyio.run(go)
+    assert len(found) == len(set(found))
+    assert set(found) >= set(at_first) - left
+
+
+@pytest.mark.anyio
+async def test_a_second_with_more_messages_than_a_page_holds_is_read_whole():
+    with mailbox() as emulator:
+        at_first = [arrive(emulator, 5) for _ in range(1100)] + [arrive(emulator, age) for age in (1, 9)]
+        newest = max(at_first[:1100], key=int)
+
+        def happens(request: int) -> None:
+            if request == 2:
+                remove(emulator, newest)
+
+        async with client(emulator, BetweenRequests(emulator, happens)) as store:
+            found = await all_ids(store)
+    assert sorted(found) == sorted(at_first)
+
+
+@pytest.mark.anyio
+async def test_pages_are_asked_for_only_as_they_are_wanted():
+    with mailbox() as emulator:
+        for age in range(30):
+            arrive(emulator, age)
+        transport = BetweenRequests(emulator, lambda _: None)
+        async with client(emulator, transport) as store:
+            messages = store.iter_messages(per_page=10, date_from=NOW - timedelta(hours=1))
+            for _ in range(10):
+                await anext(messages)
+            assert len(transport.requests) == 1
+            await anext(messages)
+            assert len(transport.requests) == 2
+            await messages.aclose()
+
+
+@pytest.mark.anyio
+async def test_messages_marked_as_read_on_the_way_hide_no_unread_one():
+    with mailbox() as emulator:
+        ids = [arrive(emulator, age) for age in range(30)]
+        async with client(emulator) as store:
+            found: list[Message] = []
+            async for message in store.iter_messages(
+                date_from=NOW - timedelta(days=1), read_status=["Unread"], per_page=7
+            ):
+                await store.update_message(message.id, "Read")
+                found.append(message)
+    assert [message.id for message in found] == ids
+
+
+@pytest.mark.anyio
+async def test_the_latest_message_of_each_conversation_comes_once_however_many_pages_there_are():
+    with mailbox() as emulator:
+        ids = [arrive(emulator, age, conversation=str(age % 5)) for age in range(20)]
+        async with client(emulator) as store:
+            assert await all_ids(store, distinct_conversations=True, per_page=2) == ids[:5]
+
+
+@pytest.mark.anyio
+async def test_the_window_is_a_day_up_to_its_end_for_every_page():
+    with mailbox() as emulator:
+        ids = [arrive(emulator, hours * 3600) for hours in (1, 3, 20, 26, 30)]
+        async with client(emulator) as store:
+            window = store.iter_messages(date_to=NOW - timedelta(hours=2), per_page=1)
+            assert [message.id async for message in window] == ids[1:4]
+
+
+def answering(*pages: Sequence[dict[str, Any]]) -> MessageStoreClient:
+    left = list(pages)
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        more = {"nextPage": {"uri": "there"}} if len(left) > 1 else {}
+        return httpx.Response(200, json={"records": left.pop(0), "navigation": more})
+
+    return MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(handle))
+
+
+def record(message_id: int, second: int) -> dict[str, Any]:
+    return {"id": message_id, "creationTime": f"2026-05-04T11:00:{second:02}.000Z"}
+
+
+@pytest.mark.anyio
+async def test_a_message_that_cannot_be_read_is_told_of_when_all_others_have_come():
+    found: list[str] = []
+    async with answering([record(3, 30), {"subject": "no id"}], [record(2, 20)]) as store:
+        with pytest.raises(UnexpectedAnswer, match="1 more messages"):  # noqa: PT012  the error comes at the end
+            async for message in store.iter_messages():
+                found.append(message.id)  # noqa: PERF401  a list made in one go would be lost with the error
+    assert found == ["3", "2"]
+
+
+@pytest.mark.anyio
+async def test_pages_in_another_order_are_refused():
+    async with answering([record(1, 10), record(2, 20)]) as store:
+        with pytest.raises(UnexpectedAnswer, match="newest first"):
+            _ = [message async for message in store.iter_messages()]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("wrong", [{"per_page": 0}, {"per_page": 1001}, {"date_to": datetime(2026, 1, 1)}])  # noqa: DTZ001
+async def test_what_cannot_be_asked_for_is_refused_unsent(wrong: dict[str, Any]):
+    async with answering() as store:
+        with pytest.raises(InvalidRequest):
+            await anext(store.iter_messages(**wrong))

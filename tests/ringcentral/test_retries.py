@@ -1,0 +1,163 @@
+"""What is sent again, how often and when; and that a DELETE is not, unless it was surely not carried out."""
+
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.ringcentral import (
+    AnswerLost,
+    JWTAuth,
+    MessageStoreClient,
+    NotSent,
+    Outcome,
+    RateLimited,
+    RingCentralError,
+    TokenAuth,
+    Unavailable,
+)
+from tests.ringcentral.virtual_time import VirtualLoop
+
+pytestmark = pytest.mark.anyio
+
+EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}}
+CMN_201 = {"errorCode": "CMN-201", "message": "Service Temporary Unavailable"}
+Answer = httpx.Response | httpx.HTTPError
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+class Fails(httpx.AsyncBaseTransport):
+    """Fails so often, then answers well."""
+
+    def __init__(self, failure: Answer, times: int = 1) -> None:
+        self._failure, self._left = failure, times
+        self.sent = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent += 1
+        if self._left:
+            self._left -= 1
+            if isinstance(self._failure, httpx.HTTPError):
+                raise self._failure
+            return httpx.Response(self._failure.status_code, content=self._failure.content)
+        if request.method == "GET":
+            return httpx.Response(200, json=EMPTY)
+        return httpx.Response(204) if request.method == "DELETE" else httpx.Response(200, json={"id": "5"})
+
+
+def client(service: httpx.AsyncBaseTransport, max_wait_s: float | None = None) -> MessageStoreClient:
+    return MessageStoreClient(TokenAuth("t"), transport=service, max_wait_s=max_wait_s)
+
+
+AMBIGUOUS: list[Answer] = [
+    httpx.ReadError("reset"),
+    httpx.ReadTimeout("late"),
+    httpx.RemoteProtocolError("half"),
+    httpx.Response(500, json=CMN_201),
+    httpx.Response(502),
+    httpx.Response(503),
+    httpx.Response(504),
+]
+HARMLESS: list[Answer] = [httpx.ConnectError("refused"), httpx.ConnectTimeout("late"), httpx.Response(429)]
+FINAL: list[Answer] = [httpx.Response(status) for status in (400, 403, 404, 408, 500, 501)]
+
+
+@pytest.mark.parametrize("failure", [*AMBIGUOUS, *HARMLESS], ids=str)
+async def test_reads_and_updates_are_sent_again(failure: Answer) -> None:
+    for act in ("list_messages", "update_message", "patch_message"):
+        service = Fails(failure)
+        async with client(service) as store:
+            if act == "list_messages":
+                await store.list_messages()
+            else:
+                outcomes = await (
+                    store.update_message("5", "Read")
+                    if act == "update_message"
+                    else store.patch_message("5", availability="Alive")
+                )
+                assert outcomes[0].ok
+        assert service.sent == 2, act
+
+
+@pytest.mark.parametrize("failure", AMBIGUOUS, ids=str)
+async def test_a_delete_is_never_sent_again_when_it_may_have_been_carried_out(failure: Answer) -> None:
+    service = Fails(failure)
+    async with client(service) as store:
+        (outcome,) = await store.delete_message("5")
+    assert outcome.unknown
+    assert service.sent == 1
+
+
+@pytest.mark.parametrize("failure", HARMLESS, ids=str)
+async def test_a_delete_is_sent_again_when_it_was_surely_not_carried_out(failure: Answer) -> None:
+    service = Fails(failure)
+    async with client(service) as store:
+        assert await store.delete_message("5") == [Outcome("5", status=204)]
+    assert service.sent == 2
+
+
+@pytest.mark.parametrize("failure", FINAL, ids=str)
+async def test_what_would_fail_again_is_not_sent_again(failure: Answer) -> None:
+    service = Fails(failure)
+    async with client(service) as store:
+        with pytest.raises(RingCentralError):
+            await store.list_messages()
+    assert service.sent == 1
+
+
+@pytest.mark.parametrize(("failure", "kind"), [(httpx.ReadError("x"), AnswerLost), (httpx.Response(503), Unavailable)])
+async def test_it_gives_up_after_four_times_and_a_few_seconds(failure: Answer, kind: type[RingCentralError]) -> None:
+    service, start = Fails(failure, times=99), anyio.current_time()
+    async with client(service) as store:
+        with pytest.raises(kind):
+            await store.list_messages()
+    assert service.sent == 4
+    assert 1.5 <= anyio.current_time() - start <= 3.5
+
+
+async def test_it_gives_up_on_a_penalty_that_does_not_end() -> None:
+    service, start = Fails(httpx.Response(429), times=99), anyio.current_time()
+    async with client(service) as store:
+        with pytest.raises(RateLimited):
+            await store.list_messages()
+    assert service.sent == 3
+    assert anyio.current_time() - start == pytest.approx(120)
+
+
+async def test_nobody_who_will_not_wait_waits() -> None:
+    service = Fails(httpx.Response(503), times=99)
+    async with client(service, max_wait_s=0) as store:
+        with pytest.raises(Unavailable):
+            await store.list_messages()
+    assert service.sent == 1
+
+
+async def test_cancelling_ends_the_wait_before_a_repetition_at_once() -> None:
+    service = Fails(httpx.Response(503), times=99)
+    async with client(service) as store:
+        with anyio.move_on_after(0.1):
+            await store.list_messages()
+    assert service.sent == 1
+
+
+async def test_a_login_without_an_answer_is_not_sent_again() -> None:
+    service = Fails(httpx.ReadTimeout("late"), times=99)
+    auth = JWTAuth("https://platform.ringcentral.com", "app", "secret", "jwt")
+    async with MessageStoreClient(auth, transport=service) as store:
+        with pytest.raises(NotSent):
+            await store.list_messages()
+    assert service.sent == 1
+
+
+async def test_requests_that_never_left_take_no_place() -> None:
+    service = Fails(httpx.ConnectError("refused"), times=90)
+    async with client(service, max_wait_s=5) as store:
+        for _ in range(20):
+            with pytest.raises(NotSent):
+                await store.list_messages()
+    assert service.sent == 80
