@@ -13,7 +13,7 @@ from typing import ClassVar
 from rc_mcp.guard.deletion import STOPPED, Execution, delete_by_id, deletion_draft, never_left, read_back
 from rc_mcp.guard.plans import MAX_MESSAGES, Draft, GuardError, Target
 from rc_mcp.guard.reading import Mailbox, at_most, is_of, sort_out, target
-from rc_mcp.ringcentral import DeletableType, Message, RingCentralError
+from rc_mcp.ringcentral import DeletableType, Message, RingCentralError, at_once
 from rc_mcp.views.errors import in_words
 
 # RingCentral's mailboxes begin after this; without a date a listing covers only its last 24 hours.
@@ -103,14 +103,15 @@ class ConversationDeletion:
         problem: str | None = None
         confirmed: Sequence[str] = ids
         try:
-            await mailbox.client.delete_message_by_filter(
-                conversations,
-                date_to=draft.date_to or _BEGINNING,
-                message_type=self.message_type,
-                purge=self.purge,
-                account_id=mailbox.account_id,
-                extension_id=mailbox.extension_id,
-            )
+            with at_once():
+                await mailbox.client.delete_message_by_filter(
+                    conversations,
+                    date_to=draft.date_to or _BEGINNING,
+                    message_type=self.message_type,
+                    purge=self.purge,
+                    account_id=mailbox.account_id,
+                    extension_id=mailbox.extension_id,
+                )
         except RingCentralError as error:
             problem, confirmed = in_words(error), ()
             if never_left(error):

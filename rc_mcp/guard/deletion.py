@@ -15,7 +15,9 @@ from rc_mcp.ringcentral import (
     Message,
     NotFound,
     NotSent,
+    RateLimited,
     RingCentralError,
+    at_once,
 )
 from rc_mcp.views.changes import OutcomeWord, Status
 from rc_mcp.views.errors import in_words
@@ -137,9 +139,10 @@ async def _send(mailbox: Mailbox, ids: Sequence[str], purge: bool, execution: Ex
     """
     confirmed: set[str] = set()
     try:
-        answers = await mailbox.client.delete_message(
-            ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
-        )
+        with at_once():
+            answers = await mailbox.client.delete_message(
+                ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
+            )
         confirmed = {a.id for a in answers if a.ok}
         execution.problem = next((in_words(a.error) for a in answers if a.error is not None), None)
     except RingCentralError as error:
@@ -163,4 +166,6 @@ async def read_back(
 
 def never_left(error: RingCentralError) -> bool:
     """Whether the request surely did not reach RingCentral. Of one that did, even a refusal is read back."""
+    if isinstance(error, RateLimited):
+        return error.held_back
     return isinstance(error, NotSent | InvalidRequest | LoginFailed)

@@ -60,7 +60,7 @@ from rc_mcp.ringcentral.models import (
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.person import PersonAuth
 from rc_mcp.ringcentral.token_store import LoginStore
-from rc_mcp.ringcentral.waiting import REAL_TIME, Time
+from rc_mcp.ringcentral.waiting import REAL_TIME, Time, at_once
 
 __all__ = [
     "REAL_TIME",
@@ -112,4 +112,5 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",
+    "at_once",
 ]

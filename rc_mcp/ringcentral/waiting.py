@@ -32,6 +32,16 @@ def waiting_until(moment: float) -> Generator[None]:
         _UNTIL.reset(before)
 
 
+@contextmanager
+def at_once() -> Generator[None]:
+    """Requests sent inside wait for no place and no penalty, and are sent once: they go now, or raise `RateLimited`.
+
+    For a delete that has to follow on what was just read: the longer it waits, the older that is.
+    """
+    with waiting_until(0.0):
+        yield
+
+
 def latest() -> float:
     """When the present caller's patience ends."""
     return _UNTIL.get()

@@ -133,3 +133,27 @@ async def test_a_stop_file_ends_a_running_delete_between_batches(desk: Desk) -> 
         answer = await call(client, "delete_message", message_id=targets)
     assert [answer["outcomes"][t] for t in targets] == ["deleted"] * 50 + ["skipped"] * 10
     assert "STOP" in answer["said"]
+
+
+async def test_a_delete_that_would_have_to_wait_for_the_rate_limit_is_not_sent(
+    desk: Desk,
+) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    refused: list[bool] = []
+
+    def too_many(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "PUT":
+            return None
+        refused.append(True)
+        headers = {"Retry-After": "60", "X-Rate-Limit-Group": "medium"}
+        return httpx.Response(429, json={"errorCode": "CMN-301"}, headers=headers, request=request)
+
+    desk.faults.after(too_many)
+    async with desk.client(answer=YES) as client:
+        await client.call_tool("update_message", {"message_id": targets[:1], "read_status": "Read"})
+        answer = await call(client, "delete_message", message_id=targets)
+    assert refused
+    assert answer["status"] == "failed"
+    assert answer["outcomes"] == dict.fromkeys(targets, "failed")
+    assert "Wait" in answer["said"]
+    assert desk.sent("DELETE") == []
