@@ -17,10 +17,8 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
-    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -63,18 +61,18 @@ class WireRecord(BaseModel):
         hide_input_in_errors=True,
     )
 
-    @field_validator("*", mode="wrap")
+    @model_validator(mode="wrap")
     @classmethod
-    def _absent_if_unreadable(
-        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> object:
+    def _absent_if_unreadable(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # Once for a record, not for each of its fields: nearly all are readable, and pages are long.
         try:
-            return handler(value)
-        except ValidationError:
-            field = cls.model_fields[cast("str", info.field_name)]
-            if field.is_required():
+            return handler(data)
+        except ValidationError as error:
+            if not isinstance(data, dict):
                 raise
-            return field.get_default(call_default_factory=True, validated_data={})
+            bad = {entry["loc"][0] for entry in error.errors(include_input=False, include_url=False)}
+            sent = cast("dict[str, object]", data)
+            return handler({key: value for key, value in sent.items() if key not in bad and to_camel(key) not in bad})
 
 
 class Caller(WireRecord):
