@@ -13,22 +13,20 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
-import anyio
 from anyio import to_thread
-from filelock import FileLock, Timeout
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.deletion import Execution
-from rc_mcp.guard.plans import Draft, Plan, PlanStore, State, digest_of
+from rc_mcp.guard.plans import Draft, GuardError, Plan, PlanStore, State, digest_of
 from rc_mcp.guard.reading import Mailbox
 from rc_mcp.ringcentral import MessageStoreClient
+from rc_mcp.ringcentral.locks import lock_on
 from rc_mcp.views.changes import Changes, OutcomeWord, overall, tally
 
 NOTHING_DONE = "Nothing was deleted or changed."
 _PATIENCE_S = 30.0
 """How long one change waits for another to end."""
-_POLL_S = 0.02
 
 
 class Action(Protocol):
@@ -125,30 +123,31 @@ class Guard:
             )
         if said == "not_asked" and not named:
             return self._confirmation_required(plan)
-        async with self._alone() as is_alone:
-            if not is_alone:
-                return _refusal("Another change is still being carried out. Call again in a moment.")
+        async with self._alone():
             if not await self._claim(plan, said):
                 return await self._not_claimed(plan)
             mailbox = Mailbox(self.client, account_id, extension_id)
             return _carried_out(plan.draft, await action.carry_out(mailbox, plan.draft, self.stop_file.exists))
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[bool]:
-        """One change at a time, over all servers on this state folder; false when it took too long to come by.
+    async def _alone(self) -> AsyncGenerator[None]:
+        """One change at a time, over all servers on this state folder.
 
         Two plans may name the same message. If both were re-read before either was deleted, the second DELETE would
-        purge what the first had deleted. The lock is the system's, so it ends with the process that holds it.
+        purge what the first had deleted.
+
+        Raises:
+            GuardError: it took too long to come by, or cannot be had.
         """
-        lock = FileLock(self.plans.state_dir / "changing.lock", mode=0o600)
-        with anyio.move_on_after(_PATIENCE_S):
-            while not lock.is_locked:
-                try:
-                    lock.acquire(blocking=False)
-                except Timeout:
-                    await anyio.sleep(_POLL_S)
         try:
-            yield lock.is_locked
+            lock = await lock_on(self.plans.state_dir / "changing.lock", _PATIENCE_S)
+        except OSError as error:
+            fault = f"The server's state folder cannot be used ({type(error).__name__}); a person has to mend it."
+            raise GuardError(f"{fault} {NOTHING_DONE}") from error
+        if lock is None:
+            raise GuardError(f"Another change is still being carried out. Call again in a moment. {NOTHING_DONE}")
+        try:
+            yield
         finally:
             lock.release()
 

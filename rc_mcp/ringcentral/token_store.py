@@ -14,16 +14,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-import anyio
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.ringcentral.errors import LoginNotKept
+from rc_mcp.ringcentral.locks import lock_on
 
 _SERVICE = "rc-mcp"
 _PATIENCE_S = 60.0
 """How long a login waits for another process to end with it: longer than one request to RingCentral takes."""
-_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,20 +206,14 @@ async def alone(lock_file: Path) -> AsyncGenerator[None]:
     Raises:
         LoginNotKept: it was held for too long, or cannot be had.
     """
-    lock = FileLock(lock_file, mode=0o600)
     try:
         own_folder(lock_file.parent)
-        with anyio.move_on_after(_PATIENCE_S):
-            while not lock.is_locked:
-                try:
-                    lock.acquire(blocking=False)
-                except Timeout:
-                    await anyio.sleep(_POLL_S)
+        lock = await lock_on(lock_file, _PATIENCE_S)
     except OSError as error:
         raise _not_kept("locked", lock_file, error) from None
+    if lock is None:
+        raise LoginNotKept("Another process has been renewing this login for a minute. Nothing was sent.")
     try:
-        if not lock.is_locked:
-            raise LoginNotKept("Another process has been renewing this login for a minute. Nothing was sent.")
         yield
     finally:
         lock.release()

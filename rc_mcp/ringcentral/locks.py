@@ -1,0 +1,26 @@
+"""One at a time over all processes of this machine, by a lock on a file."""
+
+from pathlib import Path
+
+import anyio
+from filelock import FileLock, Timeout
+
+_POLL_S = 0.02
+
+
+async def lock_on(lock_file: Path, patience_s: float) -> FileLock | None:
+    """The lock, held, to be released by the caller; None when others held it for that long.
+
+    It is the system's own, so it ends with the process that holds it, however that ends. Its folder has to exist.
+
+    Raises:
+        OSError: there can be no lock there.
+    """
+    lock = FileLock(lock_file, mode=0o600)
+    with anyio.move_on_after(patience_s):
+        while not lock.is_locked:
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                await anyio.sleep(_POLL_S)
+    return lock if lock.is_locked else None
