@@ -46,7 +46,7 @@ from rc_mcp.ringcentral.changes import Changes, changes_of, full_sync
 from rc_mcp.ringcentral.connection import Connection
 from rc_mcp.ringcentral.content import Content, content_of
 from rc_mcp.ringcentral.download import Downloaded, write, written_whole
-from rc_mcp.ringcentral.entry_points import PRODUCTION, entry_point, media_entry_point, origin
+from rc_mcp.ringcentral.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point, origin
 from rc_mcp.ringcentral.errors import InvalidRequest, SyncTokenRejected, UnexpectedAnswer
 from rc_mcp.ringcentral.filters import ListFilters, SyncFilters
 from rc_mcp.ringcentral.limits import LIMITS
@@ -79,7 +79,8 @@ class MessageStoreClient:
         timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either direction.
         max_wait_s: how long one request may wait in all: for a place under RingCentral's rate limits, for a penalty to
             end, before it is repeated. A longer wait raises `RateLimited` at once. As long as it takes when left out.
-        assume_limits: False to hold back only for limits that the server has told, as against an emulator without any.
+        assume_limits: hold back for RingCentral's published limits before it has told any. Left out: only where
+            `server_url` is RingCentral's own, since another server may have none.
         time: the clock and the sleep behind these waits. Tests set it.
 
     Every method takes `account_id` and `extension_id`: `~` for one's own, or an internal id (not an extension number).
@@ -109,7 +110,7 @@ class MessageStoreClient:
         transport: httpx.AsyncBaseTransport | None = None,
         timeout_s: float = 30.0,
         max_wait_s: float | None = None,
-        assume_limits: bool = True,
+        assume_limits: bool | None = None,
         time: Time = REAL_TIME,
     ) -> None:
         server = entry_point("server_url", server_url)
@@ -123,7 +124,7 @@ class MessageStoreClient:
             transport,
             timeout_s,
             max_wait_s=max_wait_s,
-            assume_limits=assume_limits,
+            assume_limits=is_ringcentral(server) if assume_limits is None else assume_limits,
             time=time,
         )
 

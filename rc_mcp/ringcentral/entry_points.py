@@ -40,6 +40,11 @@ def media_entry_point(server: httpx.URL) -> httpx.URL:
     return httpx.URL(_MEDIA_HOSTS.get(server.host, server))
 
 
+def is_ringcentral(server: httpx.URL) -> bool:
+    """Whether this is one of RingCentral's own API servers."""
+    return server.host in _MEDIA_HOSTS
+
+
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port: what decides whether a token may go there."""
     return url.scheme, url.host, url.port

@@ -45,6 +45,16 @@ async def test_the_demo_works_over_stdio(era: Era, tmp_path: Path) -> None:
             assert "sender" in await refused(client, "list_messages", sender="x")
 
 
+async def test_the_demo_has_no_limit_to_wait_for(tmp_path: Path) -> None:
+    server = StdioServerParameters(
+        command=RC_MCP[0], args=[*RC_MCP[1:], "serve", "--demo"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
+    )
+    with anyio.fail_after(60):
+        async with Client(server) as client:
+            for _ in range(70):  # more than RingCentral allows in a minute
+                await call(client, "list_messages", per_page=1)
+
+
 async def test_rc_mcp_alone_serves_stdio(tmp_path: Path) -> None:
     server = StdioServerParameters(
         command=RC_MCP[0], args=[*RC_MCP[1:], "--demo", "--access", "read"], env={"RC_MCP_STATE_DIR": str(tmp_path)}

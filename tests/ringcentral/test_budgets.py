@@ -55,6 +55,7 @@ def client(emulator: Emulator, max_wait_s: float | None = None) -> MessageStoreC
         media_url=emulator.media_url,
         transport=transport,
         max_wait_s=max_wait_s,
+        assume_limits=True,
     )
 
 
