@@ -70,12 +70,12 @@ class Faults(httpx.AsyncBaseTransport):
 
     def __init__(self, emulator: Emulator) -> None:
         self._inner = httpx.ASGITransport(app=emulator.app)
-        self._before: list[Callable[[httpx.Request], None]] = []
+        self._before: list[Callable[[httpx.Request], httpx.Response | None]] = []
         self._held: list[Callable[[httpx.Request], Awaitable[None]]] = []
         self._after: list[Callable[[httpx.Request], httpx.Response | None]] = []
 
-    def before(self, act: Callable[[httpx.Request], None]) -> None:
-        """Call `act` with each request before it goes out; what it raises is what the client sees."""
+    def before(self, act: Callable[[httpx.Request], httpx.Response | None]) -> None:
+        """Call `act` with each request before it goes out; it may raise, or answer so that RingCentral never acts."""
         self._before.append(act)
 
     def hold(self, act: Callable[[httpx.Request], Awaitable[None]]) -> None:
@@ -89,7 +89,8 @@ class Faults(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request through both."""
         for act in self._before:
-            act(request)
+            if (answer := act(request)) is not None:
+                return answer
         for wait in self._held:
             await wait(request)
         response = await self._inner.handle_async_request(request)

@@ -40,7 +40,7 @@ async def test_a_denied_plan_is_not_carried_out(desk: Desk) -> None:
     assert run(desk, "deny", plan).exit_code == 0
     assert run(desk, "approve", plan).exit_code == 1
     assert (await purge(desk, plan))["status"] == "refused"
-    assert "PURGED" not in {desk.availability(i) for i in desk.ids()}
+    assert "Purged" not in {desk.availability(i) for i in desk.ids()}
 
 
 async def test_a_plan_is_approved_once(desk: Desk) -> None:
