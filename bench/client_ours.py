@@ -87,12 +87,12 @@ async def main(plan: Any) -> None:
     async with MessageStoreClient(auth, **where, assume_limits=False) as store:
         await store.list_messages(per_page=1)
         transport.sent = 0
-        before_mb, began = peak_mb(), time.perf_counter()
+        before_mb, began, cpu0 = peak_mb(), time.perf_counter(), time.process_time()
         job = {"list": list_all, "read": read, "mark": mark, "fetch": fetch, "large": fetch}[plan["job"]]
         done = await job(store, plan)
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu0
     after_mb, sent = peak_mb(), transport.sent
-    result = {"done": done, "seconds": seconds, "requests": sent, "peak_mb": after_mb, "grown_mb": after_mb - before_mb}
+    result = {"done": done, "seconds": seconds, "cpu": round(cpu, 3), "requests": sent, "peak_mb": after_mb, "grown_mb": after_mb - before_mb}
     sys.stdout.write(json.dumps(result))
 
 
