@@ -185,7 +185,7 @@ class Processes:
             return b"".join([part async for part in process.stdout]).split()
 
     def one_renewal_after(self, first: Tokens) -> bool:
-        """Whether what is kept came from `first` by one renewal: RingCentral knows what each login took the place of."""
+        """Whether what is kept came from `first` by one renewal: RingCentral knows what it took the place of."""
         kept = self.login.store.load()
         return kept is not None and self.emulator.sessions.check(kept.access_token).replaced_refresh_token == (
             first.refresh_token
@@ -215,7 +215,7 @@ async def test_a_process_killed_while_it_renews_and_started_again_costs_no_login
     processes.emulator.faults.inject("latency", operation="token", acted=True, seconds=3_600)
     one, other = await processes.start(), await processes.start()
     await processes.begin(one)
-    while processes.emulator.faults.active:
+    while processes.emulator.faults.active:  # noqa: ASYNC110  what happens there has no event to wait for
         await anyio.sleep(0.01)
     await processes.begin(other)
     await processes.kill(*((one, other) if both else (one,)))
