@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
-from pydantic import BaseModel
 
 from rc_mcp.ringcentral.answers import parsed, record
 from rc_mcp.ringcentral.arguments import (
@@ -59,12 +58,12 @@ from rc_mcp.ringcentral.literals import (
     ReadStatus,
     SyncType,
 )
-from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync
+from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
 from rc_mcp.ringcentral.waiting import REAL_TIME, Time
 
-Record = TypeVar("Record", bound=BaseModel)
+Record = TypeVar("Record", bound=WireRecord)
 
 
 class MessageStoreClient:
