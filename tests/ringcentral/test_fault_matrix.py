@@ -6,7 +6,7 @@ Time is virtual, retries are those a user gets.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 from typing import Any, Literal, cast
 
@@ -31,11 +31,11 @@ from rc_mcp.ringcentral import (
     UnexpectedAnswer,
 )
 from tests.desk import Faults
+from tests.ringcentral.under_budget import EPOCH, virtual_now
 from tests.ringcentral.virtual_time import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 
-EPOCH = datetime(2026, 11, 24, tzinfo=UTC)
 LONG_AGO = EPOCH - timedelta(days=365)
 NOBODY = "12345"
 PAGE = "<!DOCTYPE html><html><body>Blocked by the firewall</body></html>"
@@ -45,13 +45,6 @@ BULK = "application/vnd.ringcentral.multipart+json"
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, object]]:
     return "asyncio", {"loop_factory": VirtualLoop}
-
-
-def virtual_now() -> datetime:
-    try:
-        return EPOCH + timedelta(seconds=anyio.current_time())
-    except anyio.NoEventLoopError:
-        return EPOCH + timedelta(seconds=1_000)
 
 
 class Way(Faults):
