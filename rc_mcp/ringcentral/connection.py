@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from math import inf
 from typing import TypeVar
 
+import anyio
 import httpx2 as httpx
 
 from rc_mcp import __version__
@@ -49,8 +50,8 @@ class Connection:
         time: Time,
     ) -> None:
         auth.allow(server, media)
-        self._server = server
-        self._media = media
+        self._server = str(server).rstrip("/")
+        self._media = str(media).rstrip("/")
         self._max_wait_s = inf if max_wait_s is None else max_wait_s
         self._time = time
         self._http = httpx.AsyncClient(
@@ -124,7 +125,7 @@ class Connection:
         if call.if_range:
             headers["If-Range"] = call.if_range
         try:
-            url = (self._media if call.media else self._server).join(call.path)
+            url = f"{self._media if call.media else self._server}{call.path}"
             return self._http.build_request(
                 call.method, url, params=list(call.query) or None, content=call.body, headers=headers
             )
@@ -178,10 +179,16 @@ async def _close(response: httpx.Response) -> None:
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:
-    """The whole body; None when it is larger than `max_bytes`."""
+    """The whole body; None when it is larger than `max_bytes`.
+
+    Raises:
+        httpx.HTTPError: also when it takes longer than `LIMITS.answer_s`.
+    """
     body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > max_bytes:
-            return None
-    return bytes(body)
+    with anyio.move_on_after(LIMITS.answer_s):
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > max_bytes:
+                return None
+        return bytes(body)
+    raise httpx.ReadTimeout("the answer took too long", request=response.request)

@@ -143,7 +143,6 @@ async def _in_large_pieces(content: Content) -> AsyncGenerator[list[bytes]]:
 
 
 def _write_all(file: BinaryIO, pieces: list[bytes]) -> None:
-    for piece in pieces:
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[file.write(rest) :]
+    rest = memoryview(b"".join(pieces))
+    while rest:
+        rest = rest[file.write(rest) :]

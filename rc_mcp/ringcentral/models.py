@@ -80,7 +80,7 @@ def _text(value: object) -> str | None:
     """Ids are numbers in some places and strings in others."""
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return str(value) if type(value) in (int, float) else None
 
 
 def _number(value: object) -> int | None:
