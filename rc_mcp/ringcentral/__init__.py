@@ -60,7 +60,7 @@ from rc_mcp.ringcentral.models import (
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.person import PersonAuth
 from rc_mcp.ringcentral.token_store import LoginStore
-from rc_mcp.ringcentral.waiting import REAL_TIME, Time, at_once
+from rc_mcp.ringcentral.waiting import REAL_TIME, Time, at_once, waiting_until
 
 __all__ = [
     "REAL_TIME",
@@ -113,4 +113,5 @@ __all__ = [
     "Unavailable",
     "UnexpectedAnswer",
     "at_once",
+    "waiting_until",
 ]

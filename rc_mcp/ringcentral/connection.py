@@ -27,7 +27,7 @@ from rc_mcp.ringcentral.errors import (
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.pacing import Paced, never_left
 from rc_mcp.ringcentral.retries import with_retries
-from rc_mcp.ringcentral.waiting import Time, latest, waiting_until
+from rc_mcp.ringcentral.waiting import Time, waiting_until
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class Connection:
             await _close(response)
 
     async def _patiently(self, call: Call, act: Callable[[Call], Awaitable[T]]) -> T:
-        with waiting_until(min(latest(), self._time.now() + self._max_wait_s)):
+        with waiting_until(self._time.now() + self._max_wait_s):
             return await with_retries(call, lambda: act(call), self._time)
 
     async def _exchange(self, call: Call) -> Answer:

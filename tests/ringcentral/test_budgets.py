@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rc_mcp.emulator import Emulator
-from rc_mcp.ringcentral import MessageStoreClient, RateLimited, TokenAuth
+from rc_mcp.ringcentral import MessageStoreClient, RateLimited, TokenAuth, waiting_until
 from rc_mcp.ringcentral.budgets import Budget
 from rc_mcp.ringcentral.waiting import Time
 from tests.ringcentral.under_budget import attachments, client_of, together, virtual_now
@@ -116,6 +116,20 @@ async def test_a_wait_beyond_the_callers_patience_is_refused_at_once_and_nothing
     assert caught.value.held_back
     assert caught.value.group == "light"
     assert caught.value.retry_after_s == pytest.approx(60, abs=0.5)
+    assert len(service.came) == 51
+
+
+async def test_a_caller_may_give_some_calls_a_deadline_and_an_earlier_one_around_it_counts() -> None:
+    service = Scripted()
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
+        await together(5, 50, store.list_messages)
+        before = anyio.current_time()
+        for around, inside in ((20, 20), (20, 70), (70, 20)):
+            with waiting_until(before + around), waiting_until(before + inside), pytest.raises(RateLimited):
+                await store.list_messages()
+        assert anyio.current_time() == before
+        with waiting_until(before + 70):
+            await store.list_messages()
     assert len(service.came) == 51
 
 
