@@ -40,7 +40,7 @@ class Tokens:
 
 @cache
 def _format() -> "TypeAdapter[Tokens]":
-    # Few clients keep logins, and the import takes as long as the rest of this package.
+    # Few clients keep a login, and the import is a good part of the time this package takes to start.
     from pydantic import TypeAdapter
 
     return TypeAdapter(Tokens)
