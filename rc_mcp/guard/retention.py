@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
-from rc_mcp.guard.deletion import STOPPED, Execution, never_left
-from rc_mcp.guard.plans import Draft, GuardError
+from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.deletion import Execution, never_left, why
+from rc_mcp.guard.journal import Record
+from rc_mcp.guard.plans import Draft
 from rc_mcp.guard.reading import Mailbox
+from rc_mcp.guard.stopping import unless_stopped
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
@@ -48,15 +52,14 @@ class RetentionChange:
             retention_period=current if current != days else None,
         )
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Set the period if it is still what the person was told; never raises for what RingCentral does."""
-        if stopped():
-            return _unchanged(STOPPED)
         try:
-            if await self._current(mailbox) != draft.retention_period:
+            if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.retention_period:
                 return _unchanged("Someone else changed it meanwhile.")
-        except RingCentralError as error:
-            return _unchanged(in_words(error))
+            await record.sending_retention(self.retention_period)
+        except (RingCentralError, GuardError) as error:
+            return _unchanged(why(error))
         return await self._set(mailbox)
 
     async def _set(self, mailbox: Mailbox) -> Execution:
