@@ -17,14 +17,15 @@ from anyio import to_thread
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard.approval import Answer, Verdict, verdict
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.deletion import Execution
+from rc_mcp.guard.journal import Channel
 from rc_mcp.guard.plans import Draft, GuardError, Plan, PlanStore, State, digest_of
 from rc_mcp.guard.reading import Mailbox
 from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.ringcentral.locks import lock_on
 from rc_mcp.views.changes import Changes, OutcomeWord, overall, tally
 
-NOTHING_DONE = "Nothing was deleted or changed."
 _PATIENCE_S = 30.0
 """How long one change waits for another to end."""
 
@@ -95,7 +96,8 @@ class Guard:
             return _refusal("This server does not do what cannot be undone.")
         if isinstance(proposal, Plan):
             return proposal
-        return await to_thread.run_sync(self.plans.add, action.tool, digest, draft)
+        whose = {"principal": self.principal, "account_id": account_id, "extension_id": extension_id}
+        return await to_thread.run_sync(partial(self.plans.add, action.tool, digest, draft, **whose))
 
     async def settle(
         self,
@@ -115,7 +117,7 @@ class Guard:
             return proposal
         plan, said = proposal, verdict(answer, proposal)
         if said == "no":
-            await to_thread.run_sync(self.plans.deny, plan.id)
+            await to_thread.run_sync(self.plans.deny, plan.id, "client")
             return Changes(
                 status="declined",
                 said=f"The person did not agree. {NOTHING_DONE}",
@@ -171,7 +173,8 @@ class Guard:
         """Take the plan, if what was said is enough for it. What a model says never is for what is final."""
         only_approved = said == "not_asked" and self._needs_terminal(plan)
         states: tuple[State, ...] = ("approved",) if only_approved else ("open", "approved")
-        return await to_thread.run_sync(partial(self.plans.claim, plan.id, *states))
+        by: Channel = "client" if said == "yes" else "chat"
+        return await to_thread.run_sync(partial(self.plans.claim, plan.id, *states, by=by))
 
     async def _not_claimed(self, plan: Plan) -> Changes:
         found = await to_thread.run_sync(self.plans.get, plan.id)
