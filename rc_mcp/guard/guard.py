@@ -8,7 +8,7 @@ stored plan, so that the question is the same word for word and the answer canno
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -19,8 +19,9 @@ from mcp.server.mcpserver import ElicitationResult
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.deletion import Execution
-from rc_mcp.guard.journal import Channel
+from rc_mcp.guard.journal import Channel, Journal
 from rc_mcp.guard.plans import Draft, GuardError, Plan, PlanStore, State, digest_of
+from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.guard.reading import Mailbox
 from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.ringcentral.locks import lock_on
@@ -49,8 +50,15 @@ class Action(Protocol):
         ...
 
 
-Proposal = Plan | Changes
-"""A plan to ask a person about; or the answer at once, where there is nothing to ask."""
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A fresh plan that the operator's policy agrees to: nobody is asked."""
+
+    plan: Plan
+
+
+Proposal = Plan | Allowed | Changes
+"""A plan to ask a person about, or not to; or the answer at once, where there is nothing to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +70,16 @@ class Guard:
     principal: str
     """Whose plans these are: a plan made under another login, or for another emulator, does not fit."""
     approval: Literal["auto", "human"]
+    policy: Policy = NO_POLICY
     may_purge: bool = True
     approve_command: str = "rc-mcp approvals approve"
     """What a person types before a plan's id."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def journal(self) -> Journal:
+        """What was asked, agreed to, sent and seen."""
+        return Journal(self.plans.state_dir, self.now)
 
     @property
     def stop_file(self) -> Path:
@@ -86,7 +100,7 @@ class Guard:
         digest = self._digest(action, account_id, extension_id)
         proposal = await self._stored(digest, plan_id, answering=answering)
         if proposal is None:
-            draft = await action.draft(Mailbox(self.client, account_id, extension_id), self.now())
+            draft = await action.draft(Mailbox(self.client, account_id, extension_id, self.policy), self.now())
             proposal = _nothing_to_do(draft) if draft.changes_nothing else draft
         if isinstance(proposal, Changes):
             return proposal
@@ -94,10 +108,18 @@ class Guard:
         draft = proposal.draft if isinstance(proposal, Plan) else proposal
         if draft.severity == "irreversible" and not self.may_purge:
             return _refusal("This server does not do what cannot be undone.")
+        if over := await self._over_limits(draft):
+            return _refusal(f"The operator's limits do not allow it: {over}.")
+        objection = await self._objection(draft)
+        if self.policy.dry_run:
+            await self._rehearsed(action, draft)
+            return _rehearsal(draft, unattended=objection is None)
         if isinstance(proposal, Plan):
             return proposal
         whose = {"principal": self.principal, "account_id": account_id, "extension_id": extension_id}
-        return await to_thread.run_sync(partial(self.plans.add, action.tool, digest, draft, **whose))
+        plan = await to_thread.run_sync(partial(self.plans.add, action.tool, digest, draft, **whose))
+        # Only a plan made just now: a stored one may have been made under another policy.
+        return plan if objection else Allowed(plan)
 
     async def settle(
         self,
@@ -115,7 +137,9 @@ class Guard:
         """
         if isinstance(proposal, Changes):
             return proposal
-        plan, said = proposal, verdict(answer, proposal)
+        unattended = isinstance(proposal, Allowed)
+        plan = proposal.plan if isinstance(proposal, Allowed) else proposal
+        said = verdict(answer, plan)
         if said == "no":
             await to_thread.run_sync(self.plans.deny, plan.id, "client")
             return Changes(
@@ -123,13 +147,21 @@ class Guard:
                 said=f"The person did not agree. {NOTHING_DONE}",
                 preview=plan.draft.preview,
             )
-        if said == "not_asked" and not named:
-            return self._confirmation_required(plan)
+        if said == "not_asked" and not named and not unattended:
+            return await self._confirmation_required(plan)
         async with self._alone():
-            if not await self._claim(plan, said):
+            # Again, now that nobody else can spend what is left of a cap.
+            if over := await self._over_limits(plan.draft):
+                return _refusal(f"The operator's limits do not allow it: {over}.")
+            if unattended and await self._objection(plan.draft):
+                return await self._confirmation_required(plan)
+            if not await self._claim(plan, said, unattended=unattended):
                 return await self._not_claimed(plan)
-            mailbox = Mailbox(self.client, account_id, extension_id)
-            return _carried_out(plan.draft, await action.carry_out(mailbox, plan.draft, self.stop_file.exists))
+            at = self.now() if unattended else None
+            mailbox = Mailbox(self.client, account_id, extension_id, self.policy, unattended_at=at)
+            execution = await action.carry_out(mailbox, plan.draft, self.stop_file.exists)
+        done = _carried_out(plan.draft, execution)
+        return _by_policy(done, plan) if unattended else done
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
@@ -153,6 +185,31 @@ class Guard:
         finally:
             lock.release()
 
+    async def _over_limits(self, draft: Draft) -> str | None:
+        """Which of the operator's caps this would break, counted over everything that went, whoever agreed."""
+
+        def spent(within: timedelta) -> int:
+            touched = self.journal.touched_since(self.now() - within)
+            return touched.deleted + touched.purged
+
+        return await to_thread.run_sync(self.policy.limits.over, len(draft.targets), spent)
+
+    async def _objection(self, draft: Draft) -> str | None:
+        """Why this may not be done unattended; None: it may."""
+        purge = draft.severity == "irreversible"
+
+        def spent(within: timedelta) -> int:
+            touched = self.journal.touched_since(self.now() - within, by="policy")
+            return touched.purged if purge else touched.deleted
+
+        n = len(draft.targets)
+        return await to_thread.run_sync(partial(self.policy.objection, draft.misfits, n, spent, purge=purge))
+
+    async def _rehearsed(self, action: Action, draft: Draft) -> None:
+        details = {"action": draft.preview.action, "ids": [t.id for t in draft.targets]}
+        who = {"operation": None, "principal": self.principal, "tool": action.tool}
+        await to_thread.run_sync(partial(self.journal.append, "rehearsed", **who, details=details))
+
     def _digest(self, action: Action, account_id: str, extension_id: str) -> str:
         where = {"account_id": account_id, "extension_id": extension_id}
         return digest_of(self.principal, action.tool, {**action.arguments, **where})
@@ -169,11 +226,11 @@ class Guard:
         plan, state = found
         return _spent(plan, state) if state in {"used", "denied"} else plan
 
-    async def _claim(self, plan: Plan, said: Verdict) -> bool:
+    async def _claim(self, plan: Plan, said: Verdict, *, unattended: bool) -> bool:
         """Take the plan, if what was said is enough for it. What a model says never is for what is final."""
-        only_approved = said == "not_asked" and self._needs_terminal(plan)
+        only_approved = said == "not_asked" and self._needs_terminal(plan) and not unattended
         states: tuple[State, ...] = ("approved",) if only_approved else ("open", "approved")
-        by: Channel = "client" if said == "yes" else "chat"
+        by: Channel = "policy" if unattended else "client" if said == "yes" else "chat"
         return await to_thread.run_sync(partial(self.plans.claim, plan.id, *states, by=by))
 
     async def _not_claimed(self, plan: Plan) -> Changes:
@@ -192,7 +249,9 @@ class Guard:
     def _needs_terminal(self, plan: Plan) -> bool:
         return plan.draft.severity == "irreversible" or self.approval == "human"
 
-    def _confirmation_required(self, plan: Plan) -> Changes:
+    async def _confirmation_required(self, plan: Plan) -> Changes:
+        objection = await self._objection(plan.draft) if plan.draft.misfits is not None else None
+        why = f" It is not covered by what the operator lets happen unattended: {objection}." if objection else ""
         in_terminal = self._needs_terminal(plan)
         in_chat = (
             "Show the user this preview and wait for their yes. Only then call this tool again with the same "
@@ -200,7 +259,7 @@ class Guard:
         )
         return Changes(
             status="confirmation_required",
-            said=f"Not done yet: a person has to agree first. {NOTHING_DONE}",
+            said=f"Not done yet: a person has to agree first.{why} {NOTHING_DONE}",
             outcomes=dict(plan.draft.left_out or {}),
             plan_id=plan.id,
             approve_in="terminal" if in_terminal else "chat",
@@ -228,8 +287,30 @@ def _spent(plan: Plan, state: State | Literal["expired"]) -> Changes:
     return _refusal(f"Plan {plan.id} {'was denied by a person' if state == 'denied' else 'has expired'}.")
 
 
+def _rehearsal(draft: Draft, *, unattended: bool) -> Changes:
+    how = "without a question" if unattended else "once a person has agreed"
+    return Changes(
+        status="refused",
+        said=f"This is a dry run, by the operator's policy: the plan would be carried out {how}. {NOTHING_DONE}",
+        outcomes={**(draft.left_out or {}), **dict.fromkeys((t.id for t in draft.targets), "skipped")},
+        preview=draft.preview,
+    )
+
+
+def _by_policy(done: Changes, plan: Plan) -> Changes:
+    said = f"{done.said} Approved by the operator's policy; nobody was asked."
+    return done.model_copy(update={"said": said, "plan_id": plan.id, "preview": plan.draft.preview})
+
+
+def _protected(draft: Draft) -> str:
+    who = "1 message is" if draft.protected == 1 else f"{draft.protected} messages are"
+    return f"{who} protected by the operator and left alone."
+
+
 def _nothing_to_do(draft: Draft) -> Changes:
     outcomes: dict[str, OutcomeWord] = dict(draft.left_out or {})
+    if draft.protected:
+        return Changes(status="refused", said=f"{_protected(draft)} {NOTHING_DONE}", outcomes=outcomes)
     why = f" ({tally(outcomes)})" if outcomes else ""
     return Changes(status="nothing_to_do", said=f"There was nothing to do{why}. {NOTHING_DONE}", outcomes=outcomes)
 
@@ -246,9 +327,10 @@ def _carried_out(draft: Draft, execution: Execution) -> Changes:
         problem = "Some are Purged though only a delete was agreed to: something else deleted them too. It is final."
     unsure = "Read the messages marked unknown before anything else; nothing was tried twice."
     counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None
+    protected = _protected(draft) if draft.protected else None
     return Changes(
         status=status,
-        said=" ".join(part for part in (counted, problem, execution.note) if part),
+        said=" ".join(part for part in (counted, problem, execution.note, protected) if part),
         outcomes=outcomes,
         next=unsure if "unknown" in outcomes.values() else None,
     )

@@ -14,7 +14,7 @@ protected it is not lowered at all.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Literal
@@ -161,6 +161,15 @@ class Policy(_Section):
     def fits(self, message: Message, now: datetime, *, purge: bool) -> bool:
         """Whether this message may be deleted (or purged) unattended, but for the caps."""
         return self.misfits([message], now, purge=purge) == {}
+
+    def objection(self, misfits: Mapping[str, int] | None, n: int, spent: Spent, *, purge: bool) -> str | None:
+        """Why `n` messages with these misfits may not be deleted (or purged) unattended. None: they may."""
+        rule = self.rule(purge=purge)
+        if rule is None or misfits is None:
+            return "nothing of the kind may happen unattended"
+        over = rule.over(n, spent)
+        lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]
+        return "; ".join([*lines, *([over] if over else [])]) or None
 
     def misfits(self, messages: Iterable[Message], now: datetime, *, purge: bool) -> dict[str, int] | None:
         """Which lines keep these messages from going unattended, and how many by each. None: there is no rule at all."""
