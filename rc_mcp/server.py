@@ -19,6 +19,8 @@ from rc_mcp import __version__
 from rc_mcp.app import App
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
+from rc_mcp.guard.policy import NO_POLICY, Policy
+from rc_mcp.guard.policy_file import PolicyError, load_policy
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, is_ours, read_resource
 from rc_mcp.ringcentral import (
@@ -127,6 +129,9 @@ def build_server(
         principal: whose plans these are; made from the credentials when left out.
         now: the clock, for spans such as `7d` and for the lifetime of plans.
         time: what the client waits by, for rate limits and before it repeats a request.
+
+    Raises:
+        SettingsError: the policy file cannot be used.
     """
 
     @asynccontextmanager
@@ -138,12 +143,14 @@ def build_server(
                 plans=PlanStore(settings.state_dir, now),
                 principal=principal or _principal(settings, auth),
                 approval=settings.approval,
+                policy=policy,
                 may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
                 approve_command=_approve_command(settings),
                 now=now,
             )
             yield App(client, guard, settings.extensions, now)
 
+    policy = policy_for(settings)  # now: a server with a broken policy does not start
     tools = tools_for(settings.access)
     server = RingCentralServer(
         "rc-mcp",
@@ -161,6 +168,18 @@ def build_server(
     for prompt in load_prompts(absent_tools={t.name for t in tools_for("admin")} - here):
         server.add_prompt(prompt)
     return server
+
+
+def policy_for(settings: Settings) -> Policy:
+    """The operator's policy; one that allows nothing unattended and adds no limit, where there is no file.
+
+    Raises:
+        SettingsError: the file cannot be used.
+    """
+    try:
+        return load_policy(settings.policy) if settings.policy else NO_POLICY
+    except PolicyError as error:
+        raise SettingsError(f"RC_MCP_POLICY: {error}") from None
 
 
 def _approve_command(settings: Settings) -> str:

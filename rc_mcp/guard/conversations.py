@@ -61,8 +61,8 @@ class ConversationDeletion:
             at_most(messages)
         touch, left_out = sort_out(messages, purge=self.purge, wanted=lambda _: True)
         n = len(self._conversations)
-        where = f" in {n} conversation{'' if n == 1 else 's'}"
-        draft = deletion_draft(touch, left_out, purge=self.purge, now=now, where=where)
+        where = f"In {n} conversation{'' if n == 1 else 's'}."
+        draft = deletion_draft(touch, left_out, mailbox.policy, purge=self.purge, now=now, where=where)
         return replace(draft, date_to=_just_after(touch, date_to))
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
@@ -100,7 +100,8 @@ class ConversationDeletion:
             return False
         planned = {t for t in draft.targets if t.conversation_id == conversation}
         messages, is_all = await self._read(mailbox, conversation, draft.date_to)
-        return bool(planned) and is_all and {target(m) for m in messages} == planned
+        is_same = is_all and {target(m) for m in messages} == planned
+        return bool(planned) and is_same and not any(mailbox.spares(m, purge=self.purge) for m in messages)
 
     async def _delete_whole(
         self, mailbox: Mailbox, conversations: Sequence[str], ids: Sequence[str], draft: Draft

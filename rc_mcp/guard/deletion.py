@@ -9,6 +9,7 @@ from typing import ClassVar
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import Draft, Target
+from rc_mcp.guard.policy import Policy
 from rc_mcp.guard.preview import preview_of, question
 from rc_mcp.guard.reading import Mailbox, at_most, dropped, is_of, judged, sort_out, target, unchanged
 from rc_mcp.guard.stopping import Stopped, unless_stopped
@@ -74,7 +75,7 @@ class Deletion:
         missing: dict[str, OutcomeWord] = dict.fromkeys(errors, "not_found")
         touch, left_out = sort_out(found.values(), purge=self.purge, wanted=lambda m: is_of(m, self.message_type))
         at_most(touch)
-        return deletion_draft(touch, missing | left_out, purge=self.purge, now=now)
+        return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now)
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
@@ -82,26 +83,36 @@ class Deletion:
 
 
 def deletion_draft(
-    touch: Sequence[Message], left_out: dict[str, OutcomeWord], *, purge: bool, now: datetime, where: str = ""
+    messages: Sequence[Message],
+    left_out: dict[str, OutcomeWord],
+    policy: Policy,
+    *,
+    purge: bool,
+    now: datetime,
+    where: str = "",
 ) -> Draft:
-    """The draft for deleting these messages: the question, and how a yes has to be given."""
+    """The draft for deleting these messages, but for protected ones: the question, and how a yes has to be given."""
+    touch = [m for m in messages if not policy.protects(m)]
+    protected: dict[str, OutcomeWord] = {m.id: "skipped" for m in messages if policy.protects(m)}
     n = len(touch)
-    things = f"{n} message{'' if n == 1 else 's'}{where}"
-    preview = preview_of("purge" if purge else "delete", touch, now)
+    things = f"{n} message{'' if n == 1 else 's'}"
+    preview = preview_of("purge" if purge else "delete", touch, now, policy=policy, protected=len(protected))
     phrase = f"PURGE {n}" if purge else None
     if purge:
-        headline = f"Purge {things} for good?"
-        consequence = f"This cannot be undone: messages and attachments are erased. To agree, type: {phrase}"
+        headline = [f"Purge {things} for good?", where]
+        consequence = ["This cannot be undone.", f"To agree, type: {phrase}"]
     else:
-        headline = f"Delete {things}?"
-        consequence = "They move to Deleted, from where they can be restored."
+        headline = [f"Delete {things}?", where]
+        consequence = ["They go to Deleted and can be restored."]
     return Draft(
         severity="irreversible" if purge else "reversible",
-        question=question(headline, preview, consequence),
+        question=question(headline, touch, preview, consequence),
         phrase=phrase,
         preview=preview,
         targets=tuple(target(m) for m in touch),
-        left_out=left_out,
+        left_out=left_out | protected,
+        protected=len(protected),
+        misfits=policy.misfits(touch, now, purge=purge),
     )
 
 
@@ -139,7 +150,12 @@ async def _still_agreed_to(
     execution.outcomes |= left_alone
     if "skipped" in left_alone.values():
         execution.note = "What changed since the person agreed was left alone; call again for a new plan."
-    return [t.id for t in unchanged(batch, found)]
+    kept = unchanged(batch, found)
+    spared = [t.id for t in kept if mailbox.spares(found[t.id], purge=purge)]
+    if spared:
+        execution.outcomes |= dict.fromkeys(spared, "skipped")
+        execution.note = "What the operator's policy does not let go was left alone."
+    return [t.id for t in kept if t.id not in spared]
 
 
 async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Confirmed:

@@ -22,9 +22,10 @@ from anyio import to_thread
 from rc_mcp.guard.database import reading, writing
 from rc_mcp.views.changes import OutcomeWord, Status
 
-Event = Literal["asked", "refused", "declined", "approved", "begun", "sending", "sent", "done"]
-"""`asked`: a plan was made. `begun`: it was taken, to be carried out. `sending`: these ids are about to leave in one
-request. `sent`: what became of them. `done`: nothing more happens in this operation."""
+Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "sent", "done"]
+"""`asked`: a plan was made. `rehearsed`: instead of a plan, in a dry run. `begun`: it was taken, to be carried out.
+`sending`: these ids are about to leave in one request. `sent`: what became of them. `done`: nothing more happens in
+this operation."""
 Channel = Literal["client", "chat", "terminal", "policy"]
 """How a yes came: a question in the client, the model's word for the user's, a terminal, or an operator's policy."""
 Aim = Literal["Deleted", "Purged", "Alive"]
@@ -192,15 +193,17 @@ class Journal:
         recent = self._operations(f"{_THOSE} event = 'sending' AND at > ?)", _stamp(since))
         return {i for operation in recent if operation.done is None for i in operation.in_doubt}
 
-    def touched_since(self, since: datetime, *, principal: str, by: Channel | None = None) -> Counted:
-        """How many messages this principal's requests deleted or purged, or may have, after that time.
+    def touched_since(self, since: datetime, *, principal: str | None = None, by: Channel | None = None) -> Counted:
+        """How many messages were deleted or purged, or may have been, after that time.
 
-        `by`: only what was agreed to in this way.
+        Args:
+            principal: only by this one's requests. A renewed credential is another principal.
+            by: only what was agreed to in this way.
         """
-        where = f"{_THOSE} event = 'sending' AND principal = ? AND at > ?)"
+        where = f"{_THOSE} event = 'sending' AND at > ?)"
         counts = {"Deleted": 0, "Purged": 0, "Alive": 0}
-        for operation in self._operations(where, principal, _stamp(since)):
-            if by in {None, operation.approved_by}:
+        for operation in self._operations(where, _stamp(since)):
+            if by in {None, operation.approved_by} and principal in {None, operation.principal}:
                 known = operation.outcomes
                 for intent in (e for e in operation.intents if e.at > _stamp(since)):
                     words = [known.get(i, "unknown") for i in intent.details.get("ids", [])]

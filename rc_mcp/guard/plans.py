@@ -53,6 +53,10 @@ class Draft:
     date_to: datetime | None = None
     retention_period: int | None = None
     """Days in force when the plan was made; only for a retention change."""
+    protected: int = 0
+    """How many messages are left out because the operator protects them."""
+    misfits: Mapping[str, int] | None = None
+    """Lines of the operator's rule for unattended work that do not hold, and for how many messages; None: no rule."""
 
     @property
     def changes_nothing(self) -> bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from anyio import to_thread
 
+from rc_mcp.guard.alone import alone
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Operation, Record
@@ -26,7 +27,7 @@ async def undo(guard: Guard, operation_id: str) -> Changes:
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
     _check(await to_thread.run_sync(guard.journal.operation, operation_id), operation_id)
-    async with guard.alone():
+    async with alone(guard.plans.state_dir):
         with suppress(RingCentralError):
             await guard.settle_cut_short()
         operation = _check(await to_thread.run_sync(guard.journal.operation, operation_id), operation_id)
