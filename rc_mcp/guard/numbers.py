@@ -8,7 +8,7 @@ Here a doubt counts as the same number: one that ends in the other is that one w
 import re
 import unicodedata
 
-_WRITTEN = re.compile(r"\+?[0-9][0-9 ().\-/\u2010-\u2015]{0,30}")
+_WRITTEN = re.compile(r"\+?[0-9(][0-9 ().\-/\u2010-\u2015]{0,30}")
 _EXTENSION = re.compile(r"[*#,;x]|ext", re.IGNORECASE)
 _WHOLE_DIGITS = 7
 """From here on a number can be one that misses its first digits; a shorter one is an extension or a short code."""

@@ -180,7 +180,7 @@ class Policy(_Section):
 
     def _misfits(self, message: Message, now: datetime, rule: Rule) -> list[str]:
         lines = {
-            "protected": not self.protects(message),
+            "not protected": not self.protects(message),
             "known sender": not self.is_unsure_of(message),
             **rule.lines(message, now),
         }
