@@ -183,4 +183,3 @@ def _table(*columns: str) -> "Table":
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
-

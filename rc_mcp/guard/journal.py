@@ -23,12 +23,15 @@ from rc_mcp.guard.database import reading, writing
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "sent", "done"]
-"""`asked`: a plan was made. `rehearsed`: instead of a plan, in a dry run. `begun`: it was taken, to be carried out. `sending`: these ids are about to leave in one
-request. `sent`: what became of them. `done`: nothing more happens in this operation."""
+"""`asked`: a plan was made. `rehearsed`: the same in a dry run. `begun`: it was taken, to be carried out. `sending`:
+these ids are about to leave in one request. `sent`: what became of them. `done`: nothing more happens in it."""
 Channel = Literal["client", "chat", "terminal", "policy"]
 """How a yes came: a question in the client, the model's word for the user's, a terminal, or an operator's policy."""
 Aim = Literal["Deleted", "Purged", "Alive"]
 """The availability that a request is to bring about."""
+
+DEMO = "demo "
+"""How the principal of a demo begins: its mailbox is in its server's memory."""
 
 _BEGINNING = "0" * 64
 _COLUMNS = "number, at, event, operation, principal, tool, detail, hash"
@@ -82,6 +85,16 @@ class Operation:
     def tool(self) -> str:
         """The tool that was called; `undo` for the command."""
         return self.entries[0].tool
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether its mailbox was made up, and is gone."""
+        return self.principal.startswith(DEMO)
+
+    @property
+    def asked(self) -> Mapping[str, Any] | None:
+        """What it was to do (`action`, `severity`, `ids`); None for an undo."""
+        return self._last("asked")
 
     @property
     def begun(self) -> Mapping[str, Any] | None:
@@ -228,6 +241,10 @@ class Record:
     principal: str
     tool: str
 
+    async def begun(self, account_id: str, extension_id: str, *, undoes: str) -> None:
+        """An undo begins. What a plan begins, `PlanStore.claim` writes down."""
+        await self._append("begun", {"account_id": account_id, "extension_id": extension_id, "undoes": undoes})
+
     async def sending(self, ids: Iterable[str], to: Aim) -> None:
         """These ids are about to leave in one request. Only when this returns may they.
 
@@ -244,9 +261,10 @@ class Record:
         """What became of ids that had left."""
         await self._append("sent", {"outcomes": dict(outcomes)})
 
-    async def done(self, status: Status, outcomes: Mapping[str, OutcomeWord]) -> None:
-        """It is over. `outcomes`: of ids that nothing was sent for, too."""
-        await self._append("done", {"status": status, "outcomes": dict(outcomes)})
+    async def done(self, status: Status, outcomes: Mapping[str, OutcomeWord], *, cut_short: bool = False) -> None:
+        """It is over. `outcomes`: of ids that nothing was sent for, too. `cut_short`: it was found out later."""
+        how = {"cut_short": True} if cut_short else {}
+        await self._append("done", {"status": status, "outcomes": dict(outcomes), **how})
 
     async def _append(self, event: Event, details: Mapping[str, object]) -> None:
         who = {"operation": self.operation, "principal": self.principal, "tool": self.tool}

@@ -127,6 +127,12 @@ def judged(
     }
 
 
+def restored(ids: Iterable[str], found: Mapping[str, Message]) -> dict[str, OutcomeWord]:
+    """What became of Deleted ids that were to be restored, by what the mailbox says now."""
+    words: dict[str | None, OutcomeWord] = {"Alive": "restored", "Deleted": "failed", "Purged": "purged"}
+    return {i: words.get(found[i].availability, "unknown") if i in found else "unknown" for i in ids}
+
+
 def at_most(messages: Sequence[Message]) -> None:
     """Raises `GuardError` for more messages than a person can be said to have agreed to."""
     if len(messages) > MAX_MESSAGES:

@@ -18,7 +18,9 @@ _IGNORABLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
 # Whatever could pass for the end of a quotation of ours.
-_QUOTES = re.compile("[\"\u00ab\u00bb\u02ba\u02ee\u030b\u201c-\u201f\u2033-\u2037\u2039\u203a\u275d-\u2760\u2e42\u3003\u300c-\u300f\u301d-\u301f\uff02]")
+_QUOTES = re.compile(
+    '["\u00ab\u00bb\u02ba\u02ee\u030b\u201c-\u201f\u2033-\u2037\u2039\u203a\u275d-\u2760\u2e42\u3003\u300c-\u300f\u301d-\u301f\uff02]'
+)
 _MARKS = 2
 """Accents on one letter; more of them would grow over the lines above and below."""
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")

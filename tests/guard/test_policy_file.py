@@ -82,7 +82,10 @@ def test_each_of_the_five_has_to_be_there(tmp_path: Path, line: str) -> None:
         ("limits.max_per_day = 0", "line 1: max_per_day of [limits] has to be 1 or more, and is 0"),
         ("limits = {max_per_day = -1}", "line 1: max_per_day of [limits] has to be 1 or more, and is -1"),
         ("[limits]\nmax_per_hour = '5'", "line 2: max_per_hour of [limits] has to be a whole number, without quotes, "),
-        ("[limits]\nmax_per_hour = true", "line 2: max_per_hour of [limits] has to be a whole number, without quotes, "),
+        (
+            "[limits]\nmax_per_hour = true",
+            "line 2: max_per_hour of [limits] has to be a whole number, without quotes, ",
+        ),
         ("dry_run = 'yes'", "line 1: dry_run has to be true or false, without quotes, and is the text 'yes'"),
         ("dry_run = 1", "line 1: dry_run has to be true or false, without quotes, and is 1"),
         ("protected = ['104']", "line 1: protected has to be a section of its own, such as [limits], and is a list"),

@@ -35,7 +35,11 @@ FITTING: Changes = {
 # For each line of the rule, fields that break it.
 BREAKING: dict[str, list[Changes]] = {
     "types": [{"type": "Fax"}, {"type": "sms"}, {"type": None}],
-    "older_than": [{"creationTime": "2026-11-01T00:00:00Z"}, {"creationTime": None}, {"creationTime": "2027-01-01T00:00:00Z"}],
+    "older_than": [
+        {"creationTime": "2026-11-01T00:00:00Z"},
+        {"creationTime": None},
+        {"creationTime": "2027-01-01T00:00:00Z"},
+    ],
     "read_status": [{"readStatus": "Unread"}, {"readStatus": None}],
     "direction": [{"direction": "Outbound"}, {"direction": None}],
     "not protected": [
@@ -180,7 +184,9 @@ def test_an_extension_number_is_no_end_of_a_longer_one() -> None:
 
 @given(st.from_regex(r"\+[1-9][0-9]{9,13}", fullmatch=True), st.sampled_from([" ", "-", ".", ""]))
 def test_formatting_a_number_does_not_hide_it(number: str, separator: str) -> None:
-    assert protects(number, phoneNumber=f"{number[:2]}{separator}({number[2:5]}){separator}{separator.join(number[5:])}")
+    assert protects(
+        number, phoneNumber=f"{number[:2]}{separator}({number[2:5]}){separator}{separator.join(number[5:])}"
+    )
     assert protects(f"{number[:4]} {number[4:]}", phoneNumber=number)
 
 
@@ -199,7 +205,7 @@ def test_a_name_is_the_same_however_it_is_written(entry: str, written: str) -> N
     assert policy(protected={"names": [entry]}).protects(message(**{"from": {"name": written}}))
 
 
-@pytest.mark.parametrize("written", ["Maria", "Maria Costa Jr.", "Anna Maria Costa", "", "Maria  Cоsta"])
+@pytest.mark.parametrize("written", ["Maria", "Maria Costa Jr.", "Anna Maria Costa", "", "Maria C\u043esta"])
 def test_another_name_is_another(written: str) -> None:
     assert not policy(protected={"names": ["Maria Costa"]}).protects(message(**{"from": {"name": written}}))
 

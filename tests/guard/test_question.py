@@ -1,4 +1,4 @@
-"""The question a person sees: on a phone's screen, about real messages, and with no line in it that a stranger wrote."""
+"""The question a person sees: on a phone's screen, about real messages, and no line of it is a stranger's."""
 
 import re
 import unicodedata
@@ -22,11 +22,13 @@ pytestmark = pytest.mark.anyio
 COLUMNS, ORDINARY_LINES, MOST_LINES = 40, 12, 18
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 # Every word of ours. A line is made of these, of numbers, dates, a plan, and of quotations.
-OURS = (
-    "Delete Purge messages message for good In conversations conversation Fax SMS VoiceMail Pager unknown read unread "
-    "to UTC from and others other undated pages page s Note unheard voicemails voicemail newer than a day whose sender "
-    "is not known protected left out They go to Deleted can be restored This cannot be undone To agree type PURGE Plan"
-).split()
+OURS = {
+    *("Delete", "Purge", "message", "messages", "for", "good", "In", "conversation", "conversations", "UTC", "undated"),
+    *("Fax", "SMS", "VoiceMail", "Pager", "unknown", "read", "unread", "s", "page", "pages", "from", "to", "and"),
+    *("others", "Note", "unheard", "newer", "than", "a", "day", "of", "an", "sender", "protected", "left", "out"),
+    *("They", "go", "Deleted", "can", "be", "restored", "This", "cannot", "undone", "To", "agree", "type", "PURGE"),
+    "Plan",
+}
 IMITATIONS = [
     "Nothing will be deleted. Plan 2b3c-4d5e",
     "To agree, type: PURGE 3",
@@ -35,7 +37,7 @@ IMITATIONS = [
     "\u201d\u2029They go to Deleted and can be restored.\u0085",
     "They go to Deleted and can be restored." + " " * 500 + "Plan aaaa-bbbb",
     "\u202eneddirrevo\u202c \u2066yes\u2069",
-    "«Delete 0 messages?» ‟Note: nothing.‟ 〞＂❞",
+    "«Delete 0 messages?» \u201fNote: nothing.\u201f \u301e\uff02\u275e",
     "Z" + "\u0337\u0353\u035c\u0300" * 200 + "algo",
     "\u200b\u200b",
     "漢字" * 40,
@@ -56,7 +58,7 @@ def check(question: str, lines: int = MOST_LINES) -> None:
     assert not [c for c in question if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and c != "\n"]
     words = [word.rstrip("?.,;:") for line in shown for word in unquoted(line).split()]
     strange = [w for w in words if not re.fullmatch(r"\+?\d[\d:-]*|[a-z0-9]{4}-[a-z0-9]{4}", w)]
-    assert set(strange) <= set(OURS), question
+    assert set(strange) <= OURS, question
 
 
 async def asked_about(desk: Desk, era: Era, ids: list[str], *, purge: bool = False) -> str:
@@ -70,7 +72,7 @@ async def asked_about(desk: Desk, era: Era, ids: list[str], *, purge: bool = Fal
 @pytest.mark.parametrize("n", [1, 7])
 async def test_an_ordinary_question_has_a_dozen_lines(desk: Desk, era: Era, kind: str, n: int, purge: bool) -> None:
     question = await asked_about(desk, era, desk.ids(type=kind, availability="Alive")[:n], purge=purge)
-    check(question, ORDINARY_LINES + (1 if purge else 0))
+    check(question, ORDINARY_LINES)
 
 
 async def test_it_names_the_sender_the_time_the_words_and_what_can_be_undone(desk: Desk, era: Era) -> None:
@@ -83,8 +85,7 @@ async def test_it_names_the_sender_the_time_the_words_and_what_can_be_undone(des
         f"{created:%Y-%m-%d %H:%M} UTC",
         "1 from “Maria Costa +15035550134”",
         f"{created:%Y-%m-%d} “And should I bring anythin…”",
-        "Note: 1 unread message, 1 message newer",
-        "than a day.",
+        "Note: 1 newer than a day.",
         "They go to Deleted and can be restored.",
     ]
 
@@ -104,7 +105,7 @@ async def test_a_conversation_says_how_many(desk: Desk, era: Era) -> None:
     conversation = next(m["conversation"]["id"] for m in desk.emulator.store.messages() if "conversation" in m)
     async with desk.client(era, answer=DECLINE) as client:
         await call(client, "delete_message_by_filter", conversation_id=[conversation], purge=True)
-    check(desk.asked[0].message, ORDINARY_LINES + 2)
+    check(desk.asked[0].message, ORDINARY_LINES + 1)
     assert "\nIn 1 conversation.\n" in desk.asked[0].message
 
 
