@@ -54,4 +54,6 @@ def verify(head: str | None) -> None:
         sys.exit(1)
     click.echo(f"{verified.entries} entries, each as it was written after the one before.")
     click.echo(f"Head: {verified.head}")
-    click.echo("Note it where nobody can change it: rc-mcp audit verify HEAD shows later that nothing up to here is gone.")
+    click.echo(
+        "Note it where nobody can change it: rc-mcp audit verify HEAD shows later that nothing up to here is gone."
+    )
