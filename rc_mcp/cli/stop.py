@@ -29,9 +29,7 @@ def stop() -> None:
         sys.exit(1)
     click.echo("Stopped: no server on this state folder deletes anything until rc-mcp resume.")
     if not anyio.run(_is_quiet, state_dir):
-        click.echo(
-            "A change is still reading back what its last request did. rc-mcp audit shows what it was.", err=True
-        )
+        click.echo("A change still reads back what its last request did. rc-mcp audit shows which.", err=True)
         return
     click.echo("Nothing is under way. rc-mcp audit shows what was done; rc-mcp undo OPERATION restores it.")
 
