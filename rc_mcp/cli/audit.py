@@ -93,7 +93,7 @@ def _show(journal: "Journal", since: datetime | None) -> None:
 
 def _operation_row(operation: "Operation") -> tuple[str, ...]:
     by = operation.approved_by
-    agreed = _AGREED.get(by or "", "") if by else "-"
+    agreed = _AGREED.get(by or "", "-")
     what = f"{_what(operation)} (demo)" if operation.is_demo else _what(operation)
     return operation.entries[0].at, operation.id, what, agreed, _came_to(operation)
 

@@ -21,6 +21,9 @@ _MEANS = {
     "unknown": "could not be read: try again",
 }
 
+_FEW = 10
+"""As many ids of what is back are shown; of what is not back, all."""
+
 
 @click.command()
 @click.argument("operation")
@@ -29,8 +32,9 @@ def undo(operation: str) -> None:
     import anyio
 
     changes = anyio.run(_undone, settings_or_exit(), operation)
-    click.echo(f"Undo of {operation}" + (f", as {changes.operation_id}:" if changes.operation_id else ":"))
     _show(changes.outcomes)
+    if changes.operation_id:
+        click.echo(f"This undo is operation {changes.operation_id}; rc-mcp audit --json has every id.")
     if changes.status not in {"done", "nothing_to_do"}:
         click.echo(f"Not all of it is back. {changes.said}", err=True)
         sys.exit(1)
@@ -65,5 +69,6 @@ def _show(outcomes: Mapping[str, str]) -> None:
     for word, meaning in _MEANS.items():
         ids = [i for i, became in outcomes.items() if became == word]
         if ids:
-            shown.add_row(str(len(ids)), meaning, ", ".join(ids))
+            is_back = word in {"restored", "already"}
+            shown.add_row(str(len(ids)), meaning, "" if is_back and len(ids) > _FEW else ", ".join(ids))
     terminal().print(shown)
