@@ -2,17 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
-
-from rc_mcp.cli.configured import settings_or_exit
-
-if TYPE_CHECKING:
-    from rc_mcp.guard.journal import Entry, Journal, Operation
 
 
 @click.group(invoke_without_command=True)

@@ -17,8 +17,8 @@ from anyio import to_thread
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import answers
-from rc_mcp.guard.alone import Busy, alone
 from rc_mcp.guard.allowance import objection, over_limits
+from rc_mcp.guard.alone import Busy, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.deletion import Execution
