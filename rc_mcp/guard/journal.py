@@ -180,6 +180,10 @@ class Journal:
         """One operation; None when there is none of that id."""
         return next(iter(self._operations("operation = ?", operation_id)), None)
 
+    def operations(self, since: datetime | None = None) -> list[Operation]:
+        """Whole operations of which something was written from that time on, in the order they began."""
+        return self._operations(f"{_THOSE} at >= ?)", _stamp(since) if since else "")
+
     def unfinished(self, principal: str) -> list[Operation]:
         """Operations of this principal that were begun and not ended: under way, or cut short."""
         ended = "SELECT operation FROM entry WHERE event = 'done'"
