@@ -9,7 +9,6 @@ from rc_mcp.cli.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from rc_mcp.emulator import Emulator
-    from rc_mcp.guard.journal import DEMO
     from rc_mcp.server import RingCentralServer
 
 
@@ -57,6 +56,7 @@ def _demo_server(access: str | None) -> "RingCentralServer":
     import httpx2 as httpx
 
     from rc_mcp.emulator import Emulator
+    from rc_mcp.guard.journal import DEMO
     from rc_mcp.server import build_server
     from rc_mcp.settings import SettingsError
 
