@@ -30,7 +30,7 @@ ENDINGS = (
 )
 NOT_DONE = {"refused", "declined", "confirmation_required", "nothing_to_do", "failed"}
 ROOT = Path(rc_mcp.__file__).parent
-# Not these: a policy file is read before there is a server, and a stop can come halfway (the answer counts what is left).
+# Not these: a policy is read before there is a server, and a stop can come halfway (the answer counts what is left).
 APART = {"policy_file.py", "stopping.py"}
 SOURCES = sorted(
     file
