@@ -1,4 +1,4 @@
-"""The pages on safety and on the policy file say what is so: their example is the one that is tested, their proofs exist."""
+"""The pages on safety and on the policy file: their example is the one that runs, and the tests they name exist."""
 
 import ast
 import re

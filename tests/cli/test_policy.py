@@ -6,9 +6,14 @@ import sys
 from pathlib import Path
 
 import anyio
+import httpx2 as httpx
 import pytest
 
+from rc_mcp.cli.policy import check_on
 from rc_mcp.emulator import Emulator
+from rc_mcp.guard.policy_file import load_policy
+from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
+from tests.desk import Faults, no_waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -120,3 +125,24 @@ async def test_a_mailbox_that_cannot_be_read_is_an_error(tmp_path: Path) -> None
     assert code == 1
     assert "is valid" in said
     assert "The mailbox could not be read whole" in errors
+
+
+async def test_what_could_be_read_of_a_mailbox_is_shown_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    with Emulator(messages=1_100, rate_limits=False) as emulator:
+        faults = Faults(emulator)
+        pages: list[str] = []
+
+        def only_the_first(request: httpx.Request) -> None:
+            if request.url.path.endswith("/message-store"):
+                pages.append(str(request.url))
+                if len(pages) > 1:
+                    raise httpx.ConnectError("gone", request=request)
+
+        faults.before(only_the_first)
+        auth = JWTAuth(emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt)
+        addresses = {"server_url": emulator.server_url, "media_url": emulator.media_url}
+        client = MessageStoreClient(auth, **addresses, transport=faults, time=no_waiting())
+        await check_on(client, load_policy(EXAMPLE), "a mailbox")
+    said = capsys.readouterr()
+    assert "The mailbox could not be read whole" in said.err
+    assert "Tried on 1,000 messages of a mailbox" in said.out
