@@ -140,8 +140,13 @@ async def test_what_could_be_read_of_a_mailbox_is_shown_all_the_same(capsys: pyt
 
         faults.before(only_the_first)
         auth = JWTAuth(emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt)
-        addresses = {"server_url": emulator.server_url, "media_url": emulator.media_url}
-        client = MessageStoreClient(auth, **addresses, transport=faults, time=no_waiting())
+        client = MessageStoreClient(
+            auth,
+            server_url=emulator.server_url,
+            media_url=emulator.media_url,
+            transport=faults,
+            time=no_waiting(),
+        )
         await check_on(client, load_policy(EXAMPLE), "a mailbox")
     said = capsys.readouterr()
     assert "The mailbox could not be read whole" in said.err
