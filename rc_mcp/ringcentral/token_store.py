@@ -36,6 +36,8 @@ class Tokens:
     owner_id: str
     issued_at: float
     good_until: float
+    scope: str = ""
+    """As RingCentral named it: the permissions."""
 
 
 @cache
