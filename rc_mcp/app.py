@@ -1,7 +1,7 @@
 """What a running server holds, and tools, resources and prompts reach through their context."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mcp.server.mcpserver import Context
@@ -19,6 +19,11 @@ class App:
     extensions: frozenset[str]
     """Extension ids that may be touched beside `~`, the login's own."""
     now: Callable[[], datetime]
+    """The time, in the user's time zone."""
+    retention_days: dict[str, int] = field(default_factory=dict[str, int])
+    """By account: how long faxes and voicemails are kept, where somebody asked while this server runs."""
+    synced: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """When a sync token that this server handed out was given. The token itself is opaque."""
 
     def may_touch(self, extension_id: str) -> bool:
         """Whether the operator allowed this extension."""

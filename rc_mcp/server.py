@@ -129,6 +129,9 @@ def build_server(
         time: what the client waits by, for rate limits and before it repeats a request.
     """
 
+    def local_now() -> datetime:
+        return now().astimezone(settings.timezone)
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
         auth = _auth(settings)
@@ -140,9 +143,9 @@ def build_server(
                 approval=settings.approval,
                 may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
                 approve_command=_approve_command(settings),
-                now=now,
+                now=local_now,
             )
-            yield App(client, guard, settings.extensions, now)
+            yield App(client, guard, settings.extensions, local_now)
 
     tools = tools_for(settings.access)
     server = RingCentralServer(

@@ -2,9 +2,12 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import tzlocal
 from dotenv import dotenv_values
 from platformdirs import user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -66,6 +69,25 @@ def _filled_in(value: object) -> object:
     return value
 
 
+def _time_zone(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder's name is an OSError
+        raise ValueError("is no time zone known here; it takes an IANA name such as America/New_York") from None
+
+
+def _system_time_zone() -> ZoneInfo:
+    """The zone this machine is set to; UTC where that cannot be told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is not set, or twice and differently
+        try:
+            return tzlocal.get_localzone()
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo("UTC")
+
+
 def _no_policy_yet(value: Path | None) -> None:
     if value is not None:
         # An operator who names a policy believes it is enforced. Better not to start than to ignore it.
@@ -94,6 +116,9 @@ class Settings(BaseSettings):
     approval: Approval = Field("auto", alias="RC_MCP_APPROVAL")
     extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
         frozenset(), alias="RC_MCP_EXTENSIONS"
+    )
+    timezone: Annotated[ZoneInfo, BeforeValidator(_time_zone)] = Field(
+        default_factory=_system_time_zone, alias="RC_MCP_TIMEZONE"
     )
     policy: Annotated[Path | None, AfterValidator(_no_policy_yet)] = Field(None, alias="RC_MCP_POLICY")
     state_dir: Path = Field(

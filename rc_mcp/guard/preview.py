@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.changes import Preview, UntrustedPreview
-from rc_mcp.views.messages import row
+from rc_mcp.views.rows import first_words
 from rc_mcp.views.text import moment, who, word
 
 _SENDERS = 5
@@ -15,7 +15,7 @@ _RECENT = timedelta(days=1)
 
 
 def preview_of(action: str, messages: Sequence[Message], now: datetime) -> Preview:
-    """The preview of `action` on these messages. `now` decides what counts as newer than a day."""
+    """The preview of `action` on these messages, in the zone of `now`, which decides what is newer than a day."""
     times = sorted(m.creation_time for m in messages if m.creation_time)
     senders = Counter(who(m) for m in messages)
     newest_first = sorted(messages, key=lambda m: m.creation_time or now, reverse=True)
@@ -24,11 +24,11 @@ def preview_of(action: str, messages: Sequence[Message], now: datetime) -> Previ
         messages=len(messages),
         by_type=dict(Counter(word(m.type) or "unknown" for m in messages).most_common()),
         by_read_status=dict(Counter(word(m.read_status) or "unknown" for m in messages).most_common()),
-        oldest=moment(times[0]) if times else None,
-        newest=moment(times[-1]) if times else None,
+        oldest=moment(times[0], now.tzinfo) if times else None,
+        newest=moment(times[-1], now.tzinfo) if times else None,
         warnings=_warnings(messages, now),
         untrusted=UntrustedPreview(
-            senders=dict(senders.most_common(_SENDERS)), samples=[_sample(m) for m in newest_first[:_SAMPLES]]
+            senders=dict(senders.most_common(_SENDERS)), samples=[_sample(m, now) for m in newest_first[:_SAMPLES]]
         ),
     )
 
@@ -61,10 +61,10 @@ def _warnings(messages: Sequence[Message], now: datetime) -> list[str]:
     return [f"{n} {what.replace('message', 'messages') if n > 1 else what}" for n, what in found if n]
 
 
-def _sample(message: Message) -> str:
-    short = row(message)
-    text = f": {short.untrusted.text}" if short.untrusted.text else ""
-    return f"{short.type} {short.at} {short.untrusted.who}{text}"
+def _sample(message: Message, now: datetime) -> str:
+    text = first_words(message)
+    at = moment(message.creation_time, now.tzinfo)
+    return f"{word(message.type)} {at} {who(message)}" + (f": {text}" if text else "")
 
 
 def _counted(by_type: dict[str, int]) -> str:
