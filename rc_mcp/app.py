@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from mcp.server.mcpserver import Context
 
@@ -19,6 +20,8 @@ class App:
     extensions: frozenset[str]
     """Extension ids that may be touched beside `~`, the login's own."""
     now: Callable[[], datetime]
+    download_dir: Path
+    """Where attachments are saved."""
 
     def may_touch(self, extension_id: str) -> bool:
         """Whether the operator allowed this extension."""

@@ -8,7 +8,7 @@ from mcp.types import ResourceTemplate
 
 from rc_mcp.app import App
 from rc_mcp.ringcentral import InvalidRequest, NotFound, RingCentralError
-from rc_mcp.views.attachments import fetch_attachment
+from rc_mcp.views.attachments import MAX_BYTES, Place, as_resource, fetched, whole
 from rc_mcp.views.errors import in_words
 from rc_mcp.views.messages import detail
 
@@ -54,15 +54,23 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
         raise ResourceNotFoundError(f"There is no resource {uri[:200]!r} here.")
     try:
         if address["attachment_id"]:
-            content = await fetch_attachment(
-                app.client, *address.group("account_id", "extension_id", "message_id", "attachment_id")
+            return await _attachment(
+                app, Place(*address.group("account_id", "extension_id", "message_id", "attachment_id"))
             )
-            return ReadResourceContents(content=content.text or content.data, mime_type=content.mime_type)
         return await _message(app, *address.group("account_id", "extension_id", "message_id"))
     except (NotFound, InvalidRequest) as error:
         raise ResourceNotFoundError(in_words(error)) from error
     except RingCentralError as error:
         raise ResourceError(in_words(error)) from error
+
+
+async def _attachment(app: App, place: Place) -> ReadResourceContents:
+    async with fetched(app.client, place, max_bytes=MAX_BYTES, progress=_untold) as found:
+        return ReadResourceContents(content=as_resource(await whole(found), found), mime_type=found.kind)
+
+
+async def _untold(done: float, total: float | None, what: str) -> None:
+    pass
 
 
 async def _message(app: App, account_id: str, extension_id: str, message_id: str) -> ReadResourceContents:

@@ -142,7 +142,7 @@ def build_server(
                 approve_command=_approve_command(settings),
                 now=now,
             )
-            yield App(client, guard, settings.extensions, now)
+            yield App(client, guard, settings.extensions, now, settings.download_dir)
 
     tools = tools_for(settings.access)
     server = RingCentralServer(
