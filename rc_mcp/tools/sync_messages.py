@@ -6,7 +6,7 @@ from typing import Annotated
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
-from rc_mcp.app import Ctx, app_of
+from rc_mcp.app import Ctx, app_of, mailbox_changed
 from rc_mcp.ringcentral import Direction, Message, MessageSync, MessageType, SyncTokenRejected, SyncType
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
@@ -82,6 +82,8 @@ async def sync_messages(
     if sync_token:
         try:
             changes = await sync(sync_type="ISync", sync_token=sync_token, date_from=since, date_to=until)
+            if changes.records:
+                await mailbox_changed(ctx, account_id, extension_id)
             return _synced("ISync", changes)
         except SyncTokenRejected:
             fell_back = (

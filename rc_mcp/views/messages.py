@@ -141,7 +141,12 @@ def detail(message: Message, account_id: str, extension_id: str) -> Detail:
 
 def message_uri(account_id: str, extension_id: str, message_id: str) -> str:
     """The resource address of a message; its attachments lie under `/content/`."""
-    return f"ringcentral://account/{account_id}/extension/{extension_id}/message-store/{message_id}"
+    return f"{mailbox_uri(account_id, extension_id)}/{message_id}"
+
+
+def mailbox_uri(account_id: str, extension_id: str) -> str:
+    """The resource address of a mailbox. Whoever subscribed to it hears when a sync saw changes."""
+    return f"ringcentral://account/{account_id}/extension/{extension_id}/message-store"
 
 
 _SETTLED = frozenset({None, "Received", "Sent", "Delivered"})
