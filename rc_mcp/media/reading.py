@@ -82,15 +82,16 @@ async def read_document(
 
 @asynccontextmanager
 async def _worker(task: Task, file: BinaryIO) -> AsyncGenerator[Process]:
-    # -P: no module of the folder that a host happened to start us in.
-    process = await anyio.open_process(
-        [sys.executable, "-P", "-m", "rc_mcp.media.worker", task.model_dump_json()],
-        stdin=file,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=tempfile.gettempdir(),
-        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-    )
+    with anyio.CancelScope(shield=True):  # or a process that was just started would be nobody's
+        process = await anyio.open_process(
+            # -P: no module of the folder that a host happened to start us in.
+            [sys.executable, "-P", "-m", "rc_mcp.media.worker", task.model_dump_json()],
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=tempfile.gettempdir(),
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        )
     try:
         yield process
     finally:
