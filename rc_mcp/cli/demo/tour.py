@@ -81,21 +81,19 @@ async def look_around(tour: Tour) -> list[Row]:
 
 async def hear_voicemail(tour: Tour, unread: list[Row]) -> Row:
     tour.screen.step("A voicemail")
-    row, transcript = next(
-        (row, i) for row in unread for i, kind in row.get("attachments", {}).items() if kind == "AudioTranscription"
-    )
+    row = next(row for row in unread if row["type"] == "VoiceMail" and not row.get("transcription"))
     tour.screen.say(f"{row['untrusted']['who']} spoke for {row['seconds']} seconds. RingCentral wrote it down:")
-    written = await tour.call("read_message_content", message_id=row["id"], attachment_id=transcript)
+    written = await tour.call("read_message_content", message_id=row["id"])
     words = written["untrusted"]["text"]
     tour.screen.quote(words)
     truth = tour.attachment(row, "AudioTranscription")
     tour.screen.check("the transcript is whole", expected=truth["size"], found=len(words.encode()))
     truth = tour.attachment(row, "AudioRecording")
-    sound = await tour.call("read_message_content", message_id=row["id"], attachment_id=str(truth["id"]))
+    sound = await tour.call("read_message_content", message_id=row["id"], form="file")
     tour.screen.check(
-        f"the recording is there too: {sound['content_type']}, {sound['bytes']:,} bytes",
-        expected=(truth["contentType"], truth["size"]),
-        found=(sound["content_type"], sound["bytes"]),
+        f"the recording can be saved too: {sound['content_type']}, {sound['bytes']:,} bytes",
+        expected=(truth["contentType"], truth["size"], truth["size"]),
+        found=(sound["content_type"], sound["bytes"], tour.stage.size_of(sound["path"])),
     )
     return row
 
