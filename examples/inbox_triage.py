@@ -42,12 +42,9 @@ async def unread(client: Client) -> dict[str, Any]:
 
 async def content(client: Client, row: dict[str, Any]) -> str:
     """What a message says, as far as it can be had as text."""
-    for attachment_id, kind in row.get("attachments", {}).items():
-        if kind == "AudioTranscription":
-            read = await call(client, "read_message_content", message_id=row["id"], attachment_id=attachment_id)
-            return read["untrusted"]["text"]
     if row["type"] == "VoiceMail":
-        return f"{row['seconds']} s without a transcript, to be heard"
+        read = await call(client, "read_message_content", message_id=row["id"])
+        return read["untrusted"].get("text") or f"{row['seconds']} s without a transcript, to be heard"
     if row["type"] == "Fax":
         return f"{row['pages']} page(s), not opened"
     details = await call(client, "read_message", message_id=row["id"])

@@ -34,18 +34,11 @@ async def main(caller: str, since: str) -> str | None:
 
 async def transcript(client: Client, row: dict[str, Any]) -> str:
     """The words of a voicemail, or why there are none and where the recording is."""
-    ids = {kind: attachment_id for attachment_id, kind in row["attachments"].items()}
-    if "AudioTranscription" in ids:
-        arguments = {"message_id": row["id"], "attachment_id": ids["AudioTranscription"]}
-        read = await client.call_tool("read_message_content", arguments)
-        if read.is_error or read.structured_content is None:
-            raise RuntimeError(f"read_message_content: {read.content}")
-        return read.structured_content["untrusted"]["text"]
-    read = await client.call_tool("read_message", {"message_id": row["id"]})
+    read = await client.call_tool("read_message_content", {"message_id": row["id"]})
     if read.is_error or read.structured_content is None:
-        raise RuntimeError(f"read_message: {read.content}")
-    message = read.structured_content["messages"][0]
-    return f"No transcript ({message['transcription']}). The recording: {message['attachments'][0]['uri']}"
+        raise RuntimeError(f"read_message_content: {read.content}")
+    answer = read.structured_content
+    return answer["untrusted"].get("text") or f"{answer['said']} The recording: {answer['uri']}"
 
 
 if __name__ == "__main__":

@@ -82,16 +82,7 @@ async def read_document(
 
 @asynccontextmanager
 async def _worker(task: Task, file: BinaryIO) -> AsyncGenerator[Process]:
-    with anyio.CancelScope(shield=True):  # or a process that was just started would be nobody's
-        process = await anyio.open_process(
-            # -P: no module of the folder that a host happened to start us in.
-            [sys.executable, "-P", "-m", "rc_mcp.media.worker", task.model_dump_json()],
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=tempfile.gettempdir(),
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-        )
+    process = await _started(task, file)
     try:
         yield process
     finally:
@@ -99,6 +90,23 @@ async def _worker(task: Task, file: BinaryIO) -> AsyncGenerator[Process]:
             if process.returncode is None:
                 process.kill()
             await process.aclose()
+
+
+async def _started(task: Task, file: BinaryIO) -> Process:
+    started: list[Process] = []
+    with anyio.CancelScope(shield=True):  # or a process that was just started would be nobody's
+        started.append(
+            await anyio.open_process(
+                # -P: no module of the folder that a host happened to start us in.
+                [sys.executable, "-P", "-m", "rc_mcp.media.worker", task.model_dump_json()],
+                stdin=file,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=tempfile.gettempdir(),
+                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            )
+        )
+    return started[0]
 
 
 async def _messages(process: Process) -> AsyncGenerator[Message]:
