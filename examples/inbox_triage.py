@@ -52,16 +52,13 @@ def rows(listing: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def content(client: Client, row: dict[str, Any]) -> str:
     """What a message says, as far as it can be had as text."""
+    if row["type"] == "VoiceMail":
+        read = await call(client, "read_message_content", message_id=row["id"])
+        return read["untrusted"].get("text") or f"{row['seconds']} s without a transcript, to be heard"
     if row["type"] == "Fax":
         return f"{row['pages']} page(s), not opened"
-    if row.get("transcription"):
-        return f"{row['seconds']} s without a transcript, to be heard"
-    message = (await call(client, "read_message", message_id=row["id"]))["messages"][0]
-    for attachment in message["attachments"]:
-        if attachment["type"] == "AudioTranscription":
-            read = await call(client, "read_message_content", message_id=row["id"], attachment_id=attachment["id"])
-            return read["untrusted"]["text"]
-    return message["untrusted"]["text"]
+    details = await call(client, "read_message", message_id=row["id"])
+    return details["messages"][0]["untrusted"]["text"]
 
 
 async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]:

@@ -35,12 +35,8 @@ async def main(caller: str, since: str) -> str | None:
 
 async def transcript(client: Client, message_id: str) -> str:
     """The words of a voicemail, or why there are none and where the recording is."""
-    message = (await call(client, "read_message", message_id=message_id))["messages"][0]
-    for attachment in message["attachments"]:
-        if attachment["type"] == "AudioTranscription":
-            read = await call(client, "read_message_content", message_id=message_id, attachment_id=attachment["id"])
-            return read["untrusted"]["text"]
-    return f"No transcript ({message['transcription']}). The recording: {message['attachments'][0]['uri']}"
+    answer = await call(client, "read_message_content", message_id=message_id)
+    return answer["untrusted"].get("text") or f"{answer['said']} The recording: {answer['uri']}"
 
 
 async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]:

@@ -8,11 +8,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2 as httpx
+from anyio import move_on_after
 from mcp import MCPError
-from mcp.server import CacheHint, MCPServer
+from mcp.server import CacheHint, MCPServer, Server
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ResourceTemplate
+from mcp.server.mcpserver.exceptions import ResourceError
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    EmptyResult,
+    GetPromptResult,
+    InputRequiredResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
+    ResourceTemplate,
+    ResourceTemplateReference,
+    SubscribeRequestParams,
+    UnsubscribeRequestParams,
+)
 from pydantic import AnyUrl
 
 from rc_mcp import __version__
@@ -20,7 +40,7 @@ from rc_mcp.app import App
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.prompts import load_prompts
-from rc_mcp.resources import TEMPLATES, is_ours, read_resource
+from rc_mcp.resources import TEMPLATES, complete, is_ours, list_resources, read_resource, subscribable
 from rc_mcp.ringcentral import (
     REAL_TIME,
     JWTAuth,
@@ -33,6 +53,12 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.tools import LEVELS, Level, tools_for
+from rc_mcp.tools.in_time import CALL_S
+
+RequestContext = ServerRequestContext[App]
+
+_COMPLETION_S = 5.0
+"""For completing an id: somebody is typing it."""
 
 _MAX_WAIT_S = 20.0
 """How long one request of a tool may wait for RingCentral's rate limits; a longer silence looks like a fault."""
@@ -109,7 +135,47 @@ class RingCentralServer(MCPServer[App]):
         """Reads a message or an attachment, whose MIME type is known only then."""
         if context is None or not is_ours(str(uri)):
             return await super().read_resource(uri, context)
-        return [await read_resource(context.request_context.lifespan_context, str(uri))]
+        with move_on_after(CALL_S):
+            return [await read_resource(context.request_context.lifespan_context, str(uri))]
+        raise ResourceError(f"It took longer than {CALL_S:.0f} s to read. Try again in a minute.")
+
+
+def serve_resources(server: RingCentralServer) -> None:
+    """What the SDK has no hook for that knows who asks: lists, completion, subscriptions before 2026-07-28."""
+    low: Server[App] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
+
+    async def listed(ctx: RequestContext, _: PaginatedRequestParams) -> ListResourcesResult:
+        with move_on_after(CALL_S):
+            return ListResourcesResult(resources=await list_resources(ctx.lifespan_context))
+        raise MCPError(INTERNAL_ERROR, f"It took longer than {CALL_S:.0f} s to list. Try again in a minute.")
+
+    async def completed(ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
+        if not isinstance(params.ref, ResourceTemplateReference):
+            return CompleteResult(completion=Completion(values=[]))
+        given = (params.context.arguments if params.context else None) or {}
+        found = Completion(values=[])
+        with move_on_after(_COMPLETION_S):
+            found = await complete(ctx.lifespan_context, params.argument.name, params.argument.value, given)
+        return CompleteResult(completion=found)
+
+    async def subscribe(ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
+        app = ctx.lifespan_context
+        app.subscribers.add(_connection(ctx), subscribable(app, params.uri))
+        return EmptyResult()
+
+    async def unsubscribe(ctx: RequestContext, params: UnsubscribeRequestParams) -> EmptyResult:
+        app = ctx.lifespan_context
+        app.subscribers.remove(_connection(ctx), subscribable(app, params.uri))
+        return EmptyResult()
+
+    low.add_request_handler("resources/list", PaginatedRequestParams, listed)
+    low.add_request_handler("completion/complete", CompleteRequestParams, completed)
+    low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
+    low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
+
+
+def _connection(ctx: RequestContext) -> Connection:
+    return ctx.session._connection  # pyright: ignore[reportPrivateUsage]
 
 
 def build_server(
@@ -145,7 +211,7 @@ def build_server(
                 approve_command=_approve_command(settings),
                 now=local_now,
             )
-            yield App(client, guard, settings.extensions, local_now)
+            yield App(client, guard, settings.extensions, local_now, settings.download_dir)
 
     tools = tools_for(settings.access)
     server = RingCentralServer(
@@ -160,6 +226,7 @@ def build_server(
         cache_hints={m: CacheHint(ttl_ms=3_600_000, scope="public") for m in ("tools/list", "prompts/list")},
         log_level="WARNING",
     )
+    serve_resources(server)
     here = {tool.name for tool in tools}
     for prompt in load_prompts(absent_tools={t.name for t in tools_for("admin")} - here):
         server.add_prompt(prompt)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import tzlocal
 from dotenv import dotenv_values
-from platformdirs import user_state_path
+from platformdirs import user_downloads_path, user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False), alias="RC_MCP_STATE_DIR"
     )
+    download_dir: Path = Field(default_factory=lambda: user_downloads_path() / "rc-mcp", alias="RC_MCP_DOWNLOAD_DIR")
 
     def check_credentials(self) -> None:
         """Raises `SettingsError` unless there is a token, or an app and a user to log in as."""

@@ -11,7 +11,7 @@ from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, TextContent
 
 from rc_mcp.prompts import PromptFileError, parse_prompt, prompt_files
-from tests.desk import Desk, Era, call
+from tests.desk import Desk, Era, call, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -168,14 +168,13 @@ def filled_in(name: str, value: Any, known: dict[str, str]) -> Any:
 
 
 async def something_to_ask_for(client: Client) -> dict[str, str]:
-    """Values for what a prompt leaves open: a voicemail with its transcript, a conversation, its number."""
+    """Values for what a prompt leaves open: a voicemail with a transcript, a conversation, its number."""
     voicemails = await call(client, "list_messages", message_type="VoiceMail", date_from="30d")
-    voicemail = next(m for m in voicemails["messages"] if "AudioTranscription" in m["attachments"].values())
+    voicemail = next(m for m in rows(voicemails["messages"]) if not m.get("transcription"))
     texts = await call(client, "list_messages", message_type="SMS", date_from="30d")
     return {
         "message_id": voicemail["id"],
-        "attachment_id": next(i for i, kind in voicemail["attachments"].items() if kind == "AudioTranscription"),
-        "conversation_id": texts["messages"][0]["conversation_id"],
+        "conversation_id": rows(texts["messages"])[0]["conversation_id"],
         "phone_number": "+16505550100",
         "plan_id": "none-such",
     }

@@ -60,11 +60,12 @@ from rc_mcp.ringcentral.models import (
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.person import PersonAuth
 from rc_mcp.ringcentral.token_store import LoginStore
-from rc_mcp.ringcentral.waiting import REAL_TIME, Time, at_once
+from rc_mcp.ringcentral.waiting import REAL_TIME, Allowance, Time, at_once
 
 __all__ = [
     "REAL_TIME",
     "APIError",
+    "Allowance",
     "AnswerLost",
     "Attachment",
     "Availability",

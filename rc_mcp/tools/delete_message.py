@@ -13,9 +13,11 @@ from rc_mcp.guard.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import DeletableType
 from rc_mcp.tools.arguments import AccountId, ExtensionId, MessageIds, PlanId
 from rc_mcp.tools.confirmed import asking
+from rc_mcp.tools.in_time import bounded
 from rc_mcp.views.changes import Changes
 
 
+@bounded
 async def propose(
     ctx: Ctx,
     message_id: list[str],

@@ -78,8 +78,9 @@ async def list_messages(
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
 ) -> Listing:
-    """List voicemails, faxes, texts (SMS/MMS) and pager messages, newest first. Without date_from only the last 24
-    hours are searched. read_message gives whole ones, read_message_content transcripts, faxes and pictures."""
+    """List voicemails, faxes, texts (SMS/MMS) and pager messages, newest first, with who is waiting and what failed.
+    Without date_from only the last 24 hours are searched. Columns named untrusted hold strangers' words. read_message
+    gives whole messages, read_message_content transcripts, faxes and pictures."""
     app = app_of(ctx)
     now = app.now()
     until = instant(date_to, now)

@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any, cast
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
@@ -17,6 +18,7 @@ from rc_mcp.app import Ctx, app_of
 from rc_mcp.guard.guard import NOTHING_DONE
 from rc_mcp.guard.plans import GuardError
 from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.tools.in_time import CALL_S, allow, bounded
 from rc_mcp.views.errors import in_words
 
 _FAULTS = 5
@@ -31,6 +33,8 @@ class StrictTool(Tool):
         """The tool for a typed async function; its docstring is the description."""
         description = " ".join((function.__doc__ or "").split())
         tool = cls.from_function(function, title=title, description=description, annotations=annotations)
+        if annotations.destructive_hint:
+            tool.fn = bounded(tool.fn)
         metadata = tool.fn_metadata
         metadata.arg_model.model_config.update(extra="forbid", strict=True)
         metadata.arg_model.model_rebuild(force=True)
@@ -48,7 +52,7 @@ class StrictTool(Tool):
         """
         _refuse_foreign_extension(arguments, context)
         try:
-            result = await super().run(arguments, context, convert_result=False)
+            result = await self._in_time(arguments, context)
         except ToolError as error:
             kind = UnexpectedToolError if self._is_crash(error) else ToolError  # only a crash goes to the log, whole
             raise kind(self._in_words(error)) from error.__cause__
@@ -57,13 +61,30 @@ class StrictTool(Tool):
         is_answer = isinstance(result, BaseModel) and not isinstance(result, CallToolResult | InputRequiredResult)
         return self.fn_metadata.convert_result(_same_in_both(result) if is_answer else result)
 
+    async def _in_time(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
+        """Run it for `CALL_S` at most."""
+        if self._is_destructive:
+            allow(CALL_S)
+            return await super().run(arguments, context, convert_result=False)
+        with anyio.move_on_after(CALL_S):
+            return await super().run(arguments, context, convert_result=False)
+        changes = not (self.annotations and self.annotations.read_only_hint)
+        raise ToolError(
+            f"{self.name} took longer than {CALL_S:.0f} s and was given up; RingCentral may be slow now. "
+            + (_MAYBE_DONE if changes else "Nothing was changed. Ask for less, or try again in a minute.")
+        )
+
+    @property
+    def _is_destructive(self) -> bool:
+        return bool(self.annotations and self.annotations.destructive_hint)
+
     def _is_crash(self, error: ToolError) -> bool:
         anticipated = isinstance(error.__cause__, RingCentralError | GuardError)
         return isinstance(error, UnexpectedToolError) and not anticipated
 
     def _in_words(self, error: ToolError) -> str:
         cause = error.__cause__
-        destructive = bool(self.annotations and self.annotations.destructive_hint)
+        destructive = self._is_destructive
         if isinstance(cause, ValidationError):
             return self._faults(cause)
         if self._is_crash(error):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from rc_mcp.app import App, Ctx, app_of
+from rc_mcp.app import App, Ctx, app_of, mailbox_changed
 from rc_mcp.ringcentral import MessageSync, SyncTokenRejected, SyncType
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
@@ -71,6 +71,8 @@ async def sync_messages(
     if sync_token:
         try:
             changes = await sync(sync_type="ISync", sync_token=sync_token, date_from=since, date_to=until)
+            if changes.records:
+                await mailbox_changed(ctx, account_id, extension_id)
             return _remembered(app, changes_since(app.synced.get(sync_token), changes, look, keeping), changes)
         except SyncTokenRejected:
             fell_back = (

@@ -112,7 +112,12 @@ def details_that_fit(details: Sequence[Detail], budget: Budget, *, used: int = 0
 
 def message_uri(account_id: str, extension_id: str, message_id: str) -> str:
     """The resource address of a message; its attachments lie under `/content/`."""
-    return f"ringcentral://account/{account_id}/extension/{extension_id}/message-store/{message_id}"
+    return f"{mailbox_uri(account_id, extension_id)}/{message_id}"
+
+
+def mailbox_uri(account_id: str, extension_id: str) -> str:
+    """The resource address of a mailbox. Whoever subscribed to it hears when a sync saw changes."""
+    return f"ringcentral://account/{account_id}/extension/{extension_id}/message-store"
 
 
 def _shown(message: Message) -> list[Attachment]:

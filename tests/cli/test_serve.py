@@ -11,7 +11,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from tests.desk import Era, call, rows, refused
+from tests.desk import Era, call, refused, rows
 
 pytestmark = pytest.mark.anyio
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from PIL import Image
 from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
 from rich.console import Console, RenderableType
@@ -24,6 +25,10 @@ Row = dict[str, Any]
 
 _MAX_COLUMNS = 100
 _INDENT = 2
+_BRAILLE = 0x2800
+_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
+"""Where each bit of a Braille letter is: to the right, and down."""
+_DARK = 150
 
 
 def terminal() -> Console:
@@ -50,8 +55,8 @@ class Screen:
         self.console = console
         self.held = 0
         self.failed = 0
-        speaks_utf = console.encoding.lower().startswith("utf")
-        self.tick, self.cross, self.dot = ("✓", "✗", "●") if speaks_utf else ("ok:", "NOT SO:", "*")
+        self.speaks_utf = console.encoding.lower().startswith("utf")
+        self.tick, self.cross, self.dot = ("✓", "✗", "●") if self.speaks_utf else ("ok:", "NOT SO:", "*")
 
     def step(self, title: str) -> None:
         """Begin a part of the tour."""
@@ -67,13 +72,14 @@ class Screen:
         given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
         self._print(Text(f"> {tool}({given})", "cyan"))
 
-    def open(self, uri: str) -> None:
-        """The assistant reads a resource."""
-        self._print(Text(f"> read {uri}", "cyan", overflow="fold"))
-
     def quote(self, words: str) -> None:
         """What a stranger wrote or said."""
         self._print(Text(words, "italic"), more=2)
+
+    def picture(self, image: Image.Image) -> None:
+        """A picture, in the eight dots of a Braille letter; on a terminal that lacks them nothing."""
+        if self.speaks_utf:
+            self._print(Text(_in_dots(image, min(self.console.width, 80) - 3 * _INDENT), no_wrap=True), more=2)
 
     def server_says(self, status: str, words: str) -> None:
         """What the server answered to the assistant."""
@@ -117,6 +123,27 @@ class Screen:
 
     def _print(self, shown: RenderableType, *, more: int = 0) -> None:
         self.console.print(Padding(shown, (0, 0, 0, _INDENT + more), expand=False))
+
+
+def _in_dots(image: Image.Image, columns: int) -> str:
+    width = 2 * columns
+    height = -(-image.height * width // image.width // 4) * 4
+    dark = (
+        image.convert("L")
+        .resize((width, height), Image.Resampling.LANCZOS)
+        .point([255 * (grey < _DARK) for grey in range(256)])
+    )
+    lines = [
+        "".join(
+            chr(
+                _BRAILLE
+                + sum(1 << bit for bit, (right, down) in enumerate(_DOTS) if dark.getpixel((x + right, y + down)))
+            )
+            for x in range(0, width, 2)
+        )
+        for y in range(0, height, 4)
+    ]
+    return "\n".join(line.rstrip(chr(_BRAILLE)) for line in lines)
 
 
 def counted(n: int, noun: str) -> str:
