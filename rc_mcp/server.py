@@ -39,6 +39,7 @@ from rc_mcp import __version__
 from rc_mcp.app import App
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
+from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, complete, is_ours, list_resources, read_resource, subscribable
 from rc_mcp.ringcentral import (
@@ -151,7 +152,8 @@ def serve_resources(server: RingCentralServer) -> None:
 
     async def completed(ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
         if not isinstance(params.ref, ResourceTemplateReference):
-            return CompleteResult(completion=Completion(values=[]))
+            values = complete_prompt(params.ref.name, params.argument.name, params.argument.value)
+            return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
         given = (params.context.arguments if params.context else None) or {}
         found = Completion(values=[])
         with move_on_after(_COMPLETION_S):

@@ -151,8 +151,11 @@ def _waiting(messages: Sequence[Message], now: datetime, *, with_ids: bool) -> l
 def _partner(message: Message) -> str:
     """One name for all that is from or to the same number, or in the same conversation of several."""
     others = message.to if message.direction == "Outbound" else [message.from_] if message.from_ else []
-    numbers = {c.phone_number or c.extension_number for c in others}
-    return (numbers.pop() or who(message)) if len(numbers) == 1 else message.conversation_id or who(message)
+    numbers = {c.phone_number or c.extension_number for c in others} - {None}
+    is_group = len(message.to) > 1 and bool(message.conversation_id)
+    if is_group or len(numbers) != 1:
+        return message.conversation_id or who(message)
+    return str(numbers.pop())
 
 
 def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
