@@ -1,4 +1,4 @@
-"""A tool whose permission RingCentral did not grant is not offered, once that is known; no list makes anybody log in."""
+"""A tool whose permission RingCentral did not grant is not offered, once that is known; no list logs anybody in."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

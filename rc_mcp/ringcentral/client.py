@@ -394,10 +394,7 @@ class MessageStoreClient:
         """
         box = mailbox(account_id, extension_id)
         message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
-        query = [
-            *given("content_disposition", content_disposition, one_of, ContentDisposition),
-            *given("content_disposition_filename", content_disposition_filename, text, LIMITS.file_name_chars),
-        ]
+        query = _labelling(content_disposition, content_disposition_filename)
         call = content(box, message, attachment, query, byte_range)
         async with self._content(call, byte_range and byte_range[0]) as opened:
             yield opened
@@ -409,6 +406,8 @@ class MessageStoreClient:
         to: str | PathLike[str] | BinaryIO,
         *,
         max_bytes: int | None = None,
+        content_disposition: ContentDisposition | None = None,
+        content_disposition_filename: str | None = None,
         account_id: str = "~",
         extension_id: str = "~",
     ) -> Downloaded:
@@ -421,6 +420,7 @@ class MessageStoreClient:
                 bytes have arrived, and otherwise stays as it was; or a seekable binary file, written from where it
                 stands, which keeps what came before an error.
             max_bytes: any number when left out.
+            content_disposition, content_disposition_filename: as in `read_message_content`.
 
         Raises:
             ContentTooLarge: there are more than `max_bytes`. Nothing was written if RingCentral said so before.
@@ -432,12 +432,13 @@ class MessageStoreClient:
         """
         box = mailbox(account_id, extension_id)
         message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
+        query = _labelling(content_disposition, content_disposition_filename)
         if max_bytes is not None:
             whole("max_bytes", max_bytes, 0, sys.maxsize)
 
         def open_at(first: int, etag: str | None) -> AbstractAsyncContextManager[Content]:
             byte_range = (first, None) if first else None
-            return self._content(content(box, message, attachment, (), byte_range, etag), first or None)
+            return self._content(content(box, message, attachment, query, byte_range, etag), first or None)
 
         if not isinstance(to, str | PathLike):
             return await write(open_at, to, max_bytes)
@@ -592,6 +593,13 @@ def _frame_start(date_from: datetime | None, date_to: datetime | None) -> dateti
     if date_to is not None:
         instant("date_to", date_to)
     return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
+
+
+def _labelling(disposition: ContentDisposition | None, file_name: str | None) -> list[tuple[str, str]]:
+    return [
+        *given("content_disposition", disposition, one_of, ContentDisposition),
+        *given("content_disposition_filename", file_name, text, LIMITS.file_name_chars),
+    ]
 
 
 def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from rc_mcp.ringcentral.errors import (
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.pacing import Paced, never_left
 from rc_mcp.ringcentral.retries import with_retries
-from rc_mcp.ringcentral.waiting import Time, waiting_until
+from rc_mcp.ringcentral.waiting import Time, time_left_s, waiting_until
 
 T = TypeVar("T")
 
@@ -87,8 +87,15 @@ class Connection:
             await _close(response)
 
     async def _patiently(self, call: Call, act: Callable[[Call], Awaitable[T]]) -> T:
-        with waiting_until(self._time.now() + self._max_wait_s):
-            return await with_retries(call, lambda: act(call), self._time)
+        left_s = time_left_s()
+        if call.method != "GET" and left_s < inf:
+            if left_s < LIMITS.change_begins_s:
+                raise NotSent(f"{call.method} was not sent: the time for this call is over")
+            left_s -= LIMITS.read_back_s
+        with waiting_until(self._time.now() + min(self._max_wait_s, max(left_s, 0.0))):
+            with anyio.move_on_after(left_s):
+                return await with_retries(call, lambda: act(call), self._time)
+        raise AnswerLost(f"{call.method} had no complete answer when the time for this call was over")
 
     async def _exchange(self, call: Call) -> Answer:
         response = await self._open(call)

@@ -58,6 +58,10 @@ class Limits:
     backoff_s: float = 0.5
     """Ours: the wait before the first repetition; each further one is twice as long."""
     max_backoff_s: float = 8.0
+    change_begins_s: float = 15.0
+    """Ours: of an `Allowance`, so much has to be left when a change is sent."""
+    read_back_s: float = 5.0
+    """Ours: of that, so much is kept for reading back."""
     retry_total_s: float = 150.0
     """Ours: no request is repeated later than this after its first failure. Room for two penalties."""
 
