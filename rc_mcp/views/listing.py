@@ -14,7 +14,7 @@ from rc_mcp.views.rows import WHO_TOKENS
 from rc_mcp.views.text import moment, short_moment, who, word
 from rc_mcp.views.weight import clip
 
-MOST_BESIDE_ROWS, MOST_ALONE = 5, 40
+MOST_BESIDE_ROWS, MOST_ALONE = 5, 25
 """People who wait, and failures, that are named: beside rows, which show them too, and in a summary alone."""
 INBOX_CAP = 200
 """Received faxes and voicemails an inbox keeps; the oldest go first (RingCentral's guide, "Message exports")."""

@@ -36,7 +36,7 @@ class Budget:
         return Budget(int(self.tokens * share), int(self.chars * share))
 
 
-USUAL = Budget(tokens=4_600, chars=20_000)
+USUAL = Budget(tokens=5_000, chars=20_000)
 """For an answer nobody asked to be long: under 5,000 real tokens."""
 LARGE = Budget(tokens=14_000, chars=42_000)
 """For whoever asked for much: hosts cut or refuse an answer over 25,000 tokens or 50,000 characters."""
