@@ -100,6 +100,14 @@ def bare_tiff(width: int, height: int, frames: int = 1, *, compression: int = 4)
     return bytes(out)
 
 
+def tiff_whose_second_page_is_huge() -> bytes:
+    """A TIFF that begins harmlessly."""
+    whole = bytearray(bare_tiff(100, 100, frames=2))
+    size = whole.rindex(struct.pack("<HHI", 256, 4, 1)) + 8
+    whole[size : size + 4] = whole[size + 12 : size + 16] = struct.pack("<I", 60_000)
+    return bytes(whole)
+
+
 def endless_tiff() -> bytes:
     """A TIFF whose frame is followed by itself."""
     whole = bytearray(bare_tiff(100, 100))

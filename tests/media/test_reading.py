@@ -180,6 +180,11 @@ async def test_one_bad_page_does_not_hide_the_others() -> None:
     assert 2 in {p.page for p in found.pictures}
 
 
+async def test_a_page_that_is_too_large_is_not_opened_wherever_it_comes() -> None:
+    found = await read(documents.tiff_whose_second_page_is_huge(), TIFF)
+    assert (found.pages, found.failed[2]) == (2, "too_large")
+
+
 async def test_a_document_that_takes_too_long_is_given_up_and_its_process_ends(
     monkeypatch: pytest.MonkeyPatch, slow_worker: Path
 ) -> None:
