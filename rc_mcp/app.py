@@ -23,8 +23,13 @@ class App:
     extensions: frozenset[str]
     """Extension ids that may be touched beside `~`, the login's own."""
     now: Callable[[], datetime]
+    """The time, in the user's time zone."""
     download_dir: Path
     """Where attachments are saved."""
+    retention_days: dict[str, int] = field(default_factory=dict[str, int])
+    """By account: how long faxes and voicemails are kept, where somebody asked while this server runs."""
+    synced: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """When a sync token that this server handed out was given. The token itself is opaque."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
 

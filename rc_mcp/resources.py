@@ -165,7 +165,7 @@ async def _summary(app: App, account_id: str, extension_id: str) -> ReadResource
 
 async def _message(app: App, account_id: str, extension_id: str, message_id: str) -> ReadResourceContents:
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
-    shown = detail(message, account_id, extension_id).model_dump_json(exclude_none=True)
+    shown = detail(message, account_id, extension_id, app.now().tzinfo).model_dump_json(exclude_none=True)
     return ReadResourceContents(content=shown, mime_type="application/json")
 
 

@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import BaseModel, ValidationError
 
 from rc_mcp.app import Ctx, app_of
-from rc_mcp.guard.guard import NOTHING_DONE
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.plans import GuardError
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.tools.in_time import CALL_S, allow, bounded
@@ -38,10 +38,10 @@ class StrictTool(Tool):
         metadata = tool.fn_metadata
         metadata.arg_model.model_config.update(extra="forbid", strict=True)
         metadata.arg_model.model_rebuild(force=True)
-        tool.parameters = _lean(metadata.arg_model.model_json_schema(), collapse_null=True)
+        tool.parameters = {**_lean(metadata.arg_model.model_json_schema()), "additionalProperties": False}
         if metadata.output_schema:
-            # A null that was collapsed away here would make a true answer invalid.
-            metadata.output_schema = _lean(metadata.output_schema, collapse_null=False)
+            # Without null as well: an answer leaves out what it has not (`_same_in_both`).
+            metadata.output_schema = {k: v for k, v in _lean(metadata.output_schema).items() if k != "description"}
         return cast("StrictTool", tool)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -125,11 +125,13 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
 def _refuse_foreign_extension(arguments: dict[str, Any], context: Ctx) -> None:
     extension_id = arguments.get("extension_id", "~")
     if not (isinstance(extension_id, str) and app_of(context).may_touch(extension_id)):
-        raise ToolError("extension_id: this server may not touch that extension; leave it out. Nothing was sent.")
+        raise ToolError(
+            "extension_id: this server may not touch that extension; leave it out. Nothing was sent to RingCentral."
+        )
 
 
-def _lean(schema: dict[str, Any], *, collapse_null: bool) -> dict[str, Any]:
-    """The same schema in fewer tokens: no titles, definitions inlined, optional without null, closed."""
+def _lean(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema in fewer tokens: no titles, definitions inlined, optional without null."""
     definitions: dict[str, Any] = schema.get("$defs", {})
 
     def walk(node: Any, *, names: bool = False) -> Any:
@@ -146,15 +148,15 @@ def _lean(schema: dict[str, Any], *, collapse_null: bool) -> dict[str, Any]:
                 **{k: v for k, v in node.items() if k != "$ref"},
             }
         lean = {k: walk(v, names=k == "properties") for k, v in node.items() if k not in {"title", "$defs"}}
-        return _without_null(lean) if collapse_null else lean
+        return _without_null(lean)
 
-    lean = walk(schema)
-    return {**lean, "additionalProperties": False} if collapse_null else lean
+    return walk(schema)
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    if "default" in node and node["default"] in (None, [], {}):
+        node = {k: v for k, v in node.items() if k != "default"}
     arms = [arm for arm in node.get("anyOf", []) if arm != {"type": "null"}]
     if len(arms) != 1:
         return node
-    rest = {k: v for k, v in node.items() if k != "anyOf" and not (k == "default" and v is None)}
-    return {**arms[0], **rest}
+    return {**arms[0], **{k: v for k, v in node.items() if k != "anyOf"}}

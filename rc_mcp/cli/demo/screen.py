@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from PIL import Image
@@ -22,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 Row = dict[str, Any]
-"""A message as list_messages shows it."""
+"""A line of one of the tables of list_messages, with the names of its columns and its type."""
 
 _MAX_COLUMNS = 100
 _INDENT = 2
@@ -102,7 +101,7 @@ class Screen:
     def messages(self, rows: Iterable[Row]) -> None:
         """Messages, a line each, cut where the terminal ends."""
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", expand=True)
-        for heading, min_width, ratio in (("ago", 6, 0), ("type", 9, 0), ("who", 20, 2), ("what", 20, 3)):
+        for heading, min_width, ratio in (("at", 11, 0), ("type", 9, 0), ("who", 20, 2), ("what", 20, 3)):
             table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=min_width, ratio=ratio or None)
         for row in rows:
             table.add_row(*(Text(cell) for cell in _cells(row)))
@@ -158,11 +157,9 @@ def _short(value: object) -> str:
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
-    minutes = int((datetime.now(UTC) - datetime.fromisoformat(row["at"])).total_seconds() / 60)
-    ago = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
     seconds, pages = row.get("seconds"), row.get("pages")
     size = counted(pages, "page") if pages else counted(seconds, "second") if seconds else ""
-    return ago, row["type"], row["untrusted"]["who"], row["untrusted"].get("text") or size
+    return row["at"], row["type"], row["untrusted_who"], row.get("untrusted_text") or size
 
 
 def _whole(value: object) -> str:

@@ -86,10 +86,10 @@ async def look_around(tour: Tour) -> list[Row]:
     tour.screen.step("What came in?")
     before = tour.stage.mailbox()
     listing = await tour.call("list_messages")
-    summary, rows = listing["summary"], listing["messages"]
-    unread = [row for row in rows if row["read_status"] == "Unread"]
+    summary, rows = listing["summary"], _rows(listing)
+    unread = [row for row in rows if row["state"] == "Unread"]
     kinds = ", ".join(f"{n} {kind}" for kind, n in summary["by_type"].items())
-    tour.screen.say(f"{summary['rows']} messages in the last 24 hours: {kinds}. {len(unread)} are unread:")
+    tour.screen.say(f"{summary['messages']} messages in the last 24 hours: {kinds}. {len(unread)} are unread:")
     tour.screen.messages(unread)
     since = _time(listing["window"]["date_from"])
     truly = [i for i, m in before.items() if m["availability"] == "Alive" and _time(m["creationTime"]) >= since]
@@ -103,7 +103,7 @@ async def look_around(tour: Tour) -> list[Row]:
 async def hear_voicemail(tour: Tour, unread: list[Row]) -> Row:
     tour.screen.step("A voicemail")
     row = next(row for row in unread if row["type"] == "VoiceMail" and not row.get("transcription"))
-    tour.screen.say(f"{row['untrusted']['who']} spoke for {row['seconds']} seconds. RingCentral wrote it down:")
+    tour.screen.say(f"{row['untrusted_who']} spoke for {row['seconds']} seconds. RingCentral wrote it down:")
     written = await tour.call("read_message_content", message_id=row["id"])
     words = written["untrusted"]["text"]
     tour.screen.quote(words)
@@ -159,11 +159,11 @@ def _look_alike(shown: Image.Image, sent: Image.Image) -> bool:
 
 async def find_old_texts(tour: Tour, unread: list[Row]) -> list[str]:
     tour.screen.step("Clear out old texts: the person says no")
-    courier = next(row for row in unread if "Parcels" in row["untrusted"]["who"])
+    courier = next(row for row in unread if "Parcels" in row["untrusted_who"])
     listing = await tour.call("list_messages", conversation_id=courier["conversation_id"], date_from="8w", date_to="2d")
-    old = listing["messages"]
+    old = _rows(listing)
     tour.screen.say(
-        f"{listing['page']['total_messages']} old texts from {courier['untrusted']['who']}. "
+        f"{listing['page']['total_messages']} old texts from {courier['untrusted_who']}. "
         "The assistant wants to delete them. Before it may, rc-mcp asks the person at the screen:"
     )
     return [row["id"] for row in old]
@@ -296,6 +296,16 @@ def _conclude(screen: Screen) -> None:
         screen.say(f"{screen.held} claims hold. {screen.failed} did not: see {screen.cross} above.")
     else:
         screen.say(f"All {screen.held} claims hold. README.md says how to connect your own assistant.")
+
+
+def _rows(listing: Answer) -> list[Row]:
+    """The rows of all tables, newest first."""
+    rows = [
+        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
+        for kind, table in listing["messages"].items()
+        for cells in table["untrusted_rows"]
+    ]
+    return sorted(rows, key=lambda row: (row["at"], row["id"]), reverse=True)
 
 
 def _time(text: str) -> datetime:
