@@ -40,8 +40,8 @@ def scan(pages: Sequence[Image.Image]) -> bytes:
     return out.getvalue()
 
 
-def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", trailer: str = "") -> bytes:
-    """A PDF with a text layer: a page for each text."""
+def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", behind: str = "", trailer: str = "") -> bytes:
+    """A PDF with a text layer: a page for each text, over what is drawn `behind` it."""
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(texts)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
@@ -51,7 +51,7 @@ def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", trailer: str = 
     fonts = "/Resources << /Font << /F1 3 0 R >> >>"
     for n, text in enumerate(texts):
         lines = "".join(f"({line}) Tj 0 -30 Td " for line in text.splitlines())
-        stream = f"BT /F1 24 Tf 60 700 Td {lines}ET"
+        stream = f"{behind}BT /F1 24 Tf 60 700 Td {lines}ET"
         objects += [
             f"<< /Type /Page /Parent 2 0 R /MediaBox [{media_box}] /Contents {5 + 2 * n} 0 R {fonts} >>",
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
@@ -65,6 +65,11 @@ def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", trailer: str = 
     out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}".encode()
     out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF".encode()
     return bytes(out)
+
+
+def stamped_scan(text: str) -> bytes:
+    """A PDF whose page is one grey picture, over which a machine wrote this."""
+    return pdf([text], behind="q 612 0 0 792 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID \x7f EI Q ")
 
 
 def locked_pdf() -> bytes:
@@ -93,6 +98,14 @@ def bare_tiff(width: int, height: int, frames: int = 1, *, compression: int = 4)
         following = len(out) + len(frame) + 4 if number + 1 < frames else 0
         out += frame + struct.pack("<I", following)
     return bytes(out)
+
+
+def tiff_whose_second_page_is_huge() -> bytes:
+    """A TIFF that begins harmlessly."""
+    whole = bytearray(bare_tiff(100, 100, frames=2))
+    size = whole.rindex(struct.pack("<HHI", 256, 4, 1)) + 8
+    whole[size : size + 4] = whole[size + 12 : size + 16] = struct.pack("<I", 60_000)
+    return bytes(whole)
 
 
 def endless_tiff() -> bytes:

@@ -222,6 +222,13 @@ async def test_a_subscriber_of_the_older_protocol_hears_when_a_sync_saw_changes_
     assert told == [MAILBOX]
 
 
+async def test_a_subscriber_hears_when_a_sync_had_to_begin_anew(desk: Desk) -> None:
+    async with subscribed(desk, MAILBOX) as (client, _, heard):
+        assert (await call(client, "sync_messages", sync_token="no-longer-good"))["fell_back"]
+        with anyio.fail_after(10):
+            await heard.wait()
+
+
 async def test_the_list_is_new_after_a_sync_saw_changes(desk: Desk) -> None:
     async with desk.client() as client:
         before = await listed(client)

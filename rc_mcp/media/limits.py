@@ -44,6 +44,8 @@ class Limits:
     """The same with OCR. Its threads and its model take 2 GB of addresses, and a fraction of that of memory."""
     time_s: float = 30.0
     """For all pages of one answer."""
+    ocr_time_s: float = 20.0
+    """The same with OCR, which on a slow machine gives way to pictures while there is time for them."""
 
 
 LIMITS = Limits()

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.media.limits import LIMITS
 from rc_mcp.media.messages import Done, Failed, Message, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
-from rc_mcp.media.selection import Selection
+from rc_mcp.media.selection import Selection, chosen
 
 Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 """Is told how much is done, of how much, of what."""
@@ -49,7 +49,11 @@ class Reading:
     bare: tuple[int, ...] = ()
     failed: dict[int, Reason] = field(default_factory=dict[int, Reason])
     next_page: int | None = None
-    why: Reason | str | None = None
+    why: Reason | Literal["slow"] | None = None
+
+    def given(self) -> set[int]:
+        """The pages that something was said of."""
+        return {*self.texts, *(p.page for p in self.pictures), *self.bare, *self.failed}
 
 
 def has_ocr() -> bool:
@@ -67,7 +71,7 @@ async def read_document(
     """
     reading = Reading(why="slow")
     task = Task(kind=kind, ways=list(ways), pages=list(pages))
-    with anyio.move_on_after(LIMITS.time_s):
+    with anyio.move_on_after(LIMITS.ocr_time_s if "ocr" in ways else LIMITS.time_s):
         async with _worker(task, file) as process:
             total: int | None = None
             async for message in _messages(process):
@@ -75,8 +79,10 @@ async def read_document(
                 if isinstance(message, Opened):
                     total = message.chosen
                 elif not isinstance(message, Done | Failed):
-                    given = len(reading.texts) + len(reading.pictures) + len(reading.bare) + len(reading.failed)
-                    await progress(given, total, "pages")
+                    await progress(len(reading.given()), total, "pages")
+    if reading.why == "slow":
+        left = set(chosen(pages, reading.pages or 0)) - reading.given()
+        return replace(reading, next_page=min(left, default=None))
     return reading
 
 

@@ -185,6 +185,8 @@ async def _document(asked: _Asked, found: Fetched) -> _Answer:
     """The pages of a PDF or a picture, each as text or as a picture."""
     ways = ways_for(asked.form, found.kind)
     reading = await read_document(found.file, found.kind, ways, asked.pages, asked.ctx.report_progress)
+    if reading.why == "slow" and not reading.given() and "picture" in ways:
+        reading = await read_document(found.file, found.kind, ["picture"], asked.pages, asked.ctx.report_progress)
     text, cut = text_of_pages(reading)
     form: Form | None = "pages" if reading.pictures else "text" if text else None
     answer = _answer(asked, found, form, said_of_pages(reading, cut), text=text or None, pages=reading.pages)

@@ -79,6 +79,7 @@ async def sync_messages(
                 await mailbox_changed(ctx, account_id, extension_id)
             return _remembered(app, changes_since(app.synced.get(sync_token), changes, look, keeping), changes)
         except SyncTokenRejected:
+            await mailbox_changed(ctx, account_id, extension_id)  # it may have
             fell_back = (
                 "RingCentral no longer accepts this sync_token. This is a full sync with the filters of this call: "
                 "what was removed meanwhile is not in it."

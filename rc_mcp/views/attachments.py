@@ -40,7 +40,7 @@ _WHY = {
     "too_large": "It is too large to be opened safely.",
     "too_much_memory": "It takes more memory than a document may.",
     "failed": "Reading it broke off.",
-    "slow": f"Reading it took longer than {LIMITS.time_s:.0f} s.",
+    "slow": "Reading it took too long.",
 }
 
 

@@ -66,6 +66,14 @@ async def test_a_text_layer_is_read_without_pictures() -> None:
     assert found.pictures == ()
 
 
+async def test_a_line_over_a_scan_does_not_pass_for_the_text_of_the_page() -> None:
+    scan = documents.stamped_scan("FROM: CLINIC 503 555 0122 P.1/1")
+    assert [p.page for p in (await read(scan, PDF)).pictures] == [1]
+    assert "CLINIC" in (await read(scan, PDF, ["text", "any_text"])).texts[1]
+    long = documents.stamped_scan("\n".join(["a page that is all text, on a grey ground"] * 20))
+    assert (await read(long, PDF)).pictures == ()
+
+
 async def test_ocr_reads_what_has_no_text_layer_and_says_that_it_did() -> None:
     found = await read(documents.tiff([documents.page("Approved until May", "Visits: 8")]), TIFF, ["text", "ocr"])
     assert found.by_ocr == {1}
@@ -170,6 +178,11 @@ async def test_one_bad_page_does_not_hide_the_others() -> None:
     found = await read(bytes(fax), TIFF)
     assert found.pages == 2
     assert 2 in {p.page for p in found.pictures}
+
+
+async def test_a_page_that_is_too_large_is_not_opened_wherever_it_comes() -> None:
+    found = await read(documents.tiff_whose_second_page_is_huge(), TIFF)
+    assert (found.pages, found.failed[2]) == (2, "too_large")
 
 
 async def test_a_document_that_takes_too_long_is_given_up_and_its_process_ends(

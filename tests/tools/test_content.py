@@ -5,7 +5,9 @@
 import base64
 import hashlib
 import json
+import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,25 @@ async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to
     assert "OCR" in answer["said"]
     assert "Visitsapproved:8" in answer["untrusted"]["text"].replace(" ", "")
     assert answer["other_forms"] == ["pages", "original", "file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script takes the worker's place")
+async def test_ocr_that_takes_too_long_gives_way_to_pictures(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker = tmp_path / "python"
+    worker.write_text(f'#!/bin/sh\ncase "$*" in *ocr*) exec sleep 60;; esac\nexec {sys.executable} "$@"\n')
+    worker.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(worker))
+    monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(LIMITS, ocr_time_s=0.5))
+    monkeypatch.setattr(attachments, "has_ocr", lambda: True)
+    async with desk.client() as client:
+        fax = fax_of(desk, "northlight-approval.tif")
+        shown = await read(client, fax)
+        asked = answer_of(await read(client, fax, form="text"))
+    assert len(pictures(shown)) == 2
+    assert "too long" in asked["said"]
+    assert "pages" in asked["other_forms"]
 
 
 async def test_pages_are_chosen(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """No call lasts as long as RingCentral likes: what reads is given up, what deletes ends with what is known."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import anyio
@@ -8,6 +9,7 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.tools import strict
 from tests.desk import YES, Desk, Era, call, refused
 
@@ -18,13 +20,8 @@ pytestmark = pytest.mark.anyio
 def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call may take half a second. What a DELETE needs is in proportion."""
     monkeypatch.setattr(strict, "CALL_S", 0.5)
-    monkeypatch.setattr("rc_mcp.ringcentral.connection.LIMITS", _Proportional())
-
-
-class _Proportional:
-    change_begins_s = 0.2
-    read_back_s = 0.1
-    answer_bytes = error_body_bytes = 2**20
+    shorter = replace(LIMITS, change_begins_s=0.2, read_back_s=0.1)
+    monkeypatch.setattr("rc_mcp.ringcentral.connection.LIMITS", shorter)
 
 
 TimePasses = Callable[[float], None]
