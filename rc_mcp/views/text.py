@@ -16,7 +16,7 @@ _IGNORABLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
 # No language stacks more marks on a letter; a pile of them covers the lines above and below.
-_MARK = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _PILE = re.compile(f"({_MARK}{{4}}){_MARK}+")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control, line and paragraph separators become a space; format characters (bidi, zero-width, tags) vanish;
