@@ -9,13 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx2 as httpx
 import pytest
 from mcp import Client
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from tests.desk import Clock, Desk, Era, Faults, call, rows, text_of
-from tests.tokens import compact, definitions, tokens
+from tests.tokens import compact, definitions, from_ringcentral, tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +46,7 @@ async def test_a_row_of_the_office_is_short(desk: Desk) -> None:
 
 async def test_the_usual_page_is_a_sixth_of_what_ringcentral_sends(tmp_path: Path) -> None:
     async with mailbox(tmp_path, messages=300, scenario="empty") as (desk, client):
-        raw = await from_ringcentral(desk, dateFrom="2000-01-01T00:00:00Z")
+        raw = await from_ringcentral(desk.emulator, "message-store", dateFrom="2000-01-01T00:00:00Z", perPage="100")
         listing = await call(client, "list_messages", date_from="90d")
     assert len(rows(listing["messages"])) == 100
     assert row_tokens(listing) <= ROW
@@ -231,15 +230,3 @@ def the_next_page(listing: dict[str, Any]) -> dict[str, int] | None:
     if more := re.search(r"page (\d+)\.", listing["next"]):
         return {"per_page": listing["page"]["per_page"], "page": int(more[1])}
     return None
-
-
-async def from_ringcentral(desk: Desk, **query: str) -> str:
-    """RingCentral's own answer for a page, as it travels."""
-    emulator = desk.emulator
-    transport = httpx.ASGITransport(app=emulator.app)
-    async with httpx.AsyncClient(transport=transport, base_url=emulator.server_url) as http:
-        grant = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": emulator.jwt}
-        login = await http.post("/restapi/oauth/token", data=grant, auth=(emulator.client_id, emulator.client_secret))
-        headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
-        path = "/restapi/v1.0/account/~/extension/~/message-store"
-        return (await http.get(path, params={"perPage": "100", **query}, headers=headers)).text
