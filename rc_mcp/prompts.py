@@ -65,8 +65,8 @@ def complete(prompt: str, argument: str, value: str) -> list[str]:
         head, _ = _parts(file.name, file.read_text("utf-8"))
     except PromptFileError:
         return []
-    suggestions = [s for a in head.arguments if a.name == argument for s in a.suggestions]
-    return [s for s in suggestions if s.lower().startswith(value.lower())]
+    suggestions = {a.name: a.suggestions for a in head.arguments}
+    return [s for s in suggestions.get(argument, []) if s.lower().startswith(value.lower())]
 
 
 def prompt_files() -> list[Traversable]:

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
-from pydantic import BaseModel
 
 from rc_mcp.ringcentral.answers import parsed, record
 from rc_mcp.ringcentral.arguments import (
@@ -59,12 +58,12 @@ from rc_mcp.ringcentral.literals import (
     ReadStatus,
     SyncType,
 )
-from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync
+from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
 from rc_mcp.ringcentral.waiting import REAL_TIME, Time
 
-Record = TypeVar("Record", bound=BaseModel)
+Record = TypeVar("Record", bound=WireRecord)
 
 
 class MessageStoreClient:
@@ -79,6 +78,7 @@ class MessageStoreClient:
         timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either direction.
         max_wait_s: how long one request may wait in all: for a place under RingCentral's rate limits, for a penalty to
             end, before it is repeated. A longer wait raises `RateLimited` at once. As long as it takes when left out.
+            `waiting_until` sets a deadline for some calls alone.
         assume_limits: hold back for RingCentral's published limits before it has told any. Left out: only where
             `server_url` is RingCentral's own, since another server may have none.
         time: the clock and the sleep behind these waits. Tests set it.
@@ -116,6 +116,7 @@ class MessageStoreClient:
         server = entry_point("server_url", server_url)
         if isinstance(auth, RenewingAuth) and origin(auth.server) != origin(server):
             raise InvalidRequest("auth logs in at another server than server_url")
+        self._auth = auth
         media = media_entry_point(server) if media_url is None else entry_point("media_url", media_url)
         self._connection = Connection(
             auth,
@@ -127,6 +128,11 @@ class MessageStoreClient:
             assume_limits=is_ringcentral(server) if assume_limits is None else assume_limits,
             time=time,
         )
+
+    @property
+    def granted(self) -> frozenset[str] | None:
+        """Permissions that RingCentral named at the last login; None before the first, and for a ready token."""
+        return self._auth.granted
 
     async def __aenter__(self) -> Self:
         return self

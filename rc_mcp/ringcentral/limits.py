@@ -35,6 +35,8 @@ class Limits:
     """Ours: a download is written in pieces of about this size, each in another thread."""
     answer_bytes: int = 64 * 1024 * 1024
     """Ours, for one JSON answer. A page of 1,000 messages is near 2 MB."""
+    answer_s: float = 60.0
+    """Ours, for the body of one JSON answer, however steadily it drips. An attachment has no such end."""
     token_renewal_s: float = 60.0
     """Ours: a token is renewed this long before it expires."""
     login_pause_s: float = 60.0

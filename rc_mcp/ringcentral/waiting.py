@@ -25,8 +25,12 @@ REAL_TIME = Time()
 
 @contextmanager
 def waiting_until(moment: float) -> Generator[None]:
-    """Bounds the waits of all requests sent inside, a login before them included."""
-    before = _UNTIL.set(moment)
+    """The deadline of all requests sent inside, a login before them included, for their places and repetitions.
+
+    `moment` is of the client's clock: `anyio.current_time() + 20` for 20 seconds. One that would have to wait longer
+    raises `RateLimited` at once, with the time to come back. An earlier deadline around it counts.
+    """
+    before = _UNTIL.set(min(moment, _UNTIL.get()))
     try:
         yield
     finally:

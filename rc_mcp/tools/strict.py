@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import BaseModel, ValidationError
 
 from rc_mcp.app import Ctx, app_of
-from rc_mcp.guard.guard import NOTHING_DONE
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.plans import GuardError
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.tools.in_time import CALL_S, allow, bounded
@@ -125,7 +125,9 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
 def _refuse_foreign_extension(arguments: dict[str, Any], context: Ctx) -> None:
     extension_id = arguments.get("extension_id", "~")
     if not (isinstance(extension_id, str) and app_of(context).may_touch(extension_id)):
-        raise ToolError("extension_id: this server may not touch that extension; leave it out. Nothing was sent.")
+        raise ToolError(
+            "extension_id: this server may not touch that extension; leave it out. Nothing was sent to RingCentral."
+        )
 
 
 def _lean(schema: dict[str, Any]) -> dict[str, Any]:

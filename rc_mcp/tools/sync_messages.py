@@ -54,9 +54,13 @@ async def sync_messages(
     """Follow the mailbox: the first call gives messages and a sync_token, each later call with that token only
     what is new, changed or removed since. The token keeps the filters of the first call."""
     if sync_type == "ISync" and not sync_token:
-        raise ToolError("sync_token: ISync needs one; leave sync_type out for a first, full sync. Nothing was sent.")
+        raise ToolError(
+            "sync_token: ISync needs one; leave sync_type out for a first, full sync. Nothing was sent to RingCentral."
+        )
     if sync_type == "FSync" and sync_token:
-        raise ToolError("sync_token: a full sync (FSync) takes none; leave one of the two out. Nothing was sent.")
+        raise ToolError(
+            "sync_token: a full sync (FSync) takes none; leave one of the two out. Nothing was sent to RingCentral."
+        )
     app = app_of(ctx)
     now = app.now()
     since, until = instant(date_from, now), instant(date_to, now)

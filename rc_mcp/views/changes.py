@@ -45,6 +45,7 @@ class Changes(BaseModel):
     said: str
     outcomes: Annotated[dict[str, OutcomeWord], OUTCOMES] = {}
     plan_id: str | None = None
+    operation_id: str | None = None
     approve_in: Literal["chat", "terminal"] | None = None
     preview: Annotated[Preview | None, LOOSE] = None
     next: str | None = None
