@@ -33,8 +33,17 @@ def load_settings(**overrides: object) -> "Settings":
 
 
 def _refuse_mixed_sources() -> None:
-    """A `.env` in a folder that came from elsewhere must not send this machine's credentials to its own address."""
+    """A `.env` in a folder that came from elsewhere has no say over this machine's credentials.
+
+    It must not send them to its own address, nor bring its own rules for what may be deleted with them.
+    """
     here = dotenv_values(".env")
+    for secret in ("RC_USER_JWT", "RC_APP_CLIENT_ID", "RC_ACCESS_TOKEN"):
+        if here.get("RC_MCP_POLICY") and not os.environ.get("RC_MCP_POLICY") and os.environ.get(secret):
+            raise SettingsError(
+                f"RC_MCP_POLICY stands in .env and {secret} in the environment: rules for deleting are not taken "
+                "from another source than the login. Set both in one place."
+            )
     for address in ("RC_SERVER_URL", "RC_MEDIA_URL"):
         for secret in ("RC_USER_JWT", "RC_APP_CLIENT_SECRET", "RC_ACCESS_TOKEN"):
             if here.get(address) and not os.environ.get(address) and os.environ.get(secret):
@@ -66,12 +75,6 @@ def _filled_in(value: object) -> object:
     return value
 
 
-def _no_policy_yet(value: Path | None) -> None:
-    if value is not None:
-        # An operator who names a policy believes it is enforced. Better not to start than to ignore it.
-        raise ValueError("policy files are not supported by this version; unset it")
-
-
 FilledIn = BeforeValidator(_filled_in)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -95,7 +98,7 @@ class Settings(BaseSettings):
     extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
         frozenset(), alias="RC_MCP_EXTENSIONS"
     )
-    policy: Annotated[Path | None, AfterValidator(_no_policy_yet)] = Field(None, alias="RC_MCP_POLICY")
+    policy: Path | None = Field(None, alias="RC_MCP_POLICY")
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False), alias="RC_MCP_STATE_DIR"
     )

@@ -52,6 +52,7 @@ async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
     from rc_mcp.settings import SettingsError
 
     yield _state_folder(settings)
+    yield _policy(settings)
     try:
         client = client_for(settings)
     except (SettingsError, InvalidRequest) as error:
@@ -77,6 +78,21 @@ def _state_folder(settings: "Settings") -> Finding:
     if (settings.state_dir / "STOP").exists():
         return Finding("note", f"state folder {settings.state_dir} holds a STOP file: deletes are refused")
     return Finding("ok", f"state folder {settings.state_dir}, {waiting} plans waiting for an answer")
+
+
+def _policy(settings: "Settings") -> Finding:
+    from rc_mcp.server import policy_for
+    from rc_mcp.settings import SettingsError
+
+    try:
+        policy = policy_for(settings)
+    except SettingsError as error:
+        return Finding("fault", f"policy: {error}", "Mend the file; until then the server does not start.")
+    if settings.policy is None:
+        return Finding("ok", "policy: none, so nothing is deleted unattended")
+    if policy.dry_run:
+        return Finding("note", f"policy {settings.policy}: a dry run, so nothing is deleted at all")
+    return Finding("ok", f"policy {settings.policy}; rc-mcp policy check says what it allows")
 
 
 async def _reading(client: "MessageStoreClient") -> Finding:

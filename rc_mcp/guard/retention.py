@@ -3,14 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
-from rc_mcp.guard.deletion import STOPPED, Execution, never_left
-from rc_mcp.guard.plans import Draft, GuardError
+from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.deletion import Execution, never_left, why
+from rc_mcp.guard.journal import Record
+from rc_mcp.guard.plans import Draft
+from rc_mcp.guard.preview import fitted
 from rc_mcp.guard.reading import Mailbox
+from rc_mcp.guard.stopping import unless_stopped
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
+
+_PROTECTED = "The operator protects some people's messages, and a shorter retention period would erase theirs too."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +39,36 @@ class RetentionChange:
         if current is None:
             raise GuardError("RingCentral did not say which retention period is in force. Nothing was changed.")
         days, lowered = self.retention_period, self.retention_period < current
+        if lowered and mailbox.policy.protects_anybody:
+            raise GuardError(f"{_PROTECTED} The retention period was not changed.")
         action = f"set the retention period from {current} to {days} days"
         phrase = f"KEEP {days} DAYS" if lowered else None
-        consequence = (
-            f"Faxes and voicemails older than {days} days are erased, for every extension of the account. "
-            f"That cannot be undone. To agree, type: {phrase}"
-            if lowered
-            else "Faxes and voicemails are kept longer, for every extension of the account."
+        older, longer = (
+            f"Faxes and voicemails older than {days} days are erased",
+            "Faxes and voicemails are kept longer",
         )
+        consequence = [
+            f"{older if lowered else longer}, for every extension of the account.",
+            *(["This cannot be undone.", f"To agree, type: {phrase}"] if lowered else []),
+        ]
         return Draft(
             severity="irreversible" if lowered else "reversible",
-            question=f"{action[0].upper()}{action[1:]}?\n{consequence}",
+            question="\n".join(fitted(f"{action[0].upper()}{action[1:]}?", *consequence)),
             phrase=phrase,
             preview=Preview(action=action, messages=0),
             retention_period=current if current != days else None,
         )
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Set the period if it is still what the person was told; never raises for what RingCentral does."""
-        if stopped():
-            return _unchanged(STOPPED)
+        if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
+            return _unchanged(_PROTECTED)
         try:
-            if await self._current(mailbox) != draft.retention_period:
+            if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.retention_period:
                 return _unchanged("Someone else changed it meanwhile.")
-        except RingCentralError as error:
-            return _unchanged(in_words(error))
+            await record.sending_retention(self.retention_period)
+        except (RingCentralError, GuardError) as error:
+            return _unchanged(why(error))
         return await self._set(mailbox)
 
     async def _set(self, mailbox: Mailbox) -> Execution:

@@ -58,6 +58,7 @@ from rc_mcp.ringcentral.models import (
     SyncInfo,
 )
 from rc_mcp.ringcentral.outcomes import Outcome
+from rc_mcp.ringcentral.permissions import Permission
 from rc_mcp.ringcentral.person import PersonAuth
 from rc_mcp.ringcentral.token_store import LoginStore
 from rc_mcp.ringcentral.waiting import REAL_TIME, Time, at_once
@@ -98,6 +99,7 @@ __all__ = [
     "NotSent",
     "Outcome",
     "Paging",
+    "Permission",
     "PersonAuth",
     "RangeNotSatisfiable",
     "RateLimited",

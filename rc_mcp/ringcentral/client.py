@@ -116,6 +116,7 @@ class MessageStoreClient:
         server = entry_point("server_url", server_url)
         if isinstance(auth, RenewingAuth) and origin(auth.server) != origin(server):
             raise InvalidRequest("auth logs in at another server than server_url")
+        self._auth = auth
         media = media_entry_point(server) if media_url is None else entry_point("media_url", media_url)
         self._connection = Connection(
             auth,
@@ -127,6 +128,11 @@ class MessageStoreClient:
             assume_limits=is_ringcentral(server) if assume_limits is None else assume_limits,
             time=time,
         )
+
+    @property
+    def granted(self) -> frozenset[str] | None:
+        """Permissions that RingCentral named at the last login; None before the first, and for a ready token."""
+        return self._auth.granted
 
     async def __aenter__(self) -> Self:
         return self

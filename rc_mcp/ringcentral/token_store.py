@@ -34,6 +34,8 @@ class Tokens:
     owner_id: str
     issued_at: float
     good_until: float
+    scope: str = ""
+    """As RingCentral named it: the permissions."""
 
 
 _TOKENS = TypeAdapter(Tokens)

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import BaseModel, ValidationError
 
 from rc_mcp.app import Ctx, app_of
-from rc_mcp.guard.guard import NOTHING_DONE
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.plans import GuardError
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.errors import in_words

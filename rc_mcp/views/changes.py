@@ -44,6 +44,7 @@ class Changes(BaseModel):
     said: Annotated[str, Field(description="What happened and what did not, in a sentence.")]
     outcomes: Annotated[dict[str, OutcomeWord], Field(description="By message id.")] = {}
     plan_id: str | None = None
+    operation_id: str | None = None
     approve_in: Annotated[
         Literal["chat", "terminal"] | None, Field(description="Where the user has to agree to plan_id.")
     ] = None

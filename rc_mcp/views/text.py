@@ -6,7 +6,10 @@ into fields named `untrusted...`, and never into a sentence of ours.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
+
+from rich.cells import cell_len
 
 from rc_mcp.ringcentral import Caller, Message
 
@@ -14,6 +17,12 @@ from rc_mcp.ringcentral import Caller, Message
 _IGNORABLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
+# Whatever could pass for the end of a quotation of ours.
+_QUOTES = re.compile(
+    '["\u00ab\u00bb\u02ba\u02ee\u030b\u201c-\u201f\u2033-\u2037\u2039\u203a\u275d-\u2760\u2e42\u3003\u300c-\u300f\u301d-\u301f\uff02]'
+)
+_MARKS = 2
+"""Accents on one letter; more of them would grow over the lines above and below."""
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control, line and paragraph separators become a space; format characters (bidi, zero-width, tags) vanish;
 # a lone surrogate could not even be encoded.
@@ -33,6 +42,29 @@ def clean_lines(text: str, max_chars: int) -> str:
     lines = [clean(line, max_chars) for line in text[: 2 * max_chars].splitlines()]
     whole = "\n".join(lines).strip()
     return whole if len(whole) <= max_chars else whole[: max_chars - 1].rstrip() + "…"
+
+
+def quoted(text: str, columns: int) -> str:
+    """A stranger's words among lines of ours: in quotation marks, which they cannot close."""
+    return f"“{fitting(text, columns - 2)}”"
+
+
+def fitting(text: str, columns: int) -> str:
+    """Like `clean`, for what has to be so wide at most: wide characters are counted as two. Holds no quotation mark."""
+    line = _QUOTES.sub("'", "".join(_few_marks(clean(text, columns))))
+    if cell_len(line) <= columns:
+        return line
+    while cell_len(line) >= columns:
+        line = line[:-1]
+    return line.rstrip() + "…"
+
+
+def _few_marks(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if marks <= _MARKS:
+            yield character
 
 
 def word(value: str | None) -> str | None:
