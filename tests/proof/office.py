@@ -30,7 +30,7 @@ from rc_mcp.settings import load_settings
 from tests.desk import Era, text_of
 from tests.proof.judge import NAMED, SOUND, Asked, Call, Judge, Seat, Shown, hold
 from tests.proof.truth import Truth
-from tests.proof.weather import AFTER, BEFORE, OTHERS, Event, halved, instead, parts_failed
+from tests.proof.weather import AFTER, BEFORE, ODD, OTHERS, Event, halved, instead, parts_failed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Clock:
         await anyio.lowlevel.checkpoint()
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Place:
     """A seat, and what client and server are there."""
 
@@ -67,9 +67,6 @@ class Place:
     """How far the server's clock is ahead."""
     access: str = "admin"
 
-    def __repr__(self) -> str:
-        return f"<{self.seat.name}>"
-
 
 def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more: Any) -> Place:
     human, access = more.get("human", False), more.get("access", "admin")
@@ -77,7 +74,7 @@ def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more:
     return Place(seat, era, timedelta(seconds=more.get("ahead_s", 0)), access)
 
 
-PLACES = (
+_PLACES = (
     _place("asks, 2026", "auto", can_ask=True),
     _place("asks, 2025", "legacy", can_ask=True, ahead_s=90),
     _place("cannot ask, 2026", "auto", can_ask=False),
@@ -86,6 +83,7 @@ PLACES = (
     _place("another login, 2026", "auto", can_ask=False, principal="them"),
     _place("no purge, 2026", "auto", can_ask=True, access="delete"),
 )
+PLACES = {place.seat.name: place for place in _PLACES}
 
 
 class Office:
@@ -190,7 +188,7 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         office = self._office
         office.clock.time += timedelta(milliseconds=40)
-        if "/oauth/" in request.url.path:
+        if "/oauth/" in request.url.path or (self.call is None and request.method == "GET"):
             return await self._inner.handle_async_request(request)
         nth, office.nth = office.nth, office.nth + 1
         for _ in range(office.pauses[nth % len(office.pauses)] if office.pauses else 0):
@@ -209,13 +207,19 @@ class Wire(httpx.AsyncBaseTransport):
         elif event.what == "STOP":
             office.judge.count("meanwhile STOP")
             office.stop(on=True)
-        elif event.what == "cancel" and self.scope is not None:
-            office.judge.count("cancelled")
+        elif event.what == "cancel":
+            await self._cancel()
+
+    async def _cancel(self) -> None:
+        """The client gives the call up."""
+        if self.scope is not None:
+            self._office.judge.count("cancelled")
             self.scope.cancel()
             await anyio.lowlevel.checkpoint()
 
     async def _judged(self, request: httpx.Request, fault: str | None) -> httpx.Response:
         office, call = self._office, self.call
+        # By itself a server settles what was cut short, and only by reading.
         hold(call is not None, SOUND, f"a {request.method} outside of any call")
         assert call is not None
         if fault is not None:
@@ -256,6 +260,8 @@ class Wire(httpx.AsyncBaseTransport):
             office.truth.pass_time()
         if fault == "404 for the reading back":
             office.weather.append(Event("GET", fault))
+        if fault == "cancel after":
+            await self._cancel()
         if fault == "truncated":
             return halved(response, content, request)
         if fault in AFTER or (fault == "404 for the reading back" and request.method == "GET"):
@@ -283,7 +289,7 @@ class Wire(httpx.AsyncBaseTransport):
             call.read |= dict.fromkeys(request.url.path.rpartition("/")[2].split(","), moment)
 
 
-_FAULTS = frozenset((*BEFORE, *AFTER, "false 204", "parts fail", "token expired", "404 for the reading back"))
+_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, "cancel after"))
 
 
 def _drafts(now: datetime) -> list[Draft]:

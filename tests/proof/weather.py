@@ -32,17 +32,19 @@ AFTER = ("drop after", "503 after", "truncated", "page after", "400 after", "403
 """RingCentral has acted, and its answer does not come."""
 ODD = ("false 204", "parts fail", "token expired", "404 for the reading back")
 OTHERS = ("app deletes", "app purges", "app restores", "app marks", "a message arrives", "app sets the period")
-OWN = ("STOP", "cancel")
+OWN = ("STOP", "cancel", "cancel after")
 
+_EARLY: tuple[int | str, ...] = (0, 1, 2, 3, 4)
+_OUT: tuple[int | str, ...] = ("DELETE", "PUT")
 WEATHER = (
-    *(Event(at, what) for at in (0, 1, 2, 3, "DELETE") for what in (*BEFORE, *AFTER)),
-    *(Event(at, what, lasting=True) for at in (0, 1, 2, 3) for what in ("drop", "503", "login page", "404 of a proxy")),
-    *(Event("DELETE", what) for what in ODD),
-    *(Event("PUT", what) for what in (*BEFORE, *AFTER)),
-    *(Event(at, what, at_message=m) for at in (1, 2, "DELETE", "PUT") for what in OTHERS for m in range(4)),
-    *(Event(at, what) for at in (1, 2, 3, "DELETE") for what in OWN),
-    Event(1, "token expired"),
+    tuple(Event(at, what) for at in (*_EARLY, *_OUT) for what in (*BEFORE, *AFTER)),
+    tuple(Event("DELETE", what) for what in (*BEFORE, *AFTER, *ODD)),
+    tuple(Event(at, what, lasting=True) for at in _EARLY for what in ("drop", "503", "login page", "404 of a proxy")),
+    tuple(Event(at, what, at_message=m) for at in (1, 2, 3) for what in OTHERS for m in range(9)),
+    tuple(Event(at, what, at_message=m) for at in _OUT for what in OTHERS for m in range(9)),
+    tuple(Event(at, what) for at in (*_EARLY, *_OUT) for what in (*OWN, "token expired")),
 )
+"""Kinds of events, each as likely as the others."""
 
 
 def instead(what: str, request: httpx.Request) -> httpx.Response:
