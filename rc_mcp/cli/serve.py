@@ -56,6 +56,7 @@ def _demo_server(access: str | None) -> "RingCentralServer":
     import httpx2 as httpx
 
     from rc_mcp.emulator import Emulator
+    from rc_mcp.guard.journal import DEMO
     from rc_mcp.server import build_server
     from rc_mcp.settings import SettingsError
 
@@ -65,7 +66,7 @@ def _demo_server(access: str | None) -> "RingCentralServer":
     transport = httpx.ASGITransport(app=emulator.app)
     try:
         # Each demo has a mailbox of its own behind the same ids: a plan of one must not fit another.
-        return build_server(settings, transport=transport, principal=f"demo {secrets.token_hex(8)}")
+        return build_server(settings, transport=transport, principal=f"{DEMO}{secrets.token_hex(8)}")
     except SettingsError as error:
         refuse(str(error))
 

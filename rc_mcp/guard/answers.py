@@ -6,9 +6,9 @@ from rc_mcp.guard.plans import Draft, Plan
 from rc_mcp.views.changes import Changes, OutcomeWord, overall, tally
 
 
-def confirmation_required(plan: Plan, objection: str | None, approve_command: str | None) -> Changes:
+def confirmation_required(plan: Plan, against: str | None, approve_command: str | None) -> Changes:
     """Nothing yet: a person has to agree. `approve_command`: where only their own terminal will do."""
-    why = f" It is not covered by what the operator lets happen unattended: {objection}." if objection else ""
+    why = f" It is not covered by what the operator lets happen unattended: {against}." if against else ""
     in_chat = (
         "Show the user this preview and wait for their yes. Only then call this tool again with the same "
         f"arguments and plan_id {plan.id}. It expires at {plan.expires:%H:%M:%S} UTC."
@@ -93,7 +93,7 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
 def by_policy(done: Changes, plan: Plan) -> Changes:
     """The same, where nobody was asked."""
     said = f"{done.said} Approved by the operator's policy; nobody was asked."
-    return done.model_copy(update={"said": said, "plan_id": plan.id, "preview": plan.draft.preview})
+    return done.model_copy(update={"said": said, "preview": plan.draft.preview})
 
 
 def unrecorded(done: Changes) -> Changes:

@@ -10,7 +10,7 @@ from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import Draft, Target
 from rc_mcp.guard.policy import Policy
-from rc_mcp.guard.preview import preview_of, question
+from rc_mcp.guard.preview import preview_of, question, warnings_about
 from rc_mcp.guard.reading import Mailbox, at_most, dropped, is_of, judged, sort_out, target, unchanged
 from rc_mcp.guard.stopping import Stopped, unless_stopped
 from rc_mcp.ringcentral import (
@@ -96,7 +96,7 @@ def deletion_draft(
     protected: dict[str, OutcomeWord] = {m.id: "skipped" for m in messages if policy.protects(m)}
     n = len(touch)
     things = f"{n} message{'' if n == 1 else 's'}"
-    preview = preview_of("purge" if purge else "delete", touch, now, policy=policy, protected=len(protected))
+    warnings = warnings_about(touch, now, policy, len(protected))
     phrase = f"PURGE {n}" if purge else None
     if purge:
         headline = [f"Purge {things} for good?", where]
@@ -106,9 +106,9 @@ def deletion_draft(
         consequence = ["They go to Deleted and can be restored."]
     return Draft(
         severity="irreversible" if purge else "reversible",
-        question=question(headline, touch, preview, consequence),
+        question=question(headline, touch, warnings, consequence),
         phrase=phrase,
-        preview=preview,
+        preview=preview_of("purge" if purge else "delete", touch, warnings),
         targets=tuple(target(m) for m in touch),
         left_out=left_out | protected,
         protected=len(protected),

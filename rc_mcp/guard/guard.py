@@ -8,7 +8,7 @@ stored plan, so that the question is the same word for word and the answer canno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -17,6 +17,7 @@ from anyio import to_thread
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import answers
+from rc_mcp.guard.allowance import objection, over_limits
 from rc_mcp.guard.alone import Busy, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
@@ -112,15 +113,15 @@ class Guard:
             return await self._refuse(action, "level", "This server does not do what cannot be undone.")
         if refusal := await self._over_limits(action, draft):
             return refusal
-        objection = await self._objection(draft)
+        unattended = await self._objection(draft) is None
         if self.policy.dry_run:
             await self._note(action, "rehearsed", action=draft.preview.action, ids=[t.id for t in draft.targets])
-            return answers.rehearsal(draft, unattended=objection is None)
+            return answers.rehearsal(draft, unattended=unattended)
         if isinstance(proposal, Plan):
             return proposal
         plan = await self._planned(action, mailbox, draft)
         # Only a plan made just now: a stored one may have been made under another policy.
-        return plan if objection else Allowed(plan)
+        return Allowed(plan) if unattended else plan
 
     async def settle(
         self,
@@ -204,27 +205,13 @@ class Guard:
             )
 
     async def _over_limits(self, action: Action, draft: Draft, operation: str | None = None) -> Changes | None:
-        """The refusal, where this would break one of the operator's caps. All that went counts, whoever agreed."""
-
-        def spent(within: timedelta) -> int:
-            touched = self.journal.touched_since(self.now() - within)
-            return touched.deleted + touched.purged
-
-        over = await to_thread.run_sync(self.policy.limits.over, len(draft.targets), spent)
+        over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.now())
         if over is None:
             return None
         return await self._refuse(action, "limits", f"The operator's limits do not allow it: {over}.", operation)
 
     async def _objection(self, draft: Draft) -> str | None:
-        """Why this may not be done unattended; None: it may."""
-        purge = draft.severity == "irreversible"
-
-        def spent(within: timedelta) -> int:
-            touched = self.journal.touched_since(self.now() - within, by="policy")
-            return touched.purged if purge else touched.deleted
-
-        n = len(draft.targets)
-        return await to_thread.run_sync(partial(self.policy.objection, draft.misfits, n, spent, purge=purge))
+        return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.now())
 
     def _digest(self, action: Action, mailbox: Mailbox) -> str:
         where = {"account_id": mailbox.account_id, "extension_id": mailbox.extension_id}
@@ -281,9 +268,9 @@ class Guard:
         return plan.draft.severity == "irreversible" or self.approval == "human"
 
     async def _confirmation_required(self, plan: Plan) -> Changes:
-        objection = await self._objection(plan.draft) if plan.draft.misfits is not None else None
+        against = await self._objection(plan.draft) if plan.draft.misfits is not None else None
         command = self.approve_command if self._needs_terminal(plan) else None
-        return answers.confirmation_required(plan, objection, command)
+        return answers.confirmation_required(plan, against, command)
 
     async def _spent(self, action: Action, plan: Plan, state: State | Literal["expired"]) -> Changes:
         if state == "used":

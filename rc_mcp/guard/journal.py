@@ -23,9 +23,8 @@ from rc_mcp.guard.database import reading, writing
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "sent", "done"]
-"""`asked`: a plan was made. `rehearsed`: instead of a plan, in a dry run. `begun`: it was taken, to be carried out.
-`sending`: these ids are about to leave in one request. `sent`: what became of them. `done`: nothing more happens in
-this operation."""
+"""`asked`: a plan was made. `rehearsed`: the same in a dry run. `begun`: it was taken, to be carried out. `sending`:
+these ids are about to leave in one request. `sent`: what became of them. `done`: nothing more happens in it."""
 Channel = Literal["client", "chat", "terminal", "policy"]
 """How a yes came: a question in the client, the model's word for the user's, a terminal, or an operator's policy."""
 Aim = Literal["Deleted", "Purged", "Alive"]
@@ -180,6 +179,10 @@ class Journal:
     def operation(self, operation_id: str) -> Operation | None:
         """One operation; None when there is none of that id."""
         return next(iter(self._operations("operation = ?", operation_id)), None)
+
+    def operations(self, since: datetime | None = None) -> list[Operation]:
+        """Whole operations of which something was written from that time on, in the order they began."""
+        return self._operations(f"{_THOSE} at >= ?)", _stamp(since) if since else "")
 
     def unfinished(self, principal: str) -> list[Operation]:
         """Operations of this principal that were begun and not ended: under way, or cut short."""

@@ -1,14 +1,14 @@
 """Telephone numbers compared as numbers, however they are written.
 
-RingCentral sends E.164 as a rule, "now and then formatted as in the database", and people write what they dial. Own code,
-because a parser of numbering plans needs to know the country, and where it is wrong a protected person is not protected.
-Here a doubt counts as the same number: one that ends in the other is that one without its country or area code.
+RingCentral sends E.164 as a rule, now and then something else, and people write what they dial. Own code, because a
+parser of numbering plans has to know the country, and where it is wrong a protected person is not protected. Here a
+doubt counts as the same number: one that ends in the other is that one without its country or area code.
 """
 
 import re
 import unicodedata
 
-_WRITTEN = re.compile(r"\+?[0-9][0-9 ().\-/\u2010-\u2015]{0,30}")
+_WRITTEN = re.compile(r"\+?[0-9(][0-9 ().\-/\u2010-\u2015]{0,30}")
 _EXTENSION = re.compile(r"[*#,;x]|ext", re.IGNORECASE)
 _WHOLE_DIGITS = 7
 """From here on a number can be one that misses its first digits; a shorter one is an extension or a short code."""

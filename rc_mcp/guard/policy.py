@@ -1,7 +1,7 @@
 """What an operator allows and forbids beforehand: rules for unattended work, protected people, caps, a dry run.
 
-It is judged on what was read from the mailbox, when a plan is made and again just before it is carried out, and never on
-what a model says.
+It is judged on what was read from the mailbox, when a plan is made and again just before it is carried out, and never
+on what a model says.
 
 What the policy lets happen unattended happens without a question, also where the client could show one. The operator
 wrote the file so that nobody has to sit there; a question that nobody answers is a stuck agent, and one that is asked
@@ -172,7 +172,7 @@ class Policy(_Section):
         return "; ".join([*lines, *([over] if over else [])]) or None
 
     def misfits(self, messages: Iterable[Message], now: datetime, *, purge: bool) -> dict[str, int] | None:
-        """Which lines keep these messages from going unattended, and how many by each. None: there is no rule at all."""
+        """Which lines keep these messages from going unattended, and how many by each. None: there is no rule."""
         rule = self.rule(purge=purge)
         if rule is None:
             return None
@@ -180,7 +180,7 @@ class Policy(_Section):
 
     def _misfits(self, message: Message, now: datetime, rule: Rule) -> list[str]:
         lines = {
-            "protected": not self.protects(message),
+            "not protected": not self.protects(message),
             "known sender": not self.is_unsure_of(message),
             **rule.lines(message, now),
         }
@@ -211,7 +211,7 @@ def _has_name(entry: str) -> Callable[[Caller], bool]:
 
 
 def _folded(name: str) -> str:
-    """A name as it is compared: without case, width, accents written in two ways, invisible characters or extra spaces."""
+    """A name as it is compared: case, width, how an accent is written, spaces and what is invisible do not count."""
     some = clean(unicodedata.normalize("NFKC", name[: 8 * _NAME_CHARS]), _NAME_CHARS)
     return unicodedata.normalize("NFKC", some.casefold())
 

@@ -1,7 +1,7 @@
 """Reading a policy file: TOML, and for every fault the line and the key, in words an operator can act on.
 
-Python's own TOML reader says where the syntax is wrong, and nothing of where a key stood. So its line is looked for in the
-text afterwards; where it cannot be found (a dotted key, a table in one line), the fault names the key alone.
+Python's own TOML reader says where the syntax is wrong, and nothing of where a key stood. So its line is looked for in
+the text afterwards; where it cannot be found (a table in one line), the fault names the key alone.
 """
 
 import difflib
@@ -46,13 +46,9 @@ def load_policy(path: Path) -> Policy:
     Raises:
         PolicyError: it cannot be read, or something in it is not what it takes.
     """
+    text = _text(path)
     try:
-        text = _text(path)
         return Policy.model_validate(tomllib.loads(text))
-    except OSError as error:
-        raise PolicyError([f"{path}: cannot be read ({error.strerror or type(error).__name__})"]) from None
-    except UnicodeDecodeError:
-        raise PolicyError([f"{path}: is not a text file in UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         at = _AT.search(str(error))
         line = f" line {at[1]}:" if at else ""
@@ -67,11 +63,17 @@ def load_policy(path: Path) -> Policy:
 
 
 def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(_MAX_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_MAX_BYTES + 1)
+        text = head.decode("utf-8-sig")
+    except OSError as error:
+        raise PolicyError([f"{path}: cannot be read ({error.strerror})"]) from None
+    except UnicodeDecodeError:
+        raise PolicyError([f"{path}: is not a text file in UTF-8"]) from None
     if len(head) > _MAX_BYTES:
         raise PolicyError([f"{path}: is larger than {_MAX_BYTES:,} bytes"])
-    return head.decode("utf-8-sig").replace("\r\n", "\n")  # as editors on Windows save it
+    return text.replace("\r\n", "\n")  # as editors on Windows save it
 
 
 def _fault(fault: Any, text: str) -> str:

@@ -1,12 +1,13 @@
 """What a person is shown before messages are deleted: counts, times, senders, samples, warnings, one question.
 
-The question fits on a phone: lines of at most 40 columns, a dozen of them as a rule, and never many more. What strangers
-wrote stands in it as quotations alone, one on a line, so that none can look like a line of ours.
+The question fits on a phone: lines of at most 40 columns, a dozen of them as a rule, and never many more. What
+strangers wrote stands in it as quotations alone, one on a line, so that none can look like a line of ours.
 """
 
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rc_mcp.guard.plans import MAX_MESSAGES
@@ -19,7 +20,7 @@ from rc_mcp.views.text import fitting, moment, quoted, who, word
 COLUMNS = 40
 _SENDERS = 5
 _SAMPLES = 3
-_SENDERS_ASKED_ABOUT = 3
+_SENDER_LINES = 3
 _SAMPLES_ASKED_ABOUT = 2
 _RECENT = timedelta(days=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -27,16 +28,41 @@ _NUMBER_COLUMNS = 16
 _KINDS = 4
 
 
-def preview_of(
-    action: str, messages: Sequence[Message], now: datetime, *, policy: Policy, protected: int = 0
-) -> Preview:
-    """The preview of `action` on these messages.
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """What a person should know before they agree: in words, and shorter for the question."""
+
+    whole: list[str]
+    short: list[str]
+
+
+def warnings_about(messages: Sequence[Message], now: datetime, policy: Policy, protected: int) -> Warnings:
+    """What to warn of.
 
     Args:
         now: decides what counts as newer than a day.
         policy: decides whose sender may be somebody protected.
-        protected: how many more were left out, because they are protected.
+        protected: how many more messages were left out, because they are protected.
     """
+    unheard = sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages)
+    unread = sum(m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages)
+    recent = sum(m.creation_time is not None and m.creation_time > now - _RECENT for m in messages)
+    unsure = sum(policy.is_unsure_of(m) for m in messages)
+    found = (
+        (unheard, "unheard voicemail{}", "unheard"),
+        (unread, "unread message{}", ""),  # the question counts them already
+        (recent, "message{} newer than a day", "newer than a day"),
+        (unsure, "message{} whose sender is not known", "of an unknown sender"),
+        (protected, "protected message{} left out", "protected left out"),
+    )
+    return Warnings(
+        whole=[f"{n} {words.format('' if n == 1 else 's')}" for n, words, _ in found if n],
+        short=[f"{n} {short}" for n, _, short in found if n and short],
+    )
+
+
+def preview_of(action: str, messages: Sequence[Message], warnings: Warnings) -> Preview:
+    """The preview of `action` on these messages."""
     times = sorted(m.creation_time for m in messages if m.creation_time)
     senders = Counter(who(m) for m in messages)
     return Preview(
@@ -46,23 +72,27 @@ def preview_of(
         by_read_status=dict(Counter(word(m.read_status) or "unknown" for m in messages).most_common()),
         oldest=moment(times[0]) if times else None,
         newest=moment(times[-1]) if times else None,
-        warnings=_warnings(messages, now, policy, protected),
+        warnings=warnings.whole,
         untrusted=UntrustedPreview(
             senders=dict(senders.most_common(_SENDERS)), samples=[_sample(m) for m in _newest(messages, _SAMPLES)]
         ),
     )
 
 
-def question(headline: Sequence[str], messages: Sequence[Message], preview: Preview, consequence: Sequence[str]) -> str:
+def question(
+    headline: Sequence[str], messages: Sequence[Message], warnings: Warnings, consequence: Sequence[str]
+) -> str:
     """The question as plain text. Nothing in it depends on when it is shown."""
-    warnings = [f"Note: {', '.join(preview.warnings)}."] if preview.warnings else []
+    types = _counted(Counter(word(m.type) or "unknown" for m in messages))
+    read = _counted(Counter((word(m.read_status) or "unknown").lower() for m in messages))
+    note = [f"Note: {', '.join(warnings.short)}."] if warnings.short else []
     return "\n".join(
         [
-            *fitted(*headline, *_counts(preview)),
+            *fitted(*headline, f"{types}; {read}"),
             *_span(messages),
             *_senders(messages),
             *(_dated(m) for m in _newest(messages, _SAMPLES_ASKED_ABOUT)),
-            *fitted(*warnings, *consequence),
+            *fitted(*note, *consequence),
         ]
     )
 
@@ -70,11 +100,6 @@ def question(headline: Sequence[str], messages: Sequence[Message], preview: Prev
 def fitted(*lines: str) -> list[str]:
     """Lines of our own, broken where a phone's screen ends."""
     return [part for line in lines for part in textwrap.wrap(line, COLUMNS)]
-
-
-def _counts(preview: Preview) -> Iterator[str]:
-    read = _counted({status.lower(): n for status, n in preview.by_read_status.items()})
-    yield f"{_counted(preview.by_type)}; {read}"
 
 
 def _span(messages: Sequence[Message]) -> Iterator[str]:
@@ -87,10 +112,10 @@ def _span(messages: Sequence[Message]) -> Iterator[str]:
 
 def _senders(messages: Sequence[Message]) -> Iterator[str]:
     found = Counter(_other_side(m) for m in messages)
-    for sender, n in found.most_common(_SENDERS_ASKED_ABOUT):
-        yield f"{n} {sender}"
-    if (rest := len(found) - _SENDERS_ASKED_ABOUT) > 0:
-        yield f"and {rest} other{'' if rest == 1 else 's'}"
+    shown = _SENDER_LINES if len(found) <= _SENDER_LINES else _SENDER_LINES - 1
+    yield from (f"{n} {sender}" for sender, n in found.most_common(shown))
+    if len(found) > shown:
+        yield f"and {len(found) - shown} others"
 
 
 def _other_side(message: Message) -> str:
@@ -126,26 +151,11 @@ def _newest(messages: Sequence[Message], n: int) -> list[Message]:
     return sorted(messages, key=lambda m: m.creation_time or _NEVER, reverse=True)[:n]
 
 
-def _warnings(messages: Sequence[Message], now: datetime, policy: Policy, protected: int) -> list[str]:
-    unheard = sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages)
-    unread = sum(m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages)
-    recent = sum(m.creation_time is not None and m.creation_time > now - _RECENT for m in messages)
-    unsure = sum(policy.is_unsure_of(m) for m in messages)
-    found = (
-        (unheard, "unheard voicemail{}"),
-        (unread, "unread message{}"),
-        (recent, "message{} newer than a day"),
-        (unsure, "message{} whose sender is not known"),
-        (protected, "protected message{} left out"),
-    )
-    return [f"{n} {what.format('' if n == 1 else 's')}" for n, what in found if n]
-
-
 def _sample(message: Message) -> str:
     short = row(message)
     text = f": {short.untrusted.text}" if short.untrusted.text else ""
     return f"{short.type} {short.at} {short.untrusted.who}{text}"
 
 
-def _counted(numbers: dict[str, int]) -> str:
-    return ", ".join(f"{n} {name}" for name, n in list(numbers.items())[:_KINDS])
+def _counted(numbers: Counter[str]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in numbers.most_common(_KINDS))

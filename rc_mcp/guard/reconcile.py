@@ -36,11 +36,11 @@ async def _settle(operation: Operation, journal: Journal, client: MessageStoreCl
     planned: list[str] = (operation.asked or {}).get("ids", [])
     outcomes = operation.outcomes
     for intent in operation.intents:
+        is_fresh = intent.moment > now - SETTLED_AFTER
         if "retention_period" in intent.details:
-            await _settle_retention(mailbox, intent.details["retention_period"], record)
+            await _settle_retention(mailbox, intent.details["retention_period"], record, is_fresh=is_fresh)
             return
         seen = await _seen(mailbox, intent, [i for i in intent.details["ids"] if i not in outcomes])
-        is_fresh = intent.moment > now - SETTLED_AFTER
         known: dict[str, OutcomeWord] = {i: word for i, word in seen.items() if word in _FINAL or not is_fresh}
         if known:
             await record.sent(known)
@@ -64,7 +64,8 @@ async def _seen(mailbox: Mailbox, intent: Entry, ids: list[str]) -> dict[str, Ou
     return judged(ids, found, errors, purge=intent.details["to"] == "Purged", confirmed=())
 
 
-async def _settle_retention(mailbox: Mailbox, days: int, record: Record) -> None:
+async def _settle_retention(mailbox: Mailbox, days: int, record: Record, *, is_fresh: bool) -> None:
     configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
     took_effect = configuration.retention_period == days
-    await record.done("done" if took_effect else "failed", {}, cut_short=True)
+    if took_effect or not is_fresh:
+        await record.done("done" if took_effect else "failed", {}, cut_short=True)

@@ -17,6 +17,7 @@ from rc_mcp.ringcentral import RingCentralError, at_once
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
 
+_NOT_CHANGED = "The retention period was not changed."
 _PROTECTED = "The operator protects some people's messages, and a shorter retention period would erase theirs too."
 
 
@@ -37,18 +38,15 @@ class RetentionChange:
         """Read the period in force and say what the change would mean."""
         current = await self._current(mailbox)
         if current is None:
-            raise GuardError("RingCentral did not say which retention period is in force. Nothing was changed.")
+            raise GuardError(f"RingCentral did not say which retention period is in force. {_NOT_CHANGED}")
         days, lowered = self.retention_period, self.retention_period < current
         if lowered and mailbox.policy.protects_anybody:
-            raise GuardError(f"{_PROTECTED} The retention period was not changed.")
+            raise GuardError(f"{_PROTECTED} {_NOT_CHANGED}")
         action = f"set the retention period from {current} to {days} days"
         phrase = f"KEEP {days} DAYS" if lowered else None
-        older, longer = (
-            f"Faxes and voicemails older than {days} days are erased",
-            "Faxes and voicemails are kept longer",
-        )
+        what = f"older than {days} days are erased" if lowered else "are kept longer"
         consequence = [
-            f"{older if lowered else longer}, for every extension of the account.",
+            f"Faxes and voicemails {what}, for every extension of the account.",
             *(["This cannot be undone.", f"To agree, type: {phrase}"] if lowered else []),
         ]
         return Draft(
@@ -99,7 +97,7 @@ class RetentionChange:
 
 
 def _unchanged(why: str) -> Execution:
-    return Execution(problem=f"{why} The retention period was not changed.", status="failed")
+    return Execution(problem=f"{why} {_NOT_CHANGED}", status="failed")
 
 
 def _unknown(why: str) -> Execution:

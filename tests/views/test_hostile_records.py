@@ -2,8 +2,8 @@
 
 import pytest
 
+from rc_mcp.guard.deletion import deletion_draft
 from rc_mcp.guard.policy import NO_POLICY
-from rc_mcp.guard.preview import preview_of, question
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.messages import MOST_SHOWN, detail, row
 from rc_mcp.views.text import clean, clean_lines, word
@@ -64,8 +64,7 @@ def test_a_hostile_type_or_status_does_not_leave_its_field() -> None:
 def test_nothing_a_stranger_wrote_makes_a_line_of_its_own_in_the_question() -> None:
     message = record(type=HOSTILE, direction="Inbound", subject=HOSTILE, **{"from": {"name": HOSTILE}})
     assert message.creation_time
-    preview = preview_of("delete", [message], message.creation_time, policy=NO_POLICY)
-    asked = question(["Delete 1 message?"], [message], preview, ["It can be undone."])
+    asked = deletion_draft([message], {}, NO_POLICY, purge=False, now=message.creation_time).question
     assert not [line for line in asked.splitlines() if line.startswith(("To agree", "Plan"))]
     assert "\x1b" not in asked
     assert "\u202e" not in asked
