@@ -27,7 +27,7 @@ class AttachmentView(BaseModel):
     """One attachment; its content comes from read_message_content or from its resource."""
 
     id: str
-    type: str | None
+    type: str | None = None
     content_type: str | None = None
     bytes: int | None = None
     seconds: int | None = None
@@ -49,12 +49,12 @@ class Detail(BaseModel):
 
     id: str
     uri: str | None = None
-    type: str | None
-    direction: str | None
-    at: str | None
+    type: str | None = None
+    direction: str | None = None
+    at: str | None = None
     last_modified: str | None = None
-    read_status: str | None
-    availability: str | None
+    read_status: str | None = None
+    availability: str | None = None
     status: str | None = None
     problem: Annotated[str | None, Field(description="Why it did not arrive.")] = None
     priority: str | None = None

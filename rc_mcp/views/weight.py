@@ -19,7 +19,9 @@ _PIECE = re.compile(r" ?(?:[A-Z]?[a-z]+|[A-Z]+)|[0-9]+|.", re.DOTALL)
 # Rare in English words, frequent in what is none: there tokens are short.
 _UNUSUAL = re.compile(r"[jqxz]|[b-df-hj-np-tv-z]{3}|(?:[b-df-hj-np-tv-z][aeiou]){3}", re.IGNORECASE)
 # Letters of languages that many write: a token seldom holds less than one of them. Of anything else it may be a byte.
-_COMMON = re.compile("[\u00a0-\u00ff\u0370-\u06ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
+_COMMON = re.compile(
+    "[\u00a0-\u00ff\u0370-\u0482\u048a-\u0590\u05d0-\u064a\u0660-\u06d5\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
+)
 
 
 @dataclass(frozen=True, slots=True)

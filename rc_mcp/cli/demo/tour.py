@@ -134,7 +134,7 @@ async def mark_read(tour: Tour, voicemail: Row) -> None:
 async def read_fax(tour: Tour, unread: list[Row]) -> None:
     tour.screen.step("A fax")
     row = next(row for row in unread if row["type"] == "Fax")
-    tour.screen.say(f"From {row['untrusted']['who']}. It is a scan, so the assistant gets pictures of its pages:")
+    tour.screen.say(f"From {row['untrusted_who']}. It is a scan, so the assistant gets pictures of its pages:")
     answer, pictures = await tour.look(row["id"])
     page = Image.open(io.BytesIO(pictures[0]))
     tour.screen.say(f"{answer['said']} {page.width} x {page.height} pixels, {len(pictures[0]):,} bytes. From its top:")
