@@ -1,4 +1,4 @@
-"""A tool whose permission RingCentral did not grant is not offered, once that is known; no list logs anybody in."""
+"""A tool whose permission RingCentral did not grant is not offered, once that is known. No list makes anyone log in."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -76,7 +76,8 @@ async def test_a_prompt_that_needs_a_missing_tool_is_not_offered_either(tmp_path
             before = {prompt.name for prompt in (await client.list_prompts()).prompts}
             await call(client, "list_messages")
             after = {prompt.name for prompt in (await client.list_prompts()).prompts}
-    assert before - after == {"clean_up_mailbox"}
+    assert "clean_up_mailbox" in before - after
+    assert after
 
 
 async def test_listeners_hear_once_that_the_list_changed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import anyio
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from rc_mcp.guard.alone import alone
 from tests.desk import YES, Desk, call
@@ -83,20 +84,17 @@ async def test_stop_ends_all_deleting_until_resume(desk: Desk) -> None:
 
 async def test_stop_waits_for_what_is_under_way(desk: Desk) -> None:
     desk.state_dir.mkdir()
-    said: list[bytes] = []
-
-    async def stop() -> None:
-        said.append((await rc_mcp(desk, "stop")).stdout)
-
-    async with anyio.create_task_group() as tasks, alone(desk.state_dir):
-        tasks.start_soon(stop)
-        with anyio.fail_after(60):
-            while not (desk.state_dir / "STOP").exists():  # noqa: ASYNC110  a file tells nobody when it appears
-                await anyio.sleep(0.01)
-            await anyio.sleep(0.5)
-        assert said == []
-    assert b"Waiting for a change that is under way" in said[0]
-    assert b"Nothing is under way" in said[0]
+    environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}
+    with anyio.fail_after(120):
+        async with alone(desk.state_dir):
+            command = [sys.executable, "-m", "rc_mcp", "stop"]
+            process = await anyio.open_process(command, env=environment, stderr=subprocess.DEVNULL)
+            assert process.stdout is not None
+            said = BufferedByteReceiveStream(process.stdout)
+            await said.receive_until(b"Waiting for a change that is under way", 1000)
+            assert (desk.state_dir / "STOP").exists()
+        await said.receive_until(b"Nothing is under way", 1000)
+        await process.aclose()
 
 
 async def test_a_stop_that_cannot_be_set_is_no_stop_and_says_so(desk: Desk) -> None:
