@@ -9,6 +9,7 @@ from rc_mcp.cli.approvals import approvals
 from rc_mcp.cli.demo import demo
 from rc_mcp.cli.doctor import doctor
 from rc_mcp.cli.emulator import emulator
+from rc_mcp.cli.install import install
 from rc_mcp.cli.login import login, logout
 from rc_mcp.cli.serve import serve
 
@@ -32,7 +33,7 @@ def main() -> None:
     """
 
 
-for command in (serve, login, logout, demo, emulator, doctor, approvals):
+for command in (serve, install, login, logout, demo, emulator, doctor, approvals):
     main.add_command(command)
 
 __all__ = ["main"]
