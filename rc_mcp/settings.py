@@ -66,6 +66,12 @@ def _filled_in(value: object) -> object:
     return value
 
 
+def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
+    if value and not re.fullmatch(r"[!-~]{24,}", value.get_secret_value()):
+        raise ValueError("must be 24 or more characters without spaces, such as `openssl rand -hex 32` prints")
+    return value
+
+
 def _no_policy_yet(value: Path | None) -> None:
     if value is not None:
         # An operator who names a policy believes it is enforced. Better not to start than to ignore it.
@@ -94,6 +100,9 @@ class Settings(BaseSettings):
     approval: Approval = Field("auto", alias="RC_MCP_APPROVAL")
     extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
         frozenset(), alias="RC_MCP_EXTENSIONS"
+    )
+    http_token: Annotated[SecretStr | None, FilledIn, AfterValidator(_hard_to_guess)] = Field(
+        None, alias="RC_MCP_HTTP_TOKEN"
     )
     policy: Annotated[Path | None, AfterValidator(_no_policy_yet)] = Field(None, alias="RC_MCP_POLICY")
     state_dir: Path = Field(
