@@ -89,24 +89,58 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    server_url: WebAddress = Field("https://platform.ringcentral.com", alias="RC_SERVER_URL")
-    media_url: WebAddress | None = Field(None, alias="RC_MEDIA_URL")
-    client_id: Annotated[str | None, FilledIn] = Field(None, alias="RC_APP_CLIENT_ID")
-    client_secret: Annotated[SecretStr, FilledIn] = Field(SecretStr(""), alias="RC_APP_CLIENT_SECRET")
-    user_jwt: Annotated[SecretStr | None, FilledIn] = Field(None, alias="RC_USER_JWT")
-    access_token: Annotated[SecretStr | None, FilledIn] = Field(None, alias="RC_ACCESS_TOKEN")
+    server_url: WebAddress = Field(
+        "https://platform.ringcentral.com", alias="RC_SERVER_URL", description="Where RingCentral's API is."
+    )
+    media_url: WebAddress | None = Field(
+        None,
+        alias="RC_MEDIA_URL",
+        description="Where attachments come from. Left out: `https://media.ringcentral.com`, or `RC_SERVER_URL` if "
+        "that is not RingCentral's.",
+    )
+    client_id: Annotated[str | None, FilledIn] = Field(None, alias="RC_APP_CLIENT_ID", description="The app.")
+    client_secret: Annotated[SecretStr, FilledIn] = Field(
+        SecretStr(""), alias="RC_APP_CLIENT_SECRET", description="The app's secret; empty for an app that has none."
+    )
+    user_jwt: Annotated[SecretStr | None, FilledIn] = Field(
+        None, alias="RC_USER_JWT", description="The user, as a JWT credential. Not needed after `rc-mcp login`."
+    )
+    access_token: Annotated[SecretStr | None, FilledIn] = Field(
+        None, alias="RC_ACCESS_TOKEN", description="A ready token, instead of the three above."
+    )
 
-    access: Access = Field("admin", alias="RC_MCP_ACCESS")
-    approval: Approval = Field("auto", alias="RC_MCP_APPROVAL")
+    access: Access = Field(
+        "admin",
+        alias="RC_MCP_ACCESS",
+        description="How far tools go: `read`, `triage` (also marks and restores), `delete`, `purge` (also erases), "
+        "`admin` (also the retention period). A tool above it does not exist for the assistant.",
+    )
+    approval: Approval = Field(
+        "auto",
+        alias="RC_MCP_APPROVAL",
+        description="`human`: where the app cannot show a question, every delete takes a yes in the terminal.",
+    )
     extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
-        frozenset(), alias="RC_MCP_EXTENSIONS"
+        frozenset(),
+        alias="RC_MCP_EXTENSIONS",
+        description="Ids of other extensions that may be touched, with commas between. Left out: only the login's own.",
     )
     http_token: Annotated[SecretStr | None, FilledIn, AfterValidator(_hard_to_guess)] = Field(
-        None, alias="RC_MCP_HTTP_TOKEN"
+        None,
+        alias="RC_MCP_HTTP_TOKEN",
+        description="With `rc-mcp serve --http`: what every request has to bring as its bearer token, 24 or more "
+        "characters.",
     )
-    policy: Annotated[Path | None, AfterValidator(_no_policy_yet)] = Field(None, alias="RC_MCP_POLICY")
+    policy: Annotated[Path | None, AfterValidator(_no_policy_yet)] = Field(
+        None,
+        alias="RC_MCP_POLICY",
+        description="Reserved for rules for unattended work; this version does not start with it.",
+    )
     state_dir: Path = Field(
-        default_factory=lambda: user_state_path("rc-mcp", appauthor=False), alias="RC_MCP_STATE_DIR"
+        default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
+        alias="RC_MCP_STATE_DIR",
+        description="Where plans and logins are kept; a folder of the system's choice, which `rc-mcp doctor` shows. "
+        "Plans hold names and first words; each is void after 10 minutes and removed with the next.",
     )
 
     def check_credentials(self) -> None:
