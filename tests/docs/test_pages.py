@@ -24,6 +24,7 @@ from tests.cli.test_http import TOKEN, http_server
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 MINE = [page for page in PAGES if page.parent != ROOT / "docs" and page.parent.name != "reference"]
+OTHERS = [*sorted(ROOT.glob("*.md")), ROOT / "examples" / "README.md"]
 OUR_PROGRAMS = {"rc-mcp", "make", "python"}
 NOT_OURS = {".", "docker", "export", "openssl"}
 CONTAINER = ROOT / "docs/how-to/run-in-a-container.md"
@@ -53,7 +54,7 @@ def ids(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=ids)
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8")):
         file = (page.parent / target) if target else page
@@ -114,7 +115,7 @@ def test_what_it_shows_is_what_is_seen(page: Path, tmp_path: Path) -> None:
         assert checker.check_output(shown, done.stdout, seen), f"$ {typed}\n{done.stdout}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=ids)
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids)
 def test_every_variable_it_names_is_read(page: Path) -> None:
     known = {str(field.alias) for field in Settings.model_fields.values()} | {"RC_MCP_ADDRESS"}
     named = set(re.findall(r"\bRC_[A-Z]+(?:_[A-Z]+)*\b", page.read_text("utf-8")))
