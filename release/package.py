@@ -69,9 +69,10 @@ def try_wheel(wheel: Path, folder: Path) -> None:
     for _ in range(STARTS):  # in turn, so that both see the same machine
         took.append(first_tools_list([*command, "serve", "--demo"], empty)[0])
         bare.append(_seconds([str(python), "-c", "import mcp.server.mcpserver"], empty))
+    ratio = median(took) / median(bare)
     print(
-        f"  first tools/list of `serve --demo` after {median(took):.2f} s, {median(took) / median(bare):.2f} times what "
-        f"importing the MCP SDK alone takes (medians of {STARTS} in turn)"
+        f"  first tools/list of `serve --demo` after {median(took):.2f} s, {ratio:.2f} times what importing the "
+        f"MCP SDK alone takes (medians of {STARTS}, in turn)"
     )
 
 

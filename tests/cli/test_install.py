@@ -300,6 +300,15 @@ def test_a_dry_run_shows_nobodys_secrets(machine: Machine, install: Install) -> 
     assert [word for word in ("theirs-1", "theirs-2", SECRET) if word in shown] == []
 
 
+def test_a_dry_run_shows_no_secret_of_ours_however_it_is_quoted(machine: Machine, install: Install) -> None:
+    file = machine.home / ".codex" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[mcp_servers.ringcentral]\ncommand = 'old'\nenv = {{ RC_USER_JWT = '{SECRET}' }}\n")
+    shown = install("codex", "--dry-run").output
+    assert "old" in shown
+    assert SECRET not in shown
+
+
 def test_what_another_program_wrote_meanwhile_is_not_overwritten(
     machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:

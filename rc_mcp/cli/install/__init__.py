@@ -56,8 +56,9 @@ def install(
     if text == before.text:
         click.echo(f"{name} stands in {place} already. Nothing was changed.")
     elif dry_run:
-        others = [text for other, server in servers.items() if other != name for text in _strings(server)]
-        _show(place, before.text, text, [*others, *_secrets_in(known), *_secrets_in(entry)])
+        others = [_quoted(text) for other, server in servers.items() if other != name for text in _strings(server)]
+        own = [_quoted(secret)[1:-1] for secret in (*_secrets_in(known), *_secrets_in(entry))]
+        _show(place, before.text, text, [*others, *own])
     else:
         _write(place, before, text, name)
     _say_what_next(host, place, entry, demo)
@@ -104,14 +105,18 @@ def _write(place: Path, before: "Content", text: str, name: str) -> None:
         click.echo(f"The folder {place.parent} is new: is the app installed?")
 
 
-def _show(place: Path, before: str, text: str, secrets: list[str]) -> None:
+def _show(place: Path, before: str, text: str, hidden: list[str]) -> None:
     """The changed lines alone, without what is nobody's business on a screen."""
     lines = difflib.unified_diff(before.splitlines(), text.splitlines(), str(place), str(place), n=0, lineterm="")
     for line in lines:
-        for secret in secrets:
-            line = line.replace(json.dumps(secret, ensure_ascii=False), '"********"')
+        for secret in hidden:
+            line = line.replace(secret, "********")
         click.echo(line)
     click.echo("Nothing was written.")
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _strings(value: Any) -> Iterator[str]:
