@@ -1,5 +1,7 @@
 """rc-mcp serve: MCP over stdio, or over streamable HTTP."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -42,14 +44,14 @@ def serve(
     to be set, or --unauthenticated given; and requests are answered only under the names given with --allow-host.
     """
     log_to_stderr()
-    server, settings = _demo_server(access) if demo else _server(access)
-    if http:
-        from rc_mcp.cli.http import serve_http
+    with _demo_server(access) if demo else _server(access) as (server, settings):
+        if http:
+            from rc_mcp.cli.http import serve_http
 
-        _check_reach(host, names, bool(settings.http_token), unauthenticated)
-        serve_http(server, host, port, names=names, token=settings.http_token)
-    else:
-        server.run()
+            _check_reach(host, names, bool(settings.http_token), unauthenticated)
+            serve_http(server, host, port, names=names, token=settings.http_token)
+        else:
+            server.run()
 
 
 def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated: bool) -> None:
@@ -67,7 +69,8 @@ def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated
     click.echo(f"rc-mcp: whoever can reach {host} can use this mailbox; there is no login.", err=True)
 
 
-def _server(access: str | None) -> "tuple[RingCentralServer, Settings]":
+@contextmanager
+def _server(access: str | None) -> "Generator[tuple[RingCentralServer, Settings]]":
     settings = settings_or_exit(RC_MCP_ACCESS=access)
     from rc_mcp.ringcentral import InvalidRequest
     from rc_mcp.server import build_server, client_for
@@ -77,10 +80,11 @@ def _server(access: str | None) -> "tuple[RingCentralServer, Settings]":
         client_for(settings)  # now, while there is still a terminal to say what is wrong
     except (SettingsError, InvalidRequest) as error:
         refuse(str(error))
-    return build_server(settings), settings
+    yield build_server(settings), settings
 
 
-def _demo_server(access: str | None) -> "tuple[RingCentralServer, Settings]":
+@contextmanager
+def _demo_server(access: str | None) -> "Generator[tuple[RingCentralServer, Settings]]":
     import secrets
 
     import httpx2 as httpx
@@ -89,11 +93,11 @@ def _demo_server(access: str | None) -> "tuple[RingCentralServer, Settings]":
     from rc_mcp.server import build_server
 
     # Without the limits: they are per minute, and a person trying things out should not wait for the next one.
-    emulator = Emulator(rate_limits=False)
-    settings = settings_or_exit(RC_MCP_ACCESS=access, **_login(emulator))
-    transport = httpx.ASGITransport(app=emulator.app)
-    # Each demo has a mailbox of its own behind the same ids: a plan of one must not fit another.
-    return build_server(settings, transport=transport, principal=f"demo {secrets.token_hex(8)}"), settings
+    with Emulator(rate_limits=False) as emulator:
+        settings = settings_or_exit(RC_MCP_ACCESS=access, **_login(emulator))
+        transport = httpx.ASGITransport(app=emulator.app)
+        # Each demo has a mailbox of its own behind the same ids: a plan of one must not fit another.
+        yield build_server(settings, transport=transport, principal=f"demo {secrets.token_hex(8)}"), settings
 
 
 def _login(emulator: "Emulator") -> dict[str, str]:
