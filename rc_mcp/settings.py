@@ -97,6 +97,12 @@ def _system_time_zone() -> ZoneInfo:
             return ZoneInfo("UTC")
 
 
+def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
+    if value and not re.fullmatch(r"[!-~]{24,}", value.get_secret_value()):
+        raise ValueError("must be 24 or more characters without spaces, such as `openssl rand -hex 32` prints")
+    return value
+
+
 FilledIn = BeforeValidator(_filled_in)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -108,26 +114,70 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    server_url: WebAddress = Field("https://platform.ringcentral.com", alias="RC_SERVER_URL")
-    media_url: WebAddress | None = Field(None, alias="RC_MEDIA_URL")
-    client_id: Annotated[str | None, FilledIn] = Field(None, alias="RC_APP_CLIENT_ID")
-    client_secret: Annotated[SecretStr, FilledIn] = Field(SecretStr(""), alias="RC_APP_CLIENT_SECRET")
-    user_jwt: Annotated[SecretStr | None, FilledIn] = Field(None, alias="RC_USER_JWT")
-    access_token: Annotated[SecretStr | None, FilledIn] = Field(None, alias="RC_ACCESS_TOKEN")
-
-    access: Access = Field("admin", alias="RC_MCP_ACCESS")
-    approval: Approval = Field("auto", alias="RC_MCP_APPROVAL")
-    extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
-        frozenset(), alias="RC_MCP_EXTENSIONS"
+    server_url: WebAddress = Field(
+        "https://platform.ringcentral.com", alias="RC_SERVER_URL", description="Where RingCentral's API is."
     )
-    policy: Path | None = Field(None, alias="RC_MCP_POLICY")
+    media_url: WebAddress | None = Field(
+        None,
+        alias="RC_MEDIA_URL",
+        description="Where attachments come from. Left out: `https://media.ringcentral.com`, or `RC_SERVER_URL` if "
+        "that is not RingCentral's.",
+    )
+    client_id: Annotated[str | None, FilledIn] = Field(None, alias="RC_APP_CLIENT_ID", description="The app.")
+    client_secret: Annotated[SecretStr, FilledIn] = Field(
+        SecretStr(""), alias="RC_APP_CLIENT_SECRET", description="The app's secret; empty for an app that has none."
+    )
+    user_jwt: Annotated[SecretStr | None, FilledIn] = Field(
+        None, alias="RC_USER_JWT", description="The user, as a JWT credential. Not needed after `rc-mcp login`."
+    )
+    access_token: Annotated[SecretStr | None, FilledIn] = Field(
+        None, alias="RC_ACCESS_TOKEN", description="A ready token, instead of the three above."
+    )
+
+    access: Access = Field(
+        "admin",
+        alias="RC_MCP_ACCESS",
+        description="How far tools go: `read`, `triage` (also marks and restores), `delete`, `purge` (also erases), "
+        "`admin` (also the retention period). A tool above it does not exist for the assistant.",
+    )
+    approval: Approval = Field(
+        "auto",
+        alias="RC_MCP_APPROVAL",
+        description="`human`: where the app cannot show a question, every delete takes a yes in the terminal.",
+    )
+    extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
+        frozenset(),
+        alias="RC_MCP_EXTENSIONS",
+        description="Ids of other extensions that may be touched, with commas between. Left out: only the login's own.",
+    )
+    http_token: Annotated[SecretStr | None, FilledIn, AfterValidator(_hard_to_guess)] = Field(
+        None,
+        alias="RC_MCP_HTTP_TOKEN",
+        description="With `rc-mcp serve --http`: what every request has to bring as its bearer token, 24 or more "
+        "characters.",
+    )
     timezone: Annotated[ZoneInfo, BeforeValidator(_time_zone)] = Field(
-        default_factory=_system_time_zone, alias="RC_MCP_TIMEZONE"
+        default_factory=_system_time_zone,
+        alias="RC_MCP_TIMEZONE",
+        description="The zone of all times, by its IANA name such as `America/New_York`; also of times an assistant "
+        "gives without an offset. Left out: this machine's.",
+    )
+    policy: Path | None = Field(
+        None,
+        alias="RC_MCP_POLICY",
+        description="A policy file: what may be deleted unattended, whose messages never are, caps, a dry run.",
     )
     state_dir: Path = Field(
-        default_factory=lambda: user_state_path("rc-mcp", appauthor=False), alias="RC_MCP_STATE_DIR"
+        default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
+        alias="RC_MCP_STATE_DIR",
+        description="Where plans and logins are kept; a folder of the system's choice, which `rc-mcp doctor` shows. "
+        "Plans hold names and first words; each is void after 10 minutes and removed with the next.",
     )
-    download_dir: Path = Field(default_factory=lambda: user_downloads_path() / "rc-mcp", alias="RC_MCP_DOWNLOAD_DIR")
+    download_dir: Path = Field(
+        default_factory=lambda: user_downloads_path() / "rc-mcp",
+        alias="RC_MCP_DOWNLOAD_DIR",
+        description="Where attachments are saved when `form` is `file`; a folder `rc-mcp` among your downloads.",
+    )
 
     def check_credentials(self) -> None:
         """Raises `SettingsError` unless there is a token, or an app and a user to log in as."""

@@ -10,6 +10,7 @@ from rc_mcp.cli.audit import audit
 from rc_mcp.cli.demo import demo
 from rc_mcp.cli.doctor import doctor
 from rc_mcp.cli.emulator import emulator
+from rc_mcp.cli.install import install
 from rc_mcp.cli.login import login, logout
 from rc_mcp.cli.policy import policy
 from rc_mcp.cli.serve import serve
@@ -36,7 +37,9 @@ def main() -> None:
     """
 
 
-for command in (serve, login, logout, demo, emulator, doctor, approvals, policy, audit, undo, stop, resume):
+_COMMANDS = (serve, install, login, logout, demo, emulator, doctor, approvals, policy, audit, undo, stop, resume)
+
+for command in _COMMANDS:
     main.add_command(command)
 
 __all__ = ["main"]

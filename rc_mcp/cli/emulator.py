@@ -1,5 +1,8 @@
 """rc-mcp emulator: the emulator over HTTP, for any SDK and any language."""
 
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,12 +79,9 @@ def emulator(
 
 async def _serve(emulator: "Emulator", host: str, port: int, admin_port: int | None) -> None:
     import json
-    import signal
-
-    import anyio
 
     # The handlers stand before the line is out: whoever reads it may stop us at once.
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with _signals() as signals:
         async with emulator.serve(host, port, admin_port=admin_port):
             names = ["server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id"]
             if admin_port is not None:
@@ -89,3 +89,21 @@ async def _serve(emulator: "Emulator", host: str, port: int, admin_port: int | N
             click.echo(json.dumps({name: getattr(emulator, name) for name in names}))
             async for _ in signals:
                 return
+
+
+def _signals() -> "AbstractContextManager[AsyncIterator[int]]":
+    """SIGINT and SIGTERM as they come. On Windows asyncio has none; Ctrl-C ends the process as it does any other."""
+    import signal
+
+    import anyio
+
+    return (
+        nullcontext(_none()) if sys.platform == "win32" else anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
+    )
+
+
+async def _none() -> AsyncGenerator[int]:
+    import anyio
+
+    await anyio.sleep_forever()
+    yield 0

@@ -1,5 +1,7 @@
 """rc-mcp serve: MCP over stdio, or over streamable HTTP."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +12,7 @@ from rc_mcp.cli.logs import log_to_stderr
 if TYPE_CHECKING:
     from rc_mcp.emulator import Emulator
     from rc_mcp.server import RingCentralServer
+    from rc_mcp.settings import Settings
 
 
 @click.command()
@@ -18,26 +21,56 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --http: the address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="With --http: the port.")
 @click.option(
+    "--allow-host",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="With --http: a name it is reached by, beside this machine's own. May be repeated.",
+)
+@click.option(
+    "--unauthenticated", is_flag=True, help="With --http beyond this machine: let everybody in who can reach it."
+)
+@click.option(
     "--access",
     type=click.Choice(["read", "triage", "delete", "purge", "admin"]),
     help="How far tools may go. Overrides RC_MCP_ACCESS.",
 )
-def serve(demo: bool, http: bool, host: str, port: int, access: str | None) -> None:
-    """Serve MCP: over stdio, or with --http over streamable HTTP at /mcp."""
+def serve(
+    demo: bool, http: bool, host: str, port: int, names: tuple[str, ...], unauthenticated: bool, access: str | None
+) -> None:
+    """Serve MCP: over stdio, or with --http over streamable HTTP at /mcp.
+
+    Over HTTP every request has to bring RC_MCP_HTTP_TOKEN as a bearer token, if that is set. Beyond this machine it has
+    to be set, or --unauthenticated given; and requests are answered only under the names given with --allow-host.
+    """
     log_to_stderr()
-    server = _demo_server(access) if demo else _server(access)
-    if http:
-        import uvicorn
+    with _demo_server(access) if demo else _server(access) as (server, settings):
+        if http:
+            from rc_mcp.cli.http import serve_http
 
-        if host not in {"127.0.0.1", "localhost", "::1"}:
-            click.echo(f"rc-mcp: whoever can reach {host}:{port} can use this mailbox; there is no login.", err=True)
-        # uvicorn's own line on stderr says where it listens; stdout stays empty.
-        uvicorn.run(server.streamable_http_app(host=host), host=host, port=port, access_log=False)
-    else:
-        server.run()
+            _check_reach(host, names, bool(settings.http_token), unauthenticated)
+            serve_http(server, host, port, names=names, token=settings.http_token)
+        else:
+            server.run()
 
 
-def _server(access: str | None) -> "RingCentralServer":
+def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated: bool) -> None:
+    from rc_mcp.cli.http import is_loopback, is_name
+
+    if wrong := [name for name in names if not is_name(name)]:
+        refuse(f"--allow-host {wrong[0]!r}: it takes a host name or an IPv4 address, without a port.")
+    if is_loopback(host) or token:
+        return
+    if not unauthenticated:
+        refuse(
+            f"whoever can reach {host} could use this mailbox. Set RC_MCP_HTTP_TOKEN, or say --unauthenticated if "
+            "something in front of it decides who gets through."
+        )
+    click.echo(f"rc-mcp: whoever can reach {host} can use this mailbox; there is no login.", err=True)
+
+
+@contextmanager
+def _server(access: str | None) -> "Generator[tuple[RingCentralServer, Settings]]":
     settings = settings_or_exit(RC_MCP_ACCESS=access)
     from rc_mcp.ringcentral import InvalidRequest
     from rc_mcp.server import build_server, client_for
@@ -45,12 +78,14 @@ def _server(access: str | None) -> "RingCentralServer":
 
     try:
         client_for(settings)  # now, while there is still a terminal to say what is wrong
-        return build_server(settings)
+        server = build_server(settings)
     except (SettingsError, InvalidRequest) as error:
         refuse(str(error))
+    yield server, settings
 
 
-def _demo_server(access: str | None) -> "RingCentralServer":
+@contextmanager
+def _demo_server(access: str | None) -> "Generator[tuple[RingCentralServer, Settings]]":
     import secrets
 
     import httpx2 as httpx
@@ -61,14 +96,15 @@ def _demo_server(access: str | None) -> "RingCentralServer":
     from rc_mcp.settings import SettingsError
 
     # Without the limits: they are per minute, and a person trying things out should not wait for the next one.
-    emulator = Emulator(rate_limits=False)
-    settings = settings_or_exit(RC_MCP_ACCESS=access, **_login(emulator))
-    transport = httpx.ASGITransport(app=emulator.app)
-    try:
-        # Each demo has a mailbox of its own behind the same ids: a plan of one must not fit another.
-        return build_server(settings, transport=transport, principal=f"{DEMO}{secrets.token_hex(8)}")
-    except SettingsError as error:
-        refuse(str(error))
+    with Emulator(rate_limits=False) as emulator:
+        settings = settings_or_exit(RC_MCP_ACCESS=access, **_login(emulator))
+        transport = httpx.ASGITransport(app=emulator.app)
+        try:
+            # Each demo has a mailbox of its own behind the same ids: a plan of one must not fit another.
+            server = build_server(settings, transport=transport, principal=f"{DEMO}{secrets.token_hex(8)}")
+        except SettingsError as error:
+            refuse(str(error))
+        yield server, settings
 
 
 def _login(emulator: "Emulator") -> dict[str, str]:

@@ -87,6 +87,7 @@ async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: p
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_APPROVAL": "never"}, "RC_MCP_APPROVAL"),
         ({"RC_APP_CLIENT_ID": "x", "RC_USER_JWT": "${RC_USER_JWT}"}, "RC_USER_JWT"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_POLICY": "policy.toml"}, "RC_MCP_POLICY"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MCP_HTTP_TOKEN": "easy"}, "RC_MCP_HTTP_TOKEN"),
     ],
 )
 def test_wrong_configuration_is_one_line_that_names_the_variable(

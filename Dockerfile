@@ -1,0 +1,30 @@
+# rc-mcp over HTTP, for work without a person beside it: docs/how-to/container.md
+FROM python:3.13-slim AS build
+WORKDIR /build
+# A copy of every hash is in the lock file, so that nothing unpinned is fetched.
+COPY requirements.lock ./
+RUN python -m venv /opt/rc-mcp && \
+    /opt/rc-mcp/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY prompts prompts
+COPY rc_mcp rc_mcp
+RUN /opt/rc-mcp/bin/pip install --no-cache-dir --no-deps --no-build-isolation . && \
+    /opt/rc-mcp/bin/pip uninstall --yes hatchling editables pip
+
+FROM python:3.13-slim
+COPY --from=build /opt/rc-mcp /opt/rc-mcp
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin rc-mcp && \
+    install --directory --owner=rc-mcp --mode=0700 /state
+ENV PATH=/opt/rc-mcp/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    RC_MCP_ACCESS=delete \
+    RC_MCP_STATE_DIR=/state
+USER 10001
+WORKDIR /state
+VOLUME /state
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8000), 3).close()"]
+ENTRYPOINT ["rc-mcp"]
+# Everybody who reaches the container could ask: it does not start without RC_MCP_HTTP_TOKEN.
+CMD ["serve", "--http", "--host", "0.0.0.0", "--port", "8000"]

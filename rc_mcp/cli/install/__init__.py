@@ -1,0 +1,157 @@
+"""rc-mcp install: writes the configuration that a host starts the server by."""
+
+import difflib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, SECRETS, Host, Machine, NoPlaceError
+
+if TYPE_CHECKING:
+    from rc_mcp.cli.install.files import Content
+
+
+@click.command()
+@click.argument("host_name", metavar="HOST", type=click.Choice(list(HOSTS)))
+@click.option("--demo", is_flag=True, help="The demo on the embedded emulator: no account.")
+@click.option(
+    "--access",
+    type=click.Choice(["read", "triage", "delete", "purge", "admin"]),
+    help="How far tools may go. Without it: what the file says already, else delete; all of it for the demo.",
+)
+@click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="Another file than the host's usual one.")
+@click.option("--write-secrets", is_flag=True, help="Write the secrets that are set here into the file, as plain text.")
+@click.option("--dry-run", is_flag=True, help="Show what would be changed, and write nothing.")
+def install(
+    host_name: str, demo: bool, access: str | None, file: Path | None, write_secrets: bool, dry_run: bool
+) -> None:
+    """Add rc-mcp to HOST: claude-desktop, claude-code, vscode, cursor, codex or gemini.
+
+    Everything else in the host's file stays as it is, and a copy of the file is kept beside it. Secrets are left to the
+    host's own way of keeping them; Claude Desktop has none. For claude-code it is .mcp.json in this folder.
+    """
+    from rc_mcp.cli.install.files import read, servers_in, with_server
+    from rc_mcp.cli.install.jsonc import NotUnderstoodError
+
+    host = HOSTS[host_name]
+    try:
+        place = file or host.file(Machine.this())
+    except NoPlaceError as error:
+        _stop(str(error))
+    name = "ringcentral-demo" if demo else "ringcentral"
+    try:
+        before = read(place)
+        servers = servers_in(host, before)
+        known = servers.get(name, {})
+        entry, inputs = _entry(host, known, demo, access, write_secrets)
+        text = with_server(host, before, name, entry, inputs)
+    except NotUnderstoodError as error:
+        _stop(f"{place} was left as it is: {error}.")
+    except OSError as error:
+        _stop(f"{place} cannot be read: {error.strerror}.")
+    if text == before.text:
+        click.echo(f"{name} stands in {place} already. Nothing was changed.")
+    elif dry_run:
+        others = [_quoted(text) for other, server in servers.items() if other != name for text in _strings(server)]
+        own = [_quoted(secret)[1:-1] for secret in (*_secrets_in(known), *_secrets_in(entry))]
+        _show(place, before.text, text, [*others, *own])
+    else:
+        _write(place, before, text, name)
+    _say_what_next(host, place, entry, demo)
+
+
+def _entry(
+    host: Host, known: dict[str, Any], demo: bool, access: str | None, write_secrets: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    from rc_mcp.cli.install.entry import account_entry, demo_entry, inputs
+
+    if demo:
+        return demo_entry(host, known, access), []
+    values = _values() if write_secrets or host.reference is None else {}
+    plain = {name: value for name, value in values.items() if name not in SECRETS}
+    entry = account_entry(host, known, access, default=plain, given=values if write_secrets else {})
+    return entry, inputs(host)
+
+
+def _values() -> dict[str, str]:
+    """The credentials that are set where this runs."""
+    from rc_mcp.cli.configured import settings_or_exit
+
+    settings = settings_or_exit()
+    found = {
+        "RC_APP_CLIENT_ID": settings.client_id or "",
+        "RC_APP_CLIENT_SECRET": settings.client_secret.get_secret_value(),
+        "RC_USER_JWT": settings.user_jwt.get_secret_value() if settings.user_jwt else "",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _write(place: Path, before: "Content", text: str, name: str) -> None:
+    from rc_mcp.cli.install.files import write
+
+    new_folder = not place.parent.exists()
+    try:
+        backup = write(place, before, text)
+    except OSError as error:
+        _stop(f"{place} was left as it is: {error.strerror or error}.")
+    click.echo(f"Wrote {name} to {place}.")
+    if backup:
+        click.echo(f"What it was before is in {backup.name} beside it.")
+    elif new_folder:
+        click.echo(f"The folder {place.parent} is new: is the app installed?")
+
+
+def _show(place: Path, before: str, text: str, hidden: list[str]) -> None:
+    """The changed lines alone, without what is nobody's business on a screen."""
+    lines = difflib.unified_diff(before.splitlines(), text.splitlines(), str(place), str(place), n=0, lineterm="")
+    for line in lines:
+        for secret in hidden:
+            line = line.replace(secret, "********")
+        click.echo(line)
+    click.echo("Nothing was written.")
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every text in it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        inner: list[Any] = list(value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        for part in inner:
+            yield from _strings(part)
+
+
+def _secrets_in(entry: dict[str, Any]) -> list[str]:
+    """The secrets that stand in an entry themselves, and not by reference."""
+    values = [str(entry.get("env", {}).get(name, "")) for name in (*SECRETS, "RC_ACCESS_TOKEN")]
+    return [value for value in values if value and not value.startswith("${")]
+
+
+def _say_what_next(host: Host, place: Path, entry: dict[str, Any], demo: bool) -> None:
+    if not demo:
+        click.echo(f"How far its tools may go: {entry['env']['RC_MCP_ACCESS']} (RC_MCP_ACCESS there; --access here).")
+        if _secrets_in(entry):
+            click.echo(f"{place} holds secrets as plain text: whoever reads it can use the mailbox.", err=True)
+        elif host.reference is None:
+            click.echo(
+                f"No secret was written. {host.where_secrets_are} Either run `rc-mcp login`, or install the .mcpb "
+                "bundle, which asks for them; or say --write-secrets."
+            )
+        else:
+            click.echo(f"Credentials ({', '.join(CREDENTIALS)}): {host.where_secrets_are}")
+        if not host.reference and "RC_APP_CLIENT_ID" not in entry["env"]:
+            click.echo("RC_APP_CLIENT_ID is not set here, so it is missing there: set it and run this again.", err=True)
+    click.echo(f"Next: {host.then}")
+
+
+def _stop(fault: str) -> NoReturn:
+    click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
+    sys.exit(1)

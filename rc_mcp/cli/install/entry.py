@@ -1,0 +1,82 @@
+"""What is written for a server: how it is started, how far it may go, and where its credentials come from."""
+
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from rc_mcp.cli.install.hosts import CREDENTIALS, SECRETS, Host
+
+Entry = dict[str, Any]
+
+_INPUTS = {
+    "rc-app-client-id": "RingCentral app: client ID",
+    "rc-app-client-secret": "RingCentral app: client secret (leave empty if the app has none)",
+    "rc-user-jwt": "RingCentral user: JWT credential (leave empty after rc-mcp login)",
+}
+"""What VS Code asks for."""
+
+
+def demo_entry(host: Host, before: Entry, access: str | None) -> Entry:
+    """The server on the emulator, which needs no credentials."""
+    return before | _started(host, ["serve", "--demo", *(["--access", access] if access else [])])
+
+
+def account_entry(
+    host: Host, before: Entry, access: str | None, *, default: dict[str, str], given: dict[str, str]
+) -> Entry:
+    """The server for the user's own mailbox.
+
+    What stands in the entry already stays: it is the user's. So installing again never widens the access level.
+
+    Args:
+        before: the entry as it stands in the file, empty if there is none.
+        access: the level the user asked for now, which goes before all.
+        default: values to be written where there are none.
+        given: values the user asked to be written.
+    """
+    chosen = given | ({"RC_MCP_ACCESS": access} if access else {})
+    environment = _references(host) | default | {"RC_MCP_ACCESS": "delete"} | before.get("env", {}) | chosen
+    entry = before | _started(host, ["serve"]) | {"env": environment}
+    if host.reference == "env_vars":
+        known = list(before.get("env_vars", []))
+        entry["env_vars"] = [*known, *(name for name in CREDENTIALS if name not in known)]
+    return entry
+
+
+def inputs(host: Host) -> list[dict[str, Any]]:
+    """What the host is told to ask for."""
+    if host.reference != "${input:%s}":
+        return []
+    secret = {_input(name) for name in SECRETS}
+    return [
+        {"type": "promptString", "id": id_, "description": text} | ({"password": True} if id_ in secret else {})
+        for id_, text in _INPUTS.items()
+    ]
+
+
+def _references(host: Host) -> dict[str, str]:
+    if host.reference is None or "%s" not in host.reference:
+        return {}
+    return {name: host.reference % (_input(name) if "input" in host.reference else name) for name in CREDENTIALS}
+
+
+def _input(variable: str) -> str:
+    return variable.lower().replace("_", "-")
+
+
+def _started(host: Host, arguments: list[str]) -> Entry:
+    command, *before = command_line()
+    transport = {"type": "stdio"} if host.says_type else {}
+    return {**transport, "command": command, "args": [*before, *arguments]}
+
+
+def command_line() -> list[str]:
+    """How a host starts this rc-mcp. The whole path, because apps do not know a shell's PATH or its environments."""
+    if "archive-v0" in Path(sys.prefix).parts:  # uvx: an environment in its cache, which is cleared at times
+        from rc_mcp import __version__
+
+        return [shutil.which("uvx") or "uvx", f"rc-mcp@{__version__}"]
+    script = Path(sysconfig.get_path("scripts")) / ("rc-mcp.exe" if sys.platform == "win32" else "rc-mcp")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "rc_mcp"]

@@ -1,0 +1,137 @@
+"""The hosts that rc-mcp can be installed in: where each keeps its servers, and how it is told a secret."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+System = Literal["darwin", "win32", "linux"]
+
+SECRETS = ("RC_APP_CLIENT_SECRET", "RC_USER_JWT")
+CREDENTIALS = ("RC_APP_CLIENT_ID", *SECRETS)
+
+
+class NoPlaceError(ValueError):
+    """It cannot be told which file the host reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What decides where a file lies."""
+
+    system: System
+    home: Path
+    here: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def this(cls) -> "Machine":
+        """The one this runs on."""
+        system: System = "win32" if sys.platform == "win32" else "darwin" if sys.platform == "darwin" else "linux"
+        return cls(system, Path.home(), Path.cwd(), os.environ)
+
+    def settings(self) -> Path:
+        """The folder in which the system's programs keep a user's settings."""
+        if self.system == "darwin":
+            return self.home / "Library" / "Application Support"
+        if self.system == "win32":
+            return Path(self.environment.get("APPDATA") or self.home / "AppData" / "Roaming")
+        return Path(self.environment.get("XDG_CONFIG_HOME") or self.home / ".config")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host. Sources for paths and shapes are the hosts' own documentation, as of November 2026."""
+
+    title: str
+    file: Callable[[Machine], Path]
+    section: str
+    """The name under which servers stand in its file."""
+    reference: str | None
+    """How its file refers to a value that is kept elsewhere; None if the host has no way to."""
+    says_type: bool
+    """Whether an entry names its transport."""
+    comments: bool
+    """Whether its JSON may hold comments."""
+    where_secrets_are: str
+    then: str
+
+
+def _claude_desktop(machine: Machine) -> Path:
+    name = "claude_desktop_config.json"
+    usual = machine.settings() / "Claude" / name
+    if machine.system != "win32":
+        return usual
+    # Since February 2026 its installer makes a package of it, which sees a folder of its own instead.
+    local = Path(machine.environment.get("LOCALAPPDATA") or machine.home / "AppData" / "Local")
+    packaged = [folder / "LocalCache" / "Roaming" / "Claude" / name for folder in local.glob("Packages/Claude_*")]
+    used = [file for file in packaged if file.exists()] or packaged
+    if len(used) > 1:
+        raise NoPlaceError("there are several Claude packages; name the file with --file")
+    return used[0] if used else usual
+
+
+HOSTS = {
+    "claude-desktop": Host(
+        title="Claude Desktop",
+        file=_claude_desktop,
+        section="mcpServers",
+        reference=None,
+        says_type=False,
+        comments=False,
+        where_secrets_are="Claude Desktop keeps no secrets for servers in this file but as plain text.",
+        then="Quit Claude Desktop and start it again.",
+    ),
+    "claude-code": Host(
+        title="Claude Code",
+        file=lambda machine: machine.here / ".mcp.json",
+        section="mcpServers",
+        reference="${%s:-}",
+        says_type=True,
+        comments=False,
+        where_secrets_are="Claude Code takes them from the environment that it is started in.",
+        then="Start Claude Code in this folder and agree to the server when it asks; /mcp shows it.",
+    ),
+    "vscode": Host(
+        title="VS Code",
+        file=lambda machine: machine.settings() / "Code" / "User" / "mcp.json",
+        section="servers",
+        reference="${input:%s}",
+        says_type=True,
+        comments=True,
+        where_secrets_are="VS Code asks for them at the first start, and keeps them in its secret storage.",
+        then="In VS Code run the command MCP: List Servers, choose it, and start it.",
+    ),
+    "cursor": Host(
+        title="Cursor",
+        file=lambda machine: machine.home / ".cursor" / "mcp.json",
+        section="mcpServers",
+        reference="${env:%s}",
+        says_type=True,
+        comments=False,
+        where_secrets_are="Cursor takes them from the environment that it is started in.",
+        then="In Cursor open Settings, Tools & MCP, and switch the server on.",
+    ),
+    "codex": Host(
+        title="Codex",
+        file=lambda machine: Path(machine.environment.get("CODEX_HOME") or machine.home / ".codex") / "config.toml",
+        section="mcp_servers",
+        reference="env_vars",
+        says_type=False,
+        comments=True,
+        where_secrets_are="Codex takes them from the environment that it is started in.",
+        then="Start Codex; /mcp shows the server.",
+    ),
+    "gemini": Host(
+        title="Gemini CLI",
+        file=lambda machine: machine.home / ".gemini" / "settings.json",
+        section="mcpServers",
+        reference="${%s:-}",
+        says_type=False,
+        comments=True,
+        where_secrets_are="Gemini CLI takes them from the environment that it is started in.",
+        then="Start gemini; /mcp shows the server.",
+    ),
+}

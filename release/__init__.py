@@ -1,0 +1,1 @@
+"""What is made of the project to hand it out: wheel, sdist, bundle, plugin, container, registry entry."""

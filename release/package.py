@@ -1,0 +1,207 @@
+"""`make package`: builds wheel, sdist and bundle into dist/, tries each as a stranger would, and prints figures.
+
+Everything runs in empty folders and an environment of its own; nothing of the checkout can help.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import IO, Any
+
+from release import bundle
+from release.project import PROJECT, ROOT, VERSION
+
+DIST = ROOT / "dist"
+MCPB = "@anthropic-ai/mcpb@2.1.2"
+STARTS = 7
+PATIENCE_S = 300
+
+
+def main() -> None:
+    """Ends with exit code 1, and a word about it, at the first thing that does not hold."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    with TemporaryDirectory(prefix="rc-mcp-package-") as name:
+        folder = Path(name)
+        wheel, sdist = build(ROOT, DIST)
+        report(wheel, f"{len(zipfile.ZipFile(wheel).namelist())} files")
+        with tarfile.open(sdist) as archive:
+            report(sdist, f"{len(archive.getnames())} files")
+            archive.extractall(folder / "sdist", filter="data")
+        require(same(build(ROOT, folder / "again"), (wheel, sdist)), "built twice, they are the same bytes")
+        (unpacked,) = (folder / "sdist").iterdir()
+        from_sdist, _ = build(unpacked, folder / "from-sdist")
+        require(same([from_sdist], [wheel]), "the sdist builds the very same wheel")
+        try_wheel(wheel, folder / "wheel")
+        try_bundle(wheel, folder / "bundle")
+
+
+def build(source: Path, into: Path) -> tuple[Path, Path]:
+    """Wheel and sdist of a source tree. Times in them are those of the last commit, so that bytes can be compared."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or _last_commit()}
+    run([sys.executable, "-m", "hatchling", "build", "-d", str(into)], cwd=source, env=environment)
+    (wheel,) = into.glob("*.whl")
+    (sdist,) = into.glob("*.tar.gz")
+    return wheel, sdist
+
+
+def try_wheel(wheel: Path, folder: Path) -> None:
+    """Installs the wheel alone, and takes the tour."""
+    python = _install(wheel, folder / "venv")
+    empty = folder / "empty"
+    empty.mkdir()
+    command = [str(python.with_name("rc-mcp"))]
+    require(run([*command, "--version"], cwd=empty, env=_bare()).strip().endswith(VERSION), f"it is version {VERSION}")
+    demo = run([*command, "demo"], cwd=empty, env=_bare())
+    require("claims hold" in demo, f"rc-mcp demo: {demo.strip().splitlines()[-1]}")
+    require(not any(empty.iterdir()), "it left nothing in the folder")
+    took: list[float] = []
+    bare: list[float] = []
+    for _ in range(STARTS):  # in turn, so that both see the same machine
+        took.append(first_tools_list([*command, "serve", "--demo"], empty)[0])
+        bare.append(_seconds([str(python), "-c", "import mcp.server.mcpserver"], empty))
+    ratio = median(took) / median(bare)
+    print(
+        f"  first tools/list of `serve --demo` after {median(took):.2f} s, {ratio:.2f} times what importing the "
+        f"MCP SDK alone takes (medians of {STARTS}, in turn)"
+    )
+
+
+def try_bundle(wheel: Path, folder: Path) -> None:
+    """Validates, packs, unpacks and starts the bundle; without npm that is left out, and said."""
+    if not shutil.which("npm"):
+        print("bundle left out: npm is not installed")
+        return
+    packed = DIST / f"{PROJECT['name']}-{VERSION}.mcpb"
+    bundle.fill(folder / "in", wheel)
+    _mcpb("validate", str(folder / "in" / "manifest.json"))
+    _mcpb("pack", str(folder / "in"), str(packed))
+    with zipfile.ZipFile(packed) as archive:
+        report(packed, f"{len(archive.namelist())} files")
+        archive.extractall(folder / "out")
+    manifest: dict[str, Any] = json.loads((folder / "out" / "manifest.json").read_text("utf-8"))
+    arguments = [a.replace("${__dirname}", str(folder / "out")) for a in manifest["server"]["mcp_config"]["args"]]
+    command = [_uv(), *arguments, "--demo", "--access", "delete"]
+    _, tools = first_tools_list(command, folder)  # installs what it needs
+    require(tools == [tool["name"] for tool in manifest["tools"]], f"it starts, with the {len(tools)} tools it names")
+
+
+def first_tools_list(command: list[str], folder: Path) -> tuple[float, list[str]]:
+    """Seconds from the start of a server to its list of tools, and their names."""
+    began = perf_counter()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env=_bare()
+    ) as server:
+        try:
+            ask = _conversation(server)
+            ask(
+                "initialize",
+                {
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": {},
+                    "clientInfo": {"name": "package", "version": "1"},
+                },
+            )
+            tools = ask("tools/list", {})["tools"]
+            return perf_counter() - began, [tool["name"] for tool in tools]
+        finally:
+            server.kill()
+
+
+def _seconds(command: list[str], folder: Path) -> float:
+    began = perf_counter()
+    run(command, cwd=folder, env=_bare())
+    return perf_counter() - began
+
+
+def _conversation(server: "subprocess.Popen[bytes]") -> Any:
+    assert server.stdin is not None
+    assert server.stdout is not None
+    requests, answers = server.stdin, server.stdout
+
+    def ask(method: str, params: dict[str, Any]) -> dict[str, Any]:
+        _say(requests, {"id": 1, "method": method, "params": params})
+        answer = json.loads(answers.readline() or "{}")
+        if "result" not in answer:
+            sys.exit(f"It did not answer {method}: {answer or 'it ended'}")
+        if method == "initialize":
+            _say(requests, {"method": "notifications/initialized"})
+        return answer["result"]
+
+    return ask
+
+
+def _say(stream: IO[bytes], message: dict[str, Any]) -> None:
+    stream.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+    stream.flush()
+
+
+def report(file: Path, more: str) -> None:
+    """A line about something that was made."""
+    print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1000:.0f} kB, {more}")
+
+
+def require(holds: bool, what: str) -> None:
+    """A line about something that holds; the end, if it does not."""
+    if not holds:
+        sys.exit(f"  NOT SO: {what}")
+    print(f"  {what}")
+
+
+def run(command: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """What a command printed. What it said when it failed is shown."""
+    done = subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=PATIENCE_S, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def same(some: Any, others: Any) -> bool:
+    """Whether files have the same bytes."""
+    hashes = [[hashlib.sha256(file.read_bytes()).hexdigest() for file in files] for files in (some, others)]
+    return hashes[0] == hashes[1]
+
+
+def _install(wheel: Path, venv: Path) -> Path:
+    run([_uv(), "venv", "--quiet", "--python", sys.executable, str(venv)], cwd=ROOT)
+    (python,) = (found for name in ("bin/python", "Scripts/python.exe") if (found := venv / name).exists())
+    lock = ["--constraint", str(ROOT / "requirements.lock")]
+    run([_uv(), "pip", "install", "--quiet", "--python", str(python), *lock, str(wheel)], cwd=ROOT)
+    return python
+
+
+def _mcpb(*arguments: str) -> None:
+    run(["npm", "exec", "--yes", f"--package={MCPB}", "--", "mcpb", *arguments], cwd=ROOT)
+
+
+def _uv() -> str:
+    return shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
+
+
+def _bare() -> dict[str, str]:
+    """The environment without anything that could lead back to the checkout or to a real account."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("RC_", "PYTHON")) and name != "VIRTUAL_ENV"
+    }
+
+
+def _last_commit() -> str:
+    told = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "1577836800"
+
+
+if __name__ == "__main__":
+    main()

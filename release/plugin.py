@@ -1,0 +1,91 @@
+"""Writes plugin/, a Claude Code plugin: the server, and its prompts as skills: `python -m release.plugin`.
+
+A skill is made of its prompt, so that both say the same; a test says when it is not.
+"""
+
+import json
+import re
+from pathlib import PurePosixPath
+from shutil import rmtree
+
+import frontmatter
+
+from rc_mcp.prompts import FrontMatter, prompt_files
+from release.project import ACCESS, AUTHOR, PROJECT, ROOT, VERSION
+
+FOLDER = ROOT / "plugin"
+MARKETPLACE = ROOT / ".claude-plugin" / "marketplace.json"
+NAME = "ringcentral"
+
+
+def files() -> dict[PurePosixPath, str]:
+    """Every file of the plugin, by its path in it."""
+    manifest = {
+        "name": NAME,
+        "version": VERSION,
+        "description": PROJECT["description"],
+        "author": {"name": AUTHOR},
+        "license": PROJECT["license"],
+        "keywords": PROJECT["keywords"],
+    }
+    variables = {name: f"${{{name}:-}}" for name in ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")}
+    server = {
+        "type": "stdio",
+        "command": "uvx",
+        "args": [f"{PROJECT['name']}@{VERSION}", "serve"],
+        "env": {**variables, "RC_MCP_ACCESS": f"${{RC_MCP_ACCESS:-{ACCESS}}}"},
+    }
+    made = {
+        PurePosixPath(".claude-plugin/plugin.json"): _json(manifest),
+        PurePosixPath(".mcp.json"): _json({"mcpServers": {"ringcentral": server}}),
+    }
+    for file in prompt_files():
+        name = file.name.removesuffix(".md").replace("_", "-")
+        made[PurePosixPath("skills", name, "SKILL.md")] = skill(name, file.read_text("utf-8"))
+    return made
+
+
+def marketplace() -> str:
+    """The file by which Claude Code finds the plugin in this repository."""
+    plugin = {"name": NAME, "source": "./plugin", "description": PROJECT["description"]}
+    return _json(
+        {
+            "name": PROJECT["name"],
+            "description": PROJECT["description"],
+            "owner": {"name": AUTHOR},
+            "plugins": [plugin],
+        }
+    )
+
+
+def skill(name: str, prompt: str) -> str:
+    """A prompt file as a skill. What the prompt has as arguments, the skill takes from what the user said."""
+    metadata, body = frontmatter.parse(prompt)
+    head = FrontMatter.model_validate(metadata)
+    what = [
+        f"- `<{a.name}>`: {a.description}" + (f" If they did not say: {a.default}." if a.default else "")
+        for a in head.arguments
+    ]
+    said = ["What the user said: $ARGUMENTS", "", "Take from it, and ask only for what has no default:", *what, ""]
+    text = re.sub(r"\{\{(\w+)\}\}", r"<\1>", body.strip())
+    front = [f"name: {name}", f"description: {json.dumps(head.description, ensure_ascii=False)}"]
+    return "\n".join(["---", *front, "---", *(said if head.arguments else []), text, ""])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def write() -> None:
+    """Writes the plugin anew."""
+    rmtree(FOLDER, ignore_errors=True)
+    for path, text in files().items():
+        file = FOLDER / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    MARKETPLACE.parent.mkdir(exist_ok=True)
+    MARKETPLACE.write_text(marketplace(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

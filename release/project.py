@@ -1,0 +1,19 @@
+"""What everything handed out says of the project, from pyproject.toml and the code."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+VERSION: str = PROJECT["version"]
+AUTHOR = "the rc-mcp authors"
+ACCESS = "delete"
+"""What an installation begins with: everything that can be undone."""
+REGISTRY_NAME = "io.github.rc-mcp/rc-mcp"
+"""The name in the MCP registry. Its owner has to be the GitHub account that publishes; README repeats it."""
+
+
+def text_of(path: str) -> str:
+    """A file of the project."""
+    return (ROOT / path).read_text("utf-8")

@@ -1,0 +1,152 @@
+"""`rc-mcp serve --http`: who gets in. It fails closed beyond this machine."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from unittest.mock import Mock
+
+import anyio
+import httpx2 as httpx
+import pytest
+from anyio import to_thread
+from click.testing import CliRunner
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+
+from rc_mcp.cli import main
+from tests.desk import Era, call
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "a-token-of-24-characters-or-more"
+RC_MCP = [sys.executable, "-m", "rc_mcp", "serve", "--http", "--port", "0"]
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("RC_MCP_HTTP_TOKEN", raising=False)
+
+
+@dataclass
+class Served:
+    """The demo over HTTP: its address as this machine reaches it, and what it said before it listened."""
+
+    process: subprocess.Popen[str]
+    address: str = ""
+    said: str = ""
+
+
+@contextmanager
+def http_server(*options: str, token: str = "") -> Generator[Served]:
+    environment = {**os.environ, "RC_MCP_HTTP_TOKEN": token}
+    command = [*RC_MCP, "--demo", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        served = Served(process)
+        try:
+            for line in process.stderr:
+                served.said += line
+                if running := re.search(r"running on http://\S+:(\d+)", line):
+                    served.address = f"http://127.0.0.1:{running[1]}/mcp"
+                    yield served
+                    break
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)
+
+
+def answer(address: str, **headers: str) -> int:
+    """What the door says: a refusal, or 400 of the server behind it, for a request that belongs to no session."""
+    accept = {"Accept": "application/json, text/event-stream"}
+    return httpx.post(address, json=PING, headers={**accept, **headers}, timeout=20).status_code
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs it in this process and gives the line it refused with; it must not come to serving."""
+    served = RuntimeError("it served")
+    monkeypatch.setattr("rc_mcp.cli.http.serve_http", Mock(side_effect=served))
+
+    def run(*options: str) -> str:
+        ended = CliRunner().invoke(main, ["serve", "--demo", "--http", *options])
+        assert (ended.exit_code, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+        return ended.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104
+def test_beyond_this_machine_it_does_not_start_without_a_token(host: str, refused: Callable[..., str]) -> None:
+    said = refused("--host", host)
+    assert "RC_MCP_HTTP_TOKEN" in said
+    assert "--unauthenticated" in said
+
+
+@pytest.mark.parametrize("name", ["*", "example.com:8000", "https://example.com", "", "a*", "-x"])
+def test_only_a_plain_name_can_be_allowed(name: str, refused: Callable[..., str]) -> None:
+    assert "--allow-host" in refused("--allow-host", name)
+
+
+def test_with_a_token_every_request_has_to_bring_it() -> None:
+    with http_server("--host", "0.0.0.0", token=TOKEN) as served:  # noqa: S104
+        assert answer(served.address) == 401
+        assert answer(served.address, Authorization=f"Bearer {TOKEN}x") == 401
+        assert answer(served.address, Authorization=f"Basic {TOKEN}") == 401
+        assert answer(served.address, Authorization=TOKEN) == 401
+        assert answer(served.address.removesuffix("/mcp") + "/other") == 401
+        assert answer(served.address, Authorization=f"Bearer {TOKEN}") == 400
+        assert answer(served.address, Authorization=f"bearer  {TOKEN}") == 400
+
+
+def test_on_this_machine_a_token_counts_as_well() -> None:
+    with http_server(token=TOKEN) as served:
+        assert answer(served.address) == 401
+
+
+async def test_a_client_with_the_token_works(era: Era) -> None:
+    with anyio.fail_after(60), http_server("--host", "0.0.0.0", token=TOKEN) as served:  # noqa: S104
+        http = httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"})
+        async with http, Client(streamable_http_client(served.address, http_client=http), mode=era) as client:
+            assert (await call(client, "list_messages"))["messages"]
+
+
+@pytest.mark.parametrize("options", [(), ("--host", "0.0.0.0", "--unauthenticated")])  # noqa: S104
+def test_it_answers_only_under_names_that_it_was_given(options: tuple[str, ...]) -> None:
+    asked: list[tuple[dict[str, str], int]] = [
+        ({"Host": "evil.example:8000"}, 421),
+        ({"Host": "box.example.evil.example"}, 421),
+        ({"Host": "localhost.evil.example"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "box.example"}, 400),
+        ({"Host": "box.example:8000", "Origin": "https://box.example"}, 400),
+        ({"Host": "localhost:8000"}, 400),
+    ]
+    with http_server("--allow-host", "box.example", *options) as served:
+        assert [(headers, answer(served.address, **headers)) for headers, _ in asked] == asked
+
+
+def test_letting_everybody_in_takes_a_word_and_is_said() -> None:
+    with http_server("--host", "0.0.0.0", "--unauthenticated") as served:  # noqa: S104
+        assert answer(served.address) == 400
+        assert "whoever can reach 0.0.0.0 can use this mailbox" in served.said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without telling it")
+async def test_it_ends_at_once_when_told_though_a_client_is_there(era: Era) -> None:
+    with anyio.fail_after(60), http_server() as served:
+        with suppress(BaseExceptionGroup, httpx.HTTPError, MCPError):  # what the client thinks of it
+            async with Client(served.address, mode=era) as client:
+                await call(client, "list_messages")
+                served.process.terminate()
+                _, served.said = await to_thread.run_sync(partial(served.process.communicate, timeout=20))
+        assert "Application shutdown complete." in served.said
+        assert "Cancel" not in served.said  # uvicorn's word when its patience ended first

@@ -1,0 +1,397 @@
+"""`rc-mcp install`: the host finds the server, and everything else in its file is as it was."""
+
+import json
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rc_mcp.cli import main
+from rc_mcp.cli.install import files, jsonc
+from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, Machine, NoPlaceError, System
+from rc_mcp.settings import load_settings
+
+Install = Callable[..., Result]
+SECRET = "jwt-that-nobody-may-see"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A person's machine, Linux unless a test says otherwise; nothing of the real one is reached."""
+    for name in (*CREDENTIALS, "RC_MCP_ACCESS", "RC_ACCESS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    found = Machine("linux", tmp_path / "home", tmp_path / "project", {})
+    monkeypatch.setattr(Machine, "this", lambda: found)
+    return found
+
+
+@pytest.fixture
+def install(machine: Machine) -> Install:
+    return lambda *arguments: CliRunner().invoke(main, ["install", *map(str, arguments)])
+
+
+def content(host: str, machine: Machine) -> dict[str, Any]:
+    text = HOSTS[host].file(machine).read_text("utf-8")
+    return tomllib.loads(text) if host == "codex" else jsonc.parse(text, comments=True)
+
+
+def entry(host: str, machine: Machine, name: str = "ringcentral") -> dict[str, Any]:
+    return content(host, machine)[HOSTS[host].section][name]
+
+
+def backups(file: Path) -> list[Path]:
+    return sorted(file.parent.glob(f"{file.name}.*.bak"))
+
+
+@pytest.mark.parametrize(
+    ("system", "host", "file"),
+    [
+        ("darwin", "claude-desktop", "home/Library/Application Support/Claude/claude_desktop_config.json"),
+        ("win32", "claude-desktop", "home/AppData/Roaming/Claude/claude_desktop_config.json"),
+        ("linux", "claude-desktop", "home/.config/Claude/claude_desktop_config.json"),
+        ("darwin", "vscode", "home/Library/Application Support/Code/User/mcp.json"),
+        ("win32", "vscode", "home/AppData/Roaming/Code/User/mcp.json"),
+        ("linux", "vscode", "home/.config/Code/User/mcp.json"),
+        *((system, "claude-code", "project/.mcp.json") for system in ("darwin", "win32", "linux")),
+        *((system, "cursor", "home/.cursor/mcp.json") for system in ("darwin", "win32", "linux")),
+        *((system, "codex", "home/.codex/config.toml") for system in ("darwin", "win32", "linux")),
+        *((system, "gemini", "home/.gemini/settings.json") for system in ("darwin", "win32", "linux")),
+    ],
+)
+def test_each_host_is_found_where_its_system_keeps_it(
+    system: System, host: str, file: str, machine: Machine, tmp_path: Path
+) -> None:
+    assert HOSTS[host].file(replace(machine, system=system)) == tmp_path / file
+
+
+@pytest.mark.parametrize(
+    ("system", "variable", "host", "file"),
+    [
+        ("win32", "APPDATA", "vscode", "Code/User/mcp.json"),
+        ("linux", "XDG_CONFIG_HOME", "vscode", "Code/User/mcp.json"),
+        ("linux", "CODEX_HOME", "codex", "config.toml"),
+    ],
+)
+def test_a_folder_named_by_the_environment_goes_first(
+    system: System, variable: str, host: str, file: str, machine: Machine, tmp_path: Path
+) -> None:
+    moved = replace(machine, system=system, environment={variable: str(tmp_path / "moved")})
+    assert HOSTS[host].file(moved) == tmp_path / "moved" / file
+
+
+def test_claude_desktop_as_a_windows_package_is_found_in_the_package(machine: Machine) -> None:
+    windows = replace(machine, system="win32")
+    package = machine.home / "AppData/Local/Packages/Claude_abc123/LocalCache/Roaming/Claude"
+    package.mkdir(parents=True)
+    assert HOSTS["claude-desktop"].file(windows) == package / "claude_desktop_config.json"
+
+
+def test_of_two_windows_packages_none_is_guessed(machine: Machine) -> None:
+    for name in ("Claude_a", "Claude_b"):
+        (machine.home / "AppData/Local/Packages" / name).mkdir(parents=True)
+    with pytest.raises(NoPlaceError, match="--file"):
+        HOSTS["claude-desktop"].file(replace(machine, system="win32"))
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_is_written_starts_this_rc_mcp(host: str, machine: Machine, install: Install) -> None:
+    done = install(host)
+    assert done.exit_code == 0, done.output
+    written = entry(host, machine)
+    assert Path(written["command"]).is_absolute()
+    assert os.access(written["command"], os.X_OK)
+    assert written["args"] == ["serve"]
+    assert written["env"]["RC_MCP_ACCESS"] == "delete"
+    assert "type" not in written or written["type"] == "stdio"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_demo_needs_no_credentials(host: str, machine: Machine, install: Install) -> None:
+    assert install(host, "--demo", "--access", "read").exit_code == 0
+    written = entry(host, machine, "ringcentral-demo")
+    assert written["args"] == ["serve", "--demo", "--access", "read"]
+    assert written.keys() <= {"type", "command", "args"}
+    assert "inputs" not in content(host, machine)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_installing_twice_changes_nothing_more(host: str, machine: Machine, install: Install) -> None:
+    install(host)
+    file = HOSTS[host].file(machine)
+    before = file.read_bytes()
+    again = install(host)
+    assert (again.exit_code, file.read_bytes(), backups(file)) == (0, before, [])
+    assert "Nothing was changed" in again.output
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_dry_run_shows_the_change_and_writes_nothing(
+    host: str, machine: Machine, install: Install, tmp_path: Path
+) -> None:
+    shown = install(host, "--dry-run")
+    assert shown.exit_code == 0
+    assert "+++" in shown.output
+    assert "RC_MCP_ACCESS" in shown.output
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_no_secret_is_written_unless_it_was_asked_for(
+    host: str, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
+    monkeypatch.setenv("RC_USER_JWT", SECRET)
+    done = install(host)
+    file = HOSTS[host].file(machine)
+    assert SECRET not in file.read_text("utf-8") + done.output
+    asked = install(host, "--write-secrets")
+    assert entry(host, machine)["env"]["RC_USER_JWT"] == SECRET
+    assert "plain text" in asked.stderr
+    assert SECRET not in asked.output
+    if os.name == "posix":
+        assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("host", sorted(HOSTS.keys() - {"claude-desktop", "codex"}))
+def test_a_host_that_has_no_value_for_a_reference_leaves_it_empty_or_unfilled(
+    host: str, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Either way the server takes it for unset or says so; it never logs in with a placeholder."""
+    install(host)
+    for name in CREDENTIALS:
+        reference = entry(host, machine)["env"][name]
+        assert reference.startswith("${")
+        monkeypatch.setenv(name, "" if reference.endswith(":-}") else "x")
+    load_settings()
+
+
+def test_codex_is_told_which_variables_to_hand_on(machine: Machine, install: Install) -> None:
+    install("codex")
+    assert entry("codex", machine)["env_vars"] == list(CREDENTIALS)
+    assert entry("codex", machine)["env"] == {"RC_MCP_ACCESS": "delete"}
+
+
+def test_vs_code_asks_for_each_value_once_and_hides_the_secret_ones(machine: Machine, install: Install) -> None:
+    install("vscode")
+    asked = {one["id"]: one for one in content("vscode", machine)["inputs"]}
+    used = {value.removeprefix("${input:").removesuffix("}") for value in entry("vscode", machine)["env"].values()}
+    assert asked.keys() == used - {"delete"}
+    assert {id_ for id_, one in asked.items() if one.get("password")} == {"rc-app-client-secret", "rc-user-jwt"}
+
+
+def test_claude_desktop_gets_the_app_and_is_told_where_secrets_can_go(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "RC_APP_CLIENT_ID is not set here" in install("claude-desktop").stderr
+    monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
+    done = install("claude-desktop")
+    assert entry("claude-desktop", machine)["env"] == {"RC_APP_CLIENT_ID": "app", "RC_MCP_ACCESS": "delete"}
+    assert "rc-mcp login" in done.output
+
+
+ODD = """\
+// servers of mine
+{
+\t"other": 1.50e+3, /* as it is */
+\t"mcpServers": {
+\t\t"files": {"command": "x", "env": {"TOKEN": "theirs-and-secret"}}, // mine
+\t},
+\t"name": "Å", // the end
+}
+"""
+
+
+def test_comments_numbers_and_indentation_stay(machine: Machine, install: Install) -> None:
+    file = machine.home / ".gemini" / "settings.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(ODD, encoding="utf-8")
+    assert install("gemini").exit_code == 0
+    lines = file.read_text("utf-8").splitlines()
+    assert [line for line in ODD.splitlines() if line not in lines] == []
+    assert '\t\t"ringcentral": {' in lines
+    assert entry("gemini", machine)["args"] == ["serve"]
+    assert [copy.read_text("utf-8") for copy in backups(file)] == [ODD]
+
+
+def test_comments_in_toml_stay(machine: Machine, install: Install) -> None:
+    file = machine.home / ".codex" / "config.toml"
+    file.parent.mkdir(parents=True)
+    before = '# mine\nmodel = "o" # fast\n\n[mcp_servers.files]\ncommand = "x"  # here\n\n[tui]\nnotifications = true\n'
+    file.write_text(before)
+    assert install("codex").exit_code == 0
+    after = file.read_text().splitlines()
+    assert [line for line in before.splitlines() if line not in after] == []
+    assert content("codex", machine)["tui"] == {"notifications": True}
+    assert [copy.read_text() for copy in backups(file)] == [before]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_line_endings_and_a_byte_order_mark_stay(ending: str, machine: Machine, install: Install) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(("\ufeff{\n}\n").replace("\n", ending).encode())
+    assert install("cursor").exit_code == 0
+    written = file.read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf{")
+    assert written.count(ending.encode()) == written.count(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [
+        pytest.param("cursor", "{not json", id="not JSON"),
+        pytest.param("cursor", '{"mcpServers": {} // note\n}', id="a comment where the host takes none"),
+        pytest.param("vscode", '{"servers": {}, "servers": {}}', id="a name twice"),
+        pytest.param("vscode", "[]", id="a list"),
+        pytest.param("vscode", '{"servers": []}', id="servers that are a list"),
+        pytest.param("vscode", '{"servers": {"ringcentral": "x"}}', id="an entry that is text"),
+        pytest.param("vscode", '{"servers": {"ringcentral": {"env": 1}}}', id="variables that are a number"),
+        pytest.param("vscode", '{"inputs": {}}', id="inputs that are no list"),
+        pytest.param("vscode", '{"servers": {"x": {}}} trailing', id="something behind it"),
+        pytest.param("codex", "= 1", id="not TOML"),
+        pytest.param("codex", "mcp_servers = 1", id="servers that are a number"),
+        pytest.param("gemini", "\xff", id="not UTF-8"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_left_as_it_is(
+    host: str, text: str, machine: Machine, install: Install
+) -> None:
+    file = HOSTS[host].file(machine)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(text.encode("latin-1"))
+    refused = install(host)
+    assert refused.exit_code == 1
+    assert "was left as it is" in refused.stderr
+    assert "Traceback" not in refused.output
+    assert [path.read_bytes() for path in file.parent.iterdir()] == [text.encode("latin-1")]
+
+
+def test_installing_again_keeps_what_the_user_wrote(machine: Machine, install: Install) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    env = {"RC_MCP_ACCESS": "read", "RC_MCP_STATE_DIR": "/s", "RC_USER_JWT": SECRET}
+    file.write_text(json.dumps({"mcpServers": {"ringcentral": {"command": "old", "disabled": True, "env": env}}}))
+    done = install("cursor")
+    written = entry("cursor", machine)
+    assert written["disabled"] is True
+    assert {name: written["env"][name] for name in env} == env
+    assert written["command"] != "old"
+    assert "plain text" in done.stderr
+    assert install("cursor", "--access", "triage").exit_code == 0
+    assert entry("cursor", machine)["env"]["RC_MCP_ACCESS"] == "triage"
+
+
+def test_a_dry_run_shows_nobodys_secrets(machine: Machine, install: Install) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    others = {"command": "x", "args": ["--key", "theirs-1"], "env": {"TOKEN": "theirs-2"}}
+    mine = {"command": "old", "env": {"RC_USER_JWT": SECRET}}
+    file.write_text(json.dumps({"mcpServers": {"other": others, "ringcentral": mine}}))
+    shown = install("cursor", "--dry-run").output
+    assert "RC_APP_CLIENT_ID" in shown
+    assert [word for word in ("theirs-1", "theirs-2", SECRET) if word in shown] == []
+
+
+def test_a_dry_run_shows_no_secret_of_ours_however_it_is_quoted(machine: Machine, install: Install) -> None:
+    file = machine.home / ".codex" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[mcp_servers.ringcentral]\ncommand = 'old'\nenv = {{ RC_USER_JWT = '{SECRET}' }}\n")
+    shown = install("codex", "--dry-run").output
+    assert "old" in shown
+    assert SECRET not in shown
+
+
+def test_what_another_program_wrote_meanwhile_is_not_overwritten(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    install("cursor", "--demo")
+    theirs = '{"mcpServers": {"theirs": {"command": "x"}}}'
+
+    def then_they_write(*arguments: Any) -> str:
+        text = with_server(*arguments)
+        file.write_text(theirs)
+        return text
+
+    with_server = files.with_server
+    monkeypatch.setattr(files, "with_server", then_they_write)
+    refused = install("cursor")
+    assert (refused.exit_code, file.read_text()) == (1, theirs)
+    assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_a_link_stays_a_link(machine: Machine, install: Install, tmp_path: Path) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    kept = tmp_path / "dotfiles.json"
+    kept.write_text("{}")
+    kept.chmod(0o640)
+    file.symlink_to(kept)
+    assert install("cursor").exit_code == 0
+    assert file.is_symlink()
+    assert "ringcentral" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_folder_that_cannot_be_made_is_said(machine: Machine, install: Install) -> None:
+    machine.home.mkdir()
+    (machine.home / ".cursor").write_text("a file")
+    refused = install("cursor")
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert "Not a directory" in refused.stderr or os.name == "nt"
+
+
+def test_another_file_can_be_named(machine: Machine, install: Install, tmp_path: Path) -> None:
+    file = tmp_path / ".vscode" / "mcp.json"
+    assert install("vscode", "--file", file).exit_code == 0
+    assert "ringcentral" in json.loads(file.read_text("utf-8"))["servers"]
+    assert not machine.home.exists()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how quick it is depends on the machine
+@given(
+    whole=st.dictionaries(st.sampled_from(["a", "b", "servers", "//", "/*"]), json_values, max_size=4),
+    servers=st.dictionaries(st.text(max_size=4), json_values, max_size=3),
+    indent=st.sampled_from([None, 1, 2, 4, "\t"]),
+)
+def test_one_place_changes_and_nothing_else(whole: dict[str, Any], servers: dict[str, Any], indent: Any) -> None:
+    whole = {**whole, "servers": servers}
+    text = json.dumps(whole, indent=indent, ensure_ascii=False)
+    new = jsonc.append(jsonc.put(text, ("servers", "x"), {"y": [1]}), ("inputs",), {"id": 1})
+    assert json.loads(new) == {**whole, "servers": {**servers, "x": {"y": [1]}}, "inputs": [{"id": 1}]}
+
+
+@given(
+    st.lists(st.sampled_from(['"a"', "{", "}", "[", "]", ",", ":", "//x\n", "/*,*/", " ", "1", '"//"']), max_size=12)
+)
+def test_without_comments_it_says_what_it_said(parts: list[str]) -> None:
+    """Whatever is accepted with comments says the same as plain JSON, where it is that too."""
+    text = "".join(parts)
+    try:
+        plain = json.loads(text)
+    except ValueError:
+        return
+    if text.count('"a"') < 2:  # a name twice is refused
+        assert jsonc.parse(text, comments=True) == plain
+
+
+@pytest.mark.parametrize("text", ["[,]", "[ ,]", "{,}", "[1,,]", ",", "[1] ,", '{"a":,}', "/* [1]", "[1] /"])
+def test_a_comma_too_many_is_not_json_even_with_comments(text: str) -> None:
+    with pytest.raises(jsonc.NotUnderstoodError):
+        jsonc.parse(text, comments=True)

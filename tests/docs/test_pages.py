@@ -1,0 +1,152 @@
+"""Every page under docs/ does what it says: what can be run is run, and the rest names only what is there."""
+
+import doctest
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+import pytest
+import yaml
+
+from rc_mcp.cli import main
+from rc_mcp.settings import Settings
+from release import container
+from tests.cli.test_http import TOKEN, http_server
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+MINE = [page for page in PAGES if page.parent != ROOT / "docs" and page.parent.name != "reference"]
+OTHERS = [*sorted(ROOT.glob("*.md")), ROOT / "examples" / "README.md"]
+OUR_PROGRAMS = {"rc-mcp", "make", "python"}
+NOT_OURS = {".", "docker", "export", "openssl"}
+CONTAINER = ROOT / "docs/how-to/run-in-a-container.md"
+
+
+def fences(page: Path, language: str) -> list[str]:
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def lines_to_type(page: Path) -> list[list[str]]:
+    """The words of each command on a page."""
+    typed = [line for fence in fences(page, "sh") for line in fence.replace("\\\n", " ").splitlines()]
+    typed += [line[2:] for fence in fences(page, "console") for line in fence.splitlines() if line.startswith("$ ")]
+    return [shlex.split(line, comments=True) for line in typed if line.strip()]
+
+
+def sessions(page: Path) -> list[tuple[str, str]]:
+    """Each command that a page shows with what it prints."""
+    text = "".join(fences(page, "console"))
+    return [
+        (part.split("\n", 1)[0], part.split("\n", 1)[1]) for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
+    ]
+
+
+def ids(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8")):
+        file = (page.parent / target) if target else page
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], anchor
+
+
+@pytest.mark.parametrize("page", MINE, ids=ids)
+def test_every_page_is_in_the_index(page: Path) -> None:
+    assert f"]({page.relative_to(ROOT / 'docs').as_posix()})" in (ROOT / "docs/README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", MINE, ids=ids)
+def test_every_command_on_it_exists(page: Path) -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for words in lines_to_type(page):
+        assert words[0] in OUR_PROGRAMS | NOT_OURS, words
+        if words[0] == "make":
+            assert words[1] in targets
+        for start in [i for i, word in enumerate(words) if word == "rc-mcp" and words[0] in {"rc-mcp", "docker"}]:
+            parse(words[start + 1 :])
+
+
+def parse(words: list[str]) -> None:
+    """Fails unless the command takes these words; runs nothing."""
+    command: click.Command = main
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    if not isinstance(command, click.Group):
+        command.make_context("rc-mcp", words)
+
+
+@pytest.mark.parametrize("page", [page for page in MINE if sessions(page)], ids=ids)
+def test_what_it_shows_is_what_is_seen(page: Path, tmp_path: Path) -> None:
+    """In a copy of what the page works in, as somebody who has just installed it."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RC_")} | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path / "home"),
+        "RC_MCP_STATE_DIR": str(tmp_path / "state"),
+        "PYTHONUTF8": "1",
+    }
+    for typed, shown in sessions(page):
+        done = subprocess.run(  # noqa: S602  as it is typed
+            typed,
+            shell=True,
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        checker, seen = doctest.OutputChecker(), doctest.ELLIPSIS
+        assert checker.check_output(shown, done.stdout, seen), f"$ {typed}\n{done.stdout}"
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids)
+def test_every_variable_it_names_is_read(page: Path) -> None:
+    known = {str(field.alias) for field in Settings.model_fields.values()} | {"RC_MCP_ADDRESS"}
+    named = set(re.findall(r"\bRC_[A-Z]+(?:_[A-Z]+)*\b", page.read_text("utf-8")))
+    assert named - known <= {"RC_MCP"}
+
+
+def test_the_compose_file_starts_what_the_image_has() -> None:
+    (text,) = fences(CONTAINER, "yaml")
+    composed: dict[str, Any] = yaml.safe_load(text)
+    service = composed["services"]["rc-mcp"]
+    parse(list(service["command"]))
+    assert service["environment"].keys() <= {str(field.alias) for field in Settings.model_fields.values()}
+    assert service["read_only"] is True
+    (volume,) = service["volumes"]
+    assert volume.split(":")[0] in composed["volumes"]
+    assert volume.split(":")[1] == container.last("VOLUME").text
+
+
+@pytest.mark.anyio
+async def test_the_agent_of_the_container_page_reaches_it() -> None:
+    (program,) = fences(CONTAINER, "python")
+    with anyio.fail_after(120), http_server("--host", "0.0.0.0", "--access", "read", token=TOKEN) as served:  # noqa: S104
+        environment = {**os.environ, "RC_MCP_HTTP_TOKEN": TOKEN, "RC_MCP_ADDRESS": served.address}
+        done = await anyio.run_process([sys.executable, "-W", "error", "-c", program], env=environment)
+    assert "list_messages" in done.stdout.decode().split()
+
+
+def test_the_apps_that_it_names_are_those_that_install_knows() -> None:
+    from rc_mcp.cli.install.hosts import HOSTS
+
+    page = (ROOT / "docs/how-to/connect-an-assistant.md").read_text("utf-8")
+    assert re.findall(r"^rc-mcp install (\S+)$", page, re.MULTILINE) == list(HOSTS)
+    assert re.findall(r"^\| ([A-Z][\w ]+) \|", page, re.MULTILINE) == [host.title for host in HOSTS.values()]
+    assert json.loads((ROOT / "plugin/.claude-plugin/plugin.json").read_text())["name"] == "ringcentral"
