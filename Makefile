@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock picture bench-emulator bench-client clean
+.PHONY: demo test check format lock picture bench-emulator bench-client conformance clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -33,6 +33,9 @@ bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears 
 
 bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python package: three minutes
 	@$(BIN)/python -m bench.client
+
+conformance: .venv/dev.ready   ## the protocol's official conformance suite, on the demo and on our server with its fixtures
+	@$(BIN)/python -m pytest -q -s tests/conformance
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop

@@ -24,7 +24,7 @@ from typing import Any
 import click
 
 from rc_mcp.emulator import Draft, Emulator
-from tests.interop.conftest import PYTHON_FILES, install_python, installed, python_of
+from tests.installed import python_environment, python_of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -42,7 +42,7 @@ JOBS = {
 @click.option("--messages", default=10_000, show_default=True)
 def main(runs: int, messages: int) -> None:
     """Measures both clients and prints what it found."""
-    official = python_of(installed("python", PYTHON_FILES, install_python))
+    official = python_of(python_environment(ROOT / "tests/interop"))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         plan = filled(folder / "mailbox.db", messages) | {"folder": temporary}
