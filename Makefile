@@ -3,7 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock picture bench-emulator bench-client conformance clean
+.PHONY: demo test check format lock picture bench-emulator bench-client conformance inspector mcpcheck probe grade \
+	groundtruth clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -36,6 +37,21 @@ bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python p
 
 conformance: .venv/dev.ready   ## the protocol's official conformance suite, on the demo and on our server with its fixtures
 	@$(BIN)/python -m pytest -q -s tests/conformance
+
+inspector: .venv/dev.ready     ## the MCP Inspector as a client that is not ours
+	@$(BIN)/python -m pytest -q tests/suites/test_inspector.py
+
+mcpcheck: .venv/dev.ready      ## what 2026-07-28 demands of a server over HTTP
+	@$(BIN)/python -m pytest -q -s tests/suites/test_mcpcheck.py
+
+probe: .venv/dev.ready         ## every tool called by a smoke test that is not ours
+	@$(BIN)/python -m pytest -q -s tests/suites/test_probe.py
+
+grade: .venv/dev.ready         ## how a linter grades the tools, and what it would have otherwise
+	@$(BIN)/python -m pytest -q -s tests/suites/test_agent_friend.py
+
+groundtruth: .venv/dev.ready   ## whether tools do to the mailbox what their annotations say: five minutes
+	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop
