@@ -1,6 +1,7 @@
 """build_server(): tools, resources, prompts and a lifespan make one MCPServer."""
 
 import hashlib
+import logging
 import shlex
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -8,34 +9,71 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2 as httpx
+from anyio import create_task_group, move_on_after, sleep
 from mcp import MCPError
-from mcp.server import CacheHint, MCPServer
+from mcp.server import CacheHint, MCPServer, Server
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ResourceTemplate
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    EmptyResult,
+    GetPromptResult,
+    InputRequiredResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
+    ResourceTemplate,
+    ResourceTemplateReference,
+    SubscribeRequestParams,
+    UnsubscribeRequestParams,
+)
+from mcp.types import Prompt as MCPPrompt
+from mcp.types import Tool as MCPTool
 from pydantic import AnyUrl
 
 from rc_mcp import __version__
 from rc_mcp.app import App
+from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
+from rc_mcp.guard.policy import NO_POLICY, Policy
+from rc_mcp.guard.policy_file import PolicyError, load_policy
+from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
-from rc_mcp.resources import TEMPLATES, is_ours, read_resource
+from rc_mcp.resources import TEMPLATES, complete, is_ours, list_resources, read_resource, subscribable
 from rc_mcp.ringcentral import (
     REAL_TIME,
     JWTAuth,
     LoginNotKept,
     LoginStore,
     MessageStoreClient,
+    Permission,
     PersonAuth,
+    RingCentralError,
     Time,
     TokenAuth,
 )
 from rc_mcp.settings import Settings, SettingsError
-from rc_mcp.tools import LEVELS, Level, tools_for
+from rc_mcp.tools import LEVELS, PERMISSIONS, Level, tools_for
+from rc_mcp.tools.in_time import CALL_S
+
+RequestContext = ServerRequestContext[App]
+
+_log = logging.getLogger(__name__)
+
+_COMPLETION_S = 5.0
+"""For completing an id: somebody is typing it."""
 
 _MAX_WAIT_S = 20.0
 """How long one request of a tool may wait for RingCentral's rate limits; a longer silence looks like a fault."""
+_SETTLE_EVERY_S = 30.0
 
 _READING = """\
 Work a RingCentral mailbox: voicemails, faxes, texts (SMS/MMS) and pager messages.
@@ -66,7 +104,34 @@ def instructions_for(access: Level) -> str:
 
 
 class RingCentralServer(MCPServer[App]):
-    """The SDK's server, with the protocol's own errors for unknown names and with resources of changing types."""
+    """The SDK's server, with the protocol's own errors for unknown names and with resources of changing types.
+
+    A tool is offered if the operator's level has it and RingCentral granted its permission. What was granted is known
+    once somebody logged in; until then the level alone decides. Nothing logs in for this list alone: a server starts
+    with every window of a host, RingCentral takes five logins a minute, and ends the oldest of five sessions, perhaps
+    while a delete is under way in it. So the list may get shorter after the first call; listeners are told.
+    """
+
+    client: MessageStoreClient | None = None
+    """The login in use, once the server runs."""
+
+    async def list_tools(self) -> list[MCPTool]:
+        """The tools, without those whose permission is missing."""
+        missing = self._missing()
+        return [tool for tool in await super().list_tools() if tool.name not in missing]
+
+    async def list_prompts(self) -> list[MCPPrompt]:
+        """The prompts, without those that name a tool whose permission is missing."""
+        prompts, missing = await super().list_prompts(), self._missing()
+        if not missing:
+            return prompts
+        usable = {prompt.name for prompt in load_prompts(absent_tools=missing)}
+        return [prompt for prompt in prompts if prompt.name in usable]
+
+    def _missing(self) -> dict[str, Permission]:
+        """Tools whose permission RingCentral did not grant, and which that is."""
+        granted = self.client.granted if self.client else None
+        return {} if granted is None else {tool: p for tool, p in PERMISSIONS.items() if p not in granted}
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
@@ -75,10 +140,22 @@ class RingCentralServer(MCPServer[App]):
 
         Raises:
             MCPError: there is no tool of that name.
+            ToolError: it could not do what it was asked; or its permission is missing, as a client may not know yet.
         """
-        if name not in {tool.name for tool in await self.list_tools()}:
+        if name not in {tool.name for tool in await super().list_tools()}:
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:100]}")
-        return await super().call_tool(name, arguments, context)
+        missing = self._missing()
+        if name in missing:
+            raise ToolError(
+                f"{name} is not available: RingCentral did not grant this app {missing[name]}. Calling again will not "
+                "help; a person has to look into it (rc-mcp doctor). Nothing was sent to RingCentral."
+            )
+        try:
+            return await super().call_tool(name, arguments, context)
+        finally:
+            if context is not None and self._missing() != missing:
+                await context.notify_tools_changed()
+                await context.notify_prompts_changed()
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[App, Any] | None = None
@@ -109,7 +186,48 @@ class RingCentralServer(MCPServer[App]):
         """Reads a message or an attachment, whose MIME type is known only then."""
         if context is None or not is_ours(str(uri)):
             return await super().read_resource(uri, context)
-        return [await read_resource(context.request_context.lifespan_context, str(uri))]
+        with move_on_after(CALL_S):
+            return [await read_resource(context.request_context.lifespan_context, str(uri))]
+        raise ResourceError(f"It took longer than {CALL_S:.0f} s to read. Try again in a minute.")
+
+
+def serve_resources(server: RingCentralServer) -> None:
+    """What the SDK has no hook for that knows who asks: lists, completion, subscriptions before 2026-07-28."""
+    low: Server[App] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
+
+    async def listed(ctx: RequestContext, _: PaginatedRequestParams) -> ListResourcesResult:
+        with move_on_after(CALL_S):
+            return ListResourcesResult(resources=await list_resources(ctx.lifespan_context))
+        raise MCPError(INTERNAL_ERROR, f"It took longer than {CALL_S:.0f} s to list. Try again in a minute.")
+
+    async def completed(ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
+        if not isinstance(params.ref, ResourceTemplateReference):
+            values = complete_prompt(params.ref.name, params.argument.name, params.argument.value)
+            return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
+        given = (params.context.arguments if params.context else None) or {}
+        found = Completion(values=[])
+        with move_on_after(_COMPLETION_S):
+            found = await complete(ctx.lifespan_context, params.argument.name, params.argument.value, given)
+        return CompleteResult(completion=found)
+
+    async def subscribe(ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
+        app = ctx.lifespan_context
+        app.subscribers.add(_connection(ctx), subscribable(app, params.uri))
+        return EmptyResult()
+
+    async def unsubscribe(ctx: RequestContext, params: UnsubscribeRequestParams) -> EmptyResult:
+        app = ctx.lifespan_context
+        app.subscribers.remove(_connection(ctx), subscribable(app, params.uri))
+        return EmptyResult()
+
+    low.add_request_handler("resources/list", PaginatedRequestParams, listed)
+    low.add_request_handler("completion/complete", CompleteRequestParams, completed)
+    low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
+    low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
+
+
+def _connection(ctx: RequestContext) -> Connection:
+    return ctx.session._connection  # pyright: ignore[reportPrivateUsage]
 
 
 def build_server(
@@ -127,23 +245,23 @@ def build_server(
         principal: whose plans these are; made from the credentials when left out.
         now: the clock, for spans such as `7d` and for the lifetime of plans.
         time: what the client waits by, for rate limits and before it repeats a request.
+
+    Raises:
+        SettingsError: the policy file cannot be used.
     """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
-        auth = _auth(settings)
-        async with _client(settings, auth, transport, time) as client:
-            guard = Guard(
-                client=client,
-                plans=PlanStore(settings.state_dir, now),
-                principal=principal or _principal(settings, auth),
-                approval=settings.approval,
-                may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
-                approve_command=_approve_command(settings),
-                now=now,
-            )
-            yield App(client, guard, settings.extensions, now)
+        async with (
+            guarded(settings, policy, transport=transport, principal=principal, now=now, time=time) as guard,
+            create_task_group() as tasks,
+        ):
+            server.client = guard.client
+            tasks.start_soon(_settle_what_was_cut_short, guard)
+            yield App(guard.client, guard, settings.extensions, guard.now, settings.download_dir)
+            tasks.cancel_scope.cancel()
 
+    policy = policy_for(settings)  # now: a server with a broken policy does not start
     tools = tools_for(settings.access)
     server = RingCentralServer(
         "rc-mcp",
@@ -153,22 +271,78 @@ def build_server(
         version=__version__,
         lifespan=lifespan,
         tools=list(tools),
-        # The same for every user, and fixed for a process.
-        cache_hints={m: CacheHint(ttl_ms=3_600_000, scope="public") for m in ("tools/list", "prompts/list")},
+        # The same for every user of this server. They may change once, when the first login tells what is granted.
+        cache_hints={m: CacheHint(ttl_ms=60_000, scope="public") for m in ("tools/list", "prompts/list")},
         log_level="WARNING",
     )
+    serve_resources(server)
     here = {tool.name for tool in tools}
     for prompt in load_prompts(absent_tools={t.name for t in tools_for("admin")} - here):
         server.add_prompt(prompt)
     return server
 
 
-def _approve_command(settings: Settings) -> str:
+@asynccontextmanager
+async def guarded(
+    settings: Settings,
+    policy: Policy = NO_POLICY,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    principal: str | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    time: Time = REAL_TIME,
+) -> AsyncGenerator[Guard]:
+    """The guard for these settings, and its client; the arguments are those of `build_server`.
+
+    Raises:
+        SettingsError: there are no credentials.
+        InvalidRequest: an address or a credential cannot be used.
+    """
+    auth, command = _auth(settings), _command(settings)
+    async with _client(settings, auth, transport, time) as client:
+        yield Guard(
+            client=client,
+            plans=PlanStore(settings.state_dir, now),
+            principal=principal or _principal(settings, auth),
+            approval=settings.approval,
+            policy=policy,
+            may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
+            approve_command=f"{command} approvals approve",
+            undo_command=None if principal else f"{command} undo",
+            now=lambda: now().astimezone(settings.timezone),
+        )
+
+
+async def _settle_what_was_cut_short(guard: Guard) -> None:
+    """At the start, and now and then: RingCentral may not be reachable, or a change under way elsewhere."""
+    while True:
+        try:
+            await guard.settle_cut_short_unless_busy()
+        except (GuardError, RingCentralError) as error:
+            _log.info("what was cut short is not settled yet: %s", error)
+        except Exception:  # noqa: BLE001  whatever it is, the server goes on
+            _log.exception("what was cut short could not be settled")
+        await sleep(_SETTLE_EVERY_S)
+
+
+def policy_for(settings: Settings) -> Policy:
+    """The operator's policy; one that allows nothing unattended and adds no limit, where there is no file.
+
+    Raises:
+        SettingsError: the file cannot be used.
+    """
+    try:
+        return load_policy(settings.policy) if settings.policy else NO_POLICY
+    except PolicyError as error:
+        raise SettingsError(f"RC_MCP_POLICY: {error}") from None
+
+
+def _command(settings: Settings) -> str:
     """What a person types in a terminal of their own, which may not have this server's environment."""
     own = (
         f"RC_MCP_STATE_DIR={shlex.quote(str(settings.state_dir))} " if "state_dir" in settings.model_fields_set else ""
     )
-    return f"{own}rc-mcp approvals approve"
+    return f"{own}rc-mcp"
 
 
 def client_for(
@@ -222,7 +396,13 @@ def _auth(settings: Settings) -> JWTAuth | TokenAuth | PersonAuth:
             raise SettingsError(str(error)) from None
         if login:
             return PersonAuth(
-                settings.server_url, settings.client_id, secret, store, store.lock_file, owner_id=login.owner_id
+                settings.server_url,
+                settings.client_id,
+                secret,
+                store,
+                store.lock_file,
+                owner_id=login.owner_id,
+                scope=login.scope,
             )
     settings.check_credentials()
     jwt = settings.user_jwt.get_secret_value() if settings.user_jwt else ""

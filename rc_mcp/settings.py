@@ -2,11 +2,14 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import tzlocal
 from dotenv import dotenv_values
-from platformdirs import user_state_path
+from platformdirs import user_downloads_path, user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -33,8 +36,17 @@ def load_settings(**overrides: object) -> "Settings":
 
 
 def _refuse_mixed_sources() -> None:
-    """A `.env` in a folder that came from elsewhere must not send this machine's credentials to its own address."""
+    """A `.env` in a folder that came from elsewhere has no say over this machine's credentials.
+
+    It must not send them to its own address, nor bring its own rules for what may be deleted with them.
+    """
     here = dotenv_values(".env")
+    for secret in ("RC_USER_JWT", "RC_APP_CLIENT_ID", "RC_ACCESS_TOKEN"):
+        if here.get("RC_MCP_POLICY") and not os.environ.get("RC_MCP_POLICY") and os.environ.get(secret):
+            raise SettingsError(
+                f"RC_MCP_POLICY stands in .env and {secret} in the environment: rules for deleting are not taken "
+                "from another source than the login. Set both in one place."
+            )
     for address in ("RC_SERVER_URL", "RC_MEDIA_URL"):
         for secret in ("RC_USER_JWT", "RC_APP_CLIENT_SECRET", "RC_ACCESS_TOKEN"):
             if here.get(address) and not os.environ.get(address) and os.environ.get(secret):
@@ -66,10 +78,23 @@ def _filled_in(value: object) -> object:
     return value
 
 
-def _no_policy_yet(value: Path | None) -> None:
-    if value is not None:
-        # An operator who names a policy believes it is enforced. Better not to start than to ignore it.
-        raise ValueError("policy files are not supported by this version; unset it")
+def _time_zone(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder's name is an OSError
+        raise ValueError("is no time zone known here; it takes an IANA name such as America/New_York") from None
+
+
+def _system_time_zone() -> ZoneInfo:
+    """The zone this machine is set to; UTC where that cannot be told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is not set, or twice and differently
+        try:
+            return tzlocal.get_localzone()
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo("UTC")
 
 
 FilledIn = BeforeValidator(_filled_in)
@@ -95,10 +120,14 @@ class Settings(BaseSettings):
     extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
         frozenset(), alias="RC_MCP_EXTENSIONS"
     )
-    policy: Annotated[Path | None, AfterValidator(_no_policy_yet)] = Field(None, alias="RC_MCP_POLICY")
+    policy: Path | None = Field(None, alias="RC_MCP_POLICY")
+    timezone: Annotated[ZoneInfo, BeforeValidator(_time_zone)] = Field(
+        default_factory=_system_time_zone, alias="RC_MCP_TIMEZONE"
+    )
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False), alias="RC_MCP_STATE_DIR"
     )
+    download_dir: Path = Field(default_factory=lambda: user_downloads_path() / "rc-mcp", alias="RC_MCP_DOWNLOAD_DIR")
 
     def check_credentials(self) -> None:
         """Raises `SettingsError` unless there is a token, or an app and a user to log in as."""

@@ -14,10 +14,12 @@ from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, TextContent
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.journal import Journal
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.ringcentral import Time
-from rc_mcp.server import RingCentralServer, build_server
-from rc_mcp.settings import load_settings
+from rc_mcp.server import RingCentralServer, build_server, guarded
+from rc_mcp.settings import Settings, load_settings
 
 Era = Literal["auto", "legacy"]
 Answer = ElicitResult | Callable[[ElicitRequestFormParams], ElicitResult]
@@ -117,18 +119,34 @@ class Desk:
         """The plans as `rc-mcp approvals` sees them."""
         return PlanStore(self.state_dir, self.clock)
 
-    def server(self, **variables: str) -> RingCentralServer:
-        """Our server, on this mailbox."""
-        settings = load_settings(
+    @property
+    def journal(self) -> Journal:
+        """The journal as `rc-mcp audit` sees it."""
+        return Journal(self.state_dir, self.clock)
+
+    def settings(self, **variables: str) -> Settings:
+        """What our server is told."""
+        return load_settings(
             RC_SERVER_URL=self.emulator.server_url,
             RC_MEDIA_URL=self.emulator.media_url,
             RC_APP_CLIENT_ID=self.emulator.client_id,
             RC_APP_CLIENT_SECRET=self.emulator.client_secret,
             RC_USER_JWT=self.emulator.jwt,
             RC_MCP_STATE_DIR=str(self.state_dir),
-            **variables,
+            **{"RC_MCP_TIMEZONE": "America/Los_Angeles", **variables},
         )
+
+    def server(self, **variables: str) -> RingCentralServer:
+        """Our server, on this mailbox."""
+        settings = self.settings(**variables)
         return build_server(settings, transport=self.faults, now=lambda: self.clock() + self.ahead, time=no_waiting())
+
+    @asynccontextmanager
+    async def guard(self, **variables: str) -> AsyncGenerator[Guard]:
+        """The guard of another server on this mailbox and state folder."""
+        settings = self.settings(**variables)
+        async with guarded(settings, transport=self.faults, now=self.clock, time=no_waiting()) as guard:
+            yield guard
 
     @asynccontextmanager
     async def client(self, era: Era = "auto", answer: Answer | None = None, **variables: str) -> AsyncGenerator[Client]:
@@ -164,6 +182,16 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     assert not result.is_error, text_of(result)
     assert result.structured_content is not None
     return result.structured_content
+
+
+def rows(messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of all tables of an answer as objects, newest first."""
+    found = [
+        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
+        for kind, table in messages.items()
+        for cells in table["untrusted_rows"]
+    ]
+    return sorted(found, key=lambda row: (row["at"], row["id"]), reverse=True)
 
 
 async def refused(client: Client, tool: str, **arguments: Any) -> str:

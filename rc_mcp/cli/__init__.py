@@ -6,11 +6,15 @@ Subcommand modules import what is heavy only when they run, so that --help and -
 import click
 
 from rc_mcp.cli.approvals import approvals
+from rc_mcp.cli.audit import audit
 from rc_mcp.cli.demo import demo
 from rc_mcp.cli.doctor import doctor
 from rc_mcp.cli.emulator import emulator
 from rc_mcp.cli.login import login, logout
+from rc_mcp.cli.policy import policy
 from rc_mcp.cli.serve import serve
+from rc_mcp.cli.stop import resume, stop
+from rc_mcp.cli.undo import undo
 
 
 class _ServesByDefault(click.Group):
@@ -32,7 +36,7 @@ def main() -> None:
     """
 
 
-for command in (serve, login, logout, demo, emulator, doctor, approvals):
+for command in (serve, login, logout, demo, emulator, doctor, approvals, policy, audit, undo, stop, resume):
     main.add_command(command)
 
 __all__ = ["main"]

@@ -1,11 +1,14 @@
 """Settings for a subcommand: what is wrong with them is one line on stderr and exit code 2."""
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
+    from rc_mcp.guard.journal import Journal
     from rc_mcp.settings import Settings
 
 
@@ -23,3 +26,22 @@ def refuse(fault: str) -> NoReturn:
     """Says in one line what is wrong with the configuration, and ends."""
     click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
     sys.exit(2)
+
+
+def journal_or_exit() -> "Journal":
+    """The journal in the state folder."""
+    from rc_mcp.guard.journal import Journal
+
+    return Journal(settings_or_exit().state_dir)
+
+
+@contextmanager
+def usable_or_exit() -> Generator[None]:
+    """Ends with exit code 1 where the state folder cannot be used."""
+    from rc_mcp.guard.database import GuardError
+
+    try:
+        yield
+    except GuardError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)

@@ -52,6 +52,7 @@ async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
     from rc_mcp.settings import SettingsError
 
     yield _state_folder(settings)
+    yield _policy(settings)
     try:
         client = client_for(settings)
     except (SettingsError, InvalidRequest) as error:
@@ -63,20 +64,58 @@ async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
         reading = await _reading(client)
         yield reading
         if reading.verdict == "ok":
-            yield await _editing(client)
-            yield await _retention(client)
+            missing = _missing(settings, client)
+            for permission, tools in missing.items():
+                yield Finding(
+                    "note",
+                    f"RingCentral did not grant {permission}. Not offered: {', '.join(tools)}",
+                    f"Give the app {permission} in RingCentral's developer console.",
+                )
+            if "EditMessages" not in missing and settings.access != "read":
+                yield await _editing(client)
+            if "EditAccounts" not in missing:
+                yield await _retention(client)
+
+
+def _missing(settings: "Settings", client: "MessageStoreClient") -> dict[str, list[str]]:
+    """Permissions that this login was not granted, and the tools that want them; none where nobody said."""
+    from rc_mcp.tools import PERMISSIONS, tools_for
+
+    missing: dict[str, list[str]] = {}
+    for tool in tools_for(settings.access):
+        permission = PERMISSIONS[tool.name]
+        if client.granted is not None and permission not in client.granted:
+            missing.setdefault(permission, []).append(tool.name)
+    return missing
 
 
 def _state_folder(settings: "Settings") -> Finding:
     from rc_mcp.guard.plans import PlanStore
+    from rc_mcp.guard.stopping import stop_file
 
     try:
         waiting = len(PlanStore(settings.state_dir).waiting())
     except Exception as error:  # noqa: BLE001  whatever is wrong with the folder, it is to be said
         return Finding("fault", f"state folder {settings.state_dir}: {error}", "Set RC_MCP_STATE_DIR to another one.")
-    if (settings.state_dir / "STOP").exists():
-        return Finding("note", f"state folder {settings.state_dir} holds a STOP file: deletes are refused")
+    if stop_file(settings.state_dir).exists():
+        where = f"state folder {settings.state_dir}"
+        return Finding("note", f"{where} holds a STOP file: deletes are refused", "rc-mcp resume allows them again.")
     return Finding("ok", f"state folder {settings.state_dir}, {waiting} plans waiting for an answer")
+
+
+def _policy(settings: "Settings") -> Finding:
+    from rc_mcp.server import policy_for
+    from rc_mcp.settings import SettingsError
+
+    try:
+        policy = policy_for(settings)
+    except SettingsError as error:
+        return Finding("fault", f"policy: {error}", "Mend the file; until then the server does not start.")
+    if settings.policy is None:
+        return Finding("ok", "policy: none, so nothing is deleted unattended")
+    if policy.dry_run:
+        return Finding("note", f"policy {settings.policy}: a dry run, so nothing is deleted at all")
+    return Finding("ok", f"policy {settings.policy}; rc-mcp policy check says what it allows")
 
 
 async def _reading(client: "MessageStoreClient") -> Finding:

@@ -45,9 +45,9 @@ def _server(access: str | None) -> "RingCentralServer":
 
     try:
         client_for(settings)  # now, while there is still a terminal to say what is wrong
+        return build_server(settings)
     except (SettingsError, InvalidRequest) as error:
         refuse(str(error))
-    return build_server(settings)
 
 
 def _demo_server(access: str | None) -> "RingCentralServer":
@@ -56,14 +56,19 @@ def _demo_server(access: str | None) -> "RingCentralServer":
     import httpx2 as httpx
 
     from rc_mcp.emulator import Emulator
+    from rc_mcp.guard.journal import DEMO
     from rc_mcp.server import build_server
+    from rc_mcp.settings import SettingsError
 
     # Without the limits: they are per minute, and a person trying things out should not wait for the next one.
     emulator = Emulator(rate_limits=False)
     settings = settings_or_exit(RC_MCP_ACCESS=access, **_login(emulator))
     transport = httpx.ASGITransport(app=emulator.app)
-    # Each demo has a mailbox of its own behind the same ids: a plan of one must not fit another.
-    return build_server(settings, transport=transport, principal=f"demo {secrets.token_hex(8)}")
+    try:
+        # Each demo has a mailbox of its own behind the same ids: a plan of one must not fit another.
+        return build_server(settings, transport=transport, principal=f"{DEMO}{secrets.token_hex(8)}")
+    except SettingsError as error:
+        refuse(str(error))
 
 
 def _login(emulator: "Emulator") -> dict[str, str]:

@@ -8,13 +8,16 @@ be purged, would be caught too. Such a conversation is deleted message by messag
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
-from rc_mcp.guard.deletion import STOPPED, Execution, delete_by_id, deletion_draft, never_left, read_back
-from rc_mcp.guard.plans import MAX_MESSAGES, Draft, GuardError, Target
+from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.deletion import Confirmed, Execution, delete_by_id, deletion_draft, nothing_sent, send_once, why
+from rc_mcp.guard.journal import Record
+from rc_mcp.guard.plans import MAX_MESSAGES, Draft
 from rc_mcp.guard.reading import Mailbox, at_most, is_of, sort_out, target
-from rc_mcp.ringcentral import DeletableType, Message, RingCentralError, at_once
-from rc_mcp.views.errors import in_words
+from rc_mcp.guard.stopping import unless_stopped
+from rc_mcp.ringcentral import DeletableType, Message, RingCentralError
 
 # RingCentral's mailboxes begin after this; without a date a listing covers only its last 24 hours.
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -58,32 +61,35 @@ class ConversationDeletion:
             at_most(messages)
         touch, left_out = sort_out(messages, purge=self.purge, wanted=lambda _: True)
         n = len(self._conversations)
-        where = f" in {n} conversation{'' if n == 1 else 's'}"
-        draft = deletion_draft(touch, left_out, purge=self.purge, now=now, where=where)
+        where = f"In {n} conversation{'' if n == 1 else 's'}."
+        draft = deletion_draft(touch, left_out, mailbox.policy, purge=self.purge, now=now, where=where)
         return replace(draft, date_to=_just_after(touch, date_to))
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
-        if stopped():
-            return _nothing_sent(draft.targets, STOPPED)
+        ids = [t.id for t in draft.targets]
         try:
-            whole = [c for c in self._conversations if await self._is_exact(mailbox, c, draft)]
-        except RingCentralError as error:
-            return _nothing_sent(draft.targets, in_words(error))
-        except GuardError as error:
-            return _nothing_sent(draft.targets, str(error))
-        through = [t for t in draft.targets if t.conversation_id in whole]
+            whole = await unless_stopped(stopped, partial(self._exact, mailbox, draft))
+        except (RingCentralError, GuardError) as error:
+            return nothing_sent(ids, why(error))
+        through = [t.id for t in draft.targets if t.conversation_id in whole]
         one_by_one = [t for t in draft.targets if t.conversation_id not in whole]
-        first = await self._delete_whole(mailbox, whole, through, draft) if through else Execution()
+        first = Execution()
+        if through:
+            request = partial(self._delete_whole, mailbox, whole, through, draft)
+            first = await send_once(mailbox, through, request, purge=self.purge, record=record)
         if first.problem is not None:
-            rest = _nothing_sent(one_by_one, first.problem)
+            rest = nothing_sent([t.id for t in one_by_one], first.problem)
         else:
-            rest = await delete_by_id(mailbox, one_by_one, purge=self.purge, stopped=stopped)
+            rest = await delete_by_id(mailbox, one_by_one, purge=self.purge, stopped=stopped, record=record)
         return Execution(first.outcomes | rest.outcomes, first.problem or rest.problem, rest.note)
 
     @property
     def _conversations(self) -> list[str]:
         return list({int(c): c for c in self.conversation_id}.values())  # 7 and 007 are one
+
+    async def _exact(self, mailbox: Mailbox, draft: Draft) -> list[str]:
+        return [c for c in self._conversations if await self._is_exact(mailbox, c, draft)]
 
     async def _is_exact(self, mailbox: Mailbox, conversation: str, draft: Draft) -> bool:
         """Whether the endpoint would take just what was agreed: nothing more, and nothing that cannot be seen.
@@ -94,29 +100,21 @@ class ConversationDeletion:
             return False
         planned = {t for t in draft.targets if t.conversation_id == conversation}
         messages, is_all = await self._read(mailbox, conversation, draft.date_to)
-        return bool(planned) and is_all and {target(m) for m in messages} == planned
+        is_same = is_all and {target(m) for m in messages} == planned
+        return bool(planned) and is_same and not any(mailbox.spares(m, purge=self.purge) for m in messages)
 
     async def _delete_whole(
-        self, mailbox: Mailbox, conversations: Sequence[str], targets: Sequence[Target], draft: Draft
-    ) -> Execution:
-        ids = [t.id for t in targets]
-        problem: str | None = None
-        confirmed: Sequence[str] = ids
-        try:
-            with at_once():
-                await mailbox.client.delete_message_by_filter(
-                    conversations,
-                    date_to=draft.date_to or _BEGINNING,
-                    message_type=self.message_type,
-                    purge=self.purge,
-                    account_id=mailbox.account_id,
-                    extension_id=mailbox.extension_id,
-                )
-        except RingCentralError as error:
-            problem, confirmed = in_words(error), ()
-            if never_left(error):
-                return Execution(dict.fromkeys(ids, "failed"), problem)
-        return Execution(await read_back(mailbox, ids, purge=self.purge, confirmed=confirmed), problem)
+        self, mailbox: Mailbox, conversations: Sequence[str], ids: Sequence[str], draft: Draft
+    ) -> Confirmed:
+        await mailbox.client.delete_message_by_filter(
+            conversations,
+            date_to=draft.date_to or _BEGINNING,
+            message_type=self.message_type,
+            purge=self.purge,
+            account_id=mailbox.account_id,
+            extension_id=mailbox.extension_id,
+        )
+        return ids, None
 
     async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> tuple[list[Message], bool]:
         """What the endpoint would reach: Alive and Deleted, up to `date_to`, of the type; and whether it is all.
@@ -136,7 +134,7 @@ class ConversationDeletion:
         if page.navigation.next_page or (page.paging.total_elements or 0) > MAX_MESSAGES:
             raise GuardError(
                 f"Conversation {conversation} holds more than {MAX_MESSAGES} messages up to then, the most one plan "
-                "may hold. Ask for an earlier date_to. Nothing was deleted or changed."
+                f"may hold. Ask for an earlier date_to. {NOTHING_DONE}"
             )
         is_all = page.paging.total_elements == len(page.records) and not page.unreadable
         return [m for m in page.records if is_of(m, self.message_type)], is_all
@@ -149,7 +147,3 @@ def _just_after(messages: Sequence[Message], date_to: datetime) -> datetime:
     """
     newest = max((m.creation_time for m in messages if m.creation_time), default=date_to)
     return min(date_to, newest.replace(microsecond=0) + timedelta(seconds=1))
-
-
-def _nothing_sent(targets: Sequence[Target], problem: str) -> Execution:
-    return Execution(dict.fromkeys((t.id for t in targets), "skipped"), problem)

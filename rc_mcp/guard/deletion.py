@@ -1,13 +1,18 @@
 """Deleting or purging messages by id: planned by reading, carried out in batches, verified by reading again."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
+from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import Draft, Target
-from rc_mcp.guard.preview import preview_of, question
+from rc_mcp.guard.policy import Policy
+from rc_mcp.guard.preview import preview_of, question, warnings_about
 from rc_mcp.guard.reading import Mailbox, at_most, dropped, is_of, judged, sort_out, target, unchanged
+from rc_mcp.guard.stopping import Stopped, unless_stopped
 from rc_mcp.ringcentral import (
     DeletableType,
     InvalidRequest,
@@ -24,7 +29,10 @@ from rc_mcp.views.errors import in_words
 
 BATCH = 50
 """Ids in the path of one request (RingCentral's limit, CMN-106)."""
-STOPPED = "A person stopped it (the STOP file)."
+_NOT_RECORDED = "The journal cannot be written, so nothing more was sent; a person has to mend the state folder."
+
+Confirmed = tuple[Collection[str], str | None]
+"""The ids that RingCentral said it deleted, and why it did not delete the first of the others."""
 
 
 @dataclass(slots=True)
@@ -67,39 +75,49 @@ class Deletion:
         missing: dict[str, OutcomeWord] = dict.fromkeys(errors, "not_found")
         touch, left_out = sort_out(found.values(), purge=self.purge, wanted=lambda m: is_of(m, self.message_type))
         at_most(touch)
-        return deletion_draft(touch, missing | left_out, purge=self.purge, now=now)
+        return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now)
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
-        return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped)
+        return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
 
 
 def deletion_draft(
-    touch: Sequence[Message], left_out: dict[str, OutcomeWord], *, purge: bool, now: datetime, where: str = ""
+    messages: Sequence[Message],
+    left_out: dict[str, OutcomeWord],
+    policy: Policy,
+    *,
+    purge: bool,
+    now: datetime,
+    where: str = "",
 ) -> Draft:
-    """The draft for deleting these messages: the question, and how a yes has to be given."""
+    """The draft for deleting these messages, but for protected ones: the question, and how a yes has to be given."""
+    touch = [m for m in messages if not policy.protects(m)]
+    protected: dict[str, OutcomeWord] = {m.id: "skipped" for m in messages if policy.protects(m)}
     n = len(touch)
-    things = f"{n} message{'' if n == 1 else 's'}{where}"
-    preview = preview_of("purge" if purge else "delete", touch, now)
+    things = f"{n} message{'' if n == 1 else 's'}"
+    warnings = warnings_about(touch, now, policy, len(protected))
     phrase = f"PURGE {n}" if purge else None
     if purge:
-        headline = f"Purge {things} for good?"
-        consequence = f"This cannot be undone: messages and attachments are erased. To agree, type: {phrase}"
+        headline = [f"Purge {things} for good?", where]
+        consequence = ["This cannot be undone.", f"To agree, type: {phrase}"]
     else:
-        headline = f"Delete {things}?"
-        consequence = "They move to Deleted, from where they can be restored."
+        headline = [f"Delete {things}?", where]
+        consequence = ["They go to Deleted and can be restored."]
     return Draft(
         severity="irreversible" if purge else "reversible",
-        question=question(headline, preview, consequence),
+        question=question(headline, touch, warnings, consequence),
         phrase=phrase,
-        preview=preview,
+        preview=preview_of("purge" if purge else "delete", touch, warnings, now.tzinfo),
         targets=tuple(target(m) for m in touch),
-        left_out=left_out,
+        left_out=left_out | protected,
+        protected=len(protected),
+        misfits=policy.misfits(touch, now, purge=purge),
     )
 
 
 async def delete_by_id(
-    mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, stopped: Callable[[], bool]
+    mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, stopped: Callable[[], bool], record: Record
 ) -> Execution:
     """Delete targets by their ids, 50 at a time, each batch re-read before and verified after.
 
@@ -108,49 +126,84 @@ async def delete_by_id(
     execution = Execution()
     for start in range(0, len(targets), BATCH):
         batch = targets[start : start + BATCH]
-        if execution.problem is None and stopped():
-            execution.problem = STOPPED
         if execution.problem is not None:
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
+            continue
+        try:
+            ids = await _still_agreed_to(mailbox, batch, purge, stopped, execution)
+        except (RingCentralError, Stopped) as error:
+            execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
+            execution.problem = why(error)
         else:
-            await _delete_batch(mailbox, batch, purge, execution)
+            if ids:
+                sent = await send_once(mailbox, ids, partial(_delete, mailbox, ids, purge), purge=purge, record=record)
+                execution.outcomes |= sent.outcomes
+                execution.problem = sent.problem
     return execution
 
 
-async def _delete_batch(mailbox: Mailbox, batch: Sequence[Target], purge: bool, execution: Execution) -> None:
-    try:
-        found, errors = await mailbox.read([t.id for t in batch])
-    except RingCentralError as error:
-        execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
-        execution.problem = in_words(error)
-        return
+async def _still_agreed_to(
+    mailbox: Mailbox, batch: Sequence[Target], purge: bool, stopped: Callable[[], bool], execution: Execution
+) -> list[str]:
+    found, errors = await unless_stopped(stopped, partial(mailbox.read, [t.id for t in batch]))
     left_alone = dropped(batch, found, errors, purge=purge)
     execution.outcomes |= left_alone
     if "skipped" in left_alone.values():
         execution.note = "What changed since the person agreed was left alone; call again for a new plan."
-    if ids := [t.id for t in unchanged(batch, found)]:
-        await _send(mailbox, ids, purge, execution)
+    kept = unchanged(batch, found)
+    spared = [t.id for t in kept if mailbox.spares(found[t.id], purge=purge)]
+    if spared:
+        execution.outcomes |= dict.fromkeys(spared, "skipped")
+        execution.note = "What the operator's policy does not let go was left alone."
+    return [t.id for t in kept if t.id not in spared]
 
 
-async def _send(mailbox: Mailbox, ids: Sequence[str], purge: bool, execution: Execution) -> None:
-    """Send one DELETE, once, and see what became of it.
+async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Confirmed:
+    # It names exact ids, so it is narrowed to no type: a type could only make it do less than was agreed.
+    answers = await mailbox.client.delete_message(
+        ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
+    )
+    refusal = next((in_words(a.error) for a in answers if a.error is not None), None)
+    return {a.id for a in answers if a.ok}, refusal
 
-    It names exact ids, so it is narrowed to no type: a type could only make it do less than was agreed.
-    """
-    confirmed: set[str] = set()
+
+async def send_once(
+    mailbox: Mailbox,
+    ids: Sequence[str],
+    request: Callable[[], Awaitable[Confirmed]],
+    *,
+    purge: bool,
+    record: Record,
+) -> Execution:
+    """Send one DELETE, once, written down before and after, and see what became of it."""
+    try:
+        await record.sending(ids, "Purged" if purge else "Deleted")
+    except GuardError:
+        return nothing_sent(ids, _NOT_RECORDED)
+    execution = await _sent(mailbox, ids, request, purge)
+    try:
+        await record.sent(execution.outcomes)
+    except GuardError:
+        execution.problem = execution.problem or _NOT_RECORDED
+    return execution
+
+
+async def _sent(
+    mailbox: Mailbox, ids: Sequence[str], request: Callable[[], Awaitable[Confirmed]], purge: bool
+) -> Execution:
     try:
         with at_once():
-            answers = await mailbox.client.delete_message(
-                ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
-            )
-        confirmed = {a.id for a in answers if a.ok}
-        execution.problem = next((in_words(a.error) for a in answers if a.error is not None), None)
+            confirmed, problem = await request()
     except RingCentralError as error:
-        execution.problem = in_words(error)
+        confirmed, problem = (), in_words(error)
         if never_left(error):
-            execution.outcomes |= dict.fromkeys(ids, "failed")
-            return
-    execution.outcomes |= await read_back(mailbox, ids, purge=purge, confirmed=confirmed)
+            return Execution(dict.fromkeys(ids, "failed"), problem)
+    return Execution(await read_back(mailbox, ids, purge=purge, confirmed=confirmed), problem)
+
+
+def nothing_sent(ids: Sequence[str], problem: str) -> Execution:
+    """None of these was touched."""
+    return Execution(dict.fromkeys(ids, "skipped"), problem)
 
 
 async def read_back(
@@ -162,6 +215,11 @@ async def read_back(
     except RingCentralError:
         return dict.fromkeys(ids, "unknown")
     return judged(ids, found, errors, purge=purge, confirmed=confirmed)
+
+
+def why(error: RingCentralError | GuardError) -> str:
+    """What kept something from being done, in words."""
+    return in_words(error) if isinstance(error, RingCentralError) else str(error)
 
 
 def never_left(error: RingCentralError) -> bool:

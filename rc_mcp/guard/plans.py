@@ -2,15 +2,15 @@
 
 A plan's id grants nothing by itself. It names a row in the server's own state, bound to the tool, its
 arguments, the mailbox and the principal; `claim` takes it out of circulation in one SQL statement, so that
-no plan is carried out twice, whoever asks, from however many processes.
+no plan is carried out twice, whoever asks, from however many processes. Every step of a plan's life is written to
+the journal in the same transaction, and the plan's id is that of the operation which carries it out.
 """
 
 import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from rc_mcp.guard.database import NOTHING_DONE, GuardError, reading, writing
+from rc_mcp.guard.journal import Channel, Event, add_entry
 from rc_mcp.views.changes import OutcomeWord, Preview
 
 LIFETIME = timedelta(minutes=10)
@@ -26,10 +28,6 @@ MAX_MESSAGES = 200
 
 State = Literal["open", "approved", "denied", "used"]
 Severity = Literal["reversible", "irreversible"]
-
-
-class GuardError(Exception):
-    """Why nothing was planned or carried out. Its text says what to ask for instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,10 @@ class Draft:
     date_to: datetime | None = None
     retention_period: int | None = None
     """Days in force when the plan was made; only for a retention change."""
+    protected: int = 0
+    """How many messages are left out because the operator protects them."""
+    misfits: Mapping[str, int] | None = None
+    """Lines of the operator's rule for unattended work that do not hold, and for how many messages; None: no rule."""
 
     @property
     def changes_nothing(self) -> bool:
@@ -71,6 +73,9 @@ class Plan:
     digest: str
     expires: datetime
     draft: Draft
+    principal: str
+    account_id: str
+    extension_id: str
 
     @property
     def message(self) -> str:
@@ -80,11 +85,6 @@ class Plan:
 
 _PLAN = TypeAdapter(Plan)
 _VALID = "expires > ? AND expires <= ?"
-_TABLE = """
-    CREATE TABLE IF NOT EXISTS plan (
-        id TEXT PRIMARY KEY, digest TEXT NOT NULL, expires REAL NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL
-    )
-"""
 
 
 def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
@@ -94,24 +94,26 @@ def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str
 
 
 class PlanStore:
-    """Plans in one SQLite file in the state folder, shared by servers and the `approvals` command.
+    """Plans in the state folder, shared by servers and the `approvals` command. Every method blocks.
 
-    Every call opens the file anew: plans are rare, and nothing is then held over a fork or a crash.
+    Raises:
+        GuardError: (every method) the state folder cannot be used.
     """
 
     def __init__(self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.state_dir = state_dir
-        self._file = state_dir / "plans.db"
         self._now = now
 
-    def add(self, tool: str, digest: str, draft: Draft) -> Plan:
+    def add(self, tool: str, digest: str, draft: Draft, *, principal: str, account_id: str, extension_id: str) -> Plan:
         """Keep a draft as an open plan, for `LIFETIME`."""
-        plan = Plan(_plan_id(), tool, digest, self._now() + LIFETIME, draft)
-        with self._open() as db, db:
+        plan = Plan(new_id(), tool, digest, self._now() + LIFETIME, draft, principal, account_id, extension_id)
+        with writing(self.state_dir) as db:
             # What expired is of no more use to anyone, and its preview holds names: it does not stay.
             db.execute("DELETE FROM plan WHERE expires <= ?", (self._now().timestamp(),))
             row = (plan.id, digest, plan.expires.timestamp(), "open", _PLAN.dump_json(plan).decode())
             db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
+            ids = [t.id for t in draft.targets]
+            self._note(db, plan, "asked", action=draft.preview.action, severity=draft.severity, ids=ids)
         return plan
 
     def get(self, plan_id: str) -> tuple[Plan, State] | None:
@@ -130,53 +132,72 @@ class PlanStore:
 
     def approve(self, plan_id: str) -> bool:
         """A person's yes, given outside of the client. False when the plan is not open."""
-        return self._move(plan_id, "approved", "open")
+        with writing(self.state_dir) as db:
+            moved = self._move(db, plan_id, "approved", "open")
+            if moved:
+                self._note(db, moved[0], "approved", by="terminal")
+            return moved is not None
 
-    def deny(self, plan_id: str) -> bool:
+    def deny(self, plan_id: str, by: Channel = "terminal") -> bool:
         """A person's no. False when the plan is neither open nor approved."""
-        return self._move(plan_id, "denied", "open", "approved")
+        with writing(self.state_dir) as db:
+            moved = self._move(db, plan_id, "denied", "open", "approved")
+            if moved:
+                self._note(db, moved[0], "declined", by=by)
+            return moved is not None
 
-    def claim(self, plan_id: str, *states: State) -> bool:
-        """Take the plan for carrying it out: true for exactly one caller, and only from one of `states`."""
-        return self._move(plan_id, "used", *states)
+    def claim(self, plan_id: str, *states: State, by: Channel) -> bool:
+        """Take the plan for carrying it out: true for exactly one caller, and only from one of `states`.
 
-    def _move(self, plan_id: str, to: State, *states: State) -> bool:
+        `by`: how the yes came, unless it came in the terminal before.
+        """
+        with writing(self.state_dir) as db:
+            moved = self._move(db, plan_id, "used", *states)
+            if moved:
+                plan, was = moved
+                if was != "approved":
+                    self._note(db, plan, "approved", by=by)
+                self._note(db, plan, "begun", account_id=plan.account_id, extension_id=plan.extension_id)
+            return moved is not None
+
+    def _move(self, db: sqlite3.Connection, plan_id: str, to: State, *states: State) -> tuple[Plan, State] | None:
+        """The plan and the state it was in, if it was in one of `states`; it is in `to` then."""
         marks = ", ".join("?" * len(states))
-        with self._open() as db, db:
-            changed = db.execute(
-                f"UPDATE plan SET state = ? WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
-                (to, plan_id, *self._valid_span(), *states),
-            )
-            return changed.rowcount == 1
+        found = db.execute(
+            f"SELECT body, state FROM plan WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
+            (plan_id, *self._valid_span(), *states),
+        ).fetchone()
+        if found is None:
+            return None
+        db.execute("UPDATE plan SET state = ? WHERE id = ?", (to, plan_id))
+        return _plan_of(found[0]), found[1]
+
+    def _note(self, db: sqlite3.Connection, plan: Plan, event: Event, **details: object) -> None:
+        who = {"operation": plan.id, "principal": plan.principal, "tool": plan.tool}
+        add_entry(db, self._now(), event, **who, details=details)
 
     def _select(self, where: str, value: str) -> list[tuple[Plan, State]]:
-        with self._open() as db:
+        with reading(self.state_dir) as db:
             rows = db.execute(
                 f"SELECT body, state FROM plan WHERE {where} AND {_VALID} ORDER BY rowid",  # noqa: S608
                 (value, *self._valid_span()),
             )
-            return [(_PLAN.validate_json(body), state) for body, state in rows]
+            return [(_plan_of(body), state) for body, state in rows]
 
     def _valid_span(self) -> tuple[float, float]:
         # Both ends: a clock that was set back must not give an old plan a new life.
         now = self._now()
         return now.timestamp(), (now + LIFETIME).timestamp()
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection]:
-        try:
-            # Previews name people: the folder and the file are the owner's alone.
-            self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file.touch(mode=0o600)
-            with closing(sqlite3.connect(self._file, timeout=10)) as db:
-                db.execute(_TABLE)
-                yield db
-        except (OSError, sqlite3.Error, ValidationError) as error:
-            fault = f"The server's state folder cannot be used ({type(error).__name__}); a person has to mend it."
-            raise GuardError(f"{fault} Nothing was deleted or changed.") from error
+
+def _plan_of(body: str) -> Plan:
+    try:
+        return _PLAN.validate_json(body)
+    except ValidationError as error:
+        raise GuardError(f"A stored plan cannot be read. {NOTHING_DONE}") from error
 
 
-def _plan_id() -> str:
-    # Short enough to read out and to type; no letters or digits that look alike.
+def new_id() -> str:
+    """Short enough to read out and to type; no letters or digits that look alike."""
     alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
     return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(2))

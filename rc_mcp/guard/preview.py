@@ -1,71 +1,162 @@
-"""What a person is shown before messages are deleted: counts, times, senders, samples, warnings, one question."""
+"""What a person is shown before messages are deleted: counts, times, senders, samples, warnings, one question.
 
+The question fits on a phone: lines of at most 40 columns, a dozen of them as a rule, and never many more. What
+strangers wrote stands in it as quotations alone, one on a line, so that none can look like a line of ours.
+"""
+
+import textwrap
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 
-from rc_mcp.ringcentral import Message
+from rc_mcp.guard.plans import MAX_MESSAGES
+from rc_mcp.guard.policy import Policy
+from rc_mcp.ringcentral import Caller, Message
 from rc_mcp.views.changes import Preview, UntrustedPreview
-from rc_mcp.views.messages import row
-from rc_mcp.views.text import moment, who, word
+from rc_mcp.views.rows import first_words
+from rc_mcp.views.text import fitting, moment, quoted, who, word
 
+COLUMNS = 40
 _SENDERS = 5
 _SAMPLES = 3
+_SENDER_LINES = 3
+_SAMPLES_ASKED_ABOUT = 2
 _RECENT = timedelta(days=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_NUMBER_COLUMNS = 16
+_KINDS = 4
 
 
-def preview_of(action: str, messages: Sequence[Message], now: datetime) -> Preview:
-    """The preview of `action` on these messages. `now` decides what counts as newer than a day."""
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """What a person should know before they agree: in words, and shorter for the question."""
+
+    whole: list[str]
+    short: list[str]
+
+
+def warnings_about(messages: Sequence[Message], now: datetime, policy: Policy, protected: int) -> Warnings:
+    """What to warn of.
+
+    Args:
+        now: decides what counts as newer than a day.
+        policy: decides whose sender may be somebody protected.
+        protected: how many more messages were left out, because they are protected.
+    """
+    unheard = sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages)
+    unread = sum(m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages)
+    recent = sum(m.creation_time is not None and m.creation_time > now - _RECENT for m in messages)
+    unsure = sum(policy.is_unsure_of(m) for m in messages)
+    found = (
+        (unheard, "unheard voicemail{}", "unheard"),
+        (unread, "unread message{}", ""),  # the question counts them already
+        (recent, "message{} newer than a day", "newer than a day"),
+        (unsure, "message{} whose sender is not known", "of an unknown sender"),
+        (protected, "protected message{} left out", "protected left out"),
+    )
+    return Warnings(
+        whole=[f"{n} {words.format('' if n == 1 else 's')}" for n, words, _ in found if n],
+        short=[f"{n} {short}" for n, _, short in found if n and short],
+    )
+
+
+def preview_of(action: str, messages: Sequence[Message], warnings: Warnings, zone: tzinfo | None) -> Preview:
+    """The preview of `action` on these messages, with times in this zone."""
     times = sorted(m.creation_time for m in messages if m.creation_time)
     senders = Counter(who(m) for m in messages)
-    newest_first = sorted(messages, key=lambda m: m.creation_time or now, reverse=True)
     return Preview(
         action=action,
         messages=len(messages),
         by_type=dict(Counter(word(m.type) or "unknown" for m in messages).most_common()),
         by_read_status=dict(Counter(word(m.read_status) or "unknown" for m in messages).most_common()),
-        oldest=moment(times[0]) if times else None,
-        newest=moment(times[-1]) if times else None,
-        warnings=_warnings(messages, now),
+        oldest=moment(times[0], zone) if times else None,
+        newest=moment(times[-1], zone) if times else None,
+        warnings=warnings.whole,
         untrusted=UntrustedPreview(
-            senders=dict(senders.most_common(_SENDERS)), samples=[_sample(m) for m in newest_first[:_SAMPLES]]
+            senders=dict(senders.most_common(_SENDERS)), samples=[_sample(m, zone) for m in _newest(messages, _SAMPLES)]
         ),
     )
 
 
-def question(headline: str, preview: Preview, consequence: str) -> str:
-    """The question as plain text that fits on a phone screen. Nothing in it depends on when it is shown."""
-    unread = preview.by_read_status.get("Unread", 0)
-    senders = [f"{name or 'unknown'} ({n})" for name, n in preview.untrusted.senders.items()]
-    lines = [
-        headline,
-        f"{_counted(preview.by_type)}; {unread} unread" if preview.messages else None,
-        f"From {preview.oldest} to {preview.newest}" if preview.oldest else None,
-        "With: " + ", ".join(senders) if senders else None,
-        *(f"- {sample}" for sample in preview.untrusted.samples),
-        *(f"Note: {warning}." for warning in preview.warnings),
-        consequence,
-    ]
-    return "\n".join(line for line in lines if line)
-
-
-def _warnings(messages: Sequence[Message], now: datetime) -> list[str]:
-    unheard = sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages)
-    unread = sum(m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages)
-    recent = sum(m.creation_time is not None and m.creation_time > now - _RECENT for m in messages)
-    found = (
-        (unheard, "unheard voicemail"),
-        (unread, "unread message"),
-        (recent, "message newer than a day"),
+def question(
+    headline: Sequence[str], messages: Sequence[Message], warnings: Warnings, consequence: Sequence[str]
+) -> str:
+    """The question as plain text. Nothing in it depends on when it is shown."""
+    types = _counted(Counter(word(m.type) or "unknown" for m in messages))
+    read = _counted(Counter((word(m.read_status) or "unknown").lower() for m in messages))
+    note = [f"Note: {', '.join(warnings.short)}."] if warnings.short else []
+    return "\n".join(
+        [
+            *fitted(*headline, f"{types}; {read}"),
+            *_span(messages),
+            *_senders(messages),
+            *(_dated(m) for m in _newest(messages, _SAMPLES_ASKED_ABOUT)),
+            *fitted(*note, *consequence),
+        ]
     )
-    return [f"{n} {what.replace('message', 'messages') if n > 1 else what}" for n, what in found if n]
 
 
-def _sample(message: Message) -> str:
-    short = row(message)
-    text = f": {short.untrusted.text}" if short.untrusted.text else ""
-    return f"{short.type} {short.at} {short.untrusted.who}{text}"
+def fitted(*lines: str) -> list[str]:
+    """Lines of our own, broken where a phone's screen ends."""
+    return [part for line in lines for part in textwrap.wrap(line, COLUMNS)]
 
 
-def _counted(by_type: dict[str, int]) -> str:
-    return ", ".join(f"{n} {name}" for name, n in by_type.items())
+def _span(messages: Sequence[Message]) -> Iterator[str]:
+    times = sorted(m.creation_time.astimezone(UTC) for m in messages if m.creation_time)
+    if not times:
+        return
+    first, last = f"{times[0]:%Y-%m-%d %H:%M}", f"{times[-1]:%Y-%m-%d %H:%M}"
+    yield f"{first} UTC" if first == last else f"{first} to {last} UTC"
+
+
+def _senders(messages: Sequence[Message]) -> Iterator[str]:
+    found = Counter(_other_side(m) for m in messages)
+    shown = _SENDER_LINES if len(found) <= _SENDER_LINES else _SENDER_LINES - 1
+    yield from (f"{n} {sender}" for sender, n in found.most_common(shown))
+    if len(found) > shown:
+        yield f"and {len(found) - shown} others"
+
+
+def _other_side(message: Message) -> str:
+    """`from “Maria Costa +16505550100”`, `to “ext. 102” +2`: short enough to stand behind a count of three digits."""
+    sent = message.direction == "Outbound"
+    parties = message.to if sent else [message.from_] if message.from_ else []
+    more = f" +{min(len(parties) - 1, 99)}" if len(parties) > 1 else ""
+    way = "to" if sent else "from"
+    columns = COLUMNS - len(f"{MAX_MESSAGES} {way} {more}")
+    return f"{way} {_party(parties[0], columns) if parties else 'unknown'}{more}"
+
+
+def _party(party: Caller, columns: int) -> str:
+    """A name is cut before it can push the number off the screen."""
+    extension = f"ext. {party.extension_number}" if party.extension_number else ""
+    number = fitting(party.phone_number or extension, _NUMBER_COLUMNS)
+    name = fitting(party.name or ("" if number else party.location) or "", columns - 3 - len(number))
+    known = " ".join(part for part in (name, number) if part)
+    return quoted(known, columns) if known else "unknown"
+
+
+def _dated(message: Message) -> str:
+    day = f"{message.creation_time.astimezone(UTC):%Y-%m-%d}" if message.creation_time else "undated"
+    columns = COLUMNS - len(day) - 1
+    if text := first_words(message):
+        return f"{day} {quoted(text, columns)}"
+    seconds = next((a.vm_duration for a in message.attachments if a.vm_duration is not None), None)
+    pages = f", {message.fax_page_count} page{'' if message.fax_page_count == 1 else 's'}"
+    size = f", {seconds} s" if seconds else pages if message.fax_page_count else ""
+    return f"{day} {fitting(f'{word(message.type)}{size}', columns)}"
+
+
+def _newest(messages: Sequence[Message], n: int) -> list[Message]:
+    return sorted(messages, key=lambda m: m.creation_time or _NEVER, reverse=True)[:n]
+
+
+def _sample(message: Message, zone: tzinfo | None) -> str:
+    text = first_words(message)
+    at = moment(message.creation_time, zone)
+    return f"{word(message.type)} {at} {who(message)}" + (f": {text}" if text else "")
+
+
+def _counted(numbers: Counter[str]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in numbers.most_common(_KINDS))

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from rc_mcp.guard.plans import MAX_MESSAGES, GuardError, Target
+from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.plans import MAX_MESSAGES, Target
+from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.ringcentral import (
     DeletableType,
     Message,
@@ -17,11 +20,19 @@ from rc_mcp.views.changes import OutcomeWord
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """The one mailbox a plan is about."""
+    """The one mailbox a plan is about, and what its operator's policy keeps out of reach."""
 
     client: MessageStoreClient
     account_id: str
     extension_id: str
+    policy: Policy = NO_POLICY
+    unattended_at: datetime | None = None
+    """Set where no person agreed: then nothing is touched but what the policy's rule covers at this moment."""
+
+    def spares(self, message: Message, *, purge: bool) -> bool:
+        """Whether this message is left alone whatever was agreed to."""
+        at = self.unattended_at
+        return self.policy.protects(message) or (at is not None and not self.policy.fits(message, at, purge=purge))
 
     async def read(self, ids: Sequence[str]) -> tuple[dict[str, Message], dict[str, RingCentralError]]:
         """These messages as they are now; and for each that could not be read, why."""
@@ -117,10 +128,16 @@ def judged(
     }
 
 
+def restored(ids: Iterable[str], found: Mapping[str, Message]) -> dict[str, OutcomeWord]:
+    """What became of Deleted ids that were to be restored, by what the mailbox says now."""
+    words: dict[str | None, OutcomeWord] = {"Alive": "restored", "Deleted": "failed", "Purged": "purged"}
+    return {i: words.get(found[i].availability, "unknown") if i in found else "unknown" for i in ids}
+
+
 def at_most(messages: Sequence[Message]) -> None:
     """Raises `GuardError` for more messages than a person can be said to have agreed to."""
     if len(messages) > MAX_MESSAGES:
         raise GuardError(
             f"That is more than {MAX_MESSAGES} messages, the most one plan may hold. "
-            "Ask for fewer ids, or for an earlier date_to. Nothing was deleted."
+            f"Ask for fewer ids, or for an earlier date_to. {NOTHING_DONE}"
         )

@@ -3,14 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
-from rc_mcp.guard.deletion import STOPPED, Execution, never_left
-from rc_mcp.guard.plans import Draft, GuardError
+from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.deletion import Execution, never_left, why
+from rc_mcp.guard.journal import Record
+from rc_mcp.guard.plans import Draft
+from rc_mcp.guard.preview import fitted
 from rc_mcp.guard.reading import Mailbox
+from rc_mcp.guard.stopping import unless_stopped
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
+
+_NOT_CHANGED = "The retention period was not changed."
+_PROTECTED = "The operator protects some people's messages, and a shorter retention period would erase theirs too."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +38,35 @@ class RetentionChange:
         """Read the period in force and say what the change would mean."""
         current = await self._current(mailbox)
         if current is None:
-            raise GuardError("RingCentral did not say which retention period is in force. Nothing was changed.")
+            raise GuardError(f"RingCentral did not say which retention period is in force. {NOTHING_DONE}")
         days, lowered = self.retention_period, self.retention_period < current
+        if lowered and mailbox.policy.protects_anybody:
+            raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
         action = f"set the retention period from {current} to {days} days"
         phrase = f"KEEP {days} DAYS" if lowered else None
-        consequence = (
-            f"Faxes and voicemails older than {days} days are erased, for every extension of the account. "
-            f"That cannot be undone. To agree, type: {phrase}"
-            if lowered
-            else "Faxes and voicemails are kept longer, for every extension of the account."
-        )
+        what = f"older than {days} days are erased" if lowered else "are kept longer"
+        consequence = [
+            f"Faxes and voicemails {what}, for every extension of the account.",
+            *(["This cannot be undone.", f"To agree, type: {phrase}"] if lowered else []),
+        ]
         return Draft(
             severity="irreversible" if lowered else "reversible",
-            question=f"{action[0].upper()}{action[1:]}?\n{consequence}",
+            question="\n".join(fitted(f"{action[0].upper()}{action[1:]}?", *consequence)),
             phrase=phrase,
             preview=Preview(action=action, messages=0),
             retention_period=current if current != days else None,
         )
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool]) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Set the period if it is still what the person was told; never raises for what RingCentral does."""
-        if stopped():
-            return _unchanged(STOPPED)
+        if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
+            return _unchanged(_PROTECTED)
         try:
-            if await self._current(mailbox) != draft.retention_period:
+            if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.retention_period:
                 return _unchanged("Someone else changed it meanwhile.")
-        except RingCentralError as error:
-            return _unchanged(in_words(error))
+            await record.sending_retention(self.retention_period)
+        except (RingCentralError, GuardError) as error:
+            return _unchanged(why(error))
         return await self._set(mailbox)
 
     async def _set(self, mailbox: Mailbox) -> Execution:
@@ -77,7 +87,7 @@ class RetentionChange:
             return _unknown("RingCentral did not say what is in force now.")
         if now_in_force == self.retention_period:
             return Execution(status="done")
-        return Execution(problem=f"RingCentral still keeps messages for {now_in_force} days.", status="failed")
+        return _unchanged(f"RingCentral still keeps messages for {now_in_force} days.")
 
     async def _current(self, mailbox: Mailbox) -> int | None:
         configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
@@ -85,7 +95,7 @@ class RetentionChange:
 
 
 def _unchanged(why: str) -> Execution:
-    return Execution(problem=f"{why} The retention period was not changed.", status="failed")
+    return Execution(problem=f"{why} {_NOT_CHANGED}", status="failed")
 
 
 def _unknown(why: str) -> Execution:

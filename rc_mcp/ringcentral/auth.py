@@ -15,15 +15,21 @@ import httpx2 as httpx
 from rc_mcp.ringcentral.entry_points import origin
 from rc_mcp.ringcentral.errors import APIError, InvalidRequest, RateLimited, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.permissions import permissions_of
 from rc_mcp.ringcentral.token_endpoint import TokenEndpoint, credential
 
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class BearerAuth(httpx.Auth):
-    """What all kinds share: a token goes to the origins of the client it was given to, and nowhere else."""
+    """What all kinds share: a token goes to the origins of the client it was given to, and nowhere else.
+
+    Attributes:
+        granted: what RingCentral granted this login; None until it has said so.
+    """
 
     def __init__(self) -> None:
+        self.granted: frozenset[str] | None = None
         self._origins: set[tuple[str, str, int | None]] = set()
 
     def allow(self, *entry_points: httpx.URL) -> None:
@@ -185,4 +191,5 @@ class JWTAuth(RenewingAuth):
 
     async def _keep_token(self, answer: httpx.Response) -> None:
         issued = self._endpoint.issued(answer, self._jwt)
+        self.granted = permissions_of(issued.scope)
         self._token, self._good_until = issued.access_token, self._clock() + issued.good_for_s

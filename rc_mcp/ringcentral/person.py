@@ -19,6 +19,7 @@ from anyio import to_thread
 
 from rc_mcp.ringcentral.auth import RenewingAuth
 from rc_mcp.ringcentral.errors import APIError, LoginEnded, RingCentralError
+from rc_mcp.ringcentral.permissions import permissions_of
 from rc_mcp.ringcentral.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint
 from rc_mcp.ringcentral.token_store import Tokens, TokenStore, alone
 
@@ -34,6 +35,7 @@ class PersonAuth(RenewingAuth):
         store: where the login is kept.
         lock_file: held while it is renewed.
         owner_id: whose login it is. One that somebody else has put in its place is not used.
+        scope: what it was granted, as far as that is kept.
         clock: seconds, never going back. Tests set it.
         now: seconds since 1970.
     """
@@ -47,11 +49,13 @@ class PersonAuth(RenewingAuth):
         lock_file: Path,
         *,
         owner_id: str,
+        scope: str = "",
         clock: Callable[[], float] = monotonic,
         now: Callable[[], float] = time,
     ) -> None:
         super().__init__(TokenEndpoint(server_url, client_id, client_secret), clock)
         self.owner_id = owner_id
+        self.granted = permissions_of(scope)
         self._store = store
         self._lock_file = lock_file
         self._now = now
@@ -77,6 +81,7 @@ class PersonAuth(RenewingAuth):
             raise LoginEnded(401, message="Somebody else is logged in now; start the server again to use their mailbox")
         if before and before.refresh_token != self._tokens.refresh_token:
             self._failure = None
+        self.granted = permissions_of(self._tokens.scope)
         if self._is_good(self._tokens, turned_away):
             self._token = self._tokens.access_token
             return True
@@ -103,6 +108,7 @@ class PersonAuth(RenewingAuth):
         tokens = tokens_of(issued, self._now(), self.owner_id)
         await to_thread.run_sync(self._store.save, tokens)
         self._tokens, self._token = tokens, tokens.access_token
+        self.granted = permissions_of(tokens.scope)
 
     def _forget(self, turned_away: str) -> None:
         super()._forget(turned_away)
@@ -112,7 +118,7 @@ class PersonAuth(RenewingAuth):
 def tokens_of(issued: Issued, now: float, owner_id: str = "") -> Tokens:
     """What is kept of an answer. A login whose owner is not told has a name of its own, which it keeps."""
     owner = owner_id or issued.owner_id or secrets.token_hex(16)
-    return Tokens(issued.access_token, issued.refresh_token, owner, now, now + issued.good_for_s)
+    return Tokens(issued.access_token, issued.refresh_token, owner, now, now + issued.good_for_s, issued.scope)
 
 
 @dataclass(frozen=True)

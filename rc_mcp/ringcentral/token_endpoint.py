@@ -31,6 +31,7 @@ class Issued:
     lifetime_s: float
     refresh_token: str = field(default="", repr=False)
     owner_id: str = ""
+    scope: str = ""
 
     @property
     def good_for_s(self) -> float:
@@ -74,7 +75,7 @@ class TokenEndpoint:
         """
         fields = fields_of(parsed(answer.content))
         token, told_s, refresh = (fields.get(name) for name in ("access_token", "expires_in", "refresh_token"))
-        owner = fields.get("owner_id")
+        owner, scope = fields.get("owner_id"), fields.get("scope")
         if answer.status_code != 200 or not isinstance(token, str) or not printable(token):
             raise self.refusal(answer, *secrets)
         lifetime_s = told_s if isinstance(told_s, int | float) and told_s > 0 else 3600
@@ -83,6 +84,7 @@ class TokenEndpoint:
             float(min(lifetime_s, LIMITS.token_lifetime_s)),
             refresh if isinstance(refresh, str) and printable(refresh) else "",
             owner if isinstance(owner, str) and printable(owner) else "",
+            scope if isinstance(scope, str) else "",
         )
 
     def refusal(self, answer: httpx.Response, *secrets: str, path: str = TOKEN_PATH) -> APIError:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from mcp.types import ToolAnnotations
 
+from rc_mcp.ringcentral import Permission
 from rc_mcp.tools.delete_message import delete_message
 from rc_mcp.tools.delete_message_by_filter import delete_message_by_filter
 from rc_mcp.tools.list_messages import list_messages
@@ -28,21 +29,26 @@ class _Entry:
     function: Callable[..., Any]
     title: str
     level: Level
+    permission: Permission
 
 
 # Titles are for people; order is the order a model reads them in.
 _TOOLS = (
-    _Entry(list_messages, "List messages", "read"),
-    _Entry(sync_messages, "Follow what changed", "read"),
-    _Entry(read_message, "Read messages", "read"),
-    _Entry(read_message_content, "Read an attachment", "read"),
-    _Entry(read_message_store_configuration, "Read the retention period", "read"),
-    _Entry(update_message, "Mark read or unread", "triage"),
-    _Entry(patch_message, "Restore, or mark read or unread", "triage"),
-    _Entry(delete_message, "Delete messages", "delete"),
-    _Entry(delete_message_by_filter, "Delete conversations", "delete"),
-    _Entry(update_message_store_configuration, "Set the retention period", "admin"),
+    _Entry(list_messages, "List messages", "read", "ReadMessages"),
+    _Entry(sync_messages, "Follow what changed", "read", "ReadMessages"),
+    _Entry(read_message, "Read messages", "read", "ReadMessages"),
+    _Entry(read_message_content, "Read an attachment", "read", "ReadMessages"),
+    _Entry(read_message_store_configuration, "Read the retention period", "read", "EditAccounts"),
+    _Entry(update_message, "Mark read or unread", "triage", "EditMessages"),
+    _Entry(patch_message, "Restore, or mark read or unread", "triage", "EditMessages"),
+    _Entry(delete_message, "Delete messages", "delete", "EditMessages"),
+    _Entry(delete_message_by_filter, "Delete conversations", "delete", "EditMessages"),
+    _Entry(update_message_store_configuration, "Set the retention period", "admin", "EditAccounts"),
 )
+
+
+PERMISSIONS: dict[str, Permission] = {t.function.__name__: t.permission for t in _TOOLS}
+"""What RingCentral has to grant for each tool."""
 
 
 def tools_for(access: Level) -> list[StrictTool]:

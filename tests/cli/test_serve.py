@@ -7,7 +7,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from tests.desk import Era, call, refused
+from tests.desk import Era, call, refused, rows
 from tests.serving import RC_MCP, http_server
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: p
     with anyio.fail_after(60), http_server("--demo") as address:
         async with Client(address, mode=era) as client:
             assert len((await client.list_tools()).tools) == 10
-            message = (await call(client, "list_messages"))["messages"][0]["id"]
+            message = rows((await call(client, "list_messages"))["messages"])[0]["id"]
             answer = await call(client, "delete_message", message_id=message)
             assert answer["status"] == "confirmation_required"
             assert "sender" in await refused(client, "list_messages", sender="x")
@@ -80,6 +80,21 @@ def test_wrong_configuration_is_one_line_that_names_the_variable(
     assert ended.stdout == ""
     assert len(ended.stderr.splitlines()) == 1
     assert named in ended.stderr
+
+
+@pytest.mark.parametrize("demo", [[], ["--demo"]], ids=["account", "demo"])
+def test_a_server_with_a_broken_policy_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: list[str]
+) -> None:
+    (tmp_path / "policy.toml").write_text("[limits]\nmax_per_day = 'many'\n")
+    monkeypatch.setenv("RC_ACCESS_TOKEN", "x")
+    monkeypatch.setenv("RC_MCP_POLICY", "policy.toml")
+    ended = subprocess.run(
+        [*RC_MCP, "serve", *demo], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    [line] = ended.stderr.splitlines()
+    assert "RC_MCP_POLICY: policy.toml: line 2: max_per_day of [limits] has to be a whole number" in line
 
 
 def test_a_dotenv_file_in_the_working_folder_is_read(tmp_path: Path) -> None:

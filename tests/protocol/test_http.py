@@ -1,15 +1,14 @@
 """Hostile and broken clients over HTTP: each is refused in HTTP's own words, and the next one is served."""
 
+import json
 from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
-from typing import Any
 
 import anyio
 import httpx2 as httpx
 import pytest
 from mcp import Client
 
-from tests.desk import Era
+from tests.desk import Era, rows
 from tests.desk import call as call_tool
 from tests.protocol.wire import LEGACY, MODERN, PATIENCE_S, Json, call, meta, request
 from tests.serving import RC_MCP, Served, served
@@ -40,16 +39,15 @@ async def web(server: Served) -> AsyncGenerator[httpx.AsyncClient]:
         assert '"isError":false' in answer.text
 
 
-async def post(client: httpx.AsyncClient, server: Served, body: Any, **headers: str) -> httpx.Response:
+async def post(client: httpx.AsyncClient, server: Served, body: Json | bytes, **headers: str) -> httpx.Response:
     """A request with the headers of a well-behaved client of 2026-07-28, but for those given."""
-    params: Json = body.get("params", {}) if isinstance(body, dict) else {}
     sent = {"Accept": ACCEPT, "Content-Type": "application/json", "MCP-Protocol-Version": MODERN}
-    if isinstance(body, dict):
-        sent |= {"Mcp-Method": body.get("method", "")} | ({"Mcp-Name": params["name"]} if "name" in params else {})
+    if not isinstance(body, bytes):
+        sent |= {"Mcp-Method": body["method"]}
+        sent |= {"Mcp-Name": body["params"]["name"]} if "name" in body["params"] else {}
+        body = json.dumps(body).encode()
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    content = body if isinstance(body, bytes) else None
-    json = None if isinstance(body, bytes) else body
-    return await client.post(server.address, content=content, json=json, headers=sent)
+    return await client.post(server.address, content=body, headers=sent)
 
 
 LISTING = call(1, "list_messages", per_page=1)
@@ -79,9 +77,7 @@ async def test_a_wrong_header_is_refused(
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b"17", b"\xff", b"[" * 100_000, b'{"jsonrpc":"2.0"}', b'[{"jsonrpc":"2.0"}]']
 )
-async def test_a_body_that_is_no_message_is_a_bad_request(
-    body: bytes, web: httpx.AsyncClient, server: Served
-) -> None:
+async def test_a_body_that_is_no_message_is_a_bad_request(body: bytes, web: httpx.AsyncClient, server: Served) -> None:
     assert (await post(web, server, body)).status_code == 400
 
 
@@ -134,25 +130,19 @@ async def test_many_sessions_at_once_do_not_get_in_each_others_way(era: Era, ser
 async def test_what_a_session_was_asked_cannot_be_answered_by_another(web: httpx.AsyncClient, server: Served) -> None:
     can_ask = meta(elicitation={"form": {}})
     listing = request(0, "tools/call", name="list_messages", arguments={"date_from": "30d"}, _meta=can_ask)
-    rows = message(await post(web, server, listing))["result"]["structuredContent"]["messages"]
-    arguments = {"message_id": [rows[0]["id"]]}
+    listed = rows(message(await post(web, server, listing))["result"]["structuredContent"]["messages"])
+    arguments = {"message_id": [listed[0]["id"]]}
     first = request(1, "tools/call", name="delete_message", arguments=arguments, _meta=can_ask)
     asked = message(await post(web, server, first))["result"]
-    yes = dict.fromkeys(asked["inputRequests"], {"action": "accept", "content": {"confirm": True}})
-    other = {"message_id": [rows[1]["id"]]}
-    stolen = first["params"] | {
-        "arguments": other,
-        "inputResponses": yes,
-        "requestState": asked["requestState"],
-    }
+    yes = {question: {"action": "accept", "content": {"confirm": True}} for question in asked["inputRequests"]}
+    other = {"message_id": [listed[1]["id"]]}
+    stolen = first["params"] | {"arguments": other, "inputResponses": yes, "requestState": asked["requestState"]}
     answer = message(await post(web, server, request(2, "tools/call", **stolen)))
     assert answer["error"]["code"] == -32602
 
 
 def message(answer: httpx.Response) -> Json:
     """The JSON-RPC message in an answer, which is JSON or a stream of events."""
-    import json
-
     if answer.headers["Content-Type"].startswith("application/json"):
         return answer.json()
     return json.loads(answer.text.rpartition("data: ")[2])

@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 
-from tests.protocol.wire import LEGACY, MODERN, Json, call, memory_mb, meta, request, stdio
+from tests.protocol.wire import LEGACY, MODERN, Json, Wire, call, memory_mb, meta, request, stdio
 
 pytestmark = pytest.mark.anyio
 
@@ -122,16 +121,23 @@ async def test_a_cancelled_call_leaves_the_others_alone(tmp_path: Path) -> None:
         await wire.alive()
 
 
-async def test_ten_thousand_quick_calls_are_all_answered_and_leave_nothing_behind(tmp_path: Path) -> None:
+async def test_two_thousand_calls_at_once_are_all_answered(tmp_path: Path) -> None:
     async with stdio(tmp_path) as wire:
-        with anyio.fail_after(600):
-            await flood(wire, range(2_000))
-            before_mb = memory_mb(wire.process.pid)
-            await flood(wire, range(2_000, 10_000))
+        await flood(wire, range(2_000))
+
+
+async def test_ten_thousand_quick_calls_leave_nothing_behind(tmp_path: Path) -> None:
+    async with stdio(tmp_path, patience_s=300) as wire:
+        for start in range(0, 2_000, 50):
+            await flood(wire, range(start, start + 50))
+        before_mb = memory_mb(wire.process.pid)
+        for start in range(2_000, 10_000, 50):
+            await flood(wire, range(start, start + 50))
+        # The emulator in it keeps a log of the last 10,000 requests, at about 600 bytes each.
         assert memory_mb(wire.process.pid) - before_mb < 8
 
 
-async def flood(wire: Any, ids: range) -> None:
+async def flood(wire: Wire, ids: range) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wire.send, *(call(n, "read_message_store_configuration") for n in ids))
         missing = set(ids)

@@ -1,6 +1,7 @@
 """A client that speaks whatever it likes: lines of bytes over stdio, to a server that is a process of its own."""
 
 import json
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -99,9 +100,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def stdio(folder: Path, *options: str) -> AsyncGenerator[Wire]:
+async def stdio(folder: Path, *options: str, patience_s: float = PATIENCE_S) -> AsyncGenerator[Wire]:
     """`rc-mcp serve --demo` with its plans in this folder; it has to end well when its stdin does."""
-    with anyio.fail_after(PATIENCE_S):
+    with anyio.fail_after(patience_s):
         process = await anyio.open_process([*RC_MCP, "serve", "--demo", *options], env=environment(folder))
         async with process:
             assert process.stdout is not None
@@ -115,8 +116,6 @@ async def stdio(folder: Path, *options: str) -> AsyncGenerator[Wire]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    import os
-
     return {**os.environ, "RC_MCP_STATE_DIR": str(folder)}
 
 

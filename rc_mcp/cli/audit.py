@@ -1,0 +1,131 @@
+"""rc-mcp audit: what was asked of the guard, who agreed, and what came of it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from rc_mcp.cli.configured import journal_or_exit, usable_or_exit
+
+if TYPE_CHECKING:
+    from rc_mcp.guard.journal import Entry, Journal, Operation
+
+_AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="An entry a line, as it is kept: for other programs.")
+@click.option("--since", metavar="WHEN", help="From this time on: ISO 8601, or a span back such as 1d.")
+@click.pass_context
+def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
+    """Show what was asked of the guard, refused, agreed to and done."""
+    if ctx.invoked_subcommand is not None:
+        return
+    moment, journal = _moment(since), journal_or_exit()
+    with usable_or_exit():
+        if as_json:
+            for entry in journal.entries(moment):
+                click.echo(json.dumps(asdict(entry)))
+            return
+        try:
+            _show(journal, moment)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            click.echo("An entry cannot be read. rc-mcp audit verify says which ones were changed.", err=True)
+            sys.exit(1)
+
+
+@audit.command()
+@click.argument("head", required=False)
+def verify(head: str | None) -> None:
+    """Check that no entry was changed, removed or moved. HEAD is one that was noted before.
+
+    Whoever owns the file can cut off its end, or write it anew from some entry on. Only a head that was noted where
+    they cannot write shows that: it has to be there still.
+    """
+    journal = journal_or_exit()
+    with usable_or_exit():
+        verified = journal.verify()
+        noted_is_gone = head is not None and head not in {entry.hash for entry in journal.entries()}
+    for fault in verified.faults:
+        click.echo(fault, err=True)
+    if noted_is_gone:
+        click.echo("The head that was noted is not there: the end was cut off, or written anew.", err=True)
+    if verified.faults or noted_is_gone:
+        click.echo("The journal is not as it was written.", err=True)
+        sys.exit(1)
+    click.echo(f"{verified.entries} entries, each as it was written after the one before it.")
+    click.echo(f"Head: {verified.head}")
+    click.echo("Note it where nobody else can write. `rc-mcp audit verify HEAD` then shows that nothing was cut off.")
+
+
+def _moment(since: str | None) -> datetime | None:
+    from rc_mcp.tools.arguments import instant
+
+    try:
+        return instant(since, datetime.now(UTC))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from None
+
+
+def _show(journal: "Journal", since: datetime | None) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from rc_mcp.cli.demo.screen import terminal
+    from rc_mcp.views.text import clean
+
+    rows = [*map(_operation_row, journal.operations(since)), *_lone_rows(journal.entries(since))]
+    if not rows:
+        click.echo("Nothing was asked of the guard." if since is None else "Nothing was asked of the guard since then.")
+        return
+    shown = Table("when", "operation", "what", "agreed", "came to", box=None, padding=(0, 2, 0, 0))
+    for at, *cells in sorted(rows):
+        # The file is ours, but whoever can write it could have put anything there.
+        when = f"{datetime.fromisoformat(at).astimezone():%d %b %H:%M}"
+        shown.add_row(when, *(Text(clean(cell, 200)) for cell in cells))
+    terminal().print(shown)
+    click.echo("\nrc-mcp undo OPERATION restores what a delete deleted.")
+
+
+def _operation_row(operation: "Operation") -> tuple[str, ...]:
+    by = operation.approved_by
+    agreed = _AGREED.get(by or "", "-")
+    what = f"{_what(operation)} (demo)" if operation.is_demo else _what(operation)
+    return operation.entries[0].at, operation.id, what, agreed, _came_to(operation)
+
+
+def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[str, ...]]:
+    for entry in entries:
+        if entry.operation is None:
+            reason = str(entry.details.get("reason", "")).replace("_", " ")
+            came_to = f"refused: {reason}" if entry.event == "refused" else "dry run: not done"
+            yield entry.at, "-", str(entry.details.get("action", entry.tool)), "-", came_to
+
+
+def _what(operation: "Operation") -> str:
+    if operation.asked is None:
+        return f"undo of {(operation.begun or {}).get('undoes')}"
+    action, n = operation.asked["action"], len(operation.asked["ids"])
+    return f"{action} {n} message{'' if n == 1 else 's'}" if n else action
+
+
+def _came_to(operation: "Operation") -> str:
+    from rc_mcp.views.changes import tally
+
+    outcomes, done = operation.outcomes, operation.done
+    counted = tally(outcomes)
+    if done is not None:
+        came_to = counted or done["status"]
+        return f"{came_to} (cut short)" if done.get("cut_short") else came_to
+    if operation.begun is not None:
+        doubt = len(operation.in_doubt)
+        known = ", ".join(part for part in (counted, f"{doubt} in doubt" if doubt else "") if part)
+        return f"under way, or cut short{f': {known}' if known else ''}"
+    last = operation.entries[-1]
+    if last.event == "declined":
+        return f"declined {_AGREED.get(last.details['by'], '')}"
+    return f"refused: {last.details['reason'].replace('_', ' ')}" if last.event == "refused" else "not carried out"

@@ -1,0 +1,186 @@
+"""rc-mcp policy check: whether a policy file is right, and what it would come to in a mailbox. It changes nothing."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rc_mcp.cli.configured import settings_or_exit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rc_mcp.guard.policy import Policy, Rule
+    from rc_mcp.ringcentral import Message, MessageStoreClient
+
+SAMPLE = 10_000
+"""Messages, the newest: ten requests."""
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@click.group()
+def policy() -> None:
+    """The operator's policy file: what may happen unattended, what never."""
+
+
+@policy.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--demo", is_flag=True, help="Try it on the emulator's made-up mailbox: no account.")
+def check(file: Path, demo: bool) -> None:
+    """Check the policy in FILE, and show what it would come to in the mailbox. Exit code 1 if the file is wrong."""
+    import anyio
+
+    from rc_mcp.guard.policy_file import PolicyError, load_policy
+
+    try:
+        checked = load_policy(file)
+    except PolicyError as error:
+        click.echo("\n".join(error.faults), err=True)
+        sys.exit(1)
+    click.echo(f"{file} is valid.")
+    if checked.dry_run:
+        click.echo("It is a dry run: nothing is deleted at all.")
+    if demo:
+        anyio.run(_check_on_demo, checked)
+    else:
+        anyio.run(_check_on_account, checked)
+
+
+async def _check_on_demo(checked: "Policy") -> None:
+    import httpx2 as httpx
+
+    from rc_mcp.emulator import Emulator
+    from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
+
+    with Emulator(rate_limits=False) as emulator:
+        auth = JWTAuth(emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt)
+        transport = httpx.ASGITransport(app=emulator.app)
+        client = MessageStoreClient(
+            auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=transport
+        )
+        await check_on(client, checked, "the demo's mailbox")
+
+
+async def _check_on_account(checked: "Policy") -> None:
+    from rc_mcp.ringcentral import InvalidRequest
+    from rc_mcp.server import client_for
+    from rc_mcp.settings import SettingsError
+
+    try:
+        client = client_for(settings_or_exit())
+    except (SettingsError, InvalidRequest) as error:
+        click.echo(f"It was not tried on a mailbox (--demo tries it on a made-up one). {error}")
+        return
+    await check_on(client, checked, "your mailbox")
+
+
+async def check_on(client: "MessageStoreClient", checked: "Policy", whose: str) -> None:
+    """Read a sample of this mailbox, and print what the policy would come to in it."""
+    from rc_mcp.cli.demo.screen import terminal
+    from rc_mcp.ringcentral import RingCentralError
+    from rc_mcp.views.errors import in_words
+
+    messages: list[Message] = []
+    try:
+        async with client:
+            found = client.iter_messages(date_from=_BEGINNING, availability=("Alive", "Deleted"))
+            async with aclosing(found) as listed:
+                async for message in listed:
+                    messages.append(message)
+                    if len(messages) == SAMPLE:
+                        break
+    except RingCentralError as error:
+        click.echo(f"rc-mcp: The mailbox could not be read whole: {in_words(error)}", err=True)
+        if not messages:
+            sys.exit(1)
+    _explain(terminal(), checked, messages, whose)
+
+
+def _explain(console: "Console", checked: "Policy", messages: "Sequence[Message]", whose: str) -> None:
+    """Print it all: who is protected, what each rule allows and why not, and the limits."""
+    newest = "the newest " if len(messages) == SAMPLE else ""
+    alive = [m for m in messages if m.availability == "Alive"]
+    console.print(f"Tried on {newest}{len(messages):,} messages of {whose}: {len(alive):,} Alive, the rest Deleted.")
+    _protected(console, checked, messages)
+    _rule(console, checked, alive, purge=False)
+    _rule(console, checked, messages, purge=True)
+    limits = {name: cap for name, cap in checked.limits.model_dump().items() if cap is not None}
+    capped = ", ".join(f"{name} {cap:,}" for name, cap in limits.items())
+    _heading(console, "[limits]", f"over everything, {capped or 'only the 200 messages of one plan'}")
+
+
+def _protected(console: "Console", checked: "Policy", messages: "Sequence[Message]") -> None:
+    if not checked.protects_anybody:
+        _heading(console, "[protected]", "nobody")
+        return
+    _heading(console, "[protected]", "never deleted, whoever asks")
+    table = _table("messages")
+    by_message = [checked.protectors(m) for m in messages]
+    for entry in (*checked.protected.numbers, *checked.protected.names):
+        table.add_row(entry, f"{sum(entry in entries for entries in by_message):,}")
+    table.add_section()
+    table.add_row("together", f"{sum(map(bool, by_message)):,}", style="bold")
+    console.print(table)
+
+
+def _rule(console: "Console", checked: "Policy", messages: "Sequence[Message]", *, purge: bool) -> None:
+    rule = checked.rule(purge=purge)
+    section, done = ("[unattended.purge]", "purged") if purge else ("[unattended.delete]", "deleted")
+    if rule is None:
+        _heading(console, section, f"not there, so nothing is {done} unless somebody agrees")
+        return
+    _heading(console, section, f"{done} without a question, {_caps(rule)}")
+    now = datetime.now(UTC)
+    misfits = [checked.misfits([m], now, purge=purge) or {} for m in messages]
+    table = _table("holds", "does not")
+    for line, shown in _lines(checked, rule).items():
+        fail = sum(line in lines for lines in misfits)
+        table.add_row(f"{line} {shown}".strip(), f"{len(messages) - fail:,}", f"{fail:,}")
+    table.add_section()
+    fail = sum(map(bool, misfits))
+    table.add_row(f"could be {done}", f"{len(messages) - fail:,}", f"{fail:,}", style="bold")
+    console.print(table)
+
+
+def _heading(console: "Console", section: str, meaning: str) -> None:
+    from rich.text import Text
+
+    console.print(Text.assemble("\n", (section, "bold"), f" {meaning}"))
+
+
+def _lines(checked: "Policy", rule: "Rule") -> dict[str, str]:
+    """The lines that are about single messages, as they are called in answers, and what the file has there."""
+    lines = {
+        "types": ", ".join(rule.types),
+        "older_than": _span(rule.older_than),
+        "read_status": rule.read_status,
+    }
+    if rule.direction:
+        lines["direction"] = rule.direction
+    return lines | ({"not protected": "", "known sender": ""} if checked.protects_anybody else {})
+
+
+def _caps(rule: "Rule") -> str:
+    hour = f", {rule.max_per_hour:,} an hour" if rule.max_per_hour else ""
+    return f"at most {rule.max_per_call:,} in one call{hour}, {rule.max_per_day:,} a day"
+
+
+def _span(span: timedelta) -> str:
+    hours, days = span.total_seconds() / 3600, span.days
+    return f"{days} days" if timedelta(days=days) == span else f"{hours:g} hours"
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    table.add_column("", overflow="fold")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,67 @@
+"""rc-mcp stop and rc-mcp resume: end all deleting at once, over every server on this state folder; allow it again."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from rc_mcp.cli.configured import settings_or_exit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PATIENCE_S = 60.0
+
+
+@click.command()
+def stop() -> None:
+    """Stop all deletes now. A request that is out is not called back; no other follows it."""
+    import anyio
+
+    from rc_mcp.guard.stopping import stop_file
+
+    state_dir = settings_or_exit().state_dir
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stop_file(state_dir).touch(mode=0o600)
+    except OSError as error:
+        click.echo(f"NOT stopped: {state_dir} cannot be written ({type(error).__name__}). End the server.", err=True)
+        sys.exit(1)
+    click.echo("Stopped: no server on this state folder deletes anything until rc-mcp resume.")
+    if not anyio.run(_is_quiet, state_dir):
+        click.echo("A change still reads back what its last request did. rc-mcp audit shows which.", err=True)
+        return
+    click.echo("Nothing is under way. rc-mcp audit shows what was done; rc-mcp undo OPERATION restores it.")
+
+
+@click.command()
+def resume() -> None:
+    """Allow deletes again. Each is still asked about; what was stopped is not taken up again."""
+    from rc_mcp.guard.stopping import stop_file
+
+    file = stop_file(settings_or_exit().state_dir)
+    try:
+        file.unlink()
+    except FileNotFoundError:
+        click.echo("It was not stopped.")
+    except OSError as error:
+        click.echo(f"Still stopped: {file} cannot be removed ({type(error).__name__}).", err=True)
+        sys.exit(1)
+    else:
+        click.echo("Resumed. What was stopped is not taken up again: the assistant has to ask anew.")
+
+
+async def _is_quiet(state_dir: "Path") -> bool:
+    """Whether what was under way has ended, as it does within seconds."""
+    from rc_mcp.guard.alone import Busy, alone
+
+    try:
+        async with alone(state_dir, patience_s=0):
+            return True
+    except Busy:
+        click.echo("Waiting for a change that is under way ...")
+    try:
+        async with alone(state_dir, _PATIENCE_S):
+            return True
+    except Busy:
+        return False

@@ -1,0 +1,74 @@
+"""rc-mcp undo: restore what one operation deleted, and say of each message what it is now."""
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from rc_mcp.cli.configured import refuse, settings_or_exit
+
+if TYPE_CHECKING:
+    from rc_mcp.settings import Settings
+    from rc_mcp.views.changes import Changes
+
+_MEANS = {
+    "restored": "restored, and read back",
+    "already": "not deleted now",
+    "purged": "purged meanwhile: final",
+    "not_found": "not found: gone, or in another mailbox",
+    "failed": "still deleted",
+    "unknown": "could not be read: try again",
+}
+
+_FEW = 10
+"""As many ids of what is back are shown; of what is not back, all."""
+
+
+@click.command()
+@click.argument("operation")
+def undo(operation: str) -> None:
+    """Restore what OPERATION deleted. rc-mcp audit lists operations. Exit code 1 unless all of it is back."""
+    import anyio
+
+    changes = anyio.run(_undone, settings_or_exit(), operation)
+    _show(changes.outcomes)
+    if changes.operation_id:
+        click.echo(f"This undo is operation {changes.operation_id}; rc-mcp audit --json has every id.")
+    if changes.status not in {"done", "nothing_to_do"}:
+        click.echo(f"Not all of it is back. {changes.said}", err=True)
+        sys.exit(1)
+
+
+async def _undone(settings: "Settings", operation: str) -> "Changes":
+    from rc_mcp.guard.database import GuardError
+    from rc_mcp.guard.undo import undo
+    from rc_mcp.ringcentral import InvalidRequest, RingCentralError
+    from rc_mcp.server import guarded
+    from rc_mcp.settings import SettingsError
+    from rc_mcp.views.errors import in_words
+
+    try:
+        async with guarded(settings) as guard:
+            return await undo(guard, operation)
+    except (SettingsError, InvalidRequest) as error:
+        refuse(str(error))
+    except GuardError as error:
+        click.echo(str(error), err=True)
+    except RingCentralError as error:
+        click.echo(f"The mailbox could not be read: {in_words(error)} Nothing was restored.", err=True)
+    sys.exit(1)
+
+
+def _show(outcomes: Mapping[str, str]) -> None:
+    from rich.table import Table
+
+    from rc_mcp.cli.demo.screen import terminal
+
+    shown = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for word, meaning in _MEANS.items():
+        ids = [i for i, became in outcomes.items() if became == word]
+        if ids:
+            is_back = word in {"restored", "already"}
+            shown.add_row(str(len(ids)), meaning, "" if is_back and len(ids) > _FEW else ", ".join(ids))
+    terminal().print(shown)

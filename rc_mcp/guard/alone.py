@@ -1,0 +1,43 @@
+"""One change at a time, over all servers and commands on one state folder.
+
+Two plans may name the same message. If both were re-read before either was deleted, the second DELETE would purge what
+the first had deleted.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.ringcentral.locks import lock_on
+
+_PATIENCE_S = 30.0
+"""How long one change waits for another to end."""
+
+
+class Busy(GuardError):  # noqa: N818  a state, as the client's errors are
+    """Another change is under way."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Another change is still being carried out. Call again in a moment. {NOTHING_DONE}")
+
+
+@asynccontextmanager
+async def alone(state_dir: Path, patience_s: float = _PATIENCE_S) -> AsyncGenerator[None]:
+    """While this is held no other change is under way.
+
+    Raises:
+        Busy: others held it for that long.
+        GuardError: it cannot be had.
+    """
+    try:
+        lock = await lock_on(state_dir / "changing.lock", patience_s)
+    except OSError as error:
+        fault = f"The server's state folder cannot be used ({type(error).__name__}); a person has to mend it."
+        raise GuardError(f"{fault} {NOTHING_DONE}") from error
+    if lock is None:
+        raise Busy
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,133 @@
+"""What the caller of a destructive tool is told: what happened, what did not, and what to do now."""
+
+from rc_mcp.guard.database import NOTHING_DONE
+from rc_mcp.guard.deletion import Execution
+from rc_mcp.guard.plans import Draft, Plan
+from rc_mcp.views.changes import Changes, OutcomeWord, Status, overall, tally
+
+
+def confirmation_required(plan: Plan, against: str | None, approve_command: str | None) -> Changes:
+    """Nothing yet: a person has to agree. `approve_command`: where only their own terminal will do."""
+    why = f" It is not covered by what the operator lets happen unattended: {against}." if against else ""
+    in_chat = (
+        "Show the user this preview and wait for their yes. Only then call this tool again with the same "
+        f"arguments and plan_id {plan.id}. It expires at {plan.expires:%H:%M:%S} UTC."
+    )
+    return Changes(
+        status="confirmation_required",
+        said=f"Not done yet: a person has to agree first.{why} {NOTHING_DONE}",
+        outcomes=dict(plan.draft.left_out or {}),
+        plan_id=plan.id,
+        approve_in="terminal" if approve_command else "chat",
+        preview=plan.draft.preview,
+        next=_terminal_step(plan, approve_command) if approve_command else in_chat,
+    )
+
+
+def not_approved(plan: Plan, approve_command: str) -> Changes:
+    """The model's word is not enough for this plan."""
+    return Changes(
+        status="refused",
+        said=f"Plan {plan.id} has not been approved by a person. {NOTHING_DONE}",
+        plan_id=plan.id,
+        approve_in="terminal",
+        preview=plan.draft.preview,
+        next=_terminal_step(plan, approve_command),
+    )
+
+
+def declined(plan: Plan) -> Changes:
+    """A person said no, or nothing that counts as a yes."""
+    said = f"The person did not agree. {NOTHING_DONE}"
+    return Changes(status="declined", said=said, preview=plan.draft.preview)
+
+
+def used(plan: Plan) -> Changes:
+    """It may have been cut short: what it did is for the mailbox to say."""
+    said = f"Plan {plan.id} was used already: read_message says what became of its messages. This call did nothing."
+    return Changes(status="refused", said=said)
+
+
+def rehearsal(draft: Draft, *, unattended: bool) -> Changes:
+    """A dry run: what would have been done, and how."""
+    how = "without a question" if unattended else "once a person has agreed"
+    return Changes(
+        status="refused",
+        said=f"This is a dry run, by the operator's policy: the plan would be carried out {how}. {NOTHING_DONE}",
+        outcomes={**(draft.left_out or {}), **dict.fromkeys((t.id for t in draft.targets), "skipped")},
+        preview=draft.preview,
+    )
+
+
+def nothing_to_do(draft: Draft) -> Changes:
+    """There was nothing that could have been asked about."""
+    outcomes: dict[str, OutcomeWord] = dict(draft.left_out or {})
+    if draft.protected:
+        return Changes(status="refused", said=f"{_protected(draft)} {NOTHING_DONE}", outcomes=outcomes)
+    why = f" ({tally(outcomes)})" if outcomes else ""
+    return Changes(status="nothing_to_do", said=f"There was nothing to do{why}. {NOTHING_DONE}", outcomes=outcomes)
+
+
+def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> Changes:
+    """What became of each message, in one status that is true of all of them."""
+    draft = plan.draft
+    outcomes: dict[str, OutcomeWord] = {**(draft.left_out or {}), **execution.outcomes}
+    status = execution.status or overall(outcomes)
+    problem = execution.problem if status != "done" else None
+    if status == "nothing_to_do" and (problem or execution.note):
+        status = "failed"
+    if draft.severity == "reversible" and "purged" in execution.outcomes.values():
+        status = "unknown" if status == "unknown" else "partial"
+        problem = "Some are Purged though only a delete was agreed to: something else deleted them too. It is final."
+    counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None
+    protected = _protected(draft) if draft.protected else None
+    not_done = _not_done(status, execution.outcomes, purge=draft.severity == "irreversible")
+    return Changes(
+        status=status,
+        said=" ".join(part for part in (counted, problem, execution.note, protected, not_done) if part),
+        outcomes=outcomes,
+        operation_id=plan.id,
+        next=_what_now(plan, outcomes, undo_command),
+    )
+
+
+def by_policy(done: Changes, plan: Plan) -> Changes:
+    """The same, where nobody was asked."""
+    said = f"Approved by the operator's policy, so nobody was asked. {done.said}"
+    return done.model_copy(update={"said": said, "preview": plan.draft.preview})
+
+
+def unrecorded(done: Changes) -> Changes:
+    """The same, where the journal does not say so. The next start reads what became of the messages."""
+    said = f"The journal could not be written; a person has to mend the state folder. {done.said}"
+    return done.model_copy(update={"said": said})
+
+
+def _not_done(status: Status, outcomes: dict[str, OutcomeWord], *, purge: bool) -> str | None:
+    """The last words of an answer about messages that were to be deleted, and were not."""
+    left = sum(word in {"skipped", "failed"} for word in outcomes.values())
+    if status == "failed" and left:
+        return NOTHING_DONE
+    word = "purged" if purge else "deleted"
+    return f"{left} {'was' if left == 1 else 'were'} not {word}." if left else None
+
+
+def _what_now(plan: Plan, outcomes: dict[str, OutcomeWord], undo_command: str | None) -> str | None:
+    if "unknown" in outcomes.values():
+        return "Read the messages marked unknown before anything else; nothing was tried twice."
+    if "deleted" in outcomes.values():
+        return f"To undo: patch_message{f', or the user runs `{undo_command} {plan.id}`' if undo_command else ''}."
+    return None
+
+
+def _terminal_step(plan: Plan, approve_command: str) -> str:
+    return (
+        f"The user has to run `{approve_command} {plan.id}` in their own terminal. Tell them, show the "
+        "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
+        f"It expires at {plan.expires:%H:%M:%S} UTC."
+    )
+
+
+def _protected(draft: Draft) -> str:
+    who = "1 message is" if draft.protected == 1 else f"{draft.protected} messages are"
+    return f"{who} protected by the operator and left alone."

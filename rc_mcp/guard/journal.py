@@ -1,0 +1,308 @@
+"""The journal: what was asked, refused, agreed to, sent and seen, in rows that are only added.
+
+An operation is a plan that was, or was not, carried out, and has the plan's id. It holds ids, counts, outcomes and
+times; no message text, no name, no number of anybody. Each row holds a hash over the row before and itself, so
+`Journal.verify` finds a row that was changed, removed or moved. It cannot find that the owner of the file cut off its
+end, or computed the chain anew from some row on: for that the newest hash has to be kept somewhere else.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from anyio import to_thread
+
+from rc_mcp.guard.database import reading, writing
+from rc_mcp.views.changes import OutcomeWord, Status
+
+Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "sent", "done"]
+"""`asked`: a plan was made. `rehearsed`: the same in a dry run. `begun`: it was taken, to be carried out. `sending`:
+these ids are about to leave in one request. `sent`: what became of them. `done`: nothing more happens in it."""
+Channel = Literal["client", "chat", "terminal", "policy"]
+"""How a yes came: a question in the client, the model's word for the user's, a terminal, or an operator's policy."""
+Aim = Literal["Deleted", "Purged", "Alive"]
+"""The availability that a request is to bring about."""
+
+DEMO = "demo "
+"""How the principal of a demo begins: its mailbox is in its server's memory."""
+
+_BEGINNING = "0" * 64
+_COLUMNS = "number, at, event, operation, principal, tool, detail, hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row."""
+
+    number: int
+    at: str
+    """UTC, ISO 8601 with microseconds."""
+    event: Event
+    operation: str | None
+    """None for a refusal that no plan was made for."""
+    principal: str
+    tool: str
+    detail: str
+    """JSON, as it was hashed."""
+    hash: str
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What `detail` holds."""
+        return cast("Mapping[str, Any]", json.loads(self.detail))
+
+    @property
+    def moment(self) -> datetime:
+        """`at` as a time."""
+        return datetime.fromisoformat(self.at)
+
+    def hash_after(self, former: str) -> str:
+        """The hash this row has to have after a row with that one."""
+        content = [former, self.number, self.at, self.event, self.operation, self.principal, self.tool, self.detail]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """All rows of one operation, oldest first, and what they come to."""
+
+    id: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def principal(self) -> str:
+        """Whose operation it is."""
+        return self.entries[0].principal
+
+    @property
+    def tool(self) -> str:
+        """The tool that was called; `undo` for the command."""
+        return self.entries[0].tool
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether its mailbox was made up, and is gone."""
+        return self.principal.startswith(DEMO)
+
+    @property
+    def asked(self) -> Mapping[str, Any] | None:
+        """What it was to do (`action`, `severity`, `ids`); None for an undo."""
+        return self._last("asked")
+
+    @property
+    def begun(self) -> Mapping[str, Any] | None:
+        """Whose mailbox it is about (`account_id`, `extension_id`); None while it was only asked for."""
+        return self._last("begun")
+
+    @property
+    def done(self) -> Mapping[str, Any] | None:
+        """How it ended (`status`); None while it is under way, or when it was cut short."""
+        return self._last("done")
+
+    @property
+    def approved_by(self) -> Channel | None:
+        """How the yes came."""
+        approved = self._last("approved")
+        return approved["by"] if approved else None
+
+    @property
+    def outcomes(self) -> dict[str, OutcomeWord]:
+        """What is known to have become of each id."""
+        known: dict[str, OutcomeWord] = {}
+        for entry in self.entries:
+            known |= entry.details.get("outcomes", {})
+        return known
+
+    @property
+    def intents(self) -> list[Entry]:
+        """Its requests: each may have left."""
+        return [e for e in self.entries if e.event == "sending"]
+
+    @property
+    def in_doubt(self) -> list[str]:
+        """Ids that may have been sent, and of which nothing is known yet."""
+        known = self.outcomes
+        return [i for entry in self.intents for i in entry.details.get("ids", []) if i not in known]
+
+    def _last(self, event: Event) -> Mapping[str, Any] | None:
+        return next((e.details for e in reversed(self.entries) if e.event == event), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many messages were touched. What is unknown or in doubt counts as touched."""
+
+    deleted: int = 0
+    purged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What reading the whole chain came to."""
+
+    entries: int
+    head: str
+    """The newest hash. Kept elsewhere, it shows later that nothing up to here was cut off or computed anew."""
+    faults: tuple[str, ...]
+
+
+class Journal:
+    """The rows in the state folder's database, for all servers and commands that share it. Every method blocks.
+
+    Raises:
+        GuardError: (every method) the database cannot be used.
+    """
+
+    def __init__(self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.state_dir = state_dir
+        self._now = now
+
+    def append(
+        self, event: Event, *, operation: str | None, principal: str, tool: str, details: Mapping[str, object]
+    ) -> None:
+        """Add a row; it is on disk when this returns."""
+        with writing(self.state_dir) as db:
+            add_entry(db, self._now(), event, operation=operation, principal=principal, tool=tool, details=details)
+
+    def entries(self, since: datetime | None = None) -> list[Entry]:
+        """All rows from that time on, oldest first."""
+        with reading(self.state_dir) as db:
+            return list(_select(db, "at >= ? ORDER BY number", _stamp(since) if since else ""))
+
+    def operation(self, operation_id: str) -> Operation | None:
+        """One operation; None when there is none of that id."""
+        return next(iter(self._operations("operation = ?", operation_id)), None)
+
+    def operations(self, since: datetime | None = None) -> list[Operation]:
+        """Whole operations of which something was written from that time on, in the order they began."""
+        return self._operations(f"{_THOSE} at >= ?)", _stamp(since) if since else "")
+
+    def unfinished(self, principal: str) -> list[Operation]:
+        """Operations of this principal that were begun and not ended: under way, or cut short."""
+        ended = "SELECT operation FROM entry WHERE event = 'done'"
+        return self._operations(
+            f"{_THOSE} event = 'begun' AND principal = ? AND operation NOT IN ({ended}))", principal
+        )
+
+    def in_doubt(self, since: datetime) -> set[str]:
+        """Ids, whoever's, in requests that may have left since then and of which nothing is known yet."""
+        recent = self._operations(f"{_THOSE} event = 'sending' AND at > ?)", _stamp(since))
+        return {i for operation in recent if operation.done is None for i in operation.in_doubt}
+
+    def touched_since(self, since: datetime, *, principal: str | None = None, by: Channel | None = None) -> Counted:
+        """How many messages were deleted or purged, or may have been, after that time.
+
+        Args:
+            principal: only by this one's requests. A renewed credential is another principal.
+            by: only what was agreed to in this way.
+        """
+        where = f"{_THOSE} event = 'sending' AND at > ?)"
+        counts = {"Deleted": 0, "Purged": 0, "Alive": 0}
+        for operation in self._operations(where, _stamp(since)):
+            if by in {None, operation.approved_by} and principal in {None, operation.principal}:
+                known = operation.outcomes
+                for intent in (e for e in operation.intents if e.at > _stamp(since)):
+                    words = [known.get(i, "unknown") for i in intent.details.get("ids", [])]
+                    counts[intent.details.get("to", "Alive")] += sum(w in _TOUCHED for w in words)
+        return Counted(deleted=counts["Deleted"], purged=counts["Purged"])
+
+    def verify(self) -> Verified:
+        """Read the chain from its beginning and say which rows are not as they were written."""
+        faults: list[str] = []
+        former, count, expected = _BEGINNING, 0, 1
+        with reading(self.state_dir) as db:
+            for entry in _select(db, "true ORDER BY number"):
+                if entry.number == expected + 1:
+                    faults.append(f"Entry {expected} is missing.")
+                elif entry.number != expected:
+                    faults.append(f"Entries {expected} to {entry.number - 1} are missing.")
+                elif entry.hash != entry.hash_after(former):
+                    faults.append(f"Entry {entry.number} is not what was written after entry {entry.number - 1}.")
+                former, count, expected = entry.hash, count + 1, entry.number + 1
+        return Verified(count, former, tuple(faults))
+
+    def _operations(self, where: str, *values: str) -> list[Operation]:
+        with reading(self.state_dir) as db:
+            found = _select(db, f"{where} ORDER BY operation, number", *values)
+            grouped = [(i, tuple(rows)) for i, rows in groupby(found, lambda e: e.operation) if i is not None]
+        operations = [Operation(i, rows) for i, rows in grouped]
+        return sorted(operations, key=lambda operation: operation.entries[0].number)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one operation writes down while it is carried out."""
+
+    journal: Journal
+    operation: str
+    principal: str
+    tool: str
+
+    async def begun(self, account_id: str, extension_id: str, *, undoes: str) -> None:
+        """An undo begins. What a plan begins, `PlanStore.claim` writes down."""
+        await self._append("begun", {"account_id": account_id, "extension_id": extension_id, "undoes": undoes})
+
+    async def sending(self, ids: Iterable[str], to: Aim) -> None:
+        """These ids are about to leave in one request. Only when this returns may they.
+
+        Raises:
+            GuardError: it could not be written.
+        """
+        await self._append("sending", {"ids": list(ids), "to": to})
+
+    async def sending_retention(self, days: int) -> None:
+        """As `sending`, for a retention period."""
+        await self._append("sending", {"retention_period": days})
+
+    async def sent(self, outcomes: Mapping[str, OutcomeWord]) -> None:
+        """What became of ids that had left."""
+        await self._append("sent", {"outcomes": dict(outcomes)})
+
+    async def done(self, status: Status, outcomes: Mapping[str, OutcomeWord], *, cut_short: bool = False) -> None:
+        """It is over. `outcomes`: of ids that nothing was sent for, too. `cut_short`: it was found out later."""
+        how = {"cut_short": True} if cut_short else {}
+        await self._append("done", {"status": status, "outcomes": dict(outcomes), **how})
+
+    async def _append(self, event: Event, details: Mapping[str, object]) -> None:
+        who = {"operation": self.operation, "principal": self.principal, "tool": self.tool}
+        await to_thread.run_sync(partial(self.journal.append, event, **who, details=details))
+
+
+def add_entry(
+    db: sqlite3.Connection,
+    at: datetime,
+    event: Event,
+    *,
+    operation: str | None,
+    principal: str,
+    tool: str,
+    details: Mapping[str, object],
+) -> None:
+    """Add a row within a transaction that is alone (`writing`)."""
+    last = db.execute("SELECT number, hash FROM entry ORDER BY number DESC LIMIT 1").fetchone()
+    number, former = last or (0, _BEGINNING)
+    detail = json.dumps(details, sort_keys=True)
+    entry = Entry(number + 1, _stamp(at), event, operation, principal, tool, detail, "")
+    row = (entry.number, entry.at, event, operation, principal, tool, detail, entry.hash_after(former))
+    db.execute(f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+
+
+_THOSE = "operation IN (SELECT operation FROM entry WHERE"
+_TOUCHED = {"deleted", "purged", "unknown"}
+
+
+def _select(db: sqlite3.Connection, where: str, *values: str) -> Iterator[Entry]:
+    rows = db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where}", values)  # noqa: S608
+    return (Entry(*row) for row in rows)
+
+
+def _stamp(moment: datetime) -> str:
+    # Of one length, so that text sorts as time does.
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,71 @@
+"""What a crash, a kill or a client that went away cut short is settled by reading, and never by sending again."""
+
+from datetime import datetime, timedelta
+
+from anyio import to_thread
+
+from rc_mcp.guard.journal import Entry, Journal, Operation, Record
+from rc_mcp.guard.reading import Mailbox, judged, restored
+from rc_mcp.ringcentral import MessageStoreClient, RateLimited, TransportFailure, Unavailable
+from rc_mcp.views.changes import OutcomeWord, overall
+
+SETTLED_AFTER = timedelta(seconds=30)
+"""How long a request may yet be carried out when whoever sent it is gone: as long as we would wait for an answer."""
+
+_FINAL: set[OutcomeWord] = {"deleted", "purged", "restored"}
+_NOT_NOW = (TransportFailure, RateLimited, Unavailable)
+
+
+async def reconcile(journal: Journal, client: MessageStoreClient, principal: str, now: datetime) -> None:
+    """Settle this principal's unfinished operations. To be called where no change can be under way.
+
+    An id that is as it was before stays in doubt until `SETTLED_AFTER`: its request may be on its way yet.
+
+    Raises:
+        RingCentralError: the mailbox cannot be read now; what is not settled is left for later.
+        GuardError: the journal cannot be read or written.
+    """
+    for operation in await to_thread.run_sync(journal.unfinished, principal):
+        await _settle(operation, journal, client, now)
+
+
+async def _settle(operation: Operation, journal: Journal, client: MessageStoreClient, now: datetime) -> None:
+    begun = operation.begun or {}
+    mailbox = Mailbox(client, begun["account_id"], begun["extension_id"])
+    record = Record(journal, operation.id, operation.principal, operation.tool)
+    planned: list[str] = (operation.asked or {}).get("ids", [])
+    outcomes = operation.outcomes
+    for intent in operation.intents:
+        is_fresh = intent.moment > now - SETTLED_AFTER
+        if "retention_period" in intent.details:
+            await _settle_retention(mailbox, intent.details["retention_period"], record, is_fresh=is_fresh)
+            return
+        seen = await _seen(mailbox, intent, [i for i in intent.details["ids"] if i not in outcomes])
+        known: dict[str, OutcomeWord] = {i: word for i, word in seen.items() if word in _FINAL or not is_fresh}
+        if known:
+            await record.sent(known)
+        outcomes |= known
+        if len(known) < len(seen):
+            return
+    never_sent: dict[str, OutcomeWord] = dict.fromkeys((i for i in planned if i not in outcomes), "skipped")
+    await record.done(overall(outcomes | never_sent), never_sent, cut_short=True)
+
+
+async def _seen(mailbox: Mailbox, intent: Entry, ids: list[str]) -> dict[str, OutcomeWord]:
+    if not ids:
+        return {}
+    found, errors = await mailbox.read(ids)
+    for error in errors.values():
+        if isinstance(error, _NOT_NOW):
+            raise error
+    if intent.details["to"] == "Alive":
+        return restored(ids, found)
+    # That something is not found proves nothing here: no answer said that it was purged.
+    return judged(ids, found, errors, purge=intent.details["to"] == "Purged", confirmed=())
+
+
+async def _settle_retention(mailbox: Mailbox, days: int, record: Record, *, is_fresh: bool) -> None:
+    configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
+    took_effect = configuration.retention_period == days
+    if took_effect or not is_fresh:
+        await record.done("done" if took_effect else "failed", {}, cut_short=True)

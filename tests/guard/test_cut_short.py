@@ -1,0 +1,231 @@
+"""What was cut short is settled by reading: never sent again, never guessed, and left for later where it must be."""
+
+from datetime import timedelta
+
+import anyio
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.guard.alone import alone
+from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.journal import Aim, Operation, Record
+from rc_mcp.ringcentral import RingCentralError
+from tests.desk import YES, Desk, Era, call, refused, typed
+
+pytestmark = pytest.mark.anyio
+
+CUT_SHORT = "cut2-shrt"
+
+
+async def begin(guard: Guard, planned: list[str], sending: list[str], to: Aim = "Deleted") -> Record:
+    """What a server writes that is killed when its request for `sending` is out."""
+    record = Record(guard.journal, CUT_SHORT, guard.principal, "delete_message")
+    who = {"operation": CUT_SHORT, "principal": guard.principal, "tool": "delete_message"}
+    guard.journal.append("asked", **who, details={"action": "delete", "severity": "reversible", "ids": planned})
+    guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "~"})
+    if sending:
+        await record.sending(sending, to)
+    return record
+
+
+def cut_short(desk: Desk) -> Operation:
+    operation = desk.journal.operation(CUT_SHORT)
+    assert operation is not None
+    return operation
+
+
+def some_deleted(desk: Desk) -> list[str]:
+    return desk.ids(availability="Deleted")
+
+
+async def test_what_was_carried_out_is_known_at_once_and_the_rest_when_nothing_can_be_on_its_way(desk: Desk) -> None:
+    deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[:2]
+    async with desk.guard() as guard:
+        await begin(guard, [deleted, *alive], [deleted, alive[0]])
+        await guard.settle_cut_short_unless_busy()
+        assert cut_short(desk).outcomes == {deleted: "deleted"}
+        assert cut_short(desk).in_doubt == [alive[0]]
+        assert cut_short(desk).done is None
+
+        desk.clock.time += timedelta(seconds=31)
+        await guard.settle_cut_short_unless_busy()
+    done = {"status": "partial", "outcomes": {alive[1]: "skipped"}, "cut_short": True}
+    assert cut_short(desk).outcomes == {deleted: "deleted", alive[0]: "failed", alive[1]: "skipped"}
+    assert cut_short(desk).done == done
+    assert desk.sent("DELETE") == []
+
+
+async def test_a_server_settles_it_when_it_starts(desk: Desk, era: Era) -> None:
+    async with desk.guard() as guard:
+        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+    async with desk.client(era):
+        with anyio.fail_after(20):
+            while cut_short(desk).done is None:  # noqa: ASYNC110  a row tells nobody when it is written
+                await anyio.sleep(0.01)
+    assert (cut_short(desk).done or {})["status"] == "done"
+
+
+async def test_a_server_starts_although_it_cannot_be_settled(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    def unreachable(request: httpx.Request) -> None:
+        raise httpx.ConnectError("no way", request=request)
+
+    async with desk.guard() as guard:
+        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+    desk.faults.before(unreachable)
+    async with desk.client() as client:
+        assert len((await client.list_tools()).tools) == 10
+    assert cut_short(desk).done is None
+    assert "could not be settled" not in caplog.text
+
+
+async def test_one_that_was_begun_and_never_sent_is_over_without_a_request(desk: Desk) -> None:
+    alive = desk.ids(availability="Alive")[:2]
+    async with desk.guard() as guard:
+        await begin(guard, alive, [])
+        await guard.settle_cut_short_unless_busy()
+    assert cut_short(desk).outcomes == dict.fromkeys(alive, "skipped")
+    assert desk.sent("GET") == []
+
+
+async def test_what_another_server_is_still_carrying_out_is_left_alone(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+        async with alone(desk.state_dir):
+            await guard.settle_cut_short_unless_busy()
+        assert cut_short(desk).done is None
+        await guard.settle_cut_short_unless_busy()
+    assert cut_short(desk).done is not None
+
+
+async def test_what_another_login_began_is_left_to_it(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+    async with desk.guard(RC_ACCESS_TOKEN="another-login") as guard:
+        await guard.settle_cut_short_unless_busy()
+    assert cut_short(desk).done is None
+
+
+async def test_where_nothing_was_ever_asked_nothing_is_made(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        await guard.settle_cut_short_unless_busy()
+    assert not desk.state_dir.exists()
+
+
+async def test_a_mailbox_that_cannot_be_read_now_leaves_it_for_later(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        await begin(guard, some_deleted(desk)[:2], some_deleted(desk)[:2])
+
+        def one_is_busy(request: httpx.Request) -> httpx.Response | None:
+            busy, read = some_deleted(desk)[:2]
+            parts = [
+                {"resourceId": busy, "status": 503, "body": {"errorCode": "CMN-201"}},
+                {"resourceId": read, "status": 200, "body": {"id": int(read), "availability": "Deleted"}},
+            ]
+            return httpx.Response(207, json=parts, request=request) if broken and request.method == "GET" else None
+
+        broken = True
+        desk.faults.before(one_is_busy)
+        with pytest.raises(RingCentralError):
+            await guard.settle_cut_short_unless_busy()
+        assert cut_short(desk).outcomes == {}
+        broken = False
+        await guard.settle_cut_short_unless_busy()
+    assert cut_short(desk).outcomes == dict.fromkeys(some_deleted(desk)[:2], "deleted")
+
+
+@pytest.mark.parametrize("to", ["Deleted", "Purged"])
+async def test_what_is_not_there_is_unknown(desk: Desk, to: Aim) -> None:
+    async with desk.guard() as guard:
+        await begin(guard, ["1234567"], ["1234567"], to)
+        desk.clock.time += timedelta(seconds=31)
+        await guard.settle_cut_short_unless_busy()
+    assert cut_short(desk).outcomes == {"1234567": "unknown"}
+    assert (cut_short(desk).done or {})["status"] == "unknown"
+
+
+async def test_a_restore_that_was_cut_short_is_settled_too(desk: Desk) -> None:
+    deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[0]
+    async with desk.guard() as guard:
+        await begin(guard, [], [deleted, alive], "Alive")
+        desk.clock.time += timedelta(seconds=31)
+        await guard.settle_cut_short_unless_busy()
+    assert cut_short(desk).outcomes == {deleted: "failed", alive: "restored"}
+
+
+async def test_a_retention_change_that_was_cut_short_is_settled_by_what_is_in_force(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        in_force = (await guard.client.read_message_store_configuration()).retention_period
+        record = await begin(guard, [], [])
+        await record.sending_retention(in_force or 0)
+        await guard.settle_cut_short_unless_busy()
+    assert (cut_short(desk).done or {})["status"] == "done"
+
+
+async def test_a_retention_change_that_is_not_in_force_failed_once_it_cannot_be_on_its_way(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        record = await begin(guard, [], [])
+        await record.sending_retention(7)
+        await guard.settle_cut_short_unless_busy()
+        assert cut_short(desk).done is None
+        desk.clock.time += timedelta(seconds=31)
+        await guard.settle_cut_short_unless_busy()
+    assert (cut_short(desk).done or {})["status"] == "failed"
+
+
+async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(desk: Desk, era: Era) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    out = anyio.Event()
+
+    async def hang(request: httpx.Request) -> None:
+        if request.method == "DELETE":
+            out.set()
+            await anyio.sleep_forever()
+
+    desk.faults.hold(hang)
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message", message_id=targets))["plan_id"]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: client.call_tool("delete_message", {"message_id": targets, "plan_id": plan}))
+            await out.wait()
+            tasks.cancel_scope.cancel()
+    operation = desk.journal.operation(plan)
+    assert operation is not None
+    assert operation.in_doubt == targets
+    async with desk.guard() as guard:
+        desk.clock.time += timedelta(seconds=31)
+        await guard.settle_cut_short_unless_busy()
+    settled = desk.journal.operation(plan)
+    assert settled is not None
+    assert settled.outcomes == dict.fromkeys(targets, "failed")
+
+
+async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.guard() as guard:
+        await begin(guard, [target], [target])
+    async with desk.client(era, answer=YES) as client:
+        said = await refused(client, "delete_message", message_id=[target])
+        assert "30 seconds" in said
+        assert said.endswith("Nothing was deleted or changed.")
+        assert desk.sent("DELETE") == []
+
+        desk.clock.time += timedelta(seconds=31)
+        answer = await call(client, "delete_message", message_id=[target])
+    assert answer["outcomes"] == {target: "deleted"}
+    assert cut_short(desk).outcomes == {target: "failed"}
+
+
+async def test_a_change_goes_on_although_an_older_one_cannot_be_settled(desk: Desk) -> None:
+    old, new = some_deleted(desk)[0], desk.ids(availability="Alive")[0]
+
+    def old_is_lost(request: httpx.Request) -> None:
+        if request.method == "GET" and request.url.path.endswith(old):
+            raise httpx.ReadError("gone", request=request)
+
+    desk.faults.before(old_is_lost)
+    async with desk.guard() as guard:
+        await begin(guard, [old], [old])
+    async with desk.client(answer=typed("PURGE 1")) as client:
+        answer = await call(client, "delete_message", message_id=[new], purge=True)
+    assert answer["outcomes"] == {new: "purged"}
+    assert cut_short(desk).done is None

@@ -1,0 +1,125 @@
+"""The journal: every step of a destructive request is a row, on disk before anything leaves, and no row can change."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.journal import Channel, Counted, Event, Journal
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def a_journal(folder: Path, now: datetime = NOON) -> Journal:
+    return Journal(folder, lambda: now)
+
+
+def write(journal: Journal, operation: str = "aaaa-bbbb", by: Channel = "client", principal: str = "me") -> None:
+    """Two messages deleted, one that failed, one that is unknown, and two that are still under way."""
+    steps: tuple[tuple[Event, dict[str, object]], ...] = (
+        ("asked", {"action": "delete", "ids": ["1", "2", "3", "4", "5", "6"]}),
+        ("approved", {"by": by}),
+        ("begun", {"account_id": "~", "extension_id": "~"}),
+        ("sending", {"ids": ["1", "2", "3", "4"], "to": "Deleted"}),
+        ("sent", {"outcomes": {"1": "deleted", "2": "deleted", "3": "failed", "4": "unknown"}}),
+        ("sending", {"ids": ["5", "6"], "to": "Deleted"}),
+    )
+    for event, details in steps:
+        journal.append(event, operation=operation, principal=principal, tool="delete_message", details=details)
+
+
+def tamper(folder: Path, *statements: str) -> None:
+    """What somebody could do who owns the file."""
+    with sqlite3.connect(folder / FILE) as db:
+        db.execute("DROP TRIGGER entry_stays")
+        db.execute("DROP TRIGGER entry_is_not_removed")
+        for statement in statements:
+            db.execute(statement)
+    db.close()
+
+
+def test_what_is_unknown_or_under_way_counts_as_touched(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    write(journal)
+    hour_ago = NOON - timedelta(hours=1)
+    assert journal.touched_since(hour_ago, principal="me") == Counted(deleted=5)
+    assert journal.touched_since(hour_ago, principal="me", by="client") == Counted(deleted=5)
+    assert journal.touched_since(hour_ago, principal="me", by="policy") == Counted()
+    assert journal.touched_since(hour_ago, principal="somebody else") == Counted()
+    assert journal.touched_since(NOON, principal="me") == Counted()
+
+
+def test_purges_are_counted_apart(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    details = {"ids": ["1", "2"], "to": "Purged"}
+    journal.append("sending", operation="aaaa-bbbb", principal="me", tool="delete_message", details=details)
+    assert journal.touched_since(NOON - timedelta(days=1), principal="me") == Counted(purged=2)
+
+
+def test_only_ids_without_an_outcome_are_in_doubt(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    write(journal)
+    assert journal.in_doubt(NOON - timedelta(minutes=1)) == {"5", "6"}
+    assert journal.in_doubt(NOON) == set()
+    assert [operation.id for operation in journal.unfinished("me")] == ["aaaa-bbbb"]
+    done: dict[str, object] = {"status": "partial", "outcomes": {}}
+    journal.append("done", operation="aaaa-bbbb", principal="me", tool="delete_message", details=done)
+    assert journal.in_doubt(NOON - timedelta(minutes=1)) == set()
+    assert journal.unfinished("me") == []
+
+
+def test_an_untouched_journal_is_unbroken_and_its_head_is_the_newest_hash(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    assert journal.verify().entries == 0
+    write(journal)
+    verified = journal.verify()
+    assert (verified.entries, verified.faults) == (6, ())
+    assert verified.head == journal.entries()[-1].hash
+
+
+@pytest.mark.parametrize(
+    ("statements", "fault"),
+    [
+        (["UPDATE entry SET detail = '{}' WHERE number = 3"], "Entry 3 is not what was written after entry 2."),
+        (["UPDATE entry SET at = '2020' WHERE number = 1"], "Entry 1 is not what was written after entry 0."),
+        (["DELETE FROM entry WHERE number = 2"], "Entry 2 is missing."),
+        (["DELETE FROM entry WHERE number < 4"], "Entries 1 to 3 are missing."),
+        (
+            ["DELETE FROM entry WHERE number = 2", "UPDATE entry SET number = number - 1 WHERE number > 2"],
+            "Entry 2 is not what was written after entry 1.",
+        ),
+        (
+            [
+                "UPDATE entry SET number = 99 WHERE number = 3",
+                "UPDATE entry SET number = 3 WHERE number = 4",
+                "UPDATE entry SET number = 4 WHERE number = 99",
+            ],
+            "Entry 3 is not what was written after entry 2.",
+        ),
+    ],
+    ids=["changed", "the first changed", "removed", "the first ones removed", "removed and closed up", "swapped"],
+)
+def test_a_row_that_was_changed_removed_or_moved_is_named(tmp_path: Path, statements: list[str], fault: str) -> None:
+    journal = a_journal(tmp_path)
+    write(journal)
+    tamper(tmp_path, *statements)
+    assert journal.verify().faults[0] == fault
+
+
+def test_the_database_itself_takes_no_change_and_no_removal(tmp_path: Path) -> None:
+    write(a_journal(tmp_path))
+    for statement in ("UPDATE entry SET event = 'asked'", "DELETE FROM entry"):
+        db = sqlite3.connect(tmp_path / FILE)
+        with pytest.raises(sqlite3.IntegrityError, match="only added to"):
+            db.execute(statement)
+        db.close()
+
+
+@pytest.mark.parametrize("use", [Journal.verify, write], ids=["read", "write"])
+def test_what_is_no_database_is_refused(tmp_path: Path, use: Callable[[Journal], object]) -> None:
+    (tmp_path / FILE).write_bytes(b"not a database, and longer than a header" * 100)
+    with pytest.raises(GuardError, match="Nothing was deleted"):
+        use(a_journal(tmp_path))

@@ -1,0 +1,147 @@
+"""A policy file is right, or the server does not start: each fault with its file, line and key."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rc_mcp.guard.policy_file import PolicyError, load_policy
+
+EXAMPLE = Path(__file__).parents[2] / "examples/policy.toml"
+RULE = """\
+[unattended.delete]
+types = ["VoiceMail"]
+older_than = "90d"
+read_status = "Read"
+max_per_call = 200
+max_per_day = 1000
+"""
+
+
+def faults(tmp_path: Path, text: str) -> list[str]:
+    """What is wrong with a file that holds this, without the file's name."""
+    file = tmp_path / "policy.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError) as caught:
+        load_policy(file)
+    assert all(fault.startswith(f"{file}: ") for fault in caught.value.faults)
+    assert len(str(caught.value).splitlines()) == 1
+    return [fault.removeprefix(f"{file}: ") for fault in caught.value.faults]
+
+
+def test_the_example_is_read_as_it_is_written() -> None:
+    policy = load_policy(EXAMPLE)
+    rule = policy.rule(purge=False)
+    assert rule is not None
+    assert (rule.types, rule.older_than, rule.read_status) == (["VoiceMail", "SMS"], timedelta(days=14), "Read")
+    assert policy.rule(purge=True) is None
+    assert policy.protected.numbers == ["+15035550122", "104"]
+    assert (policy.limits.max_per_plan, policy.limits.max_per_hour) == (100, None)
+    assert policy.dry_run
+
+
+def test_an_empty_file_allows_nothing_and_protects_nobody(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").touch()
+    policy = load_policy(tmp_path / "policy.toml")
+    assert (policy.rule(purge=False), policy.rule(purge=True)) == (None, None)
+    assert not policy.protects_anybody
+    assert not policy.dry_run
+
+
+@pytest.mark.parametrize("text", ["\ufeff" + RULE, RULE.replace("\n", "\r\n")], ids=["byte order mark", "CRLF"])
+def test_a_file_saved_on_windows_is_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "policy.toml").write_bytes(text.encode())
+    assert load_policy(tmp_path / "policy.toml").rule(purge=False)
+
+
+@pytest.mark.parametrize("section", ["delete", "purge"])
+def test_an_empty_section_is_refused_with_the_five_lines_it_needs(tmp_path: Path, section: str) -> None:
+    found = faults(tmp_path, f"\n[unattended.{section}]\n")
+    needed = ("types", "older_than", "read_status", "max_per_call", "max_per_day")
+    assert found == [
+        f"line 2: [unattended.{section}] needs {line}; a line that is left out does not mean any" for line in needed
+    ]
+
+
+@pytest.mark.parametrize("line", ["types", "older_than", "read_status", "max_per_call", "max_per_day"])
+def test_each_of_the_five_has_to_be_there(tmp_path: Path, line: str) -> None:
+    without = "".join(kept for kept in RULE.splitlines(keepends=True) if not kept.startswith(line))
+    [fault] = faults(tmp_path, without)
+    assert fault.startswith(f"line 1: [unattended.delete] needs {line};")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RULE + "max_per_dya = 3", "line 7: [unattended.delete] has no 'max_per_dya'; did you mean max_per_day?"),
+        (RULE + "senders = []", "line 7: [unattended.delete] has no 'senders'; it takes types, older_than, "),
+        ("unatended = 3", "line 1: the file has no 'unatended'; did you mean unattended?"),
+        ("[unattended.retention]", "line 1: [unattended] has no 'retention'; it takes delete, purge"),
+        ("[limits]\ndry_run = true", "line 2: dry_run stands in [limits]; it belongs above the first section"),
+        ("[ limits ] # all\n'max_per_plan' = 201", "line 2: max_per_plan of [limits] is 201, and can be at most 200, "),
+        ("limits.max_per_day = 0", "line 1: max_per_day of [limits] has to be 1 or more, and is 0"),
+        ("limits = {max_per_day = -1}", "line 1: max_per_day of [limits] has to be 1 or more, and is -1"),
+        ("[limits]\nmax_per_hour = '5'", "line 2: max_per_hour of [limits] has to be a whole number, without quotes, "),
+        (
+            "[limits]\nmax_per_hour = true",
+            "line 2: max_per_hour of [limits] has to be a whole number, without quotes, ",
+        ),
+        ("dry_run = 'yes'", "line 1: dry_run has to be true or false, without quotes, and is the text 'yes'"),
+        ("dry_run = 1", "line 1: dry_run has to be true or false, without quotes, and is 1"),
+        ("protected = ['104']", "line 1: protected has to be a section of its own, such as [limits], and is a list"),
+        ("[[protected]]", "line 1: protected has to be a section of its own, such as [limits], and is a list"),
+        ("[protected]\nnumbers = '104'", "line 2: numbers of [protected] has to be a list in brackets, such as "),
+        ("[protected]\nnumbers = {}", "line 2: numbers of [protected] has to be a list in brackets, such as "),
+        ("[protected]\nnumbers = ['104', 104]", "line 2: numbers, entry 2, of [protected] has to be a phone number "),
+        ("[protected]\nnumbers = ['1-800-FLOWERS']", "line 2: numbers, entry 1, of [protected] has to be a phone "),
+        ("[protected]\nnumbers = ['+']", "line 2: numbers, entry 1, of [protected] has to be a phone number such as "),
+        ("[protected]\nnames = [' ']", "line 2: names, entry 1, of [protected] has to be a name such as "),
+        ("[protected]\nnames = ['\u200b\u3164']", "line 2: names, entry 1, of [protected] has to be a name such as "),
+        ("[protected]\nnames = [4]", "line 2: names, entry 1, of [protected] has to be a name such as "),
+        (RULE.replace('"90d"', "90"), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
+        (RULE.replace('"90d"', '"0d"'), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
+        (RULE.replace('"90d"', '"90"'), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
+        (RULE.replace('"90d"', '"9999999w"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
+        (RULE.replace('"90d"', '"\u0669d"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
+        (RULE.replace('"Read"', '"read"'), "line 4: read_status of [unattended.delete] is the text 'read'; did you "),
+        (RULE.replace('"Read"', "true"), "line 4: read_status of [unattended.delete] is true; it takes Read, Unread, "),
+        (RULE.replace("VoiceMail", "Email"), "line 2: types, entry 1, of [unattended.delete] is the text 'Email'; "),
+        (RULE.replace('"VoiceMail"', ""), "line 2: types of [unattended.delete] names nothing; leave the section out "),
+        ("a = \n", "line 1: not TOML: "),
+        ("a = ", "not TOML: "),
+        ("[limits]\n\nmax_per_day = 1 max", "line 3: not TOML: "),
+        ("a = " + "[" * 9_000, "is nested too deeply"),
+        ("[limits]\nmax_per_day = 1" + "0" * 5_000, "holds a number that is too long"),
+        ("# " + "x" * 1_000_000, "is larger than 1,000,000 bytes"),
+    ],
+)
+def test_a_fault_names_its_line_and_key_and_what_belongs_there(tmp_path: Path, text: str, said: str) -> None:
+    found = faults(tmp_path, text)
+    assert found[0].startswith(said)
+    assert len(found) == 1
+
+
+def test_where_a_line_cannot_be_known_the_key_is_named(tmp_path: Path) -> None:
+    assert faults(tmp_path, '"unattended"."delete" = {}')[0].startswith("line 1: [unattended.delete] needs types")
+    assert faults(tmp_path, "limits = {\\\n}")  # whatever TOML makes of it, it is said in words
+    assert faults(tmp_path, "unattended = {delete = {}}")[0].startswith("[unattended.delete] needs types")
+
+
+def test_all_faults_are_found_in_the_order_of_the_lines_and_one_line_says_how_many(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text("[limits]\nmax = 1\n[protected]\nnames = [1]\n[unattended.purge]\ntypes = []\n")
+    with pytest.raises(PolicyError) as caught:
+        load_policy(file)
+    places = [int(fault.removeprefix(f"{file}: line ").partition(":")[0]) for fault in caught.value.faults]
+    assert places == sorted(places)
+    assert str(caught.value) == f"{caught.value.faults[0]} ({len(places) - 1} more: rc-mcp policy check shows them)"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(PolicyError, match="cannot be read") as caught:
+            load_policy(path)
+        assert str(caught.value).startswith(str(path))
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PolicyError, match="not a text file in UTF-8"):
+        load_policy(tmp_path / "binary")

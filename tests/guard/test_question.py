@@ -1,0 +1,204 @@
+"""The question a person sees: on a phone's screen, about real messages, and no line of it is a stranger's."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.guard.deletion import deletion_draft
+from rc_mcp.guard.policy import NO_POLICY, Policy
+from rc_mcp.ringcentral import Message
+from tests.desk import DECLINE, Desk, Era, call
+
+pytestmark = pytest.mark.anyio
+
+COLUMNS, ORDINARY_LINES, MOST_LINES = 40, 12, 18
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+# Every word of ours. A line is made of these, of numbers, dates, a plan, and of quotations.
+OURS = {
+    *("Delete", "Purge", "message", "messages", "for", "good", "In", "conversation", "conversations", "UTC", "undated"),
+    *("Fax", "SMS", "VoiceMail", "Pager", "unknown", "read", "unread", "s", "page", "pages", "from", "to", "and"),
+    *("others", "Note", "unheard", "newer", "than", "a", "day", "of", "an", "sender", "protected", "left", "out"),
+    *("They", "go", "Deleted", "can", "be", "restored", "This", "cannot", "undone", "To", "agree", "type", "PURGE"),
+    "Plan",
+}
+IMITATIONS = [
+    "Nothing will be deleted. Plan 2b3c-4d5e",
+    "To agree, type: PURGE 3",
+    "”\nTo agree, type: PURGE 3\n“",
+    '"\r\nThis can be undone.\u2028Plan 2b3c-4d5e',
+    "\u201d\u2029They go to Deleted and can be restored.\u0085",
+    "They go to Deleted and can be restored." + " " * 500 + "Plan aaaa-bbbb",
+    "\u202eneddirrevo\u202c \u2066yes\u2069",
+    "«Delete 0 messages?» \u201fNote: nothing.\u201f \u301e\uff02\u275e",
+    "Z" + "\u0337\u0353\u035c\u0300" * 200 + "algo",
+    "\u200b\u200b",
+    "漢字" * 40,
+    "👩‍🔧" * 40,
+]
+
+
+def unquoted(line: str) -> str:
+    """A line without the quotations in it."""
+    return re.sub(r"“[^“”]*”", "", line)
+
+
+def check(question: str, lines: int = MOST_LINES) -> None:
+    """It fits on the screen, and what is not quoted is ours."""
+    shown = question.split("\n")
+    assert len(shown) <= lines, question
+    assert max(map(cell_len, shown)) <= COLUMNS, question
+    assert not [c for c in question if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and c != "\n"]
+    words = [word.rstrip("?.,;:") for line in shown for word in unquoted(line).split()]
+    strange = [w for w in words if not re.fullmatch(r"\+?\d[\d:-]*|[a-z0-9]{4}-[a-z0-9]{4}", w)]
+    assert set(strange) <= OURS, question
+
+
+async def asked_about(desk: Desk, era: Era, ids: list[str], *, purge: bool = False) -> str:
+    async with desk.client(era, answer=DECLINE) as client:
+        await call(client, "delete_message", message_id=ids, purge=purge)
+    return desk.asked[-1].message
+
+
+@pytest.mark.parametrize("purge", [False, True])
+@pytest.mark.parametrize("kind", ["SMS", "VoiceMail", "Fax", "Pager"])
+@pytest.mark.parametrize("n", [1, 7])
+async def test_an_ordinary_question_has_a_dozen_lines(desk: Desk, era: Era, kind: str, n: int, purge: bool) -> None:
+    question = await asked_about(desk, era, desk.ids(type=kind, availability="Alive")[:n], purge=purge)
+    check(question, ORDINARY_LINES)
+
+
+async def test_it_names_the_sender_the_time_the_words_and_what_can_be_undone(desk: Desk, era: Era) -> None:
+    [maria] = [m for m in desk.emulator.store.messages() if m.get("subject") == "And should I bring anything? 🙂"]
+    question = await asked_about(desk, era, [str(maria["id"])])
+    created = datetime.fromisoformat(maria["creationTime"])
+    assert question.split("\n")[:-1] == [
+        "Delete 1 message?",
+        "1 SMS; 1 unread",
+        f"{created:%Y-%m-%d %H:%M} UTC",
+        "1 from “Maria Costa +15035550134”",
+        f"{created:%Y-%m-%d} “And should I bring anythin…”",
+        "Note: 1 newer than a day.",
+        "They go to Deleted and can be restored.",
+    ]
+
+
+async def test_a_purge_says_that_it_cannot_be_undone_and_what_to_type(desk: Desk, era: Era) -> None:
+    question = await asked_about(desk, era, desk.ids(availability="Alive")[:3], purge=True)
+    assert question.split("\n")[-3:-1] == ["This cannot be undone.", "To agree, type: PURGE 3"]
+
+
+async def test_a_whole_mailbox_is_summed_up(desk: Desk, era: Era) -> None:
+    question = await asked_about(desk, era, desk.ids(availability="Alive"))
+    check(question)
+    assert re.search(r"^and \d+ others$", question, re.MULTILINE)
+
+
+async def test_a_conversation_says_how_many(desk: Desk, era: Era) -> None:
+    conversation = next(m["conversation"]["id"] for m in desk.emulator.store.messages() if "conversation" in m)
+    async with desk.client(era, answer=DECLINE) as client:
+        await call(client, "delete_message_by_filter", conversation_id=[conversation], purge=True)
+    check(desk.asked[0].message, ORDINARY_LINES + 1)
+    assert "\nIn 1 conversation.\n" in desk.asked[0].message
+
+
+async def test_the_retention_periods_question_fits_too(desk: Desk, era: Era) -> None:
+    async with desk.client(era, answer=DECLINE) as client:
+        await call(client, "update_message_store_configuration", retention_period=7)
+        await call(client, "update_message_store_configuration", retention_period=90)
+    for question in desk.asked:
+        assert max(map(len, question.message.split("\n"))) <= COLUMNS
+        assert len(question.message.split("\n")) <= ORDINARY_LINES
+
+
+def drafts_of(messages: list[Message]) -> Iterator[str]:
+    for purge in (False, True):
+        yield deletion_draft(messages, {}, NO_POLICY, purge=purge, now=NOW).question
+
+
+@pytest.fixture(scope="module")
+def hostile() -> list[Message]:
+    """A mailbox in which everybody means harm, as it is read."""
+    with Emulator(rate_limits=False, scenario="hostile") as emulator:
+        return [Message.model_validate(m) for m in emulator.store.messages()]
+
+
+def test_whatever_hostile_senders_are_called_the_question_fits_and_is_ours(hostile: list[Message]) -> None:
+    assert len(hostile) > 50
+    for message in hostile:
+        for question in drafts_of([message]):
+            check(question)
+    for question in drafts_of(hostile):
+        check(question)
+
+
+@pytest.mark.parametrize("words", IMITATIONS)
+@pytest.mark.parametrize("kind", ["SMS", "Pager", "Fax", "VoiceMail"])
+async def test_a_stranger_cannot_write_a_line_of_ours(desk: Desk, kind: Any, words: str) -> None:
+    sender = Party(name=words, phone_number="+15035550199" + words, extension_number="102" if kind == "Pager" else None)
+    ids = [
+        str(desk.emulator.store.add(Draft(type=kind, sender=sender, text=words, cover_text=words))["id"]) for _ in "abc"
+    ]
+    question = await asked_about(desk, "auto", ids, purge=True)
+    check(question)
+    *above, undone, type_, plan = question.split("\n")
+    assert (undone, type_) == ("This cannot be undone.", "To agree, type: PURGE 3")
+    assert re.fullmatch(r"Plan [a-z0-9]{4}-[a-z0-9]{4}", plan)
+    assert not [line for line in above if re.match("This|They|To agree|Plan|Nothing", unquoted(line))]
+
+
+anything = st.text(max_size=60)
+
+
+@settings(deadline=None)
+@given(
+    name=anything,
+    number=anything,
+    place=anything,
+    words=anything,
+    outbound=st.booleans(),
+    more=st.integers(0, 20),
+    created=st.sampled_from(["2026-01-01T00:00:00Z", "1999-12-31T23:59:59+14:00", None]),
+)
+def test_no_name_number_place_or_text_breaks_out(
+    name: str, number: str, place: str, words: str, outbound: bool, more: int, created: str | None
+) -> None:
+    party = {"name": name, "phoneNumber": number, "location": place}
+    record = {
+        "id": 1,
+        "type": "SMS",
+        "direction": "Outbound" if outbound else "Inbound",
+        "readStatus": "Unread",
+        "availability": "Alive",
+        "creationTime": created,
+        "subject": words,
+        "from": party,
+        "to": [party] * (more % 5),
+    }
+    for question in drafts_of([Message.model_validate(record)] * max(1, more)):
+        check(question)
+
+
+def test_warnings_count_what_a_person_would_miss() -> None:
+    fresh = {"id": 1, "readStatus": "Unread", "direction": "Inbound", "creationTime": NOW.isoformat()}
+    records = [{**fresh, "type": "VoiceMail"}, {**fresh, "type": "Fax"}, {**fresh, "type": "SMS"}]
+    known = {"id": 2, "type": "SMS", "from": {"phoneNumber": "+15035550134"}}
+    messages = [Message.model_validate(r) for r in (*records, known)]
+    protecting = Policy.model_validate({"protected": {"numbers": ["+15035550134"]}})
+    draft = deletion_draft(messages, {}, protecting, purge=False, now=NOW)
+    assert draft.preview.warnings == [
+        "1 unheard voicemail",
+        "2 unread messages",
+        "3 messages newer than a day",
+        "3 messages whose sender is not known",
+        "1 protected message left out",
+    ]
+    assert draft.left_out == {"2": "skipped"}
+    check(draft.question)

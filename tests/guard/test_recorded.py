@@ -1,0 +1,255 @@
+"""Every step of a destructive request is written down, before and after; what cannot be written down is not done."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.emulator import Draft
+from rc_mcp.guard.database import FILE
+from rc_mcp.guard.journal import Entry
+from tests.desk import NO, YES, Answer, Desk, Era, call, refused, typed
+
+pytestmark = pytest.mark.anyio
+
+
+def events(desk: Desk) -> list[str]:
+    return [entry.event for entry in desk.journal.entries()]
+
+
+def details(desk: Desk, event: str) -> dict[str, object]:
+    """Of the newest entry of this event."""
+    return dict(next(e.details for e in reversed(desk.journal.entries()) if e.event == event))
+
+
+async def test_a_delete_is_written_down_from_the_question_to_the_outcome(desk: Desk, era: Era) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert events(desk) == ["asked", "approved", "begun", "sending", "sent", "done"]
+    assert {entry.operation for entry in desk.journal.entries()} == {answer["operation_id"]}
+    assert details(desk, "asked") == {"action": "delete", "severity": "reversible", "ids": targets}
+    assert details(desk, "approved") == {"by": "client"}
+    assert details(desk, "begun") == {"account_id": "~", "extension_id": "~"}
+    assert details(desk, "sending") == {"ids": targets, "to": "Deleted"}
+    assert details(desk, "sent") == {"outcomes": dict.fromkeys(targets, "deleted")}
+    assert details(desk, "done") == {"status": "done", "outcomes": dict.fromkeys(targets, "deleted")}
+    assert desk.journal.verify().faults == ()
+
+
+async def test_the_answer_says_how_to_undo_it_for_the_model_and_for_the_person(desk: Desk) -> None:
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:1])
+    assert "patch_message" in answer["next"]
+    assert f"rc-mcp undo {answer['operation_id']}`" in answer["next"]
+
+
+async def test_a_yes_in_the_chat_and_one_in_the_terminal_are_told_apart(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        await call(client, "delete_message", message_id=[target], plan_id=plan)
+        assert details(desk, "approved") == {"by": "chat"}
+        plan = (await call(client, "delete_message", message_id=[target], purge=True))["plan_id"]
+        desk.plans.approve(plan)
+        await call(client, "delete_message", message_id=[target], purge=True, plan_id=plan)
+    assert details(desk, "approved") == {"by": "terminal"}
+    assert events(desk).count("approved") == 2
+    assert details(desk, "sending") == {"ids": [target], "to": "Purged"}
+
+
+async def test_a_no_is_written_down_with_where_it_was_said(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client(era, answer=NO) as client:
+        await call(client, "delete_message", message_id=[target])
+    assert details(desk, "declined") == {"by": "client"}
+    async with desk.client(era) as client:
+        desk.plans.deny((await call(client, "delete_message", message_id=[target]))["plan_id"])
+    assert details(desk, "declined") == {"by": "terminal"}
+    assert "begun" not in events(desk)
+
+
+async def test_every_refusal_is_written_down_with_its_reason(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    reasons: list[object] = []
+
+    async def note(**arguments: object) -> None:
+        await client.call_tool("delete_message", {"message_id": [target], **arguments})
+        reasons.append(details(desk, "refused")["reason"])
+
+    async with desk.client() as client:
+        await note(plan_id="none-such")
+        purge = (await call(client, "delete_message", message_id=[target], purge=True))["plan_id"]
+        await note(purge=True, plan_id=purge)
+        desk.plans.deny(purge)
+        await note(purge=True, plan_id=purge)
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        await call(client, "delete_message", message_id=[target], plan_id=plan)
+        await note(plan_id=plan)
+        (desk.state_dir / "STOP").touch()
+        await note()
+        (desk.state_dir / "STOP").unlink()
+    async with desk.client(RC_MCP_ACCESS="delete") as client:
+        await note(purge=True)
+    assert reasons == ["no_such_plan", "not_approved", "denied", "used", "stopped", "level"]
+
+
+async def test_what_is_too_much_for_a_plan_is_written_down_too(desk: Desk) -> None:
+    conversation = desk.emulator.store.add(Draft(type="SMS", text="0"))["conversation"]["id"]
+    for n in range(200):
+        desk.emulator.store.add(Draft(type="SMS", text=f"{n + 1}"))
+    async with desk.client() as client:
+        await refused(client, "delete_message_by_filter", conversation_id=[conversation])
+    assert details(desk, "refused") == {"reason": "not_plannable"}
+
+
+async def test_a_plan_that_expired_while_the_person_thought_is_refused_and_written_down(desk: Desk) -> None:
+    from datetime import timedelta
+
+    from mcp.types import ElicitRequestFormParams, ElicitResult
+
+    def late(_: ElicitRequestFormParams) -> ElicitResult:
+        desk.clock.time += timedelta(minutes=11)
+        return YES
+
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client("legacy", answer=late) as client:
+        answer = await call(client, "delete_message", message_id=[target])
+    assert answer["status"] == "refused"
+    assert details(desk, "refused") == {"reason": "expired"}
+    assert desk.availability(target) == "Alive"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "answer"),
+    [
+        ("delete_message", {"purge": True}, typed("PURGE 1")),
+        ("delete_message_by_filter", {}, YES),
+        ("update_message_store_configuration", {"retention_period": 7}, typed("KEEP 7 DAYS")),
+    ],
+)
+async def test_the_intent_is_on_disk_before_the_request_leaves(
+    desk: Desk, tool: str, arguments: dict[str, object], answer: Answer
+) -> None:
+    found: list[Entry] = []
+
+    def look(request: httpx.Request) -> None:
+        if request.method in {"DELETE", "PUT"}:
+            found.append(desk.journal.entries()[-1])
+
+    sms = desk.ids(type="SMS", availability="Alive")[0]
+    record = desk.emulator.store.message(sms)
+    assert record is not None
+    named = {"delete_message": {"message_id": [sms]}}
+    named["delete_message_by_filter"] = {"conversation_id": [record["conversation"]["id"]]}
+    desk.faults.before(look)
+    async with desk.client(answer=answer) as client:
+        await call(client, tool, **arguments, **named.get(tool, {}))
+    assert [entry.event for entry in found] == ["sending"]
+    changed = found[0].details
+    assert changed.get("retention_period") == arguments.get("retention_period")
+    if "ids" in changed:
+        assert sms in changed["ids"]
+        assert all(desk.availability(i) != "Alive" for i in changed["ids"])
+
+
+async def test_no_words_names_or_numbers_of_anybody_are_in_it(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")
+    async with desk.client(answer=YES) as client:
+        await call(client, "delete_message", message_id=targets)
+    kept = json.dumps([entry.detail for entry in desk.journal.entries()]).lower()
+    for message in desk.emulator.store.messages():
+        for party in [message.get("from", {}), *message.get("to", [])]:
+            for strangers in (party.get("name"), party.get("phoneNumber")):
+                assert not strangers or strangers.lower() not in kept
+        assert not message.get("subject") or message["subject"].lower() not in kept
+
+
+def spoiled(desk: Desk, when: Callable[[httpx.Request], bool]) -> Callable[[httpx.Request], None]:
+    """From the first such request on, the database cannot be used."""
+
+    def act(request: httpx.Request) -> None:
+        if when(request):
+            for file in desk.state_dir.glob(f"{FILE}*"):
+                file.write_bytes(b"spoiled" * 1000)
+
+    return act
+
+
+async def test_what_cannot_be_written_down_is_not_sent(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=targets))["plan_id"]
+        desk.faults.before(spoiled(desk, lambda request: request.method == "GET"))
+        answer = await call(client, "delete_message", message_id=targets, plan_id=plan)
+    assert answer["outcomes"] == dict.fromkeys(targets, "skipped")
+    assert "journal cannot be written" in answer["said"]
+    assert desk.sent("DELETE") == []
+
+
+async def test_a_retention_period_that_cannot_be_written_down_is_not_set(desk: Desk) -> None:
+    async with desk.client() as client:
+        plan = (await call(client, "update_message_store_configuration", retention_period=7))["plan_id"]
+        desk.plans.approve(plan)
+        desk.faults.before(spoiled(desk, lambda request: request.method == "GET"))
+        answer = await call(client, "update_message_store_configuration", retention_period=7, plan_id=plan)
+    assert answer["status"] == "failed"
+    assert "not changed" in answer["said"]
+    assert desk.sent("PUT") == []
+
+
+async def test_a_journal_that_fails_after_a_batch_stops_the_next_and_the_truth_is_told(desk: Desk) -> None:
+    for n in range(60):
+        desk.emulator.store.add(Draft(type="SMS", text=f"parcel {n}", read=True))
+    targets = desk.ids(availability="Alive")[:60]
+    desk.faults.before(spoiled(desk, lambda request: request.method == "DELETE"))
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert [answer["outcomes"][t] for t in targets] == ["deleted"] * 50 + ["skipped"] * 10
+    assert "journal could not be written" in answer["said"]
+    assert "Nothing was deleted" not in answer["said"]
+    assert len(desk.sent("DELETE")) == 1
+
+
+async def test_a_stop_does_not_wait_for_a_reading_that_waits(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    waiting, answers = anyio.Event(), list[dict[str, Any]]()
+
+    async def hang(request: httpx.Request) -> None:
+        if request.method == "GET":
+            waiting.set()
+            await anyio.sleep_forever()
+
+    async with desk.client() as client, anyio.create_task_group() as tasks:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        desk.faults.hold(hang)
+
+        async def stop() -> None:
+            await waiting.wait()
+            (desk.state_dir / "STOP").touch()
+
+        tasks.start_soon(stop)
+        with anyio.fail_after(5):
+            answers.append(await call(client, "delete_message", message_id=[target], plan_id=plan))
+    assert answers[0]["outcomes"] == {target: "skipped"}
+    assert "A person stopped it" in answers[0]["said"]
+    assert desk.sent("DELETE") == []
+
+
+async def test_a_stop_during_the_last_reading_is_seen_before_anything_is_sent(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+
+    def stop(request: httpx.Request) -> None:
+        if request.method == "GET":
+            (desk.state_dir / "STOP").touch()
+
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        desk.faults.before(stop)
+        answer = await call(client, "delete_message", message_id=[target], plan_id=plan)
+    assert answer["outcomes"] == {target: "skipped"}
+    assert "A person stopped it" in answer["said"]
+    assert desk.sent("DELETE") == []
