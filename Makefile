@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check format lock picture bench-emulator bench-client conformance inspector mcpcheck probe grade \
-	groundtruth clean
+	groundtruth fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -37,6 +37,9 @@ bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python p
 
 conformance: .venv/dev.ready   ## the protocol's official conformance suite, on the demo and on our server with its fixtures
 	@$(BIN)/python -m pytest -q -s tests/conformance
+
+fuzz: .venv/dev.ready          ## 100,000 calls of all kinds, new ones each time: an hour
+	@RC_MCP_FUZZ_CALLS=100000 RC_MCP_FUZZ_FROM=$$(date +%s) $(BIN)/python -m pytest -q -n 2 -rP tests/fuzz
 
 inspector: .venv/dev.ready     ## the MCP Inspector as a client that is not ours
 	@$(BIN)/python -m pytest -q tests/suites/test_inspector.py
