@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock picture bench-emulator bench-client conformance inspector mcpcheck probe grade \
+.PHONY: demo test check format lock snapshots picture bench-emulator bench-client conformance inspector mcpcheck probe grade \
 	groundtruth fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
@@ -25,6 +25,9 @@ format: .venv/dev.ready
 lock: .venv/dev.ready          ## renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+snapshots: .venv/dev.ready     ## renew tests/snapshots: what models are told of tools, prompts and resources
+	@PYTHONPATH=. $(BIN)/python tests/test_snapshots.py
 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
