@@ -3,8 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock snapshots picture bench-emulator bench-client conformance inspector mcpcheck probe grade \
-	groundtruth fuzz clean
+.PHONY: demo test check format lock snapshots picture bench bench-emulator bench-client conformance inspector mcpcheck \
+	probe grade groundtruth fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -31,6 +31,9 @@ snapshots: .venv/dev.ready     ## renew tests/snapshots: what models are told of
 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
+
+bench: .venv/dev.ready         ## all benchmarks, written into docs/performance.md: ten minutes
+	@$(BIN)/python -m bench
 
 bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears load: two minutes
 	@$(BIN)/python bench/emulator.py
