@@ -17,9 +17,6 @@ from mcp.server.mcpserver import Audio, Context, Image
 from mcp.server.mcpserver.prompts.base import Prompt, UserMessage
 from mcp.types import (
     MISSING_REQUIRED_CLIENT_CAPABILITY,
-    Completion,
-    CompletionArgument,
-    CompletionContext,
     CreateMessageRequest,
     CreateMessageRequestParams,
     CreateMessageResult,
@@ -33,8 +30,6 @@ from mcp.types import (
     InputRequiredResult,
     ListRootsRequest,
     ListRootsResult,
-    PromptReference,
-    ResourceTemplateReference,
     SamplingMessage,
     SetLevelRequestParams,
     SubscribeRequestParams,
@@ -354,8 +349,7 @@ def with_fixtures(server: RingCentralServer) -> RingCentralServer:
     server.resource("test://static-binary", name="binary", mime_type="image/png")(lambda: PIXEL)
     server.resource("test://watched-resource", name="watched")(lambda: "Watched resource content")
     server.resource("test://template/{id}/data", mime_type="application/json")(template)
-    server.completion()(completion)
-    # MCPServer has no way of its own to add these, which only 2025-11-25 knows.
+    # What only 2025-11-25 knows. Our own subscriptions are to messages, and the suite has an address of its own.
     low_level = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
     low_level.add_request_handler("logging/setLevel", SetLevelRequestParams, nothing)
     low_level.add_request_handler("resources/subscribe", SubscribeRequestParams, nothing)
@@ -365,12 +359,6 @@ def with_fixtures(server: RingCentralServer) -> RingCentralServer:
 
 def template(id: str) -> str:  # noqa: A002
     return json.dumps({"id": id, "templateTest": True, "data": f"Data for ID: {id}"})
-
-
-async def completion(
-    ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, context: CompletionContext | None
-) -> Completion:
-    return Completion(values=[], total=0, has_more=False)
 
 
 async def nothing(ctx: ServerRequestContext[App], params: Any) -> EmptyResult:
