@@ -3,7 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test prove-ci prove prove-mutants check check-release format lock picture docs release-files package container bench-emulator bench-client bench-tokens clean
+.PHONY: demo test prove-ci prove prove-mutants check check-release format lock snapshots picture docs release-files \
+	package container bench bench-emulator bench-client bench-tokens conformance inspector mcpcheck probe grade \
+	groundtruth fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -38,6 +40,9 @@ lock: .venv/dev.ready          ## renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
+snapshots: .venv/dev.ready     ## renew tests/snapshots: what models are told of tools, prompts and resources
+	@PYTHONPATH=. $(BIN)/python tests/test_snapshots.py
+
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
 
@@ -55,6 +60,9 @@ package: .venv/dev.ready       ## build wheel, sdist and bundle into dist/, try 
 container: .venv/dev.ready     ## lint the Dockerfile and play its steps; needs no engine
 	@$(BIN)/python -m release.container
 
+bench: .venv/dev.ready         ## all benchmarks, written into docs/performance.md: ten minutes
+	@$(BIN)/python -m bench
+
 bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears load: two minutes
 	@$(BIN)/python bench/emulator.py
 
@@ -63,6 +71,27 @@ bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python p
 
 bench-tokens: .venv/dev.ready    ## what our tools and answers cost a model, beside others: a minute
 	@$(BIN)/python -m bench.tokens
+
+conformance: .venv/dev.ready   ## the protocol's official conformance suite, on the demo and on our server with its fixtures
+	@$(BIN)/python -m pytest -q -s tests/conformance
+
+fuzz: .venv/dev.ready          ## 100,000 calls of all kinds, new ones each time: an hour
+	@RC_MCP_FUZZ_CALLS=100000 RC_MCP_FUZZ_FROM=$$(date +%s) $(BIN)/python -m pytest -q -n 2 -rP tests/fuzz
+
+inspector: .venv/dev.ready     ## the MCP Inspector as a client that is not ours
+	@$(BIN)/python -m pytest -q tests/suites/test_inspector.py
+
+mcpcheck: .venv/dev.ready      ## what 2026-07-28 demands of a server over HTTP
+	@$(BIN)/python -m pytest -q -s tests/suites/test_mcpcheck.py
+
+probe: .venv/dev.ready         ## every tool called by a smoke test that is not ours
+	@$(BIN)/python -m pytest -q -s tests/suites/test_probe.py
+
+grade: .venv/dev.ready         ## how a linter grades the tools, and what it would have otherwise
+	@$(BIN)/python -m pytest -q -s tests/suites/test_agent_friend.py
+
+groundtruth: .venv/dev.ready   ## whether tools do to the mailbox what their annotations say: five minutes
+	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop

@@ -32,7 +32,7 @@ import click
 import httpx2 as httpx
 
 from rc_mcp.emulator import Draft, Emulator
-from tests.interop.conftest import PYTHON_FILES, install_python, installed, python_of
+from tests.installed import python_environment, python_of
 from tests.ringcentral.under_budget import Run, attachments, virtual_now
 from tests.ringcentral.virtual_time import VirtualLoop
 
@@ -58,7 +58,7 @@ Pairs = dict[str, list[tuple[Measured, Measured]]]
 @click.option("--latency", default=40, show_default=True, help="Milliseconds on the way, in the second table.")
 def main(runs: int, messages: int, latency: int) -> None:
     """Measures both clients and prints what it found."""
-    official = python_of(installed("python", PYTHON_FILES, install_python))
+    official = python_of(python_environment(ROOT / "tests/interop"))
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

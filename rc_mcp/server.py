@@ -276,7 +276,7 @@ def build_server(
     )
     serve_resources(server)
     here = {tool.name for tool in tools}
-    for prompt in load_prompts(absent_tools={t.name for t in tools_for("admin")} - here):
+    for prompt in load_prompts(absent_tools=PERMISSIONS.keys() - here):
         server.add_prompt(prompt)
     return server
 

@@ -1,10 +1,6 @@
 """`rc-mcp serve` as hosts start it: a process of its own, over stdio and over HTTP."""
 
-import re
 import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -12,26 +8,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from tests.desk import Era, call, refused, rows
+from tests.serving import RC_MCP, http_server
 
 pytestmark = pytest.mark.anyio
-
-RC_MCP = [sys.executable, "-m", "rc_mcp"]
-
-
-@contextmanager
-def http_server(*options: str) -> Generator[str]:
-    """`rc-mcp serve --http` on a port the system chooses; its address."""
-    command = [*RC_MCP, "serve", "--http", "--port", "0", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            for line in process.stderr:
-                if running := re.search(r"running on (http://\S+)", line):
-                    yield f"{running[1]}/mcp"
-                    break
-        finally:
-            process.terminate()
-            assert process.communicate(timeout=20)[0] == ""
 
 
 async def test_the_demo_works_over_stdio(era: Era, tmp_path: Path) -> None:

@@ -1,0 +1,157 @@
+"""Servers under measurement, and a client that costs next to nothing: JSON lines of 2026-07-28, over stdio or HTTP."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+from anyio.abc import Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+HERE = Path(__file__).resolve().parent
+SERVE = [sys.executable, "-m", "rc_mcp", "serve"]
+BARE = [sys.executable, str(HERE / "bare.py")]
+LONGEST_LINE = 64 * 1024 * 1024
+
+Json = dict[str, Any]
+
+
+def request(id_: int, method: str, **params: Any) -> Json:
+    prefix = "io.modelcontextprotocol"
+    meta: Json = {f"{prefix}/protocolVersion": "2026-07-28", f"{prefix}/clientCapabilities": {}}
+    return {"jsonrpc": "2.0", "id": id_, "method": method, "params": {**params, "_meta": meta}}
+
+
+def call(id_: int, tool: str, arguments: Json) -> Json:
+    return request(id_, "tools/call", name=tool, arguments=arguments)
+
+
+class CallError(Exception):
+    """An answer that is no answer. A run that has one is not measured."""
+
+
+def checked(answer: Json) -> Json:
+    """The result of an answer that went well."""
+    if answer.get("result", {"isError": True}).get("isError"):
+        raise CallError(json.dumps(answer)[:300])
+    return answer["result"]
+
+
+class Stdio:
+    """A server over its stdin and stdout, for any number of callers at once."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._answers: dict[int, tuple[anyio.Event, list[Json]]] = {}
+        self._last = 0
+
+    async def call(self, tool: str, arguments: Json) -> Json:
+        """Call a tool; what it gave."""
+        self._last += 1
+        return checked(await self.ask(call(self._last, tool, arguments)))
+
+    async def ask(self, message: Json) -> Json:
+        """Send a request; the answer to it."""
+        came, answer = self._answers[message["id"]] = (anyio.Event(), [])
+        assert self.process.stdin is not None  # noqa: S101
+        await self.process.stdin.send(json.dumps(message).encode() + b"\n")
+        await came.wait()
+        return answer[0]
+
+    async def read(self) -> None:
+        """Hands each answer to whoever waits for it."""
+        assert self.process.stdout is not None  # noqa: S101
+        lines = BufferedByteReceiveStream(self.process.stdout)
+        while True:
+            message = json.loads(await lines.receive_until(b"\n", LONGEST_LINE))
+            came, answer = self._answers.pop(message["id"])
+            answer.append(message)
+            came.set()
+
+
+@asynccontextmanager
+async def stdio(command: list[str], **variables: str) -> AsyncGenerator[Stdio]:
+    """This server, running."""
+    async with await anyio.open_process(command, env=os.environ | variables, stderr=None) as process:
+        server = Stdio(process)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.read)
+            try:
+                yield server
+            finally:
+                tasks.cancel_scope.cancel()
+                process.terminate()
+
+
+class Http:
+    """A server over streamable HTTP, over kept connections."""
+
+    def __init__(self, client: httpx.AsyncClient, address: str) -> None:
+        self._client, self._address = client, address
+
+    async def call(self, tool: str, arguments: Json) -> Json:
+        """Call a tool; what it gave."""
+        headers = {
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": "2026-07-28",
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": tool,
+        }
+        answer = await self._client.post(self._address, json=call(1, tool, arguments), headers=headers)
+        if answer.headers["Content-Type"].startswith("application/json"):
+            return checked(answer.json())
+        return checked(json.loads(answer.text.rpartition("data: ")[2]))
+
+
+@asynccontextmanager
+async def http(command: list[str], **variables: str) -> AsyncGenerator[Http]:
+    """This server, running on a port the system chose, which uvicorn names on stderr."""
+    pipe = subprocess.PIPE
+    async with await anyio.open_process(command, env=os.environ | variables, stderr=pipe, stdout=None) as process:
+        assert process.stderr is not None  # noqa: S101
+        said = BufferedByteReceiveStream(process.stderr)
+        while not (running := re.search(rb"running on (http://\S+)", await said.receive_until(b"\n", 10_000))):
+            pass
+        try:
+            limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+            async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+                yield Http(client, f"{running[1].decode()}/mcp")
+        finally:
+            process.terminate()
+
+
+Server = Stdio | Http
+
+
+@contextmanager
+def emulator(*options: str) -> Generator[dict[str, str]]:
+    """An emulator in a process of its own, without limits; a server's environment for it."""
+    command = [sys.executable, "-m", "rc_mcp", "emulator", "--no-rate-limits", *options]
+    with tempfile.TemporaryDirectory() as state, subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603
+        try:
+            assert process.stdout is not None  # noqa: S101
+            login = json.loads(process.stdout.readline())
+            yield {
+                "RC_SERVER_URL": login["server_url"],
+                "RC_MEDIA_URL": login["media_url"],
+                "RC_APP_CLIENT_ID": login["client_id"],
+                "RC_APP_CLIENT_SECRET": login["client_secret"],
+                "RC_USER_JWT": login["jwt"],
+                "RC_MCP_STATE_DIR": state,
+            }
+        finally:
+            process.terminate()
+
+
+def resident_mb(pid: int) -> float:
+    """A process's resident memory, as Linux tells it."""
+    status = Path(f"/proc/{pid}/status")
+    return int(status.read_text().partition("VmRSS:")[2].split()[0]) / 1024 if status.exists() else float("nan")

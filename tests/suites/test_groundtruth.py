@@ -1,0 +1,94 @@
+"""mcp-groundtruth: whether what a tool does to the mailbox is what its annotations say.
+
+It starts the server anew for every observation, some hundred and fifty times, and compares the emulator's database. So
+it takes minutes, and runs with `make groundtruth` alone.
+"""
+
+import json
+import re
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rc_mcp.emulator import Emulator
+from tests.suites.conftest import HERE, Judge
+from tests.suites.visible_server import MOMENT
+
+# A minute a tool where the machine is busy.
+RUN_TIMEOUT_S = 900
+
+DEFINITION = """
+[target]
+name = "rc-mcp"
+command = [{python}, {server}, "{{state}}/mailbox.db"]
+env = {{ PYTHONPATH = {root} }}
+
+[state]
+locations = ["sqlite:mailbox.db"]
+
+[[adapters]]
+kind = "sqlite"
+label = "mailbox.db"
+seed = "mailbox.sql"
+business = ["message", "phone_number", "setting"]
+append_only = []
+mask = []
+"""
+
+
+@pytest.mark.long
+def test_no_tool_does_what_its_annotations_deny(judge: Judge, tmp_path: Path) -> None:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    calls = calls_on(filled(folder))
+    values = {"python": sys.executable, "server": str(HERE / "visible_server.py"), "root": str(HERE.parents[1])}
+    text = DEFINITION.format(**{name: json.dumps(value) for name, value in values.items()})
+    for name, arguments in calls.items():
+        text += f'\n[[tools]]\nname = "{name}"\n[tools.arguments]\n'
+        text += "".join(f"{argument} = {json.dumps(value)}\n" for argument, value in arguments.items())
+    (folder / "target.toml").write_text(text)
+    ran = judge(
+        "mcpgt.cli", "run", "--audit", "--fail-on-violation", "--concurrent-attempts", "1",
+        "--runs-dir", str(tmp_path / "runs"), str(folder), timeout_s=RUN_TIMEOUT_S,
+    )  # fmt: skip
+    if "IsolationUnavailable" in ran.stderr or "isolation" in ran.stderr:
+        pytest.skip("it needs a sandbox without network, which this machine does not offer")
+    assert ran.returncode == 0, ran.stderr
+    verdicts = dict(re.findall(r"^ +(\w+ +\w+) +\S+ +(\S+)", ran.stdout, re.MULTILINE))
+    assert len(verdicts) == 4 * len(calls)
+    assert not [line for line in verdicts.items() if line[1].startswith(("VIOLATION", "INCONCLUSIVE"))]
+
+
+def filled(folder: Path) -> list[dict[str, Any]]:
+    """Writes the mailbox that every observation starts from, and gives its messages."""
+    database = folder / "mailbox.db"
+    with Emulator(db=database, now=lambda: MOMENT) as emulator:
+        records = emulator.store.messages()
+    with closing(sqlite3.connect(database)) as connection:
+        (folder / "mailbox.sql").write_text("\n".join(connection.iterdump()))
+    database.unlink()
+    return records
+
+
+def calls_on(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """One call of every tool that has something to do."""
+    unread = [str(r["id"]) for r in records if (r["readStatus"], r["availability"]) == ("Unread", "Alive")][:2]
+    deleted = [str(r["id"]) for r in records if r["availability"] == "Deleted"][:2]
+    fax = next(r for r in records if r["type"] == "Fax")
+    text = next(r for r in records if r["type"] == "SMS")
+    return {
+        "list_messages": {"date_from": "30d"},
+        "sync_messages": {"date_from": "30d"},
+        "read_message": {"message_id": unread + deleted},
+        "read_message_content": {"message_id": str(fax["id"]), "attachment_id": str(fax["attachments"][0]["id"])},
+        "read_message_store_configuration": {},
+        "update_message": {"message_id": unread, "read_status": "Read"},
+        "patch_message": {"message_id": deleted, "availability": "Alive"},
+        "delete_message": {"message_id": unread},
+        "delete_message_by_filter": {"conversation_id": [str(text["conversationId"])]},
+        "update_message_store_configuration": {"retention_period": 7},
+    }

@@ -1,0 +1,89 @@
+"""The MCP Inspector, as a client that is not ours: over stdio and HTTP, in both generations of the protocol."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rc_mcp.emulator import Emulator
+from rc_mcp.tools import tools_for
+from tests.installed import node_environment, tool
+from tests.serving import RC_MCP, http_server
+from tests.suites.conftest import HERE, RUN_TIMEOUT_S
+
+Inspect = Callable[..., Any]
+
+
+@pytest.fixture(params=["stdio-legacy", "http-legacy", "http-modern"])
+def inspect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Asks the demo one thing and gives the result; an exit code that is not 0 is a failure."""
+    folder = node_environment(HERE)
+    package = folder / "node_modules/@modelcontextprotocol/inspector"
+    entry = json.loads((package / "package.json").read_text("utf-8"))["bin"]["mcp-inspector"]
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))  # it writes a catalogue of servers there
+    transport, _, era = request.param.partition("-")
+
+    def asking(*target: str) -> Inspect:
+        def ask(method: str, *arguments: str) -> Any:
+            command = [tool("node"), str(package / entry), "--cli", *target, "--protocol-era", era]
+            command += ["--method", method, *arguments, "--format", "json", "--quiet"]
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+            assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+            return json.loads(ran.stdout)["result"]
+
+        return ask
+
+    if transport == "stdio":
+        yield asking(*RC_MCP, "serve", "--demo", "-e", f"RC_MCP_STATE_DIR={tmp_path}")
+    else:
+        with http_server("--demo") as address:
+            yield asking(address, "--transport", "http")
+
+
+def test_it_finds_every_schema_portable(inspect: Inspect) -> None:
+    found = inspect("tools/list", "--strict")
+    assert [t["name"] for t in found["tools"]] == [t.name for t in tools_for("admin")]
+
+
+def test_it_calls_every_read_tool(inspect: Inspect) -> None:
+    with Emulator() as emulator:  # every demo has the same ids
+        fax = next(record for record in emulator.store.messages() if record["type"] == "Fax")
+    message, attachment = str(fax["id"]), str(fax["attachments"][0]["id"])
+    calls: dict[str, dict[str, Any]] = {
+        "list_messages": {"date_from": "7d"},
+        "sync_messages": {"date_from": "7d"},
+        "read_message": {"message_id": [message]},
+        "read_message_content": {"message_id": message, "attachment_id": attachment},
+        "read_message_store_configuration": {},
+    }
+    assert calls.keys() == {t.name for t in tools_for("read")}
+    for name, arguments in calls.items():
+        result = inspect("tools/call", "--tool-name", name, "--tool-args-json", json.dumps(arguments))
+        assert result["isError"] is False
+        assert result["content"]
+
+
+def test_it_reads_a_message_and_an_attachment_as_resources(inspect: Inspect) -> None:
+    with Emulator() as emulator:
+        fax = next(record for record in emulator.store.messages() if record["type"] == "Fax")
+    templates = [t["uriTemplate"] for t in inspect("resources/templates/list")["resourceTemplates"]]
+    message, attachment = sorted(templates, key=len)
+    values = {"account_id": "~", "extension_id": "~", "message_id": fax["id"]}
+    [record] = inspect("resources/read", "--uri", message.format(**values))["contents"]
+    assert json.loads(record["text"])["id"] == str(fax["id"])
+    values["attachment_id"] = fax["attachments"][0]["id"]
+    [content] = inspect("resources/read", "--uri", attachment.format(**values))["contents"]
+    assert content["mimeType"] == fax["attachments"][0]["contentType"]
+
+
+def test_it_gets_every_prompt(inspect: Inspect) -> None:
+    prompts = inspect("prompts/list")["prompts"]
+    assert prompts
+    for prompt in prompts:
+        values = [f"{argument['name']}=x" for argument in prompt.get("arguments", [])]
+        got = inspect("prompts/get", "--prompt-name", prompt["name"], *(["--prompt-args", *values] if values else []))
+        assert got["messages"]
