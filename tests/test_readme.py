@@ -68,7 +68,7 @@ def first_sentence(text: str | None) -> str:
 def all_commands(group: click.Group = main, above: str = "rc-mcp") -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            if any(options(command)):
+            if any(isinstance(p, click.Option) for p in command.params):
                 yield f"{above} {name}", command
             yield from all_commands(command, f"{above} {name}")
         else:
