@@ -211,7 +211,7 @@ async def _file(asked: _Asked) -> _Answer:
             stem = f"{asked.place.message_id}-{asked.place.attachment_id}"
             saved = await to_thread.run_sync(keep, temporary, stem, suffix(found.kind))
     except OSError as error:
-        raise ToolError(f"It was not saved: {folder} (RC_MCP_DOWNLOAD_DIR): {error.strerror}.") from None
+        raise ToolError(f"{folder} (RC_MCP_DOWNLOAD_DIR): {error.strerror}. It was not saved.") from None
     return answer.model_copy(update={"path": str(saved.path), "sha256": saved.sha256}), []
 
 

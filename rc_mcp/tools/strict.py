@@ -69,10 +69,10 @@ class StrictTool(Tool):
         with anyio.move_on_after(CALL_S):
             return await super().run(arguments, context, convert_result=False)
         changes = not (self.annotations and self.annotations.read_only_hint)
-        raise ToolError(
-            f"{self.name} took longer than {CALL_S:.0f} s and was given up; RingCentral may be slow now. "
-            + (_MAYBE_DONE if changes else "Nothing was changed. Ask for less, or try again in a minute.")
-        )
+        slow = f"{self.name} took longer than {CALL_S:.0f} s and was given up; RingCentral may be slow now."
+        if changes:
+            raise ToolError(f"{slow} {_MAYBE_DONE}")
+        raise ToolError(f"{slow} Ask for less, or try again in a minute. {NOTHING_DONE}")
 
     @property
     def _is_destructive(self) -> bool:
