@@ -25,7 +25,7 @@ from mcp.client.stdio import stdio_client
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from tests.desk import Clock, Desk, Faults, rows, text_of
-from tests.interop.conftest import CACHE, python_of
+from tests.installed import CACHE, python_of
 from tests.tokens import compact, definitions, from_ringcentral, tokens
 
 EVER = "2000-01-01T00:00:00Z"

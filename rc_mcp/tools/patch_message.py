@@ -7,7 +7,7 @@ from pydantic import Field
 
 from rc_mcp.app import Ctx, app_of
 from rc_mcp.ringcentral import Message, ReadStatus
-from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageIds
+from rc_mcp.tools.arguments import MAX_READS, MAX_UPDATES, AccountId, ExtensionId, MessageIds
 from rc_mcp.views.changes import Changes, benign_changes
 
 
@@ -28,8 +28,10 @@ async def patch_message(
     if availability and read_status is None:
         # RingCentral answers a restore of what was never deleted just the same. Whoever relies on "restored" has
         # to know the difference, and it costs one Light request for 50 ids.
-        before = await client.read_messages(message_id, **where)
-        alive = {o.id for o in before if o.message is not None and o.message.availability == "Alive"}
+        for start in range(0, len(message_id), MAX_READS):
+            before = await client.read_messages(message_id[start : start + MAX_READS], **where)
+            alive |= {o.id for o in before if o.message is not None and o.message.availability == "Alive"}
+            await ctx.report_progress(start + len(before), len(message_id), "messages read")
     ids = [i for i in message_id if i not in alive]
     outcomes = (
         await client.patch_message(ids, read_status=read_status, availability=availability, **where) if ids else []

@@ -67,6 +67,21 @@ async def test_what_is_purged_cannot_be_restored_and_the_answer_does_not_say_it_
     assert desk.availability(target) == "Purged"
 
 
+async def test_a_restore_of_many_tells_how_far_it_is(desk: Desk, era: Era) -> None:
+    told: list[tuple[float, float | None]] = []
+
+    async def tell(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total))
+
+    ids = desk.ids(availability="Alive")[:55]
+    async with desk.client(era) as client:
+        arguments = {"message_id": ids, "availability": "Alive"}
+        result = await client.call_tool("patch_message", arguments, progress_callback=tell)
+    assert told == [(50, 55), (55, 55)]
+    assert result.structured_content is not None
+    assert result.structured_content["outcomes"] == dict.fromkeys(ids, "already")
+
+
 @pytest.mark.parametrize("availability", ["Deleted", "Purged", "alive", ""])
 async def test_patch_can_only_restore(desk: Desk, availability: str) -> None:
     async with desk.client() as client:
