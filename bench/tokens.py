@@ -1,7 +1,7 @@
 """What our answers and tools cost a model, beside RingCentral's own JSON and other servers: `make bench-tokens`.
 
 Tokens are o200k. RingCentral's JSON is the emulator's for the same question, as it travels ("raw") and without spaces
-("compact"; the emulator sends none, RingCentral's own answers hold many). The mailbox is the office of the demo with 300
+("compact"; the emulator sends none, RingCentral itself many). The mailbox is the office of the demo with 300
 made-up messages; nothing in it is private. The other servers are installed from PyPI into environments of their own,
 started over stdio with made-up credentials, and asked for `tools/list` alone.
 """
