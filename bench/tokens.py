@@ -1,8 +1,9 @@
 """What our answers and tools cost a model, beside RingCentral's own JSON and other servers: `make bench-tokens`.
 
-Tokens are o200k. RingCentral's JSON is the emulator's for the same question, as it travels and without its spaces. The
-mailbox is the office of the demo with 300 made-up messages; nothing in it is private. The other servers are installed
-from PyPI into environments of their own, started over stdio with made-up credentials, and asked for `tools/list` alone.
+Tokens are o200k. RingCentral's JSON is the emulator's for the same question, as it travels ("raw") and without spaces
+("compact"; the emulator sends none, RingCentral itself many). The mailbox is the office of the demo with 300
+made-up messages; nothing in it is private. The other servers are installed from PyPI into environments of their own,
+started over stdio with made-up credentials, and asked for `tools/list` alone.
 """
 
 import json
@@ -133,7 +134,7 @@ async def answer(client: Client, tool: str, **arguments: object) -> str:
 
 
 def answers(what: str, ours: str, raw: str, target: str = "") -> None:
-    share = f"{tokens(ours) / tokens(raw):.0%}"
+    share = f"{tokens(ours) / tokens(raw):.1%}"
     counted = tokens(compact(json.loads(raw)))
     click.echo(f"{what:44} {tokens(ours):7,} {tokens(raw):8,} {counted:8,} {share:>6}   {target}".rstrip())
 

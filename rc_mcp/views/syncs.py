@@ -60,8 +60,8 @@ def changes_since(last: datetime | None, sync: MessageSync, look: Look, keeping:
     """
     alive = [m for m in sync.records if not _is_removed(m)]
     removed = {m.id: word(m.availability) or "unknown" for m in sync.records if _is_removed(m)}
-    new = [m for m in alive if last and m.creation_time and m.creation_time >= last - _OVERLAP]
-    changed = [m for m in alive if m not in new]
+    new = [m for m in alive if _is_new(m, last)]
+    changed = [m for m in alive if not _is_new(m, last)]
     answer = _answer("ISync", alive, sync, look, keeping)
     answer.next = f"{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
     items, rows = list(removed.items()), replace(look, budget=look.budget.part(0.75))
@@ -110,6 +110,10 @@ def _unreadable(sync: MessageSync) -> str:
 
 def _weight(answer: Synced) -> int:
     return weigh(answer.model_dump(exclude_none=True))
+
+
+def _is_new(message: Message, last: datetime | None) -> bool:
+    return last is not None and message.creation_time is not None and message.creation_time >= last - _OVERLAP
 
 
 def _is_removed(message: Message) -> bool:

@@ -196,7 +196,7 @@ async def test_changes_and_their_previews_keep_them_apart(desk: Desk) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_question_shows_each_on_a_line_that_says_whose_words_they_are(desk: Desk, era: Era) -> None:
+async def test_a_question_shows_them_as_quotations_alone(desk: Desk, era: Era) -> None:
     plant(desk)
     texts = planted_ids(desk, "SMS")
 
@@ -204,7 +204,7 @@ async def test_a_question_shows_each_on_a_line_that_says_whose_words_they_are(de
         lines = params.message.splitlines()
         for line in lines:
             assert not {unicodedata.category(c) for c in line} & UNSEEN, ascii(line)
-            assert not MARK.search(line) or line.startswith(("With: ", "- SMS ")), line
+            assert not MARK.search(re.sub("“[^”]*”", "", line)), line
         assert sum(line.startswith("Plan ") for line in lines) == 1
         return DECLINE
 
