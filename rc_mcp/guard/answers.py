@@ -71,7 +71,7 @@ def nothing_to_do(draft: Draft) -> Changes:
 def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> Changes:
     """What became of each message, in one status that is true of all of them."""
     draft = plan.draft
-    outcomes: dict[str, OutcomeWord] = {**(draft.left_out or {}), **execution.outcomes}
+    outcomes = execution.outcomes
     status = execution.status or overall(outcomes)
     problem = execution.problem if status != "done" else None
     if status == "nothing_to_do" and (problem or execution.note):

@@ -25,7 +25,7 @@ from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.journal import Channel, Journal, Record
 from rc_mcp.guard.plans import Draft, Plan, PlanStore, State, digest_of
 from rc_mcp.guard.policy import NO_POLICY, Policy
-from rc_mcp.guard.reading import Mailbox
+from rc_mcp.guard.reading import Mailbox, still_left_out
 from rc_mcp.guard.reconcile import SETTLED_AFTER, reconcile
 from rc_mcp.guard.stopping import stop_file
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
@@ -181,7 +181,10 @@ class Guard:
 
     async def _carry_out(self, action: Action, mailbox: Mailbox, plan: Plan) -> Changes:
         record = Record(self.journal, plan.id, self.principal, action.tool)
+        purge = plan.draft.severity == "irreversible"
+        left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)
         execution = await action.carry_out(mailbox, plan.draft, self.stop_file.exists, record)
+        execution.outcomes = left_out | execution.outcomes
         done = answers.carried_out(plan, execution, self.undo_command)
         try:
             await record.done(done.status, execution.outcomes)

@@ -1,6 +1,7 @@
 """Reading the mailbox for a plan, and again when it is carried out: nothing is assumed, nothing is added."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -96,6 +97,25 @@ def dropped(
         elif target(now) != t:
             outcomes[t.id] = "already" if now.availability in done else "skipped"
     return outcomes
+
+
+async def still_left_out(
+    mailbox: Mailbox, left_out: Mapping[str, OutcomeWord], *, purge: bool
+) -> dict[str, OutcomeWord]:
+    """What to say, when a plan is carried out, of what it left out: that may have been restored since.
+
+    What cannot be read again was left alone in any case.
+    """
+    said: dict[str, OutcomeWord] = dict.fromkeys(left_out, "skipped")
+    ids = [i for i, word in left_out.items() if word != "skipped"]
+    if not ids:
+        return said
+    with suppress(RingCentralError):
+        found, errors = await mailbox.read(ids)
+        _, there = sort_out(found.values(), purge=purge, wanted=lambda _: True)
+        said |= there
+        said |= {i: "not_found" for i in ids if isinstance(errors.get(i), NotFound)}
+    return said
 
 
 def is_of(message: Message, message_type: DeletableType) -> bool:

@@ -13,7 +13,7 @@ from rc_mcp.guard.plans import Draft
 from rc_mcp.guard.preview import fitted
 from rc_mcp.guard.reading import Mailbox
 from rc_mcp.guard.stopping import unless_stopped
-from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.ringcentral import RingCentralError, at_once
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
 
@@ -72,7 +72,9 @@ class RetentionChange:
     async def _set(self, mailbox: Mailbox) -> Execution:
         days = self.retention_period
         try:
-            await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
+            # Sent once: a repetition could undo what an administrator, alarmed by the first, has just put right.
+            with at_once():
+                await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
         except RingCentralError as error:
             if never_left(error):
                 return _unchanged(in_words(error))

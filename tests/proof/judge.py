@@ -1,0 +1,436 @@
+"""The judge: knows what each person said to which plan, and holds every request and every answer to it.
+
+It asks the guard for one thing only: what a plan holds, at the moment a person is shown it. Whether that is what was
+asked for, and what was read, it checks then. What may follow from a yes it decides by itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal, cast
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2 as httpx
+
+from rc_mcp.emulator.selection import Selection
+from rc_mcp.emulator.vocabulary import DELETABLE
+from rc_mcp.guard.plans import Plan
+from tests.proof.truth import Truth
+
+APPROVED = "no destructive request without a consumed approval"
+SUBSET = "executed is within approved"
+FINAL = "nothing Purged without an irreversible approval"
+TRUE = "no outcome that the mailbox contradicts"
+ONCE = "a plan runs at most once, no DELETE is repeated"
+FRESH = "what changed since the plan is left alone"
+STOPPED = "nothing is begun while the STOP file is there"
+PLANNED = "a plan is what was asked for and what was read"
+NAMED = "a DELETE names its targets, a PATCH never deletes"
+SOUND = "the server does not break"
+
+Channel = Literal["question", "chat", "terminal"]
+NOT_SENT = {"confirmation_required", "declined", "refused", "nothing_to_do"}
+
+
+class Violation(AssertionError):  # noqa: N818  what it is, not how it ends
+    """An invariant was broken. The first one is kept: raised inside a server, it comes out as an error of a tool."""
+
+    first: "ClassVar[Violation | None]" = None
+
+    def __init__(self, invariant: str, what: str) -> None:
+        super().__init__(f"{invariant}: {what}")
+        self.invariant = invariant
+        Violation.first = Violation.first or self
+
+
+def hold(condition: object, invariant: str, what: object) -> None:
+    """Raises `Violation` unless it is so."""
+    if not condition:
+        raise Violation(invariant, str(what))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a call asks for, in the form the model wrote it; `plan_id` is not part of it."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def key(self) -> object:
+        """Equal for calls that mean the same plan."""
+        plain = {k: sorted(set(cast("list[str]", v))) if isinstance(v, list) else v for k, v in self.arguments.items()}
+        return self.tool, sorted((k, str(v)) for k, v in plain.items())
+
+    @property
+    def purge(self) -> bool:
+        return bool(self.arguments.get("purge", False))
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return DELETABLE[self.arguments.get("type", "All")]
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Who sits at one connection: what its server allows, and whether a person can be asked there."""
+
+    name: str
+    can_ask: bool
+    principal: str
+    human: bool
+    may_purge: bool
+
+
+@dataclass(eq=False)
+class Call:
+    """One tool call in progress. `ready`: since when a reading counts as one made after the yes."""
+
+    seat: Seat
+    asked: Asked
+    began: int
+    began_at: datetime
+    ready: int
+    plan_id: str | None = None
+    read: dict[str, int] = field(default_factory=dict[str, int])
+    """When each message was last read, as far as the answer arrived whole. `configuration` is one of them."""
+    sent: dict[str, int] = field(default_factory=dict[str, int])
+    """Ids that left in a DELETE, and the moment RingCentral had dealt with it."""
+    put: int | None = None
+    """When RingCentral had dealt with the PUT of a retention period, if one left."""
+    faults: list[str] = field(default_factory=list[str])
+    final: set[str] = field(default_factory=set[str])
+    """What another app's delete, between re-read and DELETE, made ours purge."""
+    shown: "Shown | None" = None
+    """The plan a person was asked about in it."""
+
+
+@dataclass(eq=False)
+class Shown:
+    """A plan as a person was shown it."""
+
+    plan: Plan
+    asked: Asked
+    principal: str
+    denied: bool = False
+
+    @property
+    def ids(self) -> set[str]:
+        return {t.id for t in self.plan.draft.targets}
+
+    @property
+    def irreversible(self) -> bool:
+        """By what it does, not by what the plan calls itself."""
+        if self.asked.tool == "update_message_store_configuration":
+            return self.asked.arguments["retention_period"] < (self.plan.draft.retention_period or 0)
+        return self.asked.purge
+
+
+@dataclass(eq=False)
+class Consent:
+    """A person's yes to one plan, through one channel."""
+
+    shown: Shown
+    channel: Channel
+    given: int
+    for_call: Call | None = None
+    """The one call that a yes in the chat counts for."""
+    run_by: Call | None = None
+    named: set[str] = field(default_factory=set[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a destructive request is allowed, decided before it goes on its way."""
+
+    consent: Consent
+    ids: frozenset[str]
+    """What it would reach now."""
+
+
+class Judge:
+    """Holds the invariants. Every example has its own."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+        self.shown: dict[str, Shown] = {}
+        self.consents: list[Consent] = []
+        self.stopped_since: int | None = None
+        self.counts: dict[str, int] = {}
+        Violation.first = None
+
+    def count(self, what: str, by: int = 1) -> None:
+        self.counts[what] = self.counts.get(what, 0) + by
+
+    # What people see and say
+
+    def show(self, plan: Plan | None, question: str | None, call: Call) -> Shown:
+        """A plan is shown to a person, in a question or in an answer."""
+        hold(plan is not None, PLANNED, f"a person is shown a plan that is not kept: {question}")
+        assert plan is not None
+        if plan.id in self.shown:
+            return self.shown[plan.id]
+        shown = Shown(plan, call.asked, call.seat.principal)
+        self._check_plan(shown, question, call)
+        self.shown[plan.id] = shown
+        self.count(f"plans: {call.asked.tool}{' (purge)' if call.asked.purge else ''}")
+        return shown
+
+    def _check_plan(self, shown: Shown, question: str | None, call: Call) -> None:
+        draft, asked = shown.plan.draft, call.asked
+        irreversible = draft.severity == "irreversible"
+        hold(irreversible == shown.irreversible, PLANNED, f"{draft.severity}: {asked}")
+        if asked.tool == "update_message_store_configuration":
+            days = {days for moment, _, days in self.truth.retention if moment <= self.truth.moment}
+            hold(draft.retention_period in days, PLANNED, f"{draft.retention_period} days were never in force")
+            return
+        hold(draft.phrase == (f"PURGE {len(shown.ids)}" if asked.purge else None), PLANNED, draft.phrase)
+        if question is not None:
+            hold(f" {len(shown.ids)} message" in question.splitlines()[0], PLANNED, question)
+        right = {"Alive", "Deleted"} if asked.purge else {"Alive"}
+        for target in draft.targets:
+            hold(self._asked_for(target.id, asked), PLANNED, f"{target.id} was not asked for: {asked}")
+            hold(target.availability in right, PLANNED, f"{target.id} is {target.availability}")
+            was = [v for v in self.truth.since(target.id, call.began) if v.availability == target.availability]
+            hold(target.last_modified in {_iso(v.modified_ms) for v in was}, PLANNED, f"{target.id} was never so")
+
+    def _asked_for(self, id_: str, asked: Asked) -> bool:
+        message = self.truth.store.find(int(id_))
+        if message is None or message.type not in asked.types:
+            return message is None
+        if asked.tool == "delete_message":
+            return id_ in {str(int(i)) for i in asked.arguments["message_id"]}
+        return str(message.conversation_id) in asked.arguments["conversation_id"]
+
+    def agree(self, shown: Shown, channel: Channel, now: datetime, call: Call | None = None) -> None:
+        """A person says yes. What was denied, or has expired, nobody can agree to any more."""
+        if shown.denied or now >= shown.plan.expires:
+            return
+        self.count(f"approved: {channel}")
+        moment = self.truth.next_moment()
+        self.consents.append(Consent(shown, channel, moment, call if channel == "chat" else None))
+        if call is not None:
+            call.ready = moment
+
+    def deny(self, shown: Shown) -> None:
+        """A person says no, and it counts."""
+        shown.denied = True
+        self.count("denied")
+
+    # What leaves
+
+    def delete_leaves(self, call: Call, request: httpx.Request) -> Effect:
+        """A DELETE is about to go out."""
+        path, query = urlsplit(str(request.url)).path, parse_qs(urlsplit(str(request.url)).query)
+        in_path = path.partition("/message-store")[2].strip("/")
+        named = in_path or ",".join(query.get("conversationId", []))
+        hold(named and all(i.isdigit() for i in named.split(",")), NAMED, f"DELETE {path}?{query}")
+        purge = query.get("purge") == ["true"]
+        targets = set(named.split(",")) if in_path else self._reach(query)
+        self._check_not_stopped(call, targets)
+        consent = self._consent_for(call, targets, named, purge=purge, in_path=bool(in_path))
+        consent.run_by = call
+        consent.named |= targets & consent.shown.ids
+        self.count("DELETEs by id" if in_path else "DELETEs of conversations")
+        return Effect(consent, frozenset(targets))
+
+    def delete_done(self, call: Call, effect: Effect, changed: Iterable[str]) -> None:
+        """RingCentral has dealt with it, or never got it."""
+        moment, shown = self.truth.moment, effect.consent.shown
+        for id_ in changed:
+            purged = self.truth.now(id_).availability in {"Purged", None}
+            beyond = id_ not in shown.ids
+            if beyond or (purged and not shown.asked.purge):
+                hold(self._nobody_could_know(id_, call), SUBSET if beyond else FINAL, f"{id_}, plan {shown.plan.id}")
+                call.final.add(id_)
+                self.count("purges nobody can stop")
+            self.count("messages purged" if purged else "messages deleted")
+        call.ready = moment
+        call.sent |= dict.fromkeys(effect.ids | set(changed), moment)
+
+    def put_leaves(self, call: Call, days: int) -> Effect:
+        """A PUT of a retention period is about to go out."""
+        hold(call.asked.tool == "update_message_store_configuration", APPROVED, f"PUT {days} days by {call.asked}")
+        self._check_not_stopped(call, {"configuration"})
+        for consent in self._unspent(call):
+            if consent.shown.asked.key == call.asked.key and consent.shown.asked.arguments["retention_period"] == days:
+                self._check_period(call, consent)
+                consent.run_by = call
+                consent.named.add("configuration")
+                self.count("PUTs of the retention period")
+                return Effect(consent, frozenset())
+        raise Violation(APPROVED, f"PUT {days} days, to which nobody agreed")
+
+    def put_done(self, call: Call) -> None:
+        """RingCentral has dealt with it, or never got it."""
+        call.put = self.truth.moment
+
+    def _reach(self, query: Mapping[str, list[str]]) -> set[str]:
+        """What a DELETE of conversations would touch, as the mailbox is now."""
+        types = DELETABLE[query.get("type", ["All"])[0]]
+        until = query.get("dateTo")
+        selection = Selection(
+            types=types,
+            conversations=tuple(int(i) for i in query["conversationId"][0].split(",")),
+            created_before_ms=int(datetime.fromisoformat(until[0]).timestamp() * 1000) if until else None,
+            availabilities=("Alive", "Deleted"),
+        )
+        if len(query["conversationId"]) > 1:
+            ids = tuple(int(i) for i in query["conversationId"])
+            selection = Selection(
+                types=types,
+                conversations=ids,
+                created_before_ms=selection.created_before_ms,
+                availabilities=("Alive", "Deleted"),
+            )
+        return {str(m.id) for m in self.truth.store.select(selection)}
+
+    def _unspent(self, call: Call) -> list[Consent]:
+        """Every yes that counts at this seat and was not used up by another call."""
+        return [
+            c
+            for c in self.consents
+            if c.run_by in (None, call)
+            and c.for_call in (None, call)
+            and not c.shown.denied
+            and c.shown.plan.expires > call.began_at
+            and c.shown.principal == call.seat.principal
+            and (c.channel == "question") == call.seat.can_ask
+        ]
+
+    def _consent_for(self, call: Call, ids: set[str], named: str, *, purge: bool, in_path: bool) -> Consent:
+        why = f"DELETE of {named}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"
+        mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key and c.shown.asked.purge == purge]
+        used = [c for c in self.consents if c.run_by not in (None, call) and ids & c.shown.ids]
+        hold(mine, ONCE if used and not mine else APPROVED, why)
+        hold(not purge or call.seat.may_purge, APPROVED, f"{why}: this server may not purge")
+        within = [c for c in mine if all(i in c.shown.ids or self._nobody_could_know(i, call) for i in ids)]
+        hold(within, SUBSET, f"{why}: {sorted(ids)} of {[sorted(c.shown.ids) for c in mine]}")
+        again = [c for c in within if not c.named & ids]
+        hold(again, ONCE, f"{why}: sent before")
+        hold(in_path or set(named.split(",")) <= set(call.asked.arguments.get("conversation_id", [])), SUBSET, why)
+        fresh = [c for c in again if self._is_fresh(call, c, ids)]
+        now = {i: self.truth.now(i) for i in ids}
+        hold(fresh, FRESH, f"{why}: {now}, planned {[c.shown.plan.draft.targets for c in again]}")
+        return fresh[0]
+
+    def _is_fresh(self, call: Call, consent: Consent, ids: set[str]) -> bool:
+        """Whether all are as they were when the plan was made, or changed when nobody could know."""
+        planned = {t.id: (t.availability, t.last_modified) for t in consent.shown.plan.draft.targets}
+        now = {i: self.truth.now(i) for i in ids & consent.shown.ids}
+        return all(
+            (v.availability, _iso(v.modified_ms)) == planned[i] or self._nobody_could_know(i, call)
+            for i, v in now.items()
+        )
+
+    def _check_period(self, call: Call, consent: Consent) -> None:
+        read = call.read.get("configuration", 0)
+        later = [days for moment, _, days in self.truth.retention if moment > read]
+        same = self.truth.retention[-1][2] == consent.shown.plan.draft.retention_period
+        hold(same or (later and read >= call.ready), FRESH, f"the period changed: {self.truth.retention}")
+        # A PUT that was refused for its token is sent once more with a fresh one; a DELETE never is.
+        refused = call.faults[-1:] == ["401 after"] or "token expired" in call.faults
+        hold("configuration" not in consent.named or refused, ONCE, "the PUT was sent before")
+
+    def _check_not_stopped(self, call: Call, ids: set[str]) -> None:
+        """Nothing leaves once the file was there before the last reading was over."""
+        last_looked = max(call.ready, *(call.read.get(i, 0) for i in ids), 0)
+        stopped = self.stopped_since is not None and self.stopped_since < last_looked
+        hold(not stopped, STOPPED, f"{call.asked} went on")
+
+    def _nobody_could_know(self, id_: str, call: Call) -> bool:
+        """Whether something that is not the guard's changed it after it was re-read, as late as can be."""
+        read = call.read.get(id_, -1)
+        if read < call.ready or self.truth.arrived(id_) > call.began:
+            return False
+        return any(v.by in {"another app", "benign call", "time"} for v in self.truth.changes(id_, read))
+
+    # What is said
+
+    def check_answer(self, call: Call, answer: Mapping[str, Any]) -> None:
+        """A call's structured answer against the mailbox: each outcome was true after what we sent, until now."""
+        status, outcomes = answer["status"], answer.get("outcomes", {})
+        self.count(f"answered: {status}")
+        if status in NOT_SENT:
+            hold(not call.sent and call.put is None, TRUE, f"{status}, but something left: {call.sent}")
+        if call.asked.tool == "update_message_store_configuration":
+            self._check_retention(call, status)
+            return
+        for id_, word in outcomes.items():
+            hold(self._is_true(call, id_, word), TRUE, f"{id_} is said {word}, was {self._states(call, id_)}; {answer}")
+        untold = set(call.sent) - set(outcomes)
+        hold(untold <= call.final - self._planned(call), TRUE, f"{untold} are not told of")
+        words = set(outcomes.values())
+        if status == "done":
+            hold(words <= {"deleted", "purged", "restored", "updated", "already"}, TRUE, f"done, but {words}")
+            finally_so = "purged" in words and call.asked.tool != "patch_message" and not call.asked.purge
+            hold(not finally_so, TRUE, "done, but a plain delete purged")
+        if words & {"unknown", "failed"} and call.asked.tool != "patch_message":
+            disturbed = bool(call.faults) or any(self.truth.changes(i, call.began) for i in outcomes)
+            hold(disturbed, TRUE, f"{outcomes} though nothing went wrong")
+
+    def _planned(self, call: Call) -> set[str]:
+        return {i for c in self.consents if c.run_by is call for i in c.shown.ids}
+
+    def _check_retention(self, call: Call, status: str) -> None:
+        wanted = call.asked.arguments["retention_period"]
+        since = call.began if call.put is None else call.put
+        in_force = [d for m, _, d in self.truth.retention if m <= since][-1:]
+        in_force += [d for m, _, d in self.truth.retention if m > since]
+        if status == "done":
+            hold(call.put is not None and wanted in in_force, TRUE, f"done, but {in_force} days are in force")
+        if status == "failed" and call.put is not None:
+            hold(any(d != wanted for d in in_force), TRUE, f"failed, but {in_force} days are in force")
+
+    def _states(self, call: Call, id_: str) -> list[Any]:
+        return self.truth.since(id_, call.sent.get(id_, call.began))
+
+    def _is_true(self, call: Call, id_: str, word: str) -> bool:
+        states = {v.availability for v in self._states(call, id_)}
+        purge = call.asked.purge
+        match word:
+            case "deleted":
+                return "Deleted" in states and id_ in call.sent
+            case "purged":
+                return bool(states & {"Purged", None}) and id_ in call.sent
+            case "already":
+                done = {"Purged", None} if purge else {"Deleted", "Purged", None}
+                done = {"Alive"} if call.asked.tool == "patch_message" else done
+                return bool(states & done) and id_ not in call.sent
+            case "not_found":
+                # RingCentral shows no content of a Purged message to an update, and nothing of one that is gone.
+                gone = {"Purged", None} if call.asked.tool == "patch_message" else {None}
+                return bool(states & gone) and id_ not in call.sent
+            case "skipped":
+                return id_ not in call.sent
+            case "failed":
+                return bool(states & ({"Alive", "Deleted"} if purge or id_ not in call.sent else {"Alive"})) or bool(
+                    call.asked.tool == "patch_message"
+                )
+            case "restored":
+                return "Alive" in states
+            case "updated":
+                return call.asked.arguments["read_status"] in {v.read_status for v in self._states(call, id_)}
+            case _:
+                return word == "unknown"
+
+    def check_error(self, call: Call, text: str) -> None:
+        """A call that ended in an error said that nothing was done."""
+        self.count("answered: error")
+        hold("failed inside this server" not in text, SOUND, text)
+        hold(not call.sent and call.put is None, TRUE, f"{text} But something left: {call.sent}")
+
+    def end(self, call: Call, finished: bool) -> None:
+        """The call is over."""
+        ran = [c for c in self.consents if c.run_by is call]
+        if not ran:
+            return
+        self.count(f"plans carried out: {ran[0].channel}")
+        if not finished:
+            self.count("calls cut off after a DELETE")
+
+
+def _iso(ms: int) -> str:
+    from datetime import UTC
+
+    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)).isoformat()

@@ -1,0 +1,285 @@
+"""The state machine of GUARD.md, section 7: anything in any order, and nothing is lost that nobody gave up."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import anyio
+from anyio.from_thread import BlockingPortal
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from mcp.types import ElicitResult
+
+from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
+from tests.proof.judge import Asked, Shown, Violation
+from tests.proof.office import PLACES, Answering, Chair, Office, Question
+from tests.proof.weather import OTHERS, WEATHER, Event
+
+_UNKNOWN_ID = "99"
+_RECENT = 6
+
+places = st.sampled_from(list(PLACES))
+numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often than the old
+
+weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
+answers = st.sampled_from(
+    ("yes",) * 8
+    + ("no", "decline", "cancel", "empty", "nothing", "wrong phrase", "late", "a text", "a number", "sloppy")
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """One example: an office, who does what there, and the judge who looks on."""
+
+    office: ClassVar[Office]
+    portal: ClassVar[BlockingPortal]
+    totals: ClassVar[dict[str, int]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: dict[str, tuple[Chair, ExitStack]] = {}
+        self._asked: list[Asked] = []
+        self._questions: list[Question] = []
+        self._run(self.office.begin)
+
+    def teardown(self) -> None:
+        for _, connection in self._open.values():
+            connection.close()
+        self.totals["examples"] = self.totals.get("examples", 0) + 1
+        for what, n in self.office.judge.counts.items():
+            self.totals[what] = self.totals.get(what, 0) + n
+
+    # What a model does
+
+    @rule(place=places, what=st.integers(1, 2**10 - 1), kind=st.integers(0, 5), events=weather, answer=answers)
+    def deletes(self, place: str, what: int, kind: int, events: list[Event], answer: str) -> None:
+        """Delete or purge messages by id; all of them, or of one type."""
+        ids = [i for n, i in enumerate([*self.office.truth.ids[-9:], _UNKNOWN_ID]) if what >> n & 1]
+        arguments = (
+            {"message_id": ids} | ({"purge": True} if kind in {3, 4} else {}) | ({"type": "SMS"} if kind == 5 else {})
+        )
+        self._calls(place, Asked("delete_message", arguments), None, events, answer)
+
+    @rule(
+        place=places,
+        what=st.integers(1, 7),
+        kind=st.integers(0, 5),
+        until=st.sampled_from((None, None, "1m", "90m")),
+        events=weather,
+        answer=answers,
+    )
+    def deletes_conversations(
+        self, place: str, what: int, kind: int, until: str | None, events: list[Event], answer: str
+    ) -> None:
+        """Delete or purge conversations, up to now or to a moment gone by."""
+        ids = [c for n, c in enumerate(self._conversations()) if what >> n & 1]
+        arguments: dict[str, Any] = {"conversation_id": ids or ["7"]}
+        arguments |= (
+            {"purge": True} if kind == 3 else {"type": "SMS"} if kind == 4 else {"type": "Text"} if kind == 5 else {}
+        )
+        arguments |= {"date_to": until} if until else {}
+        self._calls(place, Asked("delete_message_by_filter", arguments), None, events, answer)
+
+    @rule(place=places, days=st.sampled_from((7, 14, 30, 60)), events=weather, answer=answers)
+    def sets_the_period(self, place: str, days: int, events: list[Event], answer: str) -> None:
+        """Change how long faxes and voicemails are kept."""
+        self._calls(
+            place, Asked("update_message_store_configuration", {"retention_period": days}), None, events, answer
+        )
+
+    @precondition(lambda self: self._asked)
+    @rule(place=places, which=numbers, events=weather, answer=answers)
+    def asks_again(self, place: str, which: int, events: list[Event], answer: str) -> None:
+        """The very same call once more, without a plan id."""
+        self._calls(place, _nth(self._asked, which), None, events, answer)
+
+    @precondition(lambda self: self.office.judge.shown)
+    @rule(place=places, which=numbers, events=weather, answer=answers, times=st.sampled_from((1, 1, 1, 3)))
+    def uses_a_plan(self, place: str, which: int, events: list[Event], answer: str, times: int) -> None:
+        """The call of a plan again, with its id, as a confirmation_required answer says; or more often than that."""
+        shown = _nth(list(self.office.judge.shown.values()), which)
+        for n in range(times):
+            self._calls(place, shown.asked, shown.plan.id, events if n == 0 else [], answer)
+
+    @precondition(lambda self: self.office.judge.shown and self._asked)
+    @rule(place=places, which=numbers, other=numbers, events=weather, answer=answers)
+    def uses_a_plan_for_something_else(
+        self, place: str, which: int, other: int, events: list[Event], answer: str
+    ) -> None:
+        """Another call with the id of this plan, or with one that never was."""
+        shown = _nth(list(self.office.judge.shown.values()), which)
+        self._calls(place, _nth(self._asked, other), shown.plan.id if which else "zzzz-zzzz", events, answer)
+
+    @precondition(lambda self: self._questions)
+    @rule(which=numbers, events=weather, answer=answers, times=st.sampled_from((1, 1, 3)))
+    def answers_a_question_again(self, which: int, events: list[Event], answer: str, times: int) -> None:
+        """A client sends an answer to an earlier question: late, otherwise, or the same three times."""
+        question = _nth(self._questions, which)
+        self.office.new_step(list(events))
+        for _ in range(times):
+            self._run(self._chair(question.place.seat.name).answer, question, self._answering(answer))
+
+    @rule(place=places, what=st.integers(1, 2**9 - 1), restore=st.booleans(), events=weather)
+    def restores_or_marks(self, place: str, what: int, restore: bool, events: list[Event]) -> None:
+        """patch_message: what needs nobody's yes."""
+        ids = [i for n, i in enumerate(self.office.truth.ids[-9:]) if what >> n & 1]
+        arguments = {"availability": "Alive"} if restore else {"read_status": "Read"}
+        self.office.new_step(list(events))
+        self._run(
+            self._chair(place).call,
+            Asked("patch_message", {"message_id": ids, **arguments}),
+            None,
+            self._answering("no"),
+        )
+
+    @precondition(lambda self: self._asked)
+    @rule(
+        who=st.lists(
+            st.tuples(places, numbers, st.booleans(), answers), min_size=2, max_size=3, unique_by=lambda w: w[0]
+        ),
+        pauses=st.lists(st.sampled_from((0, 0, 3, 10, 30, 80)), min_size=1, max_size=6),
+        events=weather,
+    )
+    def works_together(self, who: list[tuple[str, int, bool, str]], pauses: list[int], events: list[Event]) -> None:
+        """Two or three calls at once, at different servers: of earlier requests, or of plans that are there."""
+        self.office.new_step(list(events), pauses)
+        self.office.judge.count("steps with calls at once")
+        calls: list[Callable[[], Awaitable[None]]] = []
+        for place, which, planned, answer in who:
+            asked, plan_id = _nth(self._asked, which), None
+            if planned and self.office.judge.shown:
+                shown = _nth(list(self.office.judge.shown.values()), which)
+                asked, plan_id = shown.asked, shown.plan.id
+            calls.append(self._asking(self._chair(place), asked, plan_id, answer))
+
+        async def all_at_once() -> None:
+            async with anyio.create_task_group() as tasks:
+                for call in calls:
+                    tasks.start_soon(_awaited, call)
+
+        self._run(all_at_once)
+
+    # What people do
+
+    @precondition(lambda self: self.office.judge.shown)
+    @rule(which=numbers)
+    def approves_in_the_terminal(self, which: int) -> None:
+        """`rc-mcp approvals approve`, which says whether it counted."""
+        shown = _nth(list(self.office.judge.shown.values()), which)
+        if self._run(self.office.plans.approve, shown.plan.id):
+            self.office.judge.agree(shown, "terminal", self.office.clock())
+
+    @precondition(lambda self: self.office.judge.shown)
+    @rule(which=numbers)
+    def denies_in_the_terminal(self, which: int) -> None:
+        """`rc-mcp approvals deny`."""
+        shown = _nth(list(self.office.judge.shown.values()), which)
+        if self._run(self.office.plans.deny, shown.plan.id):
+            self.office.judge.deny(shown)
+
+    # What else happens
+
+    @rule(what=st.sampled_from((*OTHERS, "a message arrives", "app restores")), which=st.integers(0, 15))
+    def another_app(self, what: str, which: int) -> None:
+        """Somebody else works in the same mailbox."""
+        self._run(self.office.another_app, what, which)
+
+    @rule(minutes=st.sampled_from((0.05, 0.05, 1, 1, 4, 11, 120, 6 * 1440)))
+    def time_goes_by(self, minutes: float) -> None:
+        """Plans expire, tokens too, and what was deleted long ago is purged."""
+        self.office.clock.time += timedelta(minutes=minutes)
+        self._run(self.office.truth.pass_time)
+
+    @rule(place=places, what=st.sampled_from(("STOP", "go on", "go on", "go on", "restart", "restart")))
+    def the_operator(self, place: str, what: str) -> None:
+        """A STOP file comes or goes; a server ends, and another begins on the same state folder."""
+        if what == "restart":
+            self.office.judge.count("restarts")
+            self._leave(place)
+            self.office.server(PLACES[place], restarted=True)
+        else:
+            self.office.stop(on=what == "STOP")
+
+    # Helpers
+
+    def _calls(self, place: str, asked: Asked, plan_id: str | None, events: list[Event], answer: str) -> None:
+        self.office.new_step(list(events))
+        self._run(self._asking(self._chair(place), asked, plan_id, answer))
+
+    def _asking(self, chair: Chair, asked: Asked, plan_id: str | None, answer: str) -> Callable[[], Awaitable[None]]:
+        """A call and, where the client is asked, its answer."""
+
+        async def run() -> None:
+            self._asked = [*self._asked, asked][-_RECENT:]
+            if question := await chair.call(asked, plan_id, self._answering(answer)):
+                self._questions = [*self._questions, question][-_RECENT:]
+                await chair.answer(question, self._answering(answer))
+
+        return run
+
+    def _answering(self, kind: str) -> Answering:
+        def answer(shown: Shown) -> ElicitResult:
+            phrase = shown.plan.draft.phrase
+            if kind == "late":
+                self.office.clock.time += timedelta(minutes=11)
+            plain = {"no": NO, "decline": DECLINE, "cancel": CANCEL, "empty": EMPTY, "nothing": NOTHING}
+            if kind in plain:
+                return plain[kind]
+            return _phrase(kind, phrase) if phrase else _tick(kind)
+
+        return answer
+
+    def _conversations(self) -> list[str]:
+        held = (self.office.emulator.store.find(int(i)) for i in self.office.truth.ids[:9])
+        found = self._run(lambda: [str(m.conversation_id) for m in held if m and m.conversation_id])
+        return list(dict.fromkeys(found))
+
+    def _chair(self, place: str) -> Chair:
+        if place not in self._open:
+            chair, stack = Chair(self.office, PLACES[place]), ExitStack()
+            stack.enter_context(
+                self.portal.wrap_async_context_manager(chair.connected(self.office.server(PLACES[place])))
+            )
+            self._open[place] = chair, stack
+        return self._open[place][0]
+
+    def _leave(self, place: str) -> None:
+        if place in self._open:
+            self._open.pop(place)[1].close()
+
+    def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return self.portal.call(function, *arguments)
+        finally:
+            if Violation.first is not None:
+                raise Violation.first
+
+
+def _nth(items: list[Any], n: int) -> Any:
+    """Counted from the newest; what is too far back begins again."""
+    return items[-1 - n % len(items)]
+
+
+def _phrase(kind: str, phrase: str) -> ElicitResult:
+    """What a person types. `PURGE 3` is the phrase of another plan where this one is about two."""
+    words = {
+        "wrong phrase": f"{phrase[:-1]}{int(phrase[-1]) + 1}" if phrase[-1].isdigit() else phrase.lower(),
+        "a text": "yes",
+        "a number": "",
+        "sloppy": f" {phrase} ",
+    }
+    return typed(words.get(kind, phrase))
+
+
+def _tick(kind: str) -> ElicitResult:
+    odd: dict[str, Any] = {
+        "wrong phrase": {"phrase": "PURGE 1"},
+        "a text": {"confirm": "true"},
+        "a number": {"confirm": 1},
+    }
+    return ElicitResult(action="accept", content=odd[kind]) if kind in odd else YES
+
+
+async def _awaited(call: Callable[[], Awaitable[None]]) -> None:
+    await call()

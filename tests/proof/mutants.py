@@ -1,0 +1,275 @@
+"""Faults put into the guard on purpose, each of which the state machine has to find: `make prove-mutants`.
+
+A mutant is a change of source text, made to a copy of the package in a folder of its own. Each piece of text has to be
+there exactly once, so that no mutant becomes harmless unseen when the code moves on. Where the guard has a second line
+of defence, the mutant breaks both.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.proof.shard import Report
+
+ROOT = Path(__file__).parents[2]
+MOST_EXAMPLES = 1_500
+
+
+@dataclass(frozen=True)
+class Change:
+    """`before` becomes `after` in one file of `rc_mcp`."""
+
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault, in words, and how it comes about."""
+
+    name: str
+    changes: tuple[Change, ...]
+
+
+def _mutant(name: str, *changes: tuple[str, str, str]) -> Mutant:
+    return Mutant(name, tuple(Change(*change) for change in changes))
+
+
+_LOOKED_BACK = "    return Execution(await read_back(mailbox, ids, purge=purge, confirmed=confirmed), problem)"
+_BELIEVED, _WORD = "return Execution(dict.fromkeys", '"purged" if purge else "deleted"'
+
+MUTANTS = (
+    _mutant(
+        "a DELETE is sent again after an ambiguous failure",  # two lines of defence: the retries, and their patience
+        ("ringcentral/retries.py", 'return call.method != "DELETE" and (', "return ("),
+        ("ringcentral/waiting.py", "with waiting_until(0.0):", "with waiting_until(inf):"),
+    ),
+    _mutant(
+        "no re-read before the DELETE: what changed is not dropped",
+        (
+            "guard/reading.py",
+            "return [t for t in planned if t.id in found and target(found[t.id]) == t]",
+            "return list(planned)",
+        ),
+    ),
+    _mutant(
+        "a plan_id stands for the answer where the client can ask",
+        ("guard/guard.py", "said = verdict(answer, plan)", 'said = "not_asked" if named else verdict(answer, plan)'),
+    ),
+    _mutant(
+        "a 207 counts as success",  # what is said comes from reading back; so that goes too
+        ("guard/deletion.py", "return {a.id for a in answers if a.ok}, refusal", "return set(ids), None"),
+        (
+            "guard/deletion.py",
+            _LOOKED_BACK,
+            f"    if confirmed:\n        {_BELIEVED}(ids, {_WORD}))\n{_LOOKED_BACK}",
+        ),
+    ),
+    _mutant(
+        "a 204 is believed without reading back",
+        (
+            "guard/deletion.py",
+            _LOOKED_BACK,
+            f"    if not problem:\n        {_BELIEVED}(confirmed, {_WORD}))\n{_LOOKED_BACK}",
+        ),
+    ),
+    _mutant(
+        "a plan can be used again after use",
+        ("guard/plans.py", 'self._move(db, plan_id, "used", *states)', 'self._move(db, plan_id, "open", *states)'),
+    ),
+    _mutant(
+        "a DELETE goes through *",  # a call that names no targets cannot be made; so that goes too
+        (
+            "ringcentral/calls.py",
+            'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, accept=_accept(ids))',
+            'return Call("DELETE", f"{box}/message-store/*", query, body=_json(list(ids)))',
+        ),
+        (
+            "ringcentral/calls.py",
+            'if self.method == "DELETE" and not _names',
+            'if self.method == "NONE" and not _names',
+        ),
+    ),
+    _mutant(
+        "a wrong phrase is good enough",
+        (
+            "guard/approval.py",
+            'return "yes" if typed == plan.draft.phrase else "no"',
+            'return "yes" if typed else "no"',
+        ),
+    ),
+    _mutant(
+        "a decline counts as a yes",
+        (
+            "guard/approval.py",
+            '    if not isinstance(answer, AcceptedElicitation):\n        return "no"',
+            '    if not isinstance(answer, AcceptedElicitation):\n        return "yes"',
+        ),
+    ),
+    _mutant(
+        "an empty accept counts as a yes",
+        ("guard/approval.py", "confirm: StrictBool = Field(False,", "confirm: StrictBool = Field(True,"),
+    ),
+    _mutant(
+        "two changes at once: no lock",
+        ("guard/alone.py", 'state_dir / "changing.lock"', 'state_dir / f"{id(object())}.lock"'),
+    ),
+    _mutant(
+        "date_to is not cut to what was planned",
+        ("guard/conversations.py", "date_to=_just_after(touch, date_to)", "date_to=date_to"),
+    ),
+    _mutant(
+        "a conversation goes through its endpoint though it holds more than was planned",
+        ("guard/conversations.py", "is_same = is_all and {target(m) for m in messages} == planned", "is_same = is_all"),
+    ),
+    _mutant(
+        "a plain delete takes Deleted messages too",
+        (
+            "guard/reading.py",
+            'elif message.availability == "Alive" or (purge and message.availability == "Deleted"):',
+            'elif message.availability in {"Alive", "Deleted"}:',
+        ),
+    ),
+    _mutant(
+        "a plan fits other arguments",
+        ("guard/plans.py", "json.dumps([principal, tool, dict(arguments)]", "json.dumps([principal, tool]"),
+    ),
+    _mutant(
+        "a plan fits another login",
+        ("guard/plans.py", "json.dumps([principal, tool, dict(arguments)]", "json.dumps([tool, dict(arguments)]"),
+    ),
+    _mutant(
+        "a 404 is believed: gone",
+        (
+            "guard/reading.py",
+            "gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}",
+            "gone = {i for i in ids if isinstance(errors.get(i), NotFound)}",
+        ),
+    ),
+    _mutant(
+        "the STOP file is ignored",
+        ("guard/stopping.py", 'return state_dir / "STOP"', 'return state_dir / "NEVER"'),
+    ),
+    _mutant(
+        "an expired plan still runs",
+        (
+            "guard/plans.py",
+            '_VALID = "expires > ? AND expires <= ?"',
+            '_VALID = "expires > ? - 1e6 AND expires <= ? + 1e6"',
+        ),
+    ),
+    _mutant(
+        "a denied plan can still be used",
+        (
+            "guard/plans.py",
+            'self._move(db, plan_id, "denied", "open", "approved")',
+            'self._move(db, plan_id, "open", "open", "approved")',
+        ),
+    ),
+    _mutant(
+        "the model's word is enough for what is final",
+        (
+            "guard/guard.py",
+            'return plan.draft.severity == "irreversible" or self.approval == "human"',
+            'return self.approval == "human"',
+        ),
+    ),
+    _mutant(
+        "RC_MCP_APPROVAL=human is ignored",
+        (
+            "guard/guard.py",
+            'return plan.draft.severity == "irreversible" or self.approval == "human"',
+            'return plan.draft.severity == "irreversible"',
+        ),
+    ),
+    _mutant(
+        "a server below the purge level purges",
+        (
+            "guard/guard.py",
+            'if draft.severity == "irreversible" and not self.may_purge:',
+            "if not self.may_purge and draft.phrase is None:",
+        ),
+    ),
+    _mutant(
+        "what a plan left out is told as it was when the plan was made",
+        (
+            "guard/guard.py",
+            "left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)",
+            "left_out = dict(plan.draft.left_out or {})",
+        ),
+    ),
+    _mutant(
+        "a retention period is set again after an ambiguous failure",
+        (
+            "guard/retention.py",
+            "            with at_once():\n                await mailbox.client.update",
+            "            if True:\n                await mailbox.client.update",
+        ),
+    ),
+    _mutant(
+        "a retention period that somebody else changed is set all the same",
+        ("guard/retention.py", "!= draft.retention_period:", "== -1:"),
+    ),
+)
+
+
+def mutated(mutant: Mutant, folder: Path) -> None:
+    """Put a copy of the package there, with the fault in it, and the proof beside it.
+
+    Raises:
+        ValueError: a piece of text is not there exactly once.
+    """
+    skip = shutil.ignore_patterns("__pycache__")
+    for part in ("rc_mcp", "prompts", "tests/proof"):
+        shutil.copytree(ROOT / part, folder / part, ignore=skip)
+    for file in ("tests/__init__.py", "tests/desk.py"):
+        shutil.copy(ROOT / file, folder / file)
+    for change in mutant.changes:
+        file = folder / "rc_mcp" / change.file
+        source = file.read_text("utf-8")
+        if source.count(change.before) != 1:
+            raise ValueError(f"{mutant.name}: in {change.file} there is not exactly one {change.before!r}")
+        file.write_text(source.replace(change.before, change.after), "utf-8")
+
+
+def caught(mutant: Mutant) -> tuple[Report, float]:
+    """What the proof says of a mutant, and the seconds it took."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        mutated(mutant, folder)
+        began = time.monotonic()
+        command = [sys.executable, "-m", "tests.proof.shard", "1", str(MOST_EXAMPLES)]
+        environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": "0"}
+        ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            raise RuntimeError(f"{mutant.name}: {ran.stderr[-2000:]}")
+        return json.loads(ran.stdout), time.monotonic() - began
+
+
+def main(names: Sequence[str]) -> int:
+    """Prints a table; 1 if one survives. Names, or parts of them, choose some."""
+    chosen = [m for m in MUTANTS if not names or any(n in m.name for n in names)]
+    survived = 0
+    with ThreadPoolExecutor(os.cpu_count()) as at_once:
+        for mutant, (report, seconds) in zip(chosen, at_once.map(caught, chosen), strict=True):
+            found = report["invariant"]
+            survived += found is None or found == "?"
+            by = "SURVIVED" if found is None else report["what"][:300] if found == "?" else found
+            print(
+                f"{mutant.name:82} {report['counts'].get('examples', 0):5} examples {seconds:4.0f} s  {by}", flush=True
+            )
+    print(f"{len(chosen) - survived} of {len(chosen)} mutants are caught")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

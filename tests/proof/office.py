@@ -1,0 +1,509 @@
+"""One mailbox, six seats at servers in front of it, and a clock for all: made once, begun anew for each example."""
+
+import functools
+import shutil
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from unittest import mock
+
+import anyio
+import anyio.to_thread
+import httpx2 as httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from mcp import Client, MCPError
+from mcp.client import ClientRequestContext
+from mcp.client.session import ClientSession
+from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, InputRequiredResult
+
+import rc_mcp.server
+from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator.lifecycle import delete, set_retention_days
+from rc_mcp.guard import deletion
+from rc_mcp.guard.plans import Plan, PlanStore
+from rc_mcp.ringcentral import Time, locks
+from rc_mcp.server import RingCentralServer, build_server
+from rc_mcp.settings import load_settings
+from tests.desk import Era, text_of
+from tests.proof.judge import NAMED, SOUND, Asked, Call, Judge, Seat, Shown, hold
+from tests.proof.truth import Truth
+from tests.proof.weather import AFTER, BEFORE, ODD, OTHERS, Event, halved, instead, parts_failed
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_START = datetime(2026, 11, 23, 9, 0, 0, 250_000, tzinfo=UTC)
+_NEVER_LEFT = "refused connection"
+_ANNA, _BORIS = Party(name="Anna", phone_number="+15035550190"), Party(name="Boris", phone_number="+15035550191")
+
+
+class Clock:
+    """The time of everybody. It moves when a request is sent, when somebody waits, and when a step says so."""
+
+    def __init__(self) -> None:
+        self.time = _START
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def seconds(self) -> float:
+        return (self.time - _START).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        await anyio.lowlevel.checkpoint()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A seat, and what client and server are there."""
+
+    seat: Seat
+    era: Era
+    ahead: timedelta = timedelta()
+    """How far the server's clock is ahead."""
+    access: str = "admin"
+
+
+def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more: Any) -> Place:
+    human, access = more.get("human", False), more.get("access", "admin")
+    seat = Seat(name, can_ask, principal, human, access != "delete")
+    return Place(seat, era, timedelta(seconds=more.get("ahead_s", 0)), access)
+
+
+_PLACES = (
+    _place("asks, 2026", "auto", can_ask=True),
+    _place("asks, 2025", "legacy", can_ask=True, ahead_s=90),
+    _place("cannot ask, 2026", "auto", can_ask=False),
+    _place("cannot ask, 2025", "legacy", can_ask=False, ahead_s=90),
+    _place("human, 2025", "legacy", can_ask=False, human=True),
+    _place("another login, 2026", "auto", can_ask=False, principal="them"),
+    _place("no purge, 2026", "auto", can_ask=True, access="delete"),
+)
+PLACES = {place.seat.name: place for place in _PLACES}
+
+
+class Office:
+    """Everything around the servers; what happens in an example is `Machine`'s."""
+
+    def __init__(self, folder: Path, clock: Clock, emulator: Emulator) -> None:
+        self.state_dir = folder / "state"
+        self.clock = clock
+        self.emulator = emulator
+        self.truth = Truth(emulator.store)
+        self.judge = Judge(self.truth)
+        self.plans = PlanStore(self.state_dir, clock)
+        self.weather: list[Event] = []
+        self.pauses: Sequence[int] = ()
+        self.nth = 0
+        self._wires: dict[Place, Wire] = {}
+        self._servers: dict[Place, RingCentralServer] = {}
+
+    def begin(self) -> None:
+        """A new example: a small mailbox, an empty state folder, nobody has said anything."""
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+        self.clock.time += timedelta(days=1)
+        self.truth.begin(_drafts(self.clock()))
+        self.judge = Judge(self.truth)
+        self.new_step([])
+
+    def new_step(self, weather: list[Event], pauses: Sequence[int] = ()) -> None:
+        """What is to come in the next step."""
+        self.weather, self.pauses, self.nth = list(weather), pauses, 0
+
+    def server(self, place: Place, *, restarted: bool = False) -> RingCentralServer:
+        """The server of a seat. Restarted, it has new keys and knows nothing of before but the state folder."""
+        if restarted or place not in self._servers:
+            settings = load_settings(
+                RC_SERVER_URL=self.emulator.server_url,
+                RC_MEDIA_URL=self.emulator.media_url,
+                RC_APP_CLIENT_ID=self.emulator.client_id,
+                RC_APP_CLIENT_SECRET=self.emulator.client_secret,
+                RC_USER_JWT=self.emulator.jwt,
+                RC_MCP_STATE_DIR=str(self.state_dir),
+                RC_MCP_APPROVAL="human" if place.seat.human else "auto",
+                RC_MCP_ACCESS=place.access,
+            )
+            self._servers[place] = build_server(
+                settings,
+                transport=self.wire(place),
+                principal=place.seat.principal,
+                now=lambda: self.clock() + place.ahead,
+                time=Time(self.clock.seconds, self.clock.sleep),
+            )
+        return self._servers[place]
+
+    def wire(self, place: Place) -> "Wire":
+        """The way from this seat's server to RingCentral."""
+        return self._wires.setdefault(place, Wire(self))
+
+    @property
+    def stop_file(self) -> Path:
+        return self.state_dir / "STOP"
+
+    def stop(self, on: bool) -> None:
+        """A person stops everything, or lets it go on."""
+        if on:
+            self.state_dir.mkdir(exist_ok=True)
+            self.stop_file.touch()
+            self.judge.stopped_since = self.truth.next_moment()
+        else:
+            self.stop_file.unlink(missing_ok=True)
+            self.judge.stopped_since = None
+
+    def another_app(self, what: str, nth: int) -> None:
+        """Somebody else acts on the mailbox."""
+        store, now = self.emulator.store, self.clock()
+        id_ = self.truth.ids[nth % len(self.truth.ids)]
+        message = store.find(int(id_))
+        if what == "a message arrives":
+            draft = Draft(type="SMS", sender=(_ANNA, _BORIS)[nth % 2], text="Wait!", created=now)
+            store.add(draft)
+            self.truth.note("arrival")
+            return
+        with store.transaction():
+            if what == "app sets the period":
+                set_retention_days(store, (14, 40)[nth % 2])
+            elif message is not None and what in {"app deletes", "app purges"}:
+                delete(store, message, purge=what == "app purges")
+            elif message is not None and what == "app restores" and message.availability == "Deleted":
+                store.move(message, "Alive")
+            elif message is not None and what == "app marks" and message.availability != "Purged":
+                store.mark(message, "Read")
+        self.truth.note("another app")
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The way from one server to RingCentral. Every request is shown to the judge; any may meet the weather."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._inner = httpx.ASGITransport(app=office.emulator.app)
+        self.call: Call | None = None
+        self.scope: anyio.CancelScope | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        office = self._office
+        office.clock.time += timedelta(milliseconds=40)
+        if "/oauth/" in request.url.path or (self.call is None and request.method == "GET"):
+            return await self._inner.handle_async_request(request)
+        nth, office.nth = office.nth, office.nth + 1
+        for _ in range(office.pauses[nth % len(office.pauses)] if office.pauses else 0):
+            await anyio.lowlevel.checkpoint()
+        meets = [e for e in office.weather if e.meets(nth, request.method)]
+        office.weather = [e for e in office.weather if e not in meets or e.lasting]
+        for event in meets:
+            await self._happen(event)
+        return await self._judged(request, next((e.what for e in meets if e.what in _FAULTS), None))
+
+    async def _happen(self, event: Event) -> None:
+        office = self._office
+        if event.what in OTHERS:
+            office.judge.count(f"meanwhile {event.what}")
+            office.another_app(event.what, event.at_message)
+        elif event.what == "STOP":
+            office.judge.count("meanwhile STOP")
+            office.stop(on=True)
+        elif event.what == "cancel":
+            await self._cancel()
+
+    async def _cancel(self) -> None:
+        """The client gives the call up."""
+        if self.scope is not None:
+            self._office.judge.count("cancelled")
+            self.scope.cancel()
+            await anyio.lowlevel.checkpoint()
+
+    async def _judged(self, request: httpx.Request, fault: str | None) -> httpx.Response:
+        office, call = self._office, self.call
+        # By itself a server settles what was cut short, and only by reading.
+        hold(call is not None, SOUND, f"a {request.method} outside of any call")
+        assert call is not None
+        if fault is not None:
+            call.faults.append(fault)
+            office.judge.count(f"fault: {fault}")
+        office.truth.pass_time()
+        body = bytes(request.content)
+        if request.method == "PATCH":
+            hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
+        if request.method == "DELETE" and fault != _NEVER_LEFT:
+            effect, changed = office.judge.delete_leaves(call, request), list[str]()
+            try:
+                return await self._carried(request, fault, changed)
+            finally:
+                office.judge.delete_done(call, effect, changed)
+        if request.method == "PUT" and request.url.path.endswith("configuration") and fault != _NEVER_LEFT:
+            office.judge.put_leaves(call, int(body.partition(b":")[2].strip(b" }")))
+            try:
+                return await self._carried(request, fault, [])
+            finally:
+                office.judge.put_done(call)
+        return await self._carried(request, fault, [])
+
+    async def _carried(self, request: httpx.Request, fault: str | None, changed: list[str]) -> httpx.Response:
+        """To RingCentral and back, as far as the fault lets it."""
+        office = self._office
+        if fault in BEFORE or fault == "false 204":
+            return instead(fault, request)
+        if fault == "token expired":
+            office.emulator.sessions.end_all()
+        if fault == "parts fail" and request.method == "DELETE" and "," in request.url.path:
+            return await self._partly(request, changed)
+        response = await self._inner.handle_async_request(request)
+        content = await response.aread()
+        by = "guarded call" if request.method == "DELETE" or "configuration" in request.url.path else "benign call"
+        if request.method != "GET":
+            changed += office.truth.note(by)
+            office.truth.pass_time()
+        if fault == "404 for the reading back":
+            office.weather.append(Event("GET", fault))
+        if fault == "cancel after":
+            await self._cancel()
+        if fault == "truncated":
+            return halved(response, content, request)
+        if fault in AFTER or (fault == "404 for the reading back" and request.method == "GET"):
+            return instead(fault, request)
+        if request.method == "GET" and response.is_success and self.call is not None:
+            self._read(self.call, request)
+        return response
+
+    async def _partly(self, request: httpx.Request, changed: list[str]) -> httpx.Response:
+        ids = request.url.path.rpartition("/")[2].split(",")
+        path = f"{request.url.path.rpartition('/')[0]}/{ids[0]}"
+        first = httpx.Request("DELETE", request.url.copy_with(path=path), headers=request.headers)
+        await (await self._inner.handle_async_request(first)).aread()
+        changed += self._office.truth.note("guarded call")
+        return parts_failed(ids, request)
+
+    def _read(self, call: Call, request: httpx.Request) -> None:
+        moment, truth = self._office.truth.next_moment(), self._office.truth
+        if request.url.path.endswith("configuration"):
+            call.read["configuration"] = moment
+        elif conversation := request.url.params.get("conversationId"):
+            held = (truth.store.find(int(i)) for i in truth.ids)
+            call.read |= {str(m.id): moment for m in held if m and str(m.conversation_id) == conversation}
+        else:
+            call.read |= dict.fromkeys(request.url.path.rpartition("/")[2].split(","), moment)
+
+
+_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, "cancel after"))
+
+
+def _drafts(now: datetime) -> list[Draft]:
+    """Nine messages: two conversations of texts, one of pager messages, faxes and voicemails old and new."""
+
+    def before(**ago: float) -> datetime:
+        return now - timedelta(**ago)
+
+    old = Draft(type="VoiceMail", created=before(days=20), sender=_ANNA, seconds=9)
+    return [
+        old,
+        Draft(type="Fax", created=before(days=10), sender=_BORIS, read=True),
+        Draft(type="SMS", created=before(days=3), sender=_ANNA, text="one"),
+        Draft(
+            type="SMS", created=before(days=2), sender=_ANNA, text="two", availability="Deleted", removed=before(days=1)
+        ),
+        Draft(type="SMS", created=before(hours=2), sender=_BORIS, text="three", read=True),
+        Draft(type="SMS", created=before(hours=1), sender=_BORIS, text="four"),
+        Draft(type="Pager", created=before(minutes=30), sender=Party(name="Cleo", extension_number="102"), text="five"),
+        replace(old, created=before(minutes=20), availability="Deleted", removed=before(minutes=10)),
+        Draft(type="SMS", created=before(seconds=1), sender=_ANNA, text="six"),
+    ]
+
+
+@dataclass(eq=False)
+class Question:
+    """A question of the 2026-07-28 protocol as a client holds it, free to answer it late, twice or never."""
+
+    place: Place
+    asked: Asked
+    plan_id: str | None
+    asks: InputRequiredResult
+    shown: Shown
+
+
+Answering = Callable[[Shown], ElicitResult]
+"""What a person answers. It may let time pass."""
+
+
+class Chair:
+    """A client at one seat, for as long as it is connected. Everything it sends and hears is judged."""
+
+    def __init__(self, office: Office, place: Place) -> None:
+        self.place = place
+        self._office = office
+        self._client: Client | None = None
+        self._wire = office.wire(place)
+        self._answering: Answering | None = None
+
+    @asynccontextmanager
+    async def connected(self, server: RingCentralServer) -> AsyncGenerator[None]:
+        """The client and the server's life around it."""
+        asks = self._ask if self.place.seat.can_ask else None
+        async with Client(server, mode=self.place.era, elicitation_callback=asks) as self._client:
+            yield
+
+    async def call(self, asked: Asked, plan_id: str | None, answering: Answering) -> Question | None:
+        """One call of a tool. A question of the newer protocol is given back; of the older it is answered at once."""
+        call = self._begun(asked, plan_id)
+        shown = self._office.judge.shown.get(plan_id or "")
+        if shown is not None and self._is_word_enough(shown, asked):
+            self._office.judge.agree(shown, "chat", call.began_at, call)
+        self._answering = answering
+        result = await self._judged(call, None, None)
+        if not isinstance(result, InputRequiredResult):
+            return None
+        requests = list((result.input_requests or {}).values())
+        hold(len(requests) == 1, SOUND, f"asks {len(requests)} things")
+        shown = self._shown_in(requests[0].params, call)
+        return Question(self.place, asked, plan_id, result, shown)
+
+    async def answer(self, question: Question, answering: Answering) -> None:
+        """The second round of a call, with an answer; the question may be another round's or long answered."""
+        said = answering(question.shown)
+        call = self._begun(question.asked, question.plan_id)
+        self._said(question.shown, said, call)
+        again = await self._judged(call, question.asks, said)
+        if isinstance(again, InputRequiredResult):
+            self._office.judge.count("asked again")
+            self._shown_in(next(iter((again.input_requests or {}).values())).params, call)
+
+    def _begun(self, asked: Asked, plan_id: str | None) -> Call:
+        moment = self._office.truth.next_moment()
+        return Call(self.place.seat, asked, moment, self._office.clock() + self.place.ahead, moment, plan_id)
+
+    def _is_word_enough(self, shown: Shown, asked: Asked) -> bool:
+        """Whether the model's word that its user agreed counts here: the one thing that stands in GUARD.md, 4."""
+        seat = self.place.seat
+        fits = shown.asked.key == asked.key and shown.principal == seat.principal
+        return fits and not (seat.can_ask or seat.human or shown.irreversible)
+
+    async def _judged(
+        self, call: Call, asks: InputRequiredResult | None, said: ElicitResult | None
+    ) -> InputRequiredResult | None:
+        wire, judge = self._wire, self._office.judge
+        result: CallToolResult | InputRequiredResult | MCPError | None = None
+        wire.call = call
+        with anyio.CancelScope() as wire.scope:
+            result = await self._sent(call, asks, said)
+        if result is None:
+            for _ in range(200):
+                await anyio.lowlevel.checkpoint()  # until the server has heard of it too
+        wire.call = wire.scope = None
+        judge.end(call, finished=result is not None)
+        if isinstance(result, InputRequiredResult):
+            return result
+        if isinstance(result, MCPError):
+            judge.check_error(call, str(result))
+        elif result is not None:
+            self._check(call, result)
+        return None
+
+    async def _sent(
+        self, call: Call, asks: InputRequiredResult | None, said: ElicitResult | None
+    ) -> CallToolResult | InputRequiredResult | MCPError:
+        assert self._client is not None
+        named = {} if call.plan_id is None else {"plan_id": call.plan_id}
+        try:
+            return await self._client.session.call_tool(
+                call.asked.tool,
+                {**call.asked.arguments, **named},
+                input_responses=dict.fromkeys(asks.input_requests or {}, said) if asks and said else None,
+                request_state=asks.request_state if asks else None,
+                allow_input_required=True,
+            )
+        except MCPError as error:
+            return error
+
+    def _check(self, call: Call, result: CallToolResult) -> None:
+        judge, content = self._office.judge, result.structured_content
+        if result.is_error or content is None:
+            judge.check_error(call, text_of(result))
+            return
+        if content.get("plan_id"):
+            judge.show(self._plan(content["plan_id"]), None, call)
+        if content["status"] == "declined" and call.shown is not None:
+            judge.deny(call.shown)
+        judge.check_answer(call, content)
+
+    async def _ask(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        call = self._wire.call
+        assert call is not None
+        assert self._answering is not None
+        shown = self._shown_in(params, call)
+        said = self._answering(shown)
+        self._said(shown, said, call)
+        return said
+
+    def _shown_in(self, params: object, call: Call) -> Shown:
+        assert isinstance(params, ElicitRequestFormParams)
+        _, _, plan_id = params.message.rpartition("\nPlan ")
+        call.shown = self._office.judge.show(self._plan(plan_id), params.message, call)
+        return call.shown
+
+    def _said(self, shown: Shown, said: ElicitResult, call: Call) -> None:
+        call.shown = shown
+        if is_yes(shown, said):
+            self._office.judge.agree(shown, "question", self._office.clock() + self.place.ahead, call)
+
+    def _plan(self, plan_id: str) -> Plan | None:
+        store = PlanStore(self._office.state_dir, lambda: self._office.clock() + self.place.ahead)
+        found = store.get(plan_id)
+        return found and found[0]
+
+
+def is_yes(shown: Shown, said: ElicitResult) -> bool:
+    """What counts as a yes, said once more and apart from the guard: the box ticked, or the very phrase typed."""
+    content = said.content or {}
+    if said.action != "accept":
+        return False
+    if shown.irreversible:
+        n, days = len(shown.ids), shown.asked.arguments.get("retention_period")
+        phrase = f"PURGE {n}" if days is None else f"KEEP {days} DAYS"
+        typed = content.get("phrase")
+        return isinstance(typed, str) and typed.strip() == phrase
+    return content.get("confirm") is True
+
+
+@contextmanager
+def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
+    """An office in a loop of its own. What an example may do there, it does through the portal."""
+    with _made_quick(), start_blocking_portal() as portal:
+
+        @asynccontextmanager
+        async def opened() -> AsyncGenerator[Office]:
+            clock = Clock()
+            with Emulator(scenario="empty", rate_limits=False, now=clock) as emulator:
+                yield Office(folder, clock, emulator)
+
+        with portal.wrap_async_context_manager(opened()) as here:
+            yield here, portal
+
+
+@contextmanager
+def _made_quick() -> Generator[None]:
+    """The same, with less waiting: what costs most and is not what is to be proven.
+
+    Batches of three, so that a small mailbox has several. Tools are built once. Plans are stored in the loop's own
+    thread, and a lock is tried again at the loop's next turn: which call goes first is then decided by
+    the example alone.
+    """
+
+    async def run_sync(function: Callable[..., T], *arguments: Any, **_: Any) -> T:
+        await anyio.lowlevel.checkpoint()
+        return function(*arguments)
+
+    async def trust(*_: object) -> None:
+        """Output schemas are checked elsewhere; the SDK compiles them anew for each connection."""
+
+    with (
+        mock.patch.object(deletion, "BATCH", 3),
+        mock.patch.object(locks, "_POLL_S", 0),
+        mock.patch.object(rc_mcp.server, "tools_for", functools.cache(rc_mcp.server.tools_for)),
+        mock.patch.object(anyio.to_thread, "run_sync", run_sync),
+        mock.patch.object(ClientSession, "validate_tool_result", trust),
+    ):
+        yield

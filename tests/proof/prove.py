@@ -1,0 +1,98 @@
+"""The proof of GUARD.md, section 7, on all cores: `make prove`, and in CI `make prove-ci`.
+
+Prints what was done and how often: a proof in which nothing is ever deleted proves nothing, so a minimum has to be
+reached for each. A failure names its shard, which can be run alone.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.proof.shard import STEPS, Report
+from tests.proof.weather import AFTER, BEFORE, ODD
+
+ROOT = Path(__file__).parents[2]
+
+PER_THOUSAND = {
+    "plans: delete_message": 1000,
+    "plans: delete_message (purge)": 500,
+    "plans: delete_message_by_filter": 800,
+    "plans: delete_message_by_filter (purge)": 150,
+    "plans: update_message_store_configuration": 800,
+    "approved: question": 1000,
+    "approved: chat": 250,
+    "approved: terminal": 250,
+    "denied": 800,
+    "plans carried out: question": 800,
+    "plans carried out: chat": 100,
+    "plans carried out: terminal": 40,
+    "answered: partial": 300,
+    "answered: unknown": 40,
+    "answered: failed": 100,
+    "DELETEs by id": 800,
+    "DELETEs of conversations": 150,
+    "PUTs of the retention period": 150,
+    "messages deleted": 1000,
+    "messages purged": 300,
+    "purges nobody can stop": 3,
+    "asked again": 150,
+    "cancelled": 150,
+    "calls cut off after a DELETE": 5,
+    "restarts": 800,
+    "steps with calls at once": 1000,
+}
+"""How often each has to happen at least in a thousand examples."""
+
+
+def run(shard: int, examples: int) -> Report:
+    """One shard in its own process, always in the same way."""
+    command = [sys.executable, "-m", "tests.proof.shard", str(shard), str(examples), "--shrink"]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        return Report(counts={}, invariant="?", what=ran.stderr[-4000:])
+    return json.loads(ran.stdout)
+
+
+def rare(counts: Counter[str]) -> list[str]:
+    """What did not happen often enough."""
+    faults = {f"fault: {fault}": 20 for fault in (*BEFORE, *AFTER, *ODD)}
+    needed = {what: n * counts["examples"] // 1000 for what, n in (PER_THOUSAND | faults).items()}
+    return [f"{what}: {counts[what]}, at least {n} are needed" for what, n in needed.items() if counts[what] < n]
+
+
+def main() -> int:
+    parse = argparse.ArgumentParser()
+    parse.add_argument("--examples", type=int, required=True)
+    parse.add_argument("--seed", type=int, help="left out: another one each time, which is printed")
+    chosen = parse.parse_args()
+    seed = secrets.randbelow(10**6) if chosen.seed is None else chosen.seed
+    cores = os.cpu_count() or 1
+    # Several a core: none holds up the others, and each stays small.
+    shards, each = 2 * cores, -(-chosen.examples // (2 * cores))
+    print(f"seed {seed}: {shards} shards of {each} examples of {STEPS} steps", flush=True)
+    began, counts, failed = time.monotonic(), Counter[str](), False
+    with ThreadPoolExecutor(cores) as at_once:
+        numbers = [seed * 1000 + n for n in range(shards)]
+        for number, report in zip(numbers, at_once.map(run, numbers, [each] * shards), strict=True):
+            counts.update(report["counts"])
+            if report["invariant"]:
+                failed = True
+                print(f"python -m tests.proof.shard {number} {each} --shrink\n{report['what']}", flush=True)
+    for what, n in sorted(counts.items()):
+        print(f"{n:9,} {what}")
+    print(f"{time.monotonic() - began:.0f} s")
+    missing = [] if failed else rare(counts)
+    print("\n".join(missing) if missing else "An invariant was broken." if failed else "No invariant was broken.")
+    return 1 if failed or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

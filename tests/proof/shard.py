@@ -1,0 +1,71 @@
+"""A part of the proof, in a process of its own: `python -m tests.proof.shard SEED EXAMPLES [--shrink]`.
+
+Prints one JSON object: what happened, how often, and the first violation if there was one.
+"""
+
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import TypedDict
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import HypothesisWarning
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.proof.judge import Violation
+from tests.proof.machine import Machine
+from tests.proof.office import office
+
+STEPS = 50
+
+
+class Report(TypedDict):
+    """What came of it."""
+
+    counts: dict[str, int]
+    invariant: str | None
+    """The one that was broken; `?` for any other failure."""
+    what: str
+    """What was seen, and the steps that lead there."""
+
+
+def run(number: int, examples: int, *, shrink: bool = False) -> Report:
+    """So many examples of `STEPS` steps, always the same for one number."""
+    logging.disable(logging.CRITICAL)  # servers tell of every refused requestState
+    machine = seed(number)(type("Machine", (Machine,), {}))
+    phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
+    how = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        phases=phases,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck.__members__.values()),
+    )
+    machine.totals = Counter()
+    # In memory where the system has such a place: the guard waits for the disk at every step.
+    memory = Path("/dev/shm")  # noqa: S108
+    with (
+        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
+        office(Path(folder)) as (machine.office, machine.portal),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", HypothesisWarning)  # that what it would print of an office is long
+        try:
+            run_state_machine_as_test(machine, settings=how)
+        except Exception as failure:  # noqa: BLE001  whatever it is, it is reported
+            told = "\n".join([repr(failure), *getattr(failure, "__notes__", [])])
+            broken = failure.invariant if isinstance(failure, Violation) else "?"
+            return Report(counts=dict(machine.totals), invariant=broken, what=told)
+        finally:
+            logging.disable(logging.NOTSET)
+    return Report(counts=dict(machine.totals), invariant=None, what="")
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]), shrink="--shrink" in sys.argv)))

@@ -1,0 +1,39 @@
+"""The proof of the guard, in brief: `make prove-ci` runs thousands of examples, `make prove-mutants` proves it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.proof.mutants import MUTANTS, Mutant, mutated
+from tests.proof.shard import run
+
+
+def test_nothing_is_lost_that_nobody_gave_up() -> None:
+    report = run(7, 15)
+    assert report["invariant"] is None, report["what"]
+    assert report["counts"]["messages deleted"] > 0
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_a_mutant_still_fits_the_code(mutant: Mutant, tmp_path: Path) -> None:
+    mutated(mutant, tmp_path)
+    files = {change.file for change in mutant.changes}
+    for file in files:
+        compile((tmp_path / "rc_mcp" / file).read_text("utf-8"), file, "exec")
+
+
+def test_the_proof_finds_a_guard_that_takes_no_for_an_answer(tmp_path: Path) -> None:
+    mutated(next(m for m in MUTANTS if "decline" in m.name), tmp_path)
+    command = [sys.executable, "-m", "tests.proof.shard", "1", "200"]
+    ran = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "no destructive request without a consumed approval" in ran.stdout
