@@ -3,13 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock picture bench-emulator bench-client bench-tokens clean
+.PHONY: demo test prove-kills check format lock picture bench-emulator bench-client bench-tokens clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
 
 test: .venv/dev.ready          ## all tests
 	@$(BIN)/python -m pytest -q -n 2
+
+prove-kills: .venv/dev.ready   ## kill -9 at 100 moments of a delete; `make test` does it at 40
+	@KILLS=100 $(BIN)/python -m pytest -q -s tests/guard/test_killed.py
 
 check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/ruff check
