@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test prove-ci prove prove-mutants check check-release format lock snapshots picture docs release-files \
+.PHONY: demo test prove-ci prove prove-mutants prove-kills check check-release format lock snapshots picture docs release-files \
 	package container bench bench-emulator bench-client bench-tokens conformance inspector mcpcheck probe grade \
 	groundtruth fuzz clean
 
@@ -21,6 +21,9 @@ prove: .venv/dev.ready         ## the same with 20,000 examples, others each tim
 
 prove-mutants: .venv/dev.ready  ## faults put into the guard on purpose, each of which the proof has to find
 	@$(BIN)/python -m tests.proof.mutants
+
+prove-kills: .venv/dev.ready   ## kill -9 at 100 moments of a delete; `make test` does it at 40
+	@KILLS=100 $(BIN)/python -m pytest -q -s tests/guard/test_killed.py
 
 check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/ruff check

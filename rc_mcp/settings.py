@@ -170,8 +170,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
         alias="RC_MCP_STATE_DIR",
-        description="Where plans and logins are kept; a folder of the system's choice, which `rc-mcp doctor` shows. "
-        "Plans hold names and first words; each is void after 10 minutes and removed with the next.",
+        description="Where plans, the journal, logins and `STOP` are kept; a folder of the system's choice, which "
+        "`rc-mcp doctor` shows. Plans hold names and first words; each is void after 10 minutes and removed with the "
+        "next. The journal holds ids and stays.",
     )
     download_dir: Path = Field(
         default_factory=lambda: user_downloads_path() / "rc-mcp",

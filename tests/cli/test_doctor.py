@@ -72,8 +72,28 @@ async def test_missing_permissions_are_named(tmp_path: Path) -> None:
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path)
     assert code == 0, said
-    assert "EditMessages" in said
-    assert "EditAccounts" in said
+    editing = "update_message, patch_message, delete_message, delete_message_by_filter"
+    assert f"RingCentral did not grant EditMessages. Not offered: {editing}" in said
+    retention = "read_message_store_configuration, update_message_store_configuration"
+    assert f"RingCentral did not grant EditAccounts. Not offered: {retention}" in said
+    assert "Give the app EditMessages" in said
+
+
+async def test_a_permission_that_the_level_does_not_need_is_not_missed(tmp_path: Path) -> None:
+    with Emulator(permissions=["ReadMessages", "EditAccounts"]) as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path, RC_MCP_ACCESS="read")
+    assert code == 0, said
+    assert "EditMessages" not in said
+
+
+async def test_a_stop_is_noted_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "STOP").touch()
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path)
+    assert code == 0, said
+    assert "rc-mcp resume" in said
 
 
 async def test_an_unreachable_server_is_a_fault(tmp_path: Path) -> None:
