@@ -11,7 +11,7 @@ from typing import Any
 import httpx2 as httpx
 from anyio import create_task_group, sleep
 from mcp import MCPError
-from mcp.server import CacheHint, MCPServer
+from mcp.server import MCPServer
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -84,7 +84,7 @@ class RingCentralServer(MCPServer[App]):
     A tool is offered if the operator's level has it and RingCentral granted its permission. What was granted is known
     once somebody logged in; until then the level alone decides. Nothing logs in for this list alone: a server starts
     with every window of a host, RingCentral takes five logins a minute, and ends the oldest of five sessions, perhaps
-    while a delete is under way in it. So the list may get shorter after the first call; listeners are told.
+    while a delete is under way in it. So the list may get shorter after the first call; listeners are told, and nothing says that it may be cached.
     """
 
     client: MessageStoreClient | None = None
@@ -205,8 +205,6 @@ def build_server(
         version=__version__,
         lifespan=lifespan,
         tools=list(tools),
-        # The same for every user of this server. They may change once, when the first login tells what is granted.
-        cache_hints={m: CacheHint(ttl_ms=60_000, scope="public") for m in ("tools/list", "prompts/list")},
         log_level="WARNING",
     )
     here = {tool.name for tool in tools}

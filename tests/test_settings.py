@@ -32,6 +32,20 @@ def test_a_dotenv_file_cannot_send_credentials_of_the_environment_elsewhere(
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("login", ["RC_USER_JWT", "RC_APP_CLIENT_ID", "RC_ACCESS_TOKEN"])
+def test_a_dotenv_file_cannot_bring_rules_for_a_login_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    (tmp_path / ".env").write_text("RC_MCP_POLICY=policy.toml\n")
+    assert load_settings().policy == Path("policy.toml")
+    monkeypatch.setenv(login, "canary")
+    with pytest.raises(SettingsError, match="RC_MCP_POLICY") as caught:
+        load_settings()
+    assert "canary" not in str(caught.value)
+    monkeypatch.setenv("RC_MCP_POLICY", "own.toml")
+    assert load_settings().policy == Path("own.toml")
+
+
 def test_a_dotenv_file_may_hold_both(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RC_SERVER_URL=https://platform.ringcentral.biz\nRC_ACCESS_TOKEN=x\n")
     assert load_settings().server_url == "https://platform.ringcentral.biz"

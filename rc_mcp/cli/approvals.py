@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rc_mcp.cli.configured import settings_or_exit
+from rc_mcp.cli.configured import settings_or_exit, usable_or_exit
 
 if TYPE_CHECKING:
     from rc_mcp.guard.plans import Plan, PlanStore
+
+# As in rc_mcp.guard.database, which takes too long to import for --help. A test holds them together.
+_NOTHING_DONE = "Nothing was deleted or changed."
 
 
 @click.group(invoke_without_command=True)
@@ -22,7 +25,8 @@ def approvals(ctx: click.Context) -> None:
 @approvals.command("list")
 def list_plans() -> None:
     """List the plans that wait for an answer."""
-    waiting = _store().waiting()
+    with usable_or_exit():
+        waiting = _store().waiting()
     for plan in waiting:
         click.echo(f"{plan.id}  until {plan.expires:%H:%M:%S} UTC  {plan.draft.question.splitlines()[0]}")
     if not waiting:
@@ -33,7 +37,8 @@ def list_plans() -> None:
 @click.argument("plan_id", metavar="PLAN")
 def show(plan_id: str) -> None:
     """Show what PLAN would do."""
-    _print(_plan(_store(), plan_id))
+    with usable_or_exit():
+        _print(_plan(_store(), plan_id))
 
 
 @approvals.command()
@@ -41,8 +46,10 @@ def show(plan_id: str) -> None:
 def approve(plan_id: str) -> None:
     """Agree to PLAN. It is carried out when the assistant calls its tool again, once, as shown."""
     store = _store()
-    _print(_plan(store, plan_id))
-    _settle(store.approve(plan_id), f"Approved {plan_id}. Nothing has been done yet; the assistant may go on.", plan_id)
+    with usable_or_exit():
+        _print(_plan(store, plan_id))
+        said = f"Approved {plan_id}. Nothing has been done yet; the assistant may go on."
+        _settle(store.approve(plan_id), said, plan_id)
 
 
 @approvals.command()
@@ -50,8 +57,9 @@ def approve(plan_id: str) -> None:
 def deny(plan_id: str) -> None:
     """Refuse PLAN for good."""
     store = _store()
-    _plan(store, plan_id)
-    _settle(store.deny(plan_id), f"Denied {plan_id}. Nothing was deleted or changed.", plan_id)
+    with usable_or_exit():
+        _plan(store, plan_id)
+        _settle(store.deny(plan_id), f"Denied {plan_id}. {_NOTHING_DONE}", plan_id)
 
 
 def _store() -> "PlanStore":
@@ -63,7 +71,7 @@ def _store() -> "PlanStore":
 def _plan(store: "PlanStore", plan_id: str) -> "Plan":
     found = store.get(plan_id)
     if found is None:
-        click.echo(f"There is no plan {plan_id!r}; plans expire after 10 minutes.", err=True)
+        click.echo(f"There is no plan {plan_id!r}; plans expire after 10 minutes. {_NOTHING_DONE}", err=True)
         sys.exit(1)
     return found[0]
 
@@ -74,6 +82,6 @@ def _print(plan: "Plan") -> None:
 
 def _settle(done: bool, said: str, plan_id: str) -> None:
     if not done:
-        click.echo(f"Plan {plan_id} was answered already, or has expired. Nothing was changed.", err=True)
+        click.echo(f"Plan {plan_id} was answered already, or has expired. {_NOTHING_DONE}", err=True)
         sys.exit(1)
     click.echo(said)

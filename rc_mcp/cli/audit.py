@@ -83,7 +83,7 @@ def _show(journal: "Journal", since: datetime | None) -> None:
         click.echo("Nothing was asked of the guard." if since is None else "Nothing was asked of the guard since then.")
         return
     shown = Table("when", "operation", "what", "agreed", "came to", box=None, padding=(0, 2, 0, 0))
-    for at, *cells in sorted(rows):
+    for _, at, *cells in sorted(rows):
         # The file is ours, but whoever can write it could have put anything there.
         when = f"{datetime.fromisoformat(at).astimezone():%d %b %H:%M}"
         shown.add_row(when, *(Text(clean(cell, 200)) for cell in cells))
@@ -91,19 +91,20 @@ def _show(journal: "Journal", since: datetime | None) -> None:
     click.echo("\nrc-mcp undo OPERATION restores what a delete deleted.")
 
 
-def _operation_row(operation: "Operation") -> tuple[str, ...]:
+def _operation_row(operation: "Operation") -> tuple[int, *tuple[str, ...]]:
     by = operation.approved_by
     agreed = _AGREED.get(by or "", "-")
     what = f"{_what(operation)} (demo)" if operation.is_demo else _what(operation)
-    return operation.entries[0].at, operation.id, what, agreed, _came_to(operation)
+    first = operation.entries[0]
+    return first.number, first.at, operation.id, what, agreed, _came_to(operation)
 
 
-def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[str, ...]]:
+def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[int, *tuple[str, ...]]]:
     for entry in entries:
         if entry.operation is None:
             reason = str(entry.details.get("reason", "")).replace("_", " ")
             came_to = f"refused: {reason}" if entry.event == "refused" else "dry run: not done"
-            yield entry.at, "-", str(entry.details.get("action", entry.tool)), "-", came_to
+            yield entry.number, entry.at, "-", str(entry.details.get("action", entry.tool)), "-", came_to
 
 
 def _what(operation: "Operation") -> str:

@@ -63,7 +63,7 @@ async def _check_on_demo(checked: "Policy") -> None:
         client = MessageStoreClient(
             auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=transport
         )
-        await _check_on(client, checked, "the demo's mailbox")
+        await check_on(client, checked, "the demo's mailbox")
 
 
 async def _check_on_account(checked: "Policy") -> None:
@@ -76,10 +76,11 @@ async def _check_on_account(checked: "Policy") -> None:
     except (SettingsError, InvalidRequest) as error:
         click.echo(f"It was not tried on a mailbox (--demo tries it on a made-up one). {error}")
         return
-    await _check_on(client, checked, "your mailbox")
+    await check_on(client, checked, "your mailbox")
 
 
-async def _check_on(client: "MessageStoreClient", checked: "Policy", whose: str) -> None:
+async def check_on(client: "MessageStoreClient", checked: "Policy", whose: str) -> None:
+    """Read a sample of this mailbox, and print what the policy would come to in it."""
     from rc_mcp.cli.demo.screen import terminal
     from rc_mcp.ringcentral import RingCentralError
     from rc_mcp.views.errors import in_words

@@ -3,7 +3,7 @@
 from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.plans import Draft, Plan
-from rc_mcp.views.changes import Changes, OutcomeWord, overall, tally
+from rc_mcp.views.changes import Changes, OutcomeWord, Status, overall, tally
 
 
 def confirmation_required(plan: Plan, against: str | None, approve_command: str | None) -> Changes:
@@ -44,7 +44,7 @@ def declined(plan: Plan) -> Changes:
 
 def used(plan: Plan) -> Changes:
     """It may have been cut short: what it did is for the mailbox to say."""
-    said = f"Plan {plan.id} was used already; this call did nothing. read_message says what became of its messages."
+    said = f"Plan {plan.id} was used already: read_message says what became of its messages. This call did nothing."
     return Changes(status="refused", said=said)
 
 
@@ -81,9 +81,10 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
         problem = "Some are Purged though only a delete was agreed to: something else deleted them too. It is final."
     counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None
     protected = _protected(draft) if draft.protected else None
+    not_done = _not_done(status, execution.outcomes, purge=draft.severity == "irreversible")
     return Changes(
         status=status,
-        said=" ".join(part for part in (counted, problem, execution.note, protected) if part),
+        said=" ".join(part for part in (counted, problem, execution.note, protected, not_done) if part),
         outcomes=outcomes,
         operation_id=plan.id,
         next=_what_now(plan, outcomes, undo_command),
@@ -92,14 +93,23 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
 
 def by_policy(done: Changes, plan: Plan) -> Changes:
     """The same, where nobody was asked."""
-    said = f"{done.said} Approved by the operator's policy; nobody was asked."
+    said = f"Approved by the operator's policy, so nobody was asked. {done.said}"
     return done.model_copy(update={"said": said, "preview": plan.draft.preview})
 
 
 def unrecorded(done: Changes) -> Changes:
     """The same, where the journal does not say so. The next start reads what became of the messages."""
-    said = f"{done.said} The journal could not be written; a person has to mend the state folder."
+    said = f"The journal could not be written; a person has to mend the state folder. {done.said}"
     return done.model_copy(update={"said": said})
+
+
+def _not_done(status: Status, outcomes: dict[str, OutcomeWord], *, purge: bool) -> str | None:
+    """The last words of an answer about messages that were to be deleted, and were not."""
+    left = sum(word in {"skipped", "failed"} for word in outcomes.values())
+    if status == "failed" and left:
+        return NOTHING_DONE
+    word = "purged" if purge else "deleted"
+    return f"{left} {'was' if left == 1 else 'were'} not {word}." if left else None
 
 
 def _what_now(plan: Plan, outcomes: dict[str, OutcomeWord], undo_command: str | None) -> str | None:

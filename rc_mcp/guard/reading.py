@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from rc_mcp.guard.plans import MAX_MESSAGES, GuardError, Target
+from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.plans import MAX_MESSAGES, Target
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.ringcentral import (
     DeletableType,
@@ -158,5 +159,5 @@ def at_most(messages: Sequence[Message]) -> None:
     if len(messages) > MAX_MESSAGES:
         raise GuardError(
             f"That is more than {MAX_MESSAGES} messages, the most one plan may hold. "
-            "Ask for fewer ids, or for an earlier date_to. Nothing was deleted or changed."
+            f"Ask for fewer ids, or for an earlier date_to. {NOTHING_DONE}"
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
-from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.database import NOTHING_DONE, GuardError
 from rc_mcp.guard.deletion import Execution, never_left, why
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import Draft
@@ -38,10 +38,10 @@ class RetentionChange:
         """Read the period in force and say what the change would mean."""
         current = await self._current(mailbox)
         if current is None:
-            raise GuardError(f"RingCentral did not say which retention period is in force. {_NOT_CHANGED}")
+            raise GuardError(f"RingCentral did not say which retention period is in force. {NOTHING_DONE}")
         days, lowered = self.retention_period, self.retention_period < current
         if lowered and mailbox.policy.protects_anybody:
-            raise GuardError(f"{_PROTECTED} {_NOT_CHANGED}")
+            raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
         action = f"set the retention period from {current} to {days} days"
         phrase = f"KEEP {days} DAYS" if lowered else None
         what = f"older than {days} days are erased" if lowered else "are kept longer"
@@ -89,7 +89,7 @@ class RetentionChange:
             return _unknown("RingCentral did not say what is in force now.")
         if now_in_force == self.retention_period:
             return Execution(status="done")
-        return Execution(problem=f"RingCentral still keeps messages for {now_in_force} days.", status="failed")
+        return _unchanged(f"RingCentral still keeps messages for {now_in_force} days.")
 
     async def _current(self, mailbox: Mailbox) -> int | None:
         configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)

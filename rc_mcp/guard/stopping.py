@@ -31,21 +31,26 @@ async def unless_stopped(stopped: Callable[[], bool], read: Callable[[], Awaitab
     Raises:
         Stopped: before it began, while it ran, or by the time it was over.
     """
+    if stopped():
+        raise Stopped
     caught: Exception | None = None
     answers: list[T] = []
-    async with anyio.create_task_group() as tasks:
+    reading, watching = anyio.CancelScope(), anyio.CancelScope()
 
-        async def watch() -> None:
+    async def watch() -> None:
+        with watching:
             while not stopped():  # noqa: ASYNC110  a file tells nobody when it appears
                 await anyio.sleep(_LOOK_EVERY_S)
-            tasks.cancel_scope.cancel()
+            reading.cancel()
 
+    async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)
-        try:
-            answers.append(await read())
-        except Exception as error:  # noqa: BLE001  raised below: out of here it would come in a group
-            caught = error
-        tasks.cancel_scope.cancel()
+        with reading:
+            try:
+                answers.append(await read())
+            except Exception as error:  # noqa: BLE001  raised below: out of here it would come in a group
+                caught = error
+        watching.cancel()
     if stopped():
         raise Stopped
     if caught is not None:

@@ -17,10 +17,13 @@ async def lock_on(lock_file: Path, patience_s: float) -> FileLock | None:
         OSError: there can be no lock there.
     """
     lock = FileLock(lock_file, mode=0o600)
-    with anyio.move_on_after(patience_s):
-        while not lock.is_locked:
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                await anyio.sleep(_POLL_S)
-    return lock if lock.is_locked else None
+    until = anyio.current_time() + patience_s
+    while True:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if anyio.current_time() >= until:
+                return None
+            await anyio.sleep(_POLL_S)
+        else:
+            return lock

@@ -104,7 +104,9 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
 def _refuse_foreign_extension(arguments: dict[str, Any], context: Ctx) -> None:
     extension_id = arguments.get("extension_id", "~")
     if not (isinstance(extension_id, str) and app_of(context).may_touch(extension_id)):
-        raise ToolError("extension_id: this server may not touch that extension; leave it out. Nothing was sent.")
+        raise ToolError(
+            "extension_id: this server may not touch that extension; leave it out. Nothing was sent to RingCentral."
+        )
 
 
 def _lean(schema: dict[str, Any], *, collapse_null: bool) -> dict[str, Any]:

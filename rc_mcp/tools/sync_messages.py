@@ -66,9 +66,13 @@ async def sync_messages(
     """Follow the mailbox: the first call gives messages and a sync_token, each later call with that token only
     what is new, changed or removed since. Filters are set in the first call and kept by the token."""
     if sync_type == "ISync" and not sync_token:
-        raise ToolError("sync_token: ISync needs one; leave sync_type out for a first, full sync. Nothing was sent.")
+        raise ToolError(
+            "sync_token: ISync needs one; leave sync_type out for a first, full sync. Nothing was sent to RingCentral."
+        )
     if sync_type == "FSync" and sync_token:
-        raise ToolError("sync_token: a full sync (FSync) takes none; leave one of the two out. Nothing was sent.")
+        raise ToolError(
+            "sync_token: a full sync (FSync) takes none; leave one of the two out. Nothing was sent to RingCentral."
+        )
     now = app_of(ctx).now()
     since, until = instant(date_from, now), instant(date_to, now)
     in_order(since, until or now)

@@ -41,6 +41,22 @@ async def test_a_sound_installation_is_ready(tmp_path: Path) -> None:
     assert said.endswith("Ready.\n")
 
 
+async def test_a_broken_policy_is_a_fault_and_a_dry_run_is_noted(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    with Emulator() as emulator:
+        async with emulator.serve():
+            for text, verdict, named in (
+                ("[limits]\nmax = 1\n", "fault policy", "line 2"),
+                ("dry_run = true\n", "note  policy", "dry run"),
+                ("", "ok    policy", "rc-mcp policy check"),
+            ):
+                policy.write_text(text)
+                code, said = await doctor(emulator, tmp_path / "state", RC_MCP_POLICY=str(policy))
+                assert code == (1 if verdict.startswith("fault") else 0)
+                assert verdict in said
+                assert named in said
+
+
 async def test_a_wrong_jwt_is_a_fault_with_the_variables_to_check(tmp_path: Path) -> None:
     with Emulator() as emulator:
         async with emulator.serve():

@@ -103,6 +103,21 @@ def test_wrong_configuration_is_one_line_that_names_the_variable(
     assert named in ended.stderr
 
 
+@pytest.mark.parametrize("demo", [[], ["--demo"]], ids=["account", "demo"])
+def test_a_server_with_a_broken_policy_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: list[str]
+) -> None:
+    (tmp_path / "policy.toml").write_text("[limits]\nmax_per_day = 'many'\n")
+    monkeypatch.setenv("RC_ACCESS_TOKEN", "x")
+    monkeypatch.setenv("RC_MCP_POLICY", "policy.toml")
+    ended = subprocess.run(
+        [*RC_MCP, "serve", *demo], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    [line] = ended.stderr.splitlines()
+    assert "RC_MCP_POLICY: policy.toml: line 2: max_per_day of [limits] has to be a whole number" in line
+
+
 def test_a_dotenv_file_in_the_working_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RC_MCP_ACCESS=everything\n")
     ended = subprocess.run(

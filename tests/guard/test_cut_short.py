@@ -116,8 +116,12 @@ async def test_a_mailbox_that_cannot_be_read_now_leaves_it_for_later(desk: Desk)
         await begin(guard, some_deleted(desk)[:2], some_deleted(desk)[:2])
 
         def one_is_busy(request: httpx.Request) -> httpx.Response | None:
-            part = {"resourceId": some_deleted(desk)[0], "status": 503, "body": {"errorCode": "CMN-201"}}
-            return httpx.Response(207, json=[part], request=request) if broken and request.method == "GET" else None
+            busy, read = some_deleted(desk)[:2]
+            parts = [
+                {"resourceId": busy, "status": 503, "body": {"errorCode": "CMN-201"}},
+                {"resourceId": read, "status": 200, "body": {"id": int(read), "availability": "Deleted"}},
+            ]
+            return httpx.Response(207, json=parts, request=request) if broken and request.method == "GET" else None
 
         broken = True
         desk.faults.before(one_is_busy)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rc_mcp.guard.policy import NO_POLICY, Policy
@@ -79,6 +79,7 @@ def test_what_fits_every_line_may_go() -> None:
     assert GUARDED.misfits([message()], NOW, purge=False) == {}
 
 
+@settings(deadline=None)
 @given(broken, st.integers(0, 9))
 def test_one_message_that_breaks_one_line_keeps_all_from_going(case: tuple[str, Changes], others: int) -> None:
     line, fields = case
@@ -91,6 +92,7 @@ def test_one_message_that_breaks_one_line_keeps_all_from_going(case: tuple[str, 
     assert f"{line} does not hold for 1 of {len(messages)}" in objection
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([f for line, kinds in BREAKING.items() if line != "not protected" for f in kinds])))
 def test_whatever_else_a_message_says_protected_wins(changes: list[Changes]) -> None:
     fields = {name: value for change in changes for name, value in change.items() if name != "from"}
@@ -102,6 +104,7 @@ def test_whatever_else_a_message_says_protected_wins(changes: list[Changes]) -> 
         assert not lenient.fits(protected, NOW, purge=kind == "purge")
 
 
+@settings(deadline=None)
 @given(broken)
 def test_without_a_rule_nothing_may_go(case: tuple[str, Changes]) -> None:
     for m in (message(), message(**case[1])):
@@ -111,6 +114,7 @@ def test_without_a_rule_nothing_may_go(case: tuple[str, Changes]) -> None:
     assert GUARDED.objection(None, 1, lambda _: 0, purge=False) == "nothing of the kind may happen unattended"
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(0, 60), st.integers(0, 60))
 def test_a_cap_is_never_gone_beyond(n: int, hour: int, earlier: int) -> None:
     spent = {timedelta(hours=1): hour, timedelta(days=1): hour + earlier}
@@ -119,6 +123,7 @@ def test_a_cap_is_never_gone_beyond(n: int, hour: int, earlier: int) -> None:
     assert (objection is None) == within
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(0, 60))
 def test_limits_hold_over_everything(n: int, used: int) -> None:
     limits = policy(limits={"max_per_plan": 50, "max_per_call": 40, "max_per_hour": 60, "max_per_day": 70}).limits
@@ -182,6 +187,7 @@ def test_an_extension_number_is_no_end_of_a_longer_one() -> None:
     assert not protects("104", phoneNumber="+15035550104")
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"\+[1-9][0-9]{9,13}", fullmatch=True), st.sampled_from([" ", "-", ".", ""]))
 def test_formatting_a_number_does_not_hide_it(number: str, separator: str) -> None:
     assert protects(

@@ -237,3 +237,19 @@ async def test_a_stop_does_not_wait_for_a_reading_that_waits(desk: Desk) -> None
     assert answers[0]["outcomes"] == {target: "skipped"}
     assert "A person stopped it" in answers[0]["said"]
     assert desk.sent("DELETE") == []
+
+
+async def test_a_stop_during_the_last_reading_is_seen_before_anything_is_sent(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+
+    def stop(request: httpx.Request) -> None:
+        if request.method == "GET":
+            (desk.state_dir / "STOP").touch()
+
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        desk.faults.before(stop)
+        answer = await call(client, "delete_message", message_id=[target], plan_id=plan)
+    assert answer["outcomes"] == {target: "skipped"}
+    assert "A person stopped it" in answer["said"]
+    assert desk.sent("DELETE") == []

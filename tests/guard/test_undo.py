@@ -161,22 +161,6 @@ async def test_a_restore_that_is_refused_is_not_called_one(desk: Desk) -> None:
     assert desk.availability(target) == "Deleted"
 
 
-async def test_a_restore_that_cannot_be_read_back_is_unknown(desk: Desk) -> None:
-    target = desk.ids(availability="Alive")[0]
-    operation = await delete(desk, target)
-    lost: list[bool] = []
-
-    def lose(request: httpx.Request) -> None:
-        if request.method == "PATCH":
-            lost.append(True)
-        if lost:
-            raise httpx.ReadError("gone", request=request)
-
-    desk.faults.after(lose)
-    changes = await undone(desk, operation)
-    assert (changes.status, changes.outcomes) == ("unknown", {target: "unknown"})
-
-
 async def test_a_mailbox_that_cannot_be_read_ends_it_before_anything_is_sent(desk: Desk) -> None:
     operation = await delete(desk, desk.ids(availability="Alive")[0])
 

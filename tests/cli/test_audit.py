@@ -1,0 +1,128 @@
+"""`rc-mcp audit`: what happened, for a person and for a program; and whether anybody changed it."""
+
+import json
+import sqlite3
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rc_mcp.cli import main
+from rc_mcp.guard.database import FILE
+from tests.desk import NO, YES, Desk, call
+
+pytestmark = pytest.mark.anyio
+
+
+def run(desk: Desk, *arguments: str) -> Result:
+    """The command, in the same state folder as the server."""
+    return CliRunner().invoke(main, ["audit", *arguments], env={"RC_MCP_STATE_DIR": str(desk.state_dir)})
+
+
+async def happen(desk: Desk) -> str:
+    """A no, a yes to a delete, and a refused purge; the operation of the delete."""
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(answer=NO) as client:
+        await call(client, "delete_message", message_id=targets)
+    async with desk.client(answer=YES) as client:
+        operation = (await call(client, "delete_message", message_id=targets))["operation_id"]
+    async with desk.client(RC_MCP_ACCESS="delete") as client:
+        await call(client, "delete_message", message_id=targets, purge=True)
+    return operation
+
+
+def tamper(desk: Desk, statement: str) -> None:
+    """What somebody could do who owns the file."""
+    db = sqlite3.connect(desk.state_dir / FILE, isolation_level=None)
+    for trigger in ("entry_stays", "entry_is_not_removed"):
+        db.execute(f"DROP TRIGGER {trigger}")
+    db.execute(statement)
+    db.close()
+
+
+async def test_it_shows_what_was_asked_who_agreed_and_what_came_of_it(desk: Desk) -> None:
+    operation = await happen(desk)
+    shown = run(desk)
+    assert shown.exit_code == 0, shown.output
+    heading, declined, deleted, refused, *_ = shown.stdout.splitlines()
+    assert heading.split() == ["when", "operation", "what", "agreed", "came", "to"]
+    assert "declined in the app" in declined
+    assert all(word in deleted for word in (operation, "delete 2 messages", "in the app", "2 deleted"))
+    assert "refused: level" in refused
+
+
+async def test_a_program_gets_every_entry_whole(desk: Desk) -> None:
+    operation = await happen(desk)
+    entries = [json.loads(line) for line in run(desk, "--json").stdout.splitlines()]
+    assert [e["event"] for e in entries if e["operation"] == operation] == [
+        "asked", "approved", "begun", "sending", "sent", "done",
+    ]  # fmt: skip
+    assert [e["number"] for e in entries] == list(range(1, len(entries) + 1))
+
+
+async def test_it_shows_only_what_is_recent_enough(desk: Desk) -> None:
+    await happen(desk)
+    assert run(desk, "--since", "1d").stdout.count("delete") >= 2
+    assert run(desk, "--since", "2999-01-01").stdout == "Nothing was asked of the guard since then.\n"
+    wrong = run(desk, "--since", "yesterday")
+    assert wrong.exit_code == 2
+    assert "--since" in wrong.stderr
+
+
+def test_where_nothing_was_asked_it_says_so(desk: Desk) -> None:
+    assert run(desk).stdout == "Nothing was asked of the guard.\n"
+
+
+async def test_what_is_under_way_or_was_cut_short_is_said(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        who = {"operation": "cut2-shrt", "principal": guard.principal, "tool": "delete_message"}
+        guard.journal.append("asked", **who, details={"action": "delete", "severity": "reversible", "ids": ["1"]})
+        guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "~"})
+        guard.journal.append("sending", **who, details={"ids": ["1"], "to": "Deleted"})
+    assert "under way, or cut short: 1 in doubt" in " ".join(run(desk).stdout.split())
+
+
+async def test_an_untouched_journal_is_verified_and_its_head_shown(desk: Desk) -> None:
+    await happen(desk)
+    verified = run(desk, "verify")
+    assert verified.exit_code == 0, verified.output
+    head = desk.journal.verify().head
+    assert head in verified.stdout
+    assert run(desk, "verify", head).exit_code == 0
+
+
+async def test_a_changed_entry_is_named(desk: Desk) -> None:
+    await happen(desk)
+    tamper(desk, "UPDATE entry SET detail = '{}' WHERE number = 2")
+    verified = run(desk, "verify")
+    assert verified.exit_code == 1
+    assert "Entry 2 is not what was written after entry 1." in verified.stderr
+
+
+async def test_a_head_noted_before_shows_that_the_end_was_cut_off(desk: Desk) -> None:
+    await happen(desk)
+    head = desk.journal.verify().head
+    tamper(desk, "DELETE FROM entry WHERE number > 3")
+    assert run(desk, "verify").exit_code == 0  # as the help says
+    cut_off = run(desk, "verify", head)
+    assert cut_off.exit_code == 1
+    assert "cut off" in cut_off.stderr
+
+
+async def test_an_entry_that_somebody_changed_breaks_neither_the_terminal_nor_the_command(desk: Desk) -> None:
+    await happen(desk)
+    tamper(desk, """UPDATE entry SET tool = 'x' || char(27) || '[2J' WHERE event = 'refused'""")
+    assert "\x1b" not in run(desk).stdout
+    tamper_again = sqlite3.connect(desk.state_dir / FILE, isolation_level=None)
+    tamper_again.execute("UPDATE entry SET detail = 'no JSON' WHERE number = 1")
+    tamper_again.close()
+    unreadable = run(desk)
+    assert unreadable.exit_code == 1
+    assert "rc-mcp audit verify" in unreadable.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["verify"]])
+def test_a_state_folder_that_cannot_be_used_is_said(desk: Desk, arguments: list[str]) -> None:
+    desk.state_dir.write_text("not a folder")
+    ended = run(desk, *arguments)
+    assert ended.exit_code == 1
+    assert "state folder" in ended.stderr

@@ -1,0 +1,105 @@
+"""`rc-mcp undo`, `rc-mcp stop` and `rc-mcp resume`: a person's hand on it, from outside of the assistant."""
+
+import os
+import subprocess
+import sys
+
+import anyio
+import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from rc_mcp.guard.alone import alone
+from tests.desk import YES, Desk, call
+
+pytestmark = pytest.mark.anyio
+
+
+async def rc_mcp(desk: Desk, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """The command as a person types it, with the credentials in the environment."""
+    login = {
+        "RC_SERVER_URL": desk.emulator.server_url,
+        "RC_MEDIA_URL": desk.emulator.media_url,
+        "RC_APP_CLIENT_ID": desk.emulator.client_id,
+        "RC_APP_CLIENT_SECRET": desk.emulator.client_secret,
+        "RC_USER_JWT": desk.emulator.jwt,
+        "RC_MCP_STATE_DIR": str(desk.state_dir),
+    }
+    command = [sys.executable, "-m", "rc_mcp", *arguments]
+    with anyio.fail_after(120):
+        return await anyio.run_process(command, check=False, env={**os.environ, **login, **variables})
+
+
+async def deleted(desk: Desk, *ids: str) -> str:
+    async with desk.client(answer=YES) as client:
+        return (await call(client, "delete_message", message_id=list(ids)))["operation_id"]
+
+
+async def test_undo_restores_and_says_so(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.emulator.serve():
+        operation = await deleted(desk, *targets)
+        ended = await rc_mcp(desk, "undo", operation)
+    assert ended.returncode == 0, ended.stderr
+    assert "2  restored, and read back" in ended.stdout.decode()
+    assert all(t in ended.stdout.decode() for t in targets)
+    assert [desk.availability(t) for t in targets] == ["Alive"] * 2
+
+
+async def test_what_is_not_back_is_named_and_fails_the_command(desk: Desk) -> None:
+    purged, restored = desk.ids(availability="Alive")[:2]
+    async with desk.emulator.serve():
+        operation = await deleted(desk, purged, restored)
+        async with desk.guard() as guard:
+            await guard.client.delete_message(purged, purge=True)
+        ended = await rc_mcp(desk, "undo", operation)
+    assert ended.returncode == 1
+    assert f"purged meanwhile: final  {purged}" in ended.stdout.decode()
+    assert "Not all of it is back" in ended.stderr.decode()
+
+
+async def test_undo_of_nothing_and_without_a_login_are_errors_in_words(desk: Desk) -> None:
+    async with desk.emulator.serve():
+        unknown = await rc_mcp(desk, "undo", "none-such")
+        no_login = await rc_mcp(desk, "undo", "none-such", RC_USER_JWT="")
+        operation = await deleted(desk, desk.ids(availability="Alive")[0])
+    unreachable = await rc_mcp(desk, "undo", operation, RC_SERVER_URL="http://127.0.0.1:9")
+    assert (unknown.returncode, no_login.returncode, unreachable.returncode) == (1, 2, 1)
+    assert b"no operation" in unknown.stderr
+    assert b"RC_USER_JWT" in no_login.stderr
+    assert unreachable.stderr.endswith(b"Nothing was restored.\n")
+
+
+async def test_stop_ends_all_deleting_until_resume(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    stopped = await rc_mcp(desk, "stop")
+    assert stopped.returncode == 0
+    assert b"Nothing is under way" in stopped.stdout
+    async with desk.client(answer=YES) as client:
+        assert (await call(client, "delete_message", message_id=[target]))["status"] == "refused"
+        resumed = await rc_mcp(desk, "resume")
+        assert resumed.stdout.startswith(b"Resumed.")
+        assert (await call(client, "delete_message", message_id=[target]))["status"] == "done"
+    assert b"not stopped" in (await rc_mcp(desk, "resume")).stdout
+
+
+async def test_stop_waits_for_what_is_under_way(desk: Desk) -> None:
+    desk.state_dir.mkdir()
+    environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}
+    with anyio.fail_after(120):
+        async with alone(desk.state_dir):
+            command = [sys.executable, "-m", "rc_mcp", "stop"]
+            process = await anyio.open_process(command, env=environment, stderr=subprocess.DEVNULL)
+            assert process.stdout is not None
+            said = BufferedByteReceiveStream(process.stdout)
+            await said.receive_until(b"Waiting for a change that is under way", 1000)
+            assert (desk.state_dir / "STOP").exists()
+        await said.receive_until(b"Nothing is under way", 1000)
+        await process.aclose()
+
+
+async def test_a_stop_that_cannot_be_set_is_no_stop_and_says_so(desk: Desk) -> None:
+    desk.state_dir.write_text("not a folder")
+    ended = await rc_mcp(desk, "stop")
+    assert ended.returncode == 1
+    assert b"NOT stopped" in ended.stderr
+    assert (await rc_mcp(desk, "resume")).returncode == 1

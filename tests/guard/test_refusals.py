@@ -1,0 +1,269 @@
+"""Every refusal ends with what was not done: in the source, so that none is forgotten, and as it is said."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from click.testing import CliRunner
+from mcp import Client
+
+import rc_mcp
+from rc_mcp.cli import main
+from rc_mcp.emulator import Draft, Party
+from rc_mcp.guard.database import NOTHING_DONE
+from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, text_of, typed
+
+pytestmark = pytest.mark.anyio
+
+ENDINGS = (
+    NOTHING_DONE,
+    "Nothing was sent to RingCentral.",
+    "Nothing was restored.",
+    "The retention period was not changed.",
+    "This call did nothing.",
+    "Which retention period is in force is unknown.",
+)
+NOT_DONE = {"refused", "declined", "confirmation_required", "nothing_to_do", "failed"}
+ROOT = Path(rc_mcp.__file__).parent
+# Not these: a policy is read before there is a server, and a stop can come halfway (the answer counts what is left).
+APART = {"policy_file.py", "stopping.py"}
+SOURCES = sorted(
+    file
+    for file in (*(ROOT / "guard").glob("*.py"), *(ROOT / "tools").glob("*.py"), ROOT / "cli" / "approvals.py")
+    if file.name not in APART
+)
+
+# -- in the source --------------------------------------------------------------------------------------------------
+
+
+def texts(file: Path) -> Iterator[tuple[str, ast.expr, ast.AST]]:
+    """Where in a file something is refused, the expression of its text, and the function around it."""
+    tree = ast.parse(file.read_text("utf-8"))
+    for around in ast.walk(tree):
+        if isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef):
+            for made in ast.walk(around):
+                if isinstance(made, ast.Call) and (text := text_of_refusal(made)) is not None:
+                    yield f"{file.relative_to(ROOT)}:{made.lineno}", text, around
+
+
+def text_of_refusal(made: ast.Call) -> ast.expr | None:
+    """What a call says, if what it makes is a refusal."""
+    name = made.func.id if isinstance(made.func, ast.Name) else getattr(made.func, "attr", "")
+    named = {k.arg: k.value for k in made.keywords}
+    if name in {"GuardError", "ToolError", "__init__"}:  # of an error of ours: nothing else there has one
+        return made.args[0] if made.args else None
+    if name == "Changes" and isinstance(named["status"], ast.Constant) and named["status"].value in NOT_DONE:
+        return named["said"]
+    if name == "Execution" and isinstance(status := named.get("status"), ast.Constant) and status.value in NOT_DONE:
+        return named["problem"]
+    to_stderr = name == "echo" and "err" in named
+    return made.args[0] if to_stderr else None
+
+
+def ending(text: ast.expr, around: ast.AST, module: Any) -> str:
+    """The last words of a text, as far as the source tells them."""
+    match text:
+        case ast.Constant(value=str(value)):
+            return value
+        case ast.JoinedStr(values=[*_, ast.FormattedValue(value=last)] | [*_, ast.Constant() as last]):
+            return ending(last, around, module)
+        case ast.Name(id=name) if isinstance(getattr(module, name, None), str):
+            return getattr(module, name)
+        case ast.Name(id=name):
+            for node in ast.walk(around):
+                if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name:
+                    return ending(node.value, around, module)
+        case _:
+            pass
+    return f"not known: {ast.unparse(text)}"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_every_refusal_in_the_source_ends_with_what_was_not_done(file: Path) -> None:
+    module = importlib.import_module(".".join(("rc_mcp", *file.relative_to(ROOT).with_suffix("").parts)))
+    said = {where: ending(text, around, module) for where, text, around in texts(file)}
+    assert {where: words for where, words in said.items() if not words.endswith(ENDINGS)} == {}
+
+
+def test_the_source_is_really_searched() -> None:
+    found = [where.partition(":")[0] for file in SOURCES for where, *_ in texts(file)]
+    assert len(found) >= 25
+    assert {"guard/guard.py", "guard/answers.py", "guard/retention.py", "tools/strict.py", "cli/approvals.py"} <= set(
+        found
+    )
+
+
+def test_the_command_says_it_in_the_same_words() -> None:
+    assert importlib.import_module("rc_mcp.cli.approvals")._NOTHING_DONE == NOTHING_DONE
+
+
+# -- as it is said --------------------------------------------------------------------------------------------------
+
+
+async def said(client: Client, tool: str, **arguments: Any) -> str:
+    """What a call that does nothing is answered."""
+    result = await client.call_tool(tool, arguments)
+    if result.is_error:
+        return text_of(result)
+    answer: dict[str, Any] = result.structured_content or {}
+    assert answer["status"] in NOT_DONE, answer
+    return answer["said"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("delete_message", {"message_id": []}),
+        ("delete_message", {"message_id": ["x"]}),
+        ("delete_message", {"message_id": ["1"], "sender": "x"}),
+        ("delete_message", {"message_id": ["1"], "purge": "yes"}),
+        ("delete_message", {"message_id": ["1"], "extension_id": "12345"}),
+        ("delete_message", {"message_id": ["1"], "plan_id": "!"}),
+        ("delete_message", {"message_id": [str(n) for n in range(201)]}),
+        ("delete_message", {}),
+        ("delete_message", dict.fromkeys("abcdefghij", 1)),
+        ("delete_message_by_filter", {}),
+        ("delete_message_by_filter", {"conversation_id": ["1"], "date_to": "soon"}),
+        ("delete_message_by_filter", {"conversation_id": ["1"], "extension_id": "12345"}),
+        ("update_message_store_configuration", {"retention_period": 6}),
+        ("update_message_store_configuration", {"retention_period": 30, "days": 7}),
+        ("update_message_store_configuration", {}),
+    ],
+)
+async def test_arguments_that_are_refused(desk: Desk, era: Era, tool: str, arguments: dict[str, Any]) -> None:
+    async with desk.client(era, answer=YES) as client:
+        assert (await said(client, tool, **arguments)).endswith(("Nothing was sent to RingCentral.", NOTHING_DONE))
+    assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    "answer", [DECLINE, CANCEL, NO, EMPTY, NOTHING, typed("PURGE 1"), typed("KEEP 8 DAYS")], ids=lambda a: str(a)[:60]
+)
+async def test_answers_that_are_no_yes(desk: Desk, era: Era, answer: Answer) -> None:
+    ids = desk.ids(availability="Alive")[:2]
+    async with desk.client(era, answer=answer) as client:
+        for arguments in ({"message_id": ids}, {"message_id": ids, "purge": True}):
+            assert (await said(client, "delete_message", **arguments)).endswith(NOTHING_DONE)
+        assert (await said(client, "update_message_store_configuration", retention_period=7)).endswith(NOTHING_DONE)
+    assert desk.sent("DELETE") == desk.sent("PUT") == []
+
+
+async def test_plans_that_are_not_carried_out(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[:1]
+    heard: list[str] = []
+    async with desk.client(era) as client:
+
+        async def plan(**more: Any) -> str:
+            answer = await call(client, "delete_message", message_id=target, **more)
+            heard.append(answer["said"])
+            return answer["plan_id"]
+
+        async def use(plan_id: str, **more: Any) -> None:
+            heard.append(await said(client, "delete_message", message_id=target, plan_id=plan_id, **more))
+
+        await use("none-such")
+        await use(await plan(), purge=True)
+        await use(await plan(purge=True), purge=True)
+        denied = await plan()
+        desk.plans.deny(denied)
+        await use(denied)
+        late = await plan()
+        desk.clock.time += timedelta(minutes=10)
+        await use(late)
+        used = await plan()
+        await call(client, "delete_message", message_id=target, plan_id=used)
+        await use(used)
+        heard.append(await said(client, "delete_message", message_id=target))
+    async with desk.client(era, RC_MCP_ACCESS="delete") as client:
+        heard.append(await said(client, "delete_message", message_id=target, purge=True))
+    (desk.state_dir / "STOP").touch()
+    async with desk.client(era) as client:
+        heard.append(await said(client, "delete_message", message_id=target))
+    assert [words for words in heard if not words.endswith(ENDINGS)] == []
+    assert len(heard) == 14
+
+
+def unreachable(request: httpx.Request) -> None:
+    raise httpx.ConnectError("no way", request=request)
+
+
+def lost(request: httpx.Request) -> None:
+    if request.method in {"DELETE", "PUT"}:
+        raise httpx.ReadError("dropped", request=request)
+
+
+def pretended(request: httpx.Request) -> httpx.Response | None:
+    return httpx.Response(204, request=request) if request.method == "DELETE" else None
+
+
+async def test_where_ringcentral_cannot_be_reached(desk: Desk, era: Era) -> None:
+    desk.faults.before(unreachable)
+    async with desk.client(era, answer=YES) as client:
+        assert (await said(client, "delete_message", message_id=["1"])).endswith(NOTHING_DONE)
+        assert (await said(client, "delete_message_by_filter", conversation_id=["1"])).endswith(NOTHING_DONE)
+        assert (await said(client, "update_message_store_configuration", retention_period=7)).endswith(NOTHING_DONE)
+
+
+@pytest.mark.parametrize("fault", [lost, pretended])
+async def test_what_failed(desk: Desk, era: Era, fault: Any) -> None:
+    desk.faults.before(fault)
+    async with desk.client(era, answer=YES) as client:
+        failed = await said(client, "delete_message", message_id=desk.ids(availability="Alive")[:2])
+    assert failed.endswith(NOTHING_DONE)
+
+
+async def test_a_retention_period_that_was_not_set(desk: Desk, era: Era) -> None:
+    desk.faults.before(lost)
+    async with desk.client(era, answer=typed("KEEP 7 DAYS")) as client:
+        failed = await said(client, "update_message_store_configuration", retention_period=7)
+    assert failed.endswith("The retention period was not changed.")
+
+
+async def test_what_was_stopped_halfway_says_how_many_are_left(desk: Desk, era: Era) -> None:
+    for n in range(60):
+        desk.emulator.store.add(Draft(type="SMS", text=f"parcel {n}", read=True))
+
+    def stop(request: httpx.Request) -> None:
+        if request.method == "DELETE":
+            (desk.state_dir / "STOP").touch()
+
+    desk.faults.before(stop)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:60])
+    assert answer["status"] == "partial"
+    assert answer["said"].endswith("10 were not deleted.")
+
+
+async def test_more_than_a_plan_may_hold(desk: Desk, era: Era) -> None:
+    for n in range(201):
+        desk.emulator.store.add(Draft(type="SMS", sender=Party(phone_number="+15035550199"), text=f"parcel {n}"))
+    desk.clock.time += timedelta(seconds=2)
+    conversation = desk.emulator.store.messages()[0]["conversation"]["id"]
+    async with desk.client(era, answer=YES) as client:
+        assert (await said(client, "delete_message_by_filter", conversation_id=[conversation])).endswith(NOTHING_DONE)
+
+
+async def test_a_state_folder_that_cannot_be_used(desk: Desk, era: Era) -> None:
+    desk.state_dir.write_text("not a folder")
+    async with desk.client(era, answer=YES) as client:
+        answer = await said(client, "delete_message", message_id=desk.ids(availability="Alive")[:1])
+    assert answer.endswith(NOTHING_DONE)
+    ended = CliRunner().invoke(main, ["approvals"], env={"RC_MCP_STATE_DIR": str(desk.state_dir)})
+    assert (ended.exit_code, ended.stderr.strip().endswith(NOTHING_DONE)) == (1, True)
+
+
+async def test_the_approvals_command(desk: Desk, era: Era) -> None:
+    def run(*arguments: str) -> str:
+        ended = CliRunner().invoke(main, ["approvals", *arguments], env={"RC_MCP_STATE_DIR": str(desk.state_dir)})
+        return (ended.stderr or ended.stdout).strip()
+
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:1]))["plan_id"]
+    heard = [run(command, "none-such") for command in ("show", "approve", "deny")]
+    heard += [run("deny", plan), run("approve", plan), run("deny", plan)]
+    assert [words for words in heard if not words.endswith(NOTHING_DONE)] == []

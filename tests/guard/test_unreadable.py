@@ -1,0 +1,76 @@
+"""When RingCentral lets nobody read, before a change or after it, nothing is sent, or what became of it is unknown."""
+
+from collections.abc import Callable
+
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.guard.undo import undo
+from tests.desk import YES, Answer, Desk, call, typed
+
+pytestmark = pytest.mark.anyio
+
+TOOLS = ["delete_message", "delete_message_by_filter", "update_message_store_configuration"]
+
+
+def forbidden(desk: Desk, since: Callable[[httpx.Request], bool]) -> None:
+    """From the first such request on, every reading is refused."""
+    began: list[bool] = []
+
+    def act(request: httpx.Request) -> httpx.Response | None:
+        if since(request):
+            began.append(True)
+        body = {"errorCode": "CMN-408", "message": "no"}
+        is_reading = request.method == "GET" and "message" in request.url.path
+        return httpx.Response(403, json=body, request=request) if began and is_reading else None
+
+    desk.faults.before(act)
+
+
+def a_change(desk: Desk, tool: str) -> dict[str, object]:
+    """Arguments for this tool that change something."""
+    sms = desk.ids(type="SMS", availability="Alive")[0]
+    record = desk.emulator.store.message(sms)
+    assert record is not None
+    of: dict[str, dict[str, object]] = {
+        "delete_message": {"message_id": [sms]},
+        "delete_message_by_filter": {"conversation_id": [record["conversation"]["id"]]},
+        "update_message_store_configuration": {"retention_period": 7},
+    }
+    return of[tool]
+
+
+def yes(tool: str) -> Answer:
+    return typed("KEEP 7 DAYS") if tool == "update_message_store_configuration" else YES
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_what_cannot_be_read_again_before_is_not_changed(desk: Desk, tool: str) -> None:
+    async with desk.client() as client:
+        plan = (await call(client, tool, **a_change(desk, tool)))["plan_id"]
+        desk.plans.approve(plan)
+        forbidden(desk, lambda _: True)
+        answer = await call(client, tool, **a_change(desk, tool), plan_id=plan)
+    assert answer["status"] == "failed"
+    assert set(answer["outcomes"].values()) <= {"skipped"}
+    assert desk.sent("DELETE") + desk.sent("PUT") == []
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_what_cannot_be_read_back_is_unknown(desk: Desk, tool: str) -> None:
+    forbidden(desk, lambda request: request.method in {"DELETE", "PUT"})
+    async with desk.client(answer=yes(tool)) as client:
+        answer = await call(client, tool, **a_change(desk, tool))
+    assert answer["status"] == "unknown"
+    assert set(answer["outcomes"].values()) <= {"unknown"}
+    assert len(desk.sent("DELETE") + desk.sent("PUT")) == 1
+
+
+async def test_a_restore_that_cannot_be_read_back_is_unknown(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client(answer=YES) as client:
+        operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
+    forbidden(desk, lambda request: request.method == "PATCH")
+    async with desk.guard() as guard:
+        changes = await undo(guard, operation)
+    assert (changes.status, changes.outcomes) == ("unknown", {target: "unknown"})
