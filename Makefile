@@ -3,13 +3,22 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock picture bench-emulator bench-client clean
+.PHONY: demo test prove-ci prove prove-mutants check format lock picture bench-emulator bench-client bench-tokens clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
 
 test: .venv/dev.ready          ## all tests
 	@$(BIN)/python -m pytest -q -n 2
+
+prove-ci: .venv/dev.ready      ## the guard's proof as CI has it: 2,000 examples of 50 steps, always the same
+	@$(BIN)/python -m tests.proof.prove --examples 2000 --seed 1
+
+prove: .venv/dev.ready         ## the same with 20,000 examples, others each time: an hour and more
+	@$(BIN)/python -m tests.proof.prove --examples 20000
+
+prove-mutants: .venv/dev.ready  ## faults put into the guard on purpose, each of which the proof has to find
+	@$(BIN)/python -m tests.proof.mutants
 
 check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/ruff check
@@ -33,6 +42,9 @@ bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears 
 
 bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python package: three minutes
 	@$(BIN)/python -m bench.client
+
+bench-tokens: .venv/dev.ready    ## what our tools and answers cost a model, beside others: a minute
+	@$(BIN)/python -m bench.tokens
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop

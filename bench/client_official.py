@@ -3,10 +3,11 @@ way; many ids in one address, which its answers' `multipart()` is for, and 50 ch
 
 import json
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from measuring import measuring
 
 # Not imported by name: where types are checked it is not installed, and it has none.
 SDK: Any = import_module("ringcentral").SDK
@@ -53,10 +54,6 @@ def chunks(ids: list[str]) -> list[list[str]]:
     return [ids[at : at + 50] for at in range(0, len(ids), 50)]
 
 
-def peak_mb() -> float:
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def main(plan: Any) -> None:
     platform = SDK(plan["client_id"], plan["client_secret"], plan["server_url"]).platform()
     platform.login(jwt=plan["jwt"])
@@ -69,13 +66,9 @@ def main(plan: Any) -> None:
         return send(*arguments, **named)
 
     sessions.send = counted
-    before_mb, began = peak_mb(), time.perf_counter()
     job = {"list": list_all, "read": read, "mark": mark, "fetch": fetch, "large": fetch}[plan["job"]]
-    done = job(platform, plan)
-    seconds = time.perf_counter() - began
-    after_mb = peak_mb()
-    result = {"done": done, "seconds": seconds, "requests": sent, "peak_mb": after_mb, "grown_mb": after_mb - before_mb}
-    sys.stdout.write(json.dumps(result))
+    with measuring(plan, lambda: sent) as result:
+        result["done"] = job(platform, plan)
 
 
 main(json.loads(sys.argv[1]))

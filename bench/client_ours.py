@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import anyio
 import httpx2 as httpx
+from measuring import measuring
 
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 
@@ -76,24 +76,16 @@ async def each(act: Callable[[Any], Awaitable[None]], items: list[Any]) -> None:
             tasks.start_soon(work)
 
 
-def peak_mb() -> float:
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
-
-
 async def main(plan: Any) -> None:
     auth = JWTAuth(plan["server_url"], plan["client_id"], plan["client_secret"], plan["jwt"])
     transport = Counting()
     where: dict[str, Any] = {"server_url": plan["server_url"], "media_url": plan["media_url"], "transport": transport}
     async with MessageStoreClient(auth, **where, assume_limits=False) as store:
-        await store.list_messages(per_page=1)
+        await store.read_message_store_configuration()
         transport.sent = 0
-        before_mb, began = peak_mb(), time.perf_counter()
-        job = {"list": list_all, "read": read, "mark": mark, "fetch": fetch, "large": fetch}[plan["job"]]
-        done = await job(store, plan)
-        seconds = time.perf_counter() - began
-    after_mb, sent = peak_mb(), transport.sent
-    result = {"done": done, "seconds": seconds, "requests": sent, "peak_mb": after_mb, "grown_mb": after_mb - before_mb}
-    sys.stdout.write(json.dumps(result))
+        with measuring(plan, lambda: transport.sent) as result:
+            job = {"list": list_all, "read": read, "mark": mark, "fetch": fetch, "large": fetch}[plan["job"]]
+            result["done"] = await job(store, plan)
 
 
 anyio.run(main, json.loads(sys.argv[1]))

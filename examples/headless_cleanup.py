@@ -32,7 +32,7 @@ async def main() -> None:
 
 async def clean_up(client: Client) -> None:
     found = await call(client, "list_messages", **OLD)
-    ids = [row["id"] for row in found["messages"]]
+    ids = ids_of(found)
     print(f"{len(ids)} texts from {COURIER} between {found['window']['date_from']} and {found['window']['date_to']}")
     if not ids:
         return
@@ -79,9 +79,18 @@ async def expect(client: Client, ids: list[str], *, alive: bool) -> None:
     """Read the mailbox itself: an answer says what happened, the mailbox shows it."""
     for availability, expected in (("Alive", alive), ("Deleted", not alive)):
         listed = await call(client, "list_messages", **OLD, availability=availability)
-        if {row["id"] for row in listed["messages"]}.issuperset(ids) != expected:
+        if set(ids_of(listed)).issuperset(ids) != expected:
             raise RuntimeError(f"Expected {availability}: {expected}, found {listed['summary']}")
     print(f"  read back: {len(ids)} {'in the mailbox' if alive else 'in Deleted'}")
+
+
+def ids_of(listing: dict[str, Any]) -> list[str]:
+    """The ids in all tables of a list; there is one for each type."""
+    return [
+        cells[table["columns"].index("id")]
+        for table in listing["messages"].values()
+        for cells in table["untrusted_rows"]
+    ]
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Nothing is marked as read on the way; the end makes sure of it.
 
 import sys
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -21,14 +21,14 @@ async def main() -> None:
     async with Client(SERVER) as client:
         inbox = await unread(client)
         waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for row in reversed(inbox["messages"]):
-            waiting[row["untrusted"]["who"]].append(row)
+        for row in rows(inbox):
+            waiting[row["untrusted_who"]].append(row)
 
-        shown, matched = inbox["summary"]["rows"], inbox["page"]["total_messages"]
+        shown, matched = inbox["summary"]["messages"], inbox["page"]["total_messages"]
         print(f"{shown} of {matched} unread messages since {inbox['window']['date_from']}, from {len(waiting)} senders")
-        for who, rows in waiting.items():
-            print(f"\n{who}, waiting for {age(rows[0]['at'])}")
-            for row in rows:
+        for who, theirs in waiting.items():
+            print(f"\n{who}, waiting for {age(theirs[0]['at'])}")
+            for row in theirs:
                 print(f"  {KINDS.get(row['type'], row['type'])}: {await content(client, row)}")
 
         if (await unread(client))["page"]["total_messages"] != matched:
@@ -40,14 +40,21 @@ async def unread(client: Client) -> dict[str, Any]:
     return await call(client, "list_messages", read_status="Unread", direction="Inbound", date_from="24h")
 
 
+def rows(listing: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of all tables, oldest first: there is one for each type, with the names of its columns."""
+    found = [
+        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
+        for kind, table in listing["messages"].items()
+        for cells in table["untrusted_rows"]
+    ]
+    return sorted(found, key=lambda row: row["at"])
+
+
 async def content(client: Client, row: dict[str, Any]) -> str:
     """What a message says, as far as it can be had as text."""
-    for attachment_id, kind in row.get("attachments", {}).items():
-        if kind == "AudioTranscription":
-            read = await call(client, "read_message_content", message_id=row["id"], attachment_id=attachment_id)
-            return read["untrusted"]["text"]
     if row["type"] == "VoiceMail":
-        return f"{row['seconds']} s without a transcript, to be heard"
+        read = await call(client, "read_message_content", message_id=row["id"])
+        return read["untrusted"].get("text") or f"{row['seconds']} s without a transcript, to be heard"
     if row["type"] == "Fax":
         return f"{row['pages']} page(s), not opened"
     details = await call(client, "read_message", message_id=row["id"])
@@ -62,7 +69,10 @@ async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]
 
 
 def age(at: str) -> str:
-    minutes = int((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds() // 60)
+    """How long ago. A row's time is local, and without its year while that is this one."""
+    now = datetime.now().astimezone()
+    then = datetime.fromisoformat(at if len(at) > 11 else f"{now.year}-{at}").astimezone()
+    minutes = int((now - then).total_seconds() // 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 

@@ -20,32 +20,30 @@ async def main(caller: str, since: str) -> str | None:
         )
         if listed.is_error or listed.structured_content is None:
             return " ".join(block.text for block in listed.content if block.type == "text")
-        voicemails = listed.structured_content["messages"]
+        table = listed.structured_content["messages"].get("VoiceMail", {"columns": [], "untrusted_rows": []})
+        voicemails = [dict(zip(table["columns"], cells, strict=False)) for cells in table["untrusted_rows"]]
         # RingCentral filters by whole numbers only, so a name, or a part of one, is matched here.
-        found = [row for row in voicemails if caller.lower() in row["untrusted"]["who"].lower()]
+        found = [row for row in voicemails if caller.lower() in row["untrusted_who"].lower()]
 
         start = listed.structured_content["window"]["date_from"]
         print(f"{len(found)} unheard from {caller!r}, of {len(voicemails)} unheard voicemails since {start}")
         for row in found:
-            print(f"\n{row['untrusted']['who']}, {row['at']}, {row['seconds']} s")
-            print(f"  {await transcript(client, row)}")
+            print(f"\n{row['untrusted_who']}, {row['at']}, {row['seconds']} s")
+            print(f"  {await transcript(client, row['id'])}")
         return None
 
 
-async def transcript(client: Client, row: dict[str, Any]) -> str:
+async def transcript(client: Client, message_id: str) -> str:
     """The words of a voicemail, or why there are none and where the recording is."""
-    ids = {kind: attachment_id for attachment_id, kind in row["attachments"].items()}
-    if "AudioTranscription" in ids:
-        arguments = {"message_id": row["id"], "attachment_id": ids["AudioTranscription"]}
-        read = await client.call_tool("read_message_content", arguments)
-        if read.is_error or read.structured_content is None:
-            raise RuntimeError(f"read_message_content: {read.content}")
-        return read.structured_content["untrusted"]["text"]
-    read = await client.call_tool("read_message", {"message_id": row["id"]})
-    if read.is_error or read.structured_content is None:
-        raise RuntimeError(f"read_message: {read.content}")
-    message = read.structured_content["messages"][0]
-    return f"No transcript ({message['transcription']}). The recording: {message['attachments'][0]['uri']}"
+    answer = await call(client, "read_message_content", message_id=message_id)
+    return answer["untrusted"].get("text") or f"{answer['said']} The recording: {answer['uri']}"
+
+
+async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]:
+    result = await client.call_tool(tool, arguments)
+    if result.is_error or result.structured_content is None:
+        raise RuntimeError(f"{tool}: {result.content}")
+    return result.structured_content
 
 
 if __name__ == "__main__":

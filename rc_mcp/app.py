@@ -1,13 +1,17 @@
 """What a running server holds, and tools, resources and prompts reach through their context."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from mcp.server.mcpserver import Context
 
 from rc_mcp.guard.guard import Guard
 from rc_mcp.ringcentral import MessageStoreClient
+from rc_mcp.subscribers import Subscribers
+from rc_mcp.views.messages import mailbox_uri
+from rc_mcp.views.recent import RecentMessages
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,15 @@ class App:
     extensions: frozenset[str]
     """Extension ids that may be touched beside `~`, the login's own."""
     now: Callable[[], datetime]
+    """The time, in the user's time zone."""
+    download_dir: Path
+    """Where attachments are saved."""
+    retention_days: dict[str, int] = field(default_factory=dict[str, int])
+    """By account: how long faxes and voicemails are kept, where somebody asked while this server runs."""
+    synced: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """When a sync token that this server handed out was given. The token itself is opaque."""
+    recent: RecentMessages = field(default_factory=RecentMessages)
+    subscribers: Subscribers = field(default_factory=Subscribers)
 
     def may_touch(self, extension_id: str) -> bool:
         """Whether the operator allowed this extension."""
@@ -31,3 +44,11 @@ Ctx = Context[App]
 def app_of(ctx: Ctx) -> App:
     """The running server's parts."""
     return ctx.request_context.lifespan_context
+
+
+async def mailbox_changed(ctx: Ctx, account_id: str, extension_id: str) -> None:
+    """A sync saw changes: clients of either protocol that want to hear of this address do."""
+    app, uri = app_of(ctx), mailbox_uri(account_id, extension_id)
+    app.recent.forget(account_id, extension_id)
+    await ctx.notify_resource_updated(uri)
+    await app.subscribers.tell(uri)

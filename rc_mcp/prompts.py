@@ -24,6 +24,8 @@ class Argument(BaseModel):
     name: str = Field(pattern="^[a-z][a-z_]*$")
     description: str = Field(min_length=1)
     default: str | None = None
+    suggestions: list[str] = []
+    """What a host may offer while somebody types. Other values are as good."""
 
 
 class FrontMatter(BaseModel):
@@ -54,6 +56,19 @@ def load_prompts(absent_tools: Collection[str] = ()) -> Iterator[Prompt]:
                 _log.exception("a prompt was left out")
 
 
+def complete(prompt: str, argument: str, value: str) -> list[str]:
+    """Suggestions for an argument of a prompt that begin with `value`; none where it has none."""
+    file = next((f for f in prompt_files() if f.name == f"{prompt}.md"), None)
+    if file is None:
+        return []
+    try:
+        head, _ = _parts(file.name, file.read_text("utf-8"))
+    except PromptFileError:
+        return []
+    suggestions = {a.name: a.suggestions for a in head.arguments}
+    return [s for s in suggestions.get(argument, []) if s.lower().startswith(value.lower())]
+
+
 def prompt_files() -> list[Traversable]:
     """The prompt files, by name: from the wheel, or from the checkout that this runs in."""
     packed = files("rc_mcp") / "_prompts"
@@ -67,11 +82,7 @@ def parse_prompt(file_name: str, text: str) -> Prompt:
     Raises:
         PromptFileError: the front matter is wrong, or text and arguments do not fit each other.
     """
-    try:
-        metadata, body = frontmatter.parse(text)
-        head = FrontMatter.model_validate(metadata)
-    except (YAMLError, ValueError, TypeError) as error:  # pydantic's is a ValueError
-        raise PromptFileError(f"{file_name}: {error}") from error
+    head, body = _parts(file_name, text)
     used, declared = sorted(set(_PLACE.findall(body))), sorted(a.name for a in head.arguments)
     if used != declared or "{{" in _PLACE.sub("", body) or not body.strip():
         raise PromptFileError(f"{file_name}: its text uses {used}, its front matter has {declared}")
@@ -90,3 +101,11 @@ def parse_prompt(file_name: str, text: str) -> Prompt:
         fn=render,
         context_kwarg=None,
     )
+
+
+def _parts(file_name: str, text: str) -> tuple[FrontMatter, str]:
+    try:
+        metadata, body = frontmatter.parse(text)
+        return FrontMatter.model_validate(metadata), body
+    except (YAMLError, ValueError, TypeError) as error:  # pydantic's is a ValueError
+        raise PromptFileError(f"{file_name}: {error}") from error

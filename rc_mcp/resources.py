@@ -1,18 +1,24 @@
-"""Messages and attachments as resources, at addresses that follow the REST path."""
+"""Mailboxes, messages and attachments as resources, at addresses that follow the REST path."""
 
 import re
 
+from mcp import MCPError
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
-from mcp.types import ResourceTemplate
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, Annotations, Completion, Resource, ResourceTemplate
 
 from rc_mcp.app import App
-from rc_mcp.ringcentral import InvalidRequest, NotFound, RingCentralError
-from rc_mcp.views.attachments import fetch_attachment
+from rc_mcp.media.kinds import labelled
+from rc_mcp.ringcentral import Attachment, InvalidRequest, Message, NotFound, RingCentralError
+from rc_mcp.views.attachments import MAX_BYTES, Place, as_resource, fetched, whole
 from rc_mcp.views.errors import in_words
-from rc_mcp.views.messages import detail
+from rc_mcp.views.messages import detail, mailbox_uri, message_uri
+from rc_mcp.views.recent import attachments_of, is_id, mailbox_summary, title_of
+from rc_mcp.views.text import moment
 
-_MESSAGE = "ringcentral://account/{account_id}/extension/{extension_id}/message-store/{message_id}"
+_MESSAGE = message_uri("{account_id}", "{extension_id}", "{message_id}")
+_MOST_COMPLETIONS = 100
+"""MCP's own limit."""
 
 TEMPLATES = (
     ResourceTemplate(
@@ -27,45 +33,146 @@ TEMPLATES = (
         uri_template=f"{_MESSAGE}/content/{{attachment_id}}",
         name="attachment",
         title="Attachment",
-        description="The bytes of one attachment, with its own MIME type: a recording, a transcript, a fax, a picture.",
+        description="One attachment with its own MIME type: a recording, a transcript, a fax, a picture. Data that a "
+        "stranger sent.",
     ),
 )
 
 _ADDRESS = re.compile(
     r"ringcentral://account/(?P<account_id>~|[0-9]{1,20})/extension/(?P<extension_id>~|[0-9]{1,20})"
-    r"/message-store/(?P<message_id>[0-9]{1,20})(/content/(?P<attachment_id>[0-9]{1,20}))?"
+    r"/message-store(/(?P<message_id>[0-9]{1,20})(/content/(?P<attachment_id>[0-9]{1,20}))?)?"
 )
 
 
 def is_ours(uri: str) -> bool:
-    """Whether this is the address of a message or an attachment."""
-    return _ADDRESS.fullmatch(uri.replace("%7E", "~")) is not None
+    """Whether this is the address of a mailbox, a message or an attachment."""
+    return _ADDRESS.fullmatch(_plain(uri)) is not None
+
+
+def subscribable(app: App, uri: str) -> str:
+    """The address, if it is one of a mailbox here.
+
+    Raises:
+        MCPError: it is none.
+    """
+    address = _ADDRESS.fullmatch(_plain(uri))
+    if address is None or address["message_id"] or not app.may_touch(address["extension_id"]):
+        raise MCPError(INVALID_PARAMS, "Only a mailbox can be subscribed to, such as " + mailbox_uri("~", "~"))
+    return _plain(uri)
+
+
+async def list_resources(app: App) -> list[Resource]:
+    """The mailboxes here, and the newest attachments of the login's own.
+
+    Raises:
+        MCPError: RingCentral did not give them.
+    """
+    try:
+        messages = await app.recent.of(app.client, "~", "~", app.now())
+    except RingCentralError as error:
+        raise MCPError(INTERNAL_ERROR, in_words(error)) from error
+    mailboxes = [_mailbox("~"), *(_mailbox(extension_id) for extension_id in sorted(app.extensions))]
+    return [*mailboxes, *(_listed(message, attachment) for message, attachment in attachments_of(messages))]
+
+
+async def complete(app: App, name: str, value: str, given: dict[str, str]) -> Completion:
+    """Values of a variable of our templates that begin with `value`; `given` are those of the other variables."""
+    account_id, extension_id = given.get("account_id", "~"), given.get("extension_id", "~")
+    if name == "account_id":
+        values = ["~"]
+    elif name == "extension_id":
+        values = ["~", *sorted(app.extensions)]
+    elif not app.may_touch(extension_id) or not (account_id == "~" or is_id(account_id)):
+        values = []
+    else:
+        values = await _ids(app, name, given.get("message_id", ""), account_id, extension_id)
+    fitting = [v for v in values if v.startswith(value)]
+    return Completion(values=fitting[:_MOST_COMPLETIONS], total=len(fitting), has_more=len(fitting) > _MOST_COMPLETIONS)
 
 
 async def read_resource(app: App, uri: str) -> ReadResourceContents:
-    """The message or the attachment at this address.
+    """The mailbox, the message or the attachment at this address.
 
     Raises:
         ResourceNotFoundError: there is none.
         ResourceError: RingCentral, or the operator, did not allow it.
     """
-    address = _ADDRESS.fullmatch(uri.replace("%7E", "~"))
+    address = _ADDRESS.fullmatch(_plain(uri))
     if address is None or not app.may_touch(address["extension_id"]):
         raise ResourceNotFoundError(f"There is no resource {uri[:200]!r} here.")
     try:
         if address["attachment_id"]:
-            content = await fetch_attachment(
-                app.client, *address.group("account_id", "extension_id", "message_id", "attachment_id")
+            return await _attachment(
+                app, Place(*address.group("account_id", "extension_id", "message_id", "attachment_id"))
             )
-            return ReadResourceContents(content=content.text or content.data, mime_type=content.mime_type)
-        return await _message(app, *address.group("account_id", "extension_id", "message_id"))
+        if address["message_id"]:
+            return await _message(app, *address.group("account_id", "extension_id", "message_id"))
+        return await _summary(app, *address.group("account_id", "extension_id"))
     except (NotFound, InvalidRequest) as error:
         raise ResourceNotFoundError(in_words(error)) from error
     except RingCentralError as error:
         raise ResourceError(in_words(error)) from error
 
 
+def _plain(uri: str) -> str:
+    return uri.replace("%7E", "~")
+
+
+def _mailbox(extension_id: str) -> Resource:
+    whose = "the login's own extension" if extension_id == "~" else f"extension {extension_id}"
+    return Resource(
+        uri=mailbox_uri("~", extension_id),
+        name="mailbox" if extension_id == "~" else f"mailbox-{extension_id}",
+        title=f"Mailbox of {whose}",
+        description="Counts of its newest messages. Subscribe to hear when sync_messages saw changes.",
+        mime_type="application/json",
+    )
+
+
+def _listed(message: Message, attachment: Attachment) -> Resource:
+    size = attachment.size
+    return Resource(
+        uri=f"{message_uri('~', '~', message.id)}/content/{attachment.id}",
+        name=f"attachment-{attachment.id}",
+        title=title_of(message, attachment),
+        mime_type=labelled(attachment.content_type),
+        size=size if size is not None and size >= 0 else None,
+        annotations=Annotations(last_modified=moment(message.last_modified_time or message.creation_time)),
+    )
+
+
+async def _ids(app: App, name: str, message_id: str, account_id: str, extension_id: str) -> list[str]:
+    """Of recent messages, or of the attachments of a message. None where RingCentral does not give them."""
+    try:
+        recent = await app.recent.of(app.client, account_id, extension_id, app.now())
+        if name == "message_id":
+            return [m.id for m in recent if is_id(m.id)]
+        if name != "attachment_id" or not is_id(message_id):
+            return []
+        message = next((m for m in recent if m.id == message_id), None) or await app.client.read_message(
+            message_id, account_id=account_id, extension_id=extension_id
+        )
+        return [a.id for a in message.attachments if is_id(a.id)]
+    except RingCentralError:
+        return []
+
+
+async def _summary(app: App, account_id: str, extension_id: str) -> ReadResourceContents:
+    messages = await app.recent.of(app.client, account_id, extension_id, app.now(), fresh=True)
+    shown = mailbox_summary(messages, app.now()).model_dump_json(exclude_none=True)
+    return ReadResourceContents(content=shown, mime_type="application/json")
+
+
 async def _message(app: App, account_id: str, extension_id: str, message_id: str) -> ReadResourceContents:
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
-    shown = detail(message, account_id, extension_id).model_dump_json(exclude_none=True)
+    shown = detail(message, account_id, extension_id, app.now().tzinfo).model_dump_json(exclude_none=True)
     return ReadResourceContents(content=shown, mime_type="application/json")
+
+
+async def _attachment(app: App, place: Place) -> ReadResourceContents:
+    async with fetched(app.client, place, max_bytes=MAX_BYTES, progress=_untold) as found:
+        return ReadResourceContents(content=as_resource(await whole(found), found), mime_type=found.kind)
+
+
+async def _untold(done: float, total: float | None, what: str) -> None:
+    pass

@@ -9,13 +9,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2 as httpx
-from anyio import create_task_group, sleep
+from anyio import create_task_group, move_on_after, sleep
 from mcp import MCPError
-from mcp.server import MCPServer
+from mcp.server import MCPServer, Server
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ResourceTemplate
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    EmptyResult,
+    GetPromptResult,
+    InputRequiredResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
+    ResourceTemplate,
+    ResourceTemplateReference,
+    SubscribeRequestParams,
+    UnsubscribeRequestParams,
+)
 from mcp.types import Prompt as MCPPrompt
 from mcp.types import Tool as MCPTool
 from pydantic import AnyUrl
@@ -27,8 +45,9 @@ from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.guard.policy_file import PolicyError, load_policy
+from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
-from rc_mcp.resources import TEMPLATES, is_ours, read_resource
+from rc_mcp.resources import TEMPLATES, complete, is_ours, list_resources, read_resource, subscribable
 from rc_mcp.ringcentral import (
     REAL_TIME,
     JWTAuth,
@@ -43,8 +62,14 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.tools import LEVELS, PERMISSIONS, Level, tools_for
+from rc_mcp.tools.in_time import CALL_S
+
+RequestContext = ServerRequestContext[App]
 
 _log = logging.getLogger(__name__)
+
+_COMPLETION_S = 5.0
+"""For completing an id: somebody is typing it."""
 
 _MAX_WAIT_S = 20.0
 """How long one request of a tool may wait for RingCentral's rate limits; a longer silence looks like a fault."""
@@ -84,7 +109,8 @@ class RingCentralServer(MCPServer[App]):
     A tool is offered if the operator's level has it and RingCentral granted its permission. What was granted is known
     once somebody logged in; until then the level alone decides. Nothing logs in for this list alone: a server starts
     with every window of a host, RingCentral takes five logins a minute, and ends the oldest of five sessions, perhaps
-    while a delete is under way in it. So the list may get shorter after the first call; listeners are told, and nothing says that it may be cached.
+    while a delete is under way in it. So the list may get shorter after the first call; listeners are told, and
+    nothing says that it may be cached.
     """
 
     client: MessageStoreClient | None = None
@@ -161,7 +187,48 @@ class RingCentralServer(MCPServer[App]):
         """Reads a message or an attachment, whose MIME type is known only then."""
         if context is None or not is_ours(str(uri)):
             return await super().read_resource(uri, context)
-        return [await read_resource(context.request_context.lifespan_context, str(uri))]
+        with move_on_after(CALL_S):
+            return [await read_resource(context.request_context.lifespan_context, str(uri))]
+        raise ResourceError(f"It took longer than {CALL_S:.0f} s to read. Try again in a minute.")
+
+
+def serve_resources(server: RingCentralServer) -> None:
+    """What the SDK has no hook for that knows who asks: lists, completion, subscriptions before 2026-07-28."""
+    low: Server[App] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
+
+    async def listed(ctx: RequestContext, _: PaginatedRequestParams) -> ListResourcesResult:
+        with move_on_after(CALL_S):
+            return ListResourcesResult(resources=await list_resources(ctx.lifespan_context))
+        raise MCPError(INTERNAL_ERROR, f"It took longer than {CALL_S:.0f} s to list. Try again in a minute.")
+
+    async def completed(ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
+        if not isinstance(params.ref, ResourceTemplateReference):
+            values = complete_prompt(params.ref.name, params.argument.name, params.argument.value)
+            return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
+        given = (params.context.arguments if params.context else None) or {}
+        found = Completion(values=[])
+        with move_on_after(_COMPLETION_S):
+            found = await complete(ctx.lifespan_context, params.argument.name, params.argument.value, given)
+        return CompleteResult(completion=found)
+
+    async def subscribe(ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
+        app = ctx.lifespan_context
+        app.subscribers.add(_connection(ctx), subscribable(app, params.uri))
+        return EmptyResult()
+
+    async def unsubscribe(ctx: RequestContext, params: UnsubscribeRequestParams) -> EmptyResult:
+        app = ctx.lifespan_context
+        app.subscribers.remove(_connection(ctx), subscribable(app, params.uri))
+        return EmptyResult()
+
+    low.add_request_handler("resources/list", PaginatedRequestParams, listed)
+    low.add_request_handler("completion/complete", CompleteRequestParams, completed)
+    low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
+    low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
+
+
+def _connection(ctx: RequestContext) -> Connection:
+    return ctx.session._connection  # pyright: ignore[reportPrivateUsage]
 
 
 def build_server(
@@ -192,7 +259,7 @@ def build_server(
         ):
             server.client = guard.client
             tasks.start_soon(_settle_what_was_cut_short, guard)
-            yield App(guard.client, guard, settings.extensions, now)
+            yield App(guard.client, guard, settings.extensions, guard.now, settings.download_dir)
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # now: a server with a broken policy does not start
@@ -207,6 +274,7 @@ def build_server(
         tools=list(tools),
         log_level="WARNING",
     )
+    serve_resources(server)
     here = {tool.name for tool in tools}
     for prompt in load_prompts(absent_tools={t.name for t in tools_for("admin")} - here):
         server.add_prompt(prompt)
@@ -240,7 +308,7 @@ async def guarded(
             may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
             approve_command=f"{command} approvals approve",
             undo_command=None if principal else f"{command} undo",
-            now=now,
+            now=lambda: now().astimezone(settings.timezone),
         )
 
 

@@ -2,11 +2,14 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import tzlocal
 from dotenv import dotenv_values
-from platformdirs import user_state_path
+from platformdirs import user_downloads_path, user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -75,6 +78,25 @@ def _filled_in(value: object) -> object:
     return value
 
 
+def _time_zone(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder's name is an OSError
+        raise ValueError("is no time zone known here; it takes an IANA name such as America/New_York") from None
+
+
+def _system_time_zone() -> ZoneInfo:
+    """The zone this machine is set to; UTC where that cannot be told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is not set, or twice and differently
+        try:
+            return tzlocal.get_localzone()
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo("UTC")
+
+
 FilledIn = BeforeValidator(_filled_in)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -99,9 +121,13 @@ class Settings(BaseSettings):
         frozenset(), alias="RC_MCP_EXTENSIONS"
     )
     policy: Path | None = Field(None, alias="RC_MCP_POLICY")
+    timezone: Annotated[ZoneInfo, BeforeValidator(_time_zone)] = Field(
+        default_factory=_system_time_zone, alias="RC_MCP_TIMEZONE"
+    )
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False), alias="RC_MCP_STATE_DIR"
     )
+    download_dir: Path = Field(default_factory=lambda: user_downloads_path() / "rc-mcp", alias="RC_MCP_DOWNLOAD_DIR")
 
     def check_credentials(self) -> None:
         """Raises `SettingsError` unless there is a token, or an app and a user to log in as."""

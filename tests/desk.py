@@ -133,7 +133,7 @@ class Desk:
             RC_APP_CLIENT_SECRET=self.emulator.client_secret,
             RC_USER_JWT=self.emulator.jwt,
             RC_MCP_STATE_DIR=str(self.state_dir),
-            **variables,
+            **{"RC_MCP_TIMEZONE": "America/Los_Angeles", **variables},
         )
 
     def server(self, **variables: str) -> RingCentralServer:
@@ -182,6 +182,16 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     assert not result.is_error, text_of(result)
     assert result.structured_content is not None
     return result.structured_content
+
+
+def rows(messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of all tables of an answer as objects, newest first."""
+    found = [
+        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
+        for kind, table in messages.items()
+        for cells in table["untrusted_rows"]
+    ]
+    return sorted(found, key=lambda row: (row["at"], row["id"]), reverse=True)
 
 
 async def refused(client: Client, tool: str, **arguments: Any) -> str:

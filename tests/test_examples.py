@@ -66,7 +66,10 @@ def test_voicemail_query_reads_the_transcripts_of_one_caller(tmp_path: Path) -> 
 def test_voicemail_query_says_why_there_is_no_transcript_and_where_the_recording_is(tmp_path: Path) -> None:
     found = run(tmp_path, "voicemail_query.py", "+13605550108", "24h")
     assert found.returncode == 0, found.stderr
-    assert "No transcript (InProgress). The recording: ringcentral://" in found.stdout
+    assert (
+        "no transcript of this recording (InProgress); it was not fetched. The recording: ringcentral://"
+        in found.stdout
+    )
 
 
 def test_voicemail_query_for_a_stranger_finds_none(tmp_path: Path) -> None:

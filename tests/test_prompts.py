@@ -4,14 +4,16 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
+import frontmatter
 import pytest
 from mcp import Client, MCPError
-from mcp.types import INVALID_PARAMS, TextContent
+from mcp.types import INVALID_PARAMS, PromptReference, TextContent
 
-from rc_mcp.prompts import PromptFileError, parse_prompt, prompt_files
-from tests.desk import Desk, Era, call
+from rc_mcp.prompts import FrontMatter, PromptFileError, parse_prompt, prompt_files
+from tests.desk import Desk, Era, call, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +102,33 @@ async def test_a_missing_or_unknown_argument_is_the_callers_fault(
     assert said in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("argument", "typed", "offered"),
+    [("since", "", ["24h", "3d", "7d", "2w"]), ("since", "2", ["24h", "2w"]), ("since", "x", []), ("until", "", [])],
+)
+async def test_a_host_can_offer_values_for_an_argument(
+    desk: Desk, era: Era, argument: str, typed: str, offered: list[str]
+) -> None:
+    triage = PromptReference(type="ref/prompt", name="triage_inbox")
+    async with desk.client(era) as client:
+        completion = (await client.complete(triage, {"name": argument, "value": typed})).completion
+    assert completion.values == offered
+
+
+async def test_nothing_is_offered_for_a_prompt_that_is_not_there(desk: Desk) -> None:
+    async with desk.client() as client:
+        completed = await client.complete(PromptReference(type="ref/prompt", name="../x"), {"name": "a", "value": ""})
+    assert completed.completion.values == []
+
+
+@pytest.mark.parametrize("file", prompt_files(), ids=lambda file: file.name)
+def test_every_span_of_a_prompt_has_suggestions_and_its_default_is_one(file: Any) -> None:
+    head = FrontMatter.model_validate(frontmatter.parse(file.read_text("utf-8"))[0])
+    for argument in head.arguments:
+        if argument.default is not None:
+            assert argument.default in argument.suggestions, argument.name
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_the_server_takes_every_call_that_a_prompt_shows(desk: Desk, name: str) -> None:
     async with desk.client() as client:
@@ -112,10 +141,19 @@ async def test_the_server_takes_every_call_that_a_prompt_shows(desk: Desk, name:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_every_name_in_a_prompt_is_one_that_the_tools_use(desk: Desk, name: str) -> None:
+    desk.clock.time += timedelta(days=24)  # some of the office's faxes and voicemails are about to be erased
     async with desk.client() as client:
         tools = (await client.list_tools()).tools
         quoted = set(re.findall(r"`([^`]+)`", await rendered(client, name)))
+        await call(client, "read_message_store_configuration")
+        known = await something_to_ask_for(client)
+        answers = [
+            await call(client, "list_messages", date_from="90d"),
+            await call(client, "list_messages", date_from="90d", detail="full"),
+            await call(client, "read_message_content", message_id=known["message_id"]),
+        ]
     ours = {word for tool in tools for word in words_of(tool.input_schema) | words_of(tool.output_schema)}
+    ours |= words_of(answers)
     for text in quoted:
         if "(" not in text and not text.startswith("rc-mcp "):
             assert set(text.partition("=")[0].split(".")) <= ours, f"`{text}`"
@@ -168,19 +206,18 @@ def filled_in(name: str, value: Any, known: dict[str, str]) -> Any:
 
 
 async def something_to_ask_for(client: Client) -> dict[str, str]:
-    """Values for what a prompt leaves open: a voicemail with its transcript, a conversation, its number."""
+    """Values for what a prompt leaves open: a voicemail with a transcript, a conversation, its number."""
     voicemails = await call(client, "list_messages", message_type="VoiceMail", date_from="30d")
-    voicemail = next(m for m in voicemails["messages"] if "AudioTranscription" in m["attachments"].values())
+    voicemail = next(m for m in rows(voicemails["messages"]) if not m.get("transcription"))
     texts = await call(client, "list_messages", message_type="SMS", date_from="30d")
     return {
         "message_id": voicemail["id"],
-        "attachment_id": next(i for i, kind in voicemail["attachments"].items() if kind == "AudioTranscription"),
-        "conversation_id": texts["messages"][0]["conversation_id"],
+        "conversation_id": rows(texts["messages"])[0]["conversation_id"],
         "phone_number": "+16505550100",
         "plan_id": "none-such",
     }
 
 
-def words_of(schema: dict[str, Any] | None) -> set[str]:
-    """Every name and every fixed value in a schema."""
-    return set(re.findall(r'"(\w+)"', json.dumps(schema)))
+def words_of(value: object) -> set[str]:
+    """Every name in a schema or an answer, and every value that is one word."""
+    return set(re.findall(r'"(\w+)"', json.dumps(value)))

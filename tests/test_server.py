@@ -22,7 +22,9 @@ async def test_all_ten_tools_are_there_by_their_api_names(desk: Desk, era: Era) 
     async with desk.client(era) as client:
         tools = (await client.list_tools()).tools
     assert [t.name for t in tools] == ADMIN
-    assert all(t.title and t.description and t.output_schema for t in tools)
+    assert all(t.title and t.description for t in tools)
+    # Its pictures would not be seen beside structured content, which a schema makes a duty.
+    assert [t.name for t in tools if not t.output_schema] == ["read_message_content"]
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,14 @@ def test_an_address_credentials_should_not_go_to_is_refused(monkeypatch: pytest.
     monkeypatch.setenv("RC_SERVER_URL", address)
     with pytest.raises(SettingsError, match="RC_SERVER_URL"):
         load_settings()
+
+
+def test_the_time_zone_is_the_one_that_is_named_or_the_machines() -> None:
+    assert str(load_settings(RC_MCP_TIMEZONE="Asia/Kolkata").timezone) == "Asia/Kolkata"
+    assert load_settings().timezone.key
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "../../etc/passwd", "America", "/etc/localtime", "PST\n", "x" * 300])
+def test_what_is_no_time_zone_is_refused_by_the_name_of_its_variable(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^RC_MCP_TIMEZONE: .*such as America/New_York"):
+        load_settings(RC_MCP_TIMEZONE=name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
+from pydantic_core import PydanticSerializationError, to_json
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 
@@ -55,4 +56,12 @@ def read_json(body: bytes | str) -> JsonValue:
 def json_response(
     body: Mapping[str, Any] | Sequence[Any], status: int = 200, media_type: str = "application/json"
 ) -> Response:
-    return Response(json.dumps(body), status, media_type=f"{media_type};charset=utf-8")
+    return Response(_json(body), status, media_type=f"{media_type};charset=utf-8")
+
+
+def _json(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    try:
+        return to_json(body)
+    except PydanticSerializationError:
+        # Half an emoji can be written as an escape alone.
+        return json.dumps(body).encode()

@@ -6,13 +6,15 @@ refuse.
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
+_EPOCH = date(1970, 1, 1)
 _DATE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?",
@@ -25,9 +27,16 @@ def to_ms(moment: datetime) -> int:
 
 
 def to_wire(ms: int) -> str:
-    # Four for every message of a page; formatting by pattern takes five times as long.
-    moment = datetime.fromtimestamp(ms // SECOND_MS, UTC).isoformat()
-    return f"{moment[:19]}.{ms % SECOND_MS:03d}Z"
+    # Several for every message of a page; formatting a datetime takes three times as long.
+    days, ms = divmod(ms, DAY_MS)
+    seconds, ms = divmod(ms, SECOND_MS)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{_date(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _date(days: int) -> str:
+    return (_EPOCH + timedelta(days)).isoformat()
 
 
 def whole_seconds(ms: int) -> int:

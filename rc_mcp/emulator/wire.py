@@ -1,6 +1,7 @@
 """Messages as the API shows them. Addresses are put in last, because a served emulator learns its ports late."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from rc_mcp.emulator.dates import to_wire
 from rc_mcp.emulator.errors import Json
@@ -31,8 +32,12 @@ class Addresses:
     def media_url(self) -> str:
         return self.hosts.media_url
 
+    @cached_property
+    def path(self) -> str:
+        return f"/restapi/v1.0/account/{self.account_id}/extension/{self.extension_id}"
+
     def mailbox(self, host: str) -> str:
-        return f"{host}/restapi/v1.0/account/{self.account_id}/extension/{self.extension_id}"
+        return host + self.path
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,9 @@ class Message:
 
 
 def full_record(message: Message, addresses: Addresses) -> Json:
-    uri = message_uri(message.id, addresses)
+    mailbox = addresses.path
     record: Json = {
-        "uri": uri,
+        "uri": f"{addresses.server_url}{mailbox}/message-store/{message.id}",
         "id": message.id,
         "extensionId": addresses.extension_id,
         "type": message.type,
@@ -65,7 +70,7 @@ def full_record(message: Message, addresses: Addresses) -> Json:
         "lastModifiedTime": to_wire(message.modified_ms),
         **message.details,
     }
-    media = f"{addresses.mailbox(addresses.media_url)}/message-store/{message.id}/content"
+    media = f"{addresses.media_url}{mailbox}/message-store/{message.id}/content"
     record["attachments"] = [_attachment(item, media) for item in message.details["attachments"]]
     if message.conversation_id is not None:
         record |= _conversation(message.conversation_id, addresses)
@@ -82,8 +87,9 @@ def message_uri(message_id: int | str, addresses: Addresses) -> str:
 
 
 def _attachment(item: Json, media: str) -> Json:
-    shown = {key: value for key, value in item.items() if key != "source"}
-    return {"id": shown.pop("id"), "uri": f"{media}/{item['id']}", **shown}
+    shown = {"id": item["id"], "uri": f"{media}/{item['id']}", **item}
+    del shown["source"]
+    return shown
 
 
 def _conversation(conversation_id: int, addresses: Addresses) -> Json:

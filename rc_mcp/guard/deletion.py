@@ -108,7 +108,7 @@ def deletion_draft(
         severity="irreversible" if purge else "reversible",
         question=question(headline, touch, warnings, consequence),
         phrase=phrase,
-        preview=preview_of("purge" if purge else "delete", touch, warnings),
+        preview=preview_of("purge" if purge else "delete", touch, warnings, now.tzinfo),
         targets=tuple(target(m) for m in touch),
         left_out=left_out | protected,
         protected=len(protected),

@@ -8,13 +8,13 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from rc_mcp.guard.plans import MAX_MESSAGES
 from rc_mcp.guard.policy import Policy
 from rc_mcp.ringcentral import Caller, Message
 from rc_mcp.views.changes import Preview, UntrustedPreview
-from rc_mcp.views.messages import row
+from rc_mcp.views.rows import first_words
 from rc_mcp.views.text import fitting, moment, quoted, who, word
 
 COLUMNS = 40
@@ -61,8 +61,8 @@ def warnings_about(messages: Sequence[Message], now: datetime, policy: Policy, p
     )
 
 
-def preview_of(action: str, messages: Sequence[Message], warnings: Warnings) -> Preview:
-    """The preview of `action` on these messages."""
+def preview_of(action: str, messages: Sequence[Message], warnings: Warnings, zone: tzinfo | None) -> Preview:
+    """The preview of `action` on these messages, with times in this zone."""
     times = sorted(m.creation_time for m in messages if m.creation_time)
     senders = Counter(who(m) for m in messages)
     return Preview(
@@ -70,11 +70,11 @@ def preview_of(action: str, messages: Sequence[Message], warnings: Warnings) -> 
         messages=len(messages),
         by_type=dict(Counter(word(m.type) or "unknown" for m in messages).most_common()),
         by_read_status=dict(Counter(word(m.read_status) or "unknown" for m in messages).most_common()),
-        oldest=moment(times[0]) if times else None,
-        newest=moment(times[-1]) if times else None,
+        oldest=moment(times[0], zone) if times else None,
+        newest=moment(times[-1], zone) if times else None,
         warnings=warnings.whole,
         untrusted=UntrustedPreview(
-            senders=dict(senders.most_common(_SENDERS)), samples=[_sample(m) for m in _newest(messages, _SAMPLES)]
+            senders=dict(senders.most_common(_SENDERS)), samples=[_sample(m, zone) for m in _newest(messages, _SAMPLES)]
         ),
     )
 
@@ -138,23 +138,24 @@ def _party(party: Caller, columns: int) -> str:
 
 
 def _dated(message: Message) -> str:
-    short = row(message)
     day = f"{message.creation_time.astimezone(UTC):%Y-%m-%d}" if message.creation_time else "undated"
-    if short.untrusted.text:
-        return f"{day} {quoted(short.untrusted.text, COLUMNS - len(day) - 1)}"
-    pages = f", {short.pages} page{'' if short.pages == 1 else 's'}" if short.pages else ""
-    size = f", {short.seconds} s" if short.seconds else pages
-    return f"{day} {fitting(f'{short.type}{size}', COLUMNS - len(day) - 1)}"
+    columns = COLUMNS - len(day) - 1
+    if text := first_words(message):
+        return f"{day} {quoted(text, columns)}"
+    seconds = next((a.vm_duration for a in message.attachments if a.vm_duration is not None), None)
+    pages = f", {message.fax_page_count} page{'' if message.fax_page_count == 1 else 's'}"
+    size = f", {seconds} s" if seconds else pages if message.fax_page_count else ""
+    return f"{day} {fitting(f'{word(message.type)}{size}', columns)}"
 
 
 def _newest(messages: Sequence[Message], n: int) -> list[Message]:
     return sorted(messages, key=lambda m: m.creation_time or _NEVER, reverse=True)[:n]
 
 
-def _sample(message: Message) -> str:
-    short = row(message)
-    text = f": {short.untrusted.text}" if short.untrusted.text else ""
-    return f"{short.type} {short.at} {short.untrusted.who}{text}"
+def _sample(message: Message, zone: tzinfo | None) -> str:
+    text = first_words(message)
+    at = moment(message.creation_time, zone)
+    return f"{word(message.type)} {at} {who(message)}" + (f": {text}" if text else "")
 
 
 def _counted(numbers: Counter[str]) -> str:

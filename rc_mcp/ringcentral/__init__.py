@@ -61,11 +61,12 @@ from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.permissions import Permission
 from rc_mcp.ringcentral.person import PersonAuth
 from rc_mcp.ringcentral.token_store import LoginStore
-from rc_mcp.ringcentral.waiting import REAL_TIME, Time, at_once
+from rc_mcp.ringcentral.waiting import REAL_TIME, Allowance, Time, at_once, waiting_until
 
 __all__ = [
     "REAL_TIME",
     "APIError",
+    "Allowance",
     "AnswerLost",
     "Attachment",
     "Availability",
@@ -115,4 +116,5 @@ __all__ = [
     "Unavailable",
     "UnexpectedAnswer",
     "at_once",
+    "waiting_until",
 ]

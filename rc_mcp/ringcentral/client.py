@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
-from pydantic import BaseModel
 
 from rc_mcp.ringcentral.answers import parsed, record
 from rc_mcp.ringcentral.arguments import (
@@ -59,12 +58,12 @@ from rc_mcp.ringcentral.literals import (
     ReadStatus,
     SyncType,
 )
-from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync
+from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
 from rc_mcp.ringcentral.waiting import REAL_TIME, Time
 
-Record = TypeVar("Record", bound=BaseModel)
+Record = TypeVar("Record", bound=WireRecord)
 
 
 class MessageStoreClient:
@@ -79,6 +78,7 @@ class MessageStoreClient:
         timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either direction.
         max_wait_s: how long one request may wait in all: for a place under RingCentral's rate limits, for a penalty to
             end, before it is repeated. A longer wait raises `RateLimited` at once. As long as it takes when left out.
+            `waiting_until` sets a deadline for some calls alone.
         assume_limits: hold back for RingCentral's published limits before it has told any. Left out: only where
             `server_url` is RingCentral's own, since another server may have none.
         time: the clock and the sleep behind these waits. Tests set it.
@@ -394,10 +394,7 @@ class MessageStoreClient:
         """
         box = mailbox(account_id, extension_id)
         message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
-        query = [
-            *given("content_disposition", content_disposition, one_of, ContentDisposition),
-            *given("content_disposition_filename", content_disposition_filename, text, LIMITS.file_name_chars),
-        ]
+        query = _labelling(content_disposition, content_disposition_filename)
         call = content(box, message, attachment, query, byte_range)
         async with self._content(call, byte_range and byte_range[0]) as opened:
             yield opened
@@ -409,6 +406,8 @@ class MessageStoreClient:
         to: str | PathLike[str] | BinaryIO,
         *,
         max_bytes: int | None = None,
+        content_disposition: ContentDisposition | None = None,
+        content_disposition_filename: str | None = None,
         account_id: str = "~",
         extension_id: str = "~",
     ) -> Downloaded:
@@ -421,6 +420,7 @@ class MessageStoreClient:
                 bytes have arrived, and otherwise stays as it was; or a seekable binary file, written from where it
                 stands, which keeps what came before an error.
             max_bytes: any number when left out.
+            content_disposition, content_disposition_filename: as in `read_message_content`.
 
         Raises:
             ContentTooLarge: there are more than `max_bytes`. Nothing was written if RingCentral said so before.
@@ -432,12 +432,13 @@ class MessageStoreClient:
         """
         box = mailbox(account_id, extension_id)
         message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
+        query = _labelling(content_disposition, content_disposition_filename)
         if max_bytes is not None:
             whole("max_bytes", max_bytes, 0, sys.maxsize)
 
         def open_at(first: int, etag: str | None) -> AbstractAsyncContextManager[Content]:
             byte_range = (first, None) if first else None
-            return self._content(content(box, message, attachment, (), byte_range, etag), first or None)
+            return self._content(content(box, message, attachment, query, byte_range, etag), first or None)
 
         if not isinstance(to, str | PathLike):
             return await write(open_at, to, max_bytes)
@@ -592,6 +593,13 @@ def _frame_start(date_from: datetime | None, date_to: datetime | None) -> dateti
     if date_to is not None:
         instant("date_to", date_to)
     return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
+
+
+def _labelling(disposition: ContentDisposition | None, file_name: str | None) -> list[tuple[str, str]]:
+    return [
+        *given("content_disposition", disposition, one_of, ContentDisposition),
+        *given("content_disposition_filename", file_name, text, LIMITS.file_name_chars),
+    ]
 
 
 def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]:

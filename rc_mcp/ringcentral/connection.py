@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from math import inf
 from typing import TypeVar
 
+import anyio
 import httpx2 as httpx
 
 from rc_mcp import __version__
@@ -26,7 +27,7 @@ from rc_mcp.ringcentral.errors import (
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.pacing import Paced, never_left
 from rc_mcp.ringcentral.retries import with_retries
-from rc_mcp.ringcentral.waiting import Time, latest, waiting_until
+from rc_mcp.ringcentral.waiting import Time, time_left_s, waiting_until
 
 T = TypeVar("T")
 
@@ -49,8 +50,8 @@ class Connection:
         time: Time,
     ) -> None:
         auth.allow(server, media)
-        self._server = server
-        self._media = media
+        self._server = str(server).rstrip("/")
+        self._media = str(media).rstrip("/")
         self._max_wait_s = inf if max_wait_s is None else max_wait_s
         self._time = time
         self._http = httpx.AsyncClient(
@@ -86,8 +87,15 @@ class Connection:
             await _close(response)
 
     async def _patiently(self, call: Call, act: Callable[[Call], Awaitable[T]]) -> T:
-        with waiting_until(min(latest(), self._time.now() + self._max_wait_s)):
-            return await with_retries(call, lambda: act(call), self._time)
+        left_s = time_left_s()
+        if call.method != "GET" and left_s < inf:
+            if left_s < LIMITS.change_begins_s:
+                raise NotSent(f"{call.method} was not sent: the time for this call is over")
+            left_s -= LIMITS.read_back_s
+        with waiting_until(self._time.now() + min(self._max_wait_s, max(left_s, 0.0))):
+            with anyio.move_on_after(left_s):
+                return await with_retries(call, lambda: act(call), self._time)
+        raise AnswerLost(f"{call.method} had no complete answer when the time for this call was over")
 
     async def _exchange(self, call: Call) -> Answer:
         response = await self._open(call)
@@ -124,7 +132,7 @@ class Connection:
         if call.if_range:
             headers["If-Range"] = call.if_range
         try:
-            url = (self._media if call.media else self._server).join(call.path)
+            url = f"{self._media if call.media else self._server}{call.path}"
             return self._http.build_request(
                 call.method, url, params=list(call.query) or None, content=call.body, headers=headers
             )
@@ -178,10 +186,16 @@ async def _close(response: httpx.Response) -> None:
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:
-    """The whole body; None when it is larger than `max_bytes`."""
+    """The whole body; None when it is larger than `max_bytes`.
+
+    Raises:
+        httpx.HTTPError: also when it takes longer than `LIMITS.answer_s`.
+    """
     body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > max_bytes:
-            return None
-    return bytes(body)
+    with anyio.move_on_after(LIMITS.answer_s):
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > max_bytes:
+                return None
+        return bytes(body)
+    raise httpx.ReadTimeout("the answer took too long", request=response.request)

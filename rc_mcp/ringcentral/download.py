@@ -94,7 +94,8 @@ class _Download:
         if content.status == 206:
             self._check_same(content)
         else:
-            await to_thread.run_sync(self._start_over)
+            if self._arrived:
+                await to_thread.run_sync(self._start_over)
             self._size, self._etag, self.begun = content.size, content.etag, True
         self._check_fits(content.size or 0)
         async for pieces in _in_large_pieces(content):
@@ -118,10 +119,9 @@ class _Download:
             raise UnexpectedAnswer(f"More than the {self._size:,} bytes there are of the content arrived")
 
     def _start_over(self) -> None:
-        if self._arrived:
-            self._file.seek(self._start)
-            self._file.truncate()
-            self._arrived = 0
+        self._file.seek(self._start)
+        self._file.truncate()
+        self._arrived = 0
 
 
 async def _in_large_pieces(content: Content) -> AsyncGenerator[list[bytes]]:
@@ -138,11 +138,11 @@ async def _in_large_pieces(content: Content) -> AsyncGenerator[list[bytes]]:
     except AnswerLost:
         yield pieces
         raise
-    yield pieces
+    if pieces:
+        yield pieces
 
 
 def _write_all(file: BinaryIO, pieces: list[bytes]) -> None:
-    for piece in pieces:
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[file.write(rest) :]
+    rest = memoryview(b"".join(pieces))
+    while rest:
+        rest = rest[file.write(rest) :]

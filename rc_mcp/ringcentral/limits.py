@@ -35,6 +35,8 @@ class Limits:
     """Ours: a download is written in pieces of about this size, each in another thread."""
     answer_bytes: int = 64 * 1024 * 1024
     """Ours, for one JSON answer. A page of 1,000 messages is near 2 MB."""
+    answer_s: float = 60.0
+    """Ours, for the body of one JSON answer, however steadily it drips. An attachment has no such end."""
     token_renewal_s: float = 60.0
     """Ours: a token is renewed this long before it expires."""
     login_pause_s: float = 60.0
@@ -56,6 +58,10 @@ class Limits:
     backoff_s: float = 0.5
     """Ours: the wait before the first repetition; each further one is twice as long."""
     max_backoff_s: float = 8.0
+    change_begins_s: float = 15.0
+    """Ours: of an `Allowance`, so much has to be left when a change is sent."""
+    read_back_s: float = 5.0
+    """Ours: of that, so much is kept for reading back."""
     retry_total_s: float = 150.0
     """Ours: no request is repeated later than this after its first failure. Room for two penalties."""
 

@@ -1,267 +1,324 @@
 """RingCentral's records as typed, frozen values.
 
 Field names are the API's own in snake_case; the fields are those of its OpenAPI document and its developer guide.
-Reading is lenient, because a mailbox must stay readable whatever RingCentral adds: unknown fields are kept, an enum is
-a plain string, a field of an unexpected type reads as if it were absent, and a list loses only the entry that cannot be
-read. A page of messages says how many those were (`unreadable`).
+Reading is lenient, because a mailbox must stay readable whatever RingCentral adds: unknown fields are kept (`sent`), an
+enum is a plain string, a field of an unexpected type reads as if it were absent, and a list loses only the entry that
+cannot be read. A page of messages says how many those were (`unreadable`).
+
+A record is a view of the JSON it came in, and each field is read when it is asked for. Pages have up to a thousand
+messages of some thirty fields, of which a caller looks at a few: pydantic, which reads all of them at once, takes
+several times as long over a page, and several times the memory.
 """
 
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Annotated, Any, Self, TypeVar, cast
+from functools import cached_property
+from typing import Any, Generic, Never, Self, TypeVar, cast, overload
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
 from pydantic.alias_generators import to_camel
 
 T = TypeVar("T")
 
-
-def _readable_entries(value: object, handler: ValidatorFunctionWrapHandler) -> object:
-    """Validates a list, leaving out the entries that cannot be read."""
-    try:
-        return handler(value)
-    except ValidationError as error:
-        if not isinstance(value, list):
-            raise
-        bad = {entry["loc"][0] for entry in error.errors(include_input=False, include_url=False)}
-        return handler([item for index, item in enumerate(cast("list[object]", value)) if index not in bad])
+_INTEGER = re.compile("-?[0-9]{1,19}")
+_WORDS = {"true": True, "false": False}
 
 
-def _in_any_time_zone(value: datetime) -> datetime:
-    """Refuses what would leave the years there are on its way to another time zone."""
-    if not MINYEAR < value.year < MAXYEAR:
-        raise ValueError("the year is out of range")
-    return value
+class Field(Generic[T]):
+    """One field of a record: what `read` makes of what was sent, of None when nothing was."""
+
+    def __init__(self, read: Callable[[object], T], key: str = "") -> None:
+        self._read = read
+        self._key = key
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._key = self._key or to_camel(name)
+
+    @overload
+    def __get__(self, record: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, record: "WireRecord", owner: type) -> T: ...
+    def __get__(self, record: "WireRecord | None", owner: type) -> Self | T:
+        return self if record is None else self._read(record.sent.get(self._key))
+
+    def __set__(self, record: "WireRecord", value: Never) -> None:
+        raise AttributeError("records are frozen")
 
 
-Entries = Annotated[list[T], WrapValidator(_readable_entries)]
-Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_any_time_zone)]
+@dataclass(frozen=True)
+class WireRecord:
+    """What all records share.
 
+    Attributes:
+        sent: the whole record as RingCentral sent it, also what has no attribute here.
+    """
 
-class WireRecord(BaseModel):
-    """What all records share: frozen, camelCase on the wire, unknown fields kept, unreadable ones absent."""
+    sent: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="allow",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        coerce_numbers_to_str=True,
-        hide_input_in_errors=True,
-    )
-
-    @model_validator(mode="wrap")
     @classmethod
-    def _absent_if_unreadable(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        # Once for a record, not for each of its fields: nearly all are readable, and pages are long.
-        try:
-            return handler(data)
-        except ValidationError as error:
-            if not isinstance(data, dict):
-                raise
-            bad = {entry["loc"][0] for entry in error.errors(include_input=False, include_url=False)}
-            sent = cast("dict[str, object]", data)
-            return handler({key: value for key, value in sent.items() if key not in bad and to_camel(key) not in bad})
+    def model_validate(cls, value: object) -> Self:
+        """`value`, a JSON object, as a record.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not cls.can_read(value):
+            raise ValueError(f"not a {cls.__name__}")
+        return cls(cast("dict[str, Any]", value))
+
+    @classmethod
+    def can_read(cls, value: object) -> bool:
+        """Whether `value` is such a record, whatever is wrong with its fields."""
+        return isinstance(value, dict)
+
+
+RecordT = TypeVar("RecordT", bound=WireRecord)
+
+
+def _text(value: object) -> str | None:
+    """Ids are numbers in some places and strings in others."""
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) in (int, float) else None
+
+
+def _number(value: object) -> int | None:
+    if (isinstance(value, str) and _INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _flag(value: object) -> bool | None:
+    return _WORDS.get(value) if isinstance(value, str) else value if isinstance(value, bool) else None
+
+
+def _moment(value: object) -> datetime | None:
+    """A moment that can be told in any time zone. One without a zone is none."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo and MINYEAR < moment.year < MAXYEAR else None
+
+
+def text(key: str = "") -> Field[str | None]:
+    return Field(_text, key)
+
+
+def number() -> Field[int | None]:
+    return Field(_number)
+
+
+def flag() -> Field[bool | None]:
+    return Field(_flag)
+
+
+def moment() -> Field[datetime | None]:
+    return Field(_moment)
+
+
+def one(kind: type[RecordT], key: str = "") -> Field[RecordT | None]:
+    return Field(lambda value: kind(cast("dict[str, Any]", value)) if kind.can_read(value) else None, key)
+
+
+def always(kind: type[RecordT]) -> Field[RecordT]:
+    """One with nothing in it, where there is none."""
+    return Field(lambda value: kind(cast("dict[str, Any]", value)) if kind.can_read(value) else kind())
+
+
+def many(kind: type[RecordT]) -> Field[list[RecordT]]:
+    return Field(lambda value: _readable(kind, value))
+
+
+def _readable(kind: type[RecordT], value: object) -> list[RecordT]:
+    entries = cast("list[Any]", value) if isinstance(value, list) else []
+    return [kind(entry) for entry in entries if kind.can_read(entry)]
+
+
+class _Identified(WireRecord):
+    """A record that is worth nothing without its id."""
+
+    id = Field(lambda value: _text(value) or "")
+
+    @classmethod
+    def can_read(cls, value: object) -> bool:
+        return isinstance(value, dict) and bool(_text(cast("dict[str, Any]", value).get("id")))
 
 
 class Caller(WireRecord):
     """A sender or a recipient. Which fields are there depends on the message type."""
 
-    phone_number: str | None = None
+    phone_number = text()
     """E.164 as a rule, now and then formatted as in the database."""
-    extension_number: str | None = None
+    extension_number = text()
     """The short number people dial; not an id."""
-    extension_id: str | None = None
-    name: str | None = None
-    location: str | None = None
-    message_status: str | None = None
-    fax_error_code: str | None = None
-    target: bool | None = None
+    extension_id = text()
+    name = text()
+    location = text()
+    message_status = text()
+    fax_error_code = text()
+    target = flag()
     """Group MMS: this recipient is the mailbox's own number."""
-    recipient_id: str | None = None
+    recipient_id = text()
 
 
-class Attachment(WireRecord):
+class Attachment(_Identified):
     """One piece of a message's content. Its bytes come from `MessageStoreClient.read_message_content`."""
 
-    id: str
-    uri: str | None = None
-    type: str | None = None
+    uri = text()
+    type = text()
     """AudioRecording, AudioTranscription, Text, SourceDocument, RenderedDocument or MmsAttachment."""
-    content_type: str | None = None
-    vm_duration: Number | None = None
+    content_type = text()
+    vm_duration = number()
     """Seconds."""
-    file_name: str | None = None
-    size: Number | None = None
+    file_name = text()
+    size = number()
     """Bytes."""
-    height: Number | None = None
+    height = number()
     """Pixels."""
-    width: Number | None = None
+    width = number()
     """Pixels."""
 
 
-class Conversation(WireRecord):
+class Conversation(_Identified):
     """SMS and Pager: the thread a message belongs to."""
 
-    id: str
-    uri: str | None = None
+    uri = text()
 
 
 class Owner(WireRecord):
     """Whose shared voicemail or shared SMS a message is."""
 
-    name: str | None = None
-    extension_type: str | None = None
-    extension_id: str | None = None
+    name = text()
+    extension_type = text()
+    extension_id = text()
 
 
 class Forwarding(WireRecord):
     """Where a forwarded voicemail came from."""
 
-    original_sender: Caller | None = None
-    original_creation_time: Moment | None = None
+    original_sender = one(Caller)
+    original_creation_time = moment()
 
 
-class Message(WireRecord):
+class Message(_Identified):
     """One message. A removal reported by an ISync has only `id` and `availability`."""
 
-    id: str
-    uri: str | None = None
-    type: str | None = None
+    uri = text()
+    type = text()
     """Fax, SMS, VoiceMail, Pager or Text."""
-    direction: str | None = None
-    availability: str | None = None
-    read_status: str | None = None
-    message_status: str | None = None
+    direction = text()
+    availability = text()
+    read_status = text()
+    message_status = text()
     """Queued, Sent, Delivered, DeliveryFailed, SendingFailed or Received."""
-    priority: str | None = None
-    subject: str | None = None
+    priority = text()
+    subject = text()
     """SMS and Pager: the text itself. Inbound fax: the sender's number."""
-    from_: Caller | None = Field(default=None, alias="from")
-    to: Entries[Caller] = []
-    creation_time: Moment | None = None
-    last_modified_time: Moment | None = None
-    extension_id: str | None = None
-    attachments: Entries[Attachment] = []
-    conversation: Conversation | None = None
-    conversation_id: str | None = None
-    """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its way."""
-    delivery_error_code: str | None = None
-    segment_count: Number | None = None
-    sms_delivery_time: Moment | None = None
-    sms_sending_attempts_count: Number | None = None
-    fax_page_count: Number | None = None
-    fax_resolution: str | None = None
+    from_ = one(Caller, "from")
+    to = many(Caller)
+    creation_time = moment()
+    last_modified_time = moment()
+    extension_id = text()
+    attachments = many(Attachment)
+    conversation = one(Conversation)
+    delivery_error_code = text()
+    segment_count = number()
+    sms_delivery_time = moment()
+    sms_sending_attempts_count = number()
+    fax_page_count = number()
+    fax_resolution = text()
     """High (200 dpi) or Low (100 dpi)."""
-    cover_index: Number | None = None
-    cover_page_text: str | None = None
-    vm_transcription_status: str | None = None
+    cover_index = number()
+    cover_page_text = text()
+    vm_transcription_status = text()
     """NotAvailable, InProgress, TimedOut, Completed, CompletedPartially, Failed or Unknown."""
-    vm_side_recipients: Entries[Caller] = []
+    vm_side_recipients = many(Caller)
     """Who else got this voicemail. Sent when one message is read, not in lists."""
-    pg_to_department: bool | None = None
-    private: bool | None = None
+    pg_to_department = flag()
+    private = flag()
     """This voicemail cannot be forwarded."""
-    forwarding: Forwarding | None = None
-    owner: Owner | None = None
+    forwarding = one(Forwarding)
+    owner = one(Owner)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _exact_conversation_id(cls, data: object) -> object:
-        if not isinstance(data, dict):
-            return data
-        record = cast("dict[str, Any]", data)
-        conversation = record.get("conversation")
-        exact = cast("dict[str, Any]", conversation).get("id") if isinstance(conversation, dict) else None
-        return {**record, "conversationId": exact} if exact else record
+    @property
+    def conversation_id(self) -> str | None:
+        """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its way."""
+        return self.conversation.id if self.conversation else _text(self.sent.get("conversationId"))
 
 
 class Paging(WireRecord):
     """Where a page stands. Everything may be absent: RingCentral leaves out totals when they cost too much."""
 
-    page: Number | None = None
+    page = number()
     """From 1."""
-    per_page: Number | None = None
-    page_start: Number | None = None
+    per_page = number()
+    page_start = number()
     """From 0."""
-    page_end: Number | None = None
-    total_pages: Number | None = None
-    total_elements: Number | None = None
+    page_end = number()
+    total_pages = number()
+    total_elements = number()
 
 
 class PageLink(WireRecord):
     """The address of another page of the same list."""
 
-    uri: str | None = None
+    uri = text()
 
 
 class Navigation(WireRecord):
     """Links to other pages; only those that exist. A missing `next_page` means that this is the last page."""
 
-    first_page: PageLink | None = None
-    next_page: PageLink | None = None
-    previous_page: PageLink | None = None
-    last_page: PageLink | None = None
+    first_page = one(PageLink)
+    next_page = one(PageLink)
+    previous_page = one(PageLink)
+    last_page = one(PageLink)
 
 
 class _Messages(WireRecord):
     """Messages as they were sent, but for those that cannot be read."""
 
-    records: Entries[Message]
-    _unreadable: int = 0
+    uri = text()
+
+    @cached_property
+    def records(self) -> list[Message]:
+        return _readable(Message, self.sent["records"])
 
     @property
     def unreadable(self) -> int:
         """How many messages were sent that are not in `records`, because they cannot be read. 0 as a rule."""
-        return self._unreadable
+        return len(self.sent["records"]) - len(self.records)
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _count_unreadable(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        page = handler(data)
-        sent = cast("dict[str, object]", data).get("records") if isinstance(data, dict) else None
-        if isinstance(sent, list):
-            page._unreadable = len(cast("list[object]", sent)) - len(page.records)
-        return page
+    def can_read(cls, value: object) -> bool:
+        return isinstance(value, dict) and isinstance(cast("dict[str, Any]", value).get("records"), list)
 
 
 class MessageList(_Messages):
     """One page of messages, newest first. `uri` echoes the request with the defaults RingCentral filled in."""
 
-    paging: Paging = Paging()
-    navigation: Navigation = Navigation()
-    uri: str | None = None
+    paging = always(Paging)
+    navigation = always(Navigation)
 
 
 class SyncInfo(WireRecord):
     """What the next sync needs. `sync_token` is opaque; its lifetime is not published."""
 
-    sync_type: str | None = None
-    sync_token: str | None = None
-    sync_time: Moment | None = None
-    older_records_exist: bool | None = None
+    sync_type = text()
+    sync_token = text()
+    sync_time = moment()
+    older_records_exist = flag()
 
 
 class MessageSync(_Messages):
     """Messages of a sync. An ISync may repeat some (it overlaps by 5 s) and reports removals as id and availability."""
 
-    sync_info: SyncInfo = SyncInfo()
-    uri: str | None = None
+    sync_info = always(SyncInfo)
 
 
 class MessageStoreConfiguration(WireRecord):
     """Account-wide settings of the message store."""
 
-    retention_period: Number | None = None
+    retention_period = number()
     """Days, 7 to 90. Governs faxes and voicemails; SMS are kept without limit."""

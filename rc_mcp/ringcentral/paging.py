@@ -56,23 +56,27 @@ async def new_on_each_page(
     walk_before: set[str] = set()
     while place:
         page = await fetch(place)
-        fresh: dict[str, Message] = {}
-        for message in page.records:
-            if (key := _key(message, distinct_conversations)) not in seen:
-                fresh.setdefault(key, message)
-        seen |= {key: message.creation_time for key, message in fresh.items()}
-        yield list(fresh.values())
-        walk |= {message.id for message in page.records}
-        place = _following(place, page, start.per_page, is_settled=place.page == 1 or walk == walk_before)
+        # Each field once: pages are long, and a field is read anew whenever it is asked for.
+        created = [message.creation_time for message in page.records]
+        ids = [message.id for message in page.records]
+        keys = [message.conversation_id or message.id for message in page.records] if distinct_conversations else ids
+        fresh: list[Message] = []
+        for key, at, message in zip(keys, created, page.records, strict=True):
+            if key not in seen:
+                seen[key] = at
+                fresh.append(message)
+        yield fresh
+        walk |= set(ids)
+        until = _end_of_oldest(created)
+        place = _following(place, page, until, start.per_page, is_settled=place.page == 1 or walk == walk_before)
         if place and place.page == 1:
             walk, walk_before = set(), walk
         if place and not distinct_conversations:
             seen = {key: created for key, created in seen.items() if _may_come_again(created, place)}
 
 
-def _following(place: Place, page: Page, per_page: int, *, is_settled: bool) -> Place | None:
+def _following(place: Place, page: Page, until: datetime | None, per_page: int, *, is_settled: bool) -> Place | None:
     """Where to go on; None at the end."""
-    until = _oldest(page.records)
     is_earlier = until is not None and (place.date_to is None or until < place.date_to)
     if is_earlier or not page.more:
         if not is_settled:
@@ -83,9 +87,9 @@ def _following(place: Place, page: Page, per_page: int, *, is_settled: bool) -> 
     return replace(place, page=place.page + 1)
 
 
-def _oldest(records: Sequence[Message]) -> datetime | None:
-    """The end of the second that holds the oldest message."""
-    created = [message.creation_time for message in records if message.creation_time]
+def _end_of_oldest(times: Sequence[datetime | None]) -> datetime | None:
+    """The end of the second that holds the oldest message, by the times of a page's messages."""
+    created = [at for at in times if at]
     if any(later < earlier for later, earlier in pairwise(created)):
         raise UnexpectedAnswer("RingCentral's messages are not sorted newest first: older ones could be missed")
     return created[-1] + _SECOND if created else None
@@ -93,7 +97,3 @@ def _oldest(records: Sequence[Message]) -> datetime | None:
 
 def _may_come_again(created: datetime | None, place: Place) -> bool:
     return created is None or place.date_to is None or created <= place.date_to + _SECOND
-
-
-def _key(message: Message, distinct_conversations: bool) -> str:
-    return (distinct_conversations and message.conversation_id) or message.id

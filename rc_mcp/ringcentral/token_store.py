@@ -10,14 +10,16 @@ import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Protocol, cast
 
 from rc_mcp.ringcentral.errors import LoginNotKept
 from rc_mcp.ringcentral.locks import lock_on
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _SERVICE = "rc-mcp"
 _PATIENCE_S = 60.0
@@ -38,7 +40,12 @@ class Tokens:
     """As RingCentral named it: the permissions."""
 
 
-_TOKENS = TypeAdapter(Tokens)
+@cache
+def _format() -> "TypeAdapter[Tokens]":
+    # Few clients keep a login, and the import is a good part of the time this package takes to start.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Tokens)
 
 
 class TokenStore(Protocol):
@@ -73,7 +80,7 @@ class FileTokenStore:
             handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=".", suffix=".new")
             try:
                 with os.fdopen(handle, "wb") as new:
-                    new.write(_TOKENS.dump_json(tokens))
+                    new.write(_format().dump_json(tokens))
                     new.flush()
                     os.fsync(new.fileno())
                 Path(name).replace(self._file)
@@ -116,7 +123,7 @@ class KeyringTokenStore:
             raise _not_kept("read", self, error) from None
 
     def save(self, tokens: Tokens) -> None:
-        text = _TOKENS.dump_json(tokens).decode()
+        text = _format().dump_json(tokens).decode()
         try:
             self._keyring().set_password(_SERVICE, self._name, text)
             kept = self._keyring().get_password(_SERVICE, self._name)
@@ -238,8 +245,8 @@ def _has_keyring() -> bool:
 
 def _read(text: str) -> Tokens:
     try:
-        return _TOKENS.validate_json(text)
-    except ValidationError:
+        return _format().validate_json(text)
+    except ValueError:
         # Its text would quote what it read.
         raise ValueError("not a login") from None
 

@@ -9,6 +9,7 @@ from math import inf
 import anyio
 
 _UNTIL: ContextVar[float] = ContextVar("until", default=inf)
+_ENDS: ContextVar[float] = ContextVar("ends", default=inf)
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,12 @@ REAL_TIME = Time()
 
 @contextmanager
 def waiting_until(moment: float) -> Generator[None]:
-    """Bounds the waits of all requests sent inside, a login before them included."""
-    before = _UNTIL.set(moment)
+    """The deadline of all requests sent inside, a login before them included, for their places and repetitions.
+
+    `moment` is of the client's clock: `anyio.current_time() + 20` for 20 seconds. One that would have to wait longer
+    raises `RateLimited` at once, with the time to come back. An earlier deadline around it counts.
+    """
+    before = _UNTIL.set(min(moment, _UNTIL.get()))
     try:
         yield
     finally:
@@ -40,6 +45,33 @@ def at_once() -> Generator[None]:
     """
     with waiting_until(0.0):
         yield
+
+
+class Allowance:
+    """The time that a call of many requests may take in all, counted inside of `spent` alone.
+
+    A read is given up when it is over. A change begins only while there is time to wait for its answer and to read back
+    what became of it, and is then given up as one whose answer was lost. Nothing is cancelled in between.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.left_s = seconds
+
+    @contextmanager
+    def spent(self) -> Generator[None]:
+        """Bounds all requests sent inside by what is left, and takes the time they took off it."""
+        began = anyio.current_time()
+        before = _ENDS.set(began + self.left_s)
+        try:
+            yield
+        finally:
+            _ENDS.reset(before)
+            self.left_s = max(0.0, self.left_s - (anyio.current_time() - began))
+
+
+def time_left_s() -> float:
+    """Of the `Allowance` that is being spent; without end outside of one."""
+    return _ENDS.get() - anyio.current_time() if _ENDS.get() < inf else inf
 
 
 def latest() -> float:

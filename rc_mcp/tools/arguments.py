@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from rc_mcp.ringcentral import Direction, MessageType
+
 DEFAULT_WINDOW = timedelta(hours=24)
 """RingCentral's own, for lists and syncs without a date_from. We send it, so that the answer can name it exactly."""
 MAX_UPDATES = 1000
@@ -15,28 +17,35 @@ MAX_READS = 50
 """Ids in one read: RingCentral's limit for ids in a path."""
 
 _SPAN = re.compile(r"(\d{1,4})([mhdw])", re.ASCII)
+_AS_IN_A_ROW = re.compile(r"(\d\d-\d\d)([ T]\d\d:\d\d)?", re.ASCII)
 _UNIT = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def instant(when: str | None, now: datetime) -> datetime | None:
-    """The moment that a `When` means; spans count back from now. A time without a zone is UTC.
+    """The moment that a `When` means. Spans count back from now; a time without an offset is one in now's zone.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none.
     """
     if when is None:
         return None
     if span := _SPAN.fullmatch(when):
         return now - timedelta(**{_UNIT[span[2]]: int(span[1])})
     try:
-        time = datetime.fromisoformat(when)
+        time = _as_in_a_row(when, now) if _AS_IN_A_ROW.fullmatch(when) else datetime.fromisoformat(when)
     except ValueError:
         raise ValueError(
             "is neither ISO 8601 (2026-11-23 or 2026-11-23T14:00:00Z) nor a span back (24h, 7d, 3w)"
         ) from None
     if not 1970 <= time.year <= 2999:
         raise ValueError("has to lie between the years 1970 and 2999")
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=now.tzinfo)
+
+
+def _as_in_a_row(when: str, now: datetime) -> datetime:
+    """A time that a row showed, `11-23 14:05`: of this year, or of the last one where that is still to come."""
+    time = datetime.fromisoformat(f"{now.year}-{when}").replace(tzinfo=now.tzinfo)
+    return time if time <= now else datetime.fromisoformat(f"{now.year - 1}-{when}").replace(tzinfo=now.tzinfo)
 
 
 def _when(value: str) -> str:
@@ -59,47 +68,60 @@ def in_order(since: datetime | None, until: datetime | None) -> None:
         raise ToolError("date_from: has to lie before date_to. Nothing was sent to RingCentral.")
 
 
+# Forms are checked here and not told in the schema: as patterns they would take a tenth of all definitions.
+def _like(pattern: str, what: str) -> AfterValidator:
+    form = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(f"has to be {what}")
+        return value
+
+    return AfterValidator(check)
+
+
 OneOrMore = BeforeValidator(_listed)
 """For lists: a single word stands for a list of one."""
 
 # Kept as written, not as a datetime: a call that is run again must be the same call, and `7d` moves.
-When = Annotated[str, AfterValidator(_when)]
+When = Annotated[str, Field(max_length=40), AfterValidator(_when)]
+DetailLevel = Annotated[
+    Literal["summary", "rows", "full"], Field(description="summary: no messages. full: whole texts, attachment ids.")
+]
 
-# In pydantic's patterns `$` is the very end of the text, not the place before a last line break.
-Id = Annotated[str, Field(pattern="^[0-9]{1,20}$")]
-MessageId = Annotated[Id, Field(description="Message id, from list_messages.")]
-ConversationId = Annotated[Id, Field(description="Only this conversation; rows of texts and pages name theirs.")]
-AccountId = Annotated[str, Field(pattern="^(~|[0-9]{1,20})$", description="~: the login's own.")]
-ExtensionId = Annotated[str, Field(pattern="^(~|[0-9]{1,20})$", description="~: the login's own.")]
-PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9(][0-9()./ -]{1,28}[0-9]$")]
+Id = Annotated[str, Field(max_length=20), _like("[0-9]{1,20}", "an id: 1 to 20 digits")]
+MessageIds = Annotated[list[Id], OneOrMore]
+_Own = Annotated[str, Field(max_length=20), _like("~|[0-9]{1,20}", "~ or an id: 1 to 20 digits")]
+AccountId = Annotated[_Own, Field(description="~: own.")]
+ExtensionId = Annotated[_Own, Field(description="~: own.")]
+PhoneNumber = Annotated[
+    str,
+    Field(max_length=31, description="On either side: +16505550100."),
+    _like(r"\+?[0-9(][0-9()./ -]{1,28}[0-9]", "a phone number, such as +16505550100"),
+]
+MessageTypes = Annotated[list[MessageType], OneOrMore, Field(max_length=4)]
+Directions = Annotated[list[Direction], OneOrMore, Field(max_length=2)]
 Owners = Annotated[
-    list[Annotated[str, Field(pattern="^(Any|Personal|Shared|[0-9]{1,20})$")]],
+    list[Annotated[str, _like("Any|Personal|Shared|[0-9]{1,20}", "Any, Personal, Shared or an extension id")]],
     OneOrMore,
-    Field(
-        min_length=1,
-        max_length=50,
-        description="Shared mailboxes: Any, Personal (default), Shared, or extension ids.",
-    ),
+    Field(max_length=50),
 ]
-VoicemailOwners = Annotated[
-    list[Id],
-    OneOrMore,
-    Field(min_length=1, max_length=50, description="Deprecated by RingCentral; use owner."),
-]
-ExtensionType = Literal[
+VoicemailOwners = Annotated[list[Id], OneOrMore, Field(max_length=50)]
+_EXTENSION_TYPES = (
     "User", "Department", "Announcement", "Voicemail", "DigitalUser", "VirtualUser", "FaxUser", "PagingOnly",
     "SharedLinesGroup", "DelegatedLinesGroup", "GroupCallPickup", "IvrMenu", "ApplicationExtension", "ProxyAdmin",
     "RoomConnector", "ParkLocation", "Limited", "Bot", "Site", "Room", "FlexibleUser", "TieLine", "Unknown",
-]  # fmt: skip
+)  # fmt: skip
 ExtensionTypes = Annotated[
-    list[ExtensionType],
+    list[Annotated[str, _like("|".join(_EXTENSION_TYPES), f"one of {', '.join(_EXTENSION_TYPES)}")]],
     OneOrMore,
-    Field(min_length=1, max_length=23, description="Only shared messages owned by such extensions."),
+    Field(max_length=len(_EXTENSION_TYPES)),
 ]
 PlanId = Annotated[
     str,
-    Field(
-        pattern="^[0-9a-z-]{1,20}$",
-        description="From this call's confirmation_required answer; only after the user said yes.",
-    ),
+    Field(max_length=20, description="From confirmation_required, once the user said yes."),
+    _like("[0-9a-z-]{1,20}", "a plan_id, such as abcd-2345"),
 ]
+
+# The name that read_message_content has for one id.
+MessageId = Id

@@ -11,11 +11,13 @@ from rc_mcp.guard.deletion import Deletion
 from rc_mcp.guard.guard import Proposal
 from rc_mcp.guard.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import DeletableType
-from rc_mcp.tools.arguments import AccountId, ExtensionId, MessageId, OneOrMore, PlanId
+from rc_mcp.tools.arguments import AccountId, ExtensionId, MessageIds, PlanId
 from rc_mcp.tools.confirmed import asking
+from rc_mcp.tools.in_time import bounded
 from rc_mcp.views.changes import Changes
 
 
+@bounded
 async def propose(
     ctx: Ctx,
     message_id: list[str],
@@ -37,9 +39,7 @@ async def propose(
 
 async def delete_message(
     ctx: Ctx,
-    message_id: Annotated[
-        list[MessageId], OneOrMore, Field(min_length=1, max_length=MAX_MESSAGES, description="Up to 200 ids.")
-    ],
+    message_id: Annotated[MessageIds, Field(min_length=1, max_length=MAX_MESSAGES)],
     proposal: Annotated[Proposal, Resolve(propose)],
     answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
     purge: Annotated[bool, Field(description="Erase for good instead, attachments included.")] = False,

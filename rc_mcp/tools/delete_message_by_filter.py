@@ -12,12 +12,14 @@ from rc_mcp.guard.guard import Proposal
 from rc_mcp.ringcentral import DeletableType
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, OneOrMore, PlanId, When, instant
 from rc_mcp.tools.confirmed import asking
+from rc_mcp.tools.in_time import bounded
 from rc_mcp.views.changes import Changes
 
 MAX_CONVERSATIONS = 20
 """Each is read three times (plan, re-read, verify); 20 stay within a minute's Light budget of 50 requests."""
 
 
+@bounded
 async def propose(
     ctx: Ctx,
     conversation_id: list[str],

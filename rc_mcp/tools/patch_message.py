@@ -7,15 +7,13 @@ from pydantic import Field
 
 from rc_mcp.app import Ctx, app_of
 from rc_mcp.ringcentral import Message, ReadStatus
-from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageId, OneOrMore
+from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageIds
 from rc_mcp.views.changes import Changes, benign_changes
 
 
 async def patch_message(
     ctx: Ctx,
-    message_id: Annotated[
-        list[MessageId], OneOrMore, Field(min_length=1, max_length=MAX_UPDATES, description="Up to 1000 ids.")
-    ],
+    message_id: Annotated[MessageIds, Field(min_length=1, max_length=MAX_UPDATES)],
     availability: Annotated[Literal["Alive"] | None, Field(description="Alive restores what is Deleted.")] = None,
     read_status: ReadStatus | None = None,
     account_id: AccountId = "~",

@@ -11,11 +11,14 @@ from rc_mcp.tools.arguments import AccountId
 class StoreConfiguration(BaseModel):
     """The account's message store settings."""
 
-    retention_period: Annotated[int | None, Field(description="Days that faxes and voicemails are kept.")]
+    retention_period: Annotated[int | None, Field(description="Days.")] = None
     note: str = "Texts and pager messages are kept without a time limit."
 
 
 async def read_message_store_configuration(ctx: Ctx, account_id: AccountId = "~") -> StoreConfiguration:
-    """Read the account's retention period: how many days faxes and voicemails are kept. Needs an administrator."""
-    configuration = await app_of(ctx).client.read_message_store_configuration(account_id=account_id)
+    """Read how many days the account keeps faxes and voicemails. Needs an administrator."""
+    app = app_of(ctx)
+    configuration = await app.client.read_message_store_configuration(account_id=account_id)
+    if configuration.retention_period:
+        app.retention_days[account_id] = configuration.retention_period
     return StoreConfiguration(retention_period=configuration.retention_period)

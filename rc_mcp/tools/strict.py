@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any, cast
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
@@ -17,6 +18,7 @@ from rc_mcp.app import Ctx, app_of
 from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.plans import GuardError
 from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.tools.in_time import CALL_S, allow, bounded
 from rc_mcp.views.errors import in_words
 
 _FAULTS = 5
@@ -31,13 +33,15 @@ class StrictTool(Tool):
         """The tool for a typed async function; its docstring is the description."""
         description = " ".join((function.__doc__ or "").split())
         tool = cls.from_function(function, title=title, description=description, annotations=annotations)
+        if annotations.destructive_hint:
+            tool.fn = bounded(tool.fn)
         metadata = tool.fn_metadata
         metadata.arg_model.model_config.update(extra="forbid", strict=True)
         metadata.arg_model.model_rebuild(force=True)
-        tool.parameters = _lean(metadata.arg_model.model_json_schema(), collapse_null=True)
+        tool.parameters = {**_lean(metadata.arg_model.model_json_schema()), "additionalProperties": False}
         if metadata.output_schema:
-            # A null that was collapsed away here would make a true answer invalid.
-            metadata.output_schema = _lean(metadata.output_schema, collapse_null=False)
+            # Without null as well: an answer leaves out what it has not (`_same_in_both`).
+            metadata.output_schema = {k: v for k, v in _lean(metadata.output_schema).items() if k != "description"}
         return cast("StrictTool", tool)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -48,7 +52,7 @@ class StrictTool(Tool):
         """
         _refuse_foreign_extension(arguments, context)
         try:
-            result = await super().run(arguments, context, convert_result=False)
+            result = await self._in_time(arguments, context)
         except ToolError as error:
             kind = UnexpectedToolError if self._is_crash(error) else ToolError  # only a crash goes to the log, whole
             raise kind(self._in_words(error)) from error.__cause__
@@ -57,13 +61,30 @@ class StrictTool(Tool):
         is_answer = isinstance(result, BaseModel) and not isinstance(result, CallToolResult | InputRequiredResult)
         return self.fn_metadata.convert_result(_same_in_both(result) if is_answer else result)
 
+    async def _in_time(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
+        """Run it for `CALL_S` at most."""
+        if self._is_destructive:
+            allow(CALL_S)
+            return await super().run(arguments, context, convert_result=False)
+        with anyio.move_on_after(CALL_S):
+            return await super().run(arguments, context, convert_result=False)
+        changes = not (self.annotations and self.annotations.read_only_hint)
+        slow = f"{self.name} took longer than {CALL_S:.0f} s and was given up; RingCentral may be slow now."
+        if changes:
+            raise ToolError(f"{slow} {_MAYBE_DONE}")
+        raise ToolError(f"{slow} Ask for less, or try again in a minute. {NOTHING_DONE}")
+
+    @property
+    def _is_destructive(self) -> bool:
+        return bool(self.annotations and self.annotations.destructive_hint)
+
     def _is_crash(self, error: ToolError) -> bool:
         anticipated = isinstance(error.__cause__, RingCentralError | GuardError)
         return isinstance(error, UnexpectedToolError) and not anticipated
 
     def _in_words(self, error: ToolError) -> str:
         cause = error.__cause__
-        destructive = bool(self.annotations and self.annotations.destructive_hint)
+        destructive = self._is_destructive
         if isinstance(cause, ValidationError):
             return self._faults(cause)
         if self._is_crash(error):
@@ -109,8 +130,8 @@ def _refuse_foreign_extension(arguments: dict[str, Any], context: Ctx) -> None:
         )
 
 
-def _lean(schema: dict[str, Any], *, collapse_null: bool) -> dict[str, Any]:
-    """The same schema in fewer tokens: no titles, definitions inlined, optional without null, closed."""
+def _lean(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema in fewer tokens: no titles, definitions inlined, optional without null."""
     definitions: dict[str, Any] = schema.get("$defs", {})
 
     def walk(node: Any, *, names: bool = False) -> Any:
@@ -127,15 +148,15 @@ def _lean(schema: dict[str, Any], *, collapse_null: bool) -> dict[str, Any]:
                 **{k: v for k, v in node.items() if k != "$ref"},
             }
         lean = {k: walk(v, names=k == "properties") for k, v in node.items() if k not in {"title", "$defs"}}
-        return _without_null(lean) if collapse_null else lean
+        return _without_null(lean)
 
-    lean = walk(schema)
-    return {**lean, "additionalProperties": False} if collapse_null else lean
+    return walk(schema)
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    if "default" in node and node["default"] in (None, [], {}):
+        node = {k: v for k, v in node.items() if k != "default"}
     arms = [arm for arm in node.get("anyOf", []) if arm != {"type": "null"}]
     if len(arms) != 1:
         return node
-    rest = {k: v for k, v in node.items() if k != "anyOf" and not (k == "default" and v is None)}
-    return {**arms[0], **rest}
+    return {**arms[0], **{k: v for k, v in node.items() if k != "anyOf"}}

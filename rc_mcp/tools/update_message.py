@@ -6,15 +6,13 @@ from pydantic import Field
 
 from rc_mcp.app import Ctx, app_of
 from rc_mcp.ringcentral import ReadStatus
-from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageId, OneOrMore
+from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageIds
 from rc_mcp.views.changes import Changes, benign_changes
 
 
 async def update_message(
     ctx: Ctx,
-    message_id: Annotated[
-        list[MessageId], OneOrMore, Field(min_length=1, max_length=MAX_UPDATES, description="Up to 1000 ids.")
-    ],
+    message_id: Annotated[MessageIds, Field(min_length=1, max_length=MAX_UPDATES)],
     read_status: ReadStatus,
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",

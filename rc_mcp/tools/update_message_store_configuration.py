@@ -11,9 +11,11 @@ from rc_mcp.guard.guard import Proposal
 from rc_mcp.guard.retention import RetentionChange
 from rc_mcp.tools.arguments import AccountId, PlanId
 from rc_mcp.tools.confirmed import asking
+from rc_mcp.tools.in_time import bounded
 from rc_mcp.views.changes import Changes
 
 
+@bounded
 async def propose(ctx: Ctx, retention_period: int, account_id: str, plan_id: str | None) -> Proposal:
     """The plan this call is about."""
     return await app_of(ctx).guard.propose(

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message, NotFound, NotSent, Outcome
 from rc_mcp.views.errors import in_words
+from rc_mcp.views.schema import LOOSE, OUTCOMES
 
 OutcomeWord = Literal[
     "updated", "restored", "deleted", "purged", "already", "not_found", "skipped", "failed", "unknown"
@@ -41,15 +42,13 @@ class Changes(BaseModel):
     """What was changed, what was not, and why."""
 
     status: Status
-    said: Annotated[str, Field(description="What happened and what did not, in a sentence.")]
-    outcomes: Annotated[dict[str, OutcomeWord], Field(description="By message id.")] = {}
+    said: str
+    outcomes: Annotated[dict[str, OutcomeWord], OUTCOMES] = {}
     plan_id: str | None = None
     operation_id: str | None = None
-    approve_in: Annotated[
-        Literal["chat", "terminal"] | None, Field(description="Where the user has to agree to plan_id.")
-    ] = None
-    preview: Preview | None = None
-    next: Annotated[str | None, Field(description="What to do now.")] = None
+    approve_in: Literal["chat", "terminal"] | None = None
+    preview: Annotated[Preview | None, LOOSE] = None
+    next: str | None = None
 
 
 def overall(outcomes: Mapping[str, OutcomeWord]) -> Status:

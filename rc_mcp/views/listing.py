@@ -1,66 +1,187 @@
-"""The summary above a list of rows: which window was asked, how many of what, and with whom."""
+"""The summary beside the rows: how many of what, who is waiting, what failed, what will soon be lost."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.text import moment, who, word
+from rc_mcp.views.failures import is_failed, why_failed
+from rc_mcp.views.rows import WHO_TOKENS
+from rc_mcp.views.text import moment, short_moment, who, word
+from rc_mcp.views.weight import clip
 
-_TOP = 5
+MOST_BESIDE_ROWS, MOST_ALONE = 5, 25
+"""People who wait, and failures, that are named: beside rows, which show them too, and in a summary alone."""
+INBOX_CAP = 200
+"""Received faxes and voicemails an inbox keeps; the oldest go first (RingCentral's guide, "Message exports")."""
+_CAP_IS_NEAR = 180
+_SOON = timedelta(days=7)
+_TRANSCRIPT = {"Completed": "with_transcript", "InProgress": "transcript_in_progress"}
 
 
 class Window(BaseModel):
-    """The creation times that were searched; nothing outside of them is in the answer."""
+    """Times searched, and the zone of all times here."""
 
-    date_from: str | None
-    date_to: str | None
+    date_from: str
+    date_to: str
     is_default: bool
+    timezone: str
 
 
-class Correspondent(BaseModel):
-    """Somebody the rows are with. The name is a stranger's own."""
+class Waiting(BaseModel):
+    """Somebody who wrote or called, and has had no answer in these messages."""
 
+    since: str | None = None
+    unread: int | None = None
+    conversation_id: str | None = None
     untrusted_who: str
-    messages: int
-    unread: int
+
+
+class Failure(BaseModel):
+    """A message that did not arrive."""
+
+    id: str
+    why: str
+    untrusted_who: str | None = None
 
 
 class Summary(BaseModel):
-    """The rows below, counted."""
+    """What the messages counted here come to."""
 
-    rows: int
+    messages: int
     by_type: dict[str, int]
-    by_read_status: dict[str, int]
-    by_direction: dict[str, int]
-    top_correspondents: list[Correspondent]
+    unread: dict[str, int] | None = None
+    unheard: dict[str, int] | None = None
+    waiting: list[Waiting] | None = None
+    waiting_more: int | None = None
+    failed: list[Failure] | None = None
+    failed_more: int | None = None
+    soon_lost: list[str] | None = None
 
 
-def summarize(messages: Sequence[Message]) -> Summary:
-    """Counts over these messages, most frequent first."""
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is known of how long faxes and voicemails stay."""
+
+    retention_days: int | None = None
+    received_in_all: int | None = None
+    """Received faxes and voicemails in the whole mailbox, where the listing tells."""
+
+
+def summarize(
+    messages: Sequence[Message], now: datetime, *, most: int = MOST_ALONE, keeping: Keeping = Keeping()
+) -> Summary:
+    """What these messages come to, newest first; times in the zone of `now`.
+
+    Args:
+        most: how many people and failures are named.
+    """
+    unread = [m for m in messages if _is_unread(m)]
+    waiting = _waiting(messages, now, with_ids=most > MOST_BESIDE_ROWS)
+    failed = [m for m in messages if is_failed(m)]
     return Summary(
-        rows=len(messages),
+        messages=len(messages),
         by_type=_counts(m.type for m in messages),
-        by_read_status=_counts(m.read_status for m in messages),
-        by_direction=_counts(m.direction for m in messages),
-        top_correspondents=_top_correspondents(messages),
+        unread=_counts(m.type for m in unread) or None,
+        unheard=_unheard(unread) or None,
+        waiting=waiting[:most] or None,
+        waiting_more=_more(waiting, most),
+        failed=[_failure(m, with_who=most > MOST_BESIDE_ROWS) for m in failed[:most]] or None,
+        failed_more=_more(failed, most),
+        soon_lost=list(_soon_lost(messages, now, keeping)) or None,
     )
 
 
-def window(date_from: datetime | None, date_to: datetime | None, *, is_default: bool) -> Window:
-    """The window in force, as shown."""
-    return Window(date_from=moment(date_from), date_to=moment(date_to), is_default=is_default)
+def window(since: datetime, until: datetime, now: datetime, *, is_default: bool) -> Window:
+    """The window in force, as shown in the zone of `now`."""
+    zone = now.tzinfo
+    return Window(
+        date_from=moment(since, zone) or "",
+        date_to=moment(until, zone) or "",
+        is_default=is_default,
+        timezone=str(zone),
+    )
+
+
+def _is_unread(message: Message) -> bool:
+    return message.read_status == "Unread" and message.direction != "Outbound"
 
 
 def _counts(values: Iterable[str | None]) -> dict[str, int]:
     return dict(Counter(word(value) or "unknown" for value in values).most_common())
 
 
-def _top_correspondents(messages: Sequence[Message]) -> list[Correspondent]:
-    everyone = Counter(who(m) for m in messages)
-    unread = Counter(who(m) for m in messages if m.read_status == "Unread" and m.direction == "Inbound")
+def _more(things: Sequence[Any], most: int) -> int | None:
+    return len(things) - most if len(things) > most else None
+
+
+def _unheard(unread: Iterable[Message]) -> dict[str, int]:
+    """Unheard voicemails by whether there is something to read."""
+    return dict(
+        Counter(
+            _TRANSCRIPT.get(m.vm_transcription_status or "", "no_transcript") for m in unread if m.type == "VoiceMail"
+        ).most_common()
+    )
+
+
+def _waiting(messages: Sequence[Message], now: datetime, *, with_ids: bool) -> list[Waiting]:
+    """Who has something unread here, or had the last word in a conversation; unread first, then the longest wait."""
+    by_partner: dict[str, list[Message]] = {}
+    for message in messages:
+        by_partner.setdefault(_partner(message), []).append(message)
+    found = [(open_, theirs) for theirs in by_partner.values() if (open_ := _unanswered(theirs))]
+    found.sort(key=lambda pair: (not any(_is_unread(m) for m in pair[0]), pair[0][-1].creation_time or now))
     return [
-        Correspondent(untrusted_who=name, messages=n, unread=unread[name]) for name, n in everyone.most_common(_TOP)
+        Waiting(
+            since=short_moment(open_[-1].creation_time, now),
+            unread=sum(_is_unread(m) for m in open_) or None,
+            conversation_id=next((word(m.conversation_id) for m in open_ if m.conversation_id), None)
+            if with_ids
+            else None,
+            untrusted_who=clip(who(open_[0]), WHO_TOKENS),
+        )
+        for open_, _ in found
     ]
+
+
+def _partner(message: Message) -> str:
+    """One name for all that is from or to the same number, or in the same conversation of several."""
+    others = message.to if message.direction == "Outbound" else [message.from_] if message.from_ else []
+    numbers = {c.phone_number or c.extension_number for c in others} - {None}
+    is_group = len(message.to) > 1 and bool(message.conversation_id)
+    if is_group or len(numbers) != 1:
+        return message.conversation_id or who(message)
+    return str(numbers.pop())
+
+
+def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
+    """Of the messages with one partner those that wait: unread ones, and texts after our last word."""
+    unanswered: list[Message] = []
+    ours_came = False
+    for message in newest_first:
+        if message.direction == "Outbound":
+            ours_came = ours_came or not is_failed(message)
+        elif _is_unread(message) or (not ours_came and message.type not in {"Fax", "VoiceMail"}):
+            unanswered.append(message)
+    return unanswered
+
+
+def _failure(message: Message, *, with_who: bool) -> Failure:
+    why = why_failed(message) or "RingCentral gave no reason"
+    return Failure(id=message.id, why=why, untrusted_who=clip(who(message), WHO_TOKENS) if with_who else None)
+
+
+def _soon_lost(messages: Sequence[Message], now: datetime, keeping: Keeping) -> Iterable[str]:
+    kept = [m for m in messages if m.type in {"Fax", "VoiceMail"} and m.availability == "Alive"]
+    if days := keeping.retention_days:
+        ends = now - timedelta(days=days) + _SOON
+        n = sum(m.creation_time is not None and m.creation_time < ends for m in kept)
+        if n:
+            yield f"{n} of these faxes and voicemails will be erased within 7 days: the account keeps them for {days}."
+    received = max(sum(m.direction == "Inbound" for m in kept), keeping.received_in_all or 0)
+    if received >= _CAP_IS_NEAR:
+        yield f"There are {received} received faxes and voicemails; beyond {INBOX_CAP} RingCentral erases the oldest."

@@ -7,11 +7,12 @@ into fields named `untrusted...`, and never into a sentence of ours.
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len
 
 from rc_mcp.ringcentral import Caller, Message
+from rc_mcp.views.weight import clip
 
 # Default-ignorable code points that Unicode does not class as format characters: fillers, variation selectors.
 _IGNORABLE = re.compile(
@@ -23,10 +24,16 @@ _QUOTES = re.compile(
 )
 _MARKS = 2
 """Accents on one letter; more of them would grow over the lines above and below."""
+# No language stacks more marks on a letter; a pile of them covers the lines above and below.
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_PILE = re.compile(f"({_MARK}{{4}}){_MARK}+")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control, line and paragraph separators become a space; format characters (bidi, zero-width, tags) vanish;
 # a lone surrogate could not even be encoded.
 _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
+
+_NAME_TOKENS = 12
+"""Of a name alone: the number beside it must not be crowded out."""
 
 
 def clean(text: str, max_chars: int) -> str:
@@ -34,6 +41,7 @@ def clean(text: str, max_chars: int) -> str:
     # A stranger's text has no bound: look at no more of it than could be shown.
     some = _IGNORABLE.sub("", text[: 8 * max_chars])
     line = " ".join("".join(_SHOWN_AS.get(unicodedata.category(c), c) for c in some).split())
+    line = _PILE.sub(r"\1", line)
     return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
 
 
@@ -67,6 +75,16 @@ def _few_marks(text: str) -> Iterator[str]:
             yield character
 
 
+def shortened(text: str, max_chars: int, max_tokens: int) -> tuple[str, int]:
+    """The text with its line breaks, bounded; and about how many of its characters are not shown."""
+    near = text[: 2 * max_chars]
+    cleaned = clean_lines(near, 2 * max_chars)
+    shown = clip(cleaned if len(cleaned) <= max_chars else f"{cleaned[: max_chars - 1].rstrip()}…", max_tokens)
+    if shown == cleaned and len(near) == len(text):
+        return shown, 0
+    return shown.removesuffix("…") + "…", len(text) - len(near) + len(cleaned) - len(shown) + 1
+
+
 def word(value: str | None) -> str | None:
     """A word of RingCentral's own, such as a type or a status: it stands outside of untrusted fields, so it may
     hold nothing that could pass for a sentence or a line."""
@@ -84,10 +102,19 @@ def who(message: Message) -> str:
 def caller_name(caller: Caller) -> str:
     """Name and number, whichever RingCentral knows: `Maria Lopez +16505550100`, `ext. 102`."""
     extension = f"ext. {caller.extension_number}" if caller.extension_number else None
-    parts = [caller.name, caller.phone_number or extension]
+    name = clip(clean(caller.name, 50), _NAME_TOKENS) if caller.name else None
+    parts = [name, caller.phone_number or extension]
     return clean(" ".join(p for p in parts if p) or caller.location or "unknown", 80)
 
 
-def moment(time: datetime | None) -> str | None:
-    """A time as shown everywhere: UTC, to the second, `2026-11-23T14:05:09Z`."""
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z" if time else None
+def moment(time: datetime | None, zone: tzinfo | None = UTC) -> str | None:
+    """A time in full: to the second, in the given zone, `2026-11-23T06:05:09-08:00`."""
+    return time.astimezone(zone).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
+
+
+def short_moment(time: datetime | None, now: datetime) -> str | None:
+    """A time in the zone of `now`, as a row has it: `11-23 06:05`, or with its year when that is not this one."""
+    if time is None:
+        return None
+    there = time.astimezone(now.tzinfo)
+    return f"{there:%m-%d %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"

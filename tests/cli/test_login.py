@@ -21,7 +21,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.server import build_server
 from rc_mcp.settings import load_settings
 from tests.cli.test_doctor import doctor
-from tests.desk import call
+from tests.desk import call, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -240,7 +240,7 @@ async def test_plans_of_a_person_outlive_their_tokens_and_fit_nobody_else(
         if name.startswith("RC_"):
             monkeypatch.setenv(name, value)
     async with Client(build_server(load_settings())) as client:
-        message = (await call(client, "list_messages", date_from="30d"))["messages"][0]["id"]
+        message = rows((await call(client, "list_messages", date_from="30d"))["messages"])[0]["id"]
         plan = (await call(client, "delete_message", message_id=message))["plan_id"]
     before = terminal.kept()
     (file,) = (terminal.state_dir / "logins").glob("*.json")

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from tests.desk import Era, call, refused
+from tests.desk import Era, call, refused, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: p
     with anyio.fail_after(60), http_server("--demo") as address:
         async with Client(address, mode=era) as client:
             assert len((await client.list_tools()).tools) == 10
-            message = (await call(client, "list_messages"))["messages"][0]["id"]
+            message = rows((await call(client, "list_messages"))["messages"])[0]["id"]
             answer = await call(client, "delete_message", message_id=message)
             assert answer["status"] == "confirmation_required"
             assert "sender" in await refused(client, "list_messages", sender="x")

@@ -27,6 +27,9 @@ ENDINGS = (
     "The retention period was not changed.",
     "This call did nothing.",
     "Which retention period is in force is unknown.",
+    "Whether anything was changed is unknown: read the messages before trying again.",
+    "It was not saved.",
+    "Nothing was read.",
 )
 NOT_DONE = {"refused", "declined", "confirmation_required", "nothing_to_do", "failed"}
 ROOT = Path(rc_mcp.__file__).parent

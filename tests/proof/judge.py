@@ -7,7 +7,7 @@ asked for, and what was read, it checks then. What may follow from a yes it deci
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2 as httpx
@@ -32,7 +32,7 @@ Channel = Literal["question", "chat", "terminal"]
 NOT_SENT = {"confirmation_required", "declined", "refused", "nothing_to_do"}
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818  what it is, not how it ends
     """An invariant was broken. The first one is kept: raised inside a server, it comes out as an error of a tool."""
 
     first: "ClassVar[Violation | None]" = None
@@ -59,8 +59,8 @@ class Asked:
     @property
     def key(self) -> object:
         """Equal for calls that mean the same plan."""
-        listed = {k: sorted(set(v)) if isinstance(v, list) else v for k, v in self.arguments.items()}
-        return self.tool, sorted((k, str(v)) for k, v in listed.items())
+        plain = {k: sorted(set(cast("list[str]", v))) if isinstance(v, list) else v for k, v in self.arguments.items()}
+        return self.tool, sorted((k, str(v)) for k, v in plain.items())
 
     @property
     def purge(self) -> bool:

@@ -1,7 +1,7 @@
-"""The state machine of GUARD.md, section 7: anything may happen in any order, and nothing is lost that nobody gave up."""
+"""The state machine of GUARD.md, section 7: anything in any order, and nothing is lost that nobody gave up."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -23,7 +23,10 @@ places = st.sampled_from(list(PLACES))
 numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often than the old
 
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
-answers = st.sampled_from(("yes",) * 8 + ("no", "decline", "cancel", "empty", "nothing", "wrong phrase", "late", "a text", "a number", "sloppy"))
+answers = st.sampled_from(
+    ("yes",) * 8
+    + ("no", "decline", "cancel", "empty", "nothing", "wrong phrase", "late", "a text", "a number", "sloppy")
+)
 
 
 class Machine(RuleBasedStateMachine):
@@ -53,22 +56,37 @@ class Machine(RuleBasedStateMachine):
     def deletes(self, place: str, what: int, kind: int, events: list[Event], answer: str) -> None:
         """Delete or purge messages by id; all of them, or of one type."""
         ids = [i for n, i in enumerate([*self.office.truth.ids[-9:], _UNKNOWN_ID]) if what >> n & 1]
-        arguments = {"message_id": ids} | ({"purge": True} if kind in {3, 4} else {}) | ({"type": "SMS"} if kind == 5 else {})
+        arguments = (
+            {"message_id": ids} | ({"purge": True} if kind in {3, 4} else {}) | ({"type": "SMS"} if kind == 5 else {})
+        )
         self._calls(place, Asked("delete_message", arguments), None, events, answer)
 
-    @rule(place=places, what=st.integers(1, 7), kind=st.integers(0, 5), until=st.sampled_from((None, None, "1m", "90m")), events=weather, answer=answers)
-    def deletes_conversations(self, place: str, what: int, kind: int, until: str | None, events: list[Event], answer: str) -> None:
+    @rule(
+        place=places,
+        what=st.integers(1, 7),
+        kind=st.integers(0, 5),
+        until=st.sampled_from((None, None, "1m", "90m")),
+        events=weather,
+        answer=answers,
+    )
+    def deletes_conversations(
+        self, place: str, what: int, kind: int, until: str | None, events: list[Event], answer: str
+    ) -> None:
         """Delete or purge conversations, up to now or to a moment gone by."""
         ids = [c for n, c in enumerate(self._conversations()) if what >> n & 1]
         arguments: dict[str, Any] = {"conversation_id": ids or ["7"]}
-        arguments |= {"purge": True} if kind == 3 else {"type": "SMS"} if kind == 4 else {"type": "Text"} if kind == 5 else {}
+        arguments |= (
+            {"purge": True} if kind == 3 else {"type": "SMS"} if kind == 4 else {"type": "Text"} if kind == 5 else {}
+        )
         arguments |= {"date_to": until} if until else {}
         self._calls(place, Asked("delete_message_by_filter", arguments), None, events, answer)
 
     @rule(place=places, days=st.sampled_from((7, 14, 30, 60)), events=weather, answer=answers)
     def sets_the_period(self, place: str, days: int, events: list[Event], answer: str) -> None:
         """Change how long faxes and voicemails are kept."""
-        self._calls(place, Asked("update_message_store_configuration", {"retention_period": days}), None, events, answer)
+        self._calls(
+            place, Asked("update_message_store_configuration", {"retention_period": days}), None, events, answer
+        )
 
     @precondition(lambda self: self._asked)
     @rule(place=places, which=numbers, events=weather, answer=answers)
@@ -86,7 +104,9 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.office.judge.shown and self._asked)
     @rule(place=places, which=numbers, other=numbers, events=weather, answer=answers)
-    def uses_a_plan_for_something_else(self, place: str, which: int, other: int, events: list[Event], answer: str) -> None:
+    def uses_a_plan_for_something_else(
+        self, place: str, which: int, other: int, events: list[Event], answer: str
+    ) -> None:
         """Another call with the id of this plan, or with one that never was."""
         shown = _nth(list(self.office.judge.shown.values()), which)
         self._calls(place, _nth(self._asked, other), shown.plan.id if which else "zzzz-zzzz", events, answer)
@@ -106,11 +126,18 @@ class Machine(RuleBasedStateMachine):
         ids = [i for n, i in enumerate(self.office.truth.ids[-9:]) if what >> n & 1]
         arguments = {"availability": "Alive"} if restore else {"read_status": "Read"}
         self.office.new_step(list(events))
-        self._run(self._chair(place).call, Asked("patch_message", {"message_id": ids, **arguments}), None, self._answering("no"))
+        self._run(
+            self._chair(place).call,
+            Asked("patch_message", {"message_id": ids, **arguments}),
+            None,
+            self._answering("no"),
+        )
 
     @precondition(lambda self: self._asked)
     @rule(
-        who=st.lists(st.tuples(places, numbers, st.booleans(), answers), min_size=2, max_size=3, unique_by=lambda w: w[0]),
+        who=st.lists(
+            st.tuples(places, numbers, st.booleans(), answers), min_size=2, max_size=3, unique_by=lambda w: w[0]
+        ),
         pauses=st.lists(st.sampled_from((0, 0, 3, 10, 30, 80)), min_size=1, max_size=6),
         events=weather,
     )
@@ -129,7 +156,7 @@ class Machine(RuleBasedStateMachine):
         async def all_at_once() -> None:
             async with anyio.create_task_group() as tasks:
                 for call in calls:
-                    tasks.start_soon(call)
+                    tasks.start_soon(_awaited, call)
 
         self._run(all_at_once)
 
@@ -211,7 +238,9 @@ class Machine(RuleBasedStateMachine):
     def _chair(self, place: str) -> Chair:
         if place not in self._open:
             chair, stack = Chair(self.office, PLACES[place]), ExitStack()
-            stack.enter_context(self.portal.wrap_async_context_manager(chair.connected(self.office.server(PLACES[place]))))
+            stack.enter_context(
+                self.portal.wrap_async_context_manager(chair.connected(self.office.server(PLACES[place])))
+            )
             self._open[place] = chair, stack
         return self._open[place][0]
 
@@ -244,5 +273,13 @@ def _phrase(kind: str, phrase: str) -> ElicitResult:
 
 
 def _tick(kind: str) -> ElicitResult:
-    odd: dict[str, Any] = {"wrong phrase": {"phrase": "PURGE 1"}, "a text": {"confirm": "true"}, "a number": {"confirm": 1}}
+    odd: dict[str, Any] = {
+        "wrong phrase": {"phrase": "PURGE 1"},
+        "a text": {"confirm": "true"},
+        "a number": {"confirm": 1},
+    }
     return ElicitResult(action="accept", content=odd[kind]) if kind in odd else YES
+
+
+async def _awaited(call: Callable[[], Awaitable[None]]) -> None:
+    await call()

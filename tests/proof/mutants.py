@@ -45,6 +45,7 @@ def _mutant(name: str, *changes: tuple[str, str, str]) -> Mutant:
 
 
 _LOOKED_BACK = "    return Execution(await read_back(mailbox, ids, purge=purge, confirmed=confirmed), problem)"
+_BELIEVED, _WORD = "return Execution(dict.fromkeys", '"purged" if purge else "deleted"'
 
 MUTANTS = (
     _mutant(
@@ -54,7 +55,11 @@ MUTANTS = (
     ),
     _mutant(
         "no re-read before the DELETE: what changed is not dropped",
-        ("guard/reading.py", "return [t for t in planned if t.id in found and target(found[t.id]) == t]", "return list(planned)"),
+        (
+            "guard/reading.py",
+            "return [t for t in planned if t.id in found and target(found[t.id]) == t]",
+            "return list(planned)",
+        ),
     ),
     _mutant(
         "a plan_id stands for the answer where the client can ask",
@@ -66,7 +71,7 @@ MUTANTS = (
         (
             "guard/deletion.py",
             _LOOKED_BACK,
-            f'    if confirmed:\n        return Execution(dict.fromkeys(ids, "purged" if purge else "deleted"))\n{_LOOKED_BACK}',
+            f"    if confirmed:\n        {_BELIEVED}(ids, {_WORD}))\n{_LOOKED_BACK}",
         ),
     ),
     _mutant(
@@ -74,7 +79,7 @@ MUTANTS = (
         (
             "guard/deletion.py",
             _LOOKED_BACK,
-            f'    if not problem:\n        return Execution(dict.fromkeys(confirmed, "purged" if purge else "deleted"))\n{_LOOKED_BACK}',
+            f"    if not problem:\n        {_BELIEVED}(confirmed, {_WORD}))\n{_LOOKED_BACK}",
         ),
     ),
     _mutant(
@@ -83,16 +88,32 @@ MUTANTS = (
     ),
     _mutant(
         "a DELETE goes through *",  # a call that names no targets cannot be made; so that goes too
-        ("ringcentral/calls.py", 'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, accept=_accept(ids))', 'return Call("DELETE", f"{box}/message-store/*", query, body=_json(list(ids)))'),
-        ("ringcentral/calls.py", 'if self.method == "DELETE" and not _names', 'if self.method == "NONE" and not _names'),
+        (
+            "ringcentral/calls.py",
+            'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, accept=_accept(ids))',
+            'return Call("DELETE", f"{box}/message-store/*", query, body=_json(list(ids)))',
+        ),
+        (
+            "ringcentral/calls.py",
+            'if self.method == "DELETE" and not _names',
+            'if self.method == "NONE" and not _names',
+        ),
     ),
     _mutant(
         "a wrong phrase is good enough",
-        ("guard/approval.py", 'return "yes" if typed == plan.draft.phrase else "no"', 'return "yes" if typed else "no"'),
+        (
+            "guard/approval.py",
+            'return "yes" if typed == plan.draft.phrase else "no"',
+            'return "yes" if typed else "no"',
+        ),
     ),
     _mutant(
         "a decline counts as a yes",
-        ("guard/approval.py", '    if not isinstance(answer, AcceptedElicitation):\n        return "no"', '    if not isinstance(answer, AcceptedElicitation):\n        return "yes"'),
+        (
+            "guard/approval.py",
+            '    if not isinstance(answer, AcceptedElicitation):\n        return "no"',
+            '    if not isinstance(answer, AcceptedElicitation):\n        return "yes"',
+        ),
     ),
     _mutant(
         "an empty accept counts as a yes",
@@ -112,7 +133,11 @@ MUTANTS = (
     ),
     _mutant(
         "a plain delete takes Deleted messages too",
-        ("guard/reading.py", 'elif message.availability == "Alive" or (purge and message.availability == "Deleted"):', 'elif message.availability in {"Alive", "Deleted"}:'),
+        (
+            "guard/reading.py",
+            'elif message.availability == "Alive" or (purge and message.availability == "Deleted"):',
+            'elif message.availability in {"Alive", "Deleted"}:',
+        ),
     ),
     _mutant(
         "a plan fits other arguments",
@@ -124,7 +149,11 @@ MUTANTS = (
     ),
     _mutant(
         "a 404 is believed: gone",
-        ("guard/reading.py", "gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}", "gone = {i for i in ids if isinstance(errors.get(i), NotFound)}"),
+        (
+            "guard/reading.py",
+            "gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}",
+            "gone = {i for i in ids if isinstance(errors.get(i), NotFound)}",
+        ),
     ),
     _mutant(
         "the STOP file is ignored",
@@ -132,31 +161,59 @@ MUTANTS = (
     ),
     _mutant(
         "an expired plan still runs",
-        ("guard/plans.py", '_VALID = "expires > ? AND expires <= ?"', '_VALID = "expires > ? - 1e6 AND expires <= ? + 1e6"'),
+        (
+            "guard/plans.py",
+            '_VALID = "expires > ? AND expires <= ?"',
+            '_VALID = "expires > ? - 1e6 AND expires <= ? + 1e6"',
+        ),
     ),
     _mutant(
         "a denied plan can still be used",
-        ("guard/plans.py", 'self._move(db, plan_id, "denied", "open", "approved")', 'self._move(db, plan_id, "open", "open", "approved")'),
+        (
+            "guard/plans.py",
+            'self._move(db, plan_id, "denied", "open", "approved")',
+            'self._move(db, plan_id, "open", "open", "approved")',
+        ),
     ),
     _mutant(
         "the model's word is enough for what is final",
-        ("guard/guard.py", 'return plan.draft.severity == "irreversible" or self.approval == "human"', 'return self.approval == "human"'),
+        (
+            "guard/guard.py",
+            'return plan.draft.severity == "irreversible" or self.approval == "human"',
+            'return self.approval == "human"',
+        ),
     ),
     _mutant(
         "RC_MCP_APPROVAL=human is ignored",
-        ("guard/guard.py", 'return plan.draft.severity == "irreversible" or self.approval == "human"', 'return plan.draft.severity == "irreversible"'),
+        (
+            "guard/guard.py",
+            'return plan.draft.severity == "irreversible" or self.approval == "human"',
+            'return plan.draft.severity == "irreversible"',
+        ),
     ),
     _mutant(
         "a server below the purge level purges",
-        ("guard/guard.py", 'if draft.severity == "irreversible" and not self.may_purge:', "if not self.may_purge and draft.phrase is None:"),
+        (
+            "guard/guard.py",
+            'if draft.severity == "irreversible" and not self.may_purge:',
+            "if not self.may_purge and draft.phrase is None:",
+        ),
     ),
     _mutant(
         "what a plan left out is told as it was when the plan was made",
-        ("guard/guard.py", "left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)", "left_out = dict(plan.draft.left_out or {})"),
+        (
+            "guard/guard.py",
+            "left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)",
+            "left_out = dict(plan.draft.left_out or {})",
+        ),
     ),
     _mutant(
         "a retention period is set again after an ambiguous failure",
-        ("guard/retention.py", "            with at_once():\n                await mailbox.client.update", "            if True:\n                await mailbox.client.update"),
+        (
+            "guard/retention.py",
+            "            with at_once():\n                await mailbox.client.update",
+            "            if True:\n                await mailbox.client.update",
+        ),
     ),
     _mutant(
         "a retention period that somebody else changed is set all the same",
@@ -192,7 +249,7 @@ def caught(mutant: Mutant) -> tuple[Report, float]:
         began = time.monotonic()
         command = [sys.executable, "-m", "tests.proof.shard", "1", str(MOST_EXAMPLES)]
         environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": "0"}
-        ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+        ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if ran.returncode:
             raise RuntimeError(f"{mutant.name}: {ran.stderr[-2000:]}")
         return json.loads(ran.stdout), time.monotonic() - began
@@ -207,7 +264,9 @@ def main(names: Sequence[str]) -> int:
             found = report["invariant"]
             survived += found is None or found == "?"
             by = "SURVIVED" if found is None else report["what"][:300] if found == "?" else found
-            print(f"{mutant.name:82} {report['counts'].get('examples', 0):5} examples {seconds:4.0f} s  {by}", flush=True)
+            print(
+                f"{mutant.name:82} {report['counts'].get('examples', 0):5} examples {seconds:4.0f} s  {by}", flush=True
+            )
     print(f"{len(chosen) - survived} of {len(chosen)} mutants are caught")
     return 1 if survived else 0
 

@@ -2,8 +2,8 @@
 
 import functools
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -303,14 +303,15 @@ def _drafts(now: datetime) -> list[Draft]:
         old,
         Draft(type="Fax", created=before(days=10), sender=_BORIS, read=True),
         Draft(type="SMS", created=before(days=3), sender=_ANNA, text="one"),
-        Draft(type="SMS", created=before(days=2), sender=_ANNA, text="two", availability="Deleted", removed=before(days=1)),
+        Draft(
+            type="SMS", created=before(days=2), sender=_ANNA, text="two", availability="Deleted", removed=before(days=1)
+        ),
         Draft(type="SMS", created=before(hours=2), sender=_BORIS, text="three", read=True),
         Draft(type="SMS", created=before(hours=1), sender=_BORIS, text="four"),
         Draft(type="Pager", created=before(minutes=30), sender=Party(name="Cleo", extension_number="102"), text="five"),
         replace(old, created=before(minutes=20), availability="Deleted", removed=before(minutes=10)),
         Draft(type="SMS", created=before(seconds=1), sender=_ANNA, text="six"),
     ]
-
 
 
 @dataclass(eq=False)
@@ -487,7 +488,8 @@ def _made_quick() -> Generator[None]:
     """The same, with less waiting: what costs most and is not what is to be proven.
 
     Batches of three, so that a small mailbox has several. Tools are built once. Plans are stored in the loop's own
-    thread, and a lock is tried again at the loop's next turn: which call goes first is then decided by the example alone.
+    thread, and a lock is tried again at the loop's next turn: which call goes first is then decided by
+    the example alone.
     """
 
     async def run_sync(function: Callable[..., T], *arguments: Any, **_: Any) -> T:

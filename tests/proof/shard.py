@@ -7,11 +7,13 @@ import json
 import logging
 import sys
 import tempfile
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TypedDict
 
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import HypothesisWarning
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.proof.judge import Violation
@@ -43,23 +45,27 @@ def run(number: int, examples: int, *, shrink: bool = False) -> Report:
         database=None,
         deadline=None,
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck.__members__.values()),
     )
     machine.totals = Counter()
     # In memory where the system has such a place: the guard waits for the disk at every step.
     memory = Path("/dev/shm")  # noqa: S108
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        with office(Path(folder)) as (machine.office, machine.portal):
-            try:
-                run_state_machine_as_test(machine, settings=how)
-            except Exception as failure:  # noqa: BLE001  whatever it is, it is reported
-                told = "\n".join([repr(failure), *getattr(failure, "__notes__", [])])
-                broken = failure.invariant if isinstance(failure, Violation) else "?"
-                return Report(counts=dict(machine.totals), invariant=broken, what=told)
-            finally:
-                logging.disable(logging.NOTSET)
+    with (
+        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
+        office(Path(folder)) as (machine.office, machine.portal),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", HypothesisWarning)  # that what it would print of an office is long
+        try:
+            run_state_machine_as_test(machine, settings=how)
+        except Exception as failure:  # noqa: BLE001  whatever it is, it is reported
+            told = "\n".join([repr(failure), *getattr(failure, "__notes__", [])])
+            broken = failure.invariant if isinstance(failure, Violation) else "?"
+            return Report(counts=dict(machine.totals), invariant=broken, what=told)
+        finally:
+            logging.disable(logging.NOTSET)
     return Report(counts=dict(machine.totals), invariant=None, what="")
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]), shrink="--shrink" in sys.argv)))  # noqa: T201
+    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]), shrink="--shrink" in sys.argv)))

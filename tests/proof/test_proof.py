@@ -1,4 +1,4 @@
-"""The proof of the guard, in brief: `make prove-ci` runs thousands of examples, `make prove-mutants` proves the proof."""
+"""The proof of the guard, in brief: `make prove-ci` runs thousands of examples, `make prove-mutants` proves it."""
 
 import subprocess
 import sys
@@ -28,6 +28,12 @@ def test_the_proof_finds_a_guard_that_takes_no_for_an_answer(tmp_path: Path) -> 
     mutated(next(m for m in MUTANTS if "decline" in m.name), tmp_path)
     command = [sys.executable, "-m", "tests.proof.shard", "1", "200"]
     ran = subprocess.run(
-        command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=True
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
     assert "no destructive request without a consumed approval" in ran.stdout

@@ -31,7 +31,17 @@ class Event:
 
 BEFORE = ("refused connection", "drop", "429", "429 for a minute", "503", "500", "502", "login page", "404 of a proxy")
 """RingCentral never sees the request."""
-AFTER = ("drop after", "503 after", "truncated", "page after", "400 after", "403 after", "409 after", "429 after", "401 after")
+AFTER = (
+    "drop after",
+    "503 after",
+    "truncated",
+    "page after",
+    "400 after",
+    "403 after",
+    "409 after",
+    "429 after",
+    "401 after",
+)
 """RingCentral has acted, and its answer does not come."""
 ODD = ("false 204", "parts fail", "token expired", "404 for the reading back")
 OTHERS = ("app deletes", "app purges", "app restores", "app marks", "a message arrives", "app sets the period")
@@ -69,10 +79,10 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
             return _refusal(int(status), "CMN-201", request)
         case "400" | "401" | "403" | "409" as status:
             return _refusal(int(status), "CMN-101", request)
-        case "502":
-            return httpx.Response(502, text="<h1>502</h1>", headers={"Content-Type": "text/html"}, request=request)
-        case "404 of a proxy":
-            return httpx.Response(404, text="<h1>404</h1>", headers={"Content-Type": "text/html"}, request=request)
+        case "502" | "404 of a proxy" as status:
+            number = int(status[:3])
+            html = {"Content-Type": "text/html"}
+            return httpx.Response(number, text=f"<h1>{number}</h1>", headers=html, request=request)
         case "404 for the reading back":
             return _refusal(404, "CMN-102", request)
         case "false 204":
@@ -90,7 +100,10 @@ def halved(response: httpx.Response, body: bytes, request: httpx.Request) -> htt
 def parts_failed(ids: list[str], request: httpx.Request) -> httpx.Response:
     """A 207 in which the first id was dealt with and the others were not."""
     failed = {"errorCode": "CMN-201", "message": "Service Temporary Unavailable"}
-    parts = [{"resourceId": i, "status": 503, "body": failed} if n else {"resourceId": i, "status": 204} for n, i in enumerate(ids)]
+    parts = [
+        {"resourceId": i, "status": 503, "body": failed} if n else {"resourceId": i, "status": 204}
+        for n, i in enumerate(ids)
+    ]
     headers = {"Content-Type": "application/vnd.ringcentral.multipart+json"}
     return httpx.Response(207, content=json.dumps(parts), headers=headers, request=request)
 

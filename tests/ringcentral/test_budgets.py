@@ -1,7 +1,7 @@
 """Budgets in virtual time against the emulator's own limits: as fast as allowed, and never refused."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rc_mcp.emulator import Emulator
-from rc_mcp.ringcentral import JWTAuth, MessageStoreClient, RateLimited, TokenAuth
+from rc_mcp.ringcentral import MessageStoreClient, RateLimited, TokenAuth, waiting_until
 from rc_mcp.ringcentral.budgets import Budget
 from rc_mcp.ringcentral.waiting import Time
+from tests.ringcentral.under_budget import attachments, client_of, together, virtual_now
 from tests.ringcentral.virtual_time import VirtualLoop
 
-EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
 EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}}
 
 pytestmark = pytest.mark.anyio
@@ -28,51 +28,10 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
     return "asyncio", {"loop_factory": VirtualLoop}
 
 
-class LoopClock:
-    """The emulator's clock: the loop's while it runs."""
-
-    def __call__(self) -> datetime:
-        try:
-            return EPOCH + timedelta(seconds=anyio.current_time())
-        except anyio.NoEventLoopError:
-            return EPOCH + timedelta(seconds=1_000)
-
-
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    with Emulator(now=LoopClock()) as service:
+    with Emulator(now=virtual_now) as service:
         yield service
-
-
-def client(emulator: Emulator, max_wait_s: float | None = None) -> MessageStoreClient:
-    auth = JWTAuth(
-        emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt, clock=anyio.current_time
-    )
-    transport = httpx.ASGITransport(app=emulator.app)
-    return MessageStoreClient(
-        auth,
-        server_url=emulator.server_url,
-        media_url=emulator.media_url,
-        transport=transport,
-        max_wait_s=max_wait_s,
-        assume_limits=True,
-    )
-
-
-async def together(callers: int, jobs: int, act: Callable[[], Awaitable[object]]) -> float:
-    """Does `jobs` jobs by so many callers; the seconds that took."""
-    left, start = jobs, anyio.current_time()
-
-    async def work() -> None:
-        nonlocal left
-        while left > 0:
-            left -= 1
-            await act()
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(callers):
-            tasks.start_soon(work)
-    return anyio.current_time() - start
 
 
 def refusals(emulator: Emulator) -> list[datetime]:
@@ -80,29 +39,25 @@ def refusals(emulator: Emulator) -> list[datetime]:
 
 
 async def test_200_reads_at_once_are_never_refused(emulator: Emulator) -> None:
-    async with client(emulator) as store:
+    async with client_of(emulator) as store:
         took_s = await together(200, 200, store.list_messages)
     assert refusals(emulator) == []
     assert took_s == pytest.approx(3 * 60, rel=0.03)
 
 
 async def test_500_attachments_take_what_the_medium_budget_allows(emulator: Emulator) -> None:
-    fax = next(m for m in emulator.store.messages() if m["type"] == "Fax" and m["attachments"])
-    message_id, attachment_id = str(fax["id"]), str(fax["attachments"][0]["id"])
-    async with client(emulator) as store:
+    run = await attachments(emulator)
+    assert (run.refused, run.into_penalty) == (0, 0)
+    assert 0.97 <= run.share_of_rate <= 1
 
-        async def read() -> None:
-            async with store.read_message_content(message_id, attachment_id) as content:
-                await content.read(10**8)
 
-        took_s = await together(16, 500, read)
-    assert refusals(emulator) == []
-    # The first 40 need not wait, so the best there is are 12 full windows.
-    assert 12 * 60 <= took_s <= 12 * 60 / 0.97
+async def test_nothing_is_sent_into_a_penalty_by_any_of_16_callers(emulator: Emulator) -> None:
+    run = await attachments(emulator, count=200, refuse_after=70)
+    assert (run.refused, run.into_penalty) == (1, 0)
 
 
 async def test_two_programs_on_one_login_share_it_and_never_send_into_a_penalty(emulator: Emulator) -> None:
-    async with client(emulator) as one, client(emulator) as other, anyio.create_task_group() as tasks:
+    async with client_of(emulator) as one, client_of(emulator) as other, anyio.create_task_group() as tasks:
         tasks.start_soon(together, 8, 150, one.list_messages)
         tasks.start_soon(together, 8, 150, other.list_messages)
     refused = refusals(emulator)
@@ -161,6 +116,20 @@ async def test_a_wait_beyond_the_callers_patience_is_refused_at_once_and_nothing
     assert caught.value.held_back
     assert caught.value.group == "light"
     assert caught.value.retry_after_s == pytest.approx(60, abs=0.5)
+    assert len(service.came) == 51
+
+
+async def test_a_caller_may_give_some_calls_a_deadline_and_an_earlier_one_around_it_counts() -> None:
+    service = Scripted()
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
+        await together(5, 50, store.list_messages)
+        before = anyio.current_time()
+        for around, inside in ((20, 20), (20, 70), (70, 20)):
+            with waiting_until(before + around), waiting_until(before + inside), pytest.raises(RateLimited):
+                await store.list_messages()
+        assert anyio.current_time() == before
+        with waiting_until(before + 70):
+            await store.list_messages()
     assert len(service.came) == 51
 
 

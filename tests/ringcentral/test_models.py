@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from rc_mcp.ringcentral import Message, MessageList, MessageStoreConfiguration, MessageSync
 from rc_mcp.ringcentral.answers import parsed
+from rc_mcp.ringcentral.models import Field
 
 FAX: dict[str, Any] = {
     "id": 1724099032020,
@@ -48,7 +49,7 @@ def test_a_conversation_id_keeps_every_digit():
 def test_unknown_fields_are_kept_and_unknown_words_are_read():
     message = Message.model_validate({"id": 1, "type": "Hologram", "availability": "Frozen", "mood": "good"})
     assert (message.type, message.availability) == ("Hologram", "Frozen")
-    assert message.model_extra == {"mood": "good"}
+    assert message.sent["mood"] == "good"
 
 
 @pytest.mark.parametrize(
@@ -89,15 +90,13 @@ def test_a_page_says_how_many_messages_cannot_be_read(kind: type[MessageList | M
     in_part: dict[str, Any] = {"records": [{"id": 1}, "garbage", {"subject": "no id"}, {"id": "2"}, None]}
     assert kind.model_validate(whole).unreadable == 0
     assert kind.model_validate(in_part).unreadable == 3
-    assert kind.model_validate_json(json.dumps(in_part)).unreadable == 3
-    assert kind.model_validate(kind.model_validate(in_part)).unreadable == 3
-    assert kind(records=[Message(id="1")]).unreadable == 0
+    assert kind.model_validate(parsed(json.dumps(in_part).encode())).unreadable == 3
 
 
 def test_a_page_without_records_is_no_page():
     for text in (b"{}", b'{"records": null}', b'{"records": {"id": 1}}', b"[]", b"null"):
-        with pytest.raises(ValidationError):
-            MessageList.model_validate_json(text)
+        with pytest.raises(ValueError, match="not a MessageList"):
+            MessageList.model_validate(parsed(text))
 
 
 def test_paging_and_navigation_may_be_missing_in_part():
@@ -117,8 +116,10 @@ def test_a_removal_in_a_sync_has_only_id_and_availability():
 
 
 def test_records_are_frozen():
-    with pytest.raises(ValidationError):
-        MessageStoreConfiguration(retention_period=30).retention_period = 7  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError, match="frozen"):
+        MessageStoreConfiguration({"retentionPeriod": 30}).retention_period = 7  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError):
+        MessageStoreConfiguration().sent = {}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_a_text_cut_inside_an_emoji_is_still_read():
@@ -126,7 +127,8 @@ def test_a_text_cut_inside_an_emoji_is_still_read():
     assert message.subject == "see you ?"
 
 
-names = st.sampled_from([*(field.alias or name for name, field in Message.model_fields.items()), "unknown"])
+FIELDS = [name for name in dir(Message) if isinstance(getattr(Message, name), Field)] + ["conversation_id"]
+names = st.sampled_from([*map(to_camel, FIELDS), "from", "unknown"])
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)),
@@ -139,6 +141,10 @@ def test_no_field_of_a_record_breaks_the_page_it_is_on(records: list[dict[str, A
     page = MessageList.model_validate({"records": [*records, {"id": 77}]})
     assert page.records[-1].id == "77"
     assert len(page.records) + page.unreadable == len(records) + 1
+    for message in page.records:
+        assert isinstance(message.id, str)
+        for name in FIELDS:
+            getattr(message, name)
 
 
 @given(st.datetimes(timezones=st.timezones()).map(datetime.isoformat))

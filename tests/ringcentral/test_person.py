@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import httpx2 as httpx
 import pytest
+from anyio.abc import Process
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.ringcentral import (
@@ -147,25 +148,83 @@ anyio.run(main)
 """
 
 
-async def test_two_processes_at_once_make_one_renewal_and_both_go_on(tmp_path: Path) -> None:
+class Processes:
+    """Real processes on one expired login, at an emulator on a real port."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self.login = Login(emulator, folder, Clock())
+        self.command = [sys.executable, "-c", PROCESS, emulator.server_url, emulator.client_id, str(folder), LIST]
+
+    async def expire(self) -> Tokens:
+        tokens = await self.login.log_in()
+        self.login.store.save(Tokens(tokens.access_token, tokens.refresh_token, tokens.owner_id, tokens.issued_at, 0))
+        return tokens
+
+    async def start(self) -> Process:
+        """One that is ready, and waits to be told to begin."""
+        process = await anyio.open_process(self.command)
+        assert process.stdout is not None
+        assert (await process.stdout.receive()).startswith(b"ready")
+        return process
+
+    async def begin(self, *processes: Process) -> None:
+        for process in processes:
+            assert process.stdin is not None
+            await process.stdin.send(b"\n")
+
+    async def kill(self, *processes: Process) -> None:
+        for process in processes:
+            process.kill()
+            await process.aclose()
+
+    async def statuses(self, process: Process) -> list[bytes]:
+        """What its three reads came to."""
+        assert process.stdout is not None
+        async with process:
+            return b"".join([part async for part in process.stdout]).split()
+
+    def one_renewal_after(self, first: Tokens) -> bool:
+        """Whether what is kept came from `first` by one renewal: RingCentral knows what it took the place of."""
+        kept = self.login.store.load()
+        return kept is not None and self.emulator.sessions.check(kept.access_token).replaced_refresh_token == (
+            first.refresh_token
+        )
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
     with Emulator(scenario="empty", rate_limits=False) as emulator, anyio.fail_after(60):
         async with emulator.serve():
-            login = Login(emulator, tmp_path / "logins", Clock())
-            tokens = await login.log_in()
-            login.store.save(Tokens(tokens.access_token, tokens.refresh_token, tokens.owner_id, tokens.issued_at, 0))
-            command = [sys.executable, "-c", PROCESS, emulator.server_url, emulator.client_id]
-            command += [str(tmp_path / "logins"), LIST]
-            async with await anyio.open_process(command) as one, await anyio.open_process(command) as other:
-                for process in (one, other):
-                    assert process.stdout is not None
-                    assert (await process.stdout.receive()).startswith(b"ready")
-                for process in (one, other):
-                    assert process.stdin is not None
-                    await process.stdin.send(b"\n")
-                for process in (one, other):
-                    assert process.stdout is not None
-                    assert b"".join([part async for part in process.stdout]).split() == [b"200"] * 3
-            assert login.refreshes() == 1
+            yield Processes(emulator, tmp_path / "logins")
+
+
+async def test_two_processes_at_once_make_one_renewal_and_both_go_on(processes: Processes) -> None:
+    await processes.expire()
+    one, other = await processes.start(), await processes.start()
+    await processes.begin(one, other)
+    assert [await processes.statuses(each) for each in (one, other)] == [[b"200"] * 3] * 2
+    assert processes.login.refreshes() == 1
+
+
+@pytest.mark.parametrize("both", [True, False], ids=["both killed", "one killed"])
+async def test_a_process_killed_while_it_renews_and_started_again_costs_no_login(
+    processes: Processes, both: bool
+) -> None:
+    first = await processes.expire()
+    processes.emulator.faults.inject("latency", operation="token", acted=True, seconds=3_600)
+    one, other = await processes.start(), await processes.start()
+    await processes.begin(one)
+    while processes.emulator.faults.active:  # noqa: ASYNC110  what happens there has no event to wait for
+        await anyio.sleep(0.01)
+    await processes.begin(other)
+    await processes.kill(*((one, other) if both else (one,)))
+    living = [await processes.start(), await processes.start() if both else other]
+    await processes.begin(*(living if both else living[:1]))
+    assert [await processes.statuses(each) for each in living] == [[b"200"] * 3] * 2
+    # The answer to the one that was killed never came, so one of the others asked again, and was given the same.
+    assert processes.login.refreshes() == 1
+    assert processes.one_renewal_after(first)
 
 
 async def test_a_crash_between_the_answer_and_its_keeping_loses_nothing(login: Login) -> None:

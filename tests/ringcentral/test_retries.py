@@ -1,5 +1,6 @@
 """What is sent again, how often and when; and that a DELETE is not, unless it was surely not carried out."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -161,3 +162,46 @@ async def test_requests_that_never_left_take_no_place() -> None:
             with pytest.raises(NotSent):
                 await store.list_messages()
     assert service.sent == 80
+
+
+class Drips(httpx.AsyncByteStream):
+    """A body that always has one more byte, before any timeout of the connection."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await anyio.sleep(20)
+            yield b" "
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_an_answer_that_drips_for_ever_ends(status: int) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, stream=Drips())
+
+    start = anyio.current_time()
+    async with client(httpx.MockTransport(answer)) as store:
+        with pytest.raises(AnswerLost if status == 200 else Unavailable):
+            await store.list_messages()
+        (outcome,) = await store.delete_message("5")
+    assert outcome.unknown
+    assert anyio.current_time() - start < 5 * 61
+
+
+async def test_cancelling_ends_a_call_whose_answer_is_on_its_way_at_once() -> None:
+    async with client(httpx.MockTransport(lambda _: httpx.Response(200, stream=Drips()))) as store:
+        start = anyio.current_time()
+        with anyio.move_on_after(30) as scope:
+            await store.list_messages()
+    assert scope.cancelled_caught
+    assert anyio.current_time() - start == 30
+
+
+async def test_a_penalty_longer_than_the_callers_patience_is_told_at_once() -> None:
+    service, start = Fails(httpx.Response(429), times=99), anyio.current_time()
+    async with client(service, max_wait_s=59) as store:
+        with pytest.raises(RateLimited) as caught:
+            await store.list_messages()
+        with pytest.raises(RateLimited):
+            await store.sync_messages()
+    assert (caught.value.retry_after_s, caught.value.held_back) == (60, False)
+    assert (service.sent, anyio.current_time() - start) == (1, 0)

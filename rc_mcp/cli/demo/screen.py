@@ -8,9 +8,9 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, cast
 
+from PIL import Image
 from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
 from rich.console import Console, RenderableType
@@ -21,10 +21,14 @@ from rich.table import Table
 from rich.text import Text
 
 Row = dict[str, Any]
-"""A message as list_messages shows it."""
+"""A line of one of the tables of list_messages, with the names of its columns and its type."""
 
 _MAX_COLUMNS = 100
 _INDENT = 2
+_BRAILLE = 0x2800
+_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
+"""Where each bit of a Braille letter is: to the right, and down."""
+_DARK = 150
 
 
 def terminal() -> Console:
@@ -51,8 +55,8 @@ class Screen:
         self.console = console
         self.held = 0
         self.failed = 0
-        speaks_utf = console.encoding.lower().startswith("utf")
-        self.tick, self.cross, self.dot = ("✓", "✗", "●") if speaks_utf else ("ok:", "NOT SO:", "*")
+        self.speaks_utf = console.encoding.lower().startswith("utf")
+        self.tick, self.cross, self.dot = ("✓", "✗", "●") if self.speaks_utf else ("ok:", "NOT SO:", "*")
 
     def step(self, title: str) -> None:
         """Begin a part of the tour."""
@@ -68,13 +72,14 @@ class Screen:
         given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
         self._print(Text(f"> {tool}({given})", "cyan"))
 
-    def open(self, uri: str) -> None:
-        """The assistant reads a resource."""
-        self._print(Text(f"> read {uri}", "cyan", overflow="fold"))
-
     def quote(self, words: str) -> None:
         """What a stranger wrote or said."""
         self._print(Text(words, "italic"), more=2)
+
+    def picture(self, image: Image.Image) -> None:
+        """A picture, in the eight dots of a Braille letter; on a terminal that lacks them nothing."""
+        if self.speaks_utf:
+            self._print(Text(_in_dots(image, min(self.console.width, 80) - 3 * _INDENT), no_wrap=True), more=2)
 
     def server_says(self, status: str, words: str) -> None:
         """What the server answered to the assistant."""
@@ -96,7 +101,7 @@ class Screen:
     def messages(self, rows: Iterable[Row]) -> None:
         """Messages, a line each, cut where the terminal ends."""
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", expand=True)
-        for heading, min_width, ratio in (("ago", 6, 0), ("type", 9, 0), ("who", 20, 2), ("what", 20, 3)):
+        for heading, min_width, ratio in (("at", 11, 0), ("type", 9, 0), ("who", 20, 2), ("what", 20, 3)):
             table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=min_width, ratio=ratio or None)
         for row in rows:
             table.add_row(*(Text(cell) for cell in _cells(row)))
@@ -120,6 +125,27 @@ class Screen:
         self.console.print(Padding(shown, (0, 0, 0, _INDENT + more), expand=False))
 
 
+def _in_dots(image: Image.Image, columns: int) -> str:
+    width = 2 * columns
+    height = -(-image.height * width // image.width // 4) * 4
+    dark = (
+        image.convert("L")
+        .resize((width, height), Image.Resampling.LANCZOS)
+        .point([255 * (grey < _DARK) for grey in range(256)])
+    )
+    lines = [
+        "".join(
+            chr(
+                _BRAILLE
+                + sum(1 << bit for bit, (right, down) in enumerate(_DOTS) if dark.getpixel((x + right, y + down)))
+            )
+            for x in range(0, width, 2)
+        )
+        for y in range(0, height, 4)
+    ]
+    return "\n".join(line.rstrip(chr(_BRAILLE)) for line in lines)
+
+
 def counted(n: int, noun: str) -> str:
     """`1 page`, `2 pages`."""
     return f"{n} {noun}{'' if n == 1 else 's'}"
@@ -131,11 +157,9 @@ def _short(value: object) -> str:
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
-    minutes = int((datetime.now(UTC) - datetime.fromisoformat(row["at"])).total_seconds() / 60)
-    ago = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
     seconds, pages = row.get("seconds"), row.get("pages")
     size = counted(pages, "page") if pages else counted(seconds, "second") if seconds else ""
-    return ago, row["type"], row["untrusted"]["who"], row["untrusted"].get("text") or size
+    return row["at"], row["type"], row["untrusted_who"], row.get("untrusted_text") or size
 
 
 def _whole(value: object) -> str:

@@ -87,6 +87,11 @@ class Stage:
         records = self.emulator.store.messages()
         return {str(r["id"]): {k: v for k, v in r.items() if k != "lastModifiedTime"} for r in records}
 
+    def size_of(self, path: str) -> int | None:
+        """How many bytes a file in the folder for downloads has; None when it is not there."""
+        saved = self.folder / "downloads" / Path(path).name
+        return saved.stat().st_size if saved.is_file() and saved == Path(path) else None
+
     def changes_since(self, before: Mailbox) -> Mailbox:
         """What is different now: for each message that changed, its fields that did."""
         now = self.mailbox()
@@ -107,6 +112,7 @@ class Stage:
                 "RC_APP_CLIENT_SECRET": self.emulator.client_secret,
                 "RC_USER_JWT": self.emulator.jwt,
                 "RC_MCP_STATE_DIR": str(self.folder / "state"),
+                "RC_MCP_DOWNLOAD_DIR": str(self.folder / "downloads"),
             },
         )
 

@@ -5,13 +5,16 @@ own mailbox, never with what the server said of itself.
 """
 
 import base64
+import io
+import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from mcp import Client, MCPError
-from mcp.types import BlobResourceContents, TextContent
+from mcp.types import BlobResourceContents, ImageContent, TextContent
+from PIL import Image, ImageChops
 
 from rc_mcp.cli.demo.screen import Row, Screen, counted
 from rc_mcp.cli.demo.stage import Mailbox, Person, Reply, Stage, StoppedError, stage
@@ -44,6 +47,24 @@ class Tour:
             raise StoppedError(" ".join(block.text for block in result.content if isinstance(block, TextContent)))
         return result.structured_content
 
+    async def look(self, message_id: str) -> tuple[Answer, list[bytes]]:
+        """Reads a fax whose pages come as pictures."""
+        self.screen.call("read_message_content", {"message_id": message_id, "form": "pages"})
+        result = await self.client.call_tool("read_message_content", {"message_id": message_id, "form": "pages"})
+        said = "".join(block.text for block in result.content if isinstance(block, TextContent))
+        pictures = [base64.b64decode(block.data) for block in result.content if isinstance(block, ImageContent)]
+        if result.is_error or not pictures:
+            raise StoppedError(said)
+        return json.loads(said), pictures
+
+    async def original(self, message_id: str) -> bytes:
+        """The fax as RingCentral has it, through its address."""
+        message = (await self.call("read_message", message_id=[message_id]))["messages"][0]
+        content = (await self.client.read_resource(message["attachments"][0]["uri"])).contents[0]
+        if not isinstance(content, BlobResourceContents):
+            raise StoppedError("the fax is not a file")
+        return base64.b64decode(content.blob)
+
     def attachment(self, row: Row, kind: str) -> Answer:
         """What the emulator itself knows of an attachment of this kind."""
         record = self.stage.emulator.store.message(row["id"]) or {}
@@ -65,10 +86,10 @@ async def look_around(tour: Tour) -> list[Row]:
     tour.screen.step("What came in?")
     before = tour.stage.mailbox()
     listing = await tour.call("list_messages")
-    summary, rows = listing["summary"], listing["messages"]
-    unread = [row for row in rows if row["read_status"] == "Unread"]
+    summary, rows = listing["summary"], _rows(listing)
+    unread = [row for row in rows if row["state"] == "Unread"]
     kinds = ", ".join(f"{n} {kind}" for kind, n in summary["by_type"].items())
-    tour.screen.say(f"{summary['rows']} messages in the last 24 hours: {kinds}. {len(unread)} are unread:")
+    tour.screen.say(f"{summary['messages']} messages in the last 24 hours: {kinds}. {len(unread)} are unread:")
     tour.screen.messages(unread)
     since = _time(listing["window"]["date_from"])
     truly = [i for i, m in before.items() if m["availability"] == "Alive" and _time(m["creationTime"]) >= since]
@@ -81,21 +102,19 @@ async def look_around(tour: Tour) -> list[Row]:
 
 async def hear_voicemail(tour: Tour, unread: list[Row]) -> Row:
     tour.screen.step("A voicemail")
-    row, transcript = next(
-        (row, i) for row in unread for i, kind in row.get("attachments", {}).items() if kind == "AudioTranscription"
-    )
-    tour.screen.say(f"{row['untrusted']['who']} spoke for {row['seconds']} seconds. RingCentral wrote it down:")
-    written = await tour.call("read_message_content", message_id=row["id"], attachment_id=transcript)
+    row = next(row for row in unread if row["type"] == "VoiceMail" and not row.get("transcription"))
+    tour.screen.say(f"{row['untrusted_who']} spoke for {row['seconds']} seconds. RingCentral wrote it down:")
+    written = await tour.call("read_message_content", message_id=row["id"])
     words = written["untrusted"]["text"]
     tour.screen.quote(words)
     truth = tour.attachment(row, "AudioTranscription")
     tour.screen.check("the transcript is whole", expected=truth["size"], found=len(words.encode()))
     truth = tour.attachment(row, "AudioRecording")
-    sound = await tour.call("read_message_content", message_id=row["id"], attachment_id=str(truth["id"]))
+    sound = await tour.call("read_message_content", message_id=row["id"], form="file")
     tour.screen.check(
-        f"the recording is there too: {sound['content_type']}, {sound['bytes']:,} bytes",
-        expected=(truth["contentType"], truth["size"]),
-        found=(sound["content_type"], sound["bytes"]),
+        f"the recording can be saved too: {sound['content_type']}, {sound['bytes']:,} bytes",
+        expected=(truth["contentType"], truth["size"], truth["size"]),
+        found=(sound["content_type"], sound["bytes"], tour.stage.size_of(sound["path"])),
     )
     return row
 
@@ -112,33 +131,39 @@ async def mark_read(tour: Tour, voicemail: Row) -> None:
     )
 
 
-async def open_fax(tour: Tour, unread: list[Row]) -> None:
+async def read_fax(tour: Tour, unread: list[Row]) -> None:
     tour.screen.step("A fax")
     row = next(row for row in unread if row["type"] == "Fax")
-    message = (await tour.call("read_message", message_id=[row["id"]]))["messages"][0]
-    uri = message["attachments"][0]["uri"]
-    tour.screen.say(f"From {message['untrusted']['sender']}. The document has an address of its own:")
-    tour.screen.open(uri)
-    content = (await tour.client.read_resource(uri)).contents[0]
-    if not isinstance(content, BlobResourceContents):
-        raise StoppedError(f"{uri} is not a file")
-    size = len(base64.b64decode(content.blob))
-    truth = tour.attachment(row, "RenderedDocument")
-    pages = (tour.stage.emulator.store.message(row["id"]) or {})["faxPageCount"]
+    tour.screen.say(f"From {row['untrusted_who']}. It is a scan, so the assistant gets pictures of its pages:")
+    answer, pictures = await tour.look(row["id"])
+    page = Image.open(io.BytesIO(pictures[0]))
+    tour.screen.say(f"{answer['said']} {page.width} x {page.height} pixels, {len(pictures[0]):,} bytes. From its top:")
+    for strip in ((0.17, 0.064, 0.60, 0.094), (0.08, 0.175, 0.60, 0.21)):
+        left, top, right, bottom = strip
+        tour.screen.picture(page.crop((left * page.width, top * page.height, right * page.width, bottom * page.height)))
+    fax = tour.stage.emulator.store.message(row["id"]) or {}
+    sent = Image.open(io.BytesIO(await tour.original(row["id"])))
     tour.screen.check(
-        f"the fax arrives whole: {content.mime_type}, {counted(message['pages'], 'page')}, {size:,} bytes",
-        expected=(truth["contentType"], pages, truth["size"]),
-        found=(content.mime_type, message["pages"], size),
+        f"{counted(len(pictures), 'picture')}, and the same page that was sent, dot for dot at this size",
+        expected=(fax["faxPageCount"], True),
+        found=(len(pictures), _look_alike(page, sent)),
     )
+
+
+def _look_alike(shown: Image.Image, sent: Image.Image) -> bool:
+    """Whether every dot is about as dark as where it came from."""
+    there = sent.convert("L").resize(shown.size, Image.Resampling.LANCZOS)
+    darkest = ImageChops.difference(shown.convert("L"), there).getextrema()[1]
+    return isinstance(darkest, int | float) and darkest < 32
 
 
 async def find_old_texts(tour: Tour, unread: list[Row]) -> list[str]:
     tour.screen.step("Clear out old texts: the person says no")
-    courier = next(row for row in unread if "Parcels" in row["untrusted"]["who"])
+    courier = next(row for row in unread if "Parcels" in row["untrusted_who"])
     listing = await tour.call("list_messages", conversation_id=courier["conversation_id"], date_from="8w", date_to="2d")
-    old = listing["messages"]
+    old = _rows(listing)
     tour.screen.say(
-        f"{listing['page']['total_messages']} old texts from {courier['untrusted']['who']}. "
+        f"{listing['page']['total_messages']} old texts from {courier['untrusted_who']}. "
         "The assistant wants to delete them. Before it may, rc-mcp asks the person at the screen:"
     )
     return [row["id"] for row in old]
@@ -245,7 +270,7 @@ async def _walk(on: Stage, screen: Screen) -> None:
         unread = await look_around(tour)
         voicemail = await hear_voicemail(tour, unread)
         await mark_read(tour, voicemail)
-        await open_fax(tour, unread)
+        await read_fax(tour, unread)
         old = await find_old_texts(tour, unread)
         await say_no(tour, old)
         await say_yes(tour, old)
@@ -271,6 +296,16 @@ def _conclude(screen: Screen) -> None:
         screen.say(f"{screen.held} claims hold. {screen.failed} did not: see {screen.cross} above.")
     else:
         screen.say(f"All {screen.held} claims hold. README.md says how to connect your own assistant.")
+
+
+def _rows(listing: Answer) -> list[Row]:
+    """The rows of all tables, newest first."""
+    rows = [
+        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
+        for kind, table in listing["messages"].items()
+        for cells in table["untrusted_rows"]
+    ]
+    return sorted(rows, key=lambda row: (row["at"], row["id"]), reverse=True)
 
 
 def _time(text: str) -> datetime:

@@ -1,0 +1,33 @@
+"""What one job of `bench/client.py` took, for both its programs: one runs where nothing of ours is installed."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def measuring(plan: Any, sent: Callable[[], int]) -> Generator[dict[str, Any]]:
+    """Measures the block and prints what it took. The block puts in how much it `done`."""
+    result: dict[str, Any] = {}
+    before, before_mb = on_cpu_s(plan["emulator"]), peak_mb()
+    began, began_cpu = time.perf_counter(), time.process_time()
+    yield result
+    result["seconds"], result["cpu_seconds"] = time.perf_counter() - began, time.process_time() - began_cpu
+    result["emulator_seconds"] = on_cpu_s(plan["emulator"]) - before
+    result["peak_mb"] = peak_mb()
+    result["grown_mb"] = result["peak_mb"] - before_mb
+    result["requests"] = sent()
+    sys.stdout.write(json.dumps(result))
+
+
+def peak_mb() -> float:
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def on_cpu_s(process: int) -> float:
+    """How long its first thread has been computing."""
+    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9

@@ -1,0 +1,111 @@
+"""What bytes truly are. A label is a stranger's word: a JPEG can be called a PDF, and a program anything.
+
+Own table: libmagic is a C library that Windows and macOS lack, and `mimetypes` goes by names. Nothing is decided by
+this but which reader is tried and what the answer says.
+"""
+
+import re
+
+PDF = "application/pdf"
+TIFF = "image/tiff"
+UNKNOWN = "application/octet-stream"
+PICTURES = frozenset({TIFF, "image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
+HEAD_BYTES = 1024
+
+_MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,80}")
+_SAME = {
+    "application/x-pdf": PDF,
+    "audio/mp3": "audio/mpeg",
+    "audio/vnd.wave": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/x-mpeg": "audio/mpeg",
+    "audio/x-wav": "audio/wav",
+    "image/jpg": "image/jpeg",
+    "image/tif": TIFF,
+    "image/x-tiff": TIFF,
+}
+# In this order: the first that matches counts.
+_SIGNS: tuple[tuple[str, str], ...] = (
+    ("image/jpeg", r"\xff\xd8\xff"),
+    ("image/png", r"\x89PNG\r\n\x1a\n"),
+    ("image/gif", r"GIF8[79]a"),
+    ("image/webp", r"RIFF....WEBP"),
+    ("image/bmp", r"BM....\0\0\0\0"),
+    (TIFF, r"II[*+]\0|MM\0[*+]"),
+    ("audio/wav", r"RIFF....WAVE"),
+    ("audio/mpeg", r"ID3[\x02-\x04]|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"),
+    ("audio/ogg", r"OggS"),
+    ("audio/flac", r"fLaC"),
+    ("audio/amr", r"#!AMR"),
+    ("video/mp4", r"....ftyp"),
+    ("application/zip", r"PK\x03\x04"),
+    ("application/gzip", r"\x1f\x8b"),
+    ("application/rtf", r"\{\\rtf"),
+    ("application/postscript", r"%!PS"),
+    ("application/x-msdownload", r"MZ.{58}"),
+    ("application/x-executable", r"\x7fELF"),
+    # Readers accept what comes before a PDF's header, and so do senders.
+    (PDF, r".{0,1019}?%PDF-"),
+)
+_COMPILED = tuple((kind, re.compile(sign.encode("latin-1"), re.DOTALL)) for kind, sign in _SIGNS)
+_SIGNED = PICTURES | {PDF}
+"""Kinds that always show their sign. A sound may begin anywhere."""
+_CONTAINERS = {"video/mp4": ("video/", "audio/", "image/"), "application/zip": ("application/",)}
+"""What many kinds are packed in; the label says which."""
+
+
+def labelled(content_type: str | None) -> str:
+    """The MIME type of a label, one name for each; `UNKNOWN` when it is none."""
+    essence = (content_type or "").partition(";")[0].strip().lower()
+    return _SAME.get(essence, essence) if _MIME_TYPE.fullmatch(essence) else UNKNOWN
+
+
+def true_kind(head: bytes, label: str) -> str:
+    """The MIME type by the first `HEAD_BYTES` bytes; `label` where they do not say."""
+    found = next((kind for kind, sign in _COMPILED if sign.match(head)), None)
+    if found:
+        return label if label not in _SIGNED and label.startswith(_CONTAINERS.get(found, ("\0",))) else found
+    if label in _SIGNED or label.startswith("text/"):
+        return (label if label.startswith("text/") else "text/plain") if _is_text(head) else UNKNOWN
+    return label
+
+
+def is_text(kind: str) -> bool:
+    """Whether it can be read as it is."""
+    return kind.startswith("text/") or kind in {"application/json", "application/xml"}
+
+
+def is_document(kind: str) -> bool:
+    """Whether it has pages that can be shown."""
+    return kind == PDF or kind in PICTURES
+
+
+def suffix(kind: str) -> str:
+    """The ending of a file of this kind, with its dot; `.bin` for what has none of ours."""
+    return _SUFFIXES.get(kind, ".txt" if kind.startswith("text/") else ".bin")
+
+
+_SUFFIXES = {
+    PDF: ".pdf",
+    TIFF: ".tif",
+    "application/zip": ".zip",
+    "audio/amr": ".amr",
+    "audio/mpeg": ".mp3",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "image/bmp": ".bmp",
+    "image/gif": ".gif",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "text/calendar": ".ics",
+    "text/csv": ".csv",
+    "text/vcard": ".vcf",
+    "text/x-vcard": ".vcf",
+    "video/3gpp": ".3gp",
+    "video/mp4": ".mp4",
+}
+
+
+def _is_text(head: bytes) -> bool:
+    return b"\0" not in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))

@@ -1,0 +1,147 @@
+"""A document, read in a process of its own, which ends with the answer, with its time, or with the call."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import Any, BinaryIO, Literal, cast
+
+import anyio
+from anyio.abc import ByteReceiveStream, Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+from pydantic import TypeAdapter, ValidationError
+
+from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.messages import Done, Failed, Message, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
+from rc_mcp.media.selection import Selection, chosen
+
+Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
+"""Is told how much is done, of how much, of what."""
+
+_PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TEMP")
+"""All that the worker sees of our environment: no credential is within the reach of a stranger's document."""
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of reading a document.
+
+    Attributes:
+        pages: how many it has; None when it could not be opened.
+        or_more: it has more than that.
+        texts: each page's text, by its number; `by_ocr` are those that were read from a picture.
+        bare: pages that have nothing of what was asked for.
+        failed: pages that could not be given, and why.
+        next_page: the first page that the answer had no room for.
+        why: why it ended early; `slow` when time was up.
+    """
+
+    pages: int | None = None
+    or_more: bool = False
+    texts: dict[int, str] = field(default_factory=dict[int, str])
+    by_ocr: frozenset[int] = frozenset()
+    pictures: tuple[PagePicture, ...] = ()
+    bare: tuple[int, ...] = ()
+    failed: dict[int, Reason] = field(default_factory=dict[int, Reason])
+    next_page: int | None = None
+    why: Reason | Literal["slow"] | None = None
+
+    def given(self) -> set[int]:
+        """The pages that something was said of."""
+        return {*self.texts, *(p.page for p in self.pictures), *self.bare, *self.failed}
+
+
+def has_ocr() -> bool:
+    """Whether the extra `ocr` is installed. It is not loaded here."""
+    return find_spec("rapidocr_onnxruntime") is not None
+
+
+async def read_document(
+    file: BinaryIO, kind: str, ways: Sequence[Way], pages: Selection, progress: Progress
+) -> Reading:
+    """The pages of a PDF or a picture, each in the first of these ways that gives something.
+
+    Args:
+        file: an open file of the system's, which is read from its beginning.
+    """
+    reading = Reading(why="slow")
+    task = Task(kind=kind, ways=list(ways), pages=list(pages))
+    with anyio.move_on_after(LIMITS.ocr_time_s if "ocr" in ways else LIMITS.time_s):
+        async with _worker(task, file) as process:
+            total: int | None = None
+            async for message in _messages(process):
+                reading = _with(reading, message)
+                if isinstance(message, Opened):
+                    total = message.chosen
+                elif not isinstance(message, Done | Failed):
+                    await progress(len(reading.given()), total, "pages")
+    if reading.why == "slow":
+        left = set(chosen(pages, reading.pages or 0)) - reading.given()
+        return replace(reading, next_page=min(left, default=None))
+    return reading
+
+
+@asynccontextmanager
+async def _worker(task: Task, file: BinaryIO) -> AsyncGenerator[Process]:
+    process = await _started(task, file)
+    try:
+        yield process
+    finally:
+        with anyio.CancelScope(shield=True):
+            if process.returncode is None:
+                process.kill()
+            await process.aclose()
+
+
+async def _started(task: Task, file: BinaryIO) -> Process:
+    started: list[Process] = []
+    with anyio.CancelScope(shield=True):  # or a process that was just started would be nobody's
+        started.append(
+            await anyio.open_process(
+                # -P: no module of the folder that a host happened to start us in.
+                [sys.executable, "-P", "-m", "rc_mcp.media.worker", task.model_dump_json()],
+                stdin=file,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=tempfile.gettempdir(),
+                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            )
+        )
+    return started[0]
+
+
+async def _messages(process: Process) -> AsyncGenerator[Message]:
+    """What the worker says, up to its last word. A worker that breaks off, or says what it could not, has failed."""
+    lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
+    while True:
+        try:
+            message = _MESSAGE.validate_json(await lines.receive_until(b"\n", LIMITS.message_bytes))
+        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.EndOfStream, ValidationError):
+            message = Failed(reason="failed")
+        yield message
+        if isinstance(message, Done | Failed):
+            return
+
+
+def _with(reading: Reading, message: Message) -> Reading:
+    match message:
+        case Opened():
+            return replace(reading, pages=message.pages, or_more=message.or_more)
+        case PageText(text=""):
+            return replace(reading, bare=(*reading.bare, message.page))
+        case PageText():
+            by_ocr = reading.by_ocr | {message.page} if message.by_ocr else reading.by_ocr
+            return replace(reading, texts={**reading.texts, message.page: message.text}, by_ocr=by_ocr)
+        case PagePicture():
+            return replace(reading, pictures=(*reading.pictures, message))
+        case PageFailed():
+            return replace(reading, failed={**reading.failed, message.page: message.reason})
+        case Done():
+            return replace(reading, next_page=message.next_page, why=None)
+        case Failed():
+            return replace(reading, why=message.reason)

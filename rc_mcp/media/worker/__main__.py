@@ -1,0 +1,106 @@
+"""Takes the task, sets the limits, opens the document, and gives page after page until an answer is full."""
+
+import os
+import sys
+from contextlib import suppress
+
+from pydantic import BaseModel
+
+from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.messages import Done, Failed, Opened, PageFailed, PagePicture, PageText, Reason, Task
+from rc_mcp.media.selection import chosen
+from rc_mcp.media.worker.page import Document, PageError
+
+
+def main() -> None:
+    """One task, from start to end."""
+    task = Task.model_validate_json(sys.argv[1])
+    _limit(LIMITS.ocr_memory_bytes if "ocr" in task.ways else LIMITS.memory_bytes)
+    try:
+        _give(_open(task.kind), task)
+    except PageError as error:
+        _say(Failed(reason=error.reason))
+    except MemoryError:
+        _say(Failed(reason="too_much_memory"))
+    except Exception:  # noqa: BLE001  whatever a stranger's bytes lead a library to raise
+        _say(Failed(reason="damaged"))
+
+
+def _open(kind: str) -> Document:
+    # Imported only now: under the limits, and only the one that is needed.
+    if kind == "application/pdf":
+        from rc_mcp.media.worker.pdf import Pdf
+
+        return Pdf(sys.stdin.buffer)
+    from rc_mcp.media.worker.pictures import Pictures
+
+    return Pictures(sys.stdin.buffer, kind)
+
+
+def _give(document: Document, task: Task) -> None:
+    numbers = chosen(tuple(task.pages), document.count)
+    _say(Opened(pages=document.count, or_more=document.or_more, chosen=len(numbers)))
+    left = {
+        "text": LIMITS.text_pages_per_answer,
+        "ocr": LIMITS.ocr_pages_per_answer,
+        "picture": LIMITS.pictures_per_answer,
+    }
+    bytes_left = LIMITS.text_json_bytes
+    for number in numbers:
+        given = _page(document, number, task)
+        if isinstance(given, PageFailed):
+            _say(given)
+            continue
+        way = "picture" if isinstance(given, PagePicture) else "ocr" if given.by_ocr else "text"
+        size = len(given.text.encode()) if isinstance(given, PageText) else 0
+        is_first = bytes_left == LIMITS.text_json_bytes
+        if not left[way] or (size > bytes_left and not is_first):
+            return _say(Done(next_page=number))
+        left[way] -= 1
+        bytes_left -= size
+        _say(given)
+    return _say(Done())
+
+
+def _page(document: Document, number: int, task: Task) -> PageText | PagePicture | PageFailed:
+    reason: Reason = "failed"
+    try:
+        for way in task.ways:
+            given = document.give(number, way)
+            if given is not None:
+                return given
+    except PageError as error:
+        reason = error.reason
+    except MemoryError:
+        reason = "too_much_memory"
+    except Exception:  # noqa: BLE001  as above: the other pages may be whole
+        reason = "damaged"
+    else:
+        return PageText(page=number, text="")
+    return PageFailed(page=number, reason=reason)
+
+
+def _say(message: BaseModel) -> None:
+    sys.stdout.write(message.model_dump_json() + "\n")
+    sys.stdout.flush()
+
+
+def _limit(memory_bytes: int) -> None:
+    """Less than what is needed by no honest document. Windows has no such limits; there time and pixels are bounded."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    cpu_s = int(LIMITS.time_s) * (os.cpu_count() or 1)
+    for what, most in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):  # macOS does not know them all
+            resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    main()

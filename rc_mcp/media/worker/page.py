@@ -1,0 +1,96 @@
+"""What a document can do, and how a page becomes a picture that a model can read."""
+
+import base64
+import io
+from typing import Protocol, cast
+
+from PIL import Image
+
+from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.messages import PagePicture, PageText, Reason, Way
+
+_GREYS = [17 * n for n in range(16)]
+"""Enough for smooth edges of letters, and four bits a pixel."""
+_NEAREST_GREY = [round(value / 17) for value in range(256)]
+_COLOURLESS = 12
+"""How far red, green and blue of a pixel may differ in a page that counts as grey: JPEG smears a little."""
+
+
+class PageError(Exception):
+    """A page, or a document, cannot be given."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+class Document(Protocol):
+    """An open document."""
+
+    count: int
+    or_more: bool
+    """There are more pages than were counted."""
+
+    def give(self, number: int, way: Way) -> PageText | PagePicture | None:
+        """One page in one way; None when it has nothing to give in that way."""
+        ...
+
+
+def fitting(size: tuple[float, float], long_side_px: int) -> tuple[int, int]:
+    """The size in whole pixels at which the long side is so long."""
+    scale = long_side_px / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def picture(number: int, image: Image.Image) -> PagePicture:
+    """The picture of a page: one bit, greys or colours, as its source is; PNG, or JPEG where that is too large."""
+    image = _flat(image)
+    if max(image.size) > LIMITS.long_side_px:
+        # One bit scaled down needs greys, or thin strokes vanish.
+        image = image.convert("L") if image.mode == "1" else image
+        image = image.resize(fitting(image.size, LIMITS.long_side_px), Image.Resampling.LANCZOS, reducing_gap=3)
+    if image.mode == "RGB" and _is_colourless(image):
+        image = image.convert("L")
+    data, mime_type = _png(_in_few_greys(image) if image.mode == "L" else image), "image/png"
+    if len(data) > LIMITS.picture_bytes:
+        data, mime_type = _jpeg(image), "image/jpeg"
+    return PagePicture(page=number, mime_type=mime_type, base64=base64.b64encode(data).decode())
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """In one of the modes `1`, `L` and `RGB`, on white where it is transparent."""
+    if image.mode in {"1", "L", "RGB"}:
+        return image
+    if image.mode.startswith(("I", "F")):
+        # 16 bits and more of grey, as scanners write them.
+        deep = image.convert("F")
+        low, high = cast("tuple[float, float]", deep.getextrema())
+        return deep.point(lambda value: (value - low) * (255 / ((high - low) or 1.0))).convert("L")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("L" if image.mode == "LA" else "RGB")
+
+
+def _is_colourless(image: Image.Image) -> bool:
+    small = image.resize(fitting(image.size, min(400, max(image.size))), Image.Resampling.BOX)
+    saturation = small.convert("HSV").getchannel("S")
+    return cast("tuple[int, int]", saturation.getextrema())[1] <= _COLOURLESS
+
+
+def _in_few_greys(image: Image.Image) -> Image.Image:
+    shades = image.point(_NEAREST_GREY)
+    shades.putpalette([part for grey in _GREYS for part in (grey, grey, grey)])
+    return shades
+
+
+def _png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.convert("L" if image.mode in {"1", "L"} else "RGB").save(out, "JPEG", quality=80, optimize=True)
+    return out.getvalue()

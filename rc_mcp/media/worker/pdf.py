@@ -1,0 +1,71 @@
+"""A PDF: the text in it, and its pages drawn by pdfium."""
+
+from itertools import islice
+from typing import Any, BinaryIO
+
+import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
+from PIL import Image
+
+from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.messages import PagePicture, PageText, Way
+from rc_mcp.media.worker.ocr import read_page
+from rc_mcp.media.worker.page import PageError, picture
+
+_pdfium: Any = pypdfium2
+"""As untyped as it is: half of its types are unknown."""
+_OBJECTS = 100
+"""Looked at to tell a scan: the scan of a page is among the first."""
+
+
+class Pdf:
+    """An open PDF."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        try:
+            self._pdf = _pdfium.PdfDocument(file)
+        except _pdfium.PdfiumError as error:
+            locked = error.err_code in {_pdfium.raw.FPDF_ERR_PASSWORD, _pdfium.raw.FPDF_ERR_SECURITY}
+            raise PageError("locked" if locked else "damaged") from None
+        pages = len(self._pdf)
+        self.count, self.or_more = min(pages, LIMITS.counted_pages), pages > LIMITS.counted_pages
+
+    def give(self, number: int, way: Way) -> PageText | PagePicture | None:
+        """One page in one way."""
+        page = self._pdf[number - 1]
+        try:
+            if way in {"text", "any_text"}:
+                text = _text(page, even_over_scan=way == "any_text")
+                return PageText(page=number, text=text) if text else None
+            if way == "ocr":
+                return read_page(number, _drawn(page, LIMITS.ocr_long_side_px))
+            return picture(number, _drawn(page, LIMITS.long_side_px))
+        finally:
+            page.close()
+
+
+def _text(page: Any, *, even_over_scan: bool) -> str | None:
+    """The text layer; None when there is none, or only the line that a machine wrote over a scan."""
+    layer = page.get_textpage()
+    text = layer.get_text_range(0, min(layer.count_chars(), LIMITS.page_text_chars)) if layer.count_chars() else ""
+    letters = len("".join(text.split()))
+    if not letters or (letters <= LIMITS.scan_text_chars and not even_over_scan and _is_scan(page)):
+        return None
+    return text
+
+
+def _is_scan(page: Any) -> bool:
+    width, height = page.get_size()
+    images = page.get_objects(filter=[_pdfium.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+    return any(_area(image.get_bounds()) > LIMITS.scan_share * width * height for image in islice(images, _OBJECTS))
+
+
+def _area(bounds: tuple[float, float, float, float]) -> float:
+    left, bottom, right, top = bounds
+    return max(0.0, right - left) * max(0.0, top - bottom)
+
+
+def _drawn(page: Any, long_side_px: int) -> Image.Image:
+    longest = max(page.get_size())
+    if not 0 < longest < float("inf"):
+        raise PageError("damaged")
+    return page.render(scale=long_side_px / longest, rev_byteorder=True, may_draw_forms=False).to_pil()

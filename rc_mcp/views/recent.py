@@ -1,0 +1,101 @@
+"""The newest messages of a mailbox, read with one request and kept for a moment: hosts list resources often."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel
+
+from rc_mcp.ringcentral import Attachment, Message, MessageStoreClient
+from rc_mcp.views.text import moment, word
+
+SPAN = timedelta(days=7)
+MOST_MESSAGES = 100
+MOST_ATTACHMENTS = 50
+_KEPT_FOR = timedelta(seconds=30)
+
+_CALLED = {
+    "RenderedDocument": "Fax",
+    "SourceDocument": "Document of a fax",
+    "AudioRecording": "Recording of a voicemail",
+    "AudioTranscription": "Transcript of a voicemail",
+    "MmsAttachment": "File of a text message",
+}
+
+
+class MailboxSummary(BaseModel):
+    """A mailbox counted. It has nothing in it that strangers wrote."""
+
+    as_of: str | None
+    covers: str = f"the newest {MOST_MESSAGES} messages of the last {SPAN.days} days"
+    messages: int
+    unread: int
+    by_type: dict[str, int]
+    unread_by_type: dict[str, int]
+    newest: str | None
+    next: str = "list_messages shows them; sync_messages follows what changes."
+
+
+@dataclass
+class RecentMessages:
+    """What was read last of each mailbox."""
+
+    _read: dict[tuple[str, str], tuple[datetime, list[Message]]] = field(
+        default_factory=dict[tuple[str, str], tuple[datetime, list[Message]]]
+    )
+
+    async def of(
+        self, client: MessageStoreClient, account_id: str, extension_id: str, now: datetime, *, fresh: bool = False
+    ) -> list[Message]:
+        """The newest messages, newest first; not older than a moment, or read now."""
+        mailbox = (account_id, extension_id)
+        kept = self._read.get(mailbox)
+        if kept and not fresh and timedelta() <= now - kept[0] < _KEPT_FOR:
+            return kept[1]
+        page = await client.list_messages(
+            date_from=now - SPAN, per_page=MOST_MESSAGES, account_id=account_id, extension_id=extension_id
+        )
+        self._read[mailbox] = (now, page.records)
+        return page.records
+
+    def forget(self, account_id: str, extension_id: str) -> None:
+        """The mailbox has changed."""
+        self._read.pop((account_id, extension_id), None)
+
+
+def attachments_of(messages: Sequence[Message]) -> list[tuple[Message, Attachment]]:
+    """The newest attachments that have a content of their own: the text of a text message stands in it."""
+    found = [(m, a) for m in messages for a in m.attachments if a.type != "Text" and is_id(m.id) and is_id(a.id)]
+    return found[:MOST_ATTACHMENTS]
+
+
+def is_id(value: str) -> bool:
+    """Whether it can stand in an address."""
+    return value.isascii() and value.isdigit() and len(value) <= 20
+
+
+def title_of(message: Message, attachment: Attachment) -> str:
+    """An attachment in words of ours: what it is, how long, when."""
+    what = _CALLED.get(attachment.type or "", "Attachment")
+    pages = message.fax_page_count if attachment.type == "RenderedDocument" else None
+    seconds = attachment.vm_duration
+    size = f", {pages} page{'' if pages == 1 else 's'}" if pages else f", {seconds} s" if seconds else ""
+    return f"{what}{size}, {moment(message.creation_time) or 'at an unknown time'}"
+
+
+def mailbox_summary(messages: Sequence[Message], now: datetime) -> MailboxSummary:
+    """The mailbox counted."""
+    unread = [m for m in messages if m.read_status == "Unread"]
+    return MailboxSummary(
+        as_of=moment(now),
+        messages=len(messages),
+        unread=len(unread),
+        by_type=_by_type(messages),
+        unread_by_type=_by_type(unread),
+        newest=moment(messages[0].creation_time) if messages else None,
+    )
+
+
+def _by_type(messages: Sequence[Message]) -> dict[str, int]:
+    return dict(Counter(word(m.type) or "unknown" for m in messages).most_common())

@@ -1,0 +1,94 @@
+"""Rows: a line per message, newest first, in one table for each type.
+
+A table names its columns once, and a column that says nothing of any of its rows is left out: that takes half the
+tokens of objects. Cells in columns named `untrusted_...` hold strangers' words, and the rows as a whole are
+`untrusted_rows`, so that whoever walks the answer by its keys meets the warning as well.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from rc_mcp.ringcentral import Message
+from rc_mcp.views.text import clean, short_moment, who, word
+from rc_mcp.views.weight import Budget, clip, that_fit
+
+T = TypeVar("T")
+
+TEXT_CHARS, TEXT_TOKENS = 60, 18
+WHO_TOKENS = 20
+
+Cell = str | int | None
+Row = dict[str, Cell]
+"""A message by the names of its columns."""
+
+
+class Table(BaseModel):
+    """Messages of one type. A row's missing last cells, like null, have nothing to say."""
+
+    columns: list[str]
+    untrusted_rows: list[list[Cell]]
+
+
+def tables(
+    messages: Sequence[Message], now: datetime, budget: Budget, *, used: int = 0
+) -> tuple[dict[str, Table], int]:
+    """The messages as tables by type, times in the zone of `now`; and how many fitted into the budget."""
+    rows = [row(message, now) for message in messages]
+    fitting = that_fit(rows, [[cell for cell in r.values() if cell is not None] for r in rows], budget, used=used)
+    return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
+
+
+def by_type(messages: Sequence[Message], shown: Iterable[T]) -> dict[str, list[T]]:
+    """What is shown of the first of these messages, by their types."""
+    found: dict[str, list[T]] = {}
+    for message, thing in zip(messages, shown, strict=False):
+        found.setdefault(word(message.type) or "unknown", []).append(thing)
+    return found
+
+
+def row(message: Message, now: datetime) -> Row:
+    """The cells of a message, in the order of the columns."""
+    return {
+        "id": message.id,
+        "at": short_moment(message.creation_time, now),
+        "state": state(message),
+        "availability": word(message.availability) if message.availability != "Alive" else None,
+        "seconds": next((a.vm_duration for a in message.attachments if a.vm_duration is not None), None),
+        "pages": message.fax_page_count,
+        "transcription": word(message.vm_transcription_status) if is_untranscribed(message) else None,
+        "conversation_id": word(message.conversation_id),
+        "untrusted_who": clip(who(message), WHO_TOKENS) or None,
+        "untrusted_text": first_words(message),
+    }
+
+
+def state(message: Message) -> str:
+    """`Unread` or `Read` of what came in; of what was sent, what became of it."""
+    is_sent = message.direction == "Outbound"
+    return word(message.message_status if is_sent else message.read_status) or word(message.direction) or "unknown"
+
+
+def is_untranscribed(message: Message) -> bool:
+    """A voicemail of which there is no finished transcript."""
+    return message.type == "VoiceMail" and message.vm_transcription_status != "Completed"
+
+
+def first_words(message: Message) -> str | None:
+    """The beginning of a text, or of a fax's cover page."""
+    # The subject of a fax or voicemail repeats the caller's number, which `who` shows already.
+    text = message.cover_page_text if message.type == "Fax" else message.subject
+    return clip(clean(text, TEXT_CHARS), TEXT_TOKENS) or None if text and message.type != "VoiceMail" else None
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    columns = [name for name in rows[0] if any(r[name] is not None for r in rows)]
+    return Table(columns=columns, untrusted_rows=[_trimmed([r[name] for name in columns]) for r in rows])
+
+
+def _trimmed(cells: list[Cell]) -> list[Cell]:
+    while cells and cells[-1] is None:
+        cells.pop()
+    return cells

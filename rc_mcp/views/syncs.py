@@ -1,0 +1,116 @@
+"""What a sync brought: all of a frame, or what is new, changed and gone in it since the last time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from rc_mcp.ringcentral import Message, MessageSync, SyncType
+from rc_mcp.views.listing import Keeping, Summary, Window, summarize
+from rc_mcp.views.pages import Look, Shown
+from rc_mcp.views.schema import LOOSE
+from rc_mcp.views.text import moment, word
+from rc_mcp.views.weight import that_fit, weigh
+
+_OVERLAP = timedelta(seconds=5)
+"""RingCentral looks so far behind the last sync, so that nothing falls between two (its guide, "Message sync")."""
+_FOLLOW = "Later, call again with this sync_token for what changed since."
+
+
+class Synced(BaseModel):
+    """FSync: messages. ISync: new, changed, removed."""
+
+    sync_type: SyncType
+    sync_token: str | None = None
+    sync_time: str | None = None
+    window: Annotated[Window | None, LOOSE] = None
+    fell_back: str | None = None
+    summary: Annotated[Summary, LOOSE]
+    messages: Annotated[Shown | None, LOOSE] = None
+    new: Annotated[Shown | None, LOOSE] = None
+    changed: Annotated[Shown | None, LOOSE] = None
+    not_shown: list[str] | None = None
+    removed: Annotated[dict[str, str] | None, LOOSE] = None
+    older_records_exist: bool
+    next: str
+
+
+def all_of(sync: MessageSync, frame: Window, fell_back: str | None, look: Look, keeping: Keeping) -> Synced:
+    """The messages of a full sync."""
+    answer = _answer("FSync", sync.records, sync, look, keeping)
+    answer.window, answer.fell_back = frame, fell_back
+    answer.next = f"{_about_frame(sync, frame)}{_unreadable(sync)}{_FOLLOW}"
+    answer.messages, shown = look.at(sync.records, used=_weight(answer))
+    if left := len(sync.records) - shown:
+        last = moment(sync.records[shown - 1].creation_time, look.now.tzinfo)
+        answer.next = (
+            f"{left} more are counted but not shown, to keep the answer short: for those call list_messages with "
+            f"date_from={frame.date_from} and date_to={last}; some may come twice. {_unreadable(sync)}{_FOLLOW}"
+        )
+    return answer
+
+
+def changes_since(last: datetime | None, sync: MessageSync, look: Look, keeping: Keeping) -> Synced:
+    """What an incremental sync reported.
+
+    Args:
+        last: when its token was given, where that is known: the token does not tell.
+    """
+    alive = [m for m in sync.records if not _is_removed(m)]
+    removed = {m.id: word(m.availability) or "unknown" for m in sync.records if _is_removed(m)}
+    new = [m for m in alive if last and m.creation_time and m.creation_time >= last - _OVERLAP]
+    changed = [m for m in alive if m not in new]
+    answer = _answer("ISync", alive, sync, look, keeping)
+    answer.next = f"{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
+    items, rows = list(removed.items()), replace(look, budget=look.budget.part(0.75))
+    answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_weight(answer)))
+    answer.new, shown_new = rows.at(new, used=_weight(answer)) if new else (None, 0)
+    answer.changed, shown_changed = rows.at(changed, used=_weight(answer)) if changed else (None, 0)
+    left = [m.id for m in (*new[shown_new:], *changed[shown_changed:])]
+    answer.not_shown = that_fit(left, left, look.budget, used=_weight(answer)) or None
+    unnamed = len(left) - len(answer.not_shown or ()) + len(removed) - len(answer.removed)
+    if unnamed:
+        answer.next = f"{unnamed} more are not even named: list_messages has what is there now. {answer.next}"
+    if answer.not_shown:
+        answer.next = f"read_message gives the messages in not_shown. {answer.next}"
+    return answer
+
+
+def _answer(sync_type: SyncType, shown: Sequence[Message], sync: MessageSync, look: Look, keeping: Keeping) -> Synced:
+    return Synced(
+        sync_type=sync_type,
+        sync_token=sync.sync_info.sync_token,
+        sync_time=moment(sync.sync_info.sync_time, look.now.tzinfo),
+        summary=summarize(shown, look.now, most=look.most_named, keeping=keeping),
+        older_records_exist=bool(sync.sync_info.older_records_exist),
+        next="",
+    )
+
+
+def _about_frame(sync: MessageSync, frame: Window) -> str:
+    if sync.sync_info.older_records_exist:
+        return "Older messages of this window were left out: raise record_count, or list_messages. "
+    if not sync.records and frame.is_default:
+        return "None in the default window of 24 hours, which says nothing of older ones (date_from). "
+    return ""
+
+
+def _about_changes(sync: MessageSync, alive: Sequence[Message], last: datetime | None) -> str:
+    if not sync.records:
+        return "Nothing changed since the token was given. "
+    unsure = "" if last or not alive else "Which of these are new is not known: the token came from elsewhere. "
+    return f"{unsure}Changes of the last seconds may come twice; match them by id. "
+
+
+def _unreadable(sync: MessageSync) -> str:
+    return f"{sync.unreadable} more could not be read and are missing here. " if sync.unreadable else ""
+
+
+def _weight(answer: Synced) -> int:
+    return weigh(answer.model_dump(exclude_none=True))
+
+
+def _is_removed(message: Message) -> bool:
+    return message.availability in {"Deleted", "Purged"}

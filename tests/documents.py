@@ -1,0 +1,115 @@
+"""Documents for tests, made by code: honest ones with words we know, and ones that were made to do harm."""
+
+import io
+import struct
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+A_PAGE = (1728, 1100)
+"""Half a page of fax, in fine resolution."""
+
+
+def page(*lines: str, size: tuple[int, int] = A_PAGE) -> Image.Image:
+    """A page with these lines, in one bit as a fax has it."""
+    image = Image.new("L", size, "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=60)
+    for number, line in enumerate(lines):
+        draw.text((80, 80 + 110 * number), line, font=font, fill="black")
+    return image.convert("1")
+
+
+def tiff(pages: Sequence[Image.Image], dpi: tuple[float, float] = (204, 196)) -> bytes:
+    """A fax as TIFF: a page in each frame, Group 4."""
+    out = io.BytesIO()
+    pages[0].save(out, "TIFF", compression="group4", save_all=True, append_images=pages[1:], dpi=dpi)
+    return out.getvalue()
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """The same as a JPEG."""
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "JPEG")
+    return out.getvalue()
+
+
+def scan(pages: Sequence[Image.Image]) -> bytes:
+    """A PDF whose pages are pictures: no text layer."""
+    out = io.BytesIO()
+    pages[0].convert("L").save(out, "PDF", save_all=True, append_images=[p.convert("L") for p in pages[1:]])
+    return out.getvalue()
+
+
+def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", behind: str = "", trailer: str = "") -> bytes:
+    """A PDF with a text layer: a page for each text, over what is drawn `behind` it."""
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(texts)))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(texts)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    fonts = "/Resources << /Font << /F1 3 0 R >> >>"
+    for n, text in enumerate(texts):
+        lines = "".join(f"({line}) Tj 0 -30 Td " for line in text.splitlines())
+        stream = f"{behind}BT /F1 24 Tf 60 700 Td {lines}ET"
+        objects += [
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [{media_box}] /Contents {5 + 2 * n} 0 R {fonts} >>",
+            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        ]
+    out, places = bytearray(b"%PDF-1.4\n"), list[int]()
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    start = len(out)
+    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}".encode()
+    out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF".encode()
+    return bytes(out)
+
+
+def stamped_scan(text: str) -> bytes:
+    """A PDF whose page is one grey picture, over which a machine wrote this."""
+    return pdf([text], behind="q 612 0 0 792 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID \x7f EI Q ")
+
+
+def locked_pdf() -> bytes:
+    """A PDF that takes a password."""
+    key = f"<{'41' * 32}>"
+    encrypted = f"/Encrypt << /Filter /Standard /V 1 /R 2 /O {key} /U {key} /P -44 >> /ID [<00> <00>]"
+    return pdf(["secret"], trailer=encrypted)
+
+
+def pdf_with_a_bad_xref() -> bytes:
+    """A PDF whose table of objects points nowhere."""
+    whole = pdf(["The table is wrong"])
+    table = whole.rindex(b"xref\n0 ")
+    return whole[:table] + whole[table:].replace(b" 00000 n", b" 77777 n").replace(b"00000000", b"99999999")
+
+
+def bare_tiff(width: int, height: int, frames: int = 1, *, compression: int = 4) -> bytes:
+    """A TIFF that claims this size, in so many frames, and holds next to nothing."""
+    entries = [
+        (256, 4, width), (257, 4, height), (258, 3, 1), (259, 3, compression), (262, 3, 0), (273, 4, 8), (277, 3, 1),
+        (278, 4, height), (279, 4, 4),
+    ]  # fmt: skip
+    frame = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", t, k, 1, v) for t, k, v in entries)
+    out = bytearray(b"II*\0" + struct.pack("<I", 12) + b"\0\1\0\1")
+    for number in range(frames):
+        following = len(out) + len(frame) + 4 if number + 1 < frames else 0
+        out += frame + struct.pack("<I", following)
+    return bytes(out)
+
+
+def tiff_whose_second_page_is_huge() -> bytes:
+    """A TIFF that begins harmlessly."""
+    whole = bytearray(bare_tiff(100, 100, frames=2))
+    size = whole.rindex(struct.pack("<HHI", 256, 4, 1)) + 8
+    whole[size : size + 4] = whole[size + 12 : size + 16] = struct.pack("<I", 60_000)
+    return bytes(whole)
+
+
+def endless_tiff() -> bytes:
+    """A TIFF whose frame is followed by itself."""
+    whole = bytearray(bare_tiff(100, 100))
+    whole[-4:] = struct.pack("<I", 12)
+    return bytes(whole)

@@ -1,0 +1,231 @@
+"""Documents as text and pictures: what is on a page is in what is shown, and what was made to do harm does none."""
+
+# ruff: noqa: ASYNC240  nothing else runs while a test looks at its own folder
+
+import base64
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import anyio
+import pytest
+from PIL import Image
+
+from rc_mcp.media import reading as module
+from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.messages import Way
+from rc_mcp.media.reading import Reading, read_document
+from rc_mcp.media.selection import selection
+from tests import documents
+from tests.ocr import seen_in
+
+pytestmark = pytest.mark.anyio
+
+TIFF, PDF = "image/tiff", "application/pdf"
+EITHER: list[Way] = ["text", "picture"]
+
+
+async def read(data: bytes, kind: str, ways: list[Way] = EITHER, pages: str | None = None) -> Reading:
+    async def untold(done: float, total: float | None, what: str) -> None:
+        pass
+
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return await read_document(file, kind, ways, selection(pages), untold)
+
+
+def pictures(reading: Reading) -> list[bytes]:
+    return [base64.b64decode(p.base64) for p in reading.pictures]
+
+
+def image(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+async def test_the_words_of_a_fax_in_tiff_can_be_read_in_its_pictures() -> None:
+    fax = documents.tiff([documents.page("Order 4711", "Forty stools"), documents.page("Second page 0815")])
+    found = await read(fax, TIFF)
+    assert (found.pages, found.why, found.next_page) == (2, None, None)
+    first, second = (seen_in(p) for p in pictures(found))
+    assert "Order4711" in first
+    assert "Fortystools" in first
+    assert "Secondpage0815" in second
+
+
+async def test_the_words_of_a_scan_in_pdf_can_be_read_in_its_pictures() -> None:
+    found = await read(documents.scan([documents.page("Referral 12 weeks")]), PDF)
+    assert found.texts == {}
+    assert "Referral12weeks" in seen_in(pictures(found)[0])
+
+
+async def test_a_text_layer_is_read_without_pictures() -> None:
+    found = await read(documents.pdf(["First page\nof two", "Second"]), PDF)
+    assert {n: t.split() for n, t in found.texts.items()} == {1: ["First", "page", "of", "two"], 2: ["Second"]}
+    assert found.pictures == ()
+
+
+async def test_a_line_over_a_scan_does_not_pass_for_the_text_of_the_page() -> None:
+    scan = documents.stamped_scan("FROM: CLINIC 503 555 0122 P.1/1")
+    assert [p.page for p in (await read(scan, PDF)).pictures] == [1]
+    assert "CLINIC" in (await read(scan, PDF, ["text", "any_text"])).texts[1]
+    long = documents.stamped_scan("\n".join(["a page that is all text, on a grey ground"] * 20))
+    assert (await read(long, PDF)).pictures == ()
+
+
+async def test_ocr_reads_what_has_no_text_layer_and_says_that_it_did() -> None:
+    found = await read(documents.tiff([documents.page("Approved until May", "Visits: 8")]), TIFF, ["text", "ocr"])
+    assert found.by_ocr == {1}
+    assert "Visits:8" in found.texts[1].replace(" ", "")
+
+
+async def test_what_ocr_finds_no_words_in_is_shown() -> None:
+    found = await read(documents.tiff([documents.page()]), TIFF, ["text", "ocr", "picture"])
+    assert (found.texts, len(found.pictures)) == ({}, 1)
+
+
+async def test_a_fax_in_standard_resolution_is_not_flattened() -> None:
+    fax = documents.tiff([documents.page("x").resize((1728, 1143))], dpi=(204, 98))
+    size = image(pictures(await read(fax, TIFF))[0]).size
+    assert size[0] / size[1] == pytest.approx(1728 / (1143 * 204 / 98), rel=0.01)
+    assert max(size) <= LIMITS.long_side_px
+
+
+async def test_a_page_is_as_small_as_its_source_allows() -> None:
+    fax = (await read(documents.tiff([documents.page("Words", size=(1728, 2200))]), TIFF)).pictures[0]
+    small = (await read(documents.tiff([documents.page("Words", size=(800, 600))]), TIFF)).pictures[0]
+    photograph = Image.radial_gradient("L").resize((900, 700))
+    photo = await read(
+        documents.jpeg(Image.merge("RGB", [photograph] * 2 + [Image.new("L", (900, 700))])), "image/jpeg"
+    )
+    assert max(image(base64.b64decode(fax.base64)).size) == LIMITS.long_side_px
+    assert len(fax.base64) < 30_000
+    assert image(base64.b64decode(small.base64)).mode == "1"
+    assert image(pictures(photo)[0]).mode == "RGB"
+
+
+async def test_a_picture_that_is_large_as_png_goes_as_jpeg() -> None:
+    noise = Image.effect_noise((1500, 1500), 90)
+    found = await read(documents.jpeg(Image.merge("RGB", [noise, noise.rotate(90), noise.rotate(180)])), "image/jpeg")
+    assert found.pictures[0].mime_type == "image/jpeg"
+    assert image(pictures(found)[0]).size == (1500, 1500)
+
+
+async def test_pages_are_bounded_and_the_next_one_is_named() -> None:
+    found = await read(documents.pdf([f"page {n}" for n in range(1, 301)]), PDF, ["picture"])
+    assert (found.pages, [p.page for p in found.pictures], found.next_page) == (300, [1, 2, 3, 4, 5], 6)
+    later = await read(documents.pdf([f"page {n}" for n in range(1, 301)]), PDF, pages="299-")
+    assert list(later.texts) == [299, 300]
+
+
+async def test_text_is_bounded_and_the_next_page_is_named() -> None:
+    found = await read(documents.pdf(["word " * 1000] * 20), PDF)
+    assert sum(len(t) for t in found.texts.values()) <= LIMITS.text_json_bytes
+    assert found.next_page == len(found.texts) + 1
+
+
+HOSTILE = {
+    "a TIFF of 3.6 thousand million pixels": (documents.bare_tiff(60_000, 60_000), TIFF),
+    "a TIFF of four thousand million lines": (documents.bare_tiff(1, 2**32 - 1), TIFF),
+    "a TIFF that says nothing of its lines": (documents.bare_tiff(1728, 2200), TIFF),
+    "a PDF that takes a password": (documents.locked_pdf(), PDF),
+    "a JPEG called a PDF": (documents.jpeg(documents.page("x")), PDF),
+    "half a TIFF": (documents.tiff([documents.page("x")])[:300], TIFF),
+    "half a PDF": (documents.pdf(["x"])[:100], PDF),
+    "nothing": (b"", PDF),
+}
+REASONS = {
+    "a TIFF of 3.6 thousand million pixels": "too_large",
+    "a TIFF of four thousand million lines": "too_large",
+    "a PDF that takes a password": "locked",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_what_cannot_be_read_is_told_with_its_reason(name: str) -> None:
+    found = await read(*HOSTILE[name])
+    assert (found.texts, found.pictures) == ({}, ())
+    reasons = {found.why, *found.failed.values()} - {None}
+    assert reasons == {REASONS.get(name, "damaged")}
+
+
+async def test_a_pdf_with_a_bad_xref_is_mended_and_read() -> None:
+    found = await read(documents.pdf_with_a_bad_xref(), PDF)
+    assert found.texts[1].split() == ["The", "table", "is", "wrong"]
+
+
+async def test_a_million_frames_are_not_counted_to_the_end() -> None:
+    found = await read(documents.bare_tiff(100, 100, frames=100_000), TIFF, pages="1")
+    assert (found.pages, found.or_more) == (LIMITS.counted_pages, True)
+
+
+async def test_a_circle_of_frames_ends() -> None:
+    found = await read(documents.endless_tiff(), TIFF)
+    assert found.pages == 1
+
+
+@pytest.mark.parametrize("box", ["0 0 14400 14400", "0 0 99999999 99999999", "0 0 1 9999999", "0 0 0 0", "9 9 -9 -9"])
+async def test_a_page_of_any_size_is_drawn_small_or_not_at_all(box: str) -> None:
+    found = await read(documents.pdf(["x"], media_box=box), PDF, ["picture"])
+    assert found.pages == 1
+    assert all(max(image(p).size) <= LIMITS.long_side_px for p in pictures(found))
+
+
+async def test_one_bad_page_does_not_hide_the_others() -> None:
+    fax = bytearray(documents.tiff([documents.page("First"), documents.page("Second")]))
+    fax[8:40] = b"\xff" * 32
+    found = await read(bytes(fax), TIFF)
+    assert found.pages == 2
+    assert 2 in {p.page for p in found.pictures}
+
+
+async def test_a_page_that_is_too_large_is_not_opened_wherever_it_comes() -> None:
+    found = await read(documents.tiff_whose_second_page_is_huge(), TIFF)
+    assert (found.pages, found.failed[2]) == (2, "too_large")
+
+
+async def test_a_document_that_takes_too_long_is_given_up_and_its_process_ends(
+    monkeypatch: pytest.MonkeyPatch, slow_worker: Path
+) -> None:
+    monkeypatch.setattr(module, "LIMITS", LIMITS.__class__(time_s=1.0))
+    found = await read(documents.pdf(["x"]), PDF)
+    assert found.why == "slow"
+    assert not is_running(int(slow_worker.read_text()))
+
+
+async def test_a_call_that_is_cancelled_ends_the_process_at_once(slow_worker: Path) -> None:
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read, documents.pdf(["x"]), PDF)
+            while not slow_worker.exists() or not slow_worker.read_text():
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    assert not is_running(int(slow_worker.read_text()))
+
+
+async def test_the_process_sees_no_credentials(monkeypatch: pytest.MonkeyPatch, slow_worker: Path) -> None:
+    monkeypatch.setenv("RC_USER_JWT", "a-secret")
+    monkeypatch.setattr(module, "LIMITS", LIMITS.__class__(time_s=1.0))
+    await read(documents.pdf(["x"]), PDF)
+    environment = slow_worker.with_suffix(".env").read_text()
+    assert "PATH=" in environment
+    assert "RC_" not in environment
+
+
+@pytest.fixture
+def slow_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """In the worker's place a process that never answers; the file has its process id."""
+    script, pid = tmp_path / "python", tmp_path / "pid"
+    script.write_text(f"#!/bin/sh\nenv > {pid.with_suffix('.env')}\necho $$ > {pid}\nexec sleep 60\n")
+    script.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(script))
+    return pid
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

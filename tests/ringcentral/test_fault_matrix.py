@@ -1,0 +1,421 @@
+"""Every way an answer can go wrong, for each of the ten operations: one definite end, and no delete sent twice.
+
+The emulator is the witness: its own log of requests and its store say what was carried out, whatever the client says.
+Time is virtual, retries are those a user gets.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+from typing import Any, Literal, cast
+
+import anyio
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.emulator import Draft, Emulator
+from rc_mcp.emulator.faults import FaultOptions
+from rc_mcp.ringcentral import (
+    AnswerLost,
+    Downloaded,
+    JWTAuth,
+    MessageStoreClient,
+    NotFound,
+    NotSent,
+    Outcome,
+    RateLimited,
+    RingCentralError,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from tests.desk import Faults
+from tests.ringcentral.under_budget import EPOCH, virtual_now
+from tests.ringcentral.virtual_time import VirtualLoop
+
+pytestmark = pytest.mark.anyio
+
+LONG_AGO = EPOCH - timedelta(days=365)
+NOBODY = "12345"
+PAGE = "<!DOCTYPE html><html><body>Blocked by the firewall</body></html>"
+BULK = "application/vnd.ringcentral.multipart+json"
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+class Way(Faults):
+    """The way to the emulator, on which every answer can get another content type."""
+
+    content_type: str | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        if self.content_type:
+            answer.headers["Content-Type"] = self.content_type
+        return answer
+
+
+class Mailbox:
+    """A mailbox with something for each operation, a client of it, and a way between them that can be broken."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.way = Way(emulator)
+        self.left: list[str] = []
+        self.way.before(lambda request: self.left.append(f"{request.method} {request.url.path}"))
+        self.text = self._added("SMS", conversation="the one to go")
+        self.deleted = self._added("SMS", availability="Deleted")
+        self.voicemail = self._added("VoiceMail", transcript="Please call back. " * 4)
+        message = emulator.store.message(self.text)
+        assert message is not None
+        self.conversation = str(message["conversation"]["id"])
+        auth = JWTAuth(
+            emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt, clock=anyio.current_time
+        )
+        self.store = MessageStoreClient(
+            auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=self.way
+        )
+
+    def _added(self, kind: Literal["SMS", "VoiceMail"], **fields: Any) -> str:
+        return str(self.emulator.store.add(Draft(type=kind, text="Hello" if kind == "SMS" else "", **fields))["id"])
+
+    def stored(self, message_id: str, field: str) -> str:
+        message = self.emulator.store.message(message_id)
+        return message[field] if message else "gone"
+
+    def sent(self) -> int:
+        """How often the operation left the client. Logins do not count."""
+        return sum("oauth" not in line for line in self.left)
+
+    def reached(self, method: str) -> list[int]:
+        """The statuses of the requests of this method that reached RingCentral; 0 where no answer went out."""
+        return [each.status for each in self.emulator.requests if each.method == method and "oauth" not in each.path]
+
+    def logins(self) -> int:
+        return sum("oauth" in line for line in self.left)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One of the ten. `done`: what the mailbox shows once it was carried out, and only then."""
+
+    name: str
+    kind: Literal["read", "update", "delete"]
+    act: Callable[[Mailbox], Awaitable[object]]
+    done: Callable[[Mailbox], bool] = lambda _: True
+    with_a_failing_part: Callable[[Mailbox], Awaitable[list[Outcome]]] | None = None
+
+
+async def transcript(box: Mailbox) -> Downloaded:
+    message = box.emulator.store.message(box.voicemail)
+    assert message is not None
+    part = next(str(item["id"]) for item in message["attachments"] if item["type"] == "AudioTranscription")
+    return await box.store.download(box.voicemail, part, BytesIO())
+
+
+def retention(box: Mailbox) -> bool:
+    return box.emulator.store.setting("retention_days", 30) == 60
+
+
+OPERATIONS = [
+    Operation("listMessages", "read", lambda box: box.store.list_messages(date_from=LONG_AGO)),
+    Operation(
+        "readMessage",
+        "read",
+        lambda box: box.store.read_message(box.text),
+        with_a_failing_part=lambda box: box.store.read_messages([box.text, NOBODY]),
+    ),
+    Operation("readMessageContent", "read", transcript),
+    Operation("syncMessages", "read", lambda box: box.store.sync_messages(sync_type="FSync", date_from=LONG_AGO)),
+    Operation("readMessageStoreConfiguration", "read", lambda box: box.store.read_message_store_configuration()),
+    Operation(
+        "updateMessage",
+        "update",
+        lambda box: box.store.update_message(box.text, "Read"),
+        lambda box: box.stored(box.text, "readStatus") == "Read",
+        lambda box: box.store.update_message([box.text, NOBODY], "Read"),
+    ),
+    Operation(
+        "patchMessage",
+        "update",
+        lambda box: box.store.patch_message(box.deleted, availability="Alive"),
+        lambda box: box.stored(box.deleted, "availability") == "Alive",
+        lambda box: box.store.patch_message([box.deleted, NOBODY], availability="Alive"),
+    ),
+    Operation(
+        "updateMessageStoreConfiguration",
+        "update",
+        lambda box: box.store.update_message_store_configuration(60),
+        retention,
+    ),
+    Operation(
+        "deleteMessage",
+        "delete",
+        lambda box: box.store.delete_message(box.text),
+        lambda box: box.stored(box.text, "availability") == "Deleted",
+        lambda box: box.store.delete_message([box.text, NOBODY]),
+    ),
+    Operation(
+        "deleteMessageByFilter",
+        "delete",
+        lambda box: box.store.delete_message_by_filter([box.conversation], date_to=virtual_now() + timedelta(hours=1)),
+        lambda box: box.stored(box.text, "availability") == "Deleted",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A fault, and what it may come to.
+
+    Attributes:
+        strike: makes it happen to the operation's next requests, so many times; for ever, when None.
+        error: what is raised, or stands in the outcome, when it does not pass.
+        passes: reads and updates are sent again.
+        acted: RingCentral carried the request out before.
+        harmless: it was surely not carried out: a DELETE is sent again too.
+        arrives: RingCentral saw the request.
+        least_wait_s: before it is sent again.
+    """
+
+    name: str
+    strike: Callable[[Mailbox, Operation, int | None], object]
+    error: type[RingCentralError]
+    passes: bool = True
+    acted: bool = False
+    harmless: bool = False
+    arrives: bool = True
+    least_wait_s: float = 0.0
+
+
+def by_emulator(kind: Any, **options: Any) -> Callable[[Mailbox, Operation, int | None], object]:
+    def strike(box: Mailbox, operation: Operation, times: int | None) -> None:
+        given: FaultOptions = {"operation": operation.name, "times": times, **options}  # pyright: ignore[reportAssignmentType]
+        box.emulator.faults.inject(kind, **given)
+
+    return strike
+
+
+def on_the_way(
+    act: Callable[[httpx.Request], httpx.Response], *, after: bool = False
+) -> Callable[[Mailbox, Operation, int | None], object]:
+    """`act` answers or raises in RingCentral's place, before or after RingCentral has acted."""
+
+    def strike(box: Mailbox, _: Operation, times: int | None) -> None:
+        left = [times]
+
+        def meet(request: httpx.Request) -> httpx.Response | None:
+            if "oauth" in request.url.path or left[0] == 0:
+                return None
+            left[0] = left[0] and left[0] - 1
+            return act(request)
+
+        (box.way.after if after else box.way.before)(meet)
+
+    return strike
+
+
+def raising(kind: type[httpx.TransportError]) -> Callable[[httpx.Request], httpx.Response]:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise kind("broken", request=request)
+
+    return fail
+
+
+def answering(status: int, content: str = "", **headers: str) -> Callable[[httpx.Request], httpx.Response]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _: httpx.Response(status, content=content, headers=named)
+
+
+def five_hundred(status: int) -> Trouble:
+    name = "500 CMN-201" if status == 500 else str(status)
+    return Trouble(name, by_emulator("server_error", status=status, acted=True), Unavailable, acted=True)
+
+
+PASSING = [
+    Trouble("refused", on_the_way(raising(httpx.ConnectError)), NotSent, harmless=True, arrives=False),
+    Trouble("reset before", by_emulator("drop"), AnswerLost),
+    Trouble("reset after it acted", by_emulator("drop", acted=True), AnswerLost, acted=True),
+    Trouble("timeout", on_the_way(raising(httpx.ReadTimeout), after=True), AnswerLost, acted=True),
+    Trouble("429 Retry-After", by_emulator("rate_limit"), RateLimited, harmless=True, least_wait_s=60),
+    Trouble("429", on_the_way(answering(429)), RateLimited, harmless=True, arrives=False, least_wait_s=60),
+    *map(five_hundred, (500, 502, 503, 504)),
+    Trouble("cut off", by_emulator("truncate"), AnswerLost, acted=True),
+]
+FINAL = [
+    Trouble("truncated JSON", by_emulator("malformed"), UnexpectedAnswer, passes=False, acted=True),
+    Trouble("HTML 200", by_emulator("malformed", body="html"), UnexpectedAnswer, passes=False, acted=True),
+    Trouble(
+        "HTML 403",
+        on_the_way(answering(403, PAGE, content_type="text/html")),
+        UnexpectedAnswer,
+        passes=False,
+        arrives=False,
+    ),
+    Trouble(
+        "wrong content type",
+        on_the_way(answering(200, "OK", content_type="text/plain"), after=True),
+        UnexpectedAnswer,
+        passes=False,
+        acted=True,
+    ),
+]
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Mailbox]:
+    with Emulator(scenario="empty", rate_limits=False, now=virtual_now) as emulator:
+        made = Mailbox(emulator)
+        async with made.store:
+            await made.store.list_messages(per_page=1)
+            made.left.clear()
+            emulator.app.requests.clear()
+            yield made
+
+
+def each(troubles: list[Trouble]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("trouble", troubles, ids=lambda trouble: trouble.name)
+
+
+every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+
+
+async def end_of(operation: Operation, box: Mailbox) -> tuple[object, RingCentralError | None, bool]:
+    """The value, the error, and whether it is unknown what happened."""
+    try:
+        value = await operation.act(box)
+    except RingCentralError as error:
+        return None, error, Outcome("1", error=error).unknown
+    if isinstance(value, list):
+        (outcome,) = cast("list[Outcome]", value)
+        return outcome, outcome.error, outcome.unknown
+    return value, None, False
+
+
+def hands_over_whatever_comes(operation: Operation, trouble: Trouble) -> bool:
+    """Content may be anything, a web page too: what came, and its type, is all that can be told."""
+    return operation.name == "readMessageContent" and trouble.name in {
+        "truncated JSON",
+        "HTML 200",
+        "wrong content type",
+    }
+
+
+def nothing_to_cut(operation: Operation, trouble: Trouble) -> bool:
+    """A delete's 204 has no body."""
+    return operation.kind == "delete" and trouble.name == "cut off"
+
+
+@each([*PASSING, *FINAL])
+@every_operation
+async def test_trouble_once(trouble: Trouble, operation: Operation, box: Mailbox) -> None:
+    trouble.strike(box, operation, 1)
+    began = anyio.current_time()
+    value, error, unknown = await end_of(operation, box)
+    took_s = anyio.current_time() - began
+    if hands_over_whatever_comes(operation, trouble):
+        assert isinstance(value, Downloaded)
+        assert value.content_type in {"application/json", "text/html", "text/plain"}
+        assert box.sent() == 1
+    elif operation.kind == "delete":
+        check_delete(trouble, operation, box, error, unknown)
+    elif trouble.passes:
+        assert (error, unknown) == (None, False)
+        assert box.sent() == 2
+        assert operation.done(box)
+        assert trouble.least_wait_s <= took_s <= trouble.least_wait_s + 5
+    else:
+        assert type(error) is trouble.error
+        assert unknown
+        assert box.sent() == 1
+        assert operation.done(box) == (trouble.acted or operation.kind == "read")
+    assert box.logins() == 0
+
+
+def check_delete(
+    trouble: Trouble, operation: Operation, box: Mailbox, error: RingCentralError | None, unknown: bool
+) -> None:
+    expected = None if trouble.harmless or nothing_to_cut(operation, trouble) else trouble.error
+    assert type(error) is (expected or type(None))
+    assert unknown == (expected is not None)
+    # RingCentral's own count: whatever else it refused, one at most was let through.
+    let_through = [status for status in box.reached("DELETE") if status != 429]
+    assert len(let_through) == (1 if trouble.arrives or expected is None else 0)
+    assert operation.done(box) == (trouble.acted or expected is None)
+    assert box.stored(box.text, "availability") != "Purged"
+
+
+@each([*PASSING, *FINAL])
+@every_operation
+async def test_trouble_that_does_not_end(trouble: Trouble, operation: Operation, box: Mailbox) -> None:
+    trouble.strike(box, operation, None)
+    began = anyio.current_time()
+    value, error, unknown = await end_of(operation, box)
+    took_s = anyio.current_time() - began
+    if hands_over_whatever_comes(operation, trouble):
+        assert isinstance(value, Downloaded)
+    elif nothing_to_cut(operation, trouble):
+        assert error is None
+    else:
+        assert type(error) is trouble.error
+        assert unknown == (not trouble.harmless)
+    may_repeat = trouble.passes and (operation.kind != "delete" or trouble.harmless)
+    # A download goes on five times after its connection broke, each time by a request of its own.
+    assert box.sent() <= (6 if operation.name == "readMessageContent" and trouble.name == "cut off" else 4)
+    assert box.sent() > 1 if may_repeat else box.sent() == 1
+    assert took_s <= 150
+    if operation.kind == "delete":
+        assert len([status for status in box.reached("DELETE") if status != 429]) == int(
+            trouble.arrives and trouble.error is not RateLimited
+        )
+        assert operation.done(box) == trouble.acted
+        assert box.stored(box.text, "availability") != "Purged"
+
+
+@every_operation
+async def test_a_401_in_the_middle(operation: Operation, box: Mailbox) -> None:
+    box.emulator.faults.inject("token_revoked", operation=operation.name)  # pyright: ignore[reportArgumentType]
+    _, error, unknown = await end_of(operation, box)
+    if operation.kind == "delete":
+        assert type(error) is Unauthorized
+        assert unknown
+        assert (box.reached("DELETE"), box.logins()) == ([401], 0)
+        assert not operation.done(box)
+        _, error, _ = await end_of(operation, box)
+        assert box.reached("DELETE") == [401, 204]
+    assert error is None
+    assert operation.done(box)
+    assert (box.sent(), box.logins()) == (2, 1)
+
+
+@every_operation
+async def test_a_207_with_failures(operation: Operation, box: Mailbox) -> None:
+    if operation.with_a_failing_part:
+        good, bad = await operation.with_a_failing_part(box)
+        assert (good.ok, good.unknown, bad.unknown) == (True, False, False)
+        assert type(bad.error) is NotFound
+        assert operation.done(box)
+    else:
+        # A 207 is none of this operation's answers, but for a delete of conversations.
+        part = {"resourceId": box.conversation, "status": 404, "body": {"errorCode": "CMN-102", "message": "None"}}
+        answer = httpx.Response(207, json=[part], headers={"Content-Type": BULK})
+        on_the_way(lambda _: answer)(box, operation, None)
+        _, error, unknown = await end_of(operation, box)
+        assert type(error) is (NotFound if operation.kind == "delete" else UnexpectedAnswer)
+        assert unknown == (operation.kind != "delete")
+    assert box.sent() == 1
+    assert len(box.reached("DELETE")) <= 1
+
+
+@every_operation
+async def test_a_right_answer_under_a_wrong_content_type_is_still_the_answer(
+    operation: Operation, box: Mailbox
+) -> None:
+    box.way.content_type = "text/html"
+    _, error, unknown = await end_of(operation, box)
+    assert (error, unknown, box.sent()) == (None, False, 1)
+    assert operation.done(box)

@@ -1,0 +1,144 @@
+"""No call lasts as long as RingCentral likes: what reads is given up, what deletes ends with what is known."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import anyio
+import httpx2 as httpx
+import pytest
+from mcp import Client
+
+from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.tools import strict
+from tests.desk import YES, Desk, Era, call, refused
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may take half a second. What a DELETE needs is in proportion."""
+    monkeypatch.setattr(strict, "CALL_S", 0.5)
+    shorter = replace(LIMITS, change_begins_s=0.2, read_back_s=0.1)
+    monkeypatch.setattr("rc_mcp.ringcentral.connection.LIMITS", shorter)
+
+
+TimePasses = Callable[[float], None]
+
+
+@pytest.fixture
+def time_passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
+    """Moves the clock by which the time of a call is counted."""
+    passed = [0.0]
+
+    def pass_by(seconds: float) -> None:
+        passed[0] += seconds
+
+    clock = SimpleNamespace(current_time=lambda: anyio.current_time() + passed[0])
+    monkeypatch.setattr("rc_mcp.ringcentral.waiting.anyio", clock)
+    return pass_by
+
+
+def hangs(desk: Desk, method: str, path: str = "", *, after: bool = False) -> None:
+    """RingCentral does not answer such requests; `after`: but carries them out."""
+
+    async def hold(request: httpx.Request) -> None:
+        if request.method == method and path in request.url.path:
+            if after:
+                await desk.faults._inner.handle_async_request(request)  # pyright: ignore[reportPrivateUsage]
+            await anyio.sleep_forever()
+
+    desk.faults.hold(hold)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("list_messages", {}),
+        ("sync_messages", {}),
+        ("read_message", {"message_id": "1"}),
+        ("read_message_content", {"message_id": "1"}),
+        ("read_message_store_configuration", {}),
+    ],
+)
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_read_that_takes_too_long_is_given_up_and_said_to_be(
+    desk: Desk, era: Era, tool: str, arguments: dict[str, str]
+) -> None:
+    hangs(desk, "GET")
+    async with desk.client(era) as client:
+        with anyio.fail_after(10):
+            said = await refused(client, tool, **arguments)
+    assert "took longer than" in said
+    assert "Nothing was changed" in said
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_an_update_that_takes_too_long_does_not_claim_that_nothing_changed(desk: Desk) -> None:
+    hangs(desk, "PUT")
+    async with desk.client() as client:
+        with anyio.fail_after(10):
+            said = await refused(client, "update_message", message_id=["1"], read_status="Read")
+    assert "unknown" in said
+    assert "Nothing was changed" not in said
+
+
+async def planned(client: Client, message_id: str) -> str:
+    """A plan to delete this message, which the client cannot be asked about."""
+    return (await call(client, "delete_message", message_id=[message_id]))["plan_id"]
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_plan_that_takes_too_long_to_read_is_given_up(desk: Desk, era: Era) -> None:
+    hangs(desk, "GET")
+    async with desk.client(era, YES) as client:
+        with anyio.fail_after(10):
+            said = await refused(client, "delete_message", message_id=["1"])
+    assert "Nothing was" in said
+    assert desk.sent("DELETE") == []
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_delete_whose_answer_does_not_come_is_read_back_within_the_time(desk: Desk) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        hangs(desk, "DELETE", after=True)
+        with anyio.fail_after(10):
+            answer = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert answer["outcomes"] == {message_id: "deleted"}
+    assert desk.availability(message_id) == "Deleted"
+    assert len(desk.sent("DELETE")) == 1
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_delete_is_not_begun_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+
+    def dawdle(request: httpx.Request) -> None:
+        if request.method == "GET":
+            time_passes(0.35)
+
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        desk.faults.before(dawdle)
+        with anyio.fail_after(10):
+            answer = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert answer["status"] != "done"
+    assert desk.sent("DELETE") == []
+    assert desk.availability(message_id) == "Alive"
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_the_time_a_person_takes_is_not_counted(desk: Desk, time_passes: TimePasses) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+    server = desk.server()
+
+    async def think(context: object, params: object) -> object:
+        time_passes(3600)
+        return YES
+
+    async with Client(server, mode="legacy", elicitation_callback=think) as client:  # pyright: ignore[reportArgumentType]
+        answer = await call(client, "delete_message", message_id=[message_id])
+    assert answer["outcomes"] == {message_id: "deleted"}

@@ -1,0 +1,304 @@
+"""The red-team corpus, planted wherever a stranger can write: it comes out in untrusted fields, and nowhere else."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2 as httpx
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, ElicitRequestFormParams, TextResourceContents
+
+from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.views.text import clean, clean_lines
+from tests.desk import DECLINE, Clock, Desk, Era, Faults, call, refused, text_of
+from tests.views.hostile_texts import CORPUS, TEXTS
+
+MARK = re.compile(r"zq[0-9]{4}k")
+# A control, format, separator or half character, but for the line breaks of a whole text.
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def marked(n: int) -> str:
+    """A text of the corpus that can be told wherever a piece of it stands: at its beginning, middle or end."""
+    text, mark = TEXTS[n], f"zq{n:04d}k"
+    half = len(text) // 2
+    return f"{mark} {text[:half]} {mark} {text[half:]} {mark}"
+
+
+def trusted(value: object) -> Iterator[str]:
+    """Every text of an answer that is not in an untrusted field or column, names of fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from trusted(item)
+    elif isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        rows = cast("list[list[object]]", fields.get("untrusted_rows", []))
+        names = cast("list[str]", fields.get("columns", []))
+        for row in rows:
+            yield from (str(c) for name, c in zip(names, row, strict=False) if not name.startswith("untrusted"))
+        for name, item in fields.items():
+            yield name
+            if not name.startswith("untrusted"):
+                yield from trusted(item)
+
+
+def everything(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        inner = cast("dict[str, object]", value)
+        for item in [*inner.keys(), *inner.values()] if isinstance(value, dict) else cast("list[object]", value):
+            yield from everything(item)
+
+
+def holds(answer: object) -> set[str]:
+    """The marks in an answer, after making sure that each is where it may be, and that nothing in it is unseen."""
+    leaked = [text for text in trusted(answer) if MARK.search(text)]
+    assert leaked == []
+    for text in everything(answer):
+        assert not {unicodedata.category(c) for c in text.replace("\n", "")} & UNSEEN, ascii(text[:200])
+    return {mark for text in everything(answer) for mark in MARK.findall(text)}
+
+
+async def ask(client: Client, tool: str, **arguments: Any) -> set[str]:
+    """Call a tool; the marks in its answer, which is the same in both channels."""
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, text_of(result)
+    return marks_of(result)
+
+
+def marks_of(result: CallToolResult) -> set[str]:
+    said = json.loads(text_of(result))
+    if result.structured_content is not None:
+        assert said == result.structured_content
+    assert len(text_of(result)) <= 45_000
+    return holds(said)
+
+
+def plant(desk: Desk) -> None:
+    """Each text in each kind of message, in every field that somebody outside fills in."""
+    drafts: list[Draft] = []
+    for n in range(len(TEXTS)):
+        name = marked(n)
+        # Half a character can stand in JSON, and so in a name; a body is bytes.
+        text = name.encode("utf-8", "replace").decode()
+        phone = text if n % 3 == 0 else f"+1503555{n:04d}"
+        who = Party(name=name, phone_number=phone, location=name)
+        drafts += [
+            Draft(type="SMS", sender=who, text=text, media=("crushed-parcel.jpg",), file_names=(text,)),
+            Draft(type="SMS", direction="Outbound", recipients=(who,), text=text, status="SendingFailed", error=text),
+            Draft(type="VoiceMail", sender=who, transcript=text, transcript_status="Completed", seconds=9),
+            Draft(type="Fax", sender=who, media=("toner-offer.pdf",), file_names=(text,), cover_text=text),
+            Draft(
+                type="Pager",
+                sender=Party(name=text, extension_number=text if n % 3 == 0 else "104"),
+                text=text,
+                priority="High",
+            ),
+        ]
+    desk.emulator.store.add_all(drafts)
+
+
+def planted_ids(desk: Desk, kind: str) -> list[str]:
+    return [i for i in desk.ids(type=kind) if MARK.search(json.dumps(desk.emulator.store.message(i), default=str))]
+
+
+def test_the_corpus_is_large_and_of_many_kinds() -> None:
+    assert len(set(TEXTS)) >= 200
+    assert min(len(texts) for texts in CORPUS.values()) >= 10
+
+
+@pytest.mark.parametrize("kind", CORPUS)
+def test_what_is_shown_of_a_text_can_be_seen_and_has_an_end(kind: str) -> None:
+    for text in CORPUS[kind]:
+        line = clean(text, 60)
+        assert len(line) <= 60
+        assert len(line.splitlines()) <= 1
+        for shown in (line, clean_lines(text, 1_000).replace("\n", "")):
+            assert not {unicodedata.category(c) for c in shown} & UNSEEN, ascii(text[:80])
+        assert not re.search("[\u0300-\u036f]{5}", line)
+
+
+@pytest.mark.anyio
+async def test_lists_and_syncs_keep_them_apart(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        token = (await call(client, "sync_messages"))["sync_token"]
+        plant(desk)
+        seen: set[str] = set()
+        for kind in ("SMS", "VoiceMail", "Fax", "Pager"):
+            for detail in ("rows", "full"):
+                for page in (1, 2, 3):
+                    found = await ask(client, "list_messages", message_type=kind, detail=detail, page=page)
+                    seen |= found
+            assert await ask(client, "list_messages", message_type=kind, detail="summary")
+        assert len(seen) > 200
+        for arguments in ({}, {"sync_token": token}, {"sync_token": token, "detail": "full"}, {"record_count": 1000}):
+            assert await ask(client, "sync_messages", **arguments)
+
+
+@pytest.mark.anyio
+async def test_whole_messages_keep_them_apart(desk: Desk) -> None:
+    plant(desk)
+    seen: set[str] = set()
+    async with desk.client() as client:
+        for kind in ("SMS", "VoiceMail", "Fax", "Pager"):
+            ids = planted_ids(desk, kind)
+            for start in range(0, len(ids), 20):
+                seen |= await ask(client, "read_message", message_id=ids[start : start + 20])
+    assert len(seen) == len(TEXTS)
+
+
+@pytest.mark.anyio
+async def test_contents_and_resources_keep_them_apart(desk: Desk) -> None:
+    plant(desk)
+    seen: set[str] = set()
+    async with desk.client(RC_MCP_DOWNLOAD_DIR=str(desk.state_dir)) as client:
+        for id_ in planted_ids(desk, "VoiceMail"):
+            seen |= await ask(client, "read_message_content", message_id=id_)
+        for kind in ("SMS", "Fax"):
+            for id_ in planted_ids(desk, kind)[::60]:
+                for form in ("auto", "file"):
+                    seen |= await ask(client, "read_message_content", message_id=id_, form=form)
+        listed = [r.model_dump(mode="json") for r in (await client.list_resources()).resources]
+        assert holds({"resources": listed}) == set()
+        for id_ in planted_ids(desk, "Fax")[::20]:
+            content = (await client.read_resource(f"ringcentral://account/~/extension/~/message-store/{id_}")).contents[
+                0
+            ]
+            assert isinstance(content, TextResourceContents)
+            seen |= holds(json.loads(content.text))
+    assert len(seen) > 0.95 * len(TEXTS)  # some transcripts are no texts any more, with what is in them
+    assert not [path for path in desk.state_dir.rglob("*") if MARK.search(path.name)]
+
+
+@pytest.mark.anyio
+async def test_changes_and_their_previews_keep_them_apart(desk: Desk) -> None:
+    plant(desk)
+    texts = planted_ids(desk, "SMS")
+    conversations = list({str((desk.emulator.store.message(i) or {})["conversationId"]): None for i in texts})
+    desk.clock.time += timedelta(minutes=1)
+    async with desk.client() as client:
+        for start in range(0, len(texts), 200):
+            assert await ask(client, "delete_message", message_id=texts[start : start + 200])
+        for start in range(0, 100, 20):
+            assert await ask(client, "delete_message_by_filter", conversation_id=conversations[start : start + 20])
+        assert await ask(client, "delete_message", message_id=texts[:50], purge=True)
+        assert await ask(client, "update_message", message_id=texts, read_status="Read") == set()
+        assert await ask(client, "patch_message", message_id=texts, read_status="Unread") == set()
+        assert await ask(client, "update_message_store_configuration", retention_period=40) == set()
+
+
+@pytest.mark.anyio
+async def test_a_question_shows_each_on_a_line_that_says_whose_words_they_are(desk: Desk, era: Era) -> None:
+    plant(desk)
+    texts = planted_ids(desk, "SMS")
+
+    def asked(params: ElicitRequestFormParams) -> Any:
+        lines = params.message.splitlines()
+        for line in lines:
+            assert not {unicodedata.category(c) for c in line} & UNSEEN, ascii(line)
+            assert not MARK.search(line) or line.startswith(("With: ", "- SMS ")), line
+        assert sum(line.startswith("Plan ") for line in lines) == 1
+        return DECLINE
+
+    async with desk.client(era, answer=asked) as client:
+        for start in range(0, len(texts), 12):
+            answer = await call(client, "delete_message", message_id=texts[start : start + 12])
+            assert answer["status"] == "declined"
+    assert len(desk.asked) > 20
+
+
+@pytest.mark.anyio
+async def test_errors_do_not_repeat_them(desk: Desk) -> None:
+    plant(desk)
+    fax = planted_ids(desk, "Fax")[0]
+    async with desk.client() as client:
+        said = [
+            await refused(client, "read_message_content", message_id=fax, attachment_id="1"),
+            await refused(client, "read_message_content", message_id="404"),
+            await refused(client, "list_messages", date_from="then"),
+        ]
+    assert not [text for text in said if MARK.search(text)]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("start", range(0, len(TEXTS), 60))
+async def test_a_record_that_is_hostile_in_every_field_keeps_to_them(desk: Desk, start: int) -> None:
+    """Also where RingCentral's own words stand: types, states, codes, ids of conversations, addresses."""
+    texts = iter(range(start, min(start + 60, len(TEXTS))))
+
+    def spoil(value: object, text: str) -> object:
+        if isinstance(value, dict):
+            fields = cast("dict[str, object]", value)
+            kept = {"id", "availability"}
+            return {k: v if k in kept else spoil(v, text) for k, v in fields.items()} | {
+                "deliveryErrorCode": text,
+                "coverPageText": text,
+                "to": [{"name": text, "faxErrorCode": text, "messageStatus": text}],
+            }
+        if isinstance(value, list):
+            return [spoil(item, text) for item in cast("list[object]", value)]
+        return text if isinstance(value, str) else value
+
+    records = [m for m in desk.emulator.store.messages() if m["availability"] == "Alive"]
+    spoilt = [spoil(dict(r), marked(n)) for r, n in zip(records, texts, strict=False)]
+    sync = {"syncType": "FSync", "syncToken": "t", "syncTime": "2026-01-01T00:00:00.000Z"}
+    body = json.dumps({"records": spoilt, "paging": {}, "navigation": {}, "syncInfo": sync}).encode()
+    desk.faults.before(
+        lambda request: (
+            httpx.Response(200, content=body, headers={"Content-Type": "application/json"}, request=request)
+            if request.url.path.endswith(("/message-store", "/message-sync"))
+            else None
+        )
+    )
+    async with desk.client() as client:
+        for detail in ("rows", "full", "summary"):
+            assert await ask(client, "list_messages", detail=detail)
+            assert await ask(client, "sync_messages", detail=detail)
+
+
+@pytest.mark.anyio
+async def test_the_hostile_mailbox_of_the_emulator_is_read_through_every_tool(tmp_path: Path) -> None:
+    clock = Clock()
+    with Emulator(rate_limits=False, now=clock, scenario="hostile") as emulator:
+        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        written = {text[:24] for m in emulator.store.messages() for text in strangers_words(m) if len(text) >= 24}
+        clock.time += timedelta(minutes=1)
+        ids = desk.ids(availability="Alive")
+        async with desk.client() as client:
+            token = (await call(client, "sync_messages", date_from="90d"))["sync_token"]
+            answers = [
+                await call(client, "list_messages", date_from="90d", per_page=1000),
+                await call(client, "list_messages", date_from="90d", detail="full"),
+                await call(client, "list_messages", date_from="90d", detail="summary"),
+                await call(client, "sync_messages", sync_token=token),
+                *[await call(client, "read_message", message_id=ids[at : at + 20]) for at in range(0, len(ids), 20)],
+                await call(client, "update_message", message_id=ids, read_status="Read"),
+                await call(client, "patch_message", message_id=ids, read_status="Unread"),
+                await call(client, "delete_message", message_id=ids[:200]),
+                await call(client, "read_message_store_configuration"),
+                await call(client, "update_message_store_configuration", retention_period=60),
+            ]
+            for id_ in ids:
+                result = await client.call_tool("read_message_content", {"message_id": id_})
+                answers.append({"error": text_of(result)} if result.is_error else json.loads(text_of(result)))
+    assert len(written) > 50
+    for answer in answers:
+        holds(answer)
+        assert not [text for text in trusted(answer) if any(words in text for words in written)]
+
+
+def strangers_words(message: dict[str, Any]) -> Iterator[str]:
+    """What a record of the emulator has from strangers, as it is shown."""
+    parties: list[dict[str, str]] = [message.get("from") or {}, *message.get("to", [])]
+    raw: list[str | None] = [message.get("subject"), message.get("coverPageText")]
+    raw += [party.get(key) for party in parties for key in ("name", "location")]
+    raw += [attachment.get("fileName") for attachment in message.get("attachments", [])]
+    yield from (clean(text, 200) for text in raw if text)

@@ -1,0 +1,147 @@
+"""Summaries: who waits, what failed, what will be lost, told from the messages alone."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.ringcentral import Message
+from rc_mcp.views.listing import Keeping, summarize
+from tests.desk import Clock, Desk, Faults, call, rows
+
+NOW = datetime(2026, 3, 5, 17, tzinfo=ZoneInfo("America/Los_Angeles"))
+MARIA, HAROLD = "+15035550134", "+15035550147"
+
+
+def text(hours_ago: float, **fields: object) -> Message:
+    return message(hours_ago, type="SMS", conversation={"id": "7"}, **fields)
+
+
+def message(hours_ago: float, **fields: object) -> Message:
+    at = (NOW - timedelta(hours=hours_ago)).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    record = {"id": int(hours_ago * 100), "availability": "Alive", "creationTime": at, "readStatus": "Read", **fields}
+    return Message.model_validate(record)
+
+
+def theirs(who: str = MARIA, **fields: object) -> dict[str, object]:
+    return {"direction": "Inbound", "from": {"phoneNumber": who}, "to": [{"phoneNumber": "+15035550110"}], **fields}
+
+
+def ours(who: str = MARIA, **fields: object) -> dict[str, object]:
+    return {"direction": "Outbound", "to": [{"phoneNumber": who}], "messageStatus": "Delivered", **fields}
+
+
+def waiting(*messages: Message) -> list[tuple[str, str | None, int | None]]:
+    found = summarize(messages, NOW).waiting or []
+    return [(w.untrusted_who, w.since, w.unread) for w in found]
+
+
+def test_whoever_wrote_last_waits_since_the_first_message_after_our_answer() -> None:
+    assert waiting(text(1, **theirs()), text(2, **theirs()), text(3, **ours()), text(4, **theirs())) == [
+        (MARIA, "03-05 15:00", None)
+    ]
+
+
+def test_whoever_was_answered_does_not_wait() -> None:
+    assert waiting(text(1, **ours()), text(2, **theirs())) == []
+
+
+def test_an_answer_that_never_arrived_is_none() -> None:
+    assert waiting(text(1, **ours(messageStatus="SendingFailed")), text(2, **theirs())) == [
+        (MARIA, "03-05 15:00", None)
+    ]
+
+
+def test_unread_comes_first_and_then_the_longest_wait() -> None:
+    unread = theirs(HAROLD, readStatus="Unread")
+    assert waiting(message(1, type="VoiceMail", **unread), text(9, **theirs())) == [
+        (HAROLD, "03-05 16:00", 1),
+        (MARIA, "03-05 08:00", None),
+    ]
+
+
+def test_one_person_who_writes_and_calls_is_one_who_waits() -> None:
+    unread = theirs(readStatus="Unread")
+    assert waiting(message(1, type="VoiceMail", **unread), text(2, **unread)) == [(MARIA, "03-05 15:00", 2)]
+
+
+def test_a_conversation_of_several_waits_once() -> None:
+    group = [{"phoneNumber": "+15035550110"}, {"phoneNumber": HAROLD}]
+    assert len(waiting(text(1, **theirs(MARIA, to=group)), text(2, **theirs(HAROLD, to=group)))) == 1
+
+
+def test_a_heard_voicemail_waits_for_nothing() -> None:
+    assert waiting(message(1, type="VoiceMail", **theirs())) == []
+
+
+def test_unheard_voicemails_are_told_by_whether_they_can_be_read() -> None:
+    states = ("Completed", "Completed", "InProgress", "Failed")
+    unheard = [
+        message(n + 1, type="VoiceMail", vmTranscriptionStatus=s, **theirs(readStatus="Unread"))
+        for n, s in enumerate(states)
+    ]
+    assert summarize(unheard, NOW).unheard == {"with_transcript": 2, "transcript_in_progress": 1, "no_transcript": 1}
+
+
+def test_a_failure_says_why_in_words() -> None:
+    failed = summarize([message(1, type="Fax", **ours(messageStatus="SendingFailed"))], NOW).failed
+    assert failed
+    assert failed[0].why == "RingCentral gave no reason"
+
+
+def test_what_the_retention_period_will_take_within_a_week_is_told_when_the_period_is_known() -> None:
+    old, new = message(24 * 25, type="Fax", **theirs()), message(24 * 3, type="Fax", **theirs())
+    told = summarize([new, old, text(24 * 25, **theirs())], NOW, keeping=Keeping(retention_days=30)).soon_lost
+    assert told == ["1 of these faxes and voicemails will be erased within 7 days: the account keeps them for 30."]
+    assert summarize([new, old], NOW).soon_lost is None
+
+
+def test_a_mailbox_near_its_cap_is_told() -> None:
+    told = summarize([], NOW, keeping=Keeping(received_in_all=199)).soon_lost
+    assert told == ["There are 199 received faxes and voicemails; beyond 200 RingCentral erases the oldest."]
+    assert summarize([], NOW, keeping=Keeping(received_in_all=20)).soon_lost is None
+
+
+@pytest.mark.anyio
+async def test_a_full_mailbox_says_so_and_what_is_known_of_the_period_is_used(tmp_path: Path) -> None:
+    clock = Clock()
+    with Emulator(rate_limits=False, now=clock, scenario="full") as emulator:
+        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        clock.time += timedelta(days=3)
+        async with desk.client() as client:
+            before = await call(client, "list_messages", message_type="VoiceMail", date_from="90d")
+            await call(client, "read_message_store_configuration")
+            after = await call(client, "list_messages", message_type="VoiceMail", date_from="90d", detail="summary")
+    assert any("200" in told for told in before["summary"]["soon_lost"])
+    assert any("within 7 days" in told for told in after["summary"]["soon_lost"])
+    assert "messages" not in after
+
+
+@pytest.mark.anyio
+async def test_times_are_the_users_and_can_be_sent_back_as_they_are(desk: Desk) -> None:
+    created = desk.clock() - timedelta(hours=30)
+    desk.emulator.store.add(Draft(type="SMS", text="Here", sender=Party(phone_number=MARIA), created=created))
+    async with desk.client(RC_MCP_TIMEZONE="Asia/Kolkata") as client:
+        first = await call(client, "list_messages", date_from="2d")
+        row = next(r for r in rows(first["messages"]) if r.get("untrusted_text") == "Here")
+        again = await call(client, "list_messages", date_from=row["at"])
+    local = created.astimezone(ZoneInfo("Asia/Kolkata"))
+    assert row["at"] == f"{local:%m-%d %H:%M}"
+    assert first["window"]["timezone"] == "Asia/Kolkata"
+    assert again["window"]["date_from"] == f"{local:%Y-%m-%dT%H:%M}:00+05:30"
+    assert "Here" in [r.get("untrusted_text") for r in rows(again["messages"])]
+
+
+@pytest.mark.anyio
+async def test_a_sync_whose_token_came_from_elsewhere_does_not_say_what_is_new(desk: Desk) -> None:
+    async with desk.client() as client:
+        token = (await call(client, "sync_messages"))["sync_token"]
+    desk.clock.time += timedelta(minutes=1)
+    desk.emulator.store.add(Draft(type="SMS", text="Later"))
+    async with desk.client() as another:
+        changes = await call(another, "sync_messages", sync_token=token)
+    assert "new" not in changes
+    assert len(rows(changes["changed"])) == 1
+    assert "not known" in changes["next"]
