@@ -112,6 +112,7 @@ class Shown:
     plan: Plan
     asked: Asked
     principal: str
+    seat: str
     denied: bool = False
 
     @property
@@ -170,7 +171,7 @@ class Judge:
         assert plan is not None
         if plan.id in self.shown:
             return self.shown[plan.id]
-        shown = Shown(plan, call.asked, call.seat.principal)
+        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name)
         self._check_plan(shown, question, call)
         self.shown[plan.id] = shown
         self.count(f"plans: {call.asked.tool}{' (purge)' if call.asked.purge else ''}")

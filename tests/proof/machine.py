@@ -95,12 +95,12 @@ class Machine(RuleBasedStateMachine):
         self._calls(place, _nth(self._asked, which), None, events, answer)
 
     @precondition(lambda self: self.office.judge.shown)
-    @rule(place=places, which=numbers, events=weather, answer=answers, times=st.sampled_from((1, 1, 1, 3)))
-    def uses_a_plan(self, place: str, which: int, events: list[Event], answer: str, times: int) -> None:
-        """The call of a plan again, with its id, as a confirmation_required answer says; or more often than that."""
+    @rule(place=st.one_of(st.none(), places), which=numbers, events=weather, answer=answers, times=st.sampled_from((1, 1, 1, 3)))
+    def uses_a_plan(self, place: str | None, which: int, events: list[Event], answer: str, times: int) -> None:
+        """The call of a plan again, with its id, where it was made or elsewhere; or more often than once."""
         shown = _nth(list(self.office.judge.shown.values()), which)
         for n in range(times):
-            self._calls(place, shown.asked, shown.plan.id, events if n == 0 else [], answer)
+            self._calls(place or shown.seat, shown.asked, shown.plan.id, events if n == 0 else [], answer)
 
     @precondition(lambda self: self.office.judge.shown and self._asked)
     @rule(place=places, which=numbers, other=numbers, events=weather, answer=answers)

@@ -9,7 +9,7 @@ Lost = Exception
 _HTML = "<!DOCTYPE html><html><body>Sign in to use this network.</body></html>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Event:
     """Something that happens at one request of a step (`at`: the how manieth, or the next of that method), or from
     there on at all of them (`lasting`)."""
@@ -18,6 +18,9 @@ class Event:
     what: str
     lasting: bool = False
     at_message: int = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.what}{f' {self.at_message}' if self.what in OTHERS else ''} at {self.at}{'+' * self.lasting}>"
 
     def meets(self, nth: int, method: str) -> bool:
         """Whether it is this request's turn."""
