@@ -95,7 +95,13 @@ class Machine(RuleBasedStateMachine):
         self._calls(place, _nth(self._asked, which), None, events, answer)
 
     @precondition(lambda self: self.office.judge.shown)
-    @rule(place=st.one_of(st.none(), places), which=numbers, events=weather, answer=answers, times=st.sampled_from((1, 1, 1, 3)))
+    @rule(
+        place=st.one_of(st.none(), places),
+        which=numbers,
+        events=weather,
+        answer=answers,
+        times=st.sampled_from((1, 1, 1, 3)),
+    )
     def uses_a_plan(self, place: str | None, which: int, events: list[Event], answer: str, times: int) -> None:
         """The call of a plan again, with its id, where it was made or elsewhere; or more often than once."""
         shown = _nth(list(self.office.judge.shown.values()), which)
