@@ -10,6 +10,8 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 FILE = "guard.db"
 NOTHING_DONE = "Nothing was deleted or changed."
 
@@ -50,11 +52,11 @@ def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
         # Plans name people: the folder and the file are the owner's alone.
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = state_dir / FILE
-        file.touch(mode=0o600)
+        if not file.exists():
+            _make(file)
         with closing(sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None)) as db:
             if db.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_TABLES)
+                raise sqlite3.DatabaseError("made by another version")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")  # an expired plan's names do not stay in the file
             yield db
@@ -71,6 +73,20 @@ def writing(state_dir: Path) -> Generator[sqlite3.Connection]:
         db.execute("BEGIN IMMEDIATE")
         yield db
         db.execute("COMMIT")  # not reached after an error: closing then undoes what was begun
+
+
+def _make(file: Path) -> None:
+    """The file appears whole: SQLite waits for nobody while it changes a file to WAL, so two could not begin at once."""
+    with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_S):
+        if file.exists():
+            return
+        new = file.with_suffix(".new")
+        new.unlink(missing_ok=True)  # of one who was killed here
+        new.touch(mode=0o600)
+        with closing(sqlite3.connect(new, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(_TABLES)
+        new.replace(file)
 
 
 @contextmanager
