@@ -76,7 +76,7 @@ def writing(state_dir: Path) -> Generator[sqlite3.Connection]:
 
 
 def _make(file: Path) -> None:
-    """The file appears whole: SQLite waits for nobody while it changes a file to WAL, so two could not begin at once."""
+    """The file appears whole: SQLite waits for nobody while it changes a file to WAL, and two may begin at once."""
     with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_S):
         if file.exists():
             return
