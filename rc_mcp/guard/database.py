@@ -77,7 +77,7 @@ def writing(state_dir: Path) -> Generator[sqlite3.Connection]:
 
 def _make(file: Path) -> None:
     """The file appears whole: SQLite waits for nobody while it changes a file to WAL, and two may begin at once."""
-    with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_S):
+    with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_S, mode=0o600):
         if file.exists():
             return
         new = file.with_suffix(".new")
