@@ -143,8 +143,9 @@ class Guard:
         plan = proposal.plan if isinstance(proposal, Allowed) else proposal
         said = verdict(answer, plan)
         if said == "no":
-            await to_thread.run_sync(self.plans.deny, plan.id, "client")
-            return answers.declined(plan)
+            denied = await to_thread.run_sync(self.plans.deny, plan.id, "client")
+            # A no can come too late: when the plan was agreed to elsewhere, something may have been deleted.
+            return answers.declined(plan) if denied else await self._not_claimed(action, plan)
         if said == "not_asked" and not named and not unattended:
             return await self._confirmation_required(plan)
         async with alone(self.plans.state_dir):

@@ -5,9 +5,10 @@ from datetime import timedelta
 import anyio
 import pytest
 from mcp import Client
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.client import ClientRequestContext
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
-from tests.desk import YES, Desk, Era, call, typed
+from tests.desk import NO, YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +44,22 @@ async def test_a_replayed_yes_acts_once_and_asks_again(desk: Desk) -> None:
     assert isinstance(third, InputRequiredResult)
     assert len(desk.sent("DELETE")) == 1
     assert [desk.availability(t) for t in targets] == ["Alive", "Deleted"]
+
+
+async def test_a_no_that_comes_too_late_does_not_say_that_nothing_was_deleted(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client() as cannot_ask:
+
+        async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+            (plan,) = desk.plans.waiting()
+            assert (await call(cannot_ask, "delete_message", message_id=targets, plan_id=plan.id))["status"] == "done"
+            return NO
+
+        async with Client(desk.server(), mode="legacy", elicitation_callback=meanwhile) as asks:
+            late = await call(asks, "delete_message", message_id=targets)
+    assert late["status"] == "refused"
+    assert "was used already" in late["said"]
+    assert "Nothing was deleted" not in late["said"]
 
 
 async def test_the_question_is_the_same_word_for_word_when_the_call_is_run_again(desk: Desk) -> None:
