@@ -58,7 +58,7 @@ def run(shard: int, examples: int) -> Report:
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode:
         return Report(counts={}, invariant="?", what=ran.stderr[-4000:])
-    return json.loads(ran.stdout)
+    return json.loads(ran.stdout.splitlines()[-1])  # before it Hypothesis may have said something
 
 
 def rare(counts: Counter[str]) -> list[str]:
