@@ -254,9 +254,9 @@ class Guard:
     async def _claim(self, plan: Plan, said: Verdict, *, unattended: bool) -> bool:
         """Take the plan, if what was said is enough for it. What a model says never is for what is final."""
         only_approved = said == "not_asked" and self._needs_terminal(plan) and not unattended
-        states: tuple[State, ...] = ("approved",) if only_approved else ("open", "approved")
+        waiting: tuple[State, ...] = () if only_approved else ("asked",) if said == "yes" else ("open",)
         by: Channel = "policy" if unattended else "client" if said == "yes" else "chat"
-        return await to_thread.run_sync(partial(self.plans.claim, plan.id, *states, by=by))
+        return await to_thread.run_sync(partial(self.plans.claim, plan.id, *waiting, "approved", by=by))
 
     async def _not_claimed(self, action: Action, plan: Plan) -> Changes:
         found = await to_thread.run_sync(self.plans.get, plan.id)

@@ -26,7 +26,8 @@ LIFETIME = timedelta(minutes=10)
 MAX_MESSAGES = 200
 """The most messages one plan may hold: what a person can still be said to have agreed to."""
 
-State = Literal["open", "approved", "denied", "used"]
+State = Literal["open", "asked", "approved", "denied", "used"]
+"""`asked`: a client showed the question to a person. From then on no model's word counts, only a person's answer."""
 Severity = Literal["reversible", "irreversible"]
 
 
@@ -123,25 +124,30 @@ class PlanStore:
 
     def latest_open(self, digest: str) -> Plan | None:
         """The newest plan for this very call that still waits for an answer."""
-        rows = self._select("digest = ? AND state = 'open'", digest)
+        rows = self._select("digest = ? AND state IN ('open', 'asked')", digest)
         return rows[-1][0] if rows else None
 
     def waiting(self) -> list[Plan]:
         """All plans that still wait for a person, oldest first."""
-        return [plan for plan, _ in self._select("state = ?", "open")]
+        return [plan for plan, _ in self._select("state IN ('open', 'asked')")]
+
+    def ask(self, plan_id: str) -> None:
+        """A person is about to be shown this plan in a client. Nothing, unless it is open."""
+        with writing(self.state_dir) as db:
+            self._move(db, plan_id, "asked", "open")
 
     def approve(self, plan_id: str) -> bool:
-        """A person's yes, given outside of the client. False when the plan is not open."""
+        """A person's yes, given outside of the client. False when the plan waits for nobody."""
         with writing(self.state_dir) as db:
-            moved = self._move(db, plan_id, "approved", "open")
+            moved = self._move(db, plan_id, "approved", "open", "asked")
             if moved:
                 self._note(db, moved[0], "approved", by="terminal")
             return moved is not None
 
     def deny(self, plan_id: str, by: Channel = "terminal") -> bool:
-        """A person's no. False when the plan is neither open nor approved."""
+        """A person's no. False when the plan neither waits for a person nor was approved."""
         with writing(self.state_dir) as db:
-            moved = self._move(db, plan_id, "denied", "open", "approved")
+            moved = self._move(db, plan_id, "denied", "open", "asked", "approved")
             if moved:
                 self._note(db, moved[0], "declined", by=by)
             return moved is not None
@@ -176,11 +182,11 @@ class PlanStore:
         who = {"operation": plan.id, "principal": plan.principal, "tool": plan.tool}
         add_entry(db, self._now(), event, **who, details=details)
 
-    def _select(self, where: str, value: str) -> list[tuple[Plan, State]]:
+    def _select(self, where: str, *values: str) -> list[tuple[Plan, State]]:
         with reading(self.state_dir) as db:
             rows = db.execute(
                 f"SELECT body, state FROM plan WHERE {where} AND {_VALID} ORDER BY rowid",  # noqa: S608
-                (value, *self._valid_span()),
+                (*values, *self._valid_span()),
             )
             return [(_plan_of(body), state) for body, state in rows]
 

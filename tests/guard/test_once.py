@@ -1,14 +1,15 @@
 """A yes counts once, for the plan it was given to: not again when the call is sent again, not for another plan."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import anyio
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
-from tests.desk import NO, YES, Desk, Era, call, typed
+from tests.desk import NO, NOTHING, YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
 
@@ -52,6 +53,7 @@ async def test_a_no_that_comes_too_late_does_not_say_that_nothing_was_deleted(de
 
         async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
             (plan,) = desk.plans.waiting()
+            assert desk.plans.approve(plan.id)
             assert (await call(cannot_ask, "delete_message", message_id=targets, plan_id=plan.id))["status"] == "done"
             return NO
 
@@ -60,6 +62,23 @@ async def test_a_no_that_comes_too_late_does_not_say_that_nothing_was_deleted(de
     assert late["status"] == "refused"
     assert "was used already" in late["said"]
     assert "Nothing was deleted" not in late["said"]
+
+
+@pytest.mark.parametrize("answer", [NOTHING, ElicitResult(action="accept", content={"confirm": "true"})])
+async def test_no_model_s_word_counts_for_a_plan_that_a_person_was_asked_about(
+    desk: Desk, era: Era, answer: ElicitResult
+) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client(era, answer=answer) as asks:
+        with suppress(MCPError, AssertionError):
+            await call(asks, "delete_message", message_id=targets)
+    (plan,) = desk.plans.waiting()
+    async with desk.client(era) as cannot_ask:
+        refused = await call(cannot_ask, "delete_message", message_id=targets, plan_id=plan.id)
+        assert (refused["status"], refused["approve_in"]) == ("refused", "terminal")
+        assert desk.sent("DELETE") == []
+        assert desk.plans.approve(plan.id)
+        assert (await call(cannot_ask, "delete_message", message_id=targets, plan_id=plan.id))["status"] == "done"
 
 
 async def test_the_question_is_the_same_word_for_word_when_the_call_is_run_again(desk: Desk) -> None:
@@ -88,8 +107,6 @@ async def test_a_yes_to_one_of_two_equal_calls_does_not_count_for_the_other(desk
 
 
 async def test_a_yes_does_not_fit_other_arguments(desk: Desk) -> None:
-    from mcp import MCPError
-
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=YES) as client:
         question = await asked(client, message_id=targets[:1])

@@ -96,6 +96,8 @@ class Call:
     """When each message was last read, as far as the answer arrived whole. `configuration` is one of them."""
     sent: dict[str, int] = field(default_factory=dict[str, int])
     """Ids that left in a DELETE, and the moment RingCentral had dealt with it."""
+    meant: set[str] = field(default_factory=set[str])
+    """Ids in a conversation whose DELETE left: another app may have been quicker with one, and nobody can tell."""
     put: int | None = None
     """When RingCentral had dealt with the PUT of a retention period, if one left."""
     faults: list[str] = field(default_factory=list[str])
@@ -114,6 +116,8 @@ class Shown:
     principal: str
     seat: str
     denied: bool = False
+    put_to_a_person: bool = False
+    """A client asked a person about it: from then on no model's word counts."""
 
     @property
     def ids(self) -> set[str]:
@@ -157,6 +161,8 @@ class Judge:
         self.shown: dict[str, Shown] = {}
         self.consents: list[Consent] = []
         self.stopped_since: int | None = None
+        self.limited_until: dict[str, datetime] = {}
+        """Until when a server was told to send nothing, by the seat's name."""
         self.counts: dict[str, int] = {}
         Violation.first = None
 
@@ -232,6 +238,8 @@ class Judge:
         consent = self._consent_for(call, targets, named, purge=purge, in_path=bool(in_path))
         consent.run_by = call
         consent.named |= targets & consent.shown.ids
+        if not in_path:
+            call.meant |= {t.id for t in consent.shown.plan.draft.targets if t.conversation_id in named.split(",")}
         self.count("DELETEs by id" if in_path else "DELETEs of conversations")
         return Effect(consent, frozenset(targets))
 
@@ -253,14 +261,19 @@ class Judge:
         """A PUT of a retention period is about to go out."""
         hold(call.asked.tool == "update_message_store_configuration", APPROVED, f"PUT {days} days by {call.asked}")
         self._check_not_stopped(call, {"configuration"})
-        for consent in self._unspent(call):
-            if consent.shown.asked.key == call.asked.key and consent.shown.asked.arguments["retention_period"] == days:
-                self._check_period(call, consent)
-                consent.run_by = call
-                consent.named.add("configuration")
-                self.count("PUTs of the retention period")
-                return Effect(consent, frozenset())
-        raise Violation(APPROVED, f"PUT {days} days, to which nobody agreed")
+        mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key]
+        agreed = [c for c in mine if c.shown.asked.arguments["retention_period"] == days]
+        hold(agreed, APPROVED, f"PUT {days} days, to which nobody agreed")
+        fresh = [c for c in agreed if self._is_period_fresh(call, c)]
+        hold(fresh, FRESH, f"the period changed: {self.truth.retention}")
+        # A PUT that was refused for its token is sent once more with a fresh one; a DELETE never is.
+        refused = call.faults[-1:] == ["401 after"] or "token expired" in call.faults
+        again = [c for c in fresh if "configuration" not in c.named or refused]
+        hold(again, ONCE, "the PUT was sent before")
+        again[0].run_by = call
+        again[0].named.add("configuration")
+        self.count("PUTs of the retention period")
+        return Effect(again[0], frozenset())
 
     def put_done(self, call: Call) -> None:
         """RingCentral has dealt with it, or never got it."""
@@ -324,14 +337,12 @@ class Judge:
             for i, v in now.items()
         )
 
-    def _check_period(self, call: Call, consent: Consent) -> None:
+    def _is_period_fresh(self, call: Call, consent: Consent) -> bool:
+        """Whether it is as it was when the plan was made, or changed when nobody could know."""
         read = call.read.get("configuration", 0)
-        later = [days for moment, _, days in self.truth.retention if moment > read]
+        later = any(moment > read for moment, _, _ in self.truth.retention)
         same = self.truth.retention[-1][2] == consent.shown.plan.draft.retention_period
-        hold(same or (later and read >= call.ready), FRESH, f"the period changed: {self.truth.retention}")
-        # A PUT that was refused for its token is sent once more with a fresh one; a DELETE never is.
-        refused = call.faults[-1:] == ["401 after"] or "token expired" in call.faults
-        hold("configuration" not in consent.named or refused, ONCE, "the PUT was sent before")
+        return same or (later and read >= call.ready)
 
     def _check_not_stopped(self, call: Call, ids: set[str]) -> None:
         """Nothing leaves once the file was there before the last reading was over."""
@@ -393,7 +404,7 @@ class Judge:
             case "deleted":
                 return "Deleted" in states and id_ in call.sent
             case "purged":
-                return bool(states & {"Purged", None}) and id_ in call.sent
+                return bool(states & {"Purged", None}) and (id_ in call.sent or id_ in call.meant)
             case "already":
                 done = {"Purged", None} if purge else {"Deleted", "Purged", None}
                 done = {"Alive"} if call.asked.tool == "patch_message" else done
@@ -401,7 +412,8 @@ class Judge:
             case "not_found":
                 # RingCentral shows no content of a Purged message to an update, and nothing of one that is gone.
                 gone = {"Purged", None} if call.asked.tool == "patch_message" else {None}
-                return bool(states & gone) and id_ not in call.sent
+                told_so = "404 for the reading back" in call.faults  # in RingCentral's own words: who could know better
+                return (told_so or bool(states & gone)) and id_ not in call.sent
             case "skipped":
                 return id_ not in call.sent
             case "failed":

@@ -66,6 +66,10 @@ MUTANTS = (
         ("guard/guard.py", "said = verdict(answer, plan)", 'said = "not_asked" if named else verdict(answer, plan)'),
     ),
     _mutant(
+        "a model's word counts for a plan that a person was asked about",
+        ("guard/guard.py", '("asked",) if said == "yes" else ("open",)', '("open", "asked")'),
+    ),
+    _mutant(
         "a 207 counts as success",  # what is said comes from reading back; so that goes too
         ("guard/deletion.py", "return {a.id for a in answers if a.ok}, refusal", "return set(ids), None"),
         (
@@ -171,8 +175,8 @@ MUTANTS = (
         "a denied plan can still be used",
         (
             "guard/plans.py",
-            'self._move(db, plan_id, "denied", "open", "approved")',
-            'self._move(db, plan_id, "open", "open", "approved")',
+            'self._move(db, plan_id, "denied", "open", "asked", "approved")',
+            'self._move(db, plan_id, "open", "open", "asked", "approved")',
         ),
     ),
     _mutant(

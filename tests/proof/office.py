@@ -30,7 +30,7 @@ from rc_mcp.settings import load_settings
 from tests.desk import Era, text_of
 from tests.proof.judge import NAMED, SOUND, Asked, Call, Judge, Seat, Shown, hold
 from tests.proof.truth import Truth
-from tests.proof.weather import AFTER, BEFORE, ODD, OTHERS, Event, halved, instead, parts_failed
+from tests.proof.weather import AFTER, BEFORE, ODD, OTHERS, Event, halved, instead, parts_failed, pause_after
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -225,6 +225,8 @@ class Wire(httpx.AsyncBaseTransport):
         if fault is not None:
             call.faults.append(fault)
             office.judge.count(f"fault: {fault}")
+            if fault.startswith("429"):
+                office.judge.limited_until[call.seat.name] = office.clock() + pause_after(fault)
         office.truth.pass_time()
         body = bytes(request.content)
         if request.method == "PATCH":
@@ -372,14 +374,18 @@ class Chair:
             self._shown_in(next(iter((again.input_requests or {}).values())).params, call)
 
     def _begun(self, asked: Asked, plan_id: str | None) -> Call:
-        moment = self._office.truth.next_moment()
-        return Call(self.place.seat, asked, moment, self._office.clock() + self.place.ahead, moment, plan_id)
+        office, seat = self._office, self.place.seat
+        moment, now = office.truth.next_moment(), office.clock()
+        call = Call(seat, asked, moment, now + self.place.ahead, moment, plan_id)
+        if now < office.judge.limited_until.get(seat.name, now):
+            call.faults.append("429 earlier")  # a DELETE does not wait for the pause to end
+        return call
 
     def _is_word_enough(self, shown: Shown, asked: Asked) -> bool:
         """Whether the model's word that its user agreed counts here: the one thing that stands in GUARD.md, 4."""
         seat = self.place.seat
         fits = shown.asked.key == asked.key and shown.principal == seat.principal
-        return fits and not (seat.can_ask or seat.human or shown.irreversible)
+        return fits and not (seat.can_ask or seat.human or shown.irreversible or shown.put_to_a_person)
 
     async def _judged(
         self, call: Call, asks: InputRequiredResult | None, said: ElicitResult | None
@@ -442,6 +448,7 @@ class Chair:
         assert isinstance(params, ElicitRequestFormParams)
         _, _, plan_id = params.message.rpartition("\nPlan ")
         call.shown = self._office.judge.show(self._plan(plan_id), params.message, call)
+        call.shown.put_to_a_person = True
         return call.shown
 
     def _said(self, shown: Shown, said: ElicitResult, call: Call) -> None:

@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx2 as httpx
 
-Lost = Exception
 _HTML = "<!DOCTYPE html><html><body>Sign in to use this network.</body></html>"
 
 
@@ -71,10 +71,9 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
             raise httpx.ConnectError("connection refused", request=request)
         case "drop":
             raise httpx.ReadError("connection dropped", request=request)
-        case "429":
-            return _refusal(429, "CMN-301", request, {"Retry-After": "2"})
-        case "429 for a minute":
-            return _refusal(429, "CMN-301", request, {"Retry-After": "60"})
+        case "429" | "429 for a minute":
+            seconds = pause_after(what).seconds
+            return _refusal(429, "CMN-301", request, {"Retry-After": str(seconds)})
         case "500" | "503" as status:
             return _refusal(int(status), "CMN-201", request)
         case "400" | "401" | "403" | "409" as status:
@@ -89,6 +88,11 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
             return httpx.Response(204, request=request)
         case _:  # a login page, of the network's and not of ours
             return httpx.Response(200, text=_HTML, headers={"Content-Type": "text/html"}, request=request)
+
+
+def pause_after(fault: str) -> timedelta:
+    """How long nothing may be sent after one of the kinds of 429."""
+    return timedelta(seconds=60 if fault == "429 for a minute" else 2)
 
 
 def halved(response: httpx.Response, body: bytes, request: httpx.Request) -> httpx.Response:
