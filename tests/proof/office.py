@@ -23,7 +23,7 @@ import rc_mcp.server
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.lifecycle import delete, set_retention_days
 from rc_mcp.guard import deletion
-from rc_mcp.guard.plans import Plan, PlanStore
+from rc_mcp.guard.plans import LIFETIME, Plan, PlanStore
 from rc_mcp.ringcentral import Time, locks
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import load_settings
@@ -430,10 +430,7 @@ class Chair:
             judge.check_error(call, text_of(result))
             return
         if content.get("plan_id"):
-            plan = self._plan(content["plan_id"])
-            # Somebody who answers late lets time pass for all: a plan may have expired on its way to this client.
-            if plan is not None or self._office.clock() + self.place.ahead < call.began_at + timedelta(minutes=8):
-                judge.show(plan, None, call)
+            judge.show(self._plan(content["plan_id"]), None, call)
         if content["status"] == "declined" and call.shown is not None:
             judge.deny(call.shown)
         judge.check_answer(call, content)
@@ -460,9 +457,10 @@ class Chair:
             self._office.judge.agree(shown, "question", self._office.clock() + self.place.ahead, call)
 
     def _plan(self, plan_id: str) -> Plan | None:
-        store = PlanStore(self._office.state_dir, lambda: self._office.clock() + self.place.ahead)
-        found = store.get(plan_id)
-        return found and found[0]
+        now = self._office.clock() + self.place.ahead
+        # Somebody who answers late lets time pass for all: a plan may have expired on its way to this client.
+        kept = (PlanStore(self._office.state_dir, lambda at=at: at).get(plan_id) for at in (now, now - LIFETIME))
+        return next((plan for plan, _ in filter(None, kept)), None)
 
 
 def is_yes(shown: Shown, said: ElicitResult) -> bool:
