@@ -30,6 +30,7 @@ from rc_mcp.views.errors import in_words
 BATCH = 50
 """Ids in the path of one request (RingCentral's limit, CMN-106)."""
 _NOT_RECORDED = "The journal cannot be written, so nothing more was sent; a person has to mend the state folder."
+_NOT_SEEN = "What became of some could not be read back, so nothing more was sent."
 
 Confirmed = tuple[Collection[str], str | None]
 """The ids that RingCentral said it deleted, and why it did not delete the first of the others."""
@@ -198,7 +199,8 @@ async def _sent(
         confirmed, problem = (), in_words(error)
         if never_left(error):
             return Execution(dict.fromkeys(ids, "failed"), problem)
-    return Execution(await read_back(mailbox, ids, purge=purge, confirmed=confirmed), problem)
+    outcomes = await read_back(mailbox, ids, purge=purge, confirmed=confirmed)
+    return Execution(outcomes, problem or (_NOT_SEEN if "unknown" in outcomes.values() else None))
 
 
 def nothing_sent(ids: Sequence[str], problem: str) -> Execution:

@@ -86,6 +86,7 @@ class Plan:
 
 _PLAN = TypeAdapter(Plan)
 _VALID = "expires > ? AND expires <= ?"
+_WAITING = "state IN ('open', 'asked')"
 
 
 def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
@@ -124,12 +125,12 @@ class PlanStore:
 
     def latest_open(self, digest: str) -> Plan | None:
         """The newest plan for this very call that still waits for an answer."""
-        rows = self._select("digest = ? AND state IN ('open', 'asked')", digest)
+        rows = self._select(f"digest = ? AND {_WAITING}", digest)
         return rows[-1][0] if rows else None
 
     def waiting(self) -> list[Plan]:
         """All plans that still wait for a person, oldest first."""
-        return [plan for plan, _ in self._select("state IN ('open', 'asked')")]
+        return [plan for plan, _ in self._select(_WAITING)]
 
     def ask(self, plan_id: str) -> None:
         """A person is about to be shown this plan in a client. Nothing, unless it is open."""

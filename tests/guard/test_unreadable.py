@@ -66,6 +66,25 @@ async def test_what_cannot_be_read_back_is_unknown(desk: Desk, tool: str) -> Non
     assert len(desk.sent("DELETE") + desk.sent("PUT")) == 1
 
 
+async def test_after_a_batch_that_cannot_be_read_back_no_other_is_begun(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")  # a batch is 50
+
+    methods = [""]
+
+    def refused_after_a_delete(request: httpx.Request) -> httpx.Response | None:
+        methods.append(request.method)
+        is_first = methods[-2:] == ["DELETE", "GET"]
+        return httpx.Response(403, json={"errorCode": "CMN-408"}, request=request) if is_first else None
+
+    desk.faults.before(refused_after_a_delete)
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=targets)
+    assert [answer["outcomes"][t] for t in targets] == ["unknown"] * 50 + ["skipped"] * (len(targets) - 50)
+    assert len(targets) > 50
+    assert "nothing more was sent" in answer["said"]
+    assert len(desk.sent("DELETE")) == 1
+
+
 async def test_a_restore_that_cannot_be_read_back_is_unknown(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client(answer=YES) as client:

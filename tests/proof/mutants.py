@@ -44,7 +44,7 @@ def _mutant(name: str, *changes: tuple[str, str, str]) -> Mutant:
     return Mutant(name, tuple(Change(*change) for change in changes))
 
 
-_LOOKED_BACK = "    return Execution(await read_back(mailbox, ids, purge=purge, confirmed=confirmed), problem)"
+_LOOKED_BACK = "    outcomes = await read_back(mailbox, ids, purge=purge, confirmed=confirmed)"
 _BELIEVED, _WORD = "return Execution(dict.fromkeys", '"purged" if purge else "deleted"'
 
 MUTANTS = (
