@@ -91,8 +91,11 @@ async def _count(peers: bool) -> None:
         click.echo(f"{'a row of the office':44} {tokens(office_rows) / len(office_rows):7.1f} {'':24}   45")
         ours = await definitions(client)
     click.echo(f"\n{'tool definitions':44} {'tokens':>7} {'tools':>8}")
-    definition("rc-mcp", ours, "4,000")
-    definition("rc-mcp, reading tools", [t for t in ours if t["annotations"]["readOnlyHint"]], "2,000")
+    for name, tools in (
+        ("rc-mcp", ours),
+        ("rc-mcp, reading tools", [t for t in ours if t["annotations"]["readOnlyHint"]]),
+    ):
+        definition(name, tools, f"{400 * len(tools):,}")
     for peer in PEERS if peers else ():
         definition(peer.name, await definitions_of(peer))
 

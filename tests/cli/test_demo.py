@@ -18,7 +18,7 @@ from rc_mcp.cli.demo.screen import Screen
 from rc_mcp.cli.demo.stage import Stage
 
 CLAIMS = [
-    r"10 tools, one for each thing RingCentral's Message Store can do",
+    r"\d+ tools, for everything RingCentral's Message Store can do",
     r"all \d+ of that time were listed, none twice",
     r"looking marked nothing as read",
     r"the transcript is whole",

@@ -73,7 +73,7 @@ async def test_a_server_starts_although_it_cannot_be_settled(desk: Desk, caplog:
         await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     desk.faults.before(unreachable)
     async with desk.client() as client:
-        assert len((await client.list_tools()).tools) == 10
+        assert (await client.list_tools()).tools
     assert cut_short(desk).done is None
     assert "could not be settled" not in caplog.text
 

@@ -109,6 +109,30 @@ async def test_without_conversations_nothing_can_be_asked(desk: Desk) -> None:
     assert desk.emulator.requests == []
 
 
+async def test_what_text_means_to_ringcentral_is_not_known_so_ids_are_named(desk: Desk, era: Era) -> None:
+    sent = desk.emulator.store.add(Draft(type="SMS", sender=Party(phone_number="+15035550199"), text="hello"))
+    desk.clock.time += timedelta(seconds=2)
+    arguments = {"conversation_id": [sent["conversation"]["id"]], "type": "Text"}
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message_by_filter", **arguments)
+    assert answer["outcomes"] == {str(sent["id"]): "deleted"}
+    assert desk.sent("DELETE") == [f"/restapi/v1.0/account/~/extension/~/message-store/{sent['id']}?"]
+
+
+async def test_conversations_that_hold_more_together_than_a_plan_may_are_refused(desk: Desk) -> None:
+    conversations: set[str] = set()
+    for number in ("+15035550198", "+15035550199"):
+        for n in range(101):
+            draft = Draft(type="SMS", sender=Party(phone_number=number), text=f"parcel {n}")
+            conversations.add(desk.emulator.store.add(draft)["conversation"]["id"])
+    desk.clock.time += timedelta(seconds=2)
+    async with desk.client(answer=YES) as client:
+        said = await refused(client, "delete_message_by_filter", conversation_id=sorted(conversations))
+    assert "more than 200 messages" in said
+    assert "date_to" in said
+    assert desk.asked == []
+
+
 async def test_more_than_a_plan_may_hold_is_refused_with_the_way_to_go_on(desk: Desk) -> None:
     for n in range(201):
         desk.emulator.store.add(Draft(type="SMS", sender=Party(phone_number="+15035550199"), text=f"parcel {n}"))

@@ -2,11 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rc_mcp.guard import database
 from rc_mcp.guard.database import FILE, GuardError
 from rc_mcp.guard.journal import Channel, Counted, Event, Journal
 
@@ -116,6 +119,27 @@ def test_the_database_itself_takes_no_change_and_no_removal(tmp_path: Path) -> N
         with pytest.raises(sqlite3.IntegrityError, match="only added to"):
             db.execute(statement)
         db.close()
+
+
+def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
+    write(a_journal(tmp_path))
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(GuardError, match="Nothing was deleted"):
+        a_journal(tmp_path).verify()
+
+
+def test_who_comes_second_does_not_make_the_database_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = a_journal(tmp_path)
+    real = database.FileLock
+
+    def held_by_another(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(database, "FileLock", real)
+        write(theirs)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(database, "FileLock", held_by_another)
+    assert a_journal(tmp_path).entries() == theirs.entries() != []
 
 
 @pytest.mark.parametrize("use", [Journal.verify, write], ids=["read", "write"])

@@ -1,5 +1,6 @@
 """update_message_store_configuration: a retention period is lowered only by a person who typed what they agree to."""
 
+import httpx2 as httpx
 import pytest
 
 from tests.desk import DECLINE, YES, Desk, Era, call, refused, typed
@@ -50,6 +51,48 @@ async def test_the_same_period_is_nothing_to_do(desk: Desk) -> None:
         answer = await call(client, "update_message_store_configuration", retention_period=before)
     assert answer["status"] == "nothing_to_do"
     assert desk.asked == []
+
+
+def period_untold(desk: Desk, *, from_the: int) -> None:
+    """RingCentral answers without a period, from this reading on."""
+    readings: list[str] = []
+
+    def act(request: httpx.Request) -> httpx.Response | None:
+        if request.method == "GET" and request.url.path.endswith("configuration"):
+            readings.append(request.url.path)
+            return httpx.Response(200, json={}, request=request) if len(readings) >= from_the else None
+        return None
+
+    desk.faults.after(act)
+
+
+async def test_without_the_period_in_force_there_is_no_plan(desk: Desk) -> None:
+    period_untold(desk, from_the=1)
+    async with desk.client(answer=YES) as client:
+        said = await refused(client, "update_message_store_configuration", retention_period=90)
+    assert "did not say which retention period is in force" in said
+    assert desk.sent("PUT") == []
+
+
+async def test_a_period_that_cannot_be_read_back_is_unknown(desk: Desk) -> None:
+    period_untold(desk, from_the=3)  # after those for the plan and before the PUT
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "update_message_store_configuration", retention_period=90)
+    assert answer["status"] == "unknown"
+    assert len(desk.sent("PUT")) == 1
+
+
+async def test_a_change_that_was_never_sent_is_said_to_have_failed(desk: Desk) -> None:
+    def unreachable(request: httpx.Request) -> None:
+        if request.method == "PUT":
+            raise httpx.ConnectError("no route", request=request)
+
+    desk.faults.before(unreachable)
+    before = await in_force(desk)
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "update_message_store_configuration", retention_period=90)
+    assert answer["status"] == "failed"
+    assert await in_force(desk) == before
 
 
 async def test_a_change_by_someone_else_meanwhile_voids_the_plan(desk: Desk) -> None:

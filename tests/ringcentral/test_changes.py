@@ -81,6 +81,19 @@ async def test_no_other_refusal_leads_to_a_full_sync():
         assert not [request for request in emulator.requests if "message-sync" in request.path]
 
 
+async def test_more_in_one_second_than_a_sync_can_give_is_no_answer():
+    record = {"id": 1, "creationTime": "2026-05-04T12:00:00Z"}
+
+    def always_full(request: httpx.Request) -> httpx.Response:
+        most = int(request.url.params["recordCount"])
+        records = [record | {"id": n} for n in range(most)]
+        return httpx.Response(200, json={"records": records, "syncInfo": {"syncToken": "t", "olderRecordsExist": True}})
+
+    async with MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(always_full)) as store:
+        with pytest.raises(UnexpectedAnswer, match="same second"):
+            await store.changes()
+
+
 async def test_a_sync_without_a_token_for_the_next_one_is_no_answer():
     answer = httpx.Response(200, json={"records": [], "syncInfo": {}})
     async with MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(lambda _: answer)) as store:

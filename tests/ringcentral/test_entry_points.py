@@ -41,6 +41,7 @@ def test_these_may_be_talked_to(url: str):
         "https://",
         "",
         "http://[",
+        "https://rc\n.example",
     ],
 )
 def test_these_may_not(url: str):

@@ -25,7 +25,7 @@ def grade(judge: Judge, tmp_path: Path) -> dict[str, Any]:
 
 
 def test_no_schema_has_an_error(grade: dict[str, Any]) -> None:
-    assert (grade["tool_count"], grade["correctness"]["errors"]) == (10, 0)
+    assert (grade["tool_count"], grade["correctness"]["errors"]) == (len(tools_for("admin")), 0)
 
 
 @pytest.mark.xfail(reason="a warning costs 4 points, a suggestion 4.5, and 15 tokens a tool 1: `make grade` lists them")

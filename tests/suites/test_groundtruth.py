@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from rc_mcp.emulator import Emulator
+from tests.suites.calls import calls_of_every_tool
 from tests.suites.conftest import HERE, Judge
 from tests.suites.visible_server import MOMENT
 
@@ -44,7 +45,7 @@ mask = []
 def test_no_tool_does_what_its_annotations_deny(judge: Judge, tmp_path: Path) -> None:
     folder = tmp_path / "target"
     folder.mkdir()
-    calls = calls_on(filled(folder))
+    calls = {tool: arguments[0] for tool, arguments in calls_of_every_tool(filled(folder)).items()}
     values = {"python": sys.executable, "server": str(HERE / "visible_server.py"), "root": str(HERE.parents[1])}
     text = DEFINITION.format(**{name: json.dumps(value) for name, value in values.items()})
     for name, arguments in calls.items():
@@ -72,23 +73,3 @@ def filled(folder: Path) -> list[dict[str, Any]]:
         (folder / "mailbox.sql").write_text("\n".join(connection.iterdump()))
     database.unlink()
     return records
-
-
-def calls_on(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """One call of every tool that has something to do."""
-    unread = [str(r["id"]) for r in records if (r["readStatus"], r["availability"]) == ("Unread", "Alive")][:2]
-    deleted = [str(r["id"]) for r in records if r["availability"] == "Deleted"][:2]
-    fax = next(r for r in records if r["type"] == "Fax")
-    text = next(r for r in records if r["type"] == "SMS")
-    return {
-        "list_messages": {"date_from": "30d"},
-        "sync_messages": {"date_from": "30d"},
-        "read_message": {"message_id": unread + deleted},
-        "read_message_content": {"message_id": str(fax["id"]), "attachment_id": str(fax["attachments"][0]["id"])},
-        "read_message_store_configuration": {},
-        "update_message": {"message_id": unread, "read_status": "Read"},
-        "patch_message": {"message_id": deleted, "availability": "Alive"},
-        "delete_message": {"message_id": unread},
-        "delete_message_by_filter": {"conversation_id": [str(text["conversationId"])]},
-        "update_message_store_configuration": {"retention_period": 7},
-    }

@@ -12,6 +12,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.tools import tools_for
 from tests.installed import node_environment, tool
 from tests.serving import RC_MCP, http_server
+from tests.suites.calls import calls_of_every_tool
 from tests.suites.conftest import HERE, RUN_TIMEOUT_S
 
 Inspect = Callable[..., Any]
@@ -50,19 +51,9 @@ def test_it_finds_every_schema_portable(inspect: Inspect) -> None:
 
 
 def test_it_calls_every_read_tool(inspect: Inspect) -> None:
-    with Emulator() as emulator:  # every demo has the same ids
-        fax = next(record for record in emulator.store.messages() if record["type"] == "Fax")
-    message, attachment = str(fax["id"]), str(fax["attachments"][0]["id"])
-    calls: dict[str, dict[str, Any]] = {
-        "list_messages": {"date_from": "7d"},
-        "sync_messages": {"date_from": "7d"},
-        "read_message": {"message_id": [message]},
-        "read_message_content": {"message_id": message, "attachment_id": attachment},
-        "read_message_store_configuration": {},
-    }
-    assert calls.keys() == {t.name for t in tools_for("read")}
-    for name, arguments in calls.items():
-        result = inspect("tools/call", "--tool-name", name, "--tool-args-json", json.dumps(arguments))
+    calls = calls_of_every_tool()
+    for name in (t.name for t in tools_for("read")):
+        result = inspect("tools/call", "--tool-name", name, "--tool-args-json", json.dumps(calls[name][0]))
         assert result["isError"] is False
         assert result["content"]
 

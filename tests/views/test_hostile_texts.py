@@ -14,6 +14,7 @@ from mcp import Client
 from mcp.types import CallToolResult, ElicitRequestFormParams, TextResourceContents
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.tools import tools_for
 from rc_mcp.views.text import clean, clean_lines
 from tests.desk import DECLINE, Clock, Desk, Era, Faults, call, refused, text_of
 from tests.views.hostile_texts import CORPUS, TEXTS
@@ -283,7 +284,7 @@ async def test_the_hostile_mailbox_of_the_emulator_is_read_through_every_tool(tm
                 await call(client, "update_message", message_id=ids, read_status="Read"),
                 await call(client, "patch_message", message_id=ids, read_status="Unread"),
                 await call(client, "delete_message", message_id=ids[:200]),
-                await call(client, "read_message_store_configuration"),
+                *[await call(client, t.name) for t in tools_for("read") if not t.parameters.get("required")],
                 await call(client, "update_message_store_configuration", retention_period=60),
             ]
             for id_ in ids:

@@ -78,7 +78,7 @@ async def connect(tour: Tour) -> None:
     tour.screen.names(tools)
     ours = [tool.name for tool in tools_for("admin")]
     tour.screen.check(
-        f"{len(tools)} tools, one for each thing RingCentral's Message Store can do", expected=ours, found=tools
+        f"{len(tools)} tools, for everything RingCentral's Message Store can do", expected=ours, found=tools
     )
 
 
