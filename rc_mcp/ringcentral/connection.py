@@ -155,19 +155,12 @@ def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure
     left = not isinstance(error, _NEVER_LEFT)
     if not left:
         never_left(error.request)
-    if _failed_at_login(error, request):
+    if error.request is not request:
         said = f"{what} was not carried out: the login before it got no answer ({kind})"
         return NotSent(said, login_unanswered=left)
     if not left:
         return NotSent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
     return AnswerLost(f"{what} got no complete answer ({kind}); it may have been carried out")
-
-
-def _failed_at_login(error: httpx.HTTPError, request: httpx.Request) -> bool:
-    try:
-        return error.request is not request
-    except RuntimeError:
-        return False
 
 
 async def _refusal(call: Call, response: httpx.Response) -> RingCentralError:

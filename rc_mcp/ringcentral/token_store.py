@@ -175,18 +175,20 @@ class LoginStore:
         return max(found, key=lambda tokens: tokens.issued_at, default=None)
 
     def save(self, tokens: Tokens) -> None:
-        for store in self._stores:
-            try:
+        keeps_it = self._saved(tokens)
+        for other in self._stores:
+            if other is not keeps_it:
+                with suppress(LoginNotKept):
+                    other.clear()
+
+    def _saved(self, tokens: Tokens) -> TokenStore:
+        *before, last = self._stores
+        for store in before:
+            with suppress(LoginNotKept):
                 store.save(tokens)
-            except LoginNotKept:
-                if store is self._file:
-                    raise
-                continue
-            for other in self._stores:
-                if other is not store:
-                    with suppress(LoginNotKept):
-                        other.clear()
-            return
+                return store
+        last.save(tokens)
+        return last
 
     def clear(self) -> None:
         """Removes it everywhere, as far as that goes, before it says what failed."""

@@ -227,6 +227,35 @@ async def test_a_read_turned_away_beside_a_delete_is_still_sent_again():
     assert len(service.logins) == 2
 
 
+async def test_a_delete_turned_away_after_another_call_renewed_leaves_the_new_token_alone():
+    class Overtaken(Service):
+        """Turns the delete away only once the read has a new token."""
+
+        renewed = anyio.Event()
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "DELETE":
+                await self.renewed.wait()
+            return await super().handle_async_request(request)
+
+    service = Overtaken()
+    service.good = lambda token: token != "token-1"
+    client = store(service)
+
+    async def delete() -> None:
+        with pytest.raises(Unauthorized):
+            await client.delete_message("7")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(delete)
+            await client.list_messages()
+            service.renewed.set()
+        await client.list_messages()
+    assert service.tokens == ["token-1", "token-2", "token-1", "token-2"]
+    assert len(service.logins) == 2
+
+
 async def test_a_token_near_its_end_is_renewed_before_a_delete_goes_out():
     service, clock = Service(), Clock()
     client = store(service, clock)

@@ -95,6 +95,28 @@ async def test_a_429_closes_its_group_alone_until_it_says(retry_after: str | Non
     assert times["GET message-store"] == [0, seconds, seconds]
 
 
+async def test_the_group_that_ringcentral_names_is_the_one_whose_limit_counts() -> None:
+    came: list[float] = []
+
+    def heavy(_: httpx.Request) -> httpx.Response:
+        came.append(anyio.current_time())
+        told = {"X-Rate-Limit-Group": "heavy", "X-Rate-Limit-Limit": "10", "X-Rate-Limit-Window": "60"}
+        return httpx.Response(200, json=EMPTY, headers=told)
+
+    async with MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(heavy)) as store:
+        await together(4, 30, store.list_messages)
+    first = came[0]
+    assert [sum(at < first + end for at in came) for end in (60, 120, 180)] == [10, 20, 30]
+
+
+def test_a_place_that_nobody_took_cannot_be_given_back() -> None:
+    budget = Budget("light", 5, Time(lambda: 0.0, anyio.sleep))
+    budget.give_back()
+    budget.count()
+    budget.give_back()
+    budget.give_back()
+
+
 async def test_a_delete_that_was_refused_with_429_is_sent_again_after_it() -> None:
     service = Scripted("DELETE 5", retry_after="9")
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store:

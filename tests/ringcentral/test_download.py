@@ -165,6 +165,23 @@ async def test_a_rest_that_is_not_the_rest_is_never_written(tmp_path: Path, head
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_rest_that_comes_in_parts_is_asked_for_until_it_is_whole(tmp_path: Path):
+    media = Media(3_000)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        answer = media(request)
+        media.breaks_after = len(WHOLE)
+        if len(media.requests) == 2:
+            told = {"content-range": f"bytes 3000-4999/{len(WHOLE)}", "content-length": "2000"}
+            return httpx.Response(206, headers=told, stream=Pieces(WHOLE[3_000:5_000]))
+        return answer
+
+    async with store(handle) as client:
+        await client.download("7", "8", tmp_path / "fax.pdf")
+    assert (tmp_path / "fax.pdf").read_bytes() == WHOLE
+    assert [request.headers.get("range") for request in media.requests] == [None, "bytes=3000-", "bytes=5000-"]
+
+
 async def test_a_rest_longer_than_it_said_is_never_written(tmp_path: Path):
     media = Media(3_000)
 

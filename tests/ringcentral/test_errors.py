@@ -3,6 +3,7 @@
 import json
 import traceback
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -29,8 +30,10 @@ from rc_mcp.ringcentral import (
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
+    connection,
 )
 from rc_mcp.ringcentral.answers import parsed, refusal
+from rc_mcp.ringcentral.limits import LIMITS
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +51,17 @@ async def raised_by(answer: httpx.Response | httpx.HTTPError) -> RingCentralErro
         with pytest.raises(RingCentralError) as caught:
             await store.sync_messages(sync_token=SYNC_TOKEN)
     return caught.value
+
+
+async def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LIMITS", replace(LIMITS, answer_bytes=1_000))
+    error = await raised_by(httpx.Response(200, text='{"records": [' + "1," * 1_000))
+    assert isinstance(error, UnexpectedAnswer)
+    assert "too large" in str(error)
+
+
+async def test_a_failure_that_names_no_request_may_have_been_carried_out() -> None:
+    assert isinstance(await raised_by(httpx.DecodingError("not gzip")), AnswerLost)
 
 
 def envelope(code: str, message: str = "", *nested: dict[str, str], **extra: str) -> dict[str, Any]:

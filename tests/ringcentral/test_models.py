@@ -76,6 +76,11 @@ def test_a_field_of_an_unexpected_type_reads_as_absent(wire_name: str, value: ob
     assert message.type == "Fax"
 
 
+@pytest.mark.parametrize("value", ["3", 3.0, 3])
+def test_a_number_may_come_in_other_clothes(value: object):
+    assert Message.model_validate({**FAX, "faxPageCount": value}).fax_page_count == 3
+
+
 def test_a_list_loses_the_entry_that_cannot_be_read_and_no_other():
     page = MessageList.model_validate({"records": [{"id": 1}, "garbage", {"subject": "no id"}, {"id": "2"}]})
     assert [message.id for message in page.records] == ["1", "2"]

@@ -26,7 +26,7 @@ from rc_mcp.ringcentral import (
 from rc_mcp.ringcentral.connection import failures_named
 from rc_mcp.ringcentral.person import Authorization, revoke, tokens_of
 from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
-from rc_mcp.ringcentral.token_store import FileTokenStore, KeyringTokenStore, Tokens
+from rc_mcp.ringcentral.token_store import FileTokenStore, KeyringTokenStore, Tokens, alone
 from tests.desk import Clock
 
 pytestmark = pytest.mark.anyio
@@ -556,6 +556,40 @@ def test_a_locked_keyring_is_a_fault_and_not_a_logout(tmp_path: Path, keyring: K
     keyring.locked = True
     with pytest.raises(LoginNotKept, match="RuntimeError"):
         store.load()
+
+
+def test_what_a_locked_keyring_still_holds_is_told_when_logging_out(tmp_path: Path, keyring: Keyring) -> None:
+    store = LoginStore(tmp_path, "https://a.test", None, "app")
+    store.save(TOKENS)
+    keyring.locked = True
+    with pytest.raises(LoginNotKept, match="RuntimeError"):
+        store.clear()
+    assert store.where() is None
+
+
+def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
+    store = FileTokenStore(tmp_path / "x.json")
+    (tmp_path / "x.json").mkdir()
+    for use in (lambda: store.save(TOKENS), store.clear):
+        with pytest.raises(LoginNotKept):
+            use()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.anyio
+async def test_where_there_is_no_place_for_a_lock_nothing_is_renewed(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file, where a folder is needed")
+    with pytest.raises(LoginNotKept, match="locked"):
+        async with alone(tmp_path / "state" / "x.lock"):
+            pass
+
+
+def test_a_login_that_can_be_kept_nowhere_is_told(tmp_path: Path, keyring: Keyring) -> None:
+    keyring.locked = True
+    store = LoginStore(tmp_path, "https://a.test", None, "app")
+    store.lock_file.with_suffix(".json").mkdir()
+    with pytest.raises(LoginNotKept):
+        store.save(TOKENS)
 
 
 def test_a_keyring_package_with_no_keyring_behind_it_is_no_fault(tmp_path: Path, keyring: Keyring) -> None:
