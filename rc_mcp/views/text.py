@@ -39,9 +39,10 @@ _NAME_TOKENS = 12
 def clean(text: str, max_chars: int) -> str:
     """One line of at most `max_chars` visible characters; cut text ends in an ellipsis."""
     # A stranger's text has no bound: look at no more of it than could be shown.
-    some = _IGNORABLE.sub("", text[: 8 * max_chars])
-    line = " ".join("".join(_SHOWN_AS.get(unicodedata.category(c), c) for c in some).split())
-    line = _PILE.sub(r"\1", line)
+    some = text[: 8 * max_chars]
+    if not (some.isascii() and some.isprintable()):
+        some = "".join(_SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", some))
+    line = _PILE.sub(r"\1", " ".join(some.split()))
     return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
 
 

@@ -16,8 +16,15 @@ T = TypeVar("T")
 
 # A space before a letter goes into the token of its word.
 _PIECE = re.compile(r" ?(?:[A-Z]?[a-z]+|[A-Z]+)|[0-9]+|.", re.DOTALL)
-# Rare in English words, frequent in what is none: there tokens are short.
-_UNUSUAL = re.compile(r"[jqxz]|[b-df-hj-np-tv-z]{3}|(?:[b-df-hj-np-tv-z][aeiou]){3}", re.IGNORECASE)
+# What is long has a token for each six letters, three capitals or three digits.
+_TOKEN = re.compile(r"[0-9]{1,3}|[^A-Za-z ]| ?(?:[a-z]{1,6}|(?<![A-Z])[A-Z][a-z]{1,5}|[A-Z]{1,3})| ")
+# Rare in English words, frequent in what is none: there tokens are short. No run goes from one piece into the next.
+_RARE, _LOW, _CAPITAL = "jqxzJQXZ", "b-df-hj-np-tv-z", "B-DF-HJ-NP-TV-Z"
+_UNUSUAL = re.compile(
+    f"[{_LOW}{_CAPITAL}](?:(?<=[{_RARE}])"
+    f"|(?<![A-Z]{{2}})(?:[{_LOW}]{{2}}|[aeiou][{_LOW}][aeiou][{_LOW}][aeiou])"
+    f"|(?<=[A-Z])(?:[{_CAPITAL}]{{2}}|[AEIOU][{_CAPITAL}][AEIOU][{_CAPITAL}][AEIOU]))"
+)
 # Letters of languages that many write: a token seldom holds less than one of them. Of anything else it may be a byte.
 _COMMON = re.compile(
     "[\u00a0-\u00ff\u0370-\u0482\u048a-\u0590\u05d0-\u064a\u0660-\u06d5\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
@@ -46,14 +53,23 @@ LARGE = Budget(tokens=14_000, chars=42_000)
 
 def weigh(value: object) -> int:
     """About the tokens of a text, or of anything that JSON can hold; a little more as a rule."""
+    text = _flat(value)
+    # JSON escapes quotation marks and backslashes.
+    tokens = len(_TOKEN.findall(text)) + len(_UNUSUAL.findall(text)) + text.count('"') + text.count("\\")
+    if text.isascii():
+        return tokens
+    return tokens + len(text.encode("utf-8", "replace")) - len(text) - len(_COMMON.findall(text))
+
+
+def _flat(value: object) -> str:
+    """A text that weighs as much: each mark that JSON puts around values is a line break here, which is one token."""
     if isinstance(value, str):
-        return sum(_piece(piece) for piece in _PIECE.findall(value))
+        return value
     if isinstance(value, dict):
-        entries = cast("dict[str, object]", value)
-        return 1 + sum(2 + weigh(key) + weigh(entry) for key, entry in entries.items())
+        return "\n" + "".join([f"\n{key}\n{_flat(entry)}" for key, entry in cast("dict[str, object]", value).items()])
     if isinstance(value, list | tuple):
-        return 1 + sum(1 + weigh(entry) for entry in cast("Sequence[object]", value))
-    return weigh(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else 1
+        return "\n" + "".join([f"\n{_flat(entry)}" for entry in cast("Sequence[object]", value)])
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else "\n"
 
 
 def that_fit(things: Iterable[T], shown: Iterable[object], budget: Budget, *, used: int = 0) -> list[T]:
@@ -75,21 +91,10 @@ def that_fit(things: Iterable[T], shown: Iterable[object], budget: Budget, *, us
 
 def clip(text: str, max_tokens: int) -> str:
     """The text, or so much of its beginning as weighs no more; cut text ends in an ellipsis."""
-    left = max_tokens - 1
-    for found in _PIECE.finditer(text):
-        left -= _piece(found[0])
-        if left < 0 and weigh(text) > max_tokens:
-            return text[: found.start()].rstrip() + "…"
+    if weigh(text) > max_tokens:
+        left = max_tokens - 1
+        for found in _PIECE.finditer(text):
+            left -= weigh(found[0])
+            if left < 0:
+                return text[: found.start()].rstrip() + "…"
     return text
-
-
-def _piece(piece: str) -> int:
-    last = piece[-1]
-    if not last.isascii():
-        return len(last.encode("utf-8", "replace")) - bool(_COMMON.match(last))
-    if last.isalpha():
-        letters = len(piece.lstrip())
-        return 1 + (letters - 1) // (3 if last.isupper() and letters > 1 else 6) + len(_UNUSUAL.findall(piece))
-    if last.isdigit():
-        return -(-len(piece) // 3)
-    return 2 if last in '"\\' else 1  # JSON escapes these two

@@ -38,6 +38,16 @@ def test_nor_does_a_hostile_text(kind: str) -> None:
     assert weigh("".join(CORPUS[kind])) >= 0.85 * tokens("".join(CORPUS[kind]))
 
 
+@pytest.mark.parametrize("pieces", [["Mc", "Donald"], ["ABCD", "efgh"], ["bc", "Dfg"], ["word", " Word", "  ", "12"]])
+def test_a_text_weighs_as_its_pieces_do(pieces: list[str]) -> None:
+    assert weigh("".join(pieces)) == sum(weigh(piece) for piece in pieces)
+
+
+def test_what_is_put_together_weighs_as_its_parts_and_the_marks_around_them() -> None:
+    inner = 1 + (1 + weigh(" ABc")) + (1 + 1)
+    assert weigh({"key ": "Bcd", "of": [" ABc", None]}) == 1 + (2 + weigh("key ") + weigh("Bcd")) + (2 + 1 + inner)
+
+
 @pytest.mark.parametrize("text", [ENGLISH, "漢字" * 50, "\U0001f4a3" * 50, "zalgo\u0337\u0353" * 20, "1234567890" * 20])
 def test_a_clipped_text_is_its_beginning_and_weighs_no_more_than_allowed(text: str) -> None:
     shown = clip(text, 12)
