@@ -5,9 +5,9 @@ Reading is lenient, because a mailbox must stay readable whatever RingCentral ad
 enum is a plain string, a field of an unexpected type reads as if it were absent, and a list loses only the entry that
 cannot be read. A page of messages says how many those were (`unreadable`).
 
-A record is a view of the JSON it came in, and each field is read when it is asked for. Pages have up to a thousand
-messages of some thirty fields, of which a caller looks at a few: pydantic, which reads all of them at once, takes
-several times as long over a page, and several times the memory.
+A record is a view of the JSON it came in, and each field is read when it is first asked for. Pages have up to a
+thousand messages of some thirty fields, of which a caller looks at a few: pydantic, which reads all of them at once,
+takes several times as long over a page, and several times the memory.
 """
 
 import re
@@ -26,13 +26,17 @@ _WORDS = {"true": True, "false": False}
 
 
 class Field(Generic[T]):
-    """One field of a record: what `read` makes of what was sent, of None when nothing was."""
+    """One field of a record: what `read` makes of what was sent, of None when nothing was.
+
+    As `cached_property`, which takes a lock each time: what was read stands in the record from then on.
+    """
 
     def __init__(self, read: Callable[[object], T], key: str = "") -> None:
         self._read = read
         self._key = key
 
     def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
         self._key = self._key or to_camel(name)
 
     @overload
@@ -40,14 +44,21 @@ class Field(Generic[T]):
     @overload
     def __get__(self, record: "WireRecord", owner: type) -> T: ...
     def __get__(self, record: "WireRecord | None", owner: type) -> Self | T:
-        return self if record is None else self._read(record.sent.get(self._key))
+        if record is None:
+            return self
+        value = record.__dict__[self._name] = self._read(record.sent.get(self._key))
+        return value
 
-    def __set__(self, record: "WireRecord", value: Never) -> None:
+
+class _Frozen:
+    """What `dataclass` freezes is the class it decorates, not those that inherit from it."""
+
+    def __setattr__(self, name: str, value: Never) -> None:
         raise AttributeError("records are frozen")
 
 
 @dataclass(frozen=True)
-class WireRecord:
+class WireRecord(_Frozen):
     """What all records share.
 
     Attributes:

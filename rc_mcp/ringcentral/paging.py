@@ -56,7 +56,6 @@ async def new_on_each_page(
     walk_before: set[str] = set()
     while place:
         page = await fetch(place)
-        # Each field once: pages are long, and a field is read anew whenever it is asked for.
         created = [message.creation_time for message in page.records]
         ids = [message.id for message in page.records]
         keys = [message.conversation_id or message.id for message in page.records] if distinct_conversations else ids

@@ -81,14 +81,14 @@ def summarize(
         most: how many people and failures are named.
     """
     unread = [m for m in messages if _is_unread(m)]
-    waiting = _waiting(messages, now, with_ids=most > MOST_BESIDE_ROWS)
+    waiting = _waiting(messages, now)
     failed = [m for m in messages if is_failed(m)]
     return Summary(
         messages=len(messages),
         by_type=_counts(m.type for m in messages),
         unread=_counts(m.type for m in unread) or None,
         unheard=_unheard(unread) or None,
-        waiting=waiting[:most] or None,
+        waiting=[_who_waits(open_, now, with_id=most > MOST_BESIDE_ROWS) for open_ in waiting[:most]] or None,
         waiting_more=_more(waiting, most),
         failed=[_failure(m, with_who=most > MOST_BESIDE_ROWS) for m in failed[:most]] or None,
         failed_more=_more(failed, most),
@@ -128,24 +128,24 @@ def _unheard(unread: Iterable[Message]) -> dict[str, int]:
     )
 
 
-def _waiting(messages: Sequence[Message], now: datetime, *, with_ids: bool) -> list[Waiting]:
+def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
     """Who has something unread here, or had the last word in a conversation; unread first, then the longest wait."""
     by_partner: dict[str, list[Message]] = {}
     for message in messages:
         by_partner.setdefault(_partner(message), []).append(message)
-    found = [(open_, theirs) for theirs in by_partner.values() if (open_ := _unanswered(theirs))]
-    found.sort(key=lambda pair: (not any(_is_unread(m) for m in pair[0]), pair[0][-1].creation_time or now))
-    return [
-        Waiting(
-            since=short_moment(open_[-1].creation_time, now),
-            unread=sum(_is_unread(m) for m in open_) or None,
-            conversation_id=next((word(m.conversation_id) for m in open_ if m.conversation_id), None)
-            if with_ids
-            else None,
-            untrusted_who=clip(who(open_[0]), WHO_TOKENS),
-        )
-        for open_, _ in found
-    ]
+    found = [open_ for theirs in by_partner.values() if (open_ := _unanswered(theirs))]
+    found.sort(key=lambda open_: (not any(_is_unread(m) for m in open_), open_[-1].creation_time or now))
+    return found
+
+
+def _who_waits(unanswered: Sequence[Message], now: datetime, *, with_id: bool) -> Waiting:
+    conversation_id = next((m.conversation_id for m in unanswered if m.conversation_id), None) if with_id else None
+    return Waiting(
+        since=short_moment(unanswered[-1].creation_time, now),
+        unread=sum(_is_unread(m) for m in unanswered) or None,
+        conversation_id=word(conversation_id),
+        untrusted_who=clip(who(unanswered[0]), WHO_TOKENS),
+    )
 
 
 def _partner(message: Message) -> str:

@@ -42,7 +42,8 @@ def clean(text: str, max_chars: int) -> str:
     some = text[: 8 * max_chars]
     if not (some.isascii() and some.isprintable()):
         some = "".join(_SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", some))
-    line = _PILE.sub(r"\1", " ".join(some.split()))
+        some = _PILE.sub(r"\1", some)
+    line = " ".join(some.split())
     return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
 
 

@@ -29,6 +29,7 @@ _UNUSUAL = re.compile(
 _COMMON = re.compile(
     "[\u00a0-\u00ff\u0370-\u0482\u048a-\u0590\u05d0-\u064a\u0660-\u06d5\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
 )
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def that_fit(things: Iterable[T], shown: Iterable[object], budget: Budget, *, us
     tokens, chars = used, 4 * used
     for thing, as_shown in zip(things, shown, strict=True):
         tokens += 1 + weigh(as_shown)
-        chars += 1 + len(json.dumps(as_shown, ensure_ascii=False))
+        chars += 1 + len(_as_json(as_shown))
         if tokens > budget.tokens or chars > budget.chars:
             break
         fitting.append(thing)
