@@ -5,6 +5,7 @@ Redirects are not followed: a redirected DELETE is not the one that was asked fo
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cached_property
 from math import inf
 from typing import TypeVar
 
@@ -54,10 +55,17 @@ class Connection:
         self._media = str(media).rstrip("/")
         self._max_wait_s = inf if max_wait_s is None else max_wait_s
         self._time = time
-        self._http = httpx.AsyncClient(
-            auth=Paced(auth, Budgets(time, assume_limits=assume_limits)),
-            transport=transport,
-            timeout=timeout_s,
+        self._auth = Paced(auth, Budgets(time, assume_limits=assume_limits))
+        self._transport = transport
+        self._timeout_s = timeout_s
+
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        # With the first request: to read the certificates that this machine trusts takes a while.
+        return httpx.AsyncClient(
+            auth=self._auth,
+            transport=self._transport,
+            timeout=self._timeout_s,
             follow_redirects=False,
             headers={"User-Agent": f"rc-mcp/{__version__}"},
         )
@@ -131,9 +139,10 @@ class Connection:
             headers["Range"] = call.byte_range
         if call.if_range:
             headers["If-Range"] = call.if_range
+        http = self._http  # not below: an address of a proxy may be wrong as well
         try:
             url = f"{self._media if call.media else self._server}{call.path}"
-            return self._http.build_request(
+            return http.build_request(
                 call.method, url, params=list(call.query) or None, content=call.body, headers=headers
             )
         except httpx.InvalidURL:
