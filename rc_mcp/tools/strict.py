@@ -38,7 +38,7 @@ class StrictTool(Tool):
         metadata = tool.fn_metadata
         metadata.arg_model.model_config.update(extra="forbid", strict=True)
         metadata.arg_model.model_rebuild(force=True)
-        tool.parameters = {**_lean(metadata.arg_model.model_json_schema()), "additionalProperties": False}
+        tool.parameters = {"additionalProperties": False, **_lean(tool.parameters)}
         if metadata.output_schema:
             # Without null as well: an answer leaves out what it has not (`_same_in_both`).
             metadata.output_schema = {k: v for k, v in _lean(metadata.output_schema).items() if k != "description"}
