@@ -1,5 +1,6 @@
 """rc-mcp serve: MCP over stdio, or over streamable HTTP."""
 
+import gc
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -71,17 +72,29 @@ def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated
 
 @contextmanager
 def _server(access: str | None) -> "Generator[tuple[RingCentralServer, Settings]]":
-    settings = settings_or_exit(RC_MCP_ACCESS=access)
-    from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.server import build_server, client_for
-    from rc_mcp.settings import SettingsError
+    with _starting():
+        settings = settings_or_exit(RC_MCP_ACCESS=access)
+        from rc_mcp.ringcentral import InvalidRequest
+        from rc_mcp.server import build_server, client_for
+        from rc_mcp.settings import SettingsError
 
-    try:
-        client_for(settings)  # now, while there is still a terminal to say what is wrong
-        server = build_server(settings)
-    except (SettingsError, InvalidRequest) as error:
-        refuse(str(error))
+        try:
+            client_for(settings)  # now, while there is still a terminal to say what is wrong
+            server = build_server(settings)
+        except (SettingsError, InvalidRequest) as error:
+            refuse(str(error))
     yield server, settings
+
+
+@contextmanager
+def _starting() -> Generator[None]:
+    """What starting makes stays as long as the server: garbage is not looked for in it, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
