@@ -98,8 +98,9 @@ FAILED = frozenset({"SendingFailed", "DeliveryFailed"})
 
 def is_failed(message: Message) -> bool:
     """A message that was sent and did not arrive, at one of its recipients at least."""
-    states = {message.message_status, *(c.message_status for c in message.to)}
-    return message.direction == "Outbound" and bool(states & FAILED)
+    if message.direction != "Outbound":
+        return False
+    return message.message_status in FAILED or any(c.message_status in FAILED for c in message.to)
 
 
 def why_failed(message: Message) -> str | None:
