@@ -62,16 +62,24 @@ class Connection:
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         # With the first request: to read the certificates that this machine trusts takes a while.
-        return httpx.AsyncClient(
-            auth=self._auth,
-            transport=self._transport,
-            timeout=self._timeout_s,
-            follow_redirects=False,
-            headers={"User-Agent": f"rc-mcp/{__version__}"},
-        )
+        try:
+            return httpx.AsyncClient(
+                auth=self._auth,
+                transport=self._transport,
+                timeout=self._timeout_s,
+                follow_redirects=False,
+                headers={"User-Agent": f"rc-mcp/{__version__}"},
+            )
+        except (OSError, ValueError, httpx.InvalidURL) as error:
+            # Not quoted: the address of a proxy may have a password in it.
+            raise NotSent(
+                f"A proxy or a file of certificates that the environment names (HTTPS_PROXY, SSL_CERT_FILE and their "
+                f"like) cannot be used ({type(error).__name__}). Nothing was sent."
+            ) from None
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        if "_http" in self.__dict__:
+            await self._http.aclose()
 
     async def send(self, call: Call) -> Answer:
         """Sends `call` and reads its successful answer, up to 64 MiB.

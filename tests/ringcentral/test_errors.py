@@ -64,6 +64,24 @@ async def test_a_failure_that_names_no_request_may_have_been_carried_out() -> No
     assert isinstance(await raised_by(httpx.DecodingError("not gzip")), AnswerLost)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", f"socks9://user:{TOKEN}@proxy.test"),
+        ("HTTPS_PROXY", f"http://user:{TOKEN}@proxy:eighty"),
+        ("SSL_CERT_FILE", f"/nowhere/{TOKEN}"),
+    ],
+)
+async def test_an_environment_that_cannot_be_used_is_told_without_what_is_in_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    async with MessageStoreClient(TokenAuth("t"), max_wait_s=0) as store:
+        with pytest.raises(NotSent, match=name) as caught:
+            await store.list_messages()
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
 def envelope(code: str, message: str = "", *nested: dict[str, str], **extra: str) -> dict[str, Any]:
     return {"errorCode": code, "message": message, **extra, "errors": list(nested)}
 
