@@ -223,7 +223,7 @@ class Guard:
     ) -> Plan | Changes | None:
         digest = self._digest(action, mailbox)
         if plan_id is None:
-            return await to_thread.run_sync(self.plans.latest_open, digest) if answering else None
+            return await to_thread.run_sync(self.plans.latest_asked, digest) if answering else None
         found = await to_thread.run_sync(self.plans.get, plan_id)
         if found is None or found[0].digest != digest:
             return await self._refuse(

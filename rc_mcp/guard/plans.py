@@ -86,7 +86,6 @@ class Plan:
 
 _PLAN = TypeAdapter(Plan)
 _VALID = "expires > ? AND expires <= ?"
-_WAITING = "state IN ('open', 'asked')"
 
 
 def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
@@ -123,14 +122,14 @@ class PlanStore:
         rows = self._select("id = ?", plan_id)
         return rows[0] if rows else None
 
-    def latest_open(self, digest: str) -> Plan | None:
-        """The newest plan for this very call that still waits for an answer."""
-        rows = self._select(f"digest = ? AND {_WAITING}", digest)
+    def latest_asked(self, digest: str) -> Plan | None:
+        """The newest plan for this very call that a client was asked about and that still waits for the answer."""
+        rows = self._select("digest = ? AND state = 'asked'", digest)
         return rows[-1][0] if rows else None
 
     def waiting(self) -> list[Plan]:
         """All plans that still wait for a person, oldest first."""
-        return [plan for plan, _ in self._select(_WAITING)]
+        return [plan for plan, _ in self._select("state IN ('open', 'asked')")]
 
     def ask(self, plan_id: str) -> None:
         """A person is about to be shown this plan in a client. Nothing, unless it is open."""

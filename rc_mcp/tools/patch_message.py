@@ -41,4 +41,5 @@ async def patch_message(
         is_alive = availability is None or message.availability == availability
         return is_alive and (read_status is None or message.read_status == read_status)
 
-    return benign_changes(outcomes, "restored" if availability else "updated", took_effect, already=alive)
+    already = [i for i in message_id if i in alive]
+    return benign_changes(outcomes, "restored" if availability else "updated", took_effect, already=already)

@@ -47,6 +47,19 @@ async def test_a_replayed_yes_acts_once_and_asks_again(desk: Desk) -> None:
     assert [desk.availability(t) for t in targets] == ["Alive", "Deleted"]
 
 
+async def test_a_replayed_yes_brings_up_no_plan_that_nobody_was_asked_about(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client() as cannot_ask:
+        left = (await call(cannot_ask, "delete_message", message_id=targets))["plan_id"]
+    async with desk.client(answer=YES) as client:
+        question = await asked(client, message_id=targets)
+        await answered(client, question, message_id=targets)
+        again = await answered(client, question, message_id=targets)
+    assert isinstance(again, CallToolResult)
+    assert (again.structured_content or {})["status"] == "nothing_to_do"
+    assert [plan.id for plan in desk.plans.waiting()] == [left]
+
+
 async def test_a_no_that_comes_too_late_does_not_say_that_nothing_was_deleted(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client() as cannot_ask:

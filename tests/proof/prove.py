@@ -32,7 +32,7 @@ PER_THOUSAND = {
     "denied": 800,
     "plans carried out: question": 800,
     "plans carried out: chat": 100,
-    "plans carried out: terminal": 40,
+    "plans carried out: terminal": 25,
     "answered: partial": 300,
     "answered: unknown": 40,
     "answered: failed": 100,
@@ -41,7 +41,6 @@ PER_THOUSAND = {
     "PUTs of the retention period": 150,
     "messages deleted": 1000,
     "messages purged": 300,
-    "purges nobody can stop": 3,
     "asked again": 150,
     "cancelled": 150,
     "calls cut off after a DELETE": 5,
@@ -63,7 +62,7 @@ def run(shard: int, examples: int) -> Report:
 
 def rare(counts: Counter[str]) -> list[str]:
     """What did not happen often enough."""
-    faults = {f"fault: {fault}": 20 for fault in (*BEFORE, *AFTER, *ODD)}
+    faults = {f"fault: {fault}": 5 for fault in (*BEFORE, *AFTER, *ODD)}
     needed = {what: n * counts["examples"] // 1000 for what, n in (PER_THOUSAND | faults).items()}
     return [f"{what}: {counts[what]}, at least {n} are needed" for what, n in needed.items() if counts[what] < n]
 
