@@ -55,6 +55,14 @@ def test_what_is_unknown_or_under_way_counts_as_touched(tmp_path: Path) -> None:
     assert journal.touched_since(NOON, principal="me") == Counted()
 
 
+def test_operations_are_found_by_when_they_were_written_of(tmp_path: Path) -> None:
+    write(a_journal(tmp_path), "aaaa-bbbb")
+    write(a_journal(tmp_path, NOON + timedelta(hours=1)), "cccc-dddd")
+    journal = a_journal(tmp_path)
+    assert [operation.id for operation in journal.operations()] == ["aaaa-bbbb", "cccc-dddd"]
+    assert [operation.id for operation in journal.operations(NOON + timedelta(minutes=1))] == ["cccc-dddd"]
+
+
 def test_purges_are_counted_apart(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     details = {"ids": ["1", "2"], "to": "Purged"}

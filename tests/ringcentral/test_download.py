@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC240  nothing else runs while a test looks at its own folder
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from rc_mcp.ringcentral import (
     RingCentralError,
     TokenAuth,
     UnexpectedAnswer,
+    download,
 )
+from rc_mcp.ringcentral.limits import LIMITS
 
 pytestmark = pytest.mark.anyio
 
@@ -180,6 +183,14 @@ async def test_a_rest_that_comes_in_parts_is_asked_for_until_it_is_whole(tmp_pat
         await client.download("7", "8", tmp_path / "fax.pdf")
     assert (tmp_path / "fax.pdf").read_bytes() == WHOLE
     assert [request.headers.get("range") for request in media.requests] == [None, "bytes=3000-", "bytes=5000-"]
+
+
+@pytest.mark.parametrize("at_a_time", [1_000, len(WHOLE)])
+async def test_what_is_long_is_written_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int):
+    monkeypatch.setattr(download, "LIMITS", replace(LIMITS, write_bytes=at_a_time))
+    async with store(Media(len(WHOLE))) as client:
+        await client.download("7", "8", tmp_path / "fax.pdf")
+    assert (tmp_path / "fax.pdf").read_bytes() == WHOLE
 
 
 async def test_a_rest_longer_than_it_said_is_never_written(tmp_path: Path):

@@ -1,0 +1,55 @@
+"""The time that a call of many requests may take in all: a read ends with it, and no change begins near its end."""
+
+import anyio
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.ringcentral import AnswerLost, MessageStoreClient, NotSent, TokenAuth
+from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.waiting import Allowance
+from tests.ringcentral.virtual_time import VirtualLoop
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+class Silent(httpx.AsyncBaseTransport):
+    """Takes every request and never answers."""
+
+    def __init__(self) -> None:
+        self.methods: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.methods.append(request.method)
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+async def test_a_read_is_given_up_when_the_time_is_over() -> None:
+    async with MessageStoreClient(TokenAuth("t"), transport=Silent()) as store:
+        began = anyio.current_time()
+        with Allowance(10).spent(), pytest.raises(AnswerLost):
+            await store.list_messages()
+        assert anyio.current_time() - began == pytest.approx(10)
+
+
+async def test_a_change_is_given_up_while_there_is_time_to_read_what_became_of_it() -> None:
+    service, allowance = Silent(), Allowance(40)
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
+        with allowance.spent():
+            (outcome,) = await store.delete_message("5")
+    assert isinstance(outcome.error, AnswerLost)
+    assert service.methods == ["DELETE"]
+    assert allowance.left_s == pytest.approx(LIMITS.read_back_s)
+
+
+async def test_no_change_begins_when_there_is_no_time_to_wait_for_its_answer() -> None:
+    service = Silent()
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
+        with Allowance(LIMITS.change_begins_s - 1).spent(), pytest.raises(NotSent):
+            await store.delete_message("5")
+    assert service.methods == []
