@@ -11,7 +11,7 @@ demo: .venv/run.ready          ## a guided tour in the terminal: no account, no 
 	@$(BIN)/rc-mcp demo
 
 test: .venv/dev.ready          ## all tests; those of what deletes and what is sent have to take every branch of it
-	@$(BIN)/python -m pytest -q -n 2 --cov tests/guard tests/ringcentral
+	@$(BIN)/python -m pytest -q -n 2 tests/guard tests/ringcentral --cov
 	@$(BIN)/python -m pytest -q -n 2 --ignore tests/guard --ignore tests/ringcentral
 
 prove-ci: .venv/dev.ready      ## the guard's proof as CI has it: 2,000 examples of 50 steps, always the same
