@@ -143,6 +143,17 @@ async def test_what_is_not_there_is_unknown(desk: Desk, to: Aim) -> None:
     assert (cut_short(desk).done or {})["status"] == "unknown"
 
 
+async def test_what_was_seen_before_it_was_cut_short_is_not_read_again(desk: Desk) -> None:
+    deleted = some_deleted(desk)[:2]
+    async with desk.guard() as guard:
+        record = await begin(guard, deleted, deleted)
+        await record.sent(dict.fromkeys(deleted, "deleted"))
+        await guard.settle_cut_short_unless_busy()
+    assert cut_short(desk).outcomes == dict.fromkeys(deleted, "deleted")
+    assert (cut_short(desk).done or {})["status"] == "done"
+    assert desk.sent("GET") == []
+
+
 async def test_a_restore_that_was_cut_short_is_settled_too(desk: Desk) -> None:
     deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[0]
     async with desk.guard() as guard:
