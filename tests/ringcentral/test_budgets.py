@@ -109,12 +109,14 @@ async def test_the_group_that_ringcentral_names_is_the_one_whose_limit_counts() 
     assert [sum(at < first + end for at in came) for end in (60, 120, 180)] == [10, 20, 30]
 
 
-def test_a_place_that_nobody_took_cannot_be_given_back() -> None:
-    budget = Budget("light", 5, Time(lambda: 0.0, anyio.sleep))
+async def test_a_place_given_back_can_be_taken_and_one_that_nobody_took_counts_for_nothing() -> None:
+    budget = Budget("light", 1, Time(lambda: 0.0, anyio.sleep))
     budget.give_back()
     budget.count()
+    with pytest.raises(RateLimited):
+        await budget.enter(0.0)
     budget.give_back()
-    budget.give_back()
+    await budget.enter(0.0)
 
 
 async def test_a_delete_that_was_refused_with_429_is_sent_again_after_it() -> None:
