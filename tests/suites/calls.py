@@ -16,7 +16,8 @@ def calls_of_every_tool(records: list[dict[str, Any]] | None = None) -> dict[str
     alive = [record for record in records if record["availability"] == "Alive"]
     unread = [str(record["id"]) for record in alive if record["readStatus"] == "Unread"][:2]
     deleted = [str(record["id"]) for record in records if record["availability"] == "Deleted"][:2]
-    fax = next(record for record in alive if record["type"] == "Fax")
+    faxes = [record for record in alive if record["type"] == "Fax"]
+    fax = next(record for record in faxes if record["attachments"][0]["contentType"] == "application/pdf")
     text = next(record for record in alive if record["type"] == "SMS")
     attachment = {"message_id": str(fax["id"]), "attachment_id": str(fax["attachments"][0]["id"])}
     known: dict[str, list[Arguments]] = {
