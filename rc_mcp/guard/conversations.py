@@ -1,8 +1,9 @@
 """Deleting or purging conversations up to a fixed time, so that whatever arrives later survives.
 
 A conversation goes through RingCentral's own endpoint only while it holds exactly what the person agreed to.
-The endpoint takes everything up to `dateTo`: a message restored since, or one that lies in Deleted and would
-be purged, would be caught too. Such a conversation is deleted message by message instead.
+The endpoint takes everything up to `dateTo`, cut to the second: a message restored since, one that lies in Deleted
+and would be purged, or one that arrives in the same second as the last, would be caught too. Such a conversation is
+deleted message by message instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ from rc_mcp.ringcentral import DeletableType, Message, RingCentralError
 
 # RingCentral's mailboxes begin after this; without a date a listing covers only its last 24 hours.
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+# By how much our clock may be ahead of RingCentral's. What is younger may have come in the second that still lasts.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class ConversationDeletion:
         n = len(self._conversations)
         where = f"In {n} conversation{'' if n == 1 else 's'}."
         draft = deletion_draft(touch, left_out, mailbox.policy, purge=self.purge, now=now, where=where)
-        return replace(draft, date_to=_just_after(touch, date_to))
+        return replace(draft, date_to=_just_after(touch, date_to, now))
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
@@ -140,10 +144,12 @@ class ConversationDeletion:
         return [m for m in page.records if is_of(m, self.message_type)], is_all
 
 
-def _just_after(messages: Sequence[Message], date_to: datetime) -> datetime:
-    """The first whole second after the newest of these, if that is before `date_to`.
+def _just_after(messages: Sequence[Message], date_to: datetime, now: datetime) -> datetime | None:
+    """The first whole second after the newest of these, if that is before `date_to`; None if it may not be over yet.
 
-    Up to there only what was agreed can lie, whatever our clock says; what arrives from now on is later.
+    Up to there only what was agreed can lie; what arrives from now on is later.
     """
     newest = max((m.creation_time for m in messages if m.creation_time), default=date_to)
+    if newest > now - _CLOCKS_DIFFER:
+        return None
     return min(date_to, newest.replace(microsecond=0) + timedelta(seconds=1))

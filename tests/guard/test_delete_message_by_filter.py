@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Party
@@ -36,7 +37,7 @@ async def test_a_message_that_arrives_after_the_plan_survives(desk: Desk, era: E
     early = [desk.emulator.store.add(Draft(type="SMS", sender=sender, text=text)) for text in ("one", "two")]
     ids = [str(m["id"]) for m in early]
     conversation_id = early[0]["conversation"]["id"]
-    desk.clock.time += timedelta(seconds=5)
+    desk.clock.time += timedelta(minutes=10)
     async with desk.client(era) as client:
         plan = (await call(client, "delete_message_by_filter", conversation_id=[conversation_id]))["plan_id"]
         desk.clock.time += timedelta(seconds=5)
@@ -45,6 +46,23 @@ async def test_a_message_that_arrives_after_the_plan_survives(desk: Desk, era: E
         answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id], plan_id=plan)
     assert answer["outcomes"] == dict.fromkeys(ids, "deleted")
     assert desk.availability(str(late["id"])) == "Alive"
+
+
+async def test_a_message_that_arrives_in_the_second_of_the_last_survives(desk: Desk, era: Era) -> None:
+    draft = Draft(type="SMS", sender=Party(phone_number="+15035550199"), text="one")
+    first = desk.emulator.store.add(draft)
+    late: list[str] = []
+
+    def arrives(request: httpx.Request) -> None:
+        if request.method == "DELETE" and not late:
+            late.append(str(desk.emulator.store.add(draft)["id"]))
+
+    desk.faults.before(arrives)
+    desk.ahead = timedelta(minutes=2)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=[first["conversation"]["id"]])
+    assert answer["outcomes"] == {str(first["id"]): "deleted"}
+    assert desk.availability(late[0]) == "Alive"
 
 
 async def test_a_span_names_the_same_plan_when_the_call_is_repeated_later(desk: Desk, era: Era) -> None:

@@ -310,7 +310,12 @@ class Judge:
             and c.shown.plan.expires > call.began_at
             and c.shown.principal == call.seat.principal
             and (c.channel == "question") == call.seat.can_ask
+            and not self._ran(c.shown, call)
         ]
+
+    def _ran(self, shown: Shown, call: Call) -> bool:
+        """Whether another call carried this plan out, whatever yes it had."""
+        return any(c.shown is shown and c.run_by not in (None, call) for c in self.consents)
 
     def _consent_for(self, call: Call, ids: set[str], named: str, *, purge: bool, in_path: bool) -> Consent:
         why = f"DELETE of {named}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"

@@ -312,7 +312,7 @@ def _drafts(now: datetime) -> list[Draft]:
         Draft(type="SMS", created=before(hours=1), sender=_BORIS, text="four"),
         Draft(type="Pager", created=before(minutes=30), sender=Party(name="Cleo", extension_number="102"), text="five"),
         replace(old, created=before(minutes=20), availability="Deleted", removed=before(minutes=10)),
-        Draft(type="SMS", created=before(seconds=1), sender=_ANNA, text="six"),
+        Draft(type="SMS", created=before(milliseconds=100), sender=_ANNA, text="six"),  # in a second that still lasts
     ]
 
 
