@@ -81,7 +81,7 @@ _PLACES = (
     _place("cannot ask, 2025", "legacy", can_ask=False, ahead_s=90),
     _place("human, 2025", "legacy", can_ask=False, human=True),
     _place("another login, 2026", "auto", can_ask=False, principal="them"),
-    _place("no purge, 2026", "auto", can_ask=True, access="delete"),
+    _place("no purge, 2026", "auto", can_ask=True, access="delete", ahead_s=90),
 )
 PLACES = {place.seat.name: place for place in _PLACES}
 
@@ -160,8 +160,8 @@ class Office:
         id_ = self.truth.ids[nth % len(self.truth.ids)]
         message = store.find(int(id_))
         if what == "a message arrives":
-            draft = Draft(type="SMS", sender=(_ANNA, _BORIS)[nth % 2], text="Wait!", created=now)
-            store.add(draft)
+            for sender in (_ANNA, _BORIS)[nth % 2 :]:
+                store.add(Draft(type="SMS", sender=sender, text="Wait!", created=now))
             self.truth.note("arrival")
             return
         with store.transaction():
