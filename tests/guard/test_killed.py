@@ -28,7 +28,7 @@ from rc_mcp.guard.plans import PlanStore
 from rc_mcp.guard.reconcile import reconcile
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 
-KILLS = int(os.environ.get("KILLS", "40"))
+KILLS = int(os.environ.get("KILLS", "20"))
 LANES = 2
 MESSAGES = 200
 PATIENCE_S = 60.0
