@@ -173,7 +173,7 @@ class Judge:
 
     def show(self, plan: Plan | None, question: str | None, call: Call) -> Shown:
         """A plan is shown to a person, in a question or in an answer."""
-        hold(plan is not None, PLANNED, f"a person is shown a plan that is not kept: {question}")
+        hold(plan is not None, PLANNED, f"a person is shown a plan that was never made: {question}")
         assert plan is not None
         if plan.id in self.shown:
             return self.shown[plan.id]

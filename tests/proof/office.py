@@ -23,7 +23,7 @@ import rc_mcp.server
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.lifecycle import delete, set_retention_days
 from rc_mcp.guard import deletion
-from rc_mcp.guard.plans import LIFETIME, Plan, PlanStore
+from rc_mcp.guard.plans import Plan, PlanStore
 from rc_mcp.ringcentral import Time, locks
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import load_settings
@@ -89,8 +89,10 @@ PLACES = {place.seat.name: place for place in _PLACES}
 class Office:
     """Everything around the servers; what happens in an example is `Machine`'s."""
 
-    def __init__(self, folder: Path, clock: Clock, emulator: Emulator) -> None:
+    def __init__(self, folder: Path, clock: Clock, emulator: Emulator, made: dict[str, Plan]) -> None:
         self.state_dir = folder / "state"
+        self.made = made
+        """Every plan of the example, which its servers forget when it has expired."""
         self.clock = clock
         self.emulator = emulator
         self.truth = Truth(emulator.store)
@@ -105,6 +107,7 @@ class Office:
     def begin(self) -> None:
         """A new example: a small mailbox, an empty state folder, nobody has said anything."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
+        self.made.clear()
         self.clock.time += timedelta(days=1)
         self.truth.begin(_drafts(self.clock()))
         self.judge = Judge(self.truth)
@@ -430,7 +433,7 @@ class Chair:
             judge.check_error(call, text_of(result))
             return
         if content.get("plan_id"):
-            judge.show(self._plan(content["plan_id"]), None, call)
+            judge.show(self._office.made.get(content["plan_id"]), None, call)
         if content["status"] == "declined" and call.shown is not None:
             judge.deny(call.shown)
         judge.check_answer(call, content)
@@ -447,7 +450,7 @@ class Chair:
     def _shown_in(self, params: object, call: Call) -> Shown:
         assert isinstance(params, ElicitRequestFormParams)
         _, _, plan_id = params.message.rpartition("\nPlan ")
-        call.shown = self._office.judge.show(self._plan(plan_id), params.message, call)
+        call.shown = self._office.judge.show(self._office.made.get(plan_id), params.message, call)
         call.shown.put_to_a_person = True
         return call.shown
 
@@ -455,12 +458,6 @@ class Chair:
         call.shown = shown
         if is_yes(shown, said):
             self._office.judge.agree(shown, "question", self._office.clock() + self.place.ahead, call)
-
-    def _plan(self, plan_id: str) -> Plan | None:
-        now = self._office.clock() + self.place.ahead
-        # Somebody who answers late lets time pass for all: a plan may have expired on its way to this client.
-        kept = (PlanStore(self._office.state_dir, lambda at=at: at).get(plan_id) for at in (now, now - LIFETIME))
-        return next((plan for plan, _ in filter(None, kept)), None)
 
 
 def is_yes(shown: Shown, said: ElicitResult) -> bool:
@@ -479,16 +476,31 @@ def is_yes(shown: Shown, said: ElicitResult) -> bool:
 @contextmanager
 def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
     """An office in a loop of its own. What an example may do there, it does through the portal."""
-    with _made_quick(), start_blocking_portal() as portal:
+    made: dict[str, Plan] = {}
+    with _plans_noted(made), _made_quick(), start_blocking_portal() as portal:
 
         @asynccontextmanager
         async def opened() -> AsyncGenerator[Office]:
             clock = Clock()
             with Emulator(scenario="empty", rate_limits=False, now=clock) as emulator:
-                yield Office(folder, clock, emulator)
+                yield Office(folder, clock, emulator, made)
 
         with portal.wrap_async_context_manager(opened()) as here:
             yield here, portal
+
+
+@contextmanager
+def _plans_noted(made: dict[str, Plan]) -> Generator[None]:
+    """Each plan as it was stored. Who answers late lets time pass for all, and a store forgets what has expired."""
+    add = PlanStore.add
+
+    def noted(store: PlanStore, *arguments: Any, **more: Any) -> Plan:
+        plan = add(store, *arguments, **more)
+        made[plan.id] = plan
+        return plan
+
+    with mock.patch.object(PlanStore, "add", noted):
+        yield
 
 
 @contextmanager
