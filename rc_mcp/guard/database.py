@@ -10,8 +10,6 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 FILE = "guard.db"
 NOTHING_DONE = "Nothing was deleted or changed."
 
@@ -77,6 +75,8 @@ def writing(state_dir: Path) -> Generator[sqlite3.Connection]:
 
 def _make(file: Path) -> None:
     """The file appears whole: SQLite waits for nobody while it changes a file to WAL, and two may begin at once."""
+    from filelock import FileLock  # here, so that no start waits for it
+
     with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_S, mode=0o600):
         if file.exists():
             return

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 
-from rc_mcp.guard import database
 from rc_mcp.guard.database import FILE, GuardError
 from rc_mcp.guard.journal import Channel, Counted, Event, Journal
 
@@ -139,14 +139,14 @@ def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_who_comes_second_does_not_make_the_database_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = a_journal(tmp_path)
-    real = database.FileLock
+    real = filelock.FileLock
 
     def held_by_another(*args: Any, **kwargs: Any) -> Any:
-        monkeypatch.setattr(database, "FileLock", real)
+        monkeypatch.setattr(filelock, "FileLock", real)
         write(theirs)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(database, "FileLock", held_by_another)
+    monkeypatch.setattr(filelock, "FileLock", held_by_another)
     assert a_journal(tmp_path).entries() == theirs.entries() != []
 
 
