@@ -103,9 +103,11 @@ def _first_sentence(text: str | None) -> str:
 
 def _pyproject(wheel: str) -> str:
     pins = re.findall(
-        r"^([\w.-]+==[\w.]+)(?: ; (.*?))?(?= \\|$)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+        r"^([\w.-]+)(?:\[.*?\])?(==[\w.]+)(?: ; (.*?))?(?= \\|$)",
+        (ROOT / "requirements.lock").read_text(),
+        re.MULTILINE,
     )
-    constraints = "".join(f"    {json.dumps(f'{pin} ; {marker}' if marker else pin)},\n" for pin, marker in pins)
+    constraints = "".join(f"    {json.dumps(f'{name}{pin} ; {marker}'.rstrip(' ;'))},\n" for name, pin, marker in pins)
     return f"""\
 [project]
 name = "{PROJECT["name"]}-bundle"
