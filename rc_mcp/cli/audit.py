@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -104,13 +104,16 @@ def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[int, *tuple[str, ...]]]
         if entry.operation is None:
             reason = str(entry.details.get("reason", "")).replace("_", " ")
             came_to = f"refused: {reason}" if entry.event == "refused" else "dry run: not done"
-            yield entry.number, entry.at, "-", str(entry.details.get("action", entry.tool)), "-", came_to
+            agreed = _AGREED["policy"] if entry.details.get("unattended") else "-"
+            yield entry.number, entry.at, "-", _counted({"action": entry.tool, **entry.details}), agreed, came_to
 
 
 def _what(operation: "Operation") -> str:
-    if operation.asked is None:
-        return f"undo of {(operation.begun or {}).get('undoes')}"
-    action, n = operation.asked["action"], len(operation.asked["ids"])
+    return _counted(operation.asked) if operation.asked else f"undo of {(operation.begun or {}).get('undoes')}"
+
+
+def _counted(asked: Mapping[str, Any]) -> str:
+    action, n = str(asked["action"]), len(asked.get("ids", ()))
     return f"{action} {n} message{'' if n == 1 else 's'}" if n else action
 
 

@@ -115,7 +115,8 @@ class Guard:
             return refusal
         unattended = await self._objection(draft) is None
         if self.policy.dry_run:
-            await self._note(action, "rehearsed", action=draft.preview.action, ids=[t.id for t in draft.targets])
+            ids = [t.id for t in draft.targets]
+            await self._note(action, "rehearsed", action=draft.preview.action, ids=ids, unattended=unattended)
             return answers.rehearsal(draft, unattended=unattended)
         if isinstance(proposal, Plan):
             return proposal

@@ -11,6 +11,15 @@ from rc_mcp.guard.database import FILE
 from tests.desk import NO, YES, Desk, call
 
 pytestmark = pytest.mark.anyio
+DRY_RUN = """
+dry_run = true
+[unattended.delete]
+types = ["VoiceMail", "Fax", "SMS", "Pager"]
+older_than = "1m"
+read_status = "{}"
+max_per_call = 5
+max_per_day = 5
+"""
 
 
 def run(desk: Desk, *arguments: str) -> Result:
@@ -48,6 +57,18 @@ async def test_it_shows_what_was_asked_who_agreed_and_what_came_of_it(desk: Desk
     assert "declined in the app" in declined
     assert all(word in deleted for word in (operation, "delete 2 messages", "in the app", "2 deleted"))
     assert "refused: level" in refused
+
+
+async def test_a_dry_run_shows_what_would_have_been_done_and_whether_the_policy_agreed(desk: Desk) -> None:
+    rules = desk.state_dir.parent / "policy.toml"
+    for read_status in ("Read", "Unread"):
+        rules.write_text(DRY_RUN.format(read_status), "utf-8")
+        async with desk.client(RC_MCP_POLICY=str(rules)) as client:
+            await call(client, "delete_message", message_id=desk.ids(availability="Alive", readStatus="Read")[-2:])
+    _, agreed, asked, *_ = run(desk).stdout.splitlines()
+    assert all("delete 2 messages" in line and "dry run: not done" in line for line in (agreed, asked))
+    assert "by the policy" in agreed
+    assert "by the policy" not in asked
 
 
 async def test_a_program_gets_every_entry_whole(desk: Desk) -> None:

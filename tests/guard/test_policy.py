@@ -342,7 +342,8 @@ async def test_a_dry_run_says_what_it_would_do_and_sends_nothing(desk: Desk, era
     assert desk.asked == []
     assert desk.sent("DELETE") == []
     [entry] = journal(desk).entries()
-    assert (entry.event, entry.details) == ("rehearsed", {"action": "delete", "ids": targets})
+    assert entry.event == "rehearsed"
+    assert entry.details == {"action": "delete", "ids": targets, "unattended": policy == DELETE}
 
 
 async def test_a_plan_of_before_is_only_rehearsed_in_a_dry_run(desk: Desk, era: Era) -> None:
