@@ -58,7 +58,8 @@ def section(name: str) -> str:
             printed += line
     if process.returncode:
         raise click.ClickException(f"bench.{name} ended with {process.returncode}")
-    return f"## {BENCHES[name]}\n{about}\n\n```text\n{printed.rstrip()}\n```\n"
+    table = "\n".join(line.rstrip() for line in printed.rstrip().splitlines())
+    return f"## {BENCHES[name]}\n{about}\n\n```text\n{table}\n```\n"
 
 
 if __name__ == "__main__":
