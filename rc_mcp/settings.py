@@ -105,14 +105,34 @@ def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
 
 FilledIn = BeforeValidator(_filled_in)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+StateDir = Annotated[
+    Path,
+    Field(
+        default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
+        alias="RC_MCP_STATE_DIR",
+        description="Where plans, the journal, logins and `STOP` are kept; a folder of the system's choice, which "
+        "`rc-mcp doctor` shows. Plans hold names and first words; each is void after 10 minutes and removed with the "
+        "next. The journal holds ids and stays.",
+    ),
+]
 
 
-class Settings(BaseSettings):
-    """What the server is told. Variable names are the fields' aliases; defaults are INTERFACE's."""
+class _Source(BaseSettings):
+    """Where values come from."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
+
+
+class StateFolder(_Source):
+    """For what has to work whatever is wrong with any other value, as a stop has to."""
+
+    state_dir: StateDir
+
+
+class Settings(_Source):
+    """What the server is told. Variable names are the fields' aliases; defaults are INTERFACE's."""
 
     server_url: WebAddress = Field(
         "https://platform.ringcentral.com", alias="RC_SERVER_URL", description="Where RingCentral's API is."
@@ -167,13 +187,7 @@ class Settings(BaseSettings):
         alias="RC_MCP_POLICY",
         description="A policy file: what may be deleted unattended, whose messages never are, caps, a dry run.",
     )
-    state_dir: Path = Field(
-        default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
-        alias="RC_MCP_STATE_DIR",
-        description="Where plans, the journal, logins and `STOP` are kept; a folder of the system's choice, which "
-        "`rc-mcp doctor` shows. Plans hold names and first words; each is void after 10 minutes and removed with the "
-        "next. The journal holds ids and stays.",
-    )
+    state_dir: StateDir
     download_dir: Path = Field(
         default_factory=lambda: user_downloads_path() / "rc-mcp",
         alias="RC_MCP_DOWNLOAD_DIR",

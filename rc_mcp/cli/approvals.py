@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rc_mcp.cli.configured import settings_or_exit, usable_or_exit
+from rc_mcp.cli.configured import state_dir, usable_or_exit
 
 if TYPE_CHECKING:
     from rc_mcp.guard.plans import Plan, PlanStore
@@ -65,7 +65,7 @@ def deny(plan_id: str) -> None:
 def _store() -> "PlanStore":
     from rc_mcp.guard.plans import PlanStore
 
-    return PlanStore(settings_or_exit().state_dir)
+    return PlanStore(state_dir())
 
 
 def _plan(store: "PlanStore", plan_id: str) -> "Plan":

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rc_mcp.cli.configured import journal_or_exit, usable_or_exit
+from rc_mcp.cli.configured import state_dir, usable_or_exit
 
 if TYPE_CHECKING:
     from rc_mcp.guard.journal import Entry, Journal, Operation
 
+_NO_OPERATION = "-"
+_FOR_PROGRAMS = 1000
+"""Columns where nobody looks: `rc-mcp audit | grep purge` gets whole lines."""
 _AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
 
 
@@ -25,7 +28,7 @@ def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
     """Show what was asked of the guard, refused, agreed to and done."""
     if ctx.invoked_subcommand is not None:
         return
-    moment, journal = _moment(since), journal_or_exit()
+    moment, journal = _moment(since), _journal()
     with usable_or_exit():
         if as_json:
             for entry in journal.entries(moment):
@@ -46,7 +49,7 @@ def verify(head: str | None) -> None:
     Whoever owns the file can cut off its end, or write it anew from some entry on. Only a head that was noted where
     they cannot write shows that: it has to be there still.
     """
-    journal = journal_or_exit()
+    journal = _journal()
     with usable_or_exit():
         verified = journal.verify()
         noted_is_gone = head is not None and head not in {entry.hash for entry in journal.entries()}
@@ -57,9 +60,15 @@ def verify(head: str | None) -> None:
     if verified.faults or noted_is_gone:
         click.echo("The journal is not as it was written.", err=True)
         sys.exit(1)
-    click.echo(f"{verified.entries} entries, each as it was written after the one before it.")
+    click.echo(f"{verified.entries} entries in {journal.state_dir}, each as it was written after the one before it.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where nobody else can write. `rc-mcp audit verify HEAD` then shows that nothing was cut off.")
+
+
+def _journal() -> "Journal":
+    from rc_mcp.guard.journal import Journal
+
+    return Journal(state_dir())
 
 
 def _moment(since: str | None) -> datetime | None:
@@ -80,32 +89,50 @@ def _show(journal: "Journal", since: datetime | None) -> None:
 
     rows = [*map(_operation_row, journal.operations(since)), *_lone_rows(journal.entries(since))]
     if not rows:
-        click.echo("Nothing was asked of the guard." if since is None else "Nothing was asked of the guard since then.")
+        then = "" if since is None else " since then"
+        click.echo(f"Nothing was asked of the guard{then} (state folder {journal.state_dir}).")
         return
-    shown = Table("when", "operation", "what", "agreed", "came to", box=None, padding=(0, 2, 0, 0))
+    zone = datetime.now().astimezone().tzname() or "local"
+    shown = Table(f"when ({zone})", "operation", "what", "agreed", "came to", box=None, padding=(0, 2, 0, 0))
     for _, at, *cells in sorted(rows):
         # The file is ours, but whoever can write it could have put anything there.
         when = f"{datetime.fromisoformat(at).astimezone():%d %b %H:%M}"
         shown.add_row(when, *(Text(clean(cell, 200)) for cell in cells))
-    terminal().print(shown)
-    click.echo("\nrc-mcp undo OPERATION restores what a delete deleted.")
+    console = terminal()
+    if not console.is_terminal:
+        console.width = _FOR_PROGRAMS
+    console.print(shown)
+    if any(operation != _NO_OPERATION for _, _, operation, *_ in rows):
+        click.echo("\nrc-mcp undo OPERATION restores what a delete deleted.")
 
 
 def _operation_row(operation: "Operation") -> tuple[int, *tuple[str, ...]]:
     by = operation.approved_by
     agreed = _AGREED.get(by or "", "-")
-    what = f"{_what(operation)} (demo)" if operation.is_demo else _what(operation)
     first = operation.entries[0]
-    return first.number, first.at, operation.id, what, agreed, _came_to(operation)
+    return first.number, first.at, operation.id, _marked(_what(operation), first), agreed, _came_to(operation)
 
 
 def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[int, *tuple[str, ...]]]:
     for entry in entries:
         if entry.operation is None:
-            reason = str(entry.details.get("reason", "")).replace("_", " ")
-            came_to = f"refused: {reason}" if entry.event == "refused" else "dry run: not done"
-            agreed = _AGREED["policy"] if entry.details.get("unattended") else "-"
-            yield entry.number, entry.at, "-", _counted({"action": entry.tool, **entry.details}), agreed, came_to
+            what = _marked(_counted({"action": entry.tool, **entry.details}), entry)
+            agreed, came_to = _rehearsed(entry) if entry.event == "rehearsed" else ("-", f"refused: {_reason(entry)}")
+            yield entry.number, entry.at, _NO_OPERATION, what, agreed, came_to
+
+
+def _rehearsed(entry: "Entry") -> tuple[str, str]:
+    against = entry.details.get("against")
+    asked = f", and a person would be asked: {against}" if against else ""
+    return "-" if against else _AGREED["policy"], f"dry run, not done{asked}"
+
+
+def _reason(entry: "Entry") -> str:
+    return str(entry.details.get("reason", "")).replace("_", " ")
+
+
+def _marked(what: str, entry: "Entry") -> str:
+    return f"{what} (demo)" if entry.is_demo else what
 
 
 def _what(operation: "Operation") -> str:
@@ -132,4 +159,4 @@ def _came_to(operation: "Operation") -> str:
     last = operation.entries[-1]
     if last.event == "declined":
         return f"declined {_AGREED.get(last.details['by'], '')}"
-    return f"refused: {last.details['reason'].replace('_', ' ')}" if last.event == "refused" else "not carried out"
+    return f"refused: {_reason(last)}" if last.event == "refused" else "not carried out"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from rc_mcp.guard.journal import Journal
+    from pathlib import Path
+
     from rc_mcp.settings import Settings
 
 
@@ -28,11 +29,11 @@ def refuse(fault: str) -> NoReturn:
     sys.exit(2)
 
 
-def journal_or_exit() -> "Journal":
-    """The journal in the state folder."""
-    from rc_mcp.guard.journal import Journal
+def state_dir() -> "Path":
+    """The state folder in force, whatever is wrong with other settings."""
+    from rc_mcp.settings import StateFolder
 
-    return Journal(settings_or_exit().state_dir)
+    return StateFolder().state_dir  # pyright: ignore[reportCallIssue]
 
 
 @contextmanager

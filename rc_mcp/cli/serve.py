@@ -1,6 +1,8 @@
 """rc-mcp serve: MCP over stdio, or over streamable HTTP."""
 
 import gc
+import socket
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -50,6 +52,7 @@ def serve(
             from rc_mcp.cli.http import serve_http
 
             _check_reach(host, names, bool(settings.http_token), unauthenticated)
+            _check_free(host, port)
             serve_http(server, host, port, names=names, token=settings.http_token)
         else:
             server.run()
@@ -68,6 +71,15 @@ def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated
             "something in front of it decides who gets through."
         )
     click.echo(f"rc-mcp: whoever can reach {host} can use this mailbox; there is no login.", err=True)
+
+
+def _check_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        click.echo(f"rc-mcp: cannot listen on {host}, port {port}: {error.strerror}. --port takes another.", err=True)
+        sys.exit(1)
 
 
 @contextmanager

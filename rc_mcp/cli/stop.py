@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rc_mcp.cli.configured import settings_or_exit
+from rc_mcp.cli.configured import state_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +20,15 @@ def stop() -> None:
 
     from rc_mcp.guard.stopping import stop_file
 
-    state_dir = settings_or_exit().state_dir
+    folder = state_dir()
     try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stop_file(state_dir).touch(mode=0o600)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stop_file(folder).touch(mode=0o600)
     except OSError as error:
-        click.echo(f"NOT stopped: {state_dir} cannot be written ({type(error).__name__}). End the server.", err=True)
+        click.echo(f"NOT stopped: {folder} cannot be written ({type(error).__name__}). End the server.", err=True)
         sys.exit(1)
-    click.echo("Stopped: no server on this state folder deletes anything until rc-mcp resume.")
-    if not anyio.run(_is_quiet, state_dir):
+    click.echo(f"Stopped: no server whose state folder is {folder} deletes anything until rc-mcp resume.")
+    if not anyio.run(_is_quiet, folder):
         click.echo("A change still reads back what its last request did. rc-mcp audit shows which.", err=True)
         return
     click.echo("Nothing is under way. rc-mcp audit shows what was done; rc-mcp undo OPERATION restores it.")
@@ -36,10 +36,10 @@ def stop() -> None:
 
 @click.command()
 def resume() -> None:
-    """Allow deletes again. Each is still asked about; what was stopped is not taken up again."""
+    """Allow deletes again. Each needs its yes, as before; what was stopped is not taken up again."""
     from rc_mcp.guard.stopping import stop_file
 
-    file = stop_file(settings_or_exit().state_dir)
+    file = stop_file(state_dir())
     try:
         file.unlink()
     except FileNotFoundError:
@@ -51,17 +51,17 @@ def resume() -> None:
         click.echo("Resumed. What was stopped is not taken up again: the assistant has to ask anew.")
 
 
-async def _is_quiet(state_dir: "Path") -> bool:
+async def _is_quiet(folder: "Path") -> bool:
     """Whether what was under way has ended, as it does within seconds."""
     from rc_mcp.guard.alone import Busy, alone
 
     try:
-        async with alone(state_dir, patience_s=0):
+        async with alone(folder, patience_s=0):
             return True
     except Busy:
         click.echo("Waiting for a change that is under way ...")
     try:
-        async with alone(state_dir, _PATIENCE_S):
+        async with alone(folder, _PATIENCE_S):
             return True
     except Busy:
         return False

@@ -42,13 +42,15 @@ def undo(operation: str) -> None:
 
 async def _undone(settings: "Settings", operation: str) -> "Changes":
     from rc_mcp.guard.database import GuardError
-    from rc_mcp.guard.undo import undo
+    from rc_mcp.guard.journal import Journal
+    from rc_mcp.guard.undo import undo, undoable
     from rc_mcp.ringcentral import InvalidRequest, RingCentralError
     from rc_mcp.server import guarded
     from rc_mcp.settings import SettingsError
     from rc_mcp.views.errors import in_words
 
     try:
+        undoable(Journal(settings.state_dir), operation)  # before a login is asked for
         async with guarded(settings) as guard:
             return await undo(guard, operation)
     except (SettingsError, InvalidRequest) as error:

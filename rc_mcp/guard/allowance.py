@@ -7,7 +7,7 @@ from rc_mcp.guard.plans import Draft
 from rc_mcp.guard.policy import Policy
 
 
-def over_limits(policy: Policy, draft: Draft, journal: Journal, now: datetime) -> str | None:
+def over_limits(policy: Policy, draft: Draft, journal: Journal, principal: str, now: datetime) -> str | None:
     """Which of the operator's limits this would break, counted over everything that went, whoever agreed. It blocks.
 
     Raises:
@@ -15,13 +15,13 @@ def over_limits(policy: Policy, draft: Draft, journal: Journal, now: datetime) -
     """
 
     def spent(within: timedelta) -> int:
-        touched = journal.touched_since(now - within)
+        touched = journal.touched_since(now - within, principal)
         return touched.deleted + touched.purged
 
     return policy.limits.over(len(draft.targets), spent)
 
 
-def objection(policy: Policy, draft: Draft, journal: Journal, now: datetime) -> str | None:
+def objection(policy: Policy, draft: Draft, journal: Journal, principal: str, now: datetime) -> str | None:
     """Why this may not be done unattended; None: it may. It blocks.
 
     Raises:
@@ -30,7 +30,7 @@ def objection(policy: Policy, draft: Draft, journal: Journal, now: datetime) -> 
     purge = draft.severity == "irreversible"
 
     def spent(within: timedelta) -> int:
-        touched = journal.touched_since(now - within, by="policy")
+        touched = journal.touched_since(now - within, principal, by="policy")
         return touched.purged if purge else touched.deleted
 
     return policy.objection(draft.misfits, len(draft.targets), spent, purge=purge)

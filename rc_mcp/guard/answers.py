@@ -48,9 +48,9 @@ def used(plan: Plan) -> Changes:
     return Changes(status="refused", said=said)
 
 
-def rehearsal(draft: Draft, *, unattended: bool) -> Changes:
+def rehearsal(draft: Draft, against: str | None) -> Changes:
     """A dry run: what would have been done, and how."""
-    how = "without a question" if unattended else "once a person has agreed"
+    how = f"once a person has agreed, as {against}" if against else "without a question"
     return Changes(
         status="refused",
         said=f"This is a dry run, by the operator's policy: the plan would be carried out {how}. {NOTHING_DONE}",

@@ -104,7 +104,7 @@ class Guard:
         proposal = await self._stored(action, mailbox, plan_id, answering=answering)
         if proposal is None:
             draft = await self._drafted(action, mailbox)
-            proposal = answers.nothing_to_do(draft) if draft.changes_nothing else draft
+            proposal = await self._nothing_to_do(action, draft) if draft.changes_nothing else draft
         if isinstance(proposal, Changes):
             return proposal
         # Asked of every plan: a stored one may have been made while the server was allowed more.
@@ -113,16 +113,16 @@ class Guard:
             return await self._refuse(action, "level", "This server does not do what cannot be undone.")
         if refusal := await self._over_limits(action, draft):
             return refusal
-        unattended = await self._objection(draft) is None
+        against = await self._objection(draft)
         if self.policy.dry_run:
             ids = [t.id for t in draft.targets]
-            await self._note(action, "rehearsed", action=draft.preview.action, ids=ids, unattended=unattended)
-            return answers.rehearsal(draft, unattended=unattended)
+            await self._note(action, "rehearsed", action=draft.preview.action, ids=ids, against=against)
+            return answers.rehearsal(draft, against)
         if isinstance(proposal, Plan):
             return proposal
         plan = await self._planned(action, mailbox, draft)
         # Only a plan made just now: a stored one may have been made under another policy.
-        return Allowed(plan) if unattended else plan
+        return plan if against else Allowed(plan)
 
     async def settle(
         self,
@@ -207,13 +207,13 @@ class Guard:
             )
 
     async def _over_limits(self, action: Action, draft: Draft, operation: str | None = None) -> Changes | None:
-        over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.now())
+        over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.principal, self.now())
         if over is None:
             return None
         return await self._refuse(action, "limits", f"The operator's limits do not allow it: {over}.", operation)
 
     async def _objection(self, draft: Draft) -> str | None:
-        return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.now())
+        return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.principal, self.now())
 
     def _digest(self, action: Action, mailbox: Mailbox) -> str:
         where = {"account_id": mailbox.account_id, "extension_id": mailbox.extension_id}
@@ -242,6 +242,12 @@ class Guard:
         except GuardError:
             await self._note(action, "refused", reason="not_plannable")
             raise
+
+    async def _nothing_to_do(self, action: Action, draft: Draft) -> Changes:
+        if draft.protected:
+            ids = [i for i, word in (draft.left_out or {}).items() if word == "skipped"]
+            await self._note(action, "refused", reason="protected", action=draft.preview.action, ids=ids)
+        return answers.nothing_to_do(draft)
 
     async def _planned(self, action: Action, mailbox: Mailbox, draft: Draft) -> Plan:
         digest = self._digest(action, mailbox)

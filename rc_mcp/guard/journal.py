@@ -59,6 +59,11 @@ class Entry:
         return cast("Mapping[str, Any]", json.loads(self.detail))
 
     @property
+    def is_demo(self) -> bool:
+        """Whether it is about a mailbox that was made up, and is gone."""
+        return self.principal.startswith(DEMO)
+
+    @property
     def moment(self) -> datetime:
         """`at` as a time."""
         return datetime.fromisoformat(self.at)
@@ -89,7 +94,7 @@ class Operation:
     @property
     def is_demo(self) -> bool:
         """Whether its mailbox was made up, and is gone."""
-        return self.principal.startswith(DEMO)
+        return self.entries[0].is_demo
 
     @property
     def asked(self) -> Mapping[str, Any] | None:
@@ -196,17 +201,20 @@ class Journal:
         recent = self._operations(f"{_THOSE} event = 'sending' AND at > ?)", _stamp(since))
         return {i for operation in recent if operation.done is None for i in operation.in_doubt}
 
-    def touched_since(self, since: datetime, *, principal: str | None = None, by: Channel | None = None) -> Counted:
+    def touched_since(self, since: datetime, principal: str, *, by: Channel | None = None) -> Counted:
         """How many messages were deleted or purged, or may have been, after that time.
 
         Args:
-            principal: only by this one's requests. A renewed credential is another principal.
+            principal: who asks. Another one's count as well, as a renewed credential is another; but for a demo only
+                its own do, and for a real mailbox no demo's.
             by: only what was agreed to in this way.
         """
+        is_demo = principal.startswith(DEMO)
         where = f"{_THOSE} event = 'sending' AND at > ?)"
         counts = {"Deleted": 0, "Purged": 0, "Alive": 0}
         for operation in self._operations(where, _stamp(since)):
-            if by in {None, operation.approved_by} and principal in {None, operation.principal}:
+            counts_here = operation.principal == principal if is_demo else not operation.is_demo
+            if counts_here and by in {None, operation.approved_by}:
                 known = operation.outcomes
                 for intent in (e for e in operation.intents if e.at > _stamp(since)):
                     words = [known.get(i, "unknown") for i in intent.details.get("ids", [])]

@@ -8,7 +8,7 @@ from anyio import to_thread
 from rc_mcp.guard.alone import alone
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.journal import Operation, Record
+from rc_mcp.guard.journal import Journal, Operation, Record
 from rc_mcp.guard.plans import new_id
 from rc_mcp.guard.reading import Mailbox, restored
 from rc_mcp.ringcentral import NotFound, RingCentralError
@@ -26,15 +26,21 @@ async def undo(guard: Guard, operation_id: str) -> Changes:
         GuardError: there is nothing that could be restored; or another change is still under way.
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
-    _check(await to_thread.run_sync(guard.journal.operation, operation_id), operation_id)
+    await to_thread.run_sync(undoable, guard.journal, operation_id)
     async with alone(guard.plans.state_dir):
         with suppress(RingCentralError):
             await guard.settle_cut_short()
-        operation = _check(await to_thread.run_sync(guard.journal.operation, operation_id), operation_id)
+        operation = await to_thread.run_sync(undoable, guard.journal, operation_id)
         return await _restore(guard, operation)
 
 
-def _check(operation: Operation | None, operation_id: str) -> Operation:
+def undoable(journal: Journal, operation_id: str) -> Operation:
+    """The operation, if there is something in it that could be restored. It blocks.
+
+    Raises:
+        GuardError: there is nothing, and why.
+    """
+    operation = journal.operation(operation_id)
     fault = _fault(operation)
     if operation is None or fault:
         raise GuardError(f"{operation_id!r} {fault}. {_NOTHING_RESTORED}")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -93,6 +94,14 @@ def test_beyond_this_machine_it_does_not_start_without_a_token(host: str, refuse
 @pytest.mark.parametrize("name", ["*", "example.com:8000", "https://example.com", "", "a*", "-x"])
 def test_only_a_plain_name_can_be_allowed(name: str, refused: Callable[..., str]) -> None:
     assert "--allow-host" in refused("--allow-host", name)
+
+
+def test_a_port_that_is_taken_is_said_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = CliRunner().invoke(main, ["serve", "--http", "--demo", "--port", str(port)])
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith(f"rc-mcp: cannot listen on 127.0.0.1, port {port}: ")
 
 
 def test_with_a_token_every_request_has_to_bring_it() -> None:

@@ -9,6 +9,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from rc_mcp.guard.alone import alone
+from rc_mcp.guard.journal import DEMO
 from tests.desk import YES, Desk, call
 
 pytestmark = pytest.mark.anyio
@@ -60,13 +61,33 @@ async def test_what_is_not_back_is_named_and_fails_the_command(desk: Desk) -> No
 async def test_undo_of_nothing_and_without_a_login_are_errors_in_words(desk: Desk) -> None:
     async with desk.emulator.serve():
         unknown = await rc_mcp(desk, "undo", "none-such")
-        no_login = await rc_mcp(desk, "undo", "none-such", RC_USER_JWT="")
         operation = await deleted(desk, desk.ids(availability="Alive")[0])
+        no_login = await rc_mcp(desk, "undo", operation, RC_USER_JWT="")
     unreachable = await rc_mcp(desk, "undo", operation, RC_SERVER_URL="http://127.0.0.1:9")
     assert (unknown.returncode, no_login.returncode, unreachable.returncode) == (1, 2, 1)
     assert b"no operation" in unknown.stderr
     assert b"RC_USER_JWT" in no_login.stderr
     assert unreachable.stderr.endswith(b"Nothing was restored.\n")
+
+
+async def test_what_cannot_be_undone_is_said_before_a_login_is_asked_for(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        who = {"operation": "demo-oper", "principal": f"{DEMO}1", "tool": "delete_message"}
+        guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "~"})
+    ended = await rc_mcp(desk, "undo", "demo-oper", RC_USER_JWT="")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(b"'demo-oper' was a demo's")
+
+
+async def test_no_other_setting_keeps_a_stop_from_stopping(desk: Desk) -> None:
+    wrong = {"RC_MCP_ACCESS": "all", "RC_MCP_HTTP_TOKEN": "short", "RC_MCP_TIMEZONE": "Mars/Olympus"}
+    stopped = await rc_mcp(desk, "stop", **wrong)
+    assert (stopped.returncode, stopped.stderr) == (0, b"")
+    assert str(desk.state_dir) in stopped.stdout.decode()
+    assert (desk.state_dir / "STOP").exists()
+    assert (await rc_mcp(desk, "audit", **wrong)).returncode == 0
+    assert (await rc_mcp(desk, "approvals", **wrong)).returncode == 0
+    assert (await rc_mcp(desk, "resume", **wrong)).stdout.startswith(b"Resumed.")
 
 
 async def test_stop_ends_all_deleting_until_resume(desk: Desk) -> None:

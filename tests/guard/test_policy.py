@@ -206,6 +206,10 @@ async def test_where_all_are_protected_nobody_is_asked(desk: Desk, era: Era) -> 
             assert answer["outcomes"] == {protected: "skipped"}
     assert desk.asked == []
     assert desk.sent("DELETE") == []
+    entries = journal(desk).entries()
+    assert [(e.event, e.details) for e in entries] == [
+        ("refused", {"reason": "protected", "action": action, "ids": [protected]}) for action in ("delete", "purge")
+    ]
 
 
 async def test_a_protected_conversation_stays(desk: Desk, era: Era) -> None:
@@ -329,13 +333,22 @@ async def test_two_servers_do_not_both_spend_the_last_of_a_cap(desk: Desk, era: 
 # -- dry run --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("policy", "how"), [("", "once a person has agreed"), (DELETE, "without a question")])
-async def test_a_dry_run_says_what_it_would_do_and_sends_nothing(desk: Desk, era: Era, policy: str, how: str) -> None:
+@pytest.mark.parametrize(
+    ("policy", "against"),
+    [
+        (DELETE, None),
+        ("", "nothing of the kind may happen unattended"),
+        (DELETE.replace("Read", "Unread"), "read_status does not hold for 2 of 2"),
+    ],
+)
+async def test_a_dry_run_says_what_it_would_do_and_sends_nothing(
+    desk: Desk, era: Era, policy: str, against: str | None
+) -> None:
     targets = old_texts(desk, 2)
     async with under(desk, f"dry_run = true\n{policy}", era, answer=YES) as client:
         answer = await call(client, "delete_message", message_id=targets)
     assert answer["status"] == "refused"
-    assert how in answer["said"]
+    assert (f"once a person has agreed, as {against}." if against else "without a question") in answer["said"]
     assert answer["said"].endswith(NOTHING_DONE)
     assert answer["preview"]["messages"] == 2
     assert answer["outcomes"] == dict.fromkeys(targets, "skipped")
@@ -343,7 +356,7 @@ async def test_a_dry_run_says_what_it_would_do_and_sends_nothing(desk: Desk, era
     assert desk.sent("DELETE") == []
     [entry] = journal(desk).entries()
     assert entry.event == "rehearsed"
-    assert entry.details == {"action": "delete", "ids": targets, "unattended": policy == DELETE}
+    assert entry.details == {"action": "delete", "ids": targets, "against": against}
 
 
 async def test_a_plan_of_before_is_only_rehearsed_in_a_dry_run(desk: Desk, era: Era) -> None:
