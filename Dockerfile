@@ -1,4 +1,4 @@
-# rc-mcp over HTTP, for work without a person beside it: docs/how-to/container.md
+# rc-mcp over HTTP, for work without a person beside it: docs/how-to/run-in-a-container.md
 FROM python:3.13-slim AS build
 WORKDIR /build
 # A copy of every hash is in the lock file, so that nothing unpinned is fetched.
