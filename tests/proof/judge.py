@@ -7,6 +7,7 @@ asked for, and what was read, it checks then. What may follow from a yes it deci
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, ClassVar, Literal, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -266,18 +267,20 @@ class Judge:
         hold(agreed, APPROVED, f"PUT {days} days, to which nobody agreed")
         fresh = [c for c in agreed if self._is_period_fresh(call, c)]
         hold(fresh, FRESH, f"the period changed: {self.truth.retention}")
-        # A PUT that was refused for its token is sent once more with a fresh one; a DELETE never is.
-        refused = {"401 after", "token expired"} & set(call.faults)
-        again = [c for c in fresh if "configuration" not in c.named or refused]
+        again = [c for c in fresh if "configuration" not in c.named]
         hold(again, ONCE, "the PUT was sent before")
         again[0].run_by = call
         again[0].named.add("configuration")
         self.count("PUTs of the retention period")
         return Effect(again[0], frozenset())
 
-    def put_done(self, call: Call) -> None:
-        """RingCentral has dealt with it, or never got it."""
+    def put_done(self, call: Call, effect: Effect, status: int | None) -> None:
+        """RingCentral has dealt with it, or never got it. `status`: what the server was answered, if it was."""
         call.put = self.truth.moment
+        if status == HTTPStatus.UNAUTHORIZED:
+            # What is refused for its token is sent once more with a fresh one; a DELETE never is. A token can also end
+            # because others log in: RingCentral keeps five sessions.
+            effect.consent.named.discard("configuration")
 
     def _reach(self, query: Mapping[str, list[str]]) -> set[str]:
         """What a DELETE of conversations would touch, as the mailbox is now."""

@@ -241,11 +241,13 @@ class Wire(httpx.AsyncBaseTransport):
             finally:
                 office.judge.delete_done(call, effect, changed)
         if request.method == "PUT" and request.url.path.endswith("configuration") and fault != _NEVER_LEFT:
-            office.judge.put_leaves(call, int(body.partition(b":")[2].strip(b" }")))
+            effect, status = office.judge.put_leaves(call, int(body.partition(b":")[2].strip(b" }"))), None
             try:
-                return await self._carried(request, fault, [])
+                answer = await self._carried(request, fault, [])
+                status = answer.status_code
+                return answer
             finally:
-                office.judge.put_done(call)
+                office.judge.put_done(call, effect, status)
         return await self._carried(request, fault, [])
 
     async def _carried(self, request: httpx.Request, fault: str | None, changed: list[str]) -> httpx.Response:
