@@ -13,6 +13,18 @@ from platformdirs import user_downloads_path, user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
+"""One of them is a login. Where there is none, it is that of `rc-mcp login`, which belongs to this machine."""
+_SECRETS = {*_LOGINS, "RC_APP_CLIENT_SECRET"}
+_BESIDE_THE_LOGIN = {
+    "RC_SERVER_URL",
+    "RC_MEDIA_URL",
+    "RC_MCP_POLICY",
+    "RC_MCP_STATE_DIR",
+    "RC_MCP_EXTENSIONS",
+    "RC_MCP_DOWNLOAD_DIR",
+}
+
 Access = Literal["read", "triage", "delete", "purge", "admin"]
 Approval = Literal["auto", "human"]
 
@@ -27,33 +39,48 @@ def load_settings(**overrides: object) -> "Settings":
     Raises:
         SettingsError: a value is wrong; the text names its variable.
     """
-    _refuse_mixed_sources()
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]
+        if not given.keys() & _LOGINS:
+            _refuse_mixed_sources()
+        return Settings(**given)  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise SettingsError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+    except (UnicodeDecodeError, OSError):
+        raise SettingsError(".env in this folder cannot be read: it has to be a text file in UTF-8") from None
+
+
+def load_state_dir() -> Path:
+    """The state folder alone, whatever is wrong with any other value or with `.env`: a stop has to work.
+
+    Raises:
+        SettingsError: it cannot be told.
+    """
+    try:
+        try:
+            return _StateFolder().state_dir  # pyright: ignore[reportCallIssue]
+        except (UnicodeDecodeError, OSError):
+            return _StateFolder(_env_file=None).state_dir  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        raise SettingsError(f"RC_MCP_STATE_DIR: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 
 
 def _refuse_mixed_sources() -> None:
     """A `.env` in a folder that came from elsewhere has no say over this machine's credentials.
 
-    It must not send them to its own address, nor bring its own rules for what may be deleted with them.
+    It must not send them to its own address, nor bring its own rules and its own state for what may be done with them.
     """
-    here = dotenv_values(".env")
-    for secret in ("RC_USER_JWT", "RC_APP_CLIENT_ID", "RC_ACCESS_TOKEN"):
-        if here.get("RC_MCP_POLICY") and not os.environ.get("RC_MCP_POLICY") and os.environ.get(secret):
-            raise SettingsError(
-                f"RC_MCP_POLICY stands in .env and {secret} in the environment: rules for deleting are not taken "
-                "from another source than the login. Set both in one place."
-            )
-    for address in ("RC_SERVER_URL", "RC_MEDIA_URL"):
-        for secret in ("RC_USER_JWT", "RC_APP_CLIENT_SECRET", "RC_ACCESS_TOKEN"):
-            if here.get(address) and not os.environ.get(address) and os.environ.get(secret):
-                raise SettingsError(
-                    f"{address} stands in .env and {secret} in the environment: credentials are not sent to an "
-                    "address from another source. Set both in one place."
-                )
+    # In whatever case, as they are read.
+    here = {name.upper(): value for name, value in dotenv_values(".env").items() if value}
+    there = {name.upper() for name, value in os.environ.items() if value}
+    is_login_here = bool(here.keys() & _LOGINS) and not there & _SECRETS
+    foreign = sorted(here.keys() & _BESIDE_THE_LOGIN - there)
+    if foreign and not is_login_here:
+        raise SettingsError(
+            f"{foreign[0]} stands in .env, and the login elsewhere: where credentials are sent, and what may be done "
+            "with them, is not taken from another source than the login. Set both in one place."
+        )
 
 
 def _web_address(value: str) -> str:
@@ -61,6 +88,13 @@ def _web_address(value: str) -> str:
     if not re.fullmatch(rf"https://[^/\s?#@]+|http://{loopback}(:\d+)?", value.rstrip("/"), re.IGNORECASE):
         raise ValueError("must be an address such as https://platform.ringcentral.com (http only on loopback)")
     return value.rstrip("/")
+
+
+def _whole(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:  # ~somebody, whom this machine does not know
+        raise ValueError("names a home folder that is not there") from None
 
 
 def _extension_ids(value: object) -> object:
@@ -105,8 +139,10 @@ def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
 
 FilledIn = BeforeValidator(_filled_in)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+# Hosts hand on `~` as it is written. Whole paths: what a person is told to type has to work in any folder.
+Place = Annotated[Path, AfterValidator(_whole)]
 StateDir = Annotated[
-    Path,
+    Place,
     Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
         alias="RC_MCP_STATE_DIR",
@@ -125,9 +161,7 @@ class _Source(BaseSettings):
     )
 
 
-class StateFolder(_Source):
-    """For what has to work whatever is wrong with any other value, as a stop has to."""
-
+class _StateFolder(_Source):
     state_dir: StateDir
 
 
@@ -182,13 +216,13 @@ class Settings(_Source):
         description="The zone of all times, by its IANA name such as `America/New_York`; also of times an assistant "
         "gives without an offset. Left out: this machine's.",
     )
-    policy: Path | None = Field(
+    policy: Place | None = Field(
         None,
         alias="RC_MCP_POLICY",
         description="A policy file: what may be deleted unattended, whose messages never are, caps, a dry run.",
     )
     state_dir: StateDir
-    download_dir: Path = Field(
+    download_dir: Place = Field(
         default_factory=lambda: user_downloads_path() / "rc-mcp",
         alias="RC_MCP_DOWNLOAD_DIR",
         description="Where attachments are saved when `form` is `file`; a folder `rc-mcp` among your downloads.",

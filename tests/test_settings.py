@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rc_mcp.settings import SettingsError, load_settings
+from rc_mcp.settings import SettingsError, load_settings, load_state_dir
 
 
 def test_the_environment_wins_over_a_dotenv_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,35 +20,57 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
     assert load_settings(RC_MCP_ACCESS=None).access == "admin"
 
 
-@pytest.mark.parametrize("address", ["RC_SERVER_URL", "RC_MEDIA_URL"])
+@pytest.mark.parametrize("address", ["RC_SERVER_URL", "RC_MEDIA_URL", "rc_server_url", "Rc_Media_Url"])
 @pytest.mark.parametrize("secret", ["RC_USER_JWT", "RC_APP_CLIENT_SECRET", "RC_ACCESS_TOKEN"])
 def test_a_dotenv_file_cannot_send_credentials_of_the_environment_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, secret: str
 ) -> None:
     (tmp_path / ".env").write_text(f"{address}=https://evil.example\n")
     monkeypatch.setenv(secret, "canary")
-    with pytest.raises(SettingsError, match=address) as caught:
+    with pytest.raises(SettingsError, match=address.upper()) as caught:
         load_settings()
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("login", ["RC_USER_JWT", "RC_APP_CLIENT_ID", "RC_ACCESS_TOKEN"])
-def test_a_dotenv_file_cannot_bring_rules_for_a_login_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+@pytest.mark.parametrize(
+    "name", ["RC_MCP_POLICY", "RC_MCP_STATE_DIR", "RC_MCP_EXTENSIONS", "RC_MCP_DOWNLOAD_DIR", "rc_mcp_policy"]
+)
+@pytest.mark.parametrize("login", ["RC_USER_JWT", "RC_ACCESS_TOKEN", "that of rc-mcp login"])
+def test_a_dotenv_file_has_no_say_over_a_login_that_is_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, login: str
 ) -> None:
-    (tmp_path / ".env").write_text("RC_MCP_POLICY=policy.toml\n")
-    assert load_settings().policy == Path("policy.toml")
-    monkeypatch.setenv(login, "canary")
-    with pytest.raises(SettingsError, match="RC_MCP_POLICY") as caught:
+    (tmp_path / ".env").write_text(f"RC_APP_CLIENT_ID=public\n{name}=1\n")
+    monkeypatch.setenv("RC_APP_CLIENT_ID" if login == "that of rc-mcp login" else login, "canary")
+    with pytest.raises(SettingsError, match=name.upper()) as caught:
         load_settings()
     assert "canary" not in str(caught.value)
-    monkeypatch.setenv("RC_MCP_POLICY", "own.toml")
-    assert load_settings().policy == Path("own.toml")
+    monkeypatch.setenv(name.upper(), "2")
+    load_settings()
 
 
 def test_a_dotenv_file_may_hold_both(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RC_SERVER_URL=https://platform.ringcentral.biz\nRC_ACCESS_TOKEN=x\n")
     assert load_settings().server_url == "https://platform.ringcentral.biz"
+
+
+def test_a_folder_may_be_named_as_a_shell_names_it_and_is_the_same_from_everywhere(tmp_path: Path) -> None:
+    settings = load_settings(RC_MCP_STATE_DIR="~/state", RC_MCP_DOWNLOAD_DIR="here", RC_MCP_POLICY="policy.toml")
+    assert settings.state_dir == Path.home() / "state"
+    assert settings.download_dir == Path.cwd() / "here"
+    assert settings.policy == Path.cwd() / "policy.toml"
+    with pytest.raises(SettingsError, match="RC_MCP_STATE_DIR: names a home folder that is not there"):
+        load_settings(RC_MCP_STATE_DIR="~nobody-of-that-name/state")
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_bytes(b"A=\xff\n")
+    with pytest.raises(SettingsError, match=r"^\.env .* UTF-8"):
+        load_settings()
+    monkeypatch.setenv("RC_MCP_STATE_DIR", "~/state")
+    assert load_state_dir() == Path.home() / "state"
+    monkeypatch.setenv("RC_MCP_STATE_DIR", "~nobody-of-that-name/state")
+    with pytest.raises(SettingsError, match="RC_MCP_STATE_DIR"):
+        load_state_dir()
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,9 +31,12 @@ def refuse(fault: str) -> NoReturn:
 
 def state_dir() -> "Path":
     """The state folder in force, whatever is wrong with other settings."""
-    from rc_mcp.settings import StateFolder
+    from rc_mcp.settings import SettingsError, load_state_dir
 
-    return StateFolder().state_dir  # pyright: ignore[reportCallIssue]
+    try:
+        return load_state_dir()
+    except SettingsError as error:
+        refuse(str(error))
 
 
 @contextmanager

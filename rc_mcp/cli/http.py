@@ -86,7 +86,7 @@ class _OnlyWith:
     """Lets requests through that bring the token, and nothing else."""
 
     def __init__(self, token: SecretStr, app: ASGIApp) -> None:
-        self._expected = f"Bearer {token.get_secret_value()}".encode()
+        self._expected = token.get_secret_value().encode()
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,5 +97,6 @@ class _OnlyWith:
             await refusal(scope, receive, send)
 
     def _given(self, scope: Scope) -> bytes:
-        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-        return f"{scheme.capitalize()} {token.strip()}".encode("latin-1")
+        given = Headers(scope=scope).get("authorization", "").encode("latin-1")
+        scheme, _, token = given.partition(b" ")
+        return token.strip() if scheme.lower() == b"bearer" else b""

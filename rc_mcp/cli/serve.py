@@ -1,6 +1,7 @@
 """rc-mcp serve: MCP over stdio, or over streamable HTTP."""
 
 import gc
+import signal
 import socket
 import sys
 from collections.abc import Generator
@@ -55,7 +56,14 @@ def serve(
             _check_free(host, port)
             serve_http(server, host, port, names=names, token=settings.http_token)
         else:
-            server.run()
+            _serve_stdio(server)
+
+
+def _serve_stdio(server: "RingCentralServer") -> None:
+    # It ends as at SIGTERM, which does no harm. Else Python would wait for the SDK's thread that reads stdin, which a
+    # host may keep open.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    server.run()
 
 
 def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated: bool) -> None:

@@ -17,6 +17,7 @@ from rc_mcp.ringcentral import RingCentralError, at_once
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
 
+_DOCUMENTED = range(7, 91)
 _NOT_CHANGED = "The retention period was not changed."
 _PROTECTED = "The operator protects some people's messages, and a shorter retention period would erase theirs too."
 
@@ -39,7 +40,9 @@ class RetentionChange:
         current = await self._current(mailbox)
         if current is None:
             raise GuardError(f"RingCentral did not say which retention period is in force. {NOTHING_DONE}")
-        days, lowered = self.retention_period, self.retention_period < current
+        days = self.retention_period
+        # Of a period that RingCentral does not document, such as 0, nobody knows whether it means more or less.
+        lowered = days < current or current not in _DOCUMENTED
         if lowered and mailbox.policy.protects_anybody:
             raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
         action = f"set the retention period from {current} to {days} days"

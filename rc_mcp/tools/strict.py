@@ -94,7 +94,7 @@ class StrictTool(Tool):
         text = text.removeprefix(f"Error executing tool {self.name}: ")
         if text.startswith("Resolver "):
             # The SDK's own words for an answer that is not of the form that was asked for.
-            text = "The answer to the question was none, which counts as a no."
+            text = "What came as the answer to the question is no yes."
         return text if not destructive or NOTHING_DONE in text else f"{text} {NOTHING_DONE}"
 
     def _faults(self, error: ValidationError) -> str:

@@ -1,5 +1,8 @@
 """`rc-mcp serve` as hosts start it: a process of its own, over stdio and over HTTP."""
 
+import json
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,6 +15,10 @@ from tests.desk import Era, call, refused, rows
 from tests.serving import RC_MCP, http_server
 
 pytestmark = pytest.mark.anyio
+META: dict[str, object] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 
 async def offered(client: Client) -> list[str]:
@@ -63,6 +70,25 @@ async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: p
             assert "sender" in await refused(client, "list_messages", sender="x")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT to send")
+def test_ctrl_c_ends_it_though_its_host_keeps_stdin_open(tmp_path: Path) -> None:
+    asked: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
+    with subprocess.Popen(
+        [*RC_MCP, "serve", "--demo"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "RC_MCP_STATE_DIR": str(tmp_path)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{json.dumps(asked)}\n".encode())
+        process.stdin.flush()
+        assert b'"tools"' in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == -signal.SIGINT
+
+
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
@@ -104,7 +130,8 @@ def test_a_server_with_a_broken_policy_does_not_start(
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     [line] = ended.stderr.splitlines()
-    assert "RC_MCP_POLICY: policy.toml: line 2: max_per_day of [limits] has to be a whole number" in line
+    at = f"RC_MCP_POLICY: {tmp_path / 'policy.toml'}: line 2"
+    assert f"{at}: max_per_day of [limits] has to be a whole number" in line
 
 
 def test_a_dotenv_file_in_the_working_folder_is_read(tmp_path: Path) -> None:

@@ -53,6 +53,20 @@ async def test_the_same_period_is_nothing_to_do(desk: Desk) -> None:
     assert desk.asked == []
 
 
+@pytest.mark.parametrize("period", [0, -1, 6, 36_500])
+async def test_from_a_period_that_is_not_documented_every_change_may_erase(desk: Desk, period: int) -> None:
+    def act(request: httpx.Request) -> httpx.Response | None:
+        is_reading = request.method == "GET" and request.url.path.endswith("configuration")
+        return httpx.Response(200, json={"retentionPeriod": period}, request=request) if is_reading else None
+
+    desk.faults.after(act)
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "update_message_store_configuration", retention_period=30)
+    assert answer["status"] == "declined"
+    assert "To agree, type: KEEP 30 DAYS" in desk.asked[0].message
+    assert desk.sent("PUT") == []
+
+
 def period_untold(desk: Desk, *, from_the: int) -> None:
     """RingCentral answers without a period, from this reading on."""
     readings: list[str] = []
