@@ -15,6 +15,7 @@ import httpx2 as httpx
 from rc_mcp import __version__
 from rc_mcp.ringcentral.answers import Answer, parsed, plain, refusal, without
 from rc_mcp.ringcentral.auth import BearerAuth
+from rc_mcp.ringcentral.bounds import heads_in_time, in_time
 from rc_mcp.ringcentral.budgets import Budgets
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
@@ -127,7 +128,7 @@ class Connection:
     async def _open(self, call: Call) -> httpx.Response:
         """A successful answer, its body still to be read."""
         request = self._request(call)
-        with failures_named(request):
+        with failures_named(request), heads_in_time(request):
             response = await self._http.send(request, stream=True)
         if response.is_success:
             return response
@@ -202,10 +203,9 @@ async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:
         httpx.HTTPError: also when it takes longer than `LIMITS.answer_s`.
     """
     body = bytearray()
-    with anyio.move_on_after(LIMITS.answer_s):
+    with in_time(response.request):
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > max_bytes:
                 return None
-        return bytes(body)
-    raise httpx.ReadTimeout("the answer took too long", request=response.request)
+    return bytes(body)
