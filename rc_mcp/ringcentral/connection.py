@@ -71,11 +71,12 @@ class Connection:
                 follow_redirects=False,
                 headers={"User-Agent": f"rc-mcp/{__version__}"},
             )
-        except (OSError, ValueError, httpx.InvalidURL) as error:
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
             # Not quoted: the address of a proxy may have a password in it.
+            advice = " A SOCKS proxy needs the package socksio." if isinstance(error, ImportError) else ""
             raise NotSent(
-                f"A proxy or a file of certificates that the environment names (HTTPS_PROXY, SSL_CERT_FILE and their "
-                f"like) cannot be used ({type(error).__name__}). Nothing was sent."
+                f"A proxy or a file of certificates that the environment names (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE "
+                f"and their like) cannot be used ({type(error).__name__}).{advice} Nothing was sent."
             ) from None
 
     async def aclose(self) -> None:
