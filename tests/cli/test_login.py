@@ -154,6 +154,9 @@ async def test_a_stranger_at_the_door_neither_gets_in_nor_ends_the_wait(terminal
                 assert (await stranger.get(waiting.listener + query)).status_code == 400
             assert (await stranger.get(waiting.listener.replace("/callback", "/favicon.ico"))).status_code == 404
             assert (await stranger.post(waiting.listener, data={"code": "x"})).status_code == 404
+            async with await anyio.connect_tcp(host, port or 0) as odd:
+                await odd.send(b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await odd.receive()).startswith(b"HTTP/1.1 404 ")
             await in_the_browser(terminal, waiting.address)
             assert await waiting.ends() == 0
 
