@@ -63,7 +63,7 @@ class Connection:
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         # With the first request: to read the certificates that this machine trusts takes a while.
-        try:
+        with environment_named():
             return httpx.AsyncClient(
                 auth=self._auth,
                 transport=self._transport,
@@ -71,13 +71,6 @@ class Connection:
                 follow_redirects=False,
                 headers={"User-Agent": f"rc-mcp/{__version__}"},
             )
-        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-            # Not quoted: the address of a proxy may have a password in it.
-            advice = " A SOCKS proxy needs the package socksio." if isinstance(error, ImportError) else ""
-            raise NotSent(
-                f"A proxy or a file of certificates that the environment names (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE "
-                f"and their like) cannot be used ({type(error).__name__}).{advice} Nothing was sent."
-            ) from None
 
     async def aclose(self) -> None:
         if "_http" in self.__dict__:
@@ -157,6 +150,24 @@ class Connection:
             )
         except httpx.InvalidURL:
             raise InvalidRequest(f"The address of this {call.method} would be too long. Nothing was sent.") from None
+
+
+@contextmanager
+def environment_named() -> Generator[None]:
+    """Around the making of an HTTP client, which reads what the environment says of proxies and certificates.
+
+    Raises:
+        NotSent: that cannot be used.
+    """
+    try:
+        yield
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # Not quoted: the address of a proxy may have a password in it.
+        advice = " A SOCKS proxy needs the package socksio." if isinstance(error, ImportError) else ""
+        raise NotSent(
+            "A proxy or a file of certificates that the environment names (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE "
+            f"and their like) cannot be used ({type(error).__name__}).{advice} Nothing was sent."
+        ) from None
 
 
 @contextmanager

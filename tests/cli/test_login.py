@@ -221,6 +221,21 @@ async def test_a_revocation_that_fails_does_not_keep_the_tokens(terminal: Termin
     assert not [secret for secret in [*tokens, "canary-wrong-secret"] if secret in said]
 
 
+async def test_a_proxy_that_cannot_be_used_ends_a_login_and_a_logout_in_words(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        await waiting.ends()
+    terminal.variables |= {"ALL_PROXY": "socks9://canary@proxy.test", "NO_PROXY": "", "no_proxy": ""}
+    code, said = await terminal.run("logout")
+    assert (code, terminal.kept()) == (0, "")
+    assert "ALL_PROXY" in said
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        assert await waiting.ends() == 1
+    assert "ALL_PROXY" in waiting.said
+    assert not [text for text in (said, waiting.said) if "Traceback" in text or "canary" in text]
+
+
 async def test_doctor_says_what_is_in_use_and_what_to_do_about_a_login_that_is_over(terminal: Terminal) -> None:
     code, said = await doctor(terminal.emulator, terminal.state_dir)
     assert (code, "credentials: the JWT in RC_USER_JWT" in said) == (0, True)
