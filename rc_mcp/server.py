@@ -50,6 +50,7 @@ from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, complete, is_ours, list_resources, read_resource, subscribable
 from rc_mcp.ringcentral import (
     REAL_TIME,
+    Allowance,
     JWTAuth,
     LoginNotKept,
     LoginStore,
@@ -74,6 +75,8 @@ _COMPLETION_S = 5.0
 _MAX_WAIT_S = 20.0
 """How long one request of a tool may wait for RingCentral's rate limits; a longer silence looks like a fault."""
 _SETTLE_EVERY_S = 30.0
+_SETTLE_S = 20.0
+"""So long it may take: no change can begin meanwhile, and one waits no longer than 30 s for that."""
 
 _READING = """\
 Work a RingCentral mailbox: voicemails, faxes, texts (SMS/MMS) and pager messages.
@@ -317,7 +320,8 @@ async def _settle_what_was_cut_short(guard: Guard) -> None:
     """At the start, and now and then: RingCentral may not be reachable, or a change under way elsewhere."""
     while True:
         try:
-            await guard.settle_cut_short_unless_busy()
+            with Allowance(_SETTLE_S).spent():
+                await guard.settle_cut_short_unless_busy()
         except (GuardError, RingCentralError) as error:
             _log.info("what was cut short is not settled yet: %s", error)
         except Exception:  # noqa: BLE001  whatever it is, the server goes on

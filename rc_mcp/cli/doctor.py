@@ -1,5 +1,7 @@
 """rc-mcp doctor: what is wrong with this installation, and what to do about it. It changes nothing."""
 
+import os
+import shlex
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -95,8 +97,14 @@ def _state_folder(settings: "Settings") -> Finding:
 
     try:
         waiting = len(PlanStore(settings.state_dir).waiting())
+        # Windows keeps rights elsewhere, and tells the same mode of every folder.
+        anybodys = os.name == "posix" and settings.state_dir.exists() and settings.state_dir.stat().st_mode & 0o022
     except Exception as error:  # noqa: BLE001  whatever is wrong with the folder, it is to be said
         return Finding("fault", f"state folder {settings.state_dir}: {error}", "Set RC_MCP_STATE_DIR to another one.")
+    if anybodys:
+        folder = settings.state_dir
+        what = f"state folder {folder}: others on this machine can write to it, and so say yes in your place"
+        return Finding("fault", what, f"chmod 700 {shlex.quote(str(folder))}")
     if stop_file(settings.state_dir).exists():
         where = f"state folder {settings.state_dir}"
         return Finding("note", f"{where} holds a STOP file: deletes are refused", "rc-mcp resume allows them again.")

@@ -11,6 +11,7 @@ from rc_mcp.cli.configured import refuse, settings_or_exit
 if TYPE_CHECKING:
     from anyio.abc import Listener, SocketStream
 
+    from rc_mcp.ringcentral import RingCentralError
     from rc_mcp.ringcentral.person import Authorization
     from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
     from rc_mcp.ringcentral.token_store import Tokens
@@ -75,6 +76,7 @@ async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, br
 
     from rc_mcp.cli.redirect import HOST, redirect_uri
     from rc_mcp.ringcentral import RingCentralError
+    from rc_mcp.ringcentral.connection import environment_named
     from rc_mcp.ringcentral.person import Authorization
 
     try:
@@ -85,7 +87,9 @@ async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, br
         authorization = Authorization(endpoint, redirect_uri(listener))
         code = await _code(authorization, listener, browser, timeout_s)
     try:
-        async with httpx.AsyncClient(timeout=30) as http:
+        with environment_named():
+            http = httpx.AsyncClient(timeout=30)
+        async with http:
             tokens = await authorization.exchange(http, code)
         where = await _keep(settings, tokens)
     except RingCentralError as error:
@@ -142,11 +146,25 @@ async def _keep(settings: "Settings", tokens: "Tokens") -> str | None:
     return store.where()
 
 
-async def _log_out(settings: "Settings", endpoint: "TokenEndpoint") -> None:
+async def _revoked(endpoint: "TokenEndpoint", tokens: "Tokens") -> "RingCentralError | None":
+    """What kept RingCentral from ending the session."""
     import httpx2 as httpx
 
-    from rc_mcp.ringcentral import LoginNotKept
+    from rc_mcp.ringcentral import NotSent
+    from rc_mcp.ringcentral.connection import environment_named
     from rc_mcp.ringcentral.person import revoke
+
+    try:
+        with environment_named():
+            http = httpx.AsyncClient(timeout=30)
+    except NotSent as error:
+        return error
+    async with http:
+        return await revoke(http, endpoint, tokens)
+
+
+async def _log_out(settings: "Settings", endpoint: "TokenEndpoint") -> None:
+    from rc_mcp.ringcentral import LoginNotKept
     from rc_mcp.ringcentral.token_store import alone
     from rc_mcp.server import login_store
 
@@ -157,8 +175,7 @@ async def _log_out(settings: "Settings", endpoint: "TokenEndpoint") -> None:
             try:
                 tokens = store.load()
                 if tokens:
-                    async with httpx.AsyncClient(timeout=30) as http:
-                        unrevoked = await revoke(http, endpoint, tokens)
+                    unrevoked = await _revoked(endpoint, tokens)
             finally:
                 store.clear()
     except LoginNotKept as error:

@@ -6,7 +6,7 @@ Own code, because all it takes is the first line of one request, and a web serve
 import hmac
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import anyio
 from anyio.abc import ByteStream, Listener, SocketAttribute, SocketStream
@@ -58,8 +58,9 @@ async def _parameters(stream: ByteStream) -> dict[str, str] | None:
     """Of a GET for our address; None for anything else."""
     head = await BufferedByteReceiveStream(stream).receive_until(b"\r\n\r\n", _HEAD_BYTES)
     method, _, rest = head.decode("latin-1").partition(" ")
-    target = urlsplit(rest.split(" ", 1)[0])
-    return dict(parse_qsl(target.query)) if method == "GET" and target.path == PATH else None
+    # Not by urlsplit, which raises for some of what a stranger may send.
+    path, _, query = rest.split(" ", 1)[0].partition("?")
+    return dict(parse_qsl(query)) if method == "GET" and path == PATH else None
 
 
 def _goodbye(asked: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from rc_mcp.emulator.errors import Json, fax_in_progress, not_found, range_not_s
 from rc_mcp.emulator.lifecycle import is_rendering, require_content
 from rc_mcp.emulator.messages import find_message
 
-_RANGE = re.compile(r"bytes=(?P<first>[0-9]*)-(?P<last>[0-9]*)", re.ASCII)
+_RANGE = re.compile(r"bytes=(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})", re.ASCII)
 
 
 def read_content(call: Call) -> Response:

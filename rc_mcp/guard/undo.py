@@ -1,7 +1,7 @@
 """Undo: what one operation deleted is restored, and read back. It deletes nothing, so nobody is asked."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from anyio import to_thread
 
@@ -23,12 +23,13 @@ async def undo(guard: Guard, operation_id: str) -> Changes:
     """Restore what this operation deleted, or may have deleted, and say of each id what it is now.
 
     Raises:
-        GuardError: there is nothing that could be restored; or another change is still under way.
+        GuardError: there is nothing that could be restored; or another change is still under way; or the journal is
+            not as it was written. Nothing was restored.
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
     await to_thread.run_sync(undoable, guard.journal, operation_id)
     async with alone(guard.plans.state_dir):
-        with suppress(RingCentralError):
+        with _as_written(), suppress(RingCentralError):
             await guard.settle_cut_short()
         operation = await to_thread.run_sync(undoable, guard.journal, operation_id)
         return await _restore(guard, operation)
@@ -40,11 +41,25 @@ def undoable(journal: Journal, operation_id: str) -> Operation:
     Raises:
         GuardError: there is nothing, and why.
     """
-    operation = journal.operation(operation_id)
-    fault = _fault(operation)
+    with _as_written():
+        operation = journal.operation(operation_id)
+        fault = _fault(operation)
     if operation is None or fault:
         raise GuardError(f"{operation_id!r} {fault}. {_NOTHING_RESTORED}")
     return operation
+
+
+@contextmanager
+def _as_written() -> Generator[None]:
+    """Around what reads the journal and restores nothing yet: whoever can write the file could have put anything there.
+
+    Raises:
+        GuardError: they did.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise GuardError(f"An entry cannot be read; rc-mcp audit verify says which. {_NOTHING_RESTORED}") from None
 
 
 def _fault(operation: Operation | None) -> str | None:
@@ -65,9 +80,10 @@ def _perhaps_deleted(operation: Operation) -> list[str]:
 
 
 async def _restore(guard: Guard, operation: Operation) -> Changes:
-    begun, ids = operation.begun or {}, _perhaps_deleted(operation)
-    mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
-    found, errors = await mailbox.read(ids)
+    with _as_written():
+        begun, ids = operation.begun or {}, _perhaps_deleted(operation)
+        mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
+        found, errors = await mailbox.read(ids)
     outcomes: dict[str, OutcomeWord] = {i: _BEFORE.get(m.availability or "", "unknown") for i, m in found.items()}
     outcomes |= {i: "not_found" if isinstance(e, NotFound) else "unknown" for i, e in errors.items()}
     deleted = [i for i, m in found.items() if m.availability == "Deleted"]

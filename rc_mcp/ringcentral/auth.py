@@ -12,6 +12,7 @@ from time import monotonic
 import anyio
 import httpx2 as httpx
 
+from rc_mcp.ringcentral.bounds import read_bounded
 from rc_mcp.ringcentral.entry_points import origin
 from rc_mcp.ringcentral.errors import APIError, InvalidRequest, RateLimited, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
@@ -108,7 +109,7 @@ class RenewingAuth(BearerAuth):
                         if not await self._found_another_than(turned_away):
                             self._hold_back_after_failure()
                             answer = yield self._login(request)
-                            await answer.aread()
+                            await read_bounded(answer)
                             await self._kept(answer)
                 token = self._token
             self._authorize(request, token)
@@ -118,6 +119,7 @@ class RenewingAuth(BearerAuth):
             if request.method == "DELETE":
                 self._forget(token)
                 return
+            await read_bounded(response)
             turned_away = token
         self._no_renewal_before = self._clock() + LIMITS.login_pause_s
 

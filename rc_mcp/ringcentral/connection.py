@@ -15,6 +15,7 @@ import httpx2 as httpx
 from rc_mcp import __version__
 from rc_mcp.ringcentral.answers import Answer, parsed, plain, refusal, without
 from rc_mcp.ringcentral.auth import BearerAuth
+from rc_mcp.ringcentral.bounds import heads_in_time, in_time
 from rc_mcp.ringcentral.budgets import Budgets
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
@@ -62,7 +63,7 @@ class Connection:
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         # With the first request: to read the certificates that this machine trusts takes a while.
-        try:
+        with environment_named():
             return httpx.AsyncClient(
                 auth=self._auth,
                 transport=self._transport,
@@ -70,12 +71,6 @@ class Connection:
                 follow_redirects=False,
                 headers={"User-Agent": f"rc-mcp/{__version__}"},
             )
-        except (OSError, ValueError, httpx.InvalidURL) as error:
-            # Not quoted: the address of a proxy may have a password in it.
-            raise NotSent(
-                f"A proxy or a file of certificates that the environment names (HTTPS_PROXY, SSL_CERT_FILE and their "
-                f"like) cannot be used ({type(error).__name__}). Nothing was sent."
-            ) from None
 
     async def aclose(self) -> None:
         if "_http" in self.__dict__:
@@ -127,7 +122,7 @@ class Connection:
     async def _open(self, call: Call) -> httpx.Response:
         """A successful answer, its body still to be read."""
         request = self._request(call)
-        with failures_named(request):
+        with failures_named(request), heads_in_time(request):
             response = await self._http.send(request, stream=True)
         if response.is_success:
             return response
@@ -155,6 +150,24 @@ class Connection:
             )
         except httpx.InvalidURL:
             raise InvalidRequest(f"The address of this {call.method} would be too long. Nothing was sent.") from None
+
+
+@contextmanager
+def environment_named() -> Generator[None]:
+    """Around the making of an HTTP client, which reads what the environment says of proxies and certificates.
+
+    Raises:
+        NotSent: that cannot be used.
+    """
+    try:
+        yield
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # Not quoted: the address of a proxy may have a password in it.
+        advice = " A SOCKS proxy needs the package socksio." if isinstance(error, ImportError) else ""
+        raise NotSent(
+            "A proxy or a file of certificates that the environment names (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE "
+            f"and their like) cannot be used ({type(error).__name__}).{advice} Nothing was sent."
+        ) from None
 
 
 @contextmanager
@@ -202,10 +215,9 @@ async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:
         httpx.HTTPError: also when it takes longer than `LIMITS.answer_s`.
     """
     body = bytearray()
-    with anyio.move_on_after(LIMITS.answer_s):
+    with in_time(response.request):
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > max_bytes:
                 return None
-        return bytes(body)
-    raise httpx.ReadTimeout("the answer took too long", request=response.request)
+    return bytes(body)

@@ -36,7 +36,10 @@ class Limits:
     answer_bytes: int = 64 * 1024 * 1024
     """Ours, for one JSON answer. A page of 1,000 messages is near 2 MB."""
     answer_s: float = 60.0
-    """Ours, for the body of one JSON answer, however steadily it drips. An attachment has no such end."""
+    """Ours, for the head of any answer, and again for the body of a JSON one or of a login's, however steadily they
+    drip. The body of an attachment has no such end."""
+    login_bytes: int = 65_536
+    """Ours: how much of a token endpoint's answer is read. It has some 2,000 bytes."""
     token_renewal_s: float = 60.0
     """Ours: a token is renewed this long before it expires."""
     login_pause_s: float = 60.0

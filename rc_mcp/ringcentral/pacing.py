@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 import httpx2 as httpx
 
+from rc_mcp.ringcentral.bounds import awaiting
 from rc_mcp.ringcentral.budgets import Budget, Budgets
 from rc_mcp.ringcentral.errors import RateLimited
 from rc_mcp.ringcentral.waiting import latest
@@ -38,7 +39,8 @@ class Paced(httpx.Auth):
                     raise _of(outgoing, held_back) from None
                 outgoing.extensions[_BUDGET] = budget
                 try:
-                    response = yield outgoing
+                    with awaiting(outgoing):
+                        response = yield outgoing
                 finally:
                     budget.leave()
                 self._budgets.learn(outgoing, response, budget)

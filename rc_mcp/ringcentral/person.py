@@ -18,6 +18,7 @@ import httpx2 as httpx
 from anyio import to_thread
 
 from rc_mcp.ringcentral.auth import RenewingAuth
+from rc_mcp.ringcentral.bounds import in_time, read_bounded
 from rc_mcp.ringcentral.errors import APIError, LoginEnded, RingCentralError
 from rc_mcp.ringcentral.permissions import permissions_of
 from rc_mcp.ringcentral.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint
@@ -169,4 +170,7 @@ async def _answer(http: httpx.AsyncClient, request: httpx.Request) -> httpx.Resp
 
     request.extensions = {**request.extensions, "timeout": http.timeout.as_dict()}
     with failures_named(request):
-        return await http.send(request, follow_redirects=False)
+        with in_time(request):
+            answer = await http.send(request, stream=True, follow_redirects=False)
+        await read_bounded(answer)
+    return answer

@@ -113,6 +113,23 @@ async def test_a_state_folder_that_cannot_be_used_is_a_fault(tmp_path: Path) -> 
     assert "RC_MCP_STATE_DIR" in said
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights are kept elsewhere there")
+@pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])
+async def test_a_state_folder_that_others_can_write_to_is_a_fault_with_the_command_that_mends_it(
+    tmp_path: Path, mode: int
+) -> None:
+    folder = tmp_path / "a state"
+    folder.mkdir()
+    folder.chmod(mode)
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, folder)
+            assert (code, "fault state folder" in said) == (1, True), said
+            assert f"chmod 700 '{folder}'" in said
+            folder.chmod(0o755)
+            assert (await doctor(emulator, folder))[0] == 0
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["approvals", "--help"]])
 def test_help_and_version_need_no_configuration(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 0

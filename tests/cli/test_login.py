@@ -154,6 +154,9 @@ async def test_a_stranger_at_the_door_neither_gets_in_nor_ends_the_wait(terminal
                 assert (await stranger.get(waiting.listener + query)).status_code == 400
             assert (await stranger.get(waiting.listener.replace("/callback", "/favicon.ico"))).status_code == 404
             assert (await stranger.post(waiting.listener, data={"code": "x"})).status_code == 404
+            async with await anyio.connect_tcp(host, port or 0) as odd:
+                await odd.send(b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await odd.receive()).startswith(b"HTTP/1.1 404 ")
             await in_the_browser(terminal, waiting.address)
             assert await waiting.ends() == 0
 
@@ -216,6 +219,21 @@ async def test_a_revocation_that_fails_does_not_keep_the_tokens(terminal: Termin
     assert (code, terminal.kept()) == (0, "")
     assert "RingCentral was not told" in said
     assert not [secret for secret in [*tokens, "canary-wrong-secret"] if secret in said]
+
+
+async def test_a_proxy_that_cannot_be_used_ends_a_login_and_a_logout_in_words(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        await waiting.ends()
+    terminal.variables |= {"ALL_PROXY": "socks9://canary@proxy.test", "NO_PROXY": "", "no_proxy": ""}
+    code, said = await terminal.run("logout")
+    assert (code, terminal.kept()) == (0, "")
+    assert "ALL_PROXY" in said
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        assert await waiting.ends() == 1
+    assert "ALL_PROXY" in waiting.said
+    assert not [text for text in (said, waiting.said) if "Traceback" in text or "canary" in text]
 
 
 async def test_doctor_says_what_is_in_use_and_what_to_do_about_a_login_that_is_over(terminal: Terminal) -> None:

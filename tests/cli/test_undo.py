@@ -79,6 +79,18 @@ async def test_what_cannot_be_undone_is_said_before_a_login_is_asked_for(desk: D
     assert ended.stderr.startswith(b"'demo-oper' was a demo's")
 
 
+async def test_a_journal_that_somebody_changed_is_an_error_in_words(desk: Desk) -> None:
+    async with desk.guard() as guard:
+        who = {"operation": "with-none", "principal": guard.principal, "tool": "delete_message"}
+        guard.journal.append("sending", **who, details={"ids": ["1"], "to": "Deleted"})
+        guard.journal.append("sending", **{**who, "operation": "odd1-oddd"}, details={"ids": 1})
+    async with desk.emulator.serve():
+        for operation in ("with-none", "odd1-oddd"):
+            ended = await rc_mcp(desk, "undo", operation)
+            assert (ended.returncode, b"Traceback" in ended.stderr) == (1, False)
+            assert ended.stderr.endswith(b"Nothing was restored.\n")
+
+
 async def test_no_other_setting_keeps_a_stop_from_stopping(desk: Desk) -> None:
     wrong = {"RC_MCP_ACCESS": "all", "RC_MCP_HTTP_TOKEN": "short", "RC_MCP_TIMEZONE": "Mars/Olympus"}
     stopped = await rc_mcp(desk, "stop", **wrong)

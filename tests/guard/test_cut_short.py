@@ -6,6 +6,7 @@ import anyio
 import httpx2 as httpx
 import pytest
 
+from rc_mcp import server
 from rc_mcp.guard.alone import alone
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Aim, Operation, Record
@@ -63,6 +64,27 @@ async def test_a_server_settles_it_when_it_starts(desk: Desk, era: Era) -> None:
             while cut_short(desk).done is None:  # noqa: ASYNC110  a row tells nobody when it is written
                 await anyio.sleep(0.01)
     assert (cut_short(desk).done or {})["status"] == "done"
+
+
+async def test_a_server_that_gets_no_answer_about_it_holds_up_no_change_for_long(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_SETTLE_S", 0.5)
+    monkeypatch.setattr(server, "_SETTLE_EVERY_S", 0.1)
+    asked = anyio.Event()
+
+    async def hang(_: httpx.Request) -> None:
+        asked.set()
+        await anyio.sleep_forever()
+
+    async with desk.guard() as guard:
+        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+    desk.faults.hold(hang)
+    async with desk.client():
+        with anyio.fail_after(20):
+            await asked.wait()
+            async with alone(desk.state_dir):
+                assert cut_short(desk).done is None
 
 
 async def test_a_server_starts_although_it_cannot_be_settled(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,11 +1,12 @@
 """Undo restores what one operation deleted, reads it back, and says of each message what it is now."""
 
+import sqlite3
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.database import FILE, GuardError
 from rc_mcp.guard.journal import DEMO, Record
 from rc_mcp.guard.undo import undo
 from rc_mcp.ringcentral import RingCentralError
@@ -20,6 +21,15 @@ async def delete(desk: Desk, *ids: str, era: Era = "auto", **arguments: Any) -> 
     answer = typed(f"PURGE {len(ids)}") if arguments.get("purge") else YES
     async with desk.client(era, answer=answer) as client:
         return (await call(client, "delete_message", message_id=list(ids), **arguments))["operation_id"]
+
+
+def tamper(desk: Desk, statement: str) -> None:
+    """What somebody could do who can write the file."""
+    db = sqlite3.connect(desk.state_dir / FILE, isolation_level=None)
+    for trigger in ("entry_stays", "entry_is_not_removed"):
+        db.execute(f"DROP TRIGGER {trigger}")
+    db.execute(statement)
+    db.close()
 
 
 async def undone(desk: Desk, operation: str) -> Changes:
@@ -173,3 +183,29 @@ async def test_a_mailbox_that_cannot_be_read_ends_it_before_anything_is_sent(des
             await undo(guard, operation)
     assert desk.sent("PATCH") == []
     assert len([e for e in desk.journal.entries() if e.tool == "undo"]) == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entry SET detail = 'no JSON' WHERE event = 'begun'",
+        "DELETE FROM entry WHERE event = 'begun'",
+        "UPDATE entry SET detail = '[]' WHERE event = 'sending'",
+        """UPDATE entry SET detail = '{"account_id": 1, "extension_id": [2]}' WHERE event = 'begun'""",
+        """UPDATE entry SET detail = '{"outcomes": {"../9": "deleted"}}' WHERE event = 'sent'""",
+    ],
+)
+async def test_an_operation_that_somebody_changed_is_not_restored(desk: Desk, statement: str) -> None:
+    operation = await delete(desk, desk.ids(availability="Alive")[0])
+    tamper(desk, statement)
+    assert "rc-mcp audit verify" in await why_not(desk, operation)
+    assert desk.sent("PATCH") == []
+
+
+async def test_another_operation_that_somebody_changed_is_said_before_anything_is_restored(desk: Desk) -> None:
+    operation = await delete(desk, desk.ids(availability="Alive")[0])
+    async with desk.guard() as guard:
+        who = {"operation": "cut2-shrt", "principal": guard.principal, "tool": "delete_message"}
+        guard.journal.append("begun", **who, details={})
+    assert "rc-mcp audit verify" in await why_not(desk, operation)
+    assert desk.sent("PATCH") == []

@@ -2,7 +2,7 @@
 
 import base64
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,6 +22,7 @@ from rc_mcp.ringcentral import (
     TokenAuth,
     Unauthorized,
 )
+from rc_mcp.ringcentral.limits import LIMITS
 
 pytestmark = pytest.mark.anyio
 
@@ -354,6 +355,37 @@ async def test_a_login_that_gives_no_token_means_that_a_delete_was_not_carried_o
     with pytest.raises(LoginFailed):
         await store(service).delete_message("7")
     assert service.calls == []
+
+
+class Endless(httpx.AsyncByteStream):
+    """These bytes, and then blanks without end."""
+
+    def __init__(self, begins: bytes) -> None:
+        self._begins = begins
+        self.given = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._begins
+        while True:
+            await anyio.lowlevel.checkpoint()
+            self.given += 1024
+            yield b" " * 1024
+
+
+async def test_a_logins_answer_without_end_is_not_read_to_its_end():
+    body = Endless(b"<html>")
+    service = Service(lambda: httpx.Response(200, stream=body))
+    with anyio.fail_after(5), pytest.raises(LoginFailed):
+        await store(service).list_messages()
+    assert body.given < 2 * LIMITS.login_bytes
+    assert service.calls == []
+
+
+async def test_a_token_that_came_before_blanks_without_end_is_used():
+    service = Service(lambda: httpx.Response(200, stream=Endless(b'{"access_token": "t", "expires_in": 60}')))
+    with anyio.fail_after(5):
+        await store(service).list_messages()
+    assert service.tokens == ["t"]
 
 
 @pytest.mark.parametrize(

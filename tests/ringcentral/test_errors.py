@@ -1,6 +1,7 @@
 """A refusal becomes the right error, with RingCentral's own facts, and without anything secret or huge."""
 
 import json
+import sys
 import traceback
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -70,16 +71,19 @@ async def test_a_failure_that_names_no_request_may_have_been_carried_out() -> No
         ("HTTPS_PROXY", f"socks9://user:{TOKEN}@proxy.test"),
         ("HTTPS_PROXY", f"http://user:{TOKEN}@proxy:eighty"),
         ("SSL_CERT_FILE", f"/nowhere/{TOKEN}"),
+        ("ALL_PROXY", f"socks5://user:{TOKEN}@proxy.test"),
     ],
 )
 async def test_an_environment_that_cannot_be_used_is_told_without_what_is_in_it(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
+    monkeypatch.setitem(sys.modules, "socksio", None)  # as where it is not installed
     async with MessageStoreClient(TokenAuth("t"), max_wait_s=0) as store:
         with pytest.raises(NotSent, match=name) as caught:
             await store.list_messages()
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
+    assert ("socksio" in str(caught.value)) == (name == "ALL_PROXY")
 
 
 def envelope(code: str, message: str = "", *nested: dict[str, str], **extra: str) -> dict[str, Any]:

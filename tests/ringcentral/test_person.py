@@ -4,7 +4,8 @@ import os
 import stat
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -14,6 +15,7 @@ from anyio.abc import Process
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.ringcentral import (
+    AnswerLost,
     LoginEnded,
     LoginFailed,
     LoginNotKept,
@@ -22,8 +24,10 @@ from rc_mcp.ringcentral import (
     PersonAuth,
     RateLimited,
     RingCentralError,
+    bounds,
 )
 from rc_mcp.ringcentral.connection import failures_named
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.person import Authorization, revoke, tokens_of
 from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
 from rc_mcp.ringcentral.token_store import FileTokenStore, KeyringTokenStore, Tokens, alone
@@ -413,7 +417,10 @@ async def test_a_connection_that_fails_shows_none_either(
         assert CANARY not in shown(error)
 
 
-async def failed(flow: str, folder: Path, answer: Callable[[httpx.Request], httpx.Response]) -> RingCentralError | None:
+Handler = Callable[[httpx.Request], httpx.Response] | Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
+
+
+async def failed(flow: str, folder: Path, answer: Handler) -> RingCentralError | None:
     """What one flow ends in, when the server answers like that."""
     endpoint = TokenEndpoint("http://rc.test", "an-app", f"{CANARY}-secret")
     tokens = Tokens(f"{CANARY}-access", f"{CANARY}-refresh", "1", 0, 0)
@@ -446,6 +453,27 @@ async def test_a_limited_renewal_and_one_without_an_answer_keep_their_kinds(tmp_
         raise httpx.ConnectError("refused", request=request)
 
     assert isinstance(await failed("exchange", tmp_path, refused), NotSent)
+
+
+@pytest.mark.parametrize("flow", ["exchange", "revoke"])
+@pytest.mark.parametrize("part", ["head", "body"])
+async def test_an_answer_that_does_not_end_in_time_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flow: str, part: str
+) -> None:
+    monkeypatch.setattr(bounds, "LIMITS", replace(LIMITS, answer_s=0.01))
+
+    class Hangs(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b" "
+            await anyio.sleep_forever()
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        if part == "head":
+            await anyio.sleep_forever()
+        return httpx.Response(200, stream=Hangs())
+
+    with anyio.fail_after(5):
+        assert isinstance(await failed(flow, tmp_path, answer), AnswerLost)
 
 
 TOKENS = Tokens("access", "refresh", "1", 1.0, 2.0)

@@ -187,6 +187,75 @@ async def test_an_answer_that_drips_for_ever_ends(status: int) -> None:
     assert anyio.current_time() - start < 5 * 61
 
 
+class Silent(httpx.AsyncBaseTransport):
+    """Never answers a request to an address that ends like this, and no timeout of the connection ends that."""
+
+    def __init__(self, path: str = "") -> None:
+        self._path = path
+        self.sent: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request.method)
+        if request.url.path.endswith(self._path):
+            await anyio.sleep_forever()
+        return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+
+
+async def test_a_head_that_drips_for_ever_is_an_answer_that_was_lost() -> None:
+    service = Silent()
+    with anyio.fail_after(600):
+        async with client(service) as store:
+            (outcome,) = await store.delete_message("5")
+            assert (service.sent, anyio.current_time()) == (["DELETE"], pytest.approx(1_060))
+            with pytest.raises(AnswerLost):
+                await store.list_messages()
+    assert outcome.unknown
+    assert service.sent == ["DELETE", *["GET"] * 4]
+
+
+@pytest.mark.parametrize(("path", "kind", "sent"), [("/token", NotSent, 1), ("/message-store", AnswerLost, 5)])
+async def test_the_head_of_a_logins_answer_has_a_time_of_its_own(
+    path: str, kind: type[RingCentralError], sent: int
+) -> None:
+    service = Silent(path)
+    auth = JWTAuth("https://platform.ringcentral.com", "app", "secret", "jwt")
+    with anyio.fail_after(600):
+        async with MessageStoreClient(auth, transport=service) as store:
+            with pytest.raises(kind):
+                await store.list_messages()
+    assert len(service.sent) == sent
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_logins_answer_that_drips_for_ever_ends_and_nothing_was_sent(method: str) -> None:
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.path)
+        return httpx.Response(200, stream=Drips())
+
+    auth = JWTAuth("https://platform.ringcentral.com", "app", "secret", "jwt")
+    with anyio.fail_after(61):
+        async with MessageStoreClient(auth, transport=httpx.MockTransport(answer)) as store:
+            with pytest.raises(NotSent):
+                await (store.list_messages() if method == "GET" else store.delete_message("5"))
+    assert sent == ["/restapi/oauth/token"]
+
+
+async def test_the_body_of_a_401_that_drips_for_ever_holds_up_no_renewal_for_ever() -> None:
+    auth = JWTAuth("https://platform.ringcentral.com", "app", "secret", "jwt")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+        return httpx.Response(401, stream=Drips())
+
+    with anyio.fail_after(600):
+        async with MessageStoreClient(auth, transport=httpx.MockTransport(answer)) as store:
+            with pytest.raises(AnswerLost):
+                await store.list_messages()
+
+
 async def test_cancelling_ends_a_call_whose_answer_is_on_its_way_at_once() -> None:
     async with client(httpx.MockTransport(lambda _: httpx.Response(200, stream=Drips()))) as store:
         start = anyio.current_time()
