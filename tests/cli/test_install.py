@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -326,6 +327,27 @@ def test_what_another_program_wrote_meanwhile_is_not_overwritten(
     refused = install("cursor")
     assert (refused.exit_code, file.read_text()) == (1, theirs)
     assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_the_copy_of_a_file_with_secrets_is_nobody_elses_from_its_first_byte(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"mcpServers": {"theirs": {"env": {"TOKEN": SECRET}}}}))
+    file.chmod(0o600)
+    modes: list[int] = []
+
+    def then_it_is_written(source: Path, copy: Path, **options: Any) -> None:
+        modes.append(copy.stat().st_mode & 0o777)
+        copystat(source, copy, **options)
+
+    copystat = shutil.copystat
+    monkeypatch.setattr(shutil, "copystat", then_it_is_written)
+    assert install("cursor").exit_code == 0
+    assert SECRET in backups(file)[0].read_text()
+    assert modes == [0o600]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")

@@ -91,8 +91,8 @@ def _copy(file: Path, before: Content) -> Path | None:
     if before.raw is None:
         return None
     backup = file.with_name(f"{file.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.bak")
-    with backup.open("xb"):  # never over another copy
-        pass
+    # Never over another copy. What is copied may be secret: nobody else may read it before it has its file's mode.
+    os.close(os.open(backup, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     shutil.copy2(file, backup)
     return backup
 
