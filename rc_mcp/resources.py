@@ -13,8 +13,8 @@ from rc_mcp.ringcentral import Attachment, InvalidRequest, Message, NotFound, Ri
 from rc_mcp.views.attachments import MAX_BYTES, Place, as_resource, fetched, whole
 from rc_mcp.views.errors import in_words
 from rc_mcp.views.messages import detail, mailbox_uri, message_uri
-from rc_mcp.views.recent import attachments_of, is_id, mailbox_summary, title_of
-from rc_mcp.views.text import moment
+from rc_mcp.views.recent import attachments_of, mailbox_summary, title_of
+from rc_mcp.views.text import is_id, moment
 
 _MESSAGE = message_uri("{account_id}", "{extension_id}", "{message_id}")
 _MOST_COMPLETIONS = 100

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.failures import why_failed
-from rc_mcp.views.text import caller_name, clean, moment, shortened, word
+from rc_mcp.views.text import caller_name, clean, is_id, moment, shortened, shown_id, word
 from rc_mcp.views.weight import Budget, that_fit
 
 DETAIL_TEXT_CHARS = 16_000
@@ -74,11 +74,11 @@ def detail(
     Args:
         addressed: describe the attachments, and give them and the message their addresses as resources.
     """
-    uri = message_uri(account_id, extension_id, message.id) if addressed else None
+    uri = message_uri(account_id, extension_id, message.id) if addressed and is_id(message.id) else None
     text, left_of_text = shortened(message.subject or "", DETAIL_TEXT_CHARS, _TEXT_TOKENS)
     cover, left_of_cover = shortened(message.cover_page_text or "", DETAIL_TEXT_CHARS, _COVER_TOKENS)
     return Detail(
-        id=message.id,
+        id=shown_id(message.id),
         uri=uri,
         type=word(message.type),
         direction=word(message.direction),
@@ -106,7 +106,8 @@ def detail(
 
 def details_that_fit(details: Sequence[Detail], budget: Budget, *, used: int = 0) -> list[Detail]:
     """The first of these messages, as many as fit into the budget, and one at least."""
-    shown = (d.model_dump(mode="json", exclude_none=True) for d in details)
+    # The type of the first stands once more, above those of its type.
+    shown = ([d.type, d.model_dump(mode="json", exclude_none=True)] for d in details)
     return that_fit(details, shown, budget, used=used) or list(details[:1])
 
 
@@ -122,7 +123,7 @@ def mailbox_uri(account_id: str, extension_id: str) -> str:
 
 def _shown(message: Message) -> list[Attachment]:
     # An id is what it is fetched by; what is no id could not be fetched.
-    return [a for a in message.attachments[:MOST_SHOWN] if a.id.isascii() and a.id.isdigit()]
+    return [a for a in message.attachments[:MOST_SHOWN] if is_id(a.id)]
 
 
 def _left_out(message: Message, characters: int) -> str | None:

@@ -93,6 +93,16 @@ def word(value: str | None) -> str | None:
     return value if value is None or _WORD.fullmatch(value) else "unreadable"
 
 
+def is_id(value: str) -> bool:
+    """Whether it can stand in an address."""
+    return value.isascii() and value.isdigit() and len(value) <= 20
+
+
+def shown_id(value: str) -> str:
+    """An id as it stands outside of untrusted fields: whole if it can be one, and else a word or nothing."""
+    return word(value) or "unreadable"
+
+
 def who(message: Message) -> str:
     """The other side of a message: who sent it to the mailbox, or whom the mailbox sent it to."""
     if message.direction == "Outbound":

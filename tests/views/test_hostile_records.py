@@ -7,6 +7,7 @@ import pytest
 from rc_mcp.guard.deletion import deletion_draft
 from rc_mcp.guard.policy import NO_POLICY
 from rc_mcp.ringcentral import Message
+from rc_mcp.views.listing import summarize
 from rc_mcp.views.messages import MOST_SHOWN, detail
 from rc_mcp.views.rows import row
 from rc_mcp.views.text import clean, clean_lines, word
@@ -63,6 +64,15 @@ def test_a_hostile_type_or_status_does_not_leave_its_field() -> None:
     )
     shown = str(row(message, NOW)) + detail(message, "~", "~").model_dump_json()
     assert "agree" not in shown
+
+
+@pytest.mark.parametrize("id_", [HOSTILE, "9" * 20_000])
+def test_what_can_be_no_id_is_not_shown_as_one(id_: str) -> None:
+    message = record(id=id_, type="Fax", direction="Outbound", messageStatus="SendingFailed", attachments=[{"id": id_}])
+    shown = detail(message, "~", "~")
+    failed = summarize([message], NOW).failed or []
+    assert row(message, NOW)["id"] == shown.id == failed[0].id == "unreadable"
+    assert (shown.uri, shown.attachments) == (None, [])
 
 
 def test_nothing_a_stranger_wrote_makes_a_line_of_its_own_in_the_question() -> None:

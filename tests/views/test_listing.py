@@ -98,6 +98,13 @@ def test_what_the_retention_period_will_take_within_a_week_is_told_when_the_peri
     assert summarize([new, old], NOW).soon_lost is None
 
 
+def test_types_that_are_too_many_are_summed_under_one_word() -> None:
+    messages = [message(n + 1, type=f"Type{n}") for n in range(30)]
+    by_type = summarize([*messages, message(40, type="SMS"), message(41, type="SMS")], NOW).by_type
+    assert len(by_type) == 21
+    assert (by_type["SMS"], by_type["others"], sum(by_type.values())) == (2, 11, 32)
+
+
 def test_a_mailbox_near_its_cap_is_told() -> None:
     told = summarize([], NOW, keeping=Keeping(received_in_all=199)).soon_lost
     assert told == ["There are 199 received faxes and voicemails; beyond 200 RingCentral erases the oldest."]
