@@ -114,6 +114,13 @@ async def test_a_text_is_shown_without_what_cannot_be_seen(desk: Desk) -> None:
         assert await text_at(client, f"{MAILBOX}/1/content/1") == "abc"
 
 
+async def test_a_text_in_utf_16_is_shown_as_text(desk: Desk) -> None:
+    marked = httpx.Response(200, content="Grüße".encode("utf-16"), headers={"content-type": "text/plain"})
+    desk.faults.before(lambda request: marked if "/content/" in request.url.path else None)
+    async with desk.client() as client:
+        assert await text_at(client, f"{MAILBOX}/1/content/1") == "Grüße"
+
+
 @pytest.mark.parametrize(
     "uri",
     [

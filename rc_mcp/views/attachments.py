@@ -33,6 +33,9 @@ Form = Literal["text", "pages", "original", "file"]
 _TELLING_BYTES = 1024 * 1024
 """Progress is told each time so much has arrived."""
 _CHARSET = re.compile("utf-?8|utf-?16(le|be)?|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-8]|cp125[0-8]", re.IGNORECASE)
+_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+"""How a text in UTF-16 begins. It tells the order of bytes only there, and each part is read by itself."""
+_HIGH_BYTE = {"utf-16-le": 1, "utf-16-be": 0}
 _MAIN = ("RenderedDocument", "AudioRecording", "MmsAttachment")
 _WHY = {
     "locked": "It is locked with a password.",
@@ -87,6 +90,7 @@ class Fetched:
     file: BinaryIO
     kind: str
     label: str
+    charset: str
     downloaded: Downloaded
 
     def mislabelled(self) -> str:
@@ -155,8 +159,8 @@ async def fetched(
                 extension_id=place.extension_id,
             )
             label = labelled(downloaded.content_type)
-            kind = true_kind(await to_thread.run_sync(_part, file, 0, HEAD_BYTES), label)
-            yield Fetched(file, kind, label, downloaded)
+            head = await to_thread.run_sync(_part, file, 0, HEAD_BYTES)
+            yield Fetched(file, true_kind(head, label), label, _charset(downloaded.charset, head), downloaded)
 
 
 async def whole(found: Fetched) -> bytes:
@@ -166,19 +170,16 @@ async def whole(found: Fetched) -> bytes:
 
 def as_resource(data: bytes, found: Fetched) -> str | bytes:
     """Bytes as a resource shows them: a text as text, without what cannot be seen."""
-    return shown_text(data.decode(_charset(found), "replace")) if is_text(found.kind) else data
+    return shown_text(data.decode(found.charset, "replace")) if is_text(found.kind) else data
 
 
 async def text_part(found: Fetched, number: int) -> str:
     """A part of a plain text, from 1, without tearing a letter apart."""
     start = (number - 1) * LIMITS.text_part_bytes
-    charset = _charset(found)
-    around = 3 if charset == "utf-8" else 0
-    data = await to_thread.run_sync(_part, found.file, start, LIMITS.text_part_bytes + around)
-    if around:
-        begin, end = _letter_start(data, 0), _letter_start(data, min(LIMITS.text_part_bytes, len(data)))
-        data = data[0 if number == 1 else begin : end]
-    return data.decode(charset, "replace")
+    data = await to_thread.run_sync(_part, found.file, start, LIMITS.text_part_bytes + 3)
+    begin = 0 if number == 1 else _letter_start(data, 0, found.charset)
+    end = _letter_start(data, min(LIMITS.text_part_bytes, len(data)), found.charset)
+    return data[begin:end].decode(found.charset, "replace")
 
 
 def parts_of_text(size: int) -> int:
@@ -278,14 +279,25 @@ def _rank(attachment: Attachment) -> int:
     return _MAIN.index(attachment.type) if attachment.type in _MAIN else len(_MAIN)
 
 
-def _charset(found: Fetched) -> str:
-    charset = (found.downloaded.charset or "utf-8").lower()
-    return charset if _CHARSET.fullmatch(charset) and charset not in {"utf8", "us-ascii"} else "utf-8"
+def _charset(label: str | None, head: bytes) -> str:
+    """What the text's first bytes say, else what its label says."""
+    if mark := _MARKS.get(head[:2]):
+        return mark
+    charset = (label or "utf-8").lower()
+    if not _CHARSET.fullmatch(charset) or charset in {"utf8", "us-ascii"}:
+        return "utf-8"
+    if charset.startswith(("utf16", "utf-16")):
+        return "utf-16-be" if charset.endswith("be") else "utf-16-le"
+    return charset
 
 
-def _letter_start(data: bytes, at: int) -> int:
-    """The first place from `at` on where a letter of UTF-8 begins; `at` itself where that is not near."""
-    return next((i for i in range(at, min(at + 4, len(data))) if data[i] & 0xC0 != 0x80), min(at, len(data)))
+def _letter_start(data: bytes, at: int, charset: str) -> int:
+    """The first place from `at` on where a letter begins; `at` itself where that is not near."""
+    if charset == "utf-8":
+        return next((i for i in range(at, min(at + 4, len(data))) if data[i] & 0xC0 != 0x80), min(at, len(data)))
+    high = at + _HIGH_BYTE.get(charset, len(data))
+    is_second_half = high < len(data) and data[high] & 0xFC == 0xDC
+    return at + 2 if is_second_half else at
 
 
 def _line(what: str, pages: list[int]) -> str:
