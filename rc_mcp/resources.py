@@ -4,7 +4,7 @@ import re
 
 from mcp import MCPError
 from mcp.server.lowlevel.helper_types import ReadResourceContents
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, Annotations, Completion, Resource, ResourceTemplate
 
 from rc_mcp.app import App
@@ -95,7 +95,7 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
 
     Raises:
         ResourceNotFoundError: there is none.
-        ResourceError: RingCentral, or the operator, did not allow it.
+        ResourceError: RingCentral, or the operator, did not allow it, or there is no room for it here.
     """
     address = _ADDRESS.fullmatch(_plain(uri))
     if address is None or not app.may_touch(address["extension_id"]):
@@ -112,6 +112,8 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
         raise ResourceNotFoundError(in_words(error)) from error
     except RingCentralError as error:
         raise ResourceError(in_words(error)) from error
+    except ToolError as error:
+        raise ResourceError(str(error)) from error
 
 
 def _plain(uri: str) -> str:

@@ -8,12 +8,13 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from anyio import from_thread, to_thread
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel
 
 from rc_mcp.media.kinds import HEAD_BYTES, PDF, TIFF, is_document, is_text, labelled, true_kind
@@ -144,23 +145,24 @@ async def fetched(
     Raises:
         ContentTooLarge: it has more than `max_bytes`.
         RingCentralError: RingCentral did not give it.
+        OSError: the file of `descriptor` cannot be written.
+        ToolError: there is no room for the one without a name.
     """
-    with tempfile.TemporaryFile(buffering=0) as unnamed:
-        own = os.dup(unnamed.fileno() if descriptor is None else descriptor)
-        with _Told(own, progress, size) as file:
-            downloaded = await client.download(
-                place.message_id,
-                place.attachment_id,
-                file,
-                max_bytes=max_bytes,
-                content_disposition=content_disposition,
-                content_disposition_filename=content_disposition_filename,
-                account_id=place.account_id,
-                extension_id=place.extension_id,
-            )
-            label = labelled(downloaded.content_type)
-            head = await to_thread.run_sync(_part, file, 0, HEAD_BYTES)
-            yield Fetched(file, true_kind(head, label), label, _charset(downloaded.charset, head), downloaded)
+    fault_named = _temporary_folder_named if descriptor is None else nullcontext
+    with _own(descriptor) as own, _Told(own, progress, size, fault_named) as file:
+        downloaded = await client.download(
+            place.message_id,
+            place.attachment_id,
+            file,
+            max_bytes=max_bytes,
+            content_disposition=content_disposition,
+            content_disposition_filename=content_disposition_filename,
+            account_id=place.account_id,
+            extension_id=place.extension_id,
+        )
+        label = labelled(downloaded.content_type)
+        head = await to_thread.run_sync(_part, file, 0, HEAD_BYTES)
+        yield Fetched(file, true_kind(head, label), label, _charset(downloaded.charset, head), downloaded)
 
 
 async def whole(found: Fetched) -> bytes:
@@ -249,17 +251,45 @@ def described(place: Place, attachment: Attachment, forms: list[Form], said: str
     )
 
 
+@contextmanager
+def _own(descriptor: int | None) -> Generator[int]:
+    """A copy of the descriptor, or one of a new file without a name; whoever gets it closes it."""
+    if descriptor is not None:
+        yield os.dup(descriptor)
+        return
+    with ExitStack() as held:
+        with _temporary_folder_named():
+            unnamed = held.enter_context(tempfile.TemporaryFile(buffering=0))
+        yield os.dup(unnamed.fileno())
+
+
+@contextmanager
+def _temporary_folder_named() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ToolError(f"The system's temporary folder (TMPDIR): {error.strerror}. Nothing was read.") from None
+
+
 class _Told(io.FileIO):
     """A file that tells how many bytes were written to it, from the thread that writes to the one that tells."""
 
-    def __init__(self, descriptor: int, progress: Progress, size: int | None) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        progress: Progress,
+        size: int | None,
+        fault_named: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         super().__init__(descriptor, "r+")
+        self._fault_named = fault_named
         self._progress = progress
         self._size = size
         self._told = 0
 
     def write(self, data: bytes | memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        written_bytes = super().write(data)
+        with self._fault_named():
+            written_bytes = super().write(data)
         at = self.tell()
         if at - self._told >= _TELLING_BYTES:
             self._told = at
