@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.failures import why_failed
 from rc_mcp.views.text import caller_name, clean, is_id, moment, shortened, shown_id, word
-from rc_mcp.views.weight import Budget, that_fit
+from rc_mcp.views.weight import Budget, clip, that_fit
 
 DETAIL_TEXT_CHARS = 16_000
 _TEXT_TOKENS, _COVER_TOKENS = 8_000, 2_000
+_NAME_TOKENS, _FILE_NAME_TOKENS = 25, 40
 MOST_SHOWN = 50
 """Recipients, and attachments, of one message: RingCentral allows fewer, but a record can hold any number."""
 
@@ -97,7 +98,7 @@ def detail(
         left_out=_left_out(message, left_of_text + left_of_cover),
         untrusted=UntrustedMessage(
             sender=caller_name(message.from_) if message.from_ else None,
-            recipients=[caller_name(c) for c in message.to[:MOST_SHOWN]] or None,
+            recipients=[clip(caller_name(c), _NAME_TOKENS) for c in message.to[:MOST_SHOWN]] or None,
             text=text or None,
             cover_page=cover or None,
         ),
@@ -144,5 +145,5 @@ def _attachment(attachment: Attachment, message_uri: str | None) -> AttachmentVi
         bytes=attachment.size if message_uri else None,
         seconds=attachment.vm_duration,
         uri=f"{message_uri}/content/{attachment.id}" if message_uri else None,
-        untrusted=UntrustedAttachment(file_name=clean(name, 120)) if name else None,
+        untrusted=UntrustedAttachment(file_name=clip(clean(name, 120), _FILE_NAME_TOKENS)) if name else None,
     )

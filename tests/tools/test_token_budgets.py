@@ -139,7 +139,16 @@ def reasons_of_any_number() -> list[dict[str, Any]]:
     return [{"id": n, "to": codes[n:] + codes[:n], **failed} for n in range(1, 10)]
 
 
-@pytest.mark.parametrize("records", [ids_of_any_length, types_of_any_number, reasons_of_any_number])
+def names_of_any_kind() -> list[dict[str, Any]]:
+    rare = between(0x20000, 0x2A6DF, 120)
+    chance = Random(7)  # noqa: S311
+    to = [{"name": rare(chance), "phoneNumber": rare(chance)} for _ in range(50)]
+    attached = [{"id": n, "type": "MmsAttachment", "fileName": rare(chance)} for n in range(50)]
+    texts = {"subject": rare(chance) * 200, "coverPageText": rare(chance) * 200}
+    return [{"id": n, "type": "Fax", "to": to, "attachments": attached, **texts} for n in range(3)]
+
+
+@pytest.mark.parametrize("records", [ids_of_any_length, types_of_any_number, reasons_of_any_number, names_of_any_kind])
 async def test_no_record_makes_an_answer_longer_than_a_host_shows(
     desk: Desk, records: Callable[[], list[dict[str, Any]]]
 ) -> None:
