@@ -4,7 +4,7 @@ import re
 
 from mcp import MCPError
 from mcp.server.lowlevel.helper_types import ReadResourceContents
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, Annotations, Completion, Resource, ResourceTemplate
 
 from rc_mcp.app import App
@@ -13,8 +13,8 @@ from rc_mcp.ringcentral import Attachment, InvalidRequest, Message, NotFound, Ri
 from rc_mcp.views.attachments import MAX_BYTES, Place, as_resource, fetched, whole
 from rc_mcp.views.errors import in_words
 from rc_mcp.views.messages import detail, mailbox_uri, message_uri
-from rc_mcp.views.recent import attachments_of, is_id, mailbox_summary, title_of
-from rc_mcp.views.text import moment
+from rc_mcp.views.recent import attachments_of, mailbox_summary, title_of
+from rc_mcp.views.text import is_id, moment
 
 _MESSAGE = message_uri("{account_id}", "{extension_id}", "{message_id}")
 _MOST_COMPLETIONS = 100
@@ -95,7 +95,7 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
 
     Raises:
         ResourceNotFoundError: there is none.
-        ResourceError: RingCentral, or the operator, did not allow it.
+        ResourceError: RingCentral, or the operator, did not allow it, or there is no room for it here.
     """
     address = _ADDRESS.fullmatch(_plain(uri))
     if address is None or not app.may_touch(address["extension_id"]):
@@ -112,6 +112,8 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
         raise ResourceNotFoundError(in_words(error)) from error
     except RingCentralError as error:
         raise ResourceError(in_words(error)) from error
+    except ToolError as error:
+        raise ResourceError(str(error)) from error
 
 
 def _plain(uri: str) -> str:

@@ -2,10 +2,12 @@
 
 import base64
 import json
+import tempfile
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import anyio
 import httpx2 as httpx
@@ -112,6 +114,22 @@ async def test_a_text_is_shown_without_what_cannot_be_seen(desk: Desk) -> None:
     desk.faults.before(lambda request: hidden if "/content/" in request.url.path else None)
     async with desk.client() as client:
         assert await text_at(client, f"{MAILBOX}/1/content/1") == "abc"
+
+
+async def test_a_text_in_utf_16_is_shown_as_text(desk: Desk) -> None:
+    marked = httpx.Response(200, content="Grüße".encode("utf-16"), headers={"content-type": "text/plain"})
+    desk.faults.before(lambda request: marked if "/content/" in request.url.path else None)
+    async with desk.client() as client:
+        assert await text_at(client, f"{MAILBOX}/1/content/1") == "Grüße"
+
+
+async def test_a_temporary_folder_that_is_gone_is_named(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    async with desk.client() as client:
+        with pytest.raises(MCPError, match="TMPDIR"):
+            await client.read_resource((await listed(client))[1].uri)
 
 
 @pytest.mark.parametrize(

@@ -129,13 +129,20 @@ async def list_messages(
     if shown < len(listed.records):
         # The pages that follow have to begin right after the last message shown.
         before = (page - 1) * size
-        shown = max(n for n in range(1, shown + 1) if before % n == 0)
+        shown = max((n for n in range(1, shown + 1) if before % n == 0), default=0)
         listing.messages, _ = look.at(listed.records[:shown], used=used)
-        listing.next = (
-            f"{len(listed.records) - shown} more of this page are counted but not shown, to keep the answer short: "
+        listing.next = _next_of_cut(len(listed.records) - shown, shown, before, size)
+    return listing
+
+
+def _next_of_cut(left: int, shown: int, before: int, size: int) -> str:
+    if shown:
+        return (
+            f"{left} more of this page are counted but not shown, to keep the answer short: "
             f"call again with per_page={shown} and page={before // shown + 2}."
         )
-    return listing
+    smaller = f"per_page=1 and page={before + 1}, or with detail=summary" if size > 1 else "detail=summary"
+    return f"{left} are counted but not shown, as not one fits into the answer: call again with {smaller}."
 
 
 def _all_are_received(filters: Mapping[str, Any]) -> bool:

@@ -54,7 +54,8 @@ from rc_mcp.views.attachments import (
     ways_for,
     whole,
 )
-from rc_mcp.views.text import word
+from rc_mcp.views.messages import MOST_SHOWN
+from rc_mcp.views.text import is_id, word
 
 _SAVED_BYTES = 1024**3
 _SOUNDS = ("audio/", "video/")
@@ -245,6 +246,6 @@ def _attachment(message: Message, attachment_id: str | None) -> Attachment:
     if attachment_id is None:
         found = main_attachment(message)
     if found is None:
-        ids = ", ".join(a.id for a in message.attachments if a.id.isascii() and a.id.isdigit()) or "none"
+        ids = ", ".join([a.id for a in message.attachments if is_id(a.id)][:MOST_SHOWN]) or "none"
         raise ToolError(f"The message has no such attachment; it has: {ids}. Nothing was read.")
     return found

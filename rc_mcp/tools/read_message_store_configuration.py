@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 from rc_mcp.app import Ctx, app_of
 from rc_mcp.tools.arguments import AccountId
 
+_MOST_DAYS = 36_500
+"""A century. What is longer, or no time at all, is no period that a message could be told to end by."""
+
 
 class StoreConfiguration(BaseModel):
     """The account's message store settings."""
@@ -19,6 +22,7 @@ async def read_message_store_configuration(ctx: Ctx, account_id: AccountId = "~"
     """Read how many days the account keeps faxes and voicemails. Needs an administrator."""
     app = app_of(ctx)
     configuration = await app.client.read_message_store_configuration(account_id=account_id)
-    if configuration.retention_period:
-        app.retention_days[account_id] = configuration.retention_period
-    return StoreConfiguration(retention_period=configuration.retention_period)
+    days = configuration.retention_period
+    if days is not None and 1 <= days <= _MOST_DAYS:
+        app.retention_days[account_id] = days
+    return StoreConfiguration(retention_period=days)

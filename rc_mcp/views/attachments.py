@@ -8,12 +8,13 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from anyio import from_thread, to_thread
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel
 
 from rc_mcp.media.kinds import HEAD_BYTES, PDF, TIFF, is_document, is_text, labelled, true_kind
@@ -33,6 +34,9 @@ Form = Literal["text", "pages", "original", "file"]
 _TELLING_BYTES = 1024 * 1024
 """Progress is told each time so much has arrived."""
 _CHARSET = re.compile("utf-?8|utf-?16(le|be)?|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-8]|cp125[0-8]", re.IGNORECASE)
+_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+"""How a text in UTF-16 begins. It tells the order of bytes only there, and each part is read by itself."""
+_HIGH_BYTE = {"utf-16-le": 1, "utf-16-be": 0}
 _MAIN = ("RenderedDocument", "AudioRecording", "MmsAttachment")
 _WHY = {
     "locked": "It is locked with a password.",
@@ -87,6 +91,7 @@ class Fetched:
     file: BinaryIO
     kind: str
     label: str
+    charset: str
     downloaded: Downloaded
 
     def mislabelled(self) -> str:
@@ -140,23 +145,24 @@ async def fetched(
     Raises:
         ContentTooLarge: it has more than `max_bytes`.
         RingCentralError: RingCentral did not give it.
+        OSError: the file of `descriptor` cannot be written.
+        ToolError: there is no room for the one without a name.
     """
-    with tempfile.TemporaryFile(buffering=0) as unnamed:
-        own = os.dup(unnamed.fileno() if descriptor is None else descriptor)
-        with _Told(own, progress, size) as file:
-            downloaded = await client.download(
-                place.message_id,
-                place.attachment_id,
-                file,
-                max_bytes=max_bytes,
-                content_disposition=content_disposition,
-                content_disposition_filename=content_disposition_filename,
-                account_id=place.account_id,
-                extension_id=place.extension_id,
-            )
-            label = labelled(downloaded.content_type)
-            kind = true_kind(await to_thread.run_sync(_part, file, 0, HEAD_BYTES), label)
-            yield Fetched(file, kind, label, downloaded)
+    fault_named = _temporary_folder_named if descriptor is None else nullcontext
+    with _own(descriptor) as own, _Told(own, progress, size, fault_named) as file:
+        downloaded = await client.download(
+            place.message_id,
+            place.attachment_id,
+            file,
+            max_bytes=max_bytes,
+            content_disposition=content_disposition,
+            content_disposition_filename=content_disposition_filename,
+            account_id=place.account_id,
+            extension_id=place.extension_id,
+        )
+        label = labelled(downloaded.content_type)
+        head = await to_thread.run_sync(_part, file, 0, HEAD_BYTES)
+        yield Fetched(file, true_kind(head, label), label, _charset(downloaded.charset, head), downloaded)
 
 
 async def whole(found: Fetched) -> bytes:
@@ -166,19 +172,16 @@ async def whole(found: Fetched) -> bytes:
 
 def as_resource(data: bytes, found: Fetched) -> str | bytes:
     """Bytes as a resource shows them: a text as text, without what cannot be seen."""
-    return shown_text(data.decode(_charset(found), "replace")) if is_text(found.kind) else data
+    return shown_text(data.decode(found.charset, "replace")) if is_text(found.kind) else data
 
 
 async def text_part(found: Fetched, number: int) -> str:
     """A part of a plain text, from 1, without tearing a letter apart."""
     start = (number - 1) * LIMITS.text_part_bytes
-    charset = _charset(found)
-    around = 3 if charset == "utf-8" else 0
-    data = await to_thread.run_sync(_part, found.file, start, LIMITS.text_part_bytes + around)
-    if around:
-        begin, end = _letter_start(data, 0), _letter_start(data, min(LIMITS.text_part_bytes, len(data)))
-        data = data[0 if number == 1 else begin : end]
-    return data.decode(charset, "replace")
+    data = await to_thread.run_sync(_part, found.file, start, LIMITS.text_part_bytes + 3)
+    begin = 0 if number == 1 else _letter_start(data, 0, found.charset)
+    end = _letter_start(data, min(LIMITS.text_part_bytes, len(data)), found.charset)
+    return data[begin:end].decode(found.charset, "replace")
 
 
 def parts_of_text(size: int) -> int:
@@ -248,17 +251,45 @@ def described(place: Place, attachment: Attachment, forms: list[Form], said: str
     )
 
 
+@contextmanager
+def _own(descriptor: int | None) -> Generator[int]:
+    """A copy of the descriptor, or one of a new file without a name; whoever gets it closes it."""
+    if descriptor is not None:
+        yield os.dup(descriptor)
+        return
+    with ExitStack() as held:
+        with _temporary_folder_named():
+            unnamed = held.enter_context(tempfile.TemporaryFile(buffering=0))
+        yield os.dup(unnamed.fileno())
+
+
+@contextmanager
+def _temporary_folder_named() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ToolError(f"The system's temporary folder (TMPDIR): {error.strerror}. Nothing was read.") from None
+
+
 class _Told(io.FileIO):
     """A file that tells how many bytes were written to it, from the thread that writes to the one that tells."""
 
-    def __init__(self, descriptor: int, progress: Progress, size: int | None) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        progress: Progress,
+        size: int | None,
+        fault_named: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         super().__init__(descriptor, "r+")
+        self._fault_named = fault_named
         self._progress = progress
         self._size = size
         self._told = 0
 
     def write(self, data: bytes | memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        written_bytes = super().write(data)
+        with self._fault_named():
+            written_bytes = super().write(data)
         at = self.tell()
         if at - self._told >= _TELLING_BYTES:
             self._told = at
@@ -278,14 +309,25 @@ def _rank(attachment: Attachment) -> int:
     return _MAIN.index(attachment.type) if attachment.type in _MAIN else len(_MAIN)
 
 
-def _charset(found: Fetched) -> str:
-    charset = (found.downloaded.charset or "utf-8").lower()
-    return charset if _CHARSET.fullmatch(charset) and charset not in {"utf8", "us-ascii"} else "utf-8"
+def _charset(label: str | None, head: bytes) -> str:
+    """What the text's first bytes say, else what its label says."""
+    if mark := _MARKS.get(head[:2]):
+        return mark
+    charset = (label or "utf-8").lower()
+    if not _CHARSET.fullmatch(charset) or charset in {"utf8", "us-ascii"}:
+        return "utf-8"
+    if charset.startswith(("utf16", "utf-16")):
+        return "utf-16-be" if charset.endswith("be") else "utf-16-le"
+    return charset
 
 
-def _letter_start(data: bytes, at: int) -> int:
-    """The first place from `at` on where a letter of UTF-8 begins; `at` itself where that is not near."""
-    return next((i for i in range(at, min(at + 4, len(data))) if data[i] & 0xC0 != 0x80), min(at, len(data)))
+def _letter_start(data: bytes, at: int, charset: str) -> int:
+    """The first place from `at` on where a letter begins; `at` itself where that is not near."""
+    if charset == "utf-8":
+        return next((i for i in range(at, min(at + 4, len(data))) if data[i] & 0xC0 != 0x80), min(at, len(data)))
+    high = at + _HIGH_BYTE.get(charset, len(data))
+    is_second_half = high < len(data) and data[high] & 0xFC == 0xDC
+    return at + 2 if is_second_half else at
 
 
 def _line(what: str, pages: list[int]) -> str:

@@ -91,6 +91,8 @@ FAXES = {
     "ProhibitedDestination": "faxes to this destination are not allowed",
     "InternationalDisabled": "calls abroad are switched off",
 }
+_MOST_REASONS = 5
+"""Named of one message: each of its recipients can have a code of its own."""
 _SOURCES = {"SMS-RC-": "RingCentral", "SMS-UP-": "the provider on the way", "SMS-CAR-": "the recipient's carrier"}
 
 FAILED = frozenset({"SendingFailed", "DeliveryFailed"})
@@ -106,7 +108,11 @@ def is_failed(message: Message) -> bool:
 def why_failed(message: Message) -> str | None:
     """The reasons in words, each with its code; None where no code was given."""
     codes = [message.delivery_error_code, *(c.fax_error_code for c in message.to)]
-    return "; ".join(dict.fromkeys(_in_words(code) for code in codes if code)) or None
+    distinct = list(dict.fromkeys(code for code in codes if code))
+    reasons = list(dict.fromkeys(_in_words(code) for code in distinct[:_MOST_REASONS]))
+    if len(distinct) > _MOST_REASONS:
+        reasons.append(f"and {len(distinct) - _MOST_REASONS} more")
+    return "; ".join(reasons) or None
 
 
 def _in_words(code: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.failures import is_failed, why_failed
 from rc_mcp.views.rows import WHO_TOKENS
-from rc_mcp.views.text import moment, short_moment, who, word
+from rc_mcp.views.text import moment, short_moment, shown_id, who, word
 from rc_mcp.views.weight import clip
 
 MOST_BESIDE_ROWS, MOST_ALONE = 5, 25
@@ -19,6 +19,7 @@ MOST_BESIDE_ROWS, MOST_ALONE = 5, 25
 INBOX_CAP = 200
 """Received faxes and voicemails an inbox keeps; the oldest go first (RingCentral's guide, "Message exports")."""
 _CAP_IS_NEAR = 180
+_MOST_KINDS, _OTHER_KINDS = 20, "others"
 _SOON = timedelta(days=7)
 _TRANSCRIPT = {"Completed": "with_transcript", "InProgress": "transcript_in_progress"}
 
@@ -85,8 +86,8 @@ def summarize(
     failed = [m for m in messages if is_failed(m)]
     return Summary(
         messages=len(messages),
-        by_type=_counts(m.type for m in messages),
-        unread=_counts(m.type for m in unread) or None,
+        by_type=by_kind(m.type for m in messages),
+        unread=by_kind(m.type for m in unread) or None,
         unheard=_unheard(unread) or None,
         waiting=[_who_waits(open_, now, with_id=most > MOST_BESIDE_ROWS) for open_ in waiting[:most]] or None,
         waiting_more=_more(waiting, most),
@@ -107,12 +108,17 @@ def window(since: datetime, until: datetime, now: datetime, *, is_default: bool)
     )
 
 
+def by_kind(values: Iterable[str | None]) -> dict[str, int]:
+    """How many there are of each, most first. RingCentral has five types; a record can name any."""
+    counted = Counter(word(value) or "unknown" for value in values).most_common()
+    shown = dict(counted[:_MOST_KINDS])
+    if others := sum(n for _, n in counted[_MOST_KINDS:]):
+        shown[_OTHER_KINDS] = shown.get(_OTHER_KINDS, 0) + others
+    return shown
+
+
 def _is_unread(message: Message) -> bool:
     return message.read_status == "Unread" and message.direction != "Outbound"
-
-
-def _counts(values: Iterable[str | None]) -> dict[str, int]:
-    return dict(Counter(word(value) or "unknown" for value in values).most_common())
 
 
 def _more(things: Sequence[Any], most: int) -> int | None:
@@ -172,7 +178,7 @@ def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
 
 def _failure(message: Message, *, with_who: bool) -> Failure:
     why = why_failed(message) or "RingCentral gave no reason"
-    return Failure(id=message.id, why=why, untrusted_who=clip(who(message), WHO_TOKENS) if with_who else None)
+    return Failure(id=shown_id(message.id), why=why, untrusted_who=clip(who(message), WHO_TOKENS) if with_who else None)
 
 
 def _soon_lost(messages: Sequence[Message], now: datetime, keeping: Keeping) -> Iterable[str]:

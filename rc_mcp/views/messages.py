@@ -8,11 +8,12 @@ from pydantic import BaseModel, Field
 
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.failures import why_failed
-from rc_mcp.views.text import caller_name, clean, moment, shortened, word
-from rc_mcp.views.weight import Budget, that_fit
+from rc_mcp.views.text import caller_name, clean, is_id, moment, shortened, shown_id, word
+from rc_mcp.views.weight import Budget, clip, that_fit
 
 DETAIL_TEXT_CHARS = 16_000
 _TEXT_TOKENS, _COVER_TOKENS = 8_000, 2_000
+_NAME_TOKENS, _FILE_NAME_TOKENS = 25, 40
 MOST_SHOWN = 50
 """Recipients, and attachments, of one message: RingCentral allows fewer, but a record can hold any number."""
 
@@ -74,11 +75,11 @@ def detail(
     Args:
         addressed: describe the attachments, and give them and the message their addresses as resources.
     """
-    uri = message_uri(account_id, extension_id, message.id) if addressed else None
+    uri = message_uri(account_id, extension_id, message.id) if addressed and is_id(message.id) else None
     text, left_of_text = shortened(message.subject or "", DETAIL_TEXT_CHARS, _TEXT_TOKENS)
     cover, left_of_cover = shortened(message.cover_page_text or "", DETAIL_TEXT_CHARS, _COVER_TOKENS)
     return Detail(
-        id=message.id,
+        id=shown_id(message.id),
         uri=uri,
         type=word(message.type),
         direction=word(message.direction),
@@ -97,7 +98,7 @@ def detail(
         left_out=_left_out(message, left_of_text + left_of_cover),
         untrusted=UntrustedMessage(
             sender=caller_name(message.from_) if message.from_ else None,
-            recipients=[caller_name(c) for c in message.to[:MOST_SHOWN]] or None,
+            recipients=[clip(caller_name(c), _NAME_TOKENS) for c in message.to[:MOST_SHOWN]] or None,
             text=text or None,
             cover_page=cover or None,
         ),
@@ -106,7 +107,8 @@ def detail(
 
 def details_that_fit(details: Sequence[Detail], budget: Budget, *, used: int = 0) -> list[Detail]:
     """The first of these messages, as many as fit into the budget, and one at least."""
-    shown = (d.model_dump(mode="json", exclude_none=True) for d in details)
+    # The type of the first stands once more, above those of its type.
+    shown = ([d.type, d.model_dump(mode="json", exclude_none=True)] for d in details)
     return that_fit(details, shown, budget, used=used) or list(details[:1])
 
 
@@ -122,7 +124,7 @@ def mailbox_uri(account_id: str, extension_id: str) -> str:
 
 def _shown(message: Message) -> list[Attachment]:
     # An id is what it is fetched by; what is no id could not be fetched.
-    return [a for a in message.attachments[:MOST_SHOWN] if a.id.isascii() and a.id.isdigit()]
+    return [a for a in message.attachments[:MOST_SHOWN] if is_id(a.id)]
 
 
 def _left_out(message: Message, characters: int) -> str | None:
@@ -143,5 +145,5 @@ def _attachment(attachment: Attachment, message_uri: str | None) -> AttachmentVi
         bytes=attachment.size if message_uri else None,
         seconds=attachment.vm_duration,
         uri=f"{message_uri}/content/{attachment.id}" if message_uri else None,
-        untrusted=UntrustedAttachment(file_name=clean(name, 120)) if name else None,
+        untrusted=UntrustedAttachment(file_name=clip(clean(name, 120), _FILE_NAME_TOKENS)) if name else None,
     )

@@ -1,6 +1,5 @@
 """The newest messages of a mailbox, read with one request and kept for a moment: hosts list resources often."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +7,8 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Attachment, Message, MessageStoreClient
-from rc_mcp.views.text import moment, word
+from rc_mcp.views.listing import by_kind
+from rc_mcp.views.text import is_id, moment
 
 SPAN = timedelta(days=7)
 MOST_MESSAGES = 100
@@ -70,11 +70,6 @@ def attachments_of(messages: Sequence[Message]) -> list[tuple[Message, Attachmen
     return found[:MOST_ATTACHMENTS]
 
 
-def is_id(value: str) -> bool:
-    """Whether it can stand in an address."""
-    return value.isascii() and value.isdigit() and len(value) <= 20
-
-
 def title_of(message: Message, attachment: Attachment) -> str:
     """An attachment in words of ours: what it is, how long, when."""
     what = _CALLED.get(attachment.type or "", "Attachment")
@@ -91,11 +86,7 @@ def mailbox_summary(messages: Sequence[Message], now: datetime) -> MailboxSummar
         as_of=moment(now),
         messages=len(messages),
         unread=len(unread),
-        by_type=_by_type(messages),
-        unread_by_type=_by_type(unread),
+        by_type=by_kind(m.type for m in messages),
+        unread_by_type=by_kind(m.type for m in unread),
         newest=moment(messages[0].creation_time) if messages else None,
     )
-
-
-def _by_type(messages: Sequence[Message]) -> dict[str, int]:
-    return dict(Counter(word(m.type) or "unknown" for m in messages).most_common())

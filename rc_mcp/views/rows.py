@@ -5,14 +5,14 @@ tokens of objects. Cells in columns named `untrusted_...` hold strangers' words,
 `untrusted_rows`, so that whoever walks the answer by its keys meets the warning as well.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.text import clean, short_moment, who, word
+from rc_mcp.views.text import clean, short_moment, shown_id, who, word
 from rc_mcp.views.weight import Budget, clip, that_fit
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def tables(
 ) -> tuple[dict[str, Table], int]:
     """The messages as tables by type, times in the zone of `now`; and how many fitted into the budget."""
     rows = [row(message, now) for message in messages]
-    fitting = that_fit(rows, [[cell for cell in r.values() if cell is not None] for r in rows], budget, used=used)
+    fitting = that_fit(rows, _as_shown(messages, rows), budget, used=used)
     return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
 
 
@@ -52,7 +52,7 @@ def by_type(messages: Sequence[Message], shown: Iterable[T]) -> dict[str, list[T
 def row(message: Message, now: datetime) -> Row:
     """The cells of a message, in the order of the columns."""
     return {
-        "id": message.id,
+        "id": shown_id(message.id),
         "at": short_moment(message.creation_time, now),
         "state": state(message),
         "availability": word(message.availability) if message.availability != "Alive" else None,
@@ -81,6 +81,16 @@ def first_words(message: Message) -> str | None:
     # The subject of a fax or voicemail repeats the caller's number, which `who` shows already.
     text = message.cover_page_text if message.type == "Fax" else message.subject
     return clip(clean(text, TEXT_CHARS), TEXT_TOKENS) or None if text and message.type != "VoiceMail" else None
+
+
+def _as_shown(messages: Sequence[Message], rows: Sequence[Row]) -> Iterator[list[Cell]]:
+    """What of each row stands in the answer; with the first of a type also the head of its table."""
+    headed: set[str | None] = set()
+    for message, cells in zip(messages, rows, strict=True):
+        filled = {name: cell for name, cell in cells.items() if cell is not None}
+        kind = word(message.type)
+        yield [*filled.values()] if kind in headed else [kind, *filled, *filled.values()]
+        headed.add(kind)
 
 
 def _table(rows: Sequence[Row]) -> Table:

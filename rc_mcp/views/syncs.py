@@ -11,7 +11,7 @@ from rc_mcp.ringcentral import Message, MessageSync, SyncType
 from rc_mcp.views.listing import Keeping, Summary, Window, summarize
 from rc_mcp.views.pages import Look, Shown
 from rc_mcp.views.schema import LOOSE
-from rc_mcp.views.text import moment, word
+from rc_mcp.views.text import is_id, moment, shown_id, word
 from rc_mcp.views.weight import that_fit, weigh
 
 _OVERLAP = timedelta(seconds=5)
@@ -44,7 +44,8 @@ def all_of(sync: MessageSync, frame: Window, fell_back: str | None, look: Look, 
     answer.next = f"{_about_frame(sync, frame)}{_unreadable(sync)}{_FOLLOW}"
     answer.messages, shown = look.at(sync.records, used=_weight(answer))
     if left := len(sync.records) - shown:
-        last = moment(sync.records[shown - 1].creation_time, look.now.tzinfo)
+        oldest_shown = sync.records[shown - 1].creation_time if shown else None
+        last = moment(oldest_shown, look.now.tzinfo) or frame.date_to
         answer.next = (
             f"{left} more are counted but not shown, to keep the answer short: for those call list_messages with "
             f"date_from={frame.date_from} and date_to={last}; some may come twice. {_unreadable(sync)}{_FOLLOW}"
@@ -64,12 +65,13 @@ def changes_since(last: datetime | None, sync: MessageSync, look: Look, keeping:
     changed = [m for m in alive if not _is_new(m, last)]
     answer = _answer("ISync", alive, sync, look, keeping)
     answer.next = f"{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
-    items, rows = list(removed.items()), replace(look, budget=look.budget.part(0.75))
+    items, rows = [(shown_id(id_), what) for id_, what in removed.items()], replace(look, budget=look.budget.part(0.75))
     answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_weight(answer)))
     answer.new, shown_new = rows.at(new, used=_weight(answer)) if new else (None, 0)
     answer.changed, shown_changed = rows.at(changed, used=_weight(answer)) if changed else (None, 0)
-    left = [m.id for m in (*new[shown_new:], *changed[shown_changed:])]
-    answer.not_shown = that_fit(left, left, look.budget, used=_weight(answer)) or None
+    left = [*new[shown_new:], *changed[shown_changed:]]
+    ids = [m.id for m in left if is_id(m.id)]
+    answer.not_shown = that_fit(ids, ids, look.budget, used=_weight(answer)) or None
     unnamed = len(left) - len(answer.not_shown or ()) + len(removed) - len(answer.removed)
     if unnamed:
         answer.next = f"{unnamed} more are not even named: list_messages has what is there now. {answer.next}"

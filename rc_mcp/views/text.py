@@ -32,6 +32,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # a lone surrogate could not even be encoded.
 _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
 
+_MOST_OTHERS = 3
 _NAME_TOKENS = 12
 """Of a name alone: the number beside it must not be crowded out."""
 
@@ -93,11 +94,22 @@ def word(value: str | None) -> str | None:
     return value if value is None or _WORD.fullmatch(value) else "unreadable"
 
 
+def is_id(value: str) -> bool:
+    """Whether it can stand in an address."""
+    return value.isascii() and value.isdigit() and len(value) <= 20
+
+
+def shown_id(value: str) -> str:
+    """An id as it stands outside of untrusted fields: whole if it can be one, and else a word or nothing."""
+    return word(value) or "unreadable"
+
+
 def who(message: Message) -> str:
     """The other side of a message: who sent it to the mailbox, or whom the mailbox sent it to."""
     if message.direction == "Outbound":
-        others = [caller_name(c) for c in message.to]
-        return clean(", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else ""), 120)
+        others = ", ".join(caller_name(c) for c in message.to[:_MOST_OTHERS])
+        more = len(message.to) - _MOST_OTHERS
+        return clean(f"{others} and {more} more" if more > 0 else others, 120)
     return caller_name(message.from_) if message.from_ else ""
 
 

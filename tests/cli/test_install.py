@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -259,6 +260,17 @@ def test_line_endings_and_a_byte_order_mark_stay(ending: str, machine: Machine, 
         pytest.param("codex", "= 1", id="not TOML"),
         pytest.param("codex", "mcp_servers = 1", id="servers that are a number"),
         pytest.param("gemini", "\xff", id="not UTF-8"),
+        *(
+            pytest.param(host, f'{{"x": {"[" * depth}{"]" * depth}}}', id=f"JSON nested {depth:,} deep for {host}")
+            for host in ("cursor", "vscode")
+            for depth in (150, 900, 100_000)
+        ),
+        pytest.param("codex", f"x = {'[' * 100_000}{']' * 100_000}", id="TOML nested deep"),
+        pytest.param("codex", f"[{'.'.join('a' * 3_000)}]", id="TOML with tables nested deep"),
+        pytest.param("codex", f"x = {'9' * 5_000}", id="TOML with an endless number"),
+        pytest.param(
+            "cursor", r'{"mcpServers": {"ringcentral": {"env": {"A": "\ud800"}}}}', id="half a letter in our entry"
+        ),
     ],
 )
 def test_a_file_that_is_not_understood_is_left_as_it_is(
@@ -272,6 +284,23 @@ def test_a_file_that_is_not_understood_is_left_as_it_is(
     assert "was left as it is" in refused.stderr
     assert "Traceback" not in refused.output
     assert [path.read_bytes() for path in file.parent.iterdir()] == [text.encode("latin-1")]
+
+
+def test_a_dry_run_refuses_what_could_not_be_written(machine: Machine, install: Install) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(r'{"mcpServers": {"ringcentral": {"env": {"A": "\ud800"}}}}')
+    refused = install("cursor", "--dry-run")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "was left as it is" in refused.stderr
+
+
+def test_half_a_letter_in_anothers_entry_stays(machine: Machine, install: Install) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(r'{"mcpServers": {"theirs": {"env": {"A": "\ud800"}}}}')
+    assert install("cursor").exit_code == 0
+    assert r'{"A": "\ud800"}' in file.read_text()
 
 
 def test_installing_again_keeps_what_the_user_wrote(machine: Machine, install: Install) -> None:
@@ -326,6 +355,27 @@ def test_what_another_program_wrote_meanwhile_is_not_overwritten(
     refused = install("cursor")
     assert (refused.exit_code, file.read_text()) == (1, theirs)
     assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_the_copy_of_a_file_with_secrets_is_nobody_elses_from_its_first_byte(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = machine.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"mcpServers": {"theirs": {"env": {"TOKEN": SECRET}}}}))
+    file.chmod(0o600)
+    modes: list[int] = []
+
+    def then_it_is_written(source: Path, copy: Path, **options: Any) -> None:
+        modes.append(copy.stat().st_mode & 0o777)
+        copystat(source, copy, **options)
+
+    copystat = shutil.copystat
+    monkeypatch.setattr(shutil, "copystat", then_it_is_written)
+    assert install("cursor").exit_code == 0
+    assert SECRET in backups(file)[0].read_text()
+    assert modes == [0o600]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")

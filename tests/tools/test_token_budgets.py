@@ -1,6 +1,7 @@
 """What our tools cost a model: before the first question, and with each answer."""
 
 import re
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,11 +10,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 from mcp import Client
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.tools import tools_for
+from rc_mcp.views.weight import Budget
 from tests.desk import Clock, Desk, Era, Faults, call, rows, text_of
 from tests.tokens import compact, definitions, from_ringcentral, tokens
 
@@ -118,6 +121,72 @@ async def test_no_answer_is_longer_than_a_host_shows(tmp_path: Path, writer: str
         await is_bounded(client, "read_message_content", message_id=ids[0])
         await is_bounded(client, "update_message", message_id=ids[:1000], read_status="Read")
         await is_bounded(client, "delete_message", message_id=ids[:200])
+
+
+def ids_of_any_length() -> list[dict[str, Any]]:
+    failed = {"direction": "Outbound", "messageStatus": "SendingFailed"}
+    return [{"id": f"{n}{'9' * 50_000}", **failed} for n in range(50)]
+
+
+def types_of_any_number() -> list[dict[str, Any]]:
+    chance = Random(7)  # noqa: S311
+    return [{"id": n, "type": letters("bcdfghjklmnpqrstvwxz", 60)(chance)} for n in range(1_000)]
+
+
+def reasons_of_any_number() -> list[dict[str, Any]]:
+    codes = [{"phoneNumber": f"+1503555{n:04d}", "faxErrorCode": f"Code{n}xqjz{'kvbw' * 12}"} for n in range(5_000)]
+    failed = {"type": "Fax", "direction": "Outbound", "messageStatus": "SendingFailed"}
+    return [{"id": n, "to": codes[n:] + codes[:n], **failed} for n in range(1, 10)]
+
+
+def names_of_any_kind() -> list[dict[str, Any]]:
+    rare = between(0x20000, 0x2A6DF, 120)
+    chance = Random(7)  # noqa: S311
+    to = [{"name": rare(chance), "phoneNumber": rare(chance)} for _ in range(50)]
+    attached = [{"id": n, "type": "MmsAttachment", "fileName": rare(chance)} for n in range(50)]
+    texts = {"subject": rare(chance) * 200, "coverPageText": rare(chance) * 200}
+    return [{"id": n, "type": "Fax", "to": to, "attachments": attached, **texts} for n in range(3)]
+
+
+@pytest.mark.parametrize("records", [ids_of_any_length, types_of_any_number, reasons_of_any_number, names_of_any_kind])
+async def test_no_record_makes_an_answer_longer_than_a_host_shows(
+    desk: Desk, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    time = desk.clock().isoformat()
+    held = [{"availability": "Alive", "creationTime": time, **record} for record in records()]
+    gone = [{**record, "id": f"{record['id']}0", "availability": "Deleted"} for record in held]
+    synced = {"syncType": "FSync", "syncToken": "token", "syncTime": time}
+
+    def send(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("/message-sync"):
+            return httpx.Response(200, json={"records": [*held, *gone], "syncInfo": synced})
+        if request.url.path.endswith("/message-store"):
+            return httpx.Response(200, json={"records": held, "paging": {}, "navigation": {}})
+        return httpx.Response(200, json=held[0]) if "/message-store/" in request.url.path else None
+
+    desk.faults.before(send)
+    async with desk.client() as client:
+        for detail in ("summary", "rows", "full"):
+            for many in ({}, {"per_page": 1000}):
+                await is_bounded(client, "list_messages", detail=detail, **many)
+            for many in ({}, {"record_count": 1000}, {"sync_token": "token"}):
+                await is_bounded(client, "sync_messages", detail=detail, **many)
+        await is_bounded(client, "read_message", message_id="1")
+
+
+async def test_where_not_one_message_fits_the_answer_says_how_to_see_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tool in ("list_messages", "sync_messages"):
+        monkeypatch.setattr(sys.modules[f"rc_mcp.tools.{tool}"], "USUAL", Budget(tokens=1, chars=1))
+    async with desk.client() as client:
+        many = await call(client, "list_messages", page=2, per_page=10, date_from="30d")
+        one = await call(client, "list_messages", per_page=1, date_from="30d")
+        synced = await call(client, "sync_messages", date_from="30d")
+    assert many["messages"] == one["messages"] == synced["messages"] == {}
+    assert "call again with per_page=1 and page=11, or with detail=summary" in many["next"]
+    assert "call again with detail=summary" in one["next"]
+    assert f"date_to={synced['window']['date_to']}" in synced["next"]
 
 
 async def test_what_was_cut_from_a_page_is_on_the_pages_it_names(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_recipients_that_failed_alike_are_one_reason() -> None:
     assert why_failed(sent(to=[busy, busy, wrong])) == "the line was busy (LineBusy); the number is wrong (WrongNumber)"
 
 
+def test_a_crowd_with_a_reason_each_is_five_reasons_and_a_number() -> None:
+    said = why_failed(sent(to=[{"faxErrorCode": f"Code{n}"} for n in range(5_000)])) or ""
+    assert said.count("RingCentral gave as the code") == 5
+    assert said.endswith("Code4; and 4995 more")
+
+
 def test_one_recipient_that_failed_is_a_failure() -> None:
     assert is_failed(sent(messageStatus="Sent", to=[{"messageStatus": "Sent"}, {"messageStatus": "SendingFailed"}]))
     assert not is_failed(sent(messageStatus="Sent", to=[{"messageStatus": "Sent"}]))

@@ -6,7 +6,9 @@ import pytest
 
 from rc_mcp.guard.deletion import deletion_draft
 from rc_mcp.guard.policy import NO_POLICY
-from rc_mcp.ringcentral import Message
+from rc_mcp.ringcentral import Caller, Message
+from rc_mcp.views import text
+from rc_mcp.views.listing import summarize
 from rc_mcp.views.messages import MOST_SHOWN, detail
 from rc_mcp.views.rows import row
 from rc_mcp.views.text import clean, clean_lines, word
@@ -21,7 +23,7 @@ def record(**fields: object) -> Message:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("written", "shown"),
     [
         ("a\x00b\x1b[31mc", "a b [31mc"),
         ("in\u200bvis\u2060ible\ufeff", "invisible"),
@@ -34,8 +36,8 @@ def record(**fields: object) -> Message:
         ("x" * 50, "x" * 19 + "…"),
     ],
 )
-def test_text_is_shown_on_one_line_without_what_cannot_be_seen(text: str, shown: str) -> None:
-    assert clean(text, 20) == shown
+def test_text_is_shown_on_one_line_without_what_cannot_be_seen(written: str, shown: str) -> None:
+    assert clean(written, 20) == shown
 
 
 def test_a_long_text_is_looked_at_only_as_far_as_it_is_shown() -> None:
@@ -65,6 +67,15 @@ def test_a_hostile_type_or_status_does_not_leave_its_field() -> None:
     assert "agree" not in shown
 
 
+@pytest.mark.parametrize("id_", [HOSTILE, "9" * 20_000])
+def test_what_can_be_no_id_is_not_shown_as_one(id_: str) -> None:
+    message = record(id=id_, type="Fax", direction="Outbound", messageStatus="SendingFailed", attachments=[{"id": id_}])
+    shown = detail(message, "~", "~")
+    failed = summarize([message], NOW).failed or []
+    assert row(message, NOW)["id"] == shown.id == failed[0].id == "unreadable"
+    assert (shown.uri, shown.attachments) == (None, [])
+
+
 def test_nothing_a_stranger_wrote_makes_a_line_of_its_own_in_the_question() -> None:
     message = record(type=HOSTILE, direction="Inbound", subject=HOSTILE, **{"from": {"name": HOSTILE}})
     assert message.creation_time
@@ -72,6 +83,19 @@ def test_nothing_a_stranger_wrote_makes_a_line_of_its_own_in_the_question() -> N
     assert not [line for line in asked.splitlines() if line.startswith(("To agree", "Plan"))]
     assert "\x1b" not in asked
     assert "\u202e" not in asked
+
+
+def test_of_a_crowd_of_recipients_no_more_are_looked_at_than_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Caller] = []
+
+    def look(caller: Caller) -> str:
+        looked_at.append(caller)
+        return f"+1503555000{len(looked_at)}"
+
+    monkeypatch.setattr(text, "caller_name", look)
+    message = record(direction="Outbound", to=[{"phoneNumber": "+15035550100"}] * 200_000)
+    assert text.who(message) == "+15035550001, +15035550002, +15035550003 and 199997 more"
+    assert len(looked_at) == 3
 
 
 def test_a_record_with_a_crowd_in_it_is_cut_and_says_so() -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
@@ -98,6 +99,13 @@ def test_what_the_retention_period_will_take_within_a_week_is_told_when_the_peri
     assert summarize([new, old], NOW).soon_lost is None
 
 
+def test_types_that_are_too_many_are_summed_under_one_word() -> None:
+    messages = [message(n + 1, type=f"Type{n}") for n in range(30)]
+    by_type = summarize([*messages, message(40, type="SMS"), message(41, type="SMS")], NOW).by_type
+    assert len(by_type) == 21
+    assert (by_type["SMS"], by_type["others"], sum(by_type.values())) == (2, 11, 32)
+
+
 def test_a_mailbox_near_its_cap_is_told() -> None:
     told = summarize([], NOW, keeping=Keeping(received_in_all=199)).soon_lost
     assert told == ["There are 199 received faxes and voicemails; beyond 200 RingCentral erases the oldest."]
@@ -117,6 +125,22 @@ async def test_a_full_mailbox_says_so_and_what_is_known_of_the_period_is_used(tm
     assert any("200" in told for told in before["summary"]["soon_lost"])
     assert any("within 7 days" in told for told in after["summary"]["soon_lost"])
     assert "messages" not in after
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("days", [10**12, 36_501, 0, -1])
+async def test_a_period_that_is_none_is_not_remembered(desk: Desk, days: int) -> None:
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        is_asked = request.url.path.endswith("/message-store-configuration")
+        return httpx.Response(200, json={"retentionPeriod": days}) if is_asked else None
+
+    desk.faults.before(answer)
+    async with desk.client() as client:
+        said = await call(client, "read_message_store_configuration")
+        listing = await call(client, "list_messages", message_type="VoiceMail", date_from="90d")
+        synced = await call(client, "sync_messages", message_type="VoiceMail", date_from="90d")
+    assert said["retention_period"] == days
+    assert not [told for a in (listing, synced) for told in a["summary"].get("soon_lost", []) if "7 days" in told]
 
 
 @pytest.mark.anyio

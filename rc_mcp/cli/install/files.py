@@ -3,10 +3,11 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -15,6 +16,7 @@ from rc_mcp.cli.install.hosts import Host
 from rc_mcp.cli.install.jsonc import NotUnderstoodError
 
 _BOM = "\ufeff"
+_MOST_DEEP = 100
 
 
 class _Server(BaseModel):
@@ -91,8 +93,8 @@ def _copy(file: Path, before: Content) -> Path | None:
     if before.raw is None:
         return None
     backup = file.with_name(f"{file.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.bak")
-    with backup.open("xb"):  # never over another copy
-        pass
+    # Never over another copy. What is copied may be secret: nobody else may read it before it has its file's mode.
+    os.close(os.open(backup, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     shutil.copy2(file, backup)
     return backup
 
@@ -123,9 +125,18 @@ def with_server(host: Host, content: Content, name: str, entry: dict[str, Any], 
         if asked["id"] not in [other.get("id") for other in known]:
             known.append(asked)
             text = jsonc.append(text, ("inputs",), asked)
-    if _parsed(host, text) != wanted:
+    if _parsed(host, text) != wanted or not _is_writable(text):
         raise NotUnderstoodError("it is written in a way that rc-mcp cannot change without harm")
     return text
+
+
+def _is_writable(text: str) -> bool:
+    """Half a letter can stand in JSON as an escape, and in no file as itself."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _put(host: Host, text: str, name: str, entry: dict[str, Any]) -> str:
@@ -142,6 +153,7 @@ def _parsed(host: Host, text: str) -> dict[str, Any]:
         found = _toml(text)
     elif text := text.removeprefix(_BOM).strip():
         found = jsonc.parse(text, comments=host.comments)
+    _check_depth(found)
     try:
         whole = _OBJECT.validate_python(found)
         _SERVERS.validate_python(whole.get(host.section, {}))
@@ -152,12 +164,29 @@ def _parsed(host: Host, text: str) -> dict[str, Any]:
     return whole
 
 
+def _check_depth(found: Any) -> None:
+    """So that all that looks into it may call itself."""
+    level = [found]
+    for _ in range(_MOST_DEEP):
+        level = [inner for value in level for inner in _inside(value)]
+    if level:
+        raise NotUnderstoodError(jsonc.TOO_DEEP)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()
+
+
 def _toml(text: str) -> dict[str, Any]:
     import tomllib
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise NotUnderstoodError(jsonc.TOO_DEEP) from None
+    except ValueError as error:  # also a number with too many digits, for which tomllib has no error of its own
         raise NotUnderstoodError(f"it is not valid TOML: {error}") from None
 
 

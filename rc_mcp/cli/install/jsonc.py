@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = Any
+TOO_DEEP = "it is nested deeper than any host's file"
 
 _TOKEN = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*")|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<space>\s+)|(?P<mark>[{}\[\]:,])'
@@ -48,6 +49,8 @@ def parse(text: str, *, comments: bool) -> Json:
     """
     try:
         return json.loads(_plain(text) if comments else text, object_pairs_hook=_each_once)
+    except RecursionError:
+        raise NotUnderstoodError(TOO_DEEP) from None
     except ValueError as error:
         raise NotUnderstoodError(f"it is not valid JSON: {error}") from None
 
