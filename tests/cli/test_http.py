@@ -64,7 +64,7 @@ def http_server(*options: str, token: str = "") -> Generator[Served]:
             process.communicate(timeout=20)
 
 
-def answer(address: str, **headers: str | bytes) -> int:
+def answer(address: str, **headers: str) -> int:
     """What the door says: a refusal, or 400 of the server behind it, for a request that belongs to no session."""
     accept = {"Accept": "application/json, text/event-stream"}
     return httpx.post(address, json=PING, headers={**accept, **headers}, timeout=20).status_code
@@ -110,7 +110,8 @@ def test_with_a_token_every_request_has_to_bring_it() -> None:
         assert answer(served.address, Authorization=f"Bearer {TOKEN}x") == 401
         assert answer(served.address, Authorization=f"Basic {TOKEN}") == 401
         assert answer(served.address, Authorization=TOKEN) == 401
-        assert answer(served.address, Authorization=b"\xff x") == 401
+        odd = httpx.Headers([(b"Authorization", b"\xff x")])
+        assert httpx.post(served.address, json=PING, headers=odd, timeout=20).status_code == 401
         assert answer(served.address.removesuffix("/mcp") + "/other") == 401
         assert answer(served.address, Authorization=f"Bearer {TOKEN}") == 400
         assert answer(served.address, Authorization=f"bearer  {TOKEN}") == 400
