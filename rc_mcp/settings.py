@@ -79,7 +79,7 @@ def _refuse_mixed_sources() -> None:
     if foreign and not is_login_here:
         raise SettingsError(
             f"{foreign[0]} stands in .env, and the login elsewhere: where credentials are sent, and what may be done "
-            "with them, is not taken from another source than the login. Set both in one place."
+            "with them, is not taken from another source than the login. Set it in the environment."
         )
 
 
