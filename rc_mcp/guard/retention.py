@@ -18,6 +18,7 @@ from rc_mcp.views.changes import Preview
 from rc_mcp.views.errors import in_words
 
 _DOCUMENTED = range(7, 91)
+"""Periods that RingCentral takes, in days (its OpenAPI document, `retentionPeriod`)."""
 _NOT_CHANGED = "The retention period was not changed."
 _PROTECTED = "The operator protects some people's messages, and a shorter retention period would erase theirs too."
 
