@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from unittest import mock
@@ -273,8 +274,8 @@ class Wire(httpx.AsyncBaseTransport):
             return halved(response, content, request)
         if fault in AFTER or (fault == "404 for the reading back" and request.method == "GET"):
             return instead(fault, request)
-        if request.method == "GET" and response.is_success and self.call is not None:
-            self._read(self.call, request)
+        if self.call is not None:
+            self._answered(self.call, request, response)
         return response
 
     async def _partly(self, request: httpx.Request, changed: list[str]) -> httpx.Response:
@@ -284,6 +285,12 @@ class Wire(httpx.AsyncBaseTransport):
         await (await self._inner.handle_async_request(first)).aread()
         changed += self._office.truth.note("guarded call")
         return parts_failed(ids, request)
+
+    def _answered(self, call: Call, request: httpx.Request, response: httpx.Response) -> None:
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            call.faults.append("login ended")  # as others log in, or by a fault that met another call
+        if request.method == "GET" and response.is_success:
+            self._read(call, request)
 
     def _read(self, call: Call, request: httpx.Request) -> None:
         moment, truth = self._office.truth.next_moment(), self._office.truth
