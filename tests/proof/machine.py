@@ -177,14 +177,16 @@ class Machine(RuleBasedStateMachine):
 
     # What people do
 
-    @rule(which=numbers)
-    def approves_in_the_terminal(self, which: int) -> None:
-        """`rc-mcp approvals approve`, which says whether it counted."""
+    @rule(which=numbers, place=st.one_of(st.none(), places), answer=answers)
+    def approves_in_the_terminal(self, which: int, place: str | None, answer: str) -> None:
+        """`rc-mcp approvals approve`, which says whether it counted; mostly an assistant goes on at once, somewhere."""
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
         if self._run(self.office.plans.approve, shown.plan.id):
             self.office.judge.agree(shown, "terminal", self.office.clock())
+            if place:
+                self._calls(place, shown.asked, shown.plan.id, [], answer)
 
     @rule(which=numbers)
     def denies_in_the_terminal(self, which: int) -> None:
