@@ -1,5 +1,6 @@
 """What most tests need: a mailbox on the emulator, our server in front of it, and a person who may be asked."""
 
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, TextContent
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.guard.database import FILE
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Journal
 from rc_mcp.guard.plans import PlanStore
@@ -170,6 +172,14 @@ class Desk:
         """What the mailbox itself says; None when the message is gone."""
         message = self.emulator.store.message(message_id)
         return None if message is None else message["availability"]
+
+    def tamper(self, statement: str) -> None:
+        """What somebody could do to the journal who owns its file."""
+        db = sqlite3.connect(self.state_dir / FILE, isolation_level=None)
+        for trigger in ("entry_stays", "entry_is_not_removed"):
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute(statement)
+        db.close()
 
     def sent(self, method: str) -> list[str]:
         """Paths and queries of the requests of this method that reached RingCentral."""

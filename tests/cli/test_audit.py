@@ -44,15 +44,6 @@ async def happen(desk: Desk) -> str:
     return operation
 
 
-def tamper(desk: Desk, statement: str) -> None:
-    """What somebody could do who owns the file."""
-    db = sqlite3.connect(desk.state_dir / FILE, isolation_level=None)
-    for trigger in ("entry_stays", "entry_is_not_removed"):
-        db.execute(f"DROP TRIGGER {trigger}")
-    db.execute(statement)
-    db.close()
-
-
 async def test_it_shows_what_was_asked_who_agreed_and_what_came_of_it(desk: Desk) -> None:
     operation = await happen(desk)
     shown = run(desk)
@@ -122,7 +113,7 @@ async def test_an_untouched_journal_is_verified_and_its_head_shown(desk: Desk) -
 
 async def test_a_changed_entry_is_named(desk: Desk) -> None:
     await happen(desk)
-    tamper(desk, "UPDATE entry SET detail = '{}' WHERE number = 2")
+    desk.tamper("UPDATE entry SET detail = '{}' WHERE number = 2")
     verified = run(desk, "verify")
     assert verified.exit_code == 1
     assert "Entry 2 is not what was written after entry 1." in verified.stderr
@@ -131,7 +122,7 @@ async def test_a_changed_entry_is_named(desk: Desk) -> None:
 async def test_a_head_noted_before_shows_that_the_end_was_cut_off(desk: Desk) -> None:
     await happen(desk)
     head = desk.journal.verify().head
-    tamper(desk, "DELETE FROM entry WHERE number > 3")
+    desk.tamper("DELETE FROM entry WHERE number > 3")
     assert run(desk, "verify").exit_code == 0  # as the help says
     cut_off = run(desk, "verify", head)
     assert cut_off.exit_code == 1
@@ -140,7 +131,7 @@ async def test_a_head_noted_before_shows_that_the_end_was_cut_off(desk: Desk) ->
 
 async def test_an_entry_that_somebody_changed_breaks_neither_the_terminal_nor_the_command(desk: Desk) -> None:
     await happen(desk)
-    tamper(desk, """UPDATE entry SET tool = 'x' || char(27) || '[2J' WHERE event = 'refused'""")
+    desk.tamper("""UPDATE entry SET tool = 'x' || char(27) || '[2J' WHERE event = 'refused'""")
     assert "\x1b" not in run(desk).stdout
     tamper_again = sqlite3.connect(desk.state_dir / FILE, isolation_level=None)
     tamper_again.execute("UPDATE entry SET detail = 'no JSON' WHERE number = 1")

@@ -1,12 +1,11 @@
 """Undo restores what one operation deleted, reads it back, and says of each message what it is now."""
 
-import sqlite3
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.journal import DEMO, Record
 from rc_mcp.guard.undo import undo
 from rc_mcp.ringcentral import RingCentralError
@@ -21,15 +20,6 @@ async def delete(desk: Desk, *ids: str, era: Era = "auto", **arguments: Any) -> 
     answer = typed(f"PURGE {len(ids)}") if arguments.get("purge") else YES
     async with desk.client(era, answer=answer) as client:
         return (await call(client, "delete_message", message_id=list(ids), **arguments))["operation_id"]
-
-
-def tamper(desk: Desk, statement: str) -> None:
-    """What somebody could do who can write the file."""
-    db = sqlite3.connect(desk.state_dir / FILE, isolation_level=None)
-    for trigger in ("entry_stays", "entry_is_not_removed"):
-        db.execute(f"DROP TRIGGER {trigger}")
-    db.execute(statement)
-    db.close()
 
 
 async def undone(desk: Desk, operation: str) -> Changes:
@@ -197,7 +187,7 @@ async def test_a_mailbox_that_cannot_be_read_ends_it_before_anything_is_sent(des
 )
 async def test_an_operation_that_somebody_changed_is_not_restored(desk: Desk, statement: str) -> None:
     operation = await delete(desk, desk.ids(availability="Alive")[0])
-    tamper(desk, statement)
+    desk.tamper(statement)
     assert "rc-mcp audit verify" in await why_not(desk, operation)
     assert desk.sent("PATCH") == []
 
