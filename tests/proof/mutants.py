@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.proof.shard import Report
 
 ROOT = Path(__file__).parents[2]
-MOST_EXAMPLES = 1_500
+MOST_EXAMPLES = 2_500
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ PER_THOUSAND = {
     "messages deleted": 1000,
     "messages purged": 300,
     "asked again": 150,
-    "cancelled": 100,
+    "cancelled": 75,
     "calls cut off after a DELETE": 5,
     "restarts": 800,
     "steps with calls at once": 1000,

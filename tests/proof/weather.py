@@ -50,13 +50,14 @@ OWN = ("STOP", "cancel", "cancel after")
 _EARLY: tuple[int | str, ...] = (0, 1, 2, 3, 4)
 _OUT: tuple[int | str, ...] = ("DELETE", "PUT")
 WEATHER = (
-    tuple(Event(at, what) for at in (*_EARLY, *_OUT) for what in (*BEFORE, *AFTER)),
-    tuple(Event("DELETE", what) for what in (*BEFORE, *AFTER, *ODD * 6)),  # some of the odd need more than one id
+    tuple(Event(at, what) for at in _EARLY for what in (*BEFORE, *AFTER)),
+    tuple(Event(at, what) for at in _OUT for what in (*BEFORE, *AFTER)),
+    tuple(Event("DELETE", what) for what in ODD),
     tuple(Event(at, what, lasting=True) for at in _EARLY for what in ("drop", "503", "login page", "404 of a proxy")),
     tuple(Event(at, what, at_message=m) for at in (1, 2, 3) for what in OTHERS for m in range(9)),
     tuple(Event(at, what, at_message=m) for at in _OUT for what in OTHERS for m in range(9)),
     tuple(Event("DELETE", "a message arrives", at_message=m) for m in range(2)),  # whose text nobody has read
-    tuple(Event(at, what) for at in (*_EARLY, *_OUT) for what in (*OWN, "token expired")),
+    tuple(Event(at, what) for at in (*_EARLY, *_OUT) for what in (*OWN * 2, "token expired")),
 )
 """Kinds of events, each as likely as the others."""
 
