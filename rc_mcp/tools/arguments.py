@@ -2,19 +2,18 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from rc_mcp.ringcentral import Direction, MessageType
+from rc_mcp.ringcentral.limits import LIMITS
 
-DEFAULT_WINDOW = timedelta(hours=24)
+DEFAULT_WINDOW = timedelta(hours=LIMITS.default_frame_h)
 """RingCentral's own, for lists and syncs without a date_from. We send it, so that the answer can name it exactly."""
-MAX_UPDATES = 1000
-"""Ids in one update: RingCentral's limit for a body sent through `*`."""
-MAX_READS = 50
-"""Ids in one read: RingCentral's limit for ids in a path."""
+MAX_UPDATES = LIMITS.ids_per_body
+MAX_READS = LIMITS.ids_per_path
 
 _SPAN = re.compile(r"(\d{1,4})([mhdw])", re.ASCII)
 _AS_IN_A_ROW = re.compile(r"(\d\d-\d\d)([ T]\d\d:\d\d)?", re.ASCII)
@@ -58,14 +57,16 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def in_order(since: datetime | None, until: datetime | None) -> None:
-    """Refuse a window that nothing can lie in.
+def span(date_from: str | None, date_to: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """The moments that two `When` mean; where the second is left out, the first has to lie before now.
 
     Raises:
-        ToolError: `since` is not before `until`.
+        ToolError: nothing can lie between them.
     """
-    if since and until and since >= until:
+    since, until = instant(date_from, now), instant(date_to, now)
+    if since and since >= (until or now):
         raise ToolError("date_from: has to lie before date_to. Nothing was sent to RingCentral.")
+    return since, until
 
 
 # Forms are checked here and not told in the schema: as patterns they would take a tenth of all definitions.
@@ -85,15 +86,13 @@ OneOrMore = BeforeValidator(_listed)
 
 # Kept as written, not as a datetime: a call that is run again must be the same call, and `7d` moves.
 When = Annotated[str, Field(max_length=40), AfterValidator(_when)]
-DetailLevel = Annotated[
-    Literal["summary", "rows", "full"], Field(description="summary: no messages. full: whole texts, attachment ids.")
-]
 
 Id = Annotated[str, Field(max_length=20), _like("[0-9]{1,20}", "an id: 1 to 20 digits")]
 MessageIds = Annotated[list[Id], OneOrMore]
 _Own = Annotated[str, Field(max_length=20), _like("~|[0-9]{1,20}", "~ or an id: 1 to 20 digits")]
 AccountId = Annotated[_Own, Field(description="~: own.")]
 ExtensionId = Annotated[_Own, Field(description="~: own.")]
+"""The argument has to be called `extension_id`: by that name `StrictTool` sees whether the operator allowed it."""
 PhoneNumber = Annotated[
     str,
     Field(max_length=31, description="On either side: +16505550100."),
@@ -122,6 +121,3 @@ PlanId = Annotated[
     Field(max_length=20, description="From confirmation_required, once the user said yes."),
     _like("[0-9a-z-]{1,20}", "a plan_id, such as abcd-2345"),
 ]
-
-# The name that read_message_content has for one id.
-MessageId = Id

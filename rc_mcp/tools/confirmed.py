@@ -1,4 +1,4 @@
-"""What the three guarded tools share: the question a client is asked about a plan, and what its answer means."""
+"""What the three guarded tools share: the question that a client is asked about a plan."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated

@@ -10,7 +10,6 @@ from rc_mcp.ringcentral import Availability, MessageList, ReadStatus
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     AccountId,
-    DetailLevel,
     Directions,
     ExtensionId,
     ExtensionTypes,
@@ -21,11 +20,10 @@ from rc_mcp.tools.arguments import (
     PhoneNumber,
     VoicemailOwners,
     When,
-    in_order,
-    instant,
+    span,
 )
 from rc_mcp.views.listing import Keeping, Summary, Window, summarize, window
-from rc_mcp.views.pages import Look, Shown
+from rc_mcp.views.pages import DetailLevel, Look, Shown
 from rc_mcp.views.schema import LOOSE
 from rc_mcp.views.weight import LARGE, USUAL, weigh
 
@@ -67,7 +65,9 @@ async def list_messages(
     distinct_conversations: Annotated[bool, Field(description="Only the newest of each.")] = False,
     availability: Annotated[list[Availability], OneOrMore, Field(max_length=3, description="Default: Alive.")]
     | None = None,
-    detail: DetailLevel = "rows",
+    detail: Annotated[
+        DetailLevel, Field(description="summary: no messages. full: whole texts, attachment ids.")
+    ] = "rows",
     page: Annotated[int, Field(ge=1, le=1_000_000)] = 1,
     per_page: Annotated[int | None, Field(ge=1, le=1000, description="Default: 100; 1000 for a summary.")] = None,
     owner: Annotated[
@@ -83,9 +83,8 @@ async def list_messages(
     gives whole messages, read_message_content transcripts, faxes and pictures."""
     app = app_of(ctx)
     now = app.now()
-    until = instant(date_to, now)
-    since = instant(date_from, now) or (until or now) - DEFAULT_WINDOW
-    in_order(since, until or now)
+    since, until = span(date_from, date_to, now)
+    since = since or (until or now) - DEFAULT_WINDOW
     size = per_page or (_PER_SUMMARY if detail == "summary" else _PER_PAGE)
     listed = await app.client.list_messages(
         availability=availability,

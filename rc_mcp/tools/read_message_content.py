@@ -32,7 +32,7 @@ from rc_mcp.media.reading import read_document
 from rc_mcp.media.saving import keep, new_file
 from rc_mcp.media.selection import Selection, chosen, selection
 from rc_mcp.ringcentral import Attachment, ContentDisposition, ContentTooLarge, Message
-from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, MessageId
+from rc_mcp.tools.arguments import AccountId, ExtensionId, Id
 from rc_mcp.views.attachments import (
     MAX_BYTES,
     ContentAnswer,
@@ -63,7 +63,7 @@ _SOUNDS = ("audio/", "video/")
 
 async def read_message_content(
     ctx: Ctx,
-    message_id: MessageId,
+    message_id: Id,
     attachment_id: Annotated[Id | None, Field(description="Default: the main one.")] = None,
     form: Annotated[
         Literal["auto", "text", "pages", "original", "file"],

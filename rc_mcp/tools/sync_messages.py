@@ -1,7 +1,7 @@
 """sync_messages: what is new, changed or gone since the last call, by RingCentral's own sync token."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
@@ -19,11 +19,10 @@ from rc_mcp.tools.arguments import (
     Owners,
     VoicemailOwners,
     When,
-    in_order,
-    instant,
+    span,
 )
 from rc_mcp.views.listing import Keeping, window
-from rc_mcp.views.pages import Look
+from rc_mcp.views.pages import DetailLevel, Look
 from rc_mcp.views.syncs import Synced, all_of, changes_since
 from rc_mcp.views.weight import LARGE, USUAL
 
@@ -44,7 +43,7 @@ async def sync_messages(
     direction: Directions | None = None,
     distinct_conversations: Annotated[bool, Field(description="Only the newest of each.")] = False,
     conversation_id: Id | None = None,
-    detail: Literal["summary", "rows", "full"] = "rows",
+    detail: DetailLevel = "rows",
     owner: Owners | None = None,
     owner_extension_type: ExtensionTypes | None = None,
     voicemail_owner: VoicemailOwners | None = None,
@@ -63,8 +62,7 @@ async def sync_messages(
         )
     app = app_of(ctx)
     now = app.now()
-    since, until = instant(date_from, now), instant(date_to, now)
-    in_order(since, until or now)
+    since, until = span(date_from, date_to, now)
     sync = partial(
         app.client.sync_messages, record_count=record_count, account_id=account_id, extension_id=extension_id
     )

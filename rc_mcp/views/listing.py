@@ -81,7 +81,7 @@ def summarize(
     Args:
         most: how many people and failures are named.
     """
-    unread = [m for m in messages if _is_unread(m)]
+    unread = [m for m in messages if is_unread(m)]
     waiting = _waiting(messages, now)
     failed = [m for m in messages if is_failed(m)]
     return Summary(
@@ -117,7 +117,8 @@ def by_kind(values: Iterable[str | None]) -> dict[str, int]:
     return shown
 
 
-def _is_unread(message: Message) -> bool:
+def is_unread(message: Message) -> bool:
+    """Whether it waits to be read: what was sent from here never does, whatever its status says."""
     return message.read_status == "Unread" and message.direction != "Outbound"
 
 
@@ -140,7 +141,7 @@ def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
     for message in messages:
         by_partner.setdefault(_partner(message), []).append(message)
     found = [open_ for theirs in by_partner.values() if (open_ := _unanswered(theirs))]
-    found.sort(key=lambda open_: (not any(_is_unread(m) for m in open_), open_[-1].creation_time or now))
+    found.sort(key=lambda open_: (not any(is_unread(m) for m in open_), open_[-1].creation_time or now))
     return found
 
 
@@ -148,7 +149,7 @@ def _who_waits(unanswered: Sequence[Message], now: datetime, *, with_id: bool) -
     conversation_id = next((m.conversation_id for m in unanswered if m.conversation_id), None) if with_id else None
     return Waiting(
         since=short_moment(unanswered[-1].creation_time, now),
-        unread=sum(_is_unread(m) for m in unanswered) or None,
+        unread=sum(is_unread(m) for m in unanswered) or None,
         conversation_id=word(conversation_id),
         untrusted_who=clip(who(unanswered[0]), WHO_TOKENS),
     )
@@ -171,7 +172,7 @@ def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
     for message in newest_first:
         if message.direction == "Outbound":
             ours_came = ours_came or not is_failed(message)
-        elif _is_unread(message) or (not ours_came and message.type not in {"Fax", "VoiceMail"}):
+        elif is_unread(message) or (not ours_came and message.type not in {"Fax", "VoiceMail"}):
             unanswered.append(message)
     return unanswered
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
-from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.failures import why_failed
@@ -57,11 +56,13 @@ class Detail(BaseModel):
     read_status: str | None = None
     availability: str | None = None
     status: str | None = None
-    problem: Annotated[str | None, Field(description="Why it did not arrive.")] = None
+    problem: str | None = None
+    """Why it did not arrive."""
     priority: str | None = None
     conversation_id: str | None = None
     pages: int | None = None
-    transcription: Annotated[str | None, Field(description="Voicemail transcription status.")] = None
+    transcription: str | None = None
+    """How far the transcription of a voicemail is."""
     attachments: list[AttachmentView] = []
     left_out: str | None = None
     untrusted: UntrustedMessage

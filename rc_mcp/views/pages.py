@@ -11,7 +11,7 @@ from rc_mcp.views.messages import Detail, detail, details_that_fit
 from rc_mcp.views.rows import Table, by_type, tables
 from rc_mcp.views.weight import Budget
 
-Level = Literal["summary", "rows", "full"]
+DetailLevel = Literal["summary", "rows", "full"]
 Shown = dict[str, Table] | dict[str, list[Detail]]
 """Messages by type: a table of rows each, or whole ones."""
 
@@ -26,7 +26,7 @@ class Look:
     """
 
     now: datetime
-    level: Level
+    level: DetailLevel
     budget: Budget
     account_id: str
     extension_id: str

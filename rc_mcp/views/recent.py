@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Attachment, Message, MessageStoreClient
-from rc_mcp.views.listing import by_kind
+from rc_mcp.views.listing import by_kind, is_unread
 from rc_mcp.views.text import is_id, moment
 
 SPAN = timedelta(days=7)
@@ -70,23 +70,23 @@ def attachments_of(messages: Sequence[Message]) -> list[tuple[Message, Attachmen
     return found[:MOST_ATTACHMENTS]
 
 
-def title_of(message: Message, attachment: Attachment) -> str:
-    """An attachment in words of ours: what it is, how long, when."""
+def title_of(message: Message, attachment: Attachment, zone: tzinfo | None) -> str:
+    """An attachment in words of ours: what it is, how long, when in this zone."""
     what = _CALLED.get(attachment.type or "", "Attachment")
     pages = message.fax_page_count if attachment.type == "RenderedDocument" else None
     seconds = attachment.vm_duration
     size = f", {pages} page{'' if pages == 1 else 's'}" if pages else f", {seconds} s" if seconds else ""
-    return f"{what}{size}, {moment(message.creation_time) or 'at an unknown time'}"
+    return f"{what}{size}, {moment(message.creation_time, zone) or 'at an unknown time'}"
 
 
 def mailbox_summary(messages: Sequence[Message], now: datetime) -> MailboxSummary:
-    """The mailbox counted."""
-    unread = [m for m in messages if m.read_status == "Unread"]
+    """The mailbox counted, with times in the zone of `now`."""
+    unread = [m for m in messages if is_unread(m)]
     return MailboxSummary(
-        as_of=moment(now),
+        as_of=moment(now, now.tzinfo),
         messages=len(messages),
         unread=len(unread),
         by_type=by_kind(m.type for m in messages),
         unread_by_type=by_kind(m.type for m in unread),
-        newest=moment(messages[0].creation_time) if messages else None,
+        newest=moment(messages[0].creation_time, now.tzinfo) if messages else None,
     )
