@@ -214,3 +214,14 @@ async def refused(client: Client, tool: str, **arguments: Any) -> str:
 def text_of(result: CallToolResult) -> str:
     """The text of a result."""
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def spoiled(desk: Desk, when: Callable[[httpx.Request], bool]) -> Callable[[httpx.Request], None]:
+    """From the first such request on, the database cannot be used."""
+
+    def act(request: httpx.Request) -> None:
+        if when(request):
+            for file in desk.state_dir.glob(f"{FILE}*"):
+                file.write_bytes(b"spoiled" * 1000)
+
+    return act

@@ -11,7 +11,7 @@ from pathlib import Path
 from rc_mcp.guard.database import NOTHING_DONE, GuardError
 from rc_mcp.ringcentral.locks import lock_on
 
-_PATIENCE_S = 30.0
+PATIENCE_S = 30.0
 """How long one change waits for another to end."""
 
 
@@ -23,7 +23,7 @@ class Busy(GuardError):  # noqa: N818  a state, as the client's errors are
 
 
 @asynccontextmanager
-async def alone(state_dir: Path, patience_s: float = _PATIENCE_S) -> AsyncGenerator[None]:
+async def alone(state_dir: Path, patience_s: float = PATIENCE_S) -> AsyncGenerator[None]:
     """While this is held no other change is under way.
 
     Raises:

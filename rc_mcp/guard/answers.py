@@ -1,5 +1,7 @@
 """What the caller of a destructive tool is told: what happened, what did not, and what to do now."""
 
+from collections.abc import Iterator
+
 from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.plans import Draft, Plan
@@ -42,9 +44,9 @@ def declined(plan: Plan) -> Changes:
     return Changes(status="declined", said=said, preview=plan.draft.preview)
 
 
-def used(plan: Plan) -> Changes:
+def used(plan_id: str) -> Changes:
     """It may have been cut short: what it did is for the mailbox to say."""
-    said = f"Plan {plan.id} was used already: read_message says what became of its messages. This call did nothing."
+    said = f"Plan {plan_id} was used already: read_message says what became of its messages. This call did nothing."
     return Changes(status="refused", said=said)
 
 
@@ -62,10 +64,12 @@ def rehearsal(draft: Draft, against: str | None) -> Changes:
 def nothing_to_do(draft: Draft) -> Changes:
     """There was nothing that could have been asked about."""
     outcomes: dict[str, OutcomeWord] = dict(draft.left_out or {})
+    left_alone = "".join(f" {sentence}" for sentence in _left_alone(draft))
     if draft.protected:
-        return Changes(status="refused", said=f"{_protected(draft)} {NOTHING_DONE}", outcomes=outcomes)
+        return Changes(status="refused", said=f"{left_alone[1:]} {NOTHING_DONE}", outcomes=outcomes)
     why = f" ({tally(outcomes)})" if outcomes else ""
-    return Changes(status="nothing_to_do", said=f"There was nothing to do{why}. {NOTHING_DONE}", outcomes=outcomes)
+    said = f"There was nothing to do{why}.{left_alone} {NOTHING_DONE}"
+    return Changes(status="nothing_to_do", said=said, outcomes=outcomes)
 
 
 def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> Changes:
@@ -79,15 +83,16 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
     if draft.severity == "reversible" and "purged" in execution.outcomes.values():
         status = "unknown" if status == "unknown" else "partial"
         problem = "Some are Purged though only a delete was agreed to: something else deleted them too. It is final."
+    if status == "done" and draft.unseen:
+        status = "partial"
     counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None
-    protected = _protected(draft) if draft.protected else None
-    not_done = _not_done(status, execution.outcomes, purge=draft.severity == "irreversible")
+    not_done = _not_done(status, execution, purge=draft.severity == "irreversible")
     return Changes(
         status=status,
-        said=" ".join(part for part in (counted, problem, execution.note, protected, not_done) if part),
+        said=" ".join(part for part in (counted, problem, execution.note, *_left_alone(draft), not_done) if part),
         outcomes=outcomes,
         operation_id=plan.id,
-        next=_what_now(plan, outcomes, undo_command),
+        next=_what_now(plan, execution, undo_command),
     )
 
 
@@ -103,18 +108,21 @@ def unrecorded(done: Changes) -> Changes:
     return done.model_copy(update={"said": said})
 
 
-def _not_done(status: Status, outcomes: dict[str, OutcomeWord], *, purge: bool) -> str | None:
-    """The last words of an answer about messages that were to be deleted, and were not."""
-    left = sum(word in {"skipped", "failed"} for word in outcomes.values())
-    if status == "failed" and left:
+def _not_done(status: Status, execution: Execution, *, purge: bool) -> str | None:
+    """The last words of an answer about messages that were to be deleted, and were not, or not yet."""
+    words = [word for word in execution.outcomes.values() if word in {"skipped", "failed"}]
+    if execution.in_doubt and "failed" in words:
+        return "What failed is as it was, but its request may yet arrive: for a minute it is not tried again."
+    if status == "failed" and words:
         return NOTHING_DONE
     word = "purged" if purge else "deleted"
-    return f"{left} {'was' if left == 1 else 'were'} not {word}." if left else None
+    return f"{len(words)} {'was' if len(words) == 1 else 'were'} not {word}." if words else None
 
 
-def _what_now(plan: Plan, outcomes: dict[str, OutcomeWord], undo_command: str | None) -> str | None:
-    if "unknown" in outcomes.values():
-        return "Read the messages marked unknown before anything else; nothing was tried twice."
+def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str | None:
+    outcomes = execution.outcomes
+    if execution.in_doubt and outcomes:
+        return "Read those that are unknown or failed again before anything else; nothing was tried twice."
     if "deleted" in outcomes.values():
         return f"To undo: patch_message{f', or the user runs `{undo_command} {plan.id}`' if undo_command else ''}."
     return None
@@ -128,6 +136,10 @@ def _terminal_step(plan: Plan, approve_command: str) -> str:
     )
 
 
-def _protected(draft: Draft) -> str:
-    who = "1 message is" if draft.protected == 1 else f"{draft.protected} messages are"
-    return f"{who} protected by the operator and left alone."
+def _left_alone(draft: Draft) -> Iterator[str]:
+    """What is not among the outcomes, or for another reason than these tell."""
+    if draft.protected:
+        who = "1 message is" if draft.protected == 1 else f"{draft.protected} messages are"
+        yield f"{who} protected by the operator and left alone."
+    if draft.unseen:
+        yield f"{draft.unseen} more could not be read and {'was' if draft.unseen == 1 else 'were'} left alone."

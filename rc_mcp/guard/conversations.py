@@ -13,7 +13,7 @@ from functools import partial
 from typing import ClassVar
 
 from rc_mcp.guard.database import NOTHING_DONE, GuardError
-from rc_mcp.guard.deletion import Confirmed, Execution, delete_by_id, deletion_draft, nothing_sent, send_once, why
+from rc_mcp.guard.deletion import Answered, Execution, delete_by_id, deletion_draft, nothing_sent, send_once, why
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import MAX_MESSAGES, Draft
 from rc_mcp.guard.reading import Mailbox, at_most, is_of, sort_out, target
@@ -25,6 +25,20 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 # By how much our clock may be ahead of RingCentral's. What is younger may have come in the second that still lasts.
 _CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a conversation holds.
+
+    Attributes:
+        unseen: how many more were listed that cannot be read.
+        is_all: nothing else is there, by RingCentral's own count.
+    """
+
+    messages: list[Message]
+    unseen: int
+    is_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +73,17 @@ class ConversationDeletion:
         """
         date_to = min(self.date_to, now).replace(microsecond=0)
         messages: list[Message] = []
+        unseen = 0
         for conversation in self._conversations:
-            held, _ = await self._read(mailbox, conversation, date_to)
-            messages += [m for m in held if m.creation_time and m.creation_time < date_to]
+            held = await self._read(mailbox, conversation, date_to)
+            messages += [m for m in held.messages if m.creation_time and m.creation_time < date_to]
+            unseen += held.unseen + sum(m.creation_time is None for m in held.messages)
             at_most(messages)
         touch, left_out = sort_out(messages, purge=self.purge, wanted=lambda _: True)
         n = len(self._conversations)
         where = f"In {n} conversation{'' if n == 1 else 's'}."
-        draft = deletion_draft(touch, left_out, mailbox.policy, purge=self.purge, now=now, where=where)
+        policy = mailbox.policy
+        draft = deletion_draft(touch, left_out, policy, purge=self.purge, now=now, where=where, unseen=unseen)
         return replace(draft, date_to=_just_after(touch, date_to, now))
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
@@ -86,7 +103,12 @@ class ConversationDeletion:
             rest = nothing_sent([t.id for t in one_by_one], first.problem)
         else:
             rest = await delete_by_id(mailbox, one_by_one, purge=self.purge, stopped=stopped, record=record)
-        return Execution(first.outcomes | rest.outcomes, first.problem or rest.problem, rest.note)
+        return Execution(
+            first.outcomes | rest.outcomes,
+            first.problem or rest.problem,
+            rest.note,
+            in_doubt=first.in_doubt or rest.in_doubt,
+        )
 
     @property
     def _conversations(self) -> list[str]:
@@ -103,13 +125,13 @@ class ConversationDeletion:
         if draft.date_to is None or self.message_type == "Text":
             return False
         planned = {t for t in draft.targets if t.conversation_id == conversation}
-        messages, is_all = await self._read(mailbox, conversation, draft.date_to)
-        is_same = is_all and {target(m) for m in messages} == planned
-        return bool(planned) and is_same and not any(mailbox.spares(m, purge=self.purge) for m in messages)
+        held = await self._read(mailbox, conversation, draft.date_to)
+        is_same = held.is_all and {target(m) for m in held.messages} == planned
+        return bool(planned) and is_same and not any(mailbox.spares(m, purge=self.purge) for m in held.messages)
 
     async def _delete_whole(
         self, mailbox: Mailbox, conversations: Sequence[str], ids: Sequence[str], draft: Draft
-    ) -> Confirmed:
+    ) -> Answered:
         await mailbox.client.delete_message_by_filter(
             conversations,
             date_to=draft.date_to or _BEGINNING,
@@ -118,10 +140,10 @@ class ConversationDeletion:
             account_id=mailbox.account_id,
             extension_id=mailbox.extension_id,
         )
-        return ids, None
+        return Answered(confirmed=ids)
 
-    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> tuple[list[Message], bool]:
-        """What the endpoint would reach: Alive and Deleted, up to `date_to`, of the type; and whether it is all.
+    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> _Held:
+        """What the endpoint would reach: Alive and Deleted, up to `date_to`, of the type.
 
         Raises:
             GuardError: it is more than one plan may hold.
@@ -141,7 +163,7 @@ class ConversationDeletion:
                 f"may hold. Ask for an earlier date_to. {NOTHING_DONE}"
             )
         is_all = page.paging.total_elements == len(page.records) and not page.unreadable
-        return [m for m in page.records if is_of(m, self.message_type)], is_all
+        return _Held([m for m in page.records if is_of(m, self.message_type)], page.unreadable, is_all=is_all)
 
 
 def _just_after(messages: Sequence[Message], date_to: datetime, now: datetime) -> datetime | None:

@@ -14,6 +14,7 @@ from rc_mcp.guard.preview import preview_of, question, warnings_about
 from rc_mcp.guard.reading import Mailbox, at_most, dropped, is_of, judged, sort_out, target, unchanged
 from rc_mcp.guard.stopping import Stopped, unless_stopped
 from rc_mcp.ringcentral import (
+    APIError,
     DeletableType,
     InvalidRequest,
     LoginFailed,
@@ -22,6 +23,7 @@ from rc_mcp.ringcentral import (
     NotSent,
     RateLimited,
     RingCentralError,
+    Unavailable,
     at_once,
 )
 from rc_mcp.views.changes import OutcomeWord, Status
@@ -30,10 +32,24 @@ from rc_mcp.views.errors import in_words
 BATCH = 50
 """Ids in the path of one request (RingCentral's limit, CMN-106)."""
 _NOT_RECORDED = "The journal cannot be written, so nothing more was sent; a person has to mend the state folder."
-_NOT_SEEN = "What became of some could not be read back, so nothing more was sent."
+_NOT_CERTAIN = "What became of some is not certain, so nothing more was sent."
 
-Confirmed = tuple[Collection[str], str | None]
-"""The ids that RingCentral said it deleted, and why it did not delete the first of the others."""
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What RingCentral said to a DELETE.
+
+    Attributes:
+        confirmed: ids that it said it deleted.
+        refused: ids of which it said, in its own words, that it did not: their request is not on its way any more.
+        problem: why it did not delete the first of the others.
+        has_left: False where it surely never heard of it.
+    """
+
+    confirmed: Collection[str] = ()
+    refused: Collection[str] = ()
+    problem: str | None = None
+    has_left: bool = True
 
 
 @dataclass(slots=True)
@@ -46,6 +62,8 @@ class Execution:
     note: str | None = None
     status: Status | None = None
     """Only where no message ids tell it: for a retention change."""
+    in_doubt: bool = False
+    """What left may yet be carried out, or nobody knows what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +109,14 @@ def deletion_draft(
     purge: bool,
     now: datetime,
     where: str = "",
+    unseen: int = 0,
 ) -> Draft:
     """The draft for deleting these messages, but for protected ones: the question, and how a yes has to be given."""
     touch = [m for m in messages if not policy.protects(m)]
     protected: dict[str, OutcomeWord] = {m.id: "skipped" for m in messages if policy.protects(m)}
     n = len(touch)
     things = f"{n} message{'' if n == 1 else 's'}"
-    warnings = warnings_about(touch, now, policy, len(protected))
+    warnings = warnings_about(touch, now, policy, protected=len(protected), unseen=unseen)
     phrase = f"PURGE {n}" if purge else None
     if purge:
         headline = [f"Purge {things} for good?", where]
@@ -113,6 +132,7 @@ def deletion_draft(
         targets=tuple(target(m) for m in touch),
         left_out=left_out | protected,
         protected=len(protected),
+        unseen=unseen,
         misfits=policy.misfits(touch, now, purge=purge),
     )
 
@@ -139,7 +159,7 @@ async def delete_by_id(
             if ids:
                 sent = await send_once(mailbox, ids, partial(_delete, mailbox, ids, purge), purge=purge, record=record)
                 execution.outcomes |= sent.outcomes
-                execution.problem = sent.problem
+                execution.problem, execution.in_doubt = sent.problem, sent.in_doubt
     return execution
 
 
@@ -159,48 +179,58 @@ async def _still_agreed_to(
     return [t.id for t in kept if t.id not in spared]
 
 
-async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Confirmed:
+async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Answered:
     # It names exact ids, so it is narrowed to no type: a type could only make it do less than was agreed.
     answers = await mailbox.client.delete_message(
         ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
     )
-    refusal = next((in_words(a.error) for a in answers if a.error is not None), None)
-    return {a.id for a in answers if a.ok}, refusal
+    return Answered(
+        confirmed={a.id for a in answers if a.ok},
+        refused={a.id for a in answers if a.error is not None and is_refusal(a.error)},
+        problem=next((in_words(a.error) for a in answers if a.error is not None), None),
+    )
 
 
 async def send_once(
     mailbox: Mailbox,
     ids: Sequence[str],
-    request: Callable[[], Awaitable[Confirmed]],
+    request: Callable[[], Awaitable[Answered]],
     *,
     purge: bool,
     record: Record,
 ) -> Execution:
-    """Send one DELETE, once, written down before and after, and see what became of it."""
+    """Send one DELETE, once, written down before and after, and see what became of it.
+
+    What is not certain is not written down: those ids stay in doubt, and no second DELETE is sent for them meanwhile.
+    """
     try:
         await record.sending(ids, "Purged" if purge else "Deleted")
     except GuardError:
         return nothing_sent(ids, _NOT_RECORDED)
-    execution = await _sent(mailbox, ids, request, purge)
+    answered = await _sent(ids, request)
+    outcomes: dict[str, OutcomeWord] = dict.fromkeys(ids, "failed")
+    if answered.has_left:
+        outcomes = await read_back(mailbox, ids, purge=purge, confirmed=answered.confirmed)
+    certain: dict[str, OutcomeWord] = {
+        i: w for i, w in outcomes.items() if w != "unknown" and (w != "failed" or i in answered.refused)
+    }
+    in_doubt = len(certain) < len(outcomes)
+    execution = Execution(outcomes, answered.problem or (_NOT_CERTAIN if in_doubt else None), in_doubt=in_doubt)
     try:
-        await record.sent(execution.outcomes)
+        await record.sent(certain)
     except GuardError:
         execution.problem = execution.problem or _NOT_RECORDED
     return execution
 
 
-async def _sent(
-    mailbox: Mailbox, ids: Sequence[str], request: Callable[[], Awaitable[Confirmed]], purge: bool
-) -> Execution:
+async def _sent(ids: Sequence[str], request: Callable[[], Awaitable[Answered]]) -> Answered:
     try:
         with at_once():
-            confirmed, problem = await request()
+            return await request()
     except RingCentralError as error:
-        confirmed, problem = (), in_words(error)
-        if never_left(error):
-            return Execution(dict.fromkeys(ids, "failed"), problem)
-    outcomes = await read_back(mailbox, ids, purge=purge, confirmed=confirmed)
-    return Execution(outcomes, problem or (_NOT_SEEN if "unknown" in outcomes.values() else None))
+        has_left = not never_left(error)
+        is_certain = is_refusal(error) or not has_left
+        return Answered(refused=ids if is_certain else (), problem=in_words(error), has_left=has_left)
 
 
 def nothing_sent(ids: Sequence[str], problem: str) -> Execution:
@@ -222,6 +252,11 @@ async def read_back(
 def why(error: RingCentralError | GuardError) -> str:
     """What kept something from being done, in words."""
     return in_words(error) if isinstance(error, RingCentralError) else str(error)
+
+
+def is_refusal(error: RingCentralError) -> bool:
+    """Whether RingCentral itself said no. What answers in its place, or too late, says nothing of the request."""
+    return isinstance(error, APIError) and not isinstance(error, Unavailable)
 
 
 def never_left(error: RingCentralError) -> bool:

@@ -18,7 +18,7 @@ from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import answers
 from rc_mcp.guard.allowance import objection, over_limits
-from rc_mcp.guard.alone import Busy, alone
+from rc_mcp.guard.alone import PATIENCE_S, Busy, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.deletion import Execution
@@ -29,6 +29,8 @@ from rc_mcp.guard.reading import Mailbox, still_left_out
 from rc_mcp.guard.reconcile import SETTLED_AFTER, reconcile
 from rc_mcp.guard.stopping import stop_file
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
+from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.waiting import time_left_s
 from rc_mcp.views.changes import Changes
 
 
@@ -149,8 +151,11 @@ class Guard:
             return answers.declined(plan) if denied else await self._not_claimed(action, plan)
         if said == "not_asked" and not named and not unattended:
             return await self._confirmation_required(plan)
-        async with alone(self.plans.state_dir):
+        async with alone(self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)):
             await self._nothing_on_its_way(plan)
+            if time_left_s() < LIMITS.change_begins_s:
+                # Before the plan is taken: what is left would not do for a request and for reading back.
+                raise Busy
             # Again, now that nobody else can spend what is left of a cap.
             if refusal := await self._over_limits(action, plan.draft, plan.id):
                 return refusal
@@ -189,7 +194,8 @@ class Guard:
         execution.outcomes = left_out | execution.outcomes
         done = answers.carried_out(plan, execution, self.undo_command)
         try:
-            await record.done(done.status, execution.outcomes)
+            if not execution.in_doubt:  # else the operation stays open, to be settled by reading
+                await record.done(done.status, execution.outcomes)
         except GuardError:
             # Not the error's own words: something may have been deleted.
             return answers.unrecorded(done)
@@ -202,8 +208,8 @@ class Guard:
         recently = self.now() - SETTLED_AFTER
         if await to_thread.run_sync(self.journal.in_doubt, recently) & {t.id for t in plan.draft.targets}:
             raise GuardError(
-                "An earlier delete of some of these messages was cut short, and may not have arrived yet. "
-                f"Call again in {SETTLED_AFTER.seconds} seconds. {NOTHING_DONE}"
+                "An earlier delete of some of these messages was cut short, or not answered, and may not have arrived "
+                f"yet. Call again in {SETTLED_AFTER.seconds} seconds. {NOTHING_DONE}"
             )
 
     async def _over_limits(self, action: Action, draft: Draft, operation: str | None = None) -> Changes | None:
@@ -226,6 +232,8 @@ class Guard:
         if plan_id is None:
             return await to_thread.run_sync(self.plans.latest_asked, digest) if answering else None
         found = await to_thread.run_sync(self.plans.get, plan_id)
+        if found is None and await self._was_begun(plan_id):
+            return await self._spent(action, plan_id, "used")
         if found is None or found[0].digest != digest:
             return await self._refuse(
                 action,
@@ -234,7 +242,12 @@ class Guard:
                 "Call again without plan_id for a new one.",
             )
         plan, state = found
-        return await self._spent(action, plan, state) if state in {"used", "denied"} else plan
+        return await self._spent(action, plan.id, state) if state in {"used", "denied"} else plan
+
+    async def _was_begun(self, plan_id: str) -> bool:
+        """Whether it was carried out, though the plan itself is forgotten."""
+        operation = await to_thread.run_sync(self.journal.operation, plan_id)
+        return operation is not None and operation.principal == self.principal and operation.begun is not None
 
     async def _drafted(self, action: Action, mailbox: Mailbox) -> Draft:
         try:
@@ -268,7 +281,8 @@ class Guard:
     async def _not_claimed(self, action: Action, plan: Plan) -> Changes:
         found = await to_thread.run_sync(self.plans.get, plan.id)
         if found is None or found[1] in {"used", "denied"}:
-            return await self._spent(action, plan, found[1] if found else "expired")
+            state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
+            return await self._spent(action, plan.id, state)
         await self._note(action, "refused", plan.id, reason="not_approved")
         return answers.not_approved(plan, self.approve_command)
 
@@ -280,12 +294,12 @@ class Guard:
         command = self.approve_command if self._needs_terminal(plan) else None
         return answers.confirmation_required(plan, against, command)
 
-    async def _spent(self, action: Action, plan: Plan, state: State | Literal["expired"]) -> Changes:
+    async def _spent(self, action: Action, plan_id: str, state: State | Literal["expired"]) -> Changes:
         if state == "used":
-            await self._note(action, "refused", plan.id, reason=state)
-            return answers.used(plan)
+            await self._note(action, "refused", plan_id, reason=state)
+            return answers.used(plan_id)
         was = "was denied by a person" if state == "denied" else "has expired"
-        return await self._refuse(action, state, f"Plan {plan.id} {was}.", plan.id)
+        return await self._refuse(action, state, f"Plan {plan_id} {was}.", plan_id)
 
     async def _refuse(self, action: Action, reason: str, said: str, operation: str | None = None) -> Changes:
         # The journal gets the word, not the sentence: that may name what the journal must not hold.

@@ -56,6 +56,8 @@ class Draft:
     """Days in force when the plan was made; only for a retention change."""
     protected: int = 0
     """How many messages are left out because the operator protects them."""
+    unseen: int = 0
+    """How many more are where it looked, and cannot be read: what it does it does without them."""
     misfits: Mapping[str, int] | None = None
     """Lines of the operator's rule for unattended work that do not hold, and for how many messages; None: no rule."""
 

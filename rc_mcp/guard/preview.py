@@ -36,13 +36,16 @@ class Warnings:
     short: list[str]
 
 
-def warnings_about(messages: Sequence[Message], now: datetime, policy: Policy, protected: int) -> Warnings:
+def warnings_about(
+    messages: Sequence[Message], now: datetime, policy: Policy, *, protected: int = 0, unseen: int = 0
+) -> Warnings:
     """What to warn of.
 
     Args:
         now: decides what counts as newer than a day.
         policy: decides whose sender may be somebody protected.
         protected: how many more messages were left out, because they are protected.
+        unseen: how many more there are that cannot be read, and are left alone.
     """
     unheard = sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages)
     unread = sum(m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages)
@@ -54,6 +57,7 @@ def warnings_about(messages: Sequence[Message], now: datetime, policy: Policy, p
         (recent, "message{} newer than a day", "newer than a day"),
         (unsure, "message{} whose sender is not known", "of an unknown sender"),
         (protected, "protected message{} left out", "protected left out"),
+        (unseen, "message{} that cannot be read left out", "that cannot be read left out"),
     )
     return Warnings(
         whole=[f"{n} {words.format('' if n == 1 else 's')}" for n, words, _ in found if n],

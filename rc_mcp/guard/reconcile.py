@@ -1,4 +1,4 @@
-"""What a crash, a kill or a client that went away cut short is settled by reading, and never by sending again."""
+"""What was cut short, or not answered for certain, is settled by reading, and never by sending again."""
 
 from datetime import datetime, timedelta
 
@@ -9,8 +9,8 @@ from rc_mcp.guard.reading import Mailbox, judged, restored
 from rc_mcp.ringcentral import MessageStoreClient, RateLimited, TransportFailure, Unavailable
 from rc_mcp.views.changes import OutcomeWord, overall
 
-SETTLED_AFTER = timedelta(seconds=30)
-"""How long a request may yet be carried out when whoever sent it is gone: as long as we would wait for an answer."""
+SETTLED_AFTER = timedelta(seconds=60)
+"""How long a request may yet be carried out whose answer did not come: as long as anybody would wait for one."""
 
 _FINAL: set[OutcomeWord] = {"deleted", "purged", "restored"}
 _NOT_NOW = (TransportFailure, RateLimited, Unavailable)

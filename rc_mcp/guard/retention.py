@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from rc_mcp.guard.database import NOTHING_DONE, GuardError
-from rc_mcp.guard.deletion import Execution, never_left, why
+from rc_mcp.guard.deletion import Execution, is_refusal, never_left, why
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import Draft
 from rc_mcp.guard.preview import fitted
@@ -82,9 +82,10 @@ class RetentionChange:
         except RingCentralError as error:
             if never_left(error):
                 return _unchanged(in_words(error))
-        return await self._verified(mailbox)
+            return await self._verified(mailbox, is_refused=is_refusal(error))
+        return await self._verified(mailbox, is_refused=False)
 
-    async def _verified(self, mailbox: Mailbox) -> Execution:
+    async def _verified(self, mailbox: Mailbox, *, is_refused: bool) -> Execution:
         try:
             now_in_force = await self._current(mailbox)
         except RingCentralError as error:
@@ -93,7 +94,8 @@ class RetentionChange:
             return _unknown("RingCentral did not say what is in force now.")
         if now_in_force == self.retention_period:
             return Execution(status="done")
-        return _unchanged(f"RingCentral still keeps messages for {now_in_force} days.")
+        still = f"RingCentral still keeps messages for {now_in_force} days."
+        return _unchanged(still) if is_refused else _unknown(f"{still} The change may yet arrive.")
 
     async def _current(self, mailbox: Mailbox) -> int | None:
         configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
@@ -105,4 +107,5 @@ def _unchanged(why: str) -> Execution:
 
 
 def _unknown(why: str) -> Execution:
-    return Execution(problem=f"{why} Which retention period is in force is unknown.", status="unknown")
+    said = f"{why} Which retention period will be in force is unknown."
+    return Execution(problem=said, status="unknown", in_doubt=True)

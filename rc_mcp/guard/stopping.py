@@ -51,7 +51,7 @@ async def unless_stopped(stopped: Callable[[], bool], read: Callable[[], Awaitab
             except Exception as error:  # noqa: BLE001  raised below: out of here it would come in a group
                 caught = error
         watching.cancel()
-    if stopped():
+    if reading.cancelled_caught or stopped():  # the file may be gone again by now
         raise Stopped
     if caught is not None:
         raise caught

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from anyio import to_thread
 
 from rc_mcp.guard.alone import alone
+from rc_mcp.guard.answers import unrecorded
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Journal, Operation, Record
@@ -95,10 +96,15 @@ async def _restore(guard: Guard, operation: Operation) -> Changes:
     problem = await _send(mailbox, deleted)
     seen = await _read_back(mailbox, deleted)
     outcomes |= seen
-    await record.sent(seen)
-    await record.done(_status(outcomes), outcomes)
     said = f"{tally(outcomes)}.{f' {problem}' if problem else ''}"
-    return Changes(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
+    undone = Changes(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
+    try:
+        await record.sent(seen)
+        await record.done(undone.status, outcomes)
+    except GuardError:
+        # Not the error's own words: something was restored.
+        return unrecorded(undone)
+    return undone
 
 
 async def _send(mailbox: Mailbox, ids: Sequence[str]) -> str | None:

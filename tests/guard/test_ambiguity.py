@@ -1,6 +1,7 @@
 """When RingCentral's answer does not come, the guard never tries twice and never says what it does not know."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import httpx2 as httpx
 import pytest
@@ -30,7 +31,17 @@ async def test_a_delete_whose_answer_is_lost_is_read_back_and_not_repeated(desk:
     assert len(desk.sent("DELETE")) == 1
 
 
-async def test_a_delete_that_never_arrived_is_reported_as_failed(desk: Desk, era: Era) -> None:
+def pretend(request: httpx.Request) -> httpx.Response | None:
+    """Something on the way says that it was done."""
+    return httpx.Response(204, request=request) if request.method == "DELETE" else None
+
+
+def unavailable(request: httpx.Request) -> httpx.Response | None:
+    """Something on the way gave up waiting."""
+    return httpx.Response(504, request=request) if request.method == "DELETE" else None
+
+
+async def test_a_delete_that_did_not_arrive_is_reported_as_failed_so_far(desk: Desk, era: Era) -> None:
     targets = desk.ids(availability="Alive")[:2]
     desk.faults.before(drop("DELETE"))
     async with desk.client(era, answer=YES) as client:
@@ -74,10 +85,6 @@ async def test_what_cannot_be_read_back_is_unknown(desk: Desk, era: Era) -> None
 
 async def test_a_success_that_the_mailbox_does_not_confirm_is_not_done(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
-
-    def pretend(request: httpx.Request) -> httpx.Response | None:
-        return httpx.Response(204, request=request) if request.method == "DELETE" else None
-
     desk.faults.before(pretend)
     async with desk.client(answer=YES) as client:
         answer = await call(client, "delete_message", message_id=targets)
@@ -158,3 +165,63 @@ async def test_a_delete_that_would_have_to_wait_for_the_rate_limit_is_not_sent(
     assert answer["outcomes"] == dict.fromkeys(targets, "failed")
     assert "Wait" in answer["said"]
     assert desk.sent("DELETE") == []
+
+
+@pytest.mark.parametrize("fault", [drop("DELETE"), pretend, unavailable], ids=["lost", "pretended", "504"])
+async def test_a_request_that_comes_late_does_not_purge_what_a_second_yes_would_have_deleted(
+    desk: Desk, era: Era, fault: Callable[[httpx.Request], httpx.Response | None]
+) -> None:
+    target = desk.ids(availability="Alive")[0]
+    on_its_way: list[httpx.Request] = []
+
+    def keep_back(request: httpx.Request) -> httpx.Response | None:
+        if request.method == "DELETE" and not on_its_way:
+            on_its_way.append(request)
+            return fault(request)
+        return None
+
+    desk.faults.before(keep_back)
+    async with desk.client(era, answer=YES) as client:
+        first = await call(client, "delete_message", message_id=[target])
+        assert first["outcomes"] == {target: "failed"}
+        desk.clock.time += timedelta(seconds=5)
+        assert "60 seconds" in await refused(client, "delete_message", message_id=[target])
+        await arrives(desk, on_its_way[0])
+        desk.clock.time += timedelta(seconds=60)
+        again = await call(client, "delete_message", message_id=[target])
+    assert again["outcomes"] == {target: "already"}
+    assert desk.availability(target) == "Deleted"
+    assert len(desk.sent("DELETE")) == 1
+
+
+async def arrives(desk: Desk, request: httpx.Request) -> None:
+    """What was on its way reaches RingCentral."""
+    await httpx.ASGITransport(app=desk.emulator.app).handle_async_request(request)
+
+
+async def test_what_ringcentral_itself_refused_can_be_tried_again_at_once(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    refusals: list[httpx.Response] = []
+
+    def refuse_once(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "DELETE" or refusals:
+            return None
+        refusals.append(httpx.Response(403, json={"errorCode": "CMN-408", "message": "no"}, request=request))
+        return refusals[0]
+
+    desk.faults.before(refuse_once)
+    async with desk.client(answer=YES) as client:
+        first = await call(client, "delete_message", message_id=[target])
+        again = await call(client, "delete_message", message_id=[target])
+    assert first["outcomes"] == {target: "failed"}
+    assert first["said"].endswith("Nothing was deleted or changed.")
+    assert again["outcomes"] == {target: "deleted"}
+
+
+async def test_a_retention_change_that_may_yet_arrive_is_unknown(desk: Desk) -> None:
+    desk.faults.before(drop("PUT"))
+    async with desk.client(answer=YES) as client:
+        answer = await call(client, "update_message_store_configuration", retention_period=90)
+    assert answer["status"] == "unknown"
+    assert "may yet arrive" in answer["said"]
+    assert "not changed" not in answer["said"]

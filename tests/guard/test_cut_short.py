@@ -48,7 +48,7 @@ async def test_what_was_carried_out_is_known_at_once_and_the_rest_when_nothing_c
         assert cut_short(desk).in_doubt == [alive[0]]
         assert cut_short(desk).done is None
 
-        desk.clock.time += timedelta(seconds=31)
+        desk.clock.time += timedelta(seconds=61)
         await guard.settle_cut_short_unless_busy()
     done = {"status": "partial", "outcomes": {alive[1]: "skipped"}, "cut_short": True}
     assert cut_short(desk).outcomes == {deleted: "deleted", alive[0]: "failed", alive[1]: "skipped"}
@@ -159,7 +159,7 @@ async def test_a_mailbox_that_cannot_be_read_now_leaves_it_for_later(desk: Desk)
 async def test_what_is_not_there_is_unknown(desk: Desk, to: Aim) -> None:
     async with desk.guard() as guard:
         await begin(guard, ["1234567"], ["1234567"], to)
-        desk.clock.time += timedelta(seconds=31)
+        desk.clock.time += timedelta(seconds=61)
         await guard.settle_cut_short_unless_busy()
     assert cut_short(desk).outcomes == {"1234567": "unknown"}
     assert (cut_short(desk).done or {})["status"] == "unknown"
@@ -180,7 +180,7 @@ async def test_a_restore_that_was_cut_short_is_settled_too(desk: Desk) -> None:
     deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[0]
     async with desk.guard() as guard:
         await begin(guard, [], [deleted, alive], "Alive")
-        desk.clock.time += timedelta(seconds=31)
+        desk.clock.time += timedelta(seconds=61)
         await guard.settle_cut_short_unless_busy()
     assert cut_short(desk).outcomes == {deleted: "failed", alive: "restored"}
 
@@ -200,7 +200,7 @@ async def test_a_retention_change_that_is_not_in_force_failed_once_it_cannot_be_
         await record.sending_retention(7)
         await guard.settle_cut_short_unless_busy()
         assert cut_short(desk).done is None
-        desk.clock.time += timedelta(seconds=31)
+        desk.clock.time += timedelta(seconds=61)
         await guard.settle_cut_short_unless_busy()
     assert (cut_short(desk).done or {})["status"] == "failed"
 
@@ -225,7 +225,7 @@ async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(
     assert operation is not None
     assert operation.in_doubt == targets
     async with desk.guard() as guard:
-        desk.clock.time += timedelta(seconds=31)
+        desk.clock.time += timedelta(seconds=61)
         await guard.settle_cut_short_unless_busy()
     settled = desk.journal.operation(plan)
     assert settled is not None
@@ -238,11 +238,11 @@ async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(des
         await begin(guard, [target], [target])
     async with desk.client(era, answer=YES) as client:
         said = await refused(client, "delete_message", message_id=[target])
-        assert "30 seconds" in said
+        assert "60 seconds" in said
         assert said.endswith("Nothing was deleted or changed.")
         assert desk.sent("DELETE") == []
 
-        desk.clock.time += timedelta(seconds=31)
+        desk.clock.time += timedelta(seconds=61)
         answer = await call(client, "delete_message", message_id=[target])
     assert answer["outcomes"] == {target: "deleted"}
     assert cut_short(desk).outcomes == {target: "failed"}

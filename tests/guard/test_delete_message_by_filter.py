@@ -161,3 +161,27 @@ async def test_more_than_a_plan_may_hold_is_refused_with_the_way_to_go_on(desk: 
     assert "200" in said
     assert "date_to" in said
     assert said.endswith("Nothing was deleted or changed.")
+
+
+@pytest.mark.parametrize("is_timeless", [False, True])
+async def test_what_cannot_be_read_in_a_conversation_is_told_of_before_and_after(
+    desk: Desk, era: Era, is_timeless: bool
+) -> None:
+    conversation_id, ids = conversation(desk, 3)
+
+    def one_is_odd(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "GET" or "conversationId" not in request.url.params:
+            return None
+        held = [m for m in desk.emulator.store.messages() if str(m["id"]) in ids]
+        odd = {k: v for k, v in held[0].items() if k != "creationTime"} if is_timeless else "no message"
+        page = {"records": [odd, *held[1:]], "paging": {"totalElements": len(held)}, "navigation": {}}
+        return httpx.Response(200, json=page, request=request)
+
+    desk.faults.before(one_is_odd)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id])
+    [question] = desk.asked
+    assert "1 that cannot be read left out" in " ".join(question.message.split())
+    assert sorted(answer["outcomes"].values()) == ["deleted"] * (len(ids) - 1)
+    assert (answer["status"], "1 more could not be read and was left alone." in answer["said"]) == ("partial", True)
+    assert sum(desk.availability(i) == "Alive" for i in ids) == 1

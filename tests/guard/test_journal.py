@@ -109,6 +109,7 @@ def test_an_untouched_journal_is_unbroken_and_its_head_is_the_newest_hash(tmp_pa
     ("statements", "fault"),
     [
         (["UPDATE entry SET detail = '{}' WHERE number = 3"], "Entry 3 is not what was written after entry 2."),
+        (["UPDATE entry SET detail = x'00ff' WHERE number = 3"], "Entry 3 is not what was written after entry 2."),
         (["UPDATE entry SET at = '2020' WHERE number = 1"], "Entry 1 is not what was written after entry 0."),
         (["DELETE FROM entry WHERE number = 2"], "Entry 2 is missing."),
         (["DELETE FROM entry WHERE number < 4"], "Entries 1 to 3 are missing."),
@@ -125,7 +126,15 @@ def test_an_untouched_journal_is_unbroken_and_its_head_is_the_newest_hash(tmp_pa
             "Entry 3 is not what was written after entry 2.",
         ),
     ],
-    ids=["changed", "the first changed", "removed", "the first ones removed", "removed and closed up", "swapped"],
+    ids=[
+        "changed",
+        "made unreadable",
+        "the first changed",
+        "removed",
+        "the first ones removed",
+        "removed and closed up",
+        "swapped",
+    ],
 )
 def test_a_row_that_was_changed_removed_or_moved_is_named(tmp_path: Path, statements: list[str], fault: str) -> None:
     journal = a_journal(tmp_path)

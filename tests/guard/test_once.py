@@ -155,6 +155,18 @@ async def test_an_approval_in_the_terminal_is_used_up_by_one_purge(desk: Desk, e
     assert (first["status"], second["status"]) == ("done", "refused")
 
 
+async def test_a_plan_that_was_carried_out_is_not_called_expired_when_it_is_forgotten(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        await call(client, "delete_message", message_id=[target], plan_id=plan)
+        desk.clock.time += timedelta(minutes=11)
+        late = await call(client, "delete_message", message_id=[target], plan_id=plan)
+    assert late["status"] == "refused"
+    assert "used already" in late["said"]
+    assert "Nothing was deleted" not in late["said"]
+
+
 async def test_a_plan_of_another_login_does_not_fit(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client() as client:

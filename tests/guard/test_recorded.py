@@ -1,7 +1,7 @@
 """Every step of a destructive request is written down, before and after; what cannot be written down is not done."""
 
 import json
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -9,9 +9,9 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft
-from rc_mcp.guard.database import FILE
 from rc_mcp.guard.journal import Entry
-from tests.desk import NO, YES, Answer, Desk, Era, call, refused, typed
+from rc_mcp.guard.stopping import Stopped, stop_file, unless_stopped
+from tests.desk import NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
 pytestmark = pytest.mark.anyio
 
@@ -168,17 +168,6 @@ async def test_no_words_names_or_numbers_of_anybody_are_in_it(desk: Desk) -> Non
         assert not message.get("subject") or message["subject"].lower() not in kept
 
 
-def spoiled(desk: Desk, when: Callable[[httpx.Request], bool]) -> Callable[[httpx.Request], None]:
-    """From the first such request on, the database cannot be used."""
-
-    def act(request: httpx.Request) -> None:
-        if when(request):
-            for file in desk.state_dir.glob(f"{FILE}*"):
-                file.write_bytes(b"spoiled" * 1000)
-
-    return act
-
-
 async def test_what_cannot_be_written_down_is_not_sent(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client() as client:
@@ -253,3 +242,17 @@ async def test_a_stop_during_the_last_reading_is_seen_before_anything_is_sent(de
     assert answer["outcomes"] == {target: "skipped"}
     assert "A person stopped it" in answer["said"]
     assert desk.sent("DELETE") == []
+
+
+async def test_a_stop_that_is_taken_back_at_once_has_stopped_it_all_the_same(tmp_path: Path) -> None:
+    file = stop_file(tmp_path)
+
+    async def read() -> None:
+        file.touch()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            file.unlink()
+
+    with anyio.fail_after(10), pytest.raises(Stopped):
+        await unless_stopped(file.exists, read)

@@ -212,16 +212,31 @@ async def test_where_ringcentral_cannot_be_reached(desk: Desk, era: Era) -> None
         assert (await said(client, "update_message_store_configuration", retention_period=7)).endswith(NOTHING_DONE)
 
 
-@pytest.mark.parametrize("fault", [lost, pretended])
-async def test_what_failed(desk: Desk, era: Era, fault: Any) -> None:
-    desk.faults.before(fault)
+def forbidden(request: httpx.Request) -> httpx.Response | None:
+    body = {"errorCode": "CMN-408", "message": "no"}
+    return httpx.Response(403, json=body, request=request) if request.method in {"DELETE", "PUT"} else None
+
+
+async def test_what_failed(desk: Desk, era: Era) -> None:
+    desk.faults.before(forbidden)
     async with desk.client(era, answer=YES) as client:
         failed = await said(client, "delete_message", message_id=desk.ids(availability="Alive")[:2])
     assert failed.endswith(NOTHING_DONE)
 
 
+@pytest.mark.parametrize("fault", [lost, pretended])
+async def test_what_failed_so_far_and_may_yet_be_done(desk: Desk, era: Era, fault: Any) -> None:
+    desk.faults.before(fault)
+    async with desk.client(era, answer=YES) as client:
+        failed = await said(client, "delete_message", message_id=desk.ids(availability="Alive")[:2])
+    assert failed.endswith(
+        "What failed is as it was, but its request may yet arrive: for a minute it is not tried again."
+    )
+    assert NOTHING_DONE not in failed
+
+
 async def test_a_retention_period_that_was_not_set(desk: Desk, era: Era) -> None:
-    desk.faults.before(lost)
+    desk.faults.before(forbidden)
     async with desk.client(era, answer=typed("KEEP 7 DAYS")) as client:
         failed = await said(client, "update_message_store_configuration", retention_period=7)
     assert failed.endswith("The retention period was not changed.")

@@ -10,7 +10,7 @@ from rc_mcp.guard.journal import DEMO, Record
 from rc_mcp.guard.undo import undo
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import Changes
-from tests.desk import NO, YES, Desk, Era, call, typed
+from tests.desk import NO, YES, Desk, Era, call, spoiled, typed
 
 pytestmark = pytest.mark.anyio
 
@@ -120,7 +120,7 @@ async def test_what_may_have_been_deleted_is_restored_too(desk: Desk) -> None:
     operation = await delete(desk, *targets)
     kept = desk.journal.operation(operation)
     assert kept is not None
-    assert kept.outcomes == dict.fromkeys(targets, "unknown")
+    assert (kept.in_doubt, kept.done) == (targets, None)
     lost.clear()
     assert (await undone(desk, operation)).outcomes == dict.fromkeys(targets, "restored")
 
@@ -199,3 +199,13 @@ async def test_another_operation_that_somebody_changed_is_said_before_anything_i
         guard.journal.append("begun", **who, details={})
     assert "rc-mcp audit verify" in await why_not(desk, operation)
     assert desk.sent("PATCH") == []
+
+
+async def test_what_was_restored_is_told_although_the_journal_can_no_longer_be_written(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    operation = await delete(desk, target)
+    desk.faults.before(spoiled(desk, lambda request: request.method == "PATCH"))
+    changes = await undone(desk, operation)
+    assert changes.outcomes == {target: "restored"}
+    assert "journal could not be written" in changes.said
+    assert desk.availability(target) == "Alive"

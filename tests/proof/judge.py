@@ -258,6 +258,19 @@ class Judge:
         call.ready = moment
         call.sent |= dict.fromkeys(effect.ids | set(changed), moment)
 
+    def late_done(self, effect: Effect, left: int, changed: Iterable[str]) -> None:
+        """RingCentral has dealt with a DELETE that was given up. What it purges nothing of ours may have deleted."""
+        self.count("late DELETEs carried out")
+        shown = effect.consent.shown
+        for id_ in changed:
+            purged = self.truth.now(id_).availability in {"Purged", None}
+            if id_ not in shown.ids or (purged and not shown.asked.purge):
+                others = {"another app", "benign call", "time"}
+                by_others = any(v.by in others for v in self.truth.changes(id_, left))
+                hold(by_others, FINAL, f"{id_}, by a DELETE of plan {shown.plan.id} that came late")
+                self.count("purges nobody can stop")
+            self.count("messages purged" if purged else "messages deleted")
+
     def put_leaves(self, call: Call, days: int) -> Effect:
         """A PUT of a retention period is about to go out."""
         hold(call.asked.tool == "update_message_store_configuration", APPROVED, f"PUT {days} days by {call.asked}")

@@ -44,8 +44,8 @@ def _mutant(name: str, *changes: tuple[str, str, str]) -> Mutant:
     return Mutant(name, tuple(Change(*change) for change in changes))
 
 
-_LOOKED_BACK = "    outcomes = await read_back(mailbox, ids, purge=purge, confirmed=confirmed)"
-_BELIEVED, _WORD = "return Execution(dict.fromkeys", '"purged" if purge else "deleted"'
+_LOOKED_BACK = "        outcomes = await read_back(mailbox, ids, purge=purge, confirmed=answered.confirmed)"
+_WORD = '"purged" if purge else "deleted"'
 
 MUTANTS = (
     _mutant(
@@ -71,11 +71,10 @@ MUTANTS = (
     ),
     _mutant(
         "a 207 counts as success",  # what is said comes from reading back; so that goes too
-        ("guard/deletion.py", "return {a.id for a in answers if a.ok}, refusal", "return set(ids), None"),
         (
             "guard/deletion.py",
             _LOOKED_BACK,
-            f"    if confirmed:\n        {_BELIEVED}(ids, {_WORD}))\n{_LOOKED_BACK}",
+            f"{_LOOKED_BACK}\n    if answered.confirmed:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
     ),
     _mutant(
@@ -83,8 +82,16 @@ MUTANTS = (
         (
             "guard/deletion.py",
             _LOOKED_BACK,
-            f"    if not problem:\n        {_BELIEVED}(confirmed, {_WORD}))\n{_LOOKED_BACK}",
+            f"{_LOOKED_BACK}\n    if not answered.problem:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
+    ),
+    _mutant(
+        "what reads as before after a lost answer is taken as settled",
+        ("guard/deletion.py", '(w != "failed" or i in answered.refused)', "True"),
+    ),
+    _mutant(
+        "a DELETE that may be on its way does not keep a second one back",
+        ("guard/reconcile.py", "SETTLED_AFTER = timedelta(seconds=60)", "SETTLED_AFTER = timedelta(seconds=0)"),
     ),
     _mutant(
         "a plan can be used again after use",

@@ -29,9 +29,9 @@ from rc_mcp.ringcentral import Time, locks
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import load_settings
 from tests.desk import Era, text_of
-from tests.proof.judge import NAMED, SOUND, Asked, Call, Judge, Seat, Shown, hold
+from tests.proof.judge import NAMED, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
 from tests.proof.truth import Truth
-from tests.proof.weather import AFTER, BEFORE, ODD, OTHERS, Event, halved, instead, parts_failed, pause_after
+from tests.proof.weather import AFTER, BEFORE, LATE, ODD, OTHERS, Event, halved, instead, parts_failed, pause_after
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,12 +77,12 @@ def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more:
 
 _PLACES = (
     _place("asks, 2026", "auto", can_ask=True),
-    _place("asks, 2025", "legacy", can_ask=True, ahead_s=90),
+    _place("asks, 2025", "legacy", can_ask=True, ahead_s=20),
     _place("cannot ask, 2026", "auto", can_ask=False),
-    _place("cannot ask, 2025", "legacy", can_ask=False, ahead_s=90),
+    _place("cannot ask, 2025", "legacy", can_ask=False, ahead_s=20),
     _place("human, 2025", "legacy", can_ask=False, human=True),
     _place("another login, 2026", "auto", can_ask=False, principal="them"),
-    _place("no purge, 2026", "auto", can_ask=True, access="delete", ahead_s=90),
+    _place("no purge, 2026", "auto", can_ask=True, access="delete", ahead_s=20),
 )
 PLACES = {place.seat.name: place for place in _PLACES}
 
@@ -101,6 +101,7 @@ class Office:
         self.plans = PlanStore(self.state_dir, clock)
         self.weather: list[Event] = []
         self.pauses: Sequence[int] = ()
+        self.late: list[Late] = []
         self.nth = 0
         self._wires: dict[Place, Wire] = {}
         self._servers: dict[Place, RingCentralServer] = {}
@@ -109,6 +110,7 @@ class Office:
         """A new example: a small mailbox, an empty state folder, nobody has said anything."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
         self.made.clear()
+        self.late.clear()
         self.clock.time += timedelta(days=1)
         self.truth.begin(_drafts(self.clock()))
         self.judge = Judge(self.truth)
@@ -180,6 +182,17 @@ class Office:
         self.truth.note("another app")
 
 
+@dataclass(frozen=True, eq=False)
+class Late:
+    """A DELETE that was given up and is still on its way."""
+
+    request: httpx.Request
+    due: datetime
+    left: int
+    """The moment it left."""
+    effect: Effect
+
+
 class Wire(httpx.AsyncBaseTransport):
     """The way from one server to RingCentral. Every request is shown to the judge; any may meet the weather."""
 
@@ -192,6 +205,7 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         office = self._office
         office.clock.time += timedelta(milliseconds=40)
+        await self._arrive_late()
         if "/oauth/" in request.url.path or (self.call is None and request.method == "GET"):
             return await self._inner.handle_async_request(request)
         nth, office.nth = office.nth, office.nth + 1
@@ -213,6 +227,17 @@ class Wire(httpx.AsyncBaseTransport):
             office.stop(on=True)
         elif event.what == "cancel":
             await self._cancel()
+
+    async def _arrive_late(self) -> None:
+        """What was given up on the way reaches RingCentral now, before anything that left later."""
+        office = self._office
+        due = [late for late in office.late if late.due <= office.clock()]
+        office.late = [late for late in office.late if late not in due]
+        for late in due:
+            office.truth.pass_time()
+            await (await self._inner.handle_async_request(late.request)).aread()
+            office.judge.late_done(late.effect, late.left, office.truth.note("guarded call"))
+            office.truth.pass_time()
 
     async def _cancel(self) -> None:
         """The client gives the call up."""
@@ -237,6 +262,9 @@ class Wire(httpx.AsyncBaseTransport):
             hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
         if request.method == "DELETE" and fault != _NEVER_LEFT:
             effect, changed = office.judge.delete_leaves(call, request), list[str]()
+            if fault in LATE:
+                due = office.clock() + timedelta(seconds=LATE[fault])
+                office.late.append(Late(request, due, office.truth.next_moment(), effect))
             try:
                 return await self._carried(request, fault, changed)
             finally:
@@ -254,7 +282,7 @@ class Wire(httpx.AsyncBaseTransport):
     async def _carried(self, request: httpx.Request, fault: str | None, changed: list[str]) -> httpx.Response:
         """To RingCentral and back, as far as the fault lets it."""
         office = self._office
-        if fault in BEFORE or fault == "false 204":
+        if fault in (*BEFORE, *LATE, "false 204"):
             return instead(fault, request)
         if fault == "token expired":
             office.emulator.sessions.end_all()
@@ -303,7 +331,7 @@ class Wire(httpx.AsyncBaseTransport):
             call.read |= dict.fromkeys(request.url.path.rpartition("/")[2].split(","), moment)
 
 
-_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, "cancel after"))
+_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, "cancel after"))
 
 
 def _drafts(now: datetime) -> list[Draft]:

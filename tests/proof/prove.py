@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.proof.shard import STEPS, Report
-from tests.proof.weather import AFTER, BEFORE, ODD
+from tests.proof.weather import AFTER, BEFORE, LATE, ODD
 
 ROOT = Path(__file__).parents[2]
 SHARDS = 8
@@ -43,6 +43,7 @@ PER_THOUSAND = {
     "PUTs of the retention period": 150,
     "messages deleted": 1000,
     "messages purged": 300,
+    "late DELETEs carried out": 10,
     "asked again": 150,
     "cancelled": 75,
     "calls cut off after a DELETE": 5,
@@ -64,7 +65,7 @@ def run(shard: int, examples: int) -> Report:
 
 def rare(counts: Counter[str]) -> list[str]:
     """What did not happen often enough."""
-    faults = {f"fault: {fault}": 2 for fault in (*BEFORE, *AFTER, *ODD)}
+    faults = {f"fault: {fault}": 2 for fault in (*BEFORE, *AFTER, *ODD, *LATE)}
     needed = {what: n * counts["examples"] // 1000 for what, n in (PER_THOUSAND | faults).items()}
     return [f"{what}: {counts[what]}, at least {n} are needed" for what, n in needed.items() if counts[what] < n]
 

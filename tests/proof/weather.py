@@ -43,6 +43,8 @@ AFTER = (
     "401 after",
 )
 """RingCentral has acted, and its answer does not come."""
+LATE = {"1 s late": 1, "5 s late": 5, "20 s late": 20}
+"""The connection breaks, and so many seconds later RingCentral acts all the same."""
 ODD = ("false 204", "parts fail", "token expired", "404 for the reading back")
 OTHERS = ("app deletes", "app purges", "app restores", "app marks", "a message arrives", "app sets the period")
 OWN = ("STOP", "cancel", "cancel after")
@@ -53,6 +55,7 @@ WEATHER = (
     tuple(Event(at, what) for at in _EARLY for what in (*BEFORE, *AFTER)),
     tuple(Event(at, what) for at in _OUT for what in (*BEFORE, *AFTER)),
     tuple(Event("DELETE", what) for what in ODD),
+    tuple(Event("DELETE", what) for what in LATE),
     tuple(Event(at, what, lasting=True) for at in _EARLY for what in ("drop", "503", "login page", "404 of a proxy")),
     tuple(Event(at, what, at_message=m) for at in (1, 2, 3) for what in OTHERS for m in range(9)),
     tuple(Event(at, what, at_message=m) for at in _OUT for what in OTHERS for m in range(9)),
@@ -71,7 +74,7 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
     match what.removesuffix(" after"):
         case "refused connection":
             raise httpx.ConnectError("connection refused", request=request)
-        case "drop":
+        case "drop" | "1 s late" | "5 s late" | "20 s late":
             raise httpx.ReadError("connection dropped", request=request)
         case "429" | "429 for a minute":
             seconds = pause_after(what).seconds

@@ -9,6 +9,8 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 
+from rc_mcp.guard.alone import alone
+from rc_mcp.guard.journal import Record
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.tools import strict, tools_for
 from tests.desk import YES, Desk, Era, call, refused
@@ -19,9 +21,14 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call may take half a second. What a DELETE needs is in proportion."""
-    monkeypatch.setattr(strict, "CALL_S", 0.5)
-    shorter = replace(LIMITS, change_begins_s=0.2, read_back_s=0.1)
+    shorten(monkeypatch, call_s=0.5)
+
+
+def shorten(monkeypatch: pytest.MonkeyPatch, *, call_s: float) -> None:
+    monkeypatch.setattr(strict, "CALL_S", call_s)
+    shorter = replace(LIMITS, change_begins_s=0.4 * call_s, read_back_s=0.2 * call_s)
     monkeypatch.setattr("rc_mcp.ringcentral.connection.LIMITS", shorter)
+    monkeypatch.setattr("rc_mcp.guard.guard.LIMITS", shorter)
 
 
 TimePasses = Callable[[float], None]
@@ -52,14 +59,20 @@ def hangs(desk: Desk, method: str, path: str = "", *, after: bool = False) -> No
     desk.faults.hold(hold)
 
 
+async def required(client: Client, tool: str) -> list[str]:
+    """The arguments that a call of it cannot leave out: ids of messages."""
+    schemas = {t.name: t.input_schema for t in (await client.list_tools()).tools}
+    return schemas[tool].get("required", [])
+
+
 @pytest.mark.parametrize("tool", [tool.name for tool in tools_for("read")])
 @pytest.mark.usefixtures("a_short_call")
 async def test_a_read_that_takes_too_long_is_given_up_and_said_to_be(desk: Desk, era: Era, tool: str) -> None:
     hangs(desk, "GET")
-    of_one = {"message_id": "1"} if tool in {"read_message", "read_message_content"} else {}
     async with desk.client(era) as client:
+        needed = dict.fromkeys(await required(client, tool), "1")
         with anyio.fail_after(10):
-            said = await refused(client, tool, **of_one)
+            said = await refused(client, tool, **needed)
     assert "took longer than" in said
     assert "Nothing was deleted or changed" in said
 
@@ -89,11 +102,13 @@ async def test_a_plan_that_takes_too_long_to_read_is_given_up(desk: Desk, era: E
     assert desk.sent("DELETE") == []
 
 
-@pytest.mark.usefixtures("a_short_call")
-async def test_a_delete_whose_answer_does_not_come_is_read_back_within_the_time(desk: Desk) -> None:
+async def test_a_delete_whose_answer_does_not_come_is_read_back_within_the_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     message_id = desk.ids(type="SMS", availability="Alive")[0]
     async with desk.client() as client:
         plan_id = await planned(client, message_id)
+        shorten(monkeypatch, call_s=2)  # a busy machine needs some of it for what comes before the DELETE
         hangs(desk, "DELETE", after=True)
         with anyio.fail_after(10):
             answer = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
@@ -132,3 +147,34 @@ async def test_the_time_a_person_takes_is_not_counted(desk: Desk, time_passes: T
     async with Client(server, mode="legacy", elicitation_callback=think) as client:  # pyright: ignore[reportArgumentType]
         answer = await call(client, "delete_message", message_id=[message_id])
     assert answer["outcomes"] == {message_id: "deleted"}
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_who_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(desk: Desk) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        async with alone(desk.state_dir):
+            with anyio.fail_after(10):
+                said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+        again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert said.endswith("Nothing was deleted or changed.")
+    assert again["outcomes"] == {message_id: "deleted"}
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
+    message_id, earlier = desk.ids(type="SMS", availability="Alive")[:2]
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        async with desk.guard() as guard:
+            record = Record(guard.journal, "cut2-shrt", guard.principal, "delete_message")
+            await record.begun("~", "~", undoes="")
+            await record.sending([earlier], "Deleted")
+        slow = [0.35]
+        desk.faults.before(lambda _: time_passes(sum(slow)))  # while it finds out what became of that one
+        said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+        slow.clear()
+        again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert said.endswith("Nothing was deleted or changed.")
+    assert again["outcomes"] == {message_id: "deleted"}
