@@ -217,10 +217,10 @@ def _folded(name: str) -> str:
 
 
 def _parties(message: Message) -> Iterator[Caller]:
+    """Who stands on a message in lists as well as when it is read alone: how it was read must not decide."""
     if message.from_:
         yield message.from_
     yield from message.to
-    yield from message.vm_side_recipients
     if message.forwarding and message.forwarding.original_sender:
         yield message.forwarding.original_sender
 

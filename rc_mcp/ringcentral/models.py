@@ -245,8 +245,6 @@ class Message(_Identified):
     cover_page_text = text()
     vm_transcription_status = text()
     """NotAvailable, InProgress, TimedOut, Completed, CompletedPartially, Failed or Unknown."""
-    vm_side_recipients = many(Caller)
-    """Who else got this voicemail. Sent when one message is read, not in lists."""
     pg_to_department = flag()
     private = flag()
     """This voicemail cannot be forwarded."""

@@ -46,7 +46,7 @@ BREAKING: dict[str, list[Changes]] = {
         {"from": {"phoneNumber": "+16505550100"}},
         {"from": {"name": "THE  clinic", "phoneNumber": "+15035550134"}},
         {"to": [{"phoneNumber": "+15035550110"}, {"phoneNumber": "(650) 555-0100"}]},
-        {"vmSideRecipients": [{"extensionNumber": "104", "name": "Ewa"}]},
+        {"to": [{"extensionNumber": "104", "name": "Ewa"}]},
         {"forwarding": {"originalSender": {"phoneNumber": "6505550100"}}},
     ],
     "known sender": [{"from": None}, {"from": {"name": "Somebody"}}, {"from": {"phoneNumber": ""}}],
@@ -130,6 +130,11 @@ def test_limits_hold_over_everything(n: int, used: int) -> None:
     over = limits.over(n, lambda _: used)
     assert (over is None) == (n <= 40 and used + n <= 60)
     assert NO_POLICY.limits.over(n, lambda _: used) is None
+
+
+def test_protection_is_the_same_however_a_message_was_read() -> None:
+    only_when_read_alone = {"vmSideRecipients": [{"extensionNumber": "104", "name": "The Clinic"}]}
+    assert GUARDED.protects(message(**only_when_read_alone)) == GUARDED.protects(message())
 
 
 def test_any_read_status_has_to_be_one_that_is_known() -> None:
