@@ -12,6 +12,7 @@ A retention period is never changed unattended. Lowering it erases messages nobo
 protected it is not lowered at all.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,14 +30,16 @@ from rc_mcp.views.text import clean
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _NAME_CHARS = 200
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"([0-9]{1,8})([mhdw])")
+"""A century of 36,500 days has 52,560,000 minutes; more digits could be no span that is taken."""
 
 Spent = Callable[[timedelta], int]
 """How many messages went within so long a time until now."""
 
 
 def _span(value: object) -> timedelta:
-    if isinstance(value, str) and value[:-1].isdecimal() and value.isascii() and value[-1:] in _UNITS:
-        span = timedelta(**{_UNITS[value[-1]]: int(value[:-1][:7])})
+    if isinstance(value, str) and (parts := _SPAN.fullmatch(value)):
+        span = timedelta(**{_UNITS[parts[2]]: int(parts[1])})
         if timedelta() < span <= timedelta(days=36_500):
             return span
     raise ValueError('has to be a span such as "90d", "12h" or "3w", longer than nothing')

@@ -54,6 +54,13 @@ def test_a_file_saved_on_windows_is_read(tmp_path: Path, text: str) -> None:
     assert load_policy(tmp_path / "policy.toml").rule(purge=False)
 
 
+def test_a_span_is_taken_as_it_stands_with_all_its_digits(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(RULE.replace('"90d"', '"12345678m"'))
+    rule = load_policy(tmp_path / "policy.toml").rule(purge=False)
+    assert rule
+    assert rule.older_than == timedelta(minutes=12_345_678)
+
+
 @pytest.mark.parametrize("section", ["delete", "purge"])
 def test_an_empty_section_is_refused_with_the_five_lines_it_needs(tmp_path: Path, section: str) -> None:
     found = faults(tmp_path, f"\n[unattended.{section}]\n")
@@ -102,6 +109,8 @@ def test_each_of_the_five_has_to_be_there(tmp_path: Path, line: str) -> None:
         (RULE.replace('"90d"', '"0d"'), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
         (RULE.replace('"90d"', '"90"'), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
         (RULE.replace('"90d"', '"9999999w"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
+        (RULE.replace('"90d"', '"123456789m"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
+        (RULE.replace('"90d"', '"99999999w"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
         (RULE.replace('"90d"', '"\u0669d"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
         (RULE.replace('"Read"', '"read"'), "line 4: read_status of [unattended.delete] is the text 'read'; did you "),
         (RULE.replace('"Read"', "true"), "line 4: read_status of [unattended.delete] is true; it takes Read, Unread, "),
