@@ -116,12 +116,13 @@ async def list_messages(
     total = listed.paging.total_elements
     keeping = Keeping(app.retention_days.get(account_id), total if _all_are_received(filters) else None)
     look = Look(now, detail, LARGE if detail == "full" or size > _PER_PAGE else USUAL, account_id, extension_id)
+    hints = list(_hints(listed, filters))
     listing = Listing(
         window=window(since, until or now, now, is_default=date_from is None),
         filters={k: v if isinstance(v, str | bool) else list(v) for k, v in filters.items() if v},
         page=Page(page=page, per_page=size, total_pages=listed.paging.total_pages, total_messages=total),
         summary=summarize(listed.records, now, most=look.most_named, keeping=keeping),
-        next=" ".join([_next(listed, page, is_default_window=date_from is None), *_hints(listed, filters)]),
+        next=" ".join([_next(listed, page, is_default_window=date_from is None), *hints]),
     )
     used = weigh(listing.model_dump(exclude_none=True))
     listing.messages, shown = look.at(listed.records, used=used)
@@ -130,7 +131,7 @@ async def list_messages(
         before = (page - 1) * size
         shown = max((n for n in range(1, shown + 1) if before % n == 0), default=0)
         listing.messages, _ = look.at(listed.records[:shown], used=used)
-        listing.next = _next_of_cut(len(listed.records) - shown, shown, before, size)
+        listing.next = " ".join([_next_of_cut(len(listed.records) - shown, shown, before, size), *hints])
     return listing
 
 
@@ -145,9 +146,12 @@ def _next_of_cut(left: int, shown: int, before: int, size: int) -> str:
 
 
 def _all_are_received(filters: Mapping[str, Any]) -> bool:
-    """Whether all that matched are received faxes and voicemails, which share one cap."""
+    """Whether all that matched are received faxes and voicemails, which share one cap.
+
+    Only Alive ones: nothing found says whether a deleted one still counts.
+    """
     types = set(filters["message_type"] or ())
-    is_kind = bool(types) and types <= {"Fax", "VoiceMail"}
+    is_kind = bool(types) and types <= {"Fax", "VoiceMail"} and filters["availability"] == ["Alive"]
     return is_kind and (filters["direction"] == ["Inbound"] or types == {"VoiceMail"})
 
 

@@ -217,6 +217,14 @@ async def test_a_later_page_that_is_cut_goes_on_where_it_ended(tmp_path: Path) -
     assert shown == expected[: len(shown)]
 
 
+async def test_a_page_that_is_cut_still_says_what_is_missing_from_it(tmp_path: Path) -> None:
+    async with mailbox(tmp_path, scenario="empty") as (desk, client):
+        desk.emulator.store.add_all(everything_by(WRITERS["emoji"], desk.clock(), 130))
+        listing = await call(client, "list_messages", distinct_conversations=True)
+    assert "not shown, to keep the answer short" in listing["next"]
+    assert listing["next"].endswith("Voicemails and faxes have no conversation and may be missing here.")
+
+
 async def test_messages_that_a_sync_has_no_room_for_are_named(tmp_path: Path) -> None:
     async with mailbox(tmp_path, scenario="empty") as (desk, client):
         token = (await call(client, "sync_messages"))["sync_token"]

@@ -128,6 +128,17 @@ async def test_a_full_mailbox_says_so_and_what_is_known_of_the_period_is_used(tm
 
 
 @pytest.mark.anyio
+async def test_deleted_voicemails_do_not_count_towards_the_cap(desk: Desk) -> None:
+    created = desk.clock() - timedelta(hours=1)
+    gone = Draft(type="VoiceMail", sender=Party(phone_number=MARIA), created=created, availability="Deleted")
+    desk.emulator.store.add_all([gone] * 190)
+    async with desk.client() as client:
+        listing = await call(client, "list_messages", message_type="VoiceMail", availability=["Alive", "Deleted"])
+    assert listing["page"]["total_messages"] >= 190
+    assert "soon_lost" not in listing["summary"]
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("days", [10**12, 36_501, 0, -1])
 async def test_a_period_that_is_none_is_not_remembered(desk: Desk, days: int) -> None:
     def answer(request: httpx.Request) -> httpx.Response | None:
