@@ -37,6 +37,11 @@ async def update_message_store_configuration(
 ) -> Changes:
     """Set how many days faxes and voicemails are kept, for the whole account. Lowering it erases what is older
     and cannot be undone. The user is asked first, or the answer is confirmation_required with a plan_id."""
-    return await app_of(ctx).guard.settle(
-        RetentionChange(retention_period), account_id, "~", proposal, answer, named=plan_id is not None
-    )
+    app = app_of(ctx)
+    try:
+        return await app.guard.settle(
+            RetentionChange(retention_period), account_id, "~", proposal, answer, named=plan_id is not None
+        )
+    finally:
+        # It may be another now, however this ended, and an account has more than one name.
+        app.retention_days.clear()

@@ -1,8 +1,11 @@
 """update_message_store_configuration: a retention period is lowered only by a person who typed what they agree to."""
 
+from datetime import timedelta
+
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.emulator import Draft, Party
 from tests.desk import DECLINE, YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +46,19 @@ async def test_raising_it_needs_a_yes(desk: Desk, era: Era) -> None:
         answer = await call(client, "update_message_store_configuration", retention_period=90)
     assert answer["status"] == "done"
     assert await in_force(desk) == 90
+
+
+async def test_what_was_known_of_the_period_does_not_outlive_a_change_of_it(desk: Desk) -> None:
+    created = desk.clock() - timedelta(days=4)
+    desk.emulator.store.add(Draft(type="VoiceMail", sender=Party(phone_number="+15035550134"), created=created))
+    async with desk.client(answer=lambda params: YES if "90" in params.message else typed("KEEP 7 DAYS")) as client:
+        await call(client, "update_message_store_configuration", retention_period=7)
+        await call(client, "read_message_store_configuration")
+        before = await call(client, "list_messages", message_type="VoiceMail", date_from="7d")
+        await call(client, "update_message_store_configuration", retention_period=90)
+        after = await call(client, "list_messages", message_type="VoiceMail", date_from="7d")
+    assert "the account keeps them for 7" in before["summary"]["soon_lost"][0]
+    assert "soon_lost" not in after["summary"]
 
 
 async def test_the_same_period_is_nothing_to_do(desk: Desk) -> None:
