@@ -127,19 +127,35 @@ def _policy(settings: "Settings") -> Finding:
 
 
 async def _reading(client: "MessageStoreClient") -> Finding:
-    from rc_mcp.ringcentral import Forbidden, LoginEnded, LoginFailed, RingCentralError, TransportFailure, Unauthorized
+    from rc_mcp.ringcentral import (
+        BadEnvironment,
+        Forbidden,
+        LoginEnded,
+        LoginFailed,
+        LoginNotKept,
+        LoginUnavailable,
+        RingCentralError,
+        TransportFailure,
+        Unauthorized,
+    )
     from rc_mcp.views.errors import in_words
 
     try:
         await client.list_messages(per_page=1)
     except LoginEnded as error:
         return Finding("fault", f"login: {error}", "Run rc-mcp login.")
+    except LoginNotKept as error:
+        return Finding("fault", f"login: {error}", "See to that place, or log in again: rc-mcp login.")
+    except LoginUnavailable as error:
+        return Finding("fault", f"login: {error}", "RingCentral's login is out of order for now: try again later.")
     except LoginFailed as error:
         return Finding("fault", f"login: {error}", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT.")
     except Unauthorized as error:
         return Finding("fault", f"login: {error}", "Renew RC_ACCESS_TOKEN, or use RC_USER_JWT.")
     except Forbidden as error:
         return Finding("fault", f"reading: {error}", "Give the app, and the user's role, the permission ReadMessages.")
+    except BadEnvironment as error:
+        return Finding("fault", f"network: {error}", "Correct that variable, or unset it.")
     except TransportFailure as error:
         return Finding("fault", f"network: {error}", "Check RC_SERVER_URL and the way to it.")
     except RingCentralError as error:

@@ -16,6 +16,7 @@ from rc_mcp.ringcentral.download import Downloaded
 from rc_mcp.ringcentral.errors import (
     AnswerLost,
     APIError,
+    BadEnvironment,
     BadRequest,
     ContentTooLarge,
     ErrorDetail,
@@ -25,7 +26,9 @@ from rc_mcp.ringcentral.errors import (
     LoginEnded,
     LoginFailed,
     LoginNotKept,
+    LoginUnavailable,
     NotFound,
+    NoTimeLeft,
     NotSent,
     RangeNotSatisfiable,
     RateLimited,
@@ -35,6 +38,7 @@ from rc_mcp.ringcentral.errors import (
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
+    Unreachable,
 )
 from rc_mcp.ringcentral.literals import (
     Availability,
@@ -70,6 +74,7 @@ __all__ = [
     "AnswerLost",
     "Attachment",
     "Availability",
+    "BadEnvironment",
     "BadRequest",
     "Caller",
     "Changes",
@@ -89,6 +94,7 @@ __all__ = [
     "LoginFailed",
     "LoginNotKept",
     "LoginStore",
+    "LoginUnavailable",
     "Message",
     "MessageList",
     "MessageStoreClient",
@@ -96,6 +102,7 @@ __all__ = [
     "MessageSync",
     "MessageType",
     "Navigation",
+    "NoTimeLeft",
     "NotFound",
     "NotSent",
     "Outcome",
@@ -115,6 +122,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",
+    "Unreachable",
     "at_once",
     "waiting_until",
 ]

@@ -25,6 +25,7 @@ from rc_mcp.ringcentral.errors import (
     FaxNotReady,
     Forbidden,
     LoginFailed,
+    LoginUnavailable,
     NotFound,
     RangeNotSatisfiable,
     RateLimited,
@@ -106,7 +107,10 @@ def refusal(
 def login_refusal(status: int, body: object, headers: Mapping[str, str], path: str) -> APIError:
     """The error for a token endpoint's answer that gave no token."""
     facts = _facts(body, headers, "POST", path)
-    return _rate_limited(headers, facts) if status == 429 else LoginFailed(status, **facts)
+    if status == 429:
+        return _rate_limited(headers, facts)
+    is_outage = status >= 500 or status == 408
+    return (LoginUnavailable if is_outage else LoginFailed)(status, **facts)
 
 
 def fields_of(value: object) -> dict[str, Any]:

@@ -20,11 +20,14 @@ from rc_mcp.ringcentral.budgets import Budgets
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
     AnswerLost,
+    BadEnvironment,
     InvalidRequest,
+    NoTimeLeft,
     NotSent,
     RingCentralError,
     TransportFailure,
     UnexpectedAnswer,
+    Unreachable,
 )
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.pacing import Paced, never_left
@@ -33,7 +36,8 @@ from rc_mcp.ringcentral.waiting import Time, time_left_s, waiting_until
 
 T = TypeVar("T")
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout)
+_NEVER_LEFT = (*_NO_CONNECTION, httpx.PoolTimeout)
 
 
 class Connection:
@@ -101,7 +105,7 @@ class Connection:
         left_s = time_left_s()
         if call.method != "GET" and left_s < inf:
             if left_s < LIMITS.change_begins_s:
-                raise NotSent(f"{call.method} was not sent: the time for this call is over")
+                raise NoTimeLeft(f"{call.method} was not sent: the time for this call is over")
             left_s -= LIMITS.read_back_s
         with waiting_until(self._time.now() + min(self._max_wait_s, max(left_s, 0.0))):
             with anyio.move_on_after(left_s):
@@ -157,14 +161,14 @@ def environment_named() -> Generator[None]:
     """Around the making of an HTTP client, which reads what the environment says of proxies and certificates.
 
     Raises:
-        NotSent: that cannot be used.
+        BadEnvironment: that cannot be used.
     """
     try:
         yield
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         # Not quoted: the address of a proxy may have a password in it.
         advice = " A SOCKS proxy needs the package socksio." if isinstance(error, ImportError) else ""
-        raise NotSent(
+        raise BadEnvironment(
             "A proxy or a file of certificates that the environment names (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE "
             f"and their like) cannot be used ({type(error).__name__}).{advice} Nothing was sent."
         ) from None
@@ -185,11 +189,12 @@ def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure
     left = not isinstance(error, _NEVER_LEFT)
     if not left:
         never_left(error.request)
+    not_sent = Unreachable if isinstance(error, _NO_CONNECTION) else NotSent
     if error.request is not request:
         said = f"{what} was not carried out: the login before it got no answer ({kind})"
-        return NotSent(said, login_unanswered=left)
+        return not_sent(said, login_unanswered=left)
     if not left:
-        return NotSent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
+        return not_sent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
     return AnswerLost(f"{what} got no complete answer ({kind}); it may have been carried out")
 
 

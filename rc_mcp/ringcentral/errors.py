@@ -5,6 +5,9 @@ RingCentralError
 ├── InvalidRequest                 refused here, before anything was sent; also a ValueError
 ├── TransportFailure
 │   ├── NotSent                    surely not carried out
+│   │   ├── Unreachable            no connection to RingCentral
+│   │   ├── NoTimeLeft             held back here: the time for the whole call is over
+│   │   ├── BadEnvironment         a proxy or certificates of the environment cannot be used
 │   │   └── LoginNotKept           the stored login could not be read or written, or is in use for too long
 │   └── AnswerLost                 may have been carried out
 ├── UnexpectedAnswer               an answer that is not in the API's words; may have been carried out
@@ -14,6 +17,7 @@ RingCentralError
     │   └── SyncTokenRejected      CMN-101 on syncToken, MSG-333, MSG-411: start again with an FSync
     ├── Unauthorized               401: the token was refused, and a fresh one too; a DELETE is sent once only
     │   └── LoginFailed            the token endpoint gave no token; the request itself was not carried out
+    │       ├── LoginUnavailable   5xx, 408: the token endpoint is out of order, and nobody's credentials are at fault
     │       └── LoginEnded         a person's login is over: they have to log in again
     ├── Forbidden                  403
     ├── NotFound                   404
@@ -59,6 +63,18 @@ class NotSent(TransportFailure):
     def __init__(self, message: str, *, login_unanswered: bool = False) -> None:
         super().__init__(message)
         self.login_unanswered = login_unanswered
+
+
+class Unreachable(NotSent):
+    """There was no connection to RingCentral, for the request or for the login before it."""
+
+
+class NoTimeLeft(NotSent):
+    """The `Allowance` it was to be sent in has no time left to wait for the answer."""
+
+
+class BadEnvironment(NotSent):
+    """What the environment names of proxies or certificates cannot be used. Nothing was sent."""
 
 
 class LoginNotKept(NotSent):
@@ -177,6 +193,10 @@ class Unauthorized(APIError):
 
 class LoginFailed(Unauthorized):
     """The token endpoint gave no token; `status` is its own. Nothing was carried out."""
+
+
+class LoginUnavailable(LoginFailed):
+    """The token endpoint, or something in front of it, is out of order (5xx, 408)."""
 
 
 class LoginEnded(LoginFailed):

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_snake
 from rc_mcp.ringcentral import (
     AnswerLost,
     APIError,
+    BadEnvironment,
     BadRequest,
     ContentTooLarge,
     FaxNotReady,
@@ -20,7 +21,10 @@ from rc_mcp.ringcentral import (
     InvalidRequest,
     LoginEnded,
     LoginFailed,
+    LoginNotKept,
+    LoginUnavailable,
     NotFound,
+    NoTimeLeft,
     NotSent,
     RateLimited,
     RingCentralError,
@@ -28,11 +32,14 @@ from rc_mcp.ringcentral import (
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
+    Unreachable,
 )
 from rc_mcp.views.text import word
 
 _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
     (InvalidRequest, "Correct the argument and call again."),
+    (LoginEnded, "A person has to do that; then call again."),
+    (LoginUnavailable, "RingCentral's login is not available now. Try again in a minute."),
     (LoginFailed, "The server could not log in; a person has to check its credentials (rc-mcp doctor)."),
     (Unauthorized, "Try once more; if it stays so, a person has to renew the login (rc-mcp doctor)."),
     (UnexpectedAnswer, "It may not have been RingCentral that answered. Read before you try again."),
@@ -46,7 +53,14 @@ _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
     (BadRequest, "Correct the argument and call again."),
     (Unavailable, "RingCentral is not available now. Try again in a minute."),
     (ContentTooLarge, "It was not returned."),
-    (NotSent, "RingCentral could not be reached; nothing was sent. Try again in a minute."),
+    (Unreachable, "RingCentral could not be reached; nothing was sent. Try again in a minute."),
+    (NoTimeLeft, "Call again; fewer messages at once take less time."),
+    (BadEnvironment, "A person has to correct it (rc-mcp doctor); calling again will not help."),
+    (
+        LoginNotKept,
+        "Try again in a minute; if it stays so, a person has to see to where the login is kept (rc-mcp doctor).",
+    ),
+    (NotSent, "Nothing was carried out. Try again in a minute."),
     (AnswerLost, "The connection broke before the answer came. Read before you try again."),
 )
 

@@ -104,6 +104,27 @@ async def test_an_unreachable_server_is_a_fault(tmp_path: Path) -> None:
     assert "fault network" in said
 
 
+async def test_a_login_that_is_out_of_order_is_not_put_down_to_the_credentials(tmp_path: Path) -> None:
+    with Emulator() as emulator:
+        emulator.faults.inject("server_error", operation="token", times=None)
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path)
+    assert code == 1
+    assert "fault login" in said
+    assert "out of order" in said
+    assert "RC_USER_JWT" not in said.partition("fault login")[2]
+
+
+async def test_a_proxy_that_cannot_be_used_is_a_fault_of_the_environment(tmp_path: Path) -> None:
+    proxy = {"ALL_PROXY": "socks9://proxy.test", "NO_PROXY": "", "no_proxy": ""}
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path, **proxy)
+    assert code == 1
+    assert "Correct that variable" in said
+    assert "RC_SERVER_URL" not in said
+
+
 async def test_a_state_folder_that_cannot_be_used_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with Emulator() as emulator:

@@ -236,6 +236,20 @@ async def test_a_proxy_that_cannot_be_used_ends_a_login_and_a_logout_in_words(te
     assert not [text for text in (said, waiting.said) if "Traceback" in text or "canary" in text]
 
 
+async def test_doctor_does_not_put_a_login_that_is_kept_badly_down_to_the_network(terminal: Terminal) -> None:
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        await waiting.ends()
+    (lock,) = (terminal.state_dir / "logins").glob("*.lock")
+    lock.unlink()
+    lock.mkdir()
+    code, said = await terminal.run("doctor")
+    assert code == 1
+    assert "fault login: The stored login could not be locked" in said
+    assert "rc-mcp login" in said
+    assert "network" not in said
+
+
 async def test_doctor_says_what_is_in_use_and_what_to_do_about_a_login_that_is_over(terminal: Terminal) -> None:
     code, said = await doctor(terminal.emulator, terminal.state_dir)
     assert (code, "credentials: the JWT in RC_USER_JWT" in said) == (0, True)

@@ -4,7 +4,7 @@ import anyio
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.ringcentral import AnswerLost, MessageStoreClient, NotSent, TokenAuth
+from rc_mcp.ringcentral import AnswerLost, MessageStoreClient, NoTimeLeft, TokenAuth
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.waiting import Allowance
 from tests.ringcentral.virtual_time import VirtualLoop
@@ -50,6 +50,6 @@ async def test_a_change_is_given_up_while_there_is_time_to_read_what_became_of_i
 async def test_no_change_begins_when_there_is_no_time_to_wait_for_its_answer() -> None:
     service = Silent()
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
-        with Allowance(LIMITS.change_begins_s - 1).spent(), pytest.raises(NotSent):
+        with Allowance(LIMITS.change_begins_s - 1).spent(), pytest.raises(NoTimeLeft):
             await store.delete_message("5")
     assert service.methods == []

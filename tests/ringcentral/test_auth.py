@@ -15,6 +15,7 @@ from rc_mcp.ringcentral import (
     InvalidRequest,
     JWTAuth,
     LoginFailed,
+    LoginUnavailable,
     MessageStoreClient,
     NotSent,
     RateLimited,
@@ -370,6 +371,13 @@ class Endless(httpx.AsyncByteStream):
             await anyio.lowlevel.checkpoint()
             self.given += 1024
             yield b" " * 1024
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, LoginUnavailable), (408, LoginUnavailable), (400, LoginFailed)])
+async def test_a_login_that_is_out_of_order_is_told_from_one_that_is_refused(status: int, kind: type[LoginFailed]):
+    with pytest.raises(LoginFailed) as caught:
+        await store(Service(lambda: httpx.Response(status))).list_messages()
+    assert type(caught.value) is kind
 
 
 async def test_a_logins_answer_without_end_is_not_read_to_its_end():

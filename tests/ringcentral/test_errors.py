@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rc_mcp.ringcentral import (
     AnswerLost,
     APIError,
+    BadEnvironment,
     BadRequest,
     FaxNotReady,
     Forbidden,
@@ -31,6 +32,7 @@ from rc_mcp.ringcentral import (
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
+    Unreachable,
     connection,
 )
 from rc_mcp.ringcentral.answers import parsed, refusal
@@ -80,7 +82,7 @@ async def test_an_environment_that_cannot_be_used_is_told_without_what_is_in_it(
     monkeypatch.setenv(name, value)
     monkeypatch.setitem(sys.modules, "socksio", None)  # as where it is not installed
     async with MessageStoreClient(TokenAuth("t"), max_wait_s=0) as store:
-        with pytest.raises(NotSent, match=name) as caught:
+        with pytest.raises(BadEnvironment, match=name) as caught:
             await store.list_messages()
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
     assert ("socksio" in str(caught.value)) == (name == "ALL_PROXY")
@@ -197,8 +199,8 @@ async def test_a_rate_limit_may_say_so_with_a_date():
 @pytest.mark.parametrize(
     ("failure", "kind"),
     [
-        (httpx.ConnectError("refused"), NotSent),
-        (httpx.ConnectTimeout("slow"), NotSent),
+        (httpx.ConnectError("refused"), Unreachable),
+        (httpx.ConnectTimeout("slow"), Unreachable),
         (httpx.PoolTimeout("busy"), NotSent),
         (httpx.ReadTimeout("late"), AnswerLost),
         (httpx.WriteTimeout("late"), AnswerLost),

@@ -22,13 +22,13 @@ from rc_mcp.ringcentral import (
     JWTAuth,
     MessageStoreClient,
     NotFound,
-    NotSent,
     Outcome,
     RateLimited,
     RingCentralError,
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
+    Unreachable,
 )
 from tests.desk import Faults
 from tests.ringcentral.under_budget import EPOCH, virtual_now
@@ -237,7 +237,7 @@ def five_hundred(status: int) -> Trouble:
 
 
 PASSING = [
-    Trouble("refused", on_the_way(raising(httpx.ConnectError)), NotSent, harmless=True, arrives=False),
+    Trouble("refused", on_the_way(raising(httpx.ConnectError)), Unreachable, harmless=True, arrives=False),
     Trouble("reset before", by_emulator("drop"), AnswerLost),
     Trouble("reset after it acted", by_emulator("drop", acted=True), AnswerLost, acted=True),
     Trouble("timeout", on_the_way(raising(httpx.ReadTimeout), after=True), AnswerLost, acted=True),

@@ -7,7 +7,19 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp import emulator
-from rc_mcp.ringcentral import APIError, BadRequest, Forbidden, LoginFailed, NotFound, RateLimited, Unauthorized
+from rc_mcp.ringcentral import (
+    APIError,
+    BadEnvironment,
+    BadRequest,
+    Forbidden,
+    LoginFailed,
+    LoginNotKept,
+    NotFound,
+    NoTimeLeft,
+    NotSent,
+    RateLimited,
+    Unauthorized,
+)
 from rc_mcp.views.errors import MEANING, in_words
 from tests.desk import Desk, Era, refused
 
@@ -66,6 +78,42 @@ def test_the_argument_and_the_permission_at_fault_are_named_as_ours_are() -> Non
 
 def test_a_rate_limit_says_how_long_to_wait() -> None:
     assert "Wait 42 s" in in_words(RateLimited(429, retry_after_s=42, error_code="CMN-301"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "failure", "advice"),
+    [
+        ("message-store", httpx.ConnectError("refused"), "RingCentral could not be reached; nothing was sent."),
+        ("message-store", httpx.PoolTimeout("busy"), "Nothing was carried out."),
+        ("oauth/token", httpx.ConnectTimeout("slow"), "RingCentral could not be reached; nothing was sent."),
+        ("oauth/token", httpx.ReadTimeout("late"), "Nothing was carried out."),
+        ("oauth/token", httpx.Response(503), "RingCentral's login is not available now."),
+        ("oauth/token", httpx.Response(400), "The server could not log in; a person has to check its credentials"),
+    ],
+)
+async def test_each_cause_has_its_own_advice(
+    desk: Desk, path: str, failure: httpx.Response | httpx.HTTPError, advice: str
+) -> None:
+    def fail(request: httpx.Request) -> httpx.Response | None:
+        if path not in request.url.path:
+            return None
+        if isinstance(failure, httpx.Response):
+            return failure
+        raise failure
+
+    desk.faults.before(fail)
+    async with desk.client() as client:
+        said = await refused(client, "list_messages")
+    assert f". {advice}" in said
+    assert said.count("could not be reached") == advice.count("could not be reached")
+
+
+@pytest.mark.parametrize("kind", [NotSent, NoTimeLeft, BadEnvironment, LoginNotKept])
+def test_what_was_held_back_here_does_not_put_it_down_to_the_network(kind: type[NotSent]) -> None:
+    said = in_words(kind("It was not sent"))
+    assert "reached" not in said
+    assert ("a person" in said.lower()) == (kind in {BadEnvironment, LoginNotKept})
 
 
 @pytest.mark.anyio
