@@ -17,7 +17,7 @@ from anyio import from_thread, to_thread
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel
 
-from rc_mcp.media.kinds import HEAD_BYTES, PDF, TIFF, is_document, is_text, labelled, true_kind
+from rc_mcp.media.kinds import HEAD_BYTES, PDF, TIFF, UNKNOWN, is_document, is_text, labelled, true_kind
 from rc_mcp.media.limits import LIMITS
 from rc_mcp.media.messages import Way
 from rc_mcp.media.reading import Progress, Reading, has_ocr
@@ -96,7 +96,11 @@ class Fetched:
 
     def mislabelled(self) -> str:
         """A sentence about a label that is not true; nothing for one that is."""
-        return "" if self.kind == self.label else f"It is labelled {self.label}, but is {self.kind}. "
+        if self.kind == self.label:
+            return ""
+        if self.label == UNKNOWN:
+            return f"Its label does not tell, but it is {self.kind}. "
+        return f"It is labelled {self.label}, but is {self.kind}. "
 
 
 def main_attachment(message: Message) -> Attachment | None:

@@ -5,6 +5,7 @@ from datetime import UTC, tzinfo
 
 from pydantic import BaseModel
 
+from rc_mcp.media.kinds import labelled
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.failures import why_failed
 from rc_mcp.views.text import caller_name, clean, is_id, moment, shortened, shown_id, word
@@ -142,7 +143,7 @@ def _attachment(attachment: Attachment, message_uri: str | None) -> AttachmentVi
     return AttachmentView(
         id=attachment.id,
         type=word(attachment.type),
-        content_type=word(attachment.content_type) if message_uri else None,
+        content_type=labelled(attachment.content_type) if message_uri and attachment.content_type else None,
         bytes=attachment.size if message_uri else None,
         seconds=attachment.vm_duration,
         uri=f"{message_uri}/content/{attachment.id}" if message_uri else None,
