@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -32,13 +32,12 @@ def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
     with usable_or_exit():
         if as_json:
             for entry in journal.entries(moment):
-                click.echo(json.dumps(asdict(entry)))
+                click.echo(json.dumps(asdict(entry), default=repr))  # bytes, which somebody else put there
             return
         try:
             _show(journal, moment)
         except (ValueError, LookupError, TypeError, AttributeError):
-            click.echo("An entry cannot be read. rc-mcp audit verify says which ones were changed.", err=True)
-            sys.exit(1)
+            _stop("An entry cannot be read. rc-mcp audit verify says which ones were changed.")
 
 
 @audit.command()
@@ -51,18 +50,25 @@ def verify(head: str | None) -> None:
     """
     journal = _journal()
     with usable_or_exit():
-        verified = journal.verify()
+        try:
+            verified = journal.verify()
+        except TypeError:
+            _stop("An entry holds what is never written. The journal is not as it was written.")
         noted_is_gone = head is not None and head not in {entry.hash for entry in journal.entries()}
     for fault in verified.faults:
         click.echo(fault, err=True)
     if noted_is_gone:
         click.echo("The head that was noted is not there: the end was cut off, or written anew.", err=True)
     if verified.faults or noted_is_gone:
-        click.echo("The journal is not as it was written.", err=True)
-        sys.exit(1)
+        _stop("The journal is not as it was written.")
     click.echo(f"{verified.entries} entries in {journal.state_dir}, each as it was written after the one before it.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where nobody else can write. `rc-mcp audit verify HEAD` then shows that nothing was cut off.")
+
+
+def _stop(fault: str) -> NoReturn:
+    click.echo(fault, err=True)
+    sys.exit(1)
 
 
 def _journal() -> "Journal":

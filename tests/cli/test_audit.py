@@ -141,6 +141,17 @@ async def test_an_entry_that_somebody_changed_breaks_neither_the_terminal_nor_th
     assert "rc-mcp audit verify" in unreadable.stderr
 
 
+async def test_an_entry_in_bytes_breaks_no_command_and_is_not_taken_for_ours(desk: Desk) -> None:
+    await happen(desk)
+    desk.tamper("UPDATE entry SET detail = x'00ff' WHERE number = 2")
+    entries = [json.loads(line) for line in run(desk, "--json").stdout.splitlines()]
+    assert entries[1]["detail"] == repr(b"\x00\xff")
+    for arguments in ((), ("verify",)):
+        ended = run(desk, *arguments)
+        assert (ended.exit_code, isinstance(ended.exception, SystemExit)) == (1, True)
+    assert "The journal is not as it was written." in run(desk, "verify").stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["verify"]])
 def test_a_state_folder_that_cannot_be_used_is_said(desk: Desk, arguments: list[str]) -> None:
     desk.state_dir.write_text("not a folder")
