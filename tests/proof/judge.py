@@ -164,6 +164,8 @@ class Judge:
         self.stopped_since: int | None = None
         self.limited_until: dict[str, datetime] = {}
         """Until when a server was told to send nothing, by the seat's name."""
+        self.beyond: set[tuple[str, int]] = set()
+        """What a late DELETE of conversations took that was not in its plan, and when: in no journal, so a surprise."""
         self.counts: dict[str, int] = {}
         Violation.first = None
 
@@ -264,7 +266,10 @@ class Judge:
         shown = effect.consent.shown
         for id_ in changed:
             purged = self.truth.now(id_).availability in {"Purged", None}
-            if id_ not in shown.ids or (purged and not shown.asked.purge):
+            beyond = id_ not in shown.ids
+            if beyond:
+                self.beyond.add((id_, self.truth.moment))
+            if beyond or (purged and not shown.asked.purge):
                 others = {"another app", "benign call", "time"}
                 by_others = any(v.by in others for v in self.truth.changes(id_, left))
                 hold(by_others, FINAL, f"{id_}, by a DELETE of plan {shown.plan.id} that came late")
@@ -376,7 +381,8 @@ class Judge:
         read = call.read.get(id_, -1)
         if read < call.ready or self.truth.arrived(id_) > call.began:
             return False
-        return any(v.by in {"another app", "benign call", "time"} for v in self.truth.changes(id_, read))
+        others = {"another app", "benign call", "time"}
+        return any(v.by in others or (id_, v.moment) in self.beyond for v in self.truth.changes(id_, read))
 
     # What is said
 

@@ -31,7 +31,19 @@ from rc_mcp.settings import load_settings
 from tests.desk import Era, text_of
 from tests.proof.judge import NAMED, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
 from tests.proof.truth import Truth
-from tests.proof.weather import AFTER, BEFORE, LATE, ODD, OTHERS, Event, halved, instead, parts_failed, pause_after
+from tests.proof.weather import (
+    AFTER,
+    BEFORE,
+    LATE,
+    MOST_LATE,
+    ODD,
+    OTHERS,
+    Event,
+    halved,
+    instead,
+    parts_failed,
+    pause_after,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -182,15 +194,17 @@ class Office:
         self.truth.note("another app")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Late:
     """A DELETE that was given up and is still on its way."""
 
     request: httpx.Request
-    due: datetime
+    effect: Effect
+    sent: datetime
     left: int
     """The moment it left."""
-    effect: Effect
+    waits_for: int
+    """So many more requests."""
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -205,10 +219,10 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         office = self._office
         office.clock.time += timedelta(milliseconds=40)
-        await self._arrive_late()
         if "/oauth/" in request.url.path or (self.call is None and request.method == "GET"):
             return await self._inner.handle_async_request(request)
         nth, office.nth = office.nth, office.nth + 1
+        await self._arrive_late()
         for _ in range(office.pauses[nth % len(office.pauses)] if office.pauses else 0):
             await anyio.lowlevel.checkpoint()
         meets = [e for e in office.weather if e.meets(nth, request.method)]
@@ -231,7 +245,9 @@ class Wire(httpx.AsyncBaseTransport):
     async def _arrive_late(self) -> None:
         """What was given up on the way reaches RingCentral now, before anything that left later."""
         office = self._office
-        due = [late for late in office.late if late.due <= office.clock()]
+        for late in office.late:
+            late.waits_for -= 1
+        due = [late for late in office.late if late.waits_for == 0 or office.clock() >= late.sent + MOST_LATE]
         office.late = [late for late in office.late if late not in due]
         for late in due:
             office.truth.pass_time()
@@ -263,8 +279,7 @@ class Wire(httpx.AsyncBaseTransport):
         if request.method == "DELETE" and fault != _NEVER_LEFT:
             effect, changed = office.judge.delete_leaves(call, request), list[str]()
             if fault in LATE:
-                due = office.clock() + timedelta(seconds=LATE[fault])
-                office.late.append(Late(request, due, office.truth.next_moment(), effect))
+                office.late.append(Late(request, effect, office.clock(), office.truth.next_moment(), LATE[fault]))
             try:
                 return await self._carried(request, fault, changed)
             finally:
@@ -282,7 +297,7 @@ class Wire(httpx.AsyncBaseTransport):
     async def _carried(self, request: httpx.Request, fault: str | None, changed: list[str]) -> httpx.Response:
         """To RingCentral and back, as far as the fault lets it."""
         office = self._office
-        if fault in (*BEFORE, *LATE, "false 204"):
+        if fault in _NOT_SEEN:
             return instead(fault, request)
         if fault == "token expired":
             office.emulator.sessions.end_all()
@@ -331,6 +346,8 @@ class Wire(httpx.AsyncBaseTransport):
             call.read |= dict.fromkeys(request.url.path.rpartition("/")[2].split(","), moment)
 
 
+_NOT_SEEN = frozenset((*BEFORE, *LATE, "false 204"))
+"""RingCentral does not see the request, or not now."""
 _FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, "cancel after"))
 
 

@@ -43,8 +43,10 @@ AFTER = (
     "401 after",
 )
 """RingCentral has acted, and its answer does not come."""
-LATE = {"1 s late": 1, "5 s late": 5, "20 s late": 20}
-"""The connection breaks, and so many seconds later RingCentral acts all the same."""
+LATE = {"2 requests late": 2, "6 requests late": 6, "20 requests late": 20}
+"""The connection breaks, and before so many more requests have come RingCentral acts all the same."""
+MOST_LATE = timedelta(seconds=30)
+"""Nothing is on its way for longer."""
 ODD = ("false 204", "parts fail", "token expired", "404 for the reading back")
 OTHERS = ("app deletes", "app purges", "app restores", "app marks", "a message arrives", "app sets the period")
 OWN = ("STOP", "cancel", "cancel after")
@@ -71,10 +73,10 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
     Raises:
         httpx.TransportError: none comes.
     """
-    match what.removesuffix(" after"):
+    match "drop" if what in LATE else what.removesuffix(" after"):
         case "refused connection":
             raise httpx.ConnectError("connection refused", request=request)
-        case "drop" | "1 s late" | "5 s late" | "20 s late":
+        case "drop":
             raise httpx.ReadError("connection dropped", request=request)
         case "429" | "429 for a minute":
             seconds = pause_after(what).seconds
