@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -81,7 +81,9 @@ def _moment(since: str | None) -> datetime | None:
     from rc_mcp.tools.arguments import instant
 
     try:
-        return instant(since, datetime.now(UTC))
+        # Without a zone, so that a time without one is of this machine's, with the offset it has on that day.
+        moment = instant(since, datetime.now().astimezone().replace(tzinfo=None))
+        return moment.astimezone() if moment else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
 

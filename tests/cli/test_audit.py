@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
-from datetime import datetime
+import time
+from collections.abc import Generator
+from datetime import datetime, timedelta
 
 import pytest
 from click.testing import CliRunner, Result
@@ -87,6 +89,28 @@ async def test_it_shows_only_what_is_recent_enough(desk: Desk) -> None:
     wrong = run(desk, "--since", "yesterday")
     assert wrong.exit_code == 2
     assert "--since" in wrong.stderr
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """This machine is in a zone that is ten hours behind."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "HST10")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set for a process there")
+@pytest.mark.usefixtures("far_from_utc")
+async def test_a_time_without_a_zone_is_one_as_it_shows_them(desk: Desk) -> None:
+    await happen(desk)
+    happened = desk.clock().astimezone().replace(tzinfo=None)
+    minute = timedelta(minutes=1)
+    assert "2 deleted" in run(desk, "--since", (happened - minute).isoformat()).stdout
+    assert "Nothing" in run(desk, "--since", (happened + minute).isoformat()).stdout
+    assert "Nothing" in run(desk, "--since", (desk.clock() + minute).isoformat()).stdout
+    assert "2 deleted" in run(desk, "--since", "1h").stdout
 
 
 def test_where_nothing_was_asked_it_says_so(desk: Desk) -> None:
