@@ -23,6 +23,7 @@ _BESIDE_THE_LOGIN = {
     "RC_MCP_STATE_DIR",
     "RC_MCP_EXTENSIONS",
     "RC_MCP_DOWNLOAD_DIR",
+    "RC_MCP_HTTP_TOKEN",
 }
 
 Access = Literal["read", "triage", "delete", "purge", "admin"]
@@ -69,7 +70,8 @@ def load_state_dir() -> Path:
 def _refuse_mixed_sources() -> None:
     """A `.env` in a folder that came from elsewhere has no say over this machine's credentials.
 
-    It must not send them to its own address, nor bring its own rules and its own state for what may be done with them.
+    It must not send them to its own address, nor bring its own rules and its own state for what may be done with them,
+    nor say whom the server lets in.
     """
     # In whatever case, as they are read.
     here = {name.upper(): value for name, value in dotenv_values(".env").items() if value}
@@ -78,8 +80,8 @@ def _refuse_mixed_sources() -> None:
     foreign = sorted(here.keys() & _BESIDE_THE_LOGIN - there)
     if foreign and not is_login_here:
         raise SettingsError(
-            f"{foreign[0]} stands in .env, and the login elsewhere: where credentials are sent, and what may be done "
-            "with them, is not taken from another source than the login. Set it in the environment."
+            f"{foreign[0]} stands in .env, and the login elsewhere: where credentials are sent, what may be done with "
+            "them, and by whom, is not taken from another source than the login. Set it in the environment."
         )
 
 

@@ -48,6 +48,18 @@ def test_a_dotenv_file_has_no_say_over_a_login_that_is_elsewhere(
     load_settings()
 
 
+def test_a_dotenv_file_does_not_say_whom_a_server_with_a_login_from_elsewhere_lets_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("RC_MCP_HTTP_TOKEN=a-token-that-strangers-know\n")
+    monkeypatch.setenv("RC_USER_JWT", "canary")
+    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN stands in") as caught:
+        load_settings()
+    assert "strangers" not in str(caught.value)
+    monkeypatch.setenv("RC_MCP_HTTP_TOKEN", "a-token-that-nobody-else-knows")
+    load_settings()
+
+
 def test_a_dotenv_file_may_hold_both(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RC_SERVER_URL=https://platform.ringcentral.biz\nRC_ACCESS_TOKEN=x\n")
     assert load_settings().server_url == "https://platform.ringcentral.biz"

@@ -63,8 +63,9 @@ first. An empty value counts as none. A wrong value is one line that names the v
 beginning with `RC_` but not `RC_MCP_` are those of RingCentral's own samples.
 
 From a `.env` that does not hold the login itself (`RC_USER_JWT` or `RC_ACCESS_TOKEN`), addresses, the policy, the state
-folder, extensions and the download folder are refused: a folder that came from elsewhere must not send your
-credentials to its own address, nor bring its own rules for them. A folder may begin with `~`.
+folder, extensions, the download folder and the token for HTTP are refused: a folder that came from elsewhere must not
+send your credentials to its own address, nor bring its own rules for them, nor say who may use them. A folder
+may begin with `~`.
 
 """
 
