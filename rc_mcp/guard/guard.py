@@ -154,8 +154,8 @@ class Guard:
         async with alone(self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)):
             await self._nothing_on_its_way(plan)
             if time_left_s() < LIMITS.change_begins_s:
-                # Before the plan is taken: what is left would not do for a request and for reading back.
-                raise Busy
+                # Before the plan is taken, so that it can be used by the next call.
+                raise GuardError(f"This call has too little time left to carry it out. Call again. {NOTHING_DONE}")
             # Again, now that nobody else can spend what is left of a cap.
             if refusal := await self._over_limits(action, plan.draft, plan.id):
                 return refusal
