@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import shlex
+import sys
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -301,7 +302,7 @@ async def guarded(
         SettingsError: there are no credentials.
         InvalidRequest: an address or a credential cannot be used.
     """
-    auth, command = _auth(settings), _command(settings)
+    auth, command = _auth(settings), command_for(settings)
     async with _client(settings, auth, transport, time) as client:
         yield Guard(
             client=client,
@@ -341,12 +342,15 @@ def policy_for(settings: Settings) -> Policy:
         raise SettingsError(f"RC_MCP_POLICY: {error}") from None
 
 
-def _command(settings: Settings) -> str:
+def command_for(settings: Settings, platform: str = sys.platform) -> str:
     """What a person types in a terminal of their own, which may not have this server's environment."""
-    own = (
-        f"RC_MCP_STATE_DIR={shlex.quote(str(settings.state_dir))} " if "state_dir" in settings.model_fields_set else ""
-    )
-    return f"{own}rc-mcp"
+    folder = str(settings.state_dir)
+    if "state_dir" not in settings.model_fields_set:
+        return "rc-mcp"
+    if platform == "win32":  # in PowerShell
+        quoted = folder.replace("'", "''")
+        return f"$env:RC_MCP_STATE_DIR='{quoted}'; rc-mcp"
+    return f"RC_MCP_STATE_DIR={shlex.quote(folder)} rc-mcp"
 
 
 def client_for(

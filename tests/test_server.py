@@ -1,12 +1,14 @@
 """The server as any client meets it: RingCentral's methods as tools, strict, truthful, the protocol's own errors."""
 
 import re
+import shlex
 
 import pytest
 from mcp import MCPError
 from mcp.types import INVALID_PARAMS
 
-from rc_mcp.server import instructions_for
+from rc_mcp.server import command_for, instructions_for
+from rc_mcp.settings import load_settings
 from rc_mcp.tools import LEVELS, Level, tools_for
 from tests.desk import Desk, Era
 
@@ -98,6 +100,15 @@ async def test_an_extension_the_operator_named_is_asked_for(desk: Desk) -> None:
     async with desk.client(RC_MCP_EXTENSIONS=f"1, {own}") as client:
         result = await client.call_tool("list_messages", {"extension_id": own})
     assert not result.is_error
+
+
+def test_a_person_is_told_what_to_type_in_the_shell_of_their_system() -> None:
+    settings = load_settings(RC_MCP_STATE_DIR="/it's here")
+    folder = str(settings.state_dir)
+    assert command_for(load_settings(), "win32") == "rc-mcp"
+    assert shlex.split(command_for(settings, "linux")) == [f"RC_MCP_STATE_DIR={folder}", "rc-mcp"]
+    quoted = folder.replace("'", "''")
+    assert command_for(settings, "win32") == f"$env:RC_MCP_STATE_DIR='{quoted}'; rc-mcp"
 
 
 def test_the_instructions_fit_where_hosts_cut_them() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from mcp.types import ElicitResult
 
+from rc_mcp.server import command_for
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio
@@ -192,7 +193,7 @@ async def test_a_purge_is_refused_until_it_is_approved_in_the_terminal(desk: Des
         assert desk.availability(target) == "Alive"
         assert desk.plans.approve(plan)
         late = await call(client, "delete_message", message_id=[target], purge=True, plan_id=plan)
-    assert f"RC_MCP_STATE_DIR={desk.state_dir} rc-mcp approvals approve {plan}" in asked["next"]
+    assert f"{command_for(desk.settings())} approvals approve {plan}" in asked["next"]
     assert asked["approve_in"] == "terminal"
     assert (asked["status"], early["status"], late["status"]) == ("confirmation_required", "refused", "done")
     assert late["outcomes"] == {target: "purged"}
