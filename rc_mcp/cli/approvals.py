@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from rc_mcp.cli.configured import state_dir, usable_or_exit
+from rc_mcp.guard.database import NOTHING_DONE
 
 if TYPE_CHECKING:
     from rc_mcp.guard.plans import Plan, PlanStore
-
-# As in rc_mcp.guard.database, which takes too long to import for --help. A test holds them together.
-_NOTHING_DONE = "Nothing was deleted or changed."
 
 
 @click.group(invoke_without_command=True)
@@ -59,7 +57,7 @@ def deny(plan_id: str) -> None:
     store = _store()
     with usable_or_exit():
         _plan(store, plan_id)
-        _settle(store.deny(plan_id), f"Denied {plan_id}. {_NOTHING_DONE}", plan_id)
+        _settle(store.deny(plan_id), f"Denied {plan_id}. {NOTHING_DONE}", plan_id)
 
 
 def _store() -> "PlanStore":
@@ -71,7 +69,7 @@ def _store() -> "PlanStore":
 def _plan(store: "PlanStore", plan_id: str) -> "Plan":
     found = store.get(plan_id)
     if found is None:
-        click.echo(f"There is no plan {plan_id!r}; plans expire after 10 minutes. {_NOTHING_DONE}", err=True)
+        click.echo(f"There is no plan {plan_id!r}; plans expire after 10 minutes. {NOTHING_DONE}", err=True)
         sys.exit(1)
     return found[0]
 
@@ -82,6 +80,6 @@ def _print(plan: "Plan") -> None:
 
 def _settle(done: bool, said: str, plan_id: str) -> None:
     if not done:
-        click.echo(f"Plan {plan_id} was answered already, or has expired. {_NOTHING_DONE}", err=True)
+        click.echo(f"Plan {plan_id} was answered already, or has expired. {NOTHING_DONE}", err=True)
         sys.exit(1)
     click.echo(said)

@@ -12,6 +12,8 @@ import click
 from rc_mcp.cli.configured import settings_or_exit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rc_mcp.ringcentral import MessageStoreClient
     from rc_mcp.settings import Settings
 
@@ -92,11 +94,10 @@ def _missing(settings: "Settings", client: "MessageStoreClient") -> dict[str, li
 
 
 def _state_folder(settings: "Settings") -> Finding:
-    from rc_mcp.guard.plans import PlanStore
     from rc_mcp.guard.stopping import stop_file
 
     try:
-        waiting = len(PlanStore(settings.state_dir).waiting())
+        holds = _held_in(settings.state_dir)
         # Windows keeps rights elsewhere, and tells the same mode of every folder.
         anybodys = os.name == "posix" and settings.state_dir.exists() and settings.state_dir.stat().st_mode & 0o022
     except Exception as error:  # noqa: BLE001  whatever is wrong with the folder, it is to be said
@@ -108,7 +109,22 @@ def _state_folder(settings: "Settings") -> Finding:
     if stop_file(settings.state_dir).exists():
         where = f"state folder {settings.state_dir}"
         return Finding("note", f"{where} holds a STOP file: deletes are refused", "rc-mcp resume allows them again.")
-    return Finding("ok", f"state folder {settings.state_dir}, {waiting} plans waiting for an answer")
+    return Finding("ok", f"state folder {settings.state_dir}, {holds}")
+
+
+def _held_in(folder: "Path") -> str:
+    from rc_mcp.guard.database import FILE
+    from rc_mcp.guard.plans import PlanStore
+
+    if (folder / FILE).exists():
+        return f"{len(PlanStore(folder).waiting())} plans waiting for an answer"
+    # To look for plans would make the folder and the file.
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(f"{there} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"{there} cannot be written to")
+    return "not used yet"
 
 
 def _policy(settings: "Settings") -> Finding:

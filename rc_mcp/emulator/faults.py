@@ -1,4 +1,4 @@
-"""What is to go wrong on purpose, for whom and how often. What then happens is in `app.py` and `connection.py`.
+"""What is to go wrong on purpose, for whom and how often. What then happens is in `misbehave.py`.
 
     emulator.faults.inject("drop", operation="deleteMessage", acted=True)
 

@@ -41,6 +41,26 @@ async def test_a_sound_installation_is_ready(tmp_path: Path) -> None:
     assert said.endswith("Ready.\n")
 
 
+async def test_it_leaves_no_state_folder_where_there_was_none(tmp_path: Path) -> None:
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path / "of" / "state")
+    assert code == 0, said
+    assert f"state folder {tmp_path / 'of' / 'state'}, not used yet" in said
+    assert not (tmp_path / "of").exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a folder that its owner cannot write to")
+async def test_a_place_where_no_state_folder_can_be_made_is_a_fault(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, closed / "state")
+    assert code == 1
+    assert "cannot be written to" in said
+
+
 async def test_a_broken_policy_is_a_fault_and_a_dry_run_is_noted(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     with Emulator() as emulator:

@@ -101,10 +101,6 @@ def test_the_source_is_really_searched() -> None:
     )
 
 
-def test_the_command_says_it_in_the_same_words() -> None:
-    assert importlib.import_module("rc_mcp.cli.approvals")._NOTHING_DONE == NOTHING_DONE
-
-
 # -- as it is said --------------------------------------------------------------------------------------------------
 
 
