@@ -46,7 +46,7 @@ from rc_mcp.ringcentral.connection import Connection
 from rc_mcp.ringcentral.content import Content, content_of
 from rc_mcp.ringcentral.download import Downloaded, write, written_whole
 from rc_mcp.ringcentral.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point, origin
-from rc_mcp.ringcentral.errors import InvalidRequest, SyncTokenRejected, UnexpectedAnswer
+from rc_mcp.ringcentral.errors import InvalidRequest, RecordsUnreadable, SyncTokenRejected, UnexpectedAnswer
 from rc_mcp.ringcentral.filters import ListFilters, SyncFilters
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.literals import (
@@ -227,8 +227,8 @@ class MessageStoreClient:
         The filters are those of `list_messages`.
 
         Raises:
-            UnexpectedAnswer: at the end, when messages were sent that cannot be read; all others have come by then.
-                At once, when a page is not sorted newest first.
+            RecordsUnreadable: at the end, when messages were sent that cannot be read; all others have come by then.
+            UnexpectedAnswer: at once, when a page is not sorted newest first.
         """
         start = Place(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
         since, unreadable = _frame_start(date_from, date_to), 0
@@ -253,7 +253,7 @@ class MessageStoreClient:
                 for message in page:
                     yield message
         if unreadable:
-            raise UnexpectedAnswer(f"Up to {unreadable} more messages were listed that cannot be read")
+            raise RecordsUnreadable(unreadable)
 
     async def sync_messages(
         self,

@@ -11,6 +11,7 @@ RingCentralError
 │   │   └── LoginNotKept           the stored login could not be read or written, or is in use for too long
 │   └── AnswerLost                 may have been carried out
 ├── UnexpectedAnswer               an answer that is not in the API's words; may have been carried out
+│   └── RecordsUnreadable          some messages of a listing cannot be read; all others came
 ├── ContentTooLarge                an attachment is larger than the caller allowed
 └── APIError                       RingCentral said no, with a status and a code
     ├── BadRequest                 400
@@ -97,6 +98,14 @@ class UnexpectedAnswer(RingCentralError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class RecordsUnreadable(UnexpectedAnswer):
+    """At the end of a listing: up to `count` more messages were sent that cannot be read. All others have come."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"Up to {count} more messages were listed that cannot be read")
+        self.count = count
 
 
 class ContentTooLarge(RingCentralError):

@@ -27,6 +27,7 @@ from rc_mcp.ringcentral import (
     NoTimeLeft,
     NotSent,
     RateLimited,
+    RecordsUnreadable,
     RingCentralError,
     SyncTokenRejected,
     Unauthorized,
@@ -42,6 +43,7 @@ _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
     (LoginUnavailable, "RingCentral's login is not available now. Try again in a minute."),
     (LoginFailed, "The server could not log in; a person has to check its credentials (rc-mcp doctor)."),
     (Unauthorized, "Try once more; if it stays so, a person has to renew the login (rc-mcp doctor)."),
+    (RecordsUnreadable, "All others have come; calling again will not help."),
     (UnexpectedAnswer, "It may not have been RingCentral that answered. Read before you try again."),
     (
         Forbidden,

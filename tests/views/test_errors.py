@@ -18,6 +18,7 @@ from rc_mcp.ringcentral import (
     NoTimeLeft,
     NotSent,
     RateLimited,
+    RecordsUnreadable,
     Unauthorized,
 )
 from rc_mcp.views.errors import MEANING, in_words
@@ -107,6 +108,12 @@ async def test_each_cause_has_its_own_advice(
         said = await refused(client, "list_messages")
     assert f". {advice}" in said
     assert said.count("could not be reached") == advice.count("could not be reached")
+
+
+def test_messages_that_cannot_be_read_raise_no_doubt_of_who_answered() -> None:
+    said = in_words(RecordsUnreadable(3))
+    assert said.startswith("Up to 3 more messages were listed that cannot be read. All others have come")
+    assert "answered" not in said
 
 
 @pytest.mark.parametrize("kind", [NotSent, NoTimeLeft, BadEnvironment, LoginNotKept])
