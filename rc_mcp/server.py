@@ -46,6 +46,7 @@ from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.guard.policy_file import PolicyError, load_policy
+from rc_mcp.levels import LEVELS, Level
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, complete, is_ours, list_resources, read_resource, subscribable
@@ -63,7 +64,7 @@ from rc_mcp.ringcentral import (
     TokenAuth,
 )
 from rc_mcp.settings import Settings, SettingsError
-from rc_mcp.tools import LEVELS, PERMISSIONS, Level, tools_for
+from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.tools.in_time import CALL_S
 
 RequestContext = ServerRequestContext[App]

@@ -13,6 +13,8 @@ from platformdirs import user_downloads_path, user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from rc_mcp.levels import Level
+
 _LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
 """One of them is a login. Where there is none, it is that of `rc-mcp login`, which belongs to this machine."""
 _SECRETS = {*_LOGINS, "RC_APP_CLIENT_SECRET"}
@@ -26,7 +28,6 @@ _BESIDE_THE_LOGIN = {
     "RC_MCP_HTTP_TOKEN",
 }
 
-Access = Literal["read", "triage", "delete", "purge", "admin"]
 Approval = Literal["auto", "human"]
 
 
@@ -190,7 +191,7 @@ class Settings(_Source):
         None, alias="RC_ACCESS_TOKEN", description="A ready token, instead of the three above."
     )
 
-    access: Access = Field(
+    access: Level = Field(
         "admin",
         alias="RC_MCP_ACCESS",
         description="How far tools go: `read`, `triage` (also marks and restores), `delete`, `purge` (also erases), "

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from rc_mcp.levels import LEVELS
 from release.project import ACCESS, PROJECT, REGISTRY_NAME, ROOT, VERSION
 
 FILE = ROOT / "server.json"
@@ -27,7 +28,7 @@ def entry() -> str:
             "name": "RC_MCP_ACCESS",
             "description": "How far tools may go; each level includes those before it",
             "default": ACCESS,
-            "choices": ["read", "triage", "delete", "purge", "admin"],
+            "choices": list(LEVELS),
         },
     ]
     package: dict[str, Any] = {

@@ -16,8 +16,9 @@ import pytest
 
 from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
+from rc_mcp.levels import LEVELS
 from rc_mcp.prompts import load_prompts
-from rc_mcp.tools import LEVELS, tools_for
+from rc_mcp.tools import tools_for
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

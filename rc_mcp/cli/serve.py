@@ -12,6 +12,7 @@ import click
 
 from rc_mcp.cli.configured import refuse, settings_or_exit
 from rc_mcp.cli.logs import log_to_stderr
+from rc_mcp.levels import LEVELS
 
 if TYPE_CHECKING:
     from rc_mcp.emulator import Emulator
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--access",
-    type=click.Choice(["read", "triage", "delete", "purge", "admin"]),
+    type=click.Choice(LEVELS),
     help="How far tools may go. Overrides RC_MCP_ACCESS.",
 )
 def serve(

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mcp.types import ToolAnnotations
 
+from rc_mcp.levels import LEVELS, Level
 from rc_mcp.ringcentral import Permission
 from rc_mcp.tools.delete_message import delete_message
 from rc_mcp.tools.delete_message_by_filter import delete_message_by_filter
@@ -18,10 +19,6 @@ from rc_mcp.tools.strict import StrictTool
 from rc_mcp.tools.sync_messages import sync_messages
 from rc_mcp.tools.update_message import update_message
 from rc_mcp.tools.update_message_store_configuration import update_message_store_configuration
-
-Level = Literal["read", "triage", "delete", "purge", "admin"]
-LEVELS: tuple[Level, ...] = ("read", "triage", "delete", "purge", "admin")
-"""Each level has the tools of those before it. `purge` adds no tool: it lets the deletes do what is final."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, SECRETS, Host, Machine, NoPlaceError
+from rc_mcp.levels import LEVELS
 
 if TYPE_CHECKING:
     from rc_mcp.cli.install.files import Content
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--demo", is_flag=True, help="The demo on the embedded emulator: no account.")
 @click.option(
     "--access",
-    type=click.Choice(["read", "triage", "delete", "purge", "admin"]),
+    type=click.Choice(LEVELS),
     help="How far tools may go. Without it: what the file says already, else delete; all of it for the demo.",
 )
 @click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="Another file than the host's usual one.")
