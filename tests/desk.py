@@ -19,8 +19,9 @@ from rc_mcp.guard.database import FILE
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Journal
 from rc_mcp.guard.plans import PlanStore
+from rc_mcp.login import guarded
 from rc_mcp.ringcentral import Time
-from rc_mcp.server import RingCentralServer, build_server, guarded
+from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, load_settings
 
 Era = Literal["auto", "legacy"]

@@ -8,7 +8,8 @@ from mcp import MCPError
 from mcp.types import INVALID_PARAMS
 
 from rc_mcp.levels import LEVELS, Level
-from rc_mcp.server import command_for, instructions_for
+from rc_mcp.login import command_for
+from rc_mcp.server import instructions_for
 from rc_mcp.settings import load_settings
 from rc_mcp.tools import tools_for
 from tests.desk import Desk, Era

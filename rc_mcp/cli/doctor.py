@@ -51,8 +51,8 @@ async def _examine(settings: "Settings") -> int:
 
 
 async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
+    from rc_mcp.login import client_for, credentials_in_use
     from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.server import client_for, credentials_in_use
     from rc_mcp.settings import SettingsError
 
     yield _state_folder(settings)
@@ -128,7 +128,7 @@ def _held_in(folder: "Path") -> str:
 
 
 def _policy(settings: "Settings") -> Finding:
-    from rc_mcp.server import policy_for
+    from rc_mcp.login import policy_for
     from rc_mcp.settings import SettingsError
 
     try:

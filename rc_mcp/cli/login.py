@@ -137,8 +137,8 @@ async def _open_browser(url: str) -> None:
 
 
 async def _keep(settings: "Settings", tokens: "Tokens") -> str | None:
+    from rc_mcp.login import login_store
     from rc_mcp.ringcentral.token_store import alone
-    from rc_mcp.server import login_store
 
     store = login_store(settings)
     async with alone(store.lock_file):
@@ -164,9 +164,9 @@ async def _revoked(endpoint: "TokenEndpoint", tokens: "Tokens") -> "RingCentralE
 
 
 async def _log_out(settings: "Settings", endpoint: "TokenEndpoint") -> None:
+    from rc_mcp.login import login_store
     from rc_mcp.ringcentral import LoginNotKept
     from rc_mcp.ringcentral.token_store import alone
-    from rc_mcp.server import login_store
 
     store = login_store(settings)
     unrevoked = None

@@ -67,8 +67,8 @@ async def _check_on_demo(checked: "Policy") -> None:
 
 
 async def _check_on_account(checked: "Policy") -> None:
+    from rc_mcp.login import client_for
     from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.server import client_for
     from rc_mcp.settings import SettingsError
 
     try:

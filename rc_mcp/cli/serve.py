@@ -95,8 +95,9 @@ def _check_free(host: str, port: int) -> None:
 def _server(access: str | None) -> "Generator[tuple[RingCentralServer, Settings]]":
     with _starting():
         settings = settings_or_exit(RC_MCP_ACCESS=access)
+        from rc_mcp.login import client_for
         from rc_mcp.ringcentral import InvalidRequest
-        from rc_mcp.server import build_server, client_for
+        from rc_mcp.server import build_server
         from rc_mcp.settings import SettingsError
 
         try:

@@ -44,8 +44,8 @@ async def _undone(settings: "Settings", operation: str) -> "Changes":
     from rc_mcp.guard.database import GuardError
     from rc_mcp.guard.journal import Journal
     from rc_mcp.guard.undo import undo, undoable
+    from rc_mcp.login import guarded
     from rc_mcp.ringcentral import InvalidRequest, RingCentralError
-    from rc_mcp.server import guarded
     from rc_mcp.settings import SettingsError
     from rc_mcp.views.errors import in_words
 

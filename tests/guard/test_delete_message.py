@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from mcp.types import ElicitResult
 
-from rc_mcp.server import command_for
+from rc_mcp.login import command_for
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio
