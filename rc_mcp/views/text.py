@@ -22,11 +22,10 @@ _IGNORABLE = re.compile(
 _QUOTES = re.compile(
     '["\u00ab\u00bb\u02ba\u02ee\u030b\u201c-\u201f\u2033-\u2037\u2039\u203a\u275d-\u2760\u2e42\u3003\u300c-\u300f\u301d-\u301f\uff02]'
 )
-_MARKS = 2
-"""Accents on one letter; more of them would grow over the lines above and below."""
-# No language stacks more marks on a letter; a pile of them covers the lines above and below.
-_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
-_PILE = re.compile(f"({_MARK}{{4}}){_MARK}+")
+_MARKS = 4
+"""On one letter: as many as Burmese takes. A pile of them would grow over the lines above and below."""
+_MARKS_AMONG_OURS = 2
+"""The same where lines of ours stand above and below, which have to be read."""
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control, line and paragraph separators become a space; format characters (bidi, zero-width, tags) vanish;
 # a lone surrogate could not even be encoded.
@@ -43,7 +42,7 @@ def clean(text: str, max_chars: int) -> str:
     some = text[: 8 * max_chars]
     if not (some.isascii() and some.isprintable()):
         some = "".join(_SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", some))
-        some = _PILE.sub(r"\1", some)
+        some = "".join(_few_marks(some, _MARKS))
     line = " ".join(some.split())
     return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
 
@@ -62,7 +61,7 @@ def quoted(text: str, columns: int) -> str:
 
 def fitting(text: str, columns: int) -> str:
     """Like `clean`, for what has to be so wide at most: wide characters are counted as two. Holds no quotation mark."""
-    line = _QUOTES.sub("'", "".join(_few_marks(clean(text, columns))))
+    line = _QUOTES.sub("'", "".join(_few_marks(clean(text, columns), _MARKS_AMONG_OURS)))
     if cell_len(line) <= columns:
         return line
     while cell_len(line) >= columns:
@@ -70,11 +69,11 @@ def fitting(text: str, columns: int) -> str:
     return line.rstrip() + "…"
 
 
-def _few_marks(text: str) -> Iterator[str]:
+def _few_marks(text: str, most: int) -> Iterator[str]:
     marks = 0
     for character in text:
         marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
-        if marks <= _MARKS:
+        if marks <= most:
             yield character
 
 

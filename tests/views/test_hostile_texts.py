@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, TextResourceConte
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.tools import tools_for
-from rc_mcp.views.text import clean, clean_lines
+from rc_mcp.views.text import clean, clean_lines, quoted
 from tests.desk import DECLINE, Clock, Desk, Era, Faults, call, refused, text_of
 from tests.views.hostile_texts import CORPUS, TEXTS
 
@@ -125,6 +125,17 @@ def test_what_is_shown_of_a_text_can_be_seen_and_has_an_end(kind: str) -> None:
         for shown in (line, clean_lines(text, 1_000).replace("\n", "")):
             assert not {unicodedata.category(c) for c in shown} & UNSEEN, ascii(text[:80])
         assert not re.search("[\u0300-\u036f]{5}", line)
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0489", "\u064e", "\u0e49", "\u102f"])
+def test_in_no_script_do_marks_pile_up_over_other_lines(mark: str) -> None:
+    assert clean(f"a{mark * 50}b", 60) == f"a{mark * 4}b"
+    assert quoted(f"a{mark * 50}b", 60) == f"“a{mark * 2}b”"
+
+
+@pytest.mark.parametrize("word", ["လှို့ဝှက်", "بِسْمِ ٱللَّٰهِ", "ที่นี้", "Vie\u0323\u0302t"])
+def test_what_a_language_writes_stays_whole(word: str) -> None:
+    assert clean(word, 60) == word
 
 
 @pytest.mark.anyio
