@@ -26,9 +26,6 @@ class Party:
         return _present(extensionNumber=self.extension_number, extensionId=self.extension_id, name=self.name)
 
 
-OWNER = Party(name="Mailbox Owner", phone_number="+16505550100", extension_number="101")
-
-
 def extension_id_of(extension_number: str) -> str:
     """The internal id behind a short number: never the same digits, so that mixing the two up shows."""
     return f"{random.Random(f'extension {extension_number}').randrange(10**7, 10**8)}008"  # noqa: S311

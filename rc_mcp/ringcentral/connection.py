@@ -30,7 +30,7 @@ from rc_mcp.ringcentral.errors import (
     Unreachable,
 )
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.pacing import Paced, never_left
+from rc_mcp.ringcentral.pacing import Paced, give_place_back
 from rc_mcp.ringcentral.retries import with_retries
 from rc_mcp.ringcentral.waiting import Time, time_left_s, waiting_until
 
@@ -188,7 +188,7 @@ def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure
     what, kind = f"{request.method} {request.url.path[:120]}", type(error).__name__
     left = not isinstance(error, _NEVER_LEFT)
     if not left:
-        never_left(error.request)
+        give_place_back(error.request)
     not_sent = Unreachable if isinstance(error, _NO_CONNECTION) else NotSent
     if error.request is not request:
         said = f"{what} was not carried out: the login before it got no answer ({kind})"

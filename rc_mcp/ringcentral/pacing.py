@@ -50,7 +50,7 @@ class Paced(httpx.Auth):
                     return
 
 
-def never_left(request: httpx.Request) -> None:
+def give_place_back(request: httpx.Request) -> None:
     """Gives the place of a request back that surely did not reach RingCentral."""
     budget = request.extensions.pop(_BUDGET, None)
     if isinstance(budget, Budget):
