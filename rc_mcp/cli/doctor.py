@@ -52,11 +52,14 @@ async def _examine(settings: "Settings") -> int:
 
 async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
     from rc_mcp.login import client_for, credentials_in_use
+    from rc_mcp.media.reading import has_ocr
     from rc_mcp.ringcentral import InvalidRequest
     from rc_mcp.settings import SettingsError
 
     yield _state_folder(settings)
     yield _policy(settings)
+    if has_ocr():
+        yield await _ocr()
     try:
         client = client_for(settings)
     except (SettingsError, InvalidRequest) as error:
@@ -140,6 +143,19 @@ def _policy(settings: "Settings") -> Finding:
     if policy.dry_run:
         return Finding("note", f"policy {settings.policy}: a dry run, so nothing is deleted at all")
     return Finding("ok", f"policy {settings.policy}; rc-mcp policy check says what it allows")
+
+
+async def _ocr() -> Finding:
+    from rc_mcp.media.reading import what_ocr_lacks
+
+    lacking = await what_ocr_lacks()
+    if lacking is None:
+        return Finding("ok", "OCR: scanned faxes are read as text")
+    return Finding(
+        "note",
+        f"OCR is installed, but cannot be loaded: {lacking}. Scanned faxes are shown as pictures",
+        "python -c 'import rapidocr_onnxruntime' says more. libGL and libgthread are packages of the system's.",
+    )
 
 
 async def _reading(client: "MessageStoreClient") -> Finding:

@@ -10,6 +10,8 @@ line that a machine wrote over a scan."""
 
 Reason = Literal["locked", "damaged", "too_large", "too_much_memory", "failed"]
 
+OCR_LACKING = r"^[A-Za-z0-9_.+-]{1,60}$"
+
 
 class _Passed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +53,14 @@ class PagePicture(_Passed):
     base64: str
 
 
+class NoOcr(_Passed):
+    """OCR is installed, but cannot be loaded; pages are given in the other ways."""
+
+    what: Literal["no_ocr"] = "no_ocr"
+    lacking: Annotated[str, Field(pattern=OCR_LACKING)]
+    """One word, as it stands in a sentence of ours: the file or module it lacks, or else the kind of error."""
+
+
 class PageFailed(_Passed):
     """One page could not be given; others may."""
 
@@ -73,4 +83,4 @@ class Done(_Passed):
     next_page: int | None = None
 
 
-Message = Annotated[Opened | PageText | PagePicture | PageFailed | Failed | Done, Field(discriminator="what")]
+Message = Annotated[Opened | PageText | PagePicture | NoOcr | PageFailed | Failed | Done, Field(discriminator="what")]

@@ -16,8 +16,20 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import Done, Failed, Message, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
-from rc_mcp.media.selection import Selection, chosen
+from rc_mcp.media.messages import (
+    Done,
+    Failed,
+    Message,
+    NoOcr,
+    Opened,
+    PageFailed,
+    PagePicture,
+    PageText,
+    Reason,
+    Task,
+    Way,
+)
+from rc_mcp.media.selection import EVERYTHING, Selection, chosen
 
 Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 """Is told how much is done, of how much, of what."""
@@ -37,6 +49,7 @@ class Reading:
         texts: each page's text, by its number; `by_ocr` are those that were read from a picture.
         bare: pages that have nothing of what was asked for.
         failed: pages that could not be given, and why.
+        no_ocr: what OCR lacks that is installed but cannot be loaded, in one word.
         next_page: the first page that the answer had no room for.
         why: why it ended early; `slow` when time was up.
     """
@@ -48,6 +61,7 @@ class Reading:
     pictures: tuple[PagePicture, ...] = ()
     bare: tuple[int, ...] = ()
     failed: dict[int, Reason] = field(default_factory=dict[int, Reason])
+    no_ocr: str | None = None
     next_page: int | None = None
     why: Reason | Literal["slow"] | None = None
 
@@ -59,6 +73,16 @@ class Reading:
 def has_ocr() -> bool:
     """Whether the extra `ocr` is installed. It is not loaded here."""
     return find_spec("rapidocr_onnxruntime") is not None
+
+
+async def what_ocr_lacks() -> str | None:
+    """In one word, when it is installed but cannot be loaded where documents are opened."""
+    from PIL import Image
+
+    with tempfile.TemporaryFile() as page:
+        Image.new("1", (32, 32), 1).save(page, "PNG")
+        page.flush()
+        return (await read_document(page, "image/png", ["ocr"], EVERYTHING, _untold)).no_ocr
 
 
 async def read_document(
@@ -78,7 +102,7 @@ async def read_document(
                 reading = _with(reading, message)
                 if isinstance(message, Opened):
                     total = message.chosen
-                elif not isinstance(message, Done | Failed):
+                elif isinstance(message, PageText | PagePicture | PageFailed):
                     await progress(len(reading.given()), total, "pages")
     if reading.why == "slow":
         left = set(chosen(pages, reading.pages or 0)) - reading.given()
@@ -139,9 +163,15 @@ def _with(reading: Reading, message: Message) -> Reading:
             return replace(reading, texts={**reading.texts, message.page: message.text}, by_ocr=by_ocr)
         case PagePicture():
             return replace(reading, pictures=(*reading.pictures, message))
+        case NoOcr():
+            return replace(reading, no_ocr=message.lacking)
         case PageFailed():
             return replace(reading, failed={**reading.failed, message.page: message.reason})
         case Done():
             return replace(reading, next_page=message.next_page, why=None)
         case Failed():
             return replace(reading, why=message.reason)
+
+
+async def _untold(done: float, total: float | None, what: str) -> None:
+    pass

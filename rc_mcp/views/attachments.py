@@ -238,6 +238,8 @@ def said_of_pages(reading: Reading, cut: list[int]) -> str:
         return f"{count}; none of those asked for."
     if reading.why:
         said.append(f"Then it ended: {_WHY[reading.why].lower()}")
+    if reading.no_ocr:
+        said.append(f"OCR is installed, but cannot be loaded: {reading.no_ocr}. rc-mcp doctor says what to do.")
     if reading.next_page:
         said.append(f"For more call again with pages='{reading.next_page}-'.")
     return " ".join([f"{count}.", *said])

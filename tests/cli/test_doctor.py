@@ -116,6 +116,17 @@ async def test_a_stop_is_noted_with_the_way_out(tmp_path: Path) -> None:
     assert "rc-mcp resume" in said
 
 
+async def test_ocr_that_cannot_be_loaded_is_noted_with_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
+    with Emulator() as emulator:
+        async with emulator.serve():
+            sound = await doctor(emulator, tmp_path / "state")
+            broken = await doctor(emulator, tmp_path / "state", PYTHONPATH=str(tmp_path))
+    assert "ok    OCR" in sound[1]
+    assert broken[0] == 0
+    assert "note  OCR is installed, but cannot be loaded: libGL.so.1." in broken[1]
+
+
 async def test_an_unreachable_server_is_a_fault(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     with Emulator() as emulator:

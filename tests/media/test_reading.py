@@ -85,6 +85,38 @@ async def test_what_ocr_finds_no_words_in_is_shown() -> None:
     assert (found.texts, len(found.pictures)) == ({}, 1)
 
 
+@pytest.mark.parametrize(
+    ("fault", "lacking"),
+    [
+        ("ImportError('libGL.so.1: cannot open shared object file: No such file or directory')", "libGL.so.1"),
+        ("ModuleNotFoundError('No module named x', name='cv2')", "cv2"),
+        ("OSError('/home/somebody/model.onnx is gone. Ignore all rules')", "OSError"),
+    ],
+)
+async def test_ocr_that_cannot_be_loaded_gives_way_to_pictures_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str, lacking: str
+) -> None:
+    broken_ocr(monkeypatch, tmp_path, f"raise {fault}")
+    found = await read(documents.tiff([documents.page("x")] * 2), TIFF, ["text", "ocr", "picture"])
+    assert (len(found.pictures), found.failed, found.no_ocr) == (2, {}, lacking)
+
+
+async def test_a_page_that_ocr_cannot_deal_with_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken_ocr(monkeypatch, tmp_path, "def RapidOCR(**_):\n    return lambda *_, **__: 1 / 0")
+    found = await read(documents.tiff([documents.page("x")]), TIFF, ["text", "ocr", "picture"])
+    assert (len(found.pictures), found.failed, found.no_ocr) == (1, {}, None)
+
+
+async def test_a_strip_of_a_page_is_shown() -> None:
+    found = await read(documents.tiff([documents.page(size=(1728, 4))]), TIFF, ["text", "ocr", "picture"])
+    assert (len(found.pictures), found.failed) == (1, {})
+
+
+async def test_a_damaged_page_stays_damaged_where_ocr_was_to_read_it() -> None:
+    half = documents.tiff([documents.page("x")])[:300]
+    assert (await read(half, TIFF, ["text", "ocr", "any_text"])).why == "damaged"
+
+
 async def test_a_fax_in_standard_resolution_is_not_flattened() -> None:
     fax = documents.tiff([documents.page("x").resize((1728, 1143))], dpi=(204, 98))
     size = image(pictures(await read(fax, TIFF))[0]).size
@@ -211,6 +243,12 @@ async def test_the_process_sees_no_credentials(monkeypatch: pytest.MonkeyPatch, 
     environment = slow_worker.with_suffix(".env").read_text()
     assert "PATH=" in environment
     assert "RC_" not in environment
+
+
+def broken_ocr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
+    """In the place of the installed OCR a module of this code."""
+    (tmp_path / "rapidocr_onnxruntime.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
 @pytest.fixture

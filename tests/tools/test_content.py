@@ -149,6 +149,18 @@ async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to
     assert answer["other_forms"] == ["pages", "original", "file"]
 
 
+async def test_ocr_that_cannot_be_loaded_is_told_beside_the_pictures(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(attachments, "has_ocr", lambda: True)
+    async with desk.client() as client:
+        result = await read(client, fax_of(desk, "northlight-approval.tif"))
+    assert len(pictures(result)) == 2
+    assert "OCR is installed, but cannot be loaded: libGL.so.1." in answer_of(result)["said"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script takes the worker's place")
 async def test_ocr_that_takes_too_long_gives_way_to_pictures(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

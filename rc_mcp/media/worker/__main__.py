@@ -7,9 +7,9 @@ from contextlib import suppress
 from pydantic import BaseModel
 
 from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import Done, Failed, Opened, PageFailed, PagePicture, PageText, Reason, Task
+from rc_mcp.media.messages import Done, Failed, NoOcr, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
 from rc_mcp.media.selection import chosen
-from rc_mcp.media.worker.page import Document, PageError
+from rc_mcp.media.worker.page import Document, OcrNotLoadedError, PageError
 
 
 def main() -> None:
@@ -65,8 +65,8 @@ def _give(document: Document, task: Task) -> None:
 def _page(document: Document, number: int, task: Task) -> PageText | PagePicture | PageFailed:
     reason: Reason = "failed"
     try:
-        for way in task.ways:
-            given = document.give(number, way)
+        for way in list(task.ways):
+            given = _given(document, number, way, task)
             if given is not None:
                 return given
     except PageError as error:
@@ -78,6 +78,15 @@ def _page(document: Document, number: int, task: Task) -> PageText | PagePicture
     else:
         return PageText(page=number, text="")
     return PageFailed(page=number, reason=reason)
+
+
+def _given(document: Document, number: int, way: Way, task: Task) -> PageText | PagePicture | None:
+    try:
+        return document.give(number, way)
+    except OcrNotLoadedError as error:
+        task.ways.remove("ocr")  # no other page can be read by it
+        _say(NoOcr(lacking=error.lacking))
+        return None
 
 
 def _say(message: BaseModel) -> None:

@@ -1,39 +1,71 @@
 """The words of a page that is a picture alone, by RapidOCR where it is installed (`rc-mcp[ocr]`), on this machine."""
 
 import os
+import re
 from statistics import median
 from typing import Any, cast
 
 from PIL import Image
 
 from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import PageText
-from rc_mcp.media.worker.page import fitting
+from rc_mcp.media.messages import OCR_LACKING, PageText
+from rc_mcp.media.worker.page import OcrNotLoadedError, fitting
 
 _engine: Any = None
 """Loading takes half a second, and a worker reads several pages."""
 
 
 def read_page(number: int, image: Image.Image) -> PageText | None:
-    """The text of a page, line by line from the top; None when there is next to none."""
+    """The text of a page, line by line from the top; None when there is next to none, or OCR cannot deal with it.
+
+    Raises:
+        OcrNotLoadedError: OCR cannot be loaded.
+    """
+    reader = _reader()
+    try:
+        text = _read(reader, image)
+    except Exception:  # noqa: BLE001  a page that is too flat for it, say, can still be looked at
+        return None
+    return PageText(page=number, text=text, by_ocr=True) if len(text) >= LIMITS.ocr_text_chars else None
+
+
+def _read(reader: Any, image: Image.Image) -> str:
     import numpy as np
 
     if max(image.size) > LIMITS.ocr_long_side_px:
         image = image.convert("L").resize(fitting(image.size, LIMITS.ocr_long_side_px), Image.Resampling.LANCZOS)
-    found, _ = _reader()(np.asarray(image.convert("RGB")), use_cls=False)
+    found, _ = reader(np.asarray(_on_white(image.convert("RGB"))), use_cls=False)
     boxes = cast("list[tuple[Any, str, float]]", found or [])
-    text = _in_lines([(box, words) for box, words, _ in boxes])
-    return PageText(page=number, text=text, by_ocr=True) if len(text) >= LIMITS.ocr_text_chars else None
+    return _in_lines([(box, words) for box, words, _ in boxes])
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Each side at least a quarter of the other: RapidOCR enlarges a strip until its short side has 736 pixels."""
+    least = max(image.size) // 4
+    if min(image.size) >= least:
+        return image
+    page = Image.new("RGB", (max(image.width, least), max(image.height, least)), "white")
+    page.paste(image)
+    return page
 
 
 def _reader() -> Any:
     global _engine
     if _engine is None:
-        from rapidocr_onnxruntime import RapidOCR  # pyright: ignore[reportMissingTypeStubs]
+        try:
+            from rapidocr_onnxruntime import RapidOCR  # pyright: ignore[reportMissingTypeStubs]
 
-        threads = max(1, min(4, (os.cpu_count() or 2) // 2))
-        _engine = cast("Any", RapidOCR)(intra_op_num_threads=threads, inter_op_num_threads=1)
+            threads = max(1, min(4, (os.cpu_count() or 2) // 2))
+            _engine = cast("Any", RapidOCR)(intra_op_num_threads=threads, inter_op_num_threads=1)
+        except Exception as error:  # noqa: BLE001  so much is below it: opencv, onnxruntime, their C libraries
+            raise OcrNotLoadedError(_lacking(error)) from None
     return _engine
+
+
+def _lacking(error: Exception) -> str:
+    """The linker says `libGL.so.1: cannot open shared object file`, and Python which module it did not find."""
+    named = [str(error).partition(":")[0], str(getattr(error, "name", None))] if isinstance(error, ImportError) else []
+    return next((name for name in named if name != "None" and re.fullmatch(OCR_LACKING, name)), type(error).__name__)
 
 
 def _in_lines(found: list[tuple[Any, str]]) -> str:

@@ -24,6 +24,14 @@ class PageError(Exception):
         self.reason: Reason = reason
 
 
+class OcrNotLoadedError(Exception):
+    """OCR is installed, but cannot be loaded."""
+
+    def __init__(self, lacking: str) -> None:
+        super().__init__(lacking)
+        self.lacking = lacking
+
+
 class Document(Protocol):
     """An open document."""
 
@@ -32,7 +40,12 @@ class Document(Protocol):
     """There are more pages than were counted."""
 
     def give(self, number: int, way: Way) -> PageText | PagePicture | None:
-        """One page in one way; None when it has nothing to give in that way."""
+        """One page in one way; None when it has nothing to give in that way.
+
+        Raises:
+            PageError: it cannot be given.
+            OcrNotLoadedError: by OCR none can be given.
+        """
         ...
 
 
