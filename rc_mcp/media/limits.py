@@ -46,6 +46,8 @@ class Limits:
     """For all pages of one answer."""
     ocr_time_s: float = 20.0
     """The same with OCR, which on a slow machine gives way to pictures while there is time for them."""
+    answer_s: float = 2.0
+    """Left of the time of a call when reading is given up, so that what was read is still said."""
 
 
 LIMITS = Limits()

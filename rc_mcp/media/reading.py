@@ -88,14 +88,14 @@ async def what_ocr_lacks() -> str | None:
 async def read_document(
     file: BinaryIO, kind: str, ways: Sequence[Way], pages: Selection, progress: Progress
 ) -> Reading:
-    """The pages of a PDF or a picture, each in the first of these ways that gives something.
+    """The pages of a PDF or a picture, each in the first of these ways that gives something, while there is time.
 
     Args:
         file: an open file of the system's, which is read from its beginning.
     """
     reading = Reading(why="slow")
     task = Task(kind=kind, ways=list(ways), pages=list(pages))
-    with anyio.move_on_after(LIMITS.ocr_time_s if "ocr" in ways else LIMITS.time_s):
+    with anyio.move_on_after(_time_s(ways)):
         async with _worker(task, file) as process:
             total: int | None = None
             async for message in _messages(process):
@@ -108,6 +108,12 @@ async def read_document(
         left = set(chosen(pages, reading.pages or 0)) - reading.given()
         return replace(reading, next_page=min(left, default=None))
     return reading
+
+
+def _time_s(ways: Sequence[Way]) -> float:
+    """No longer than the call around it lasts, which still has to be answered."""
+    left_s = anyio.current_effective_deadline() - anyio.current_time() - LIMITS.answer_s
+    return max(0.0, min(LIMITS.ocr_time_s if "ocr" in ways else LIMITS.time_s, left_s))
 
 
 @asynccontextmanager

@@ -186,7 +186,7 @@ async def _document(asked: _Asked, found: Fetched) -> _Answer:
     """The pages of a PDF or a picture, each as text or as a picture."""
     ways = ways_for(asked.form, found.kind)
     reading = await read_document(found.file, found.kind, ways, asked.pages, asked.ctx.report_progress)
-    if reading.why == "slow" and not reading.given() and "picture" in ways:
+    if reading.why in {"slow", "failed"} and not reading.given() and {"ocr", "picture"} <= set(ways):
         reading = await read_document(found.file, found.kind, ["picture"], asked.pages, asked.ctx.report_progress)
     text, cut = text_of_pages(reading)
     form: Form | None = "pages" if reading.pictures else "text" if text else None

@@ -69,7 +69,7 @@ class StrictTool(Tool):
         with anyio.move_on_after(CALL_S):
             return await super().run(arguments, context, convert_result=False)
         changes = not (self.annotations and self.annotations.read_only_hint)
-        slow = f"{self.name} took longer than {CALL_S:.0f} s and was given up; RingCentral may be slow now."
+        slow = f"{self.name} took longer than {CALL_S:.0f} s and was given up."
         if changes:
             raise ToolError(f"{slow} {_MAYBE_DONE}")
         raise ToolError(f"{slow} Ask for less, or try again in a minute. {NOTHING_DONE}")

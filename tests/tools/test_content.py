@@ -180,6 +180,24 @@ async def test_ocr_that_takes_too_long_gives_way_to_pictures(
     assert "pages" in asked["other_forms"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script takes the worker's place")
+@pytest.mark.parametrize("form", ["auto", "pages"])
+async def test_reading_that_takes_too_long_is_begun_once_and_said_within_the_time_of_the_call(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    worker, begun = tmp_path / "python", tmp_path / "begun"
+    begun.touch()
+    worker.write_text(f"#!/bin/sh\necho >> {begun}\nexec sleep 60\n")
+    worker.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(worker))
+    monkeypatch.setattr("rc_mcp.tools.strict.CALL_S", 20)
+    monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(LIMITS, answer_s=18))
+    async with desk.client() as client:
+        answer = answer_of(await read(client, fax_of(desk, "northlight-approval.tif"), form=form))
+    assert answer["said"] == "Reading it took too long."
+    assert len(begun.read_text()) <= 1
+
+
 async def test_pages_are_chosen(desk: Desk) -> None:
     async with desk.client() as client:
         fax = fax_of(desk, "northlight-approval.tif")
