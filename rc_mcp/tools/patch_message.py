@@ -24,22 +24,24 @@ async def patch_message(
     if availability is None and read_status is None:
         raise ToolError("patch_message needs availability or read_status. Nothing was sent to RingCentral.")
     client, where = app_of(ctx).client, {"account_id": account_id, "extension_id": extension_id}
-    alive: set[str] = set()
-    if availability and read_status is None:
+    already: set[str] = set()
+    deleted: set[str] = set()
+
+    def is_so(message: Message) -> bool:
+        is_alive = availability is None or message.availability == availability
+        return is_alive and (read_status is None or message.read_status == read_status)
+
+    if availability:
         # RingCentral answers a restore of what was never deleted just the same. Whoever relies on "restored" has
         # to know the difference, and it costs one Light request for 50 ids.
         for start in range(0, len(message_id), MAX_READS):
             before = await client.read_messages(message_id[start : start + MAX_READS], **where)
-            alive |= {o.id for o in before if o.message is not None and o.message.availability == "Alive"}
+            already |= {o.id for o in before if o.message is not None and is_so(o.message)}
+            deleted |= {o.id for o in before if o.message is not None and o.message.availability == "Deleted"}
             await ctx.report_progress(start + len(before), len(message_id), "messages read")
-    ids = [i for i in message_id if i not in alive]
+    ids = [i for i in message_id if i not in already]
     outcomes = (
         await client.patch_message(ids, read_status=read_status, availability=availability, **where) if ids else []
     )
-
-    def took_effect(message: Message) -> bool:
-        is_alive = availability is None or message.availability == availability
-        return is_alive and (read_status is None or message.read_status == read_status)
-
-    already = [i for i in message_id if i in alive]
-    return benign_changes(outcomes, "restored" if availability else "updated", took_effect, already=already)
+    restored = deleted if read_status else ids if availability else ()
+    return benign_changes(outcomes, is_so, restored=restored, already=[i for i in message_id if i in already])

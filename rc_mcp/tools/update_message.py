@@ -22,4 +22,4 @@ async def update_message(
     outcomes = await app_of(ctx).client.update_message(
         message_id, read_status, account_id=account_id, extension_id=extension_id
     )
-    return benign_changes(outcomes, "updated", lambda m: m.read_status == read_status)
+    return benign_changes(outcomes, lambda m: m.read_status == read_status)

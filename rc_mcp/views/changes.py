@@ -1,7 +1,7 @@
 """What became of messages that a tool was asked to change: one outcome per id, and one status for the whole."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel
@@ -69,13 +69,19 @@ def tally(outcomes: Mapping[str, OutcomeWord]) -> str:
 
 def benign_changes(
     answers: Sequence[Outcome],
-    word: Literal["updated", "restored"],
     took_effect: Callable[[Message], bool],
+    *,
+    restored: Collection[str] = (),
     already: Iterable[str] = (),
 ) -> Changes:
-    """The changes that an update answered with. An id counts as changed only if its record says so."""
+    """The changes that an update answered with. An id counts as changed only if its record says so.
+
+    Args:
+        restored: ids of which it undid a delete.
+        already: ids that nothing had to be sent for.
+    """
     outcomes: dict[str, OutcomeWord] = dict.fromkeys(already, "already")
-    outcomes |= {a.id: _benign_outcome(a, word, took_effect) for a in answers}
+    outcomes |= {a.id: _benign_outcome(a, "restored" if a.id in restored else "updated", took_effect) for a in answers}
     problem = next((in_words(a.error) for a in answers if a.error is not None), None)
     return Changes(
         status=overall(outcomes),

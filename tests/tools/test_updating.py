@@ -56,6 +56,18 @@ async def test_what_was_never_deleted_is_not_called_restored(desk: Desk, era: Er
     assert only["status"] == "nothing_to_do"
 
 
+async def test_only_what_was_deleted_is_called_restored_when_it_is_marked_as_well(desk: Desk, era: Era) -> None:
+    unread = desk.ids(availability="Alive", readStatus="Unread")[0]
+    read = desk.ids(availability="Alive", readStatus="Read")[0]
+    deleted = desk.ids(availability="Deleted")[0]
+    async with desk.client(era) as client:
+        ids = [unread, read, deleted, "404"]
+        answer = await call(client, "patch_message", message_id=ids, availability="Alive", read_status="Read")
+    assert answer["outcomes"] == {unread: "updated", read: "already", deleted: "restored", "404": "not_found"}
+    assert {unread, read, deleted} <= set(desk.ids(availability="Alive", readStatus="Read"))
+    assert (len(desk.sent("GET")), len(desk.sent("PATCH"))) == (1, 1)
+
+
 async def test_what_is_purged_cannot_be_restored_and_the_answer_does_not_say_it_was(desk: Desk) -> None:
     target = desk.ids(availability="Deleted")[0]
     async with desk.client() as client:
