@@ -104,7 +104,7 @@ async def read_document(
                     total = message.chosen
                 elif isinstance(message, PageText | PagePicture | PageFailed):
                     await progress(len(reading.given()), total, "pages")
-    if reading.why == "slow":
+    if reading.why == "slow" and reading.given():  # without any, the same call would take too long again
         left = set(chosen(pages, reading.pages or 0)) - reading.given()
         return replace(reading, next_page=min(left, default=None))
     return reading

@@ -190,7 +190,7 @@ async def _document(asked: _Asked, found: Fetched) -> _Answer:
         reading = await read_document(found.file, found.kind, ["picture"], asked.pages, asked.ctx.report_progress)
     text, cut = text_of_pages(reading)
     form: Form | None = "pages" if reading.pictures else "text" if text else None
-    answer = _answer(asked, found, form, said_of_pages(reading, cut), text=text or None, pages=reading.pages)
+    answer = _answer(asked, found, form, said_of_pages(reading, cut, ways), text=text or None, pages=reading.pages)
     return answer, [ImageContent(type="image", data=p.base64, mime_type=p.mime_type) for p in reading.pictures]
 
 

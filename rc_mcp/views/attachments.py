@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
@@ -218,8 +218,8 @@ def text_of_pages(reading: Reading) -> tuple[str, list[int]]:
     return "\n".join(parts), cut
 
 
-def said_of_pages(reading: Reading, cut: list[int]) -> str:
-    """What is shown of a document, what is not and why, and how to go on."""
+def said_of_pages(reading: Reading, cut: list[int], ways: Sequence[Way]) -> str:
+    """What is shown of a document, what is not and why, and how to go on; `ways` are those that were tried."""
     layered = sorted(reading.texts.keys() - reading.by_ocr)
     recognised, drawn = sorted(reading.by_ocr), [p.page for p in reading.pictures]
     lines = [
@@ -238,6 +238,8 @@ def said_of_pages(reading: Reading, cut: list[int]) -> str:
         return f"{count}; none of those asked for."
     if reading.why:
         said.append(f"Then it ended: {_WHY[reading.why].lower()}")
+        if reading.why == "slow" and not reading.given() and "picture" not in ways:
+            said.append("form='pages' shows them as pictures, which is quicker.")
     if reading.no_ocr:
         said.append(f"OCR is installed, but cannot be loaded: {reading.no_ocr}. rc-mcp doctor says what to do.")
     if reading.next_page:

@@ -20,6 +20,7 @@ from mcp import Client
 from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent
 
 from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.messages import Opened
 from rc_mcp.views import attachments
 from tests import documents
 from tests.desk import Desk, Era, call, refused, text_of
@@ -178,6 +179,26 @@ async def test_ocr_that_takes_too_long_gives_way_to_pictures(
     assert len(pictures(shown)) == 2
     assert "too long" in asked["said"]
     assert "pages" in asked["other_forms"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script takes the worker's place")
+@pytest.mark.parametrize("form", ["auto", "text"])
+async def test_pages_that_took_too_long_are_not_to_be_asked_for_again_in_the_same_way(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    opened = Opened(pages=2, chosen=2).model_dump_json()
+    worker = tmp_path / "python"
+    worker.write_text(f"#!/bin/sh\necho '{opened}'\nexec sleep 60\n")
+    worker.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(worker))
+    monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(LIMITS, time_s=3, ocr_time_s=3))
+    monkeypatch.setattr(attachments, "has_ocr", lambda: True)
+    async with desk.client() as client:
+        said = answer_of(await read(client, fax_of(desk, "northlight-approval.tif"), form=form))["said"]
+    assert "2 pages" in said
+    assert "too long" in said
+    assert "call again" not in said
+    assert ("form='pages' shows them" in said) == (form == "text")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script takes the worker's place")
