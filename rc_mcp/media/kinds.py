@@ -34,19 +34,23 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     (TIFF, r"II[*+]\0|MM\0[*+]"),
     ("audio/wav", r"RIFF....WAVE"),
     ("audio/mpeg", r"ID3[\x02-\x04]|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"),
-    ("audio/ogg", r"OggS"),
-    ("audio/flac", r"fLaC"),
-    ("audio/amr", r"#!AMR"),
-    ("video/mp4", r"....ftyp"),
+    ("audio/ogg", r"OggS\0"),
+    ("audio/flac", r"fLaC[\0\x80]"),
+    ("audio/amr", r"#!AMR(-WB)?\n"),
+    ("video/mp4", r"\0...ftyp"),
     ("application/zip", r"PK\x03\x04"),
-    ("application/gzip", r"\x1f\x8b"),
-    ("application/rtf", r"\{\\rtf"),
-    ("application/postscript", r"%!PS"),
-    ("application/x-msdownload", r"MZ.{58}"),
+    ("application/gzip", r"\x1f\x8b\x08"),
+    ("application/rtf", r"\{\\rtf1"),
+    ("application/postscript", r"%!PS-Adobe-"),
+    ("application/x-msdownload", r"MZ.{58,950}?PE\0\0"),
     ("application/x-executable", r"\x7fELF"),
     # Readers accept what comes before a PDF's header, and so do senders.
-    (PDF, r".{0,1019}?%PDF-"),
+    (PDF, r"(.{0,1000}?[\r\n\0]|\xef\xbb\xbf)?%PDF-[0-9]\.[0-9]"),
 )
+_PDF_LINE = re.compile(rb"(\xef\xbb\xbf)?%PDF-[0-9]\.[0-9][ \t]*[\r\n]")
+"""The first line of a PDF, and of no sentence."""
+_BINARY = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+"""What no text has. Escape is not among them: the Japanese charset of mails is made of it."""
 _COMPILED = tuple((kind, re.compile(sign.encode("latin-1"), re.DOTALL)) for kind, sign in _SIGNS)
 _SIGNED = PICTURES | {PDF}
 """Kinds that always show their sign. A sound may begin anywhere."""
@@ -69,6 +73,8 @@ def labelled(content_type: str | None) -> str:
 
 def true_kind(head: bytes, label: str) -> str:
     """The MIME type by the first `HEAD_BYTES` bytes; `label` where they do not say."""
+    if is_text(label) and not _BINARY.search(head):
+        return PDF if _PDF_LINE.match(head) else label  # whoever writes of MZ or %PDF- sends no such file
     found = next((kind for kind, sign in _COMPILED if sign.match(head)), None)
     if found:
         return label if label not in _SIGNED and label.startswith(_CONTAINERS.get(found, ("\0",))) else found

@@ -5,6 +5,8 @@ import pytest
 from rc_mcp.media.kinds import labelled, suffix, true_kind
 from tests import documents
 
+PROGRAM = b"MZ" + b"\0" * 58 + b"\x80\0\0\0" + b"This program cannot be run in DOS mode.".ljust(64, b"\0") + b"PE\0\0"
+
 
 @pytest.mark.parametrize(
     ("head", "label", "kind"),
@@ -23,11 +25,37 @@ from tests import documents
         (b"\0\0\0\x18ftypheic", "image/heic", "image/heic"),
         (b"\0\0\0\x18ftypmp42", "application/pdf", "video/mp4"),
         (b"PK\3\4", "application/epub+zip", "application/epub+zip"),
-        (b"MZ" + b"\0" * 62, "image/png", "application/x-msdownload"),
+        (PROGRAM, "image/png", "application/x-msdownload"),
+        (PROGRAM, "text/plain", "application/x-msdownload"),
+        (b"%PDF-1.7\r\n%\xe2\xe3\xcf\xd3\r\n1 0 obj", "text/plain", "application/pdf"),
+        (b"From: scanner\r\n\r\n%PDF-1.7\n1 0 obj\nstream\n\x78\x9c\x03", "text/plain", "application/pdf"),
     ],
 )
 def test_the_bytes_decide_what_they_are(head: bytes, label: str, kind: str) -> None:
     assert true_kind(head[:1024], label) == kind
+
+
+@pytest.mark.parametrize("label", ["text/plain", "application/octet-stream"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MZ 4711 is the number of your parcel, please call us back before five today, thanks. Ana",
+        "I cannot open it, it says %PDF-1.4 and then rubbish. Can you fax again?",
+        "OggS is what I see",
+        "fLaC or mp3?",
+        "#!AMR",
+        "%!PS what is this?",
+        "the ftyp",
+        "BM is here",
+    ],
+)
+def test_a_text_that_begins_like_a_file_is_a_text(text: str, label: str) -> None:
+    assert true_kind(text.encode(), label) == label
+
+
+@pytest.mark.parametrize("text", ["{\\rtf1 hello}", "%PDF-1.4? what is that", "%!PS-Adobe-3.0"])
+def test_what_holds_no_binary_bytes_is_the_text_that_its_label_says(text: str) -> None:
+    assert true_kind(text.encode(), "text/plain") == "text/plain"
 
 
 @pytest.mark.parametrize(
