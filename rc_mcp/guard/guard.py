@@ -17,9 +17,9 @@ from anyio import to_thread
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import answers
-from rc_mcp.guard.allowance import objection, over_limits
 from rc_mcp.guard.alone import PATIENCE_S, Busy, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
+from rc_mcp.guard.caps import objection, over_limits
 from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.journal import Channel, Journal, Record
