@@ -71,15 +71,15 @@ def labelled(content_type: str | None) -> str:
     return TEXT if kind.startswith("text/") else UNKNOWN
 
 
-def true_kind(head: bytes, label: str) -> str:
-    """The MIME type by the first `HEAD_BYTES` bytes; `label` where they do not say."""
+def true_kind(head: bytes, label: str, charset: str | None = None) -> str:
+    """The MIME type by the first `HEAD_BYTES` bytes; `label` where they do not say. `charset` is that of a text."""
     if is_text(label) and not _BINARY.search(head):
         return PDF if _PDF_LINE.match(head) else label  # whoever writes of MZ or %PDF- sends no such file
     found = next((kind for kind, sign in _COMPILED if sign.match(head)), None)
     if found:
         return label if label not in _SIGNED and label.startswith(_CONTAINERS.get(found, ("\0",))) else found
     if label in _SIGNED or label.startswith("text/"):
-        return (label if label.startswith("text/") else TEXT) if _is_text(head) else UNKNOWN
+        return (label if label.startswith("text/") else TEXT) if _is_text(head, charset) else UNKNOWN
     return label
 
 
@@ -153,5 +153,7 @@ _KNOWN = frozenset(
 )
 
 
-def _is_text(head: bytes) -> bool:
-    return b"\0" not in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))
+def _is_text(head: bytes, charset: str | None) -> bool:
+    if charset and charset.startswith(("utf-16", "utf-32")):  # in which letters are half zeros
+        return "\0" not in head.decode(charset, "replace")
+    return b"\0" not in head

@@ -166,12 +166,16 @@ async def _recording(asked: _Asked) -> _Answer:
     async with asked.of(transcript).fetched(LIMITS.document_bytes) as found:
         answer, _ = await _text(asked, found)
     described_recording, _ = asked.not_fetched(f"RingCentral's transcript of the recording. {answer.said}".strip())
-    return described_recording.model_copy(update={"form": "text", "untrusted": answer.untrusted}), []
+    return described_recording.model_copy(update={"form": answer.form, "untrusted": answer.untrusted}), []
 
 
 async def _text(asked: _Asked, found: Fetched) -> _Answer:
     if asked.form == "pages":
         return _answer(asked, found, None, "A text has no pages to show as pictures."), []
+    if found.charset is None:
+        said = "Its characters could not be read: its charset is not known here. form='file' saves it."
+        answer = _answer(asked, found, None, said)
+        return answer.model_copy(update={"other_forms": [f for f in answer.other_forms if f != "text"]}), []
     parts = parts_of_text(found.downloaded.size)
     number = next(iter(chosen(asked.pages, parts)), None)
     if number is None:

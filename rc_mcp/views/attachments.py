@@ -3,6 +3,7 @@
 Every sentence here is ours. What strangers wrote (file names, texts, transcripts, what OCR read) is in `untrusted`.
 """
 
+import codecs
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, Literal
 
 from anyio import from_thread, to_thread
@@ -33,10 +35,22 @@ Form = Literal["text", "pages", "original", "file"]
 
 _TELLING_BYTES = 1024 * 1024
 """Progress is told each time so much has arrived."""
-_CHARSET = re.compile("utf-?8|utf-?16(le|be)?|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-8]|cp125[0-8]", re.IGNORECASE)
-_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-"""How a text in UTF-16 begins. It tells the order of bytes only there, and each part is read by itself."""
-_HIGH_BYTE = {"utf-16-le": 1, "utf-16-be": 0}
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32-le"),
+    (b"\0\0\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+    (b"\xef\xbb\xbf", "utf-8"),
+)
+"""How a text in Unicode may begin."""
+_CHARSET_NAME = re.compile("[a-z0-9][a-z0-9_.:-]{0,39}")
+_CHARSETS = re.compile(
+    "utf-(8|16-[bl]e|32-[bl]e)|iso8859-[0-9]{1,2}|cp(125[0-8]|437|85[02]|866|874|932|949|950)|koi8-[ru]|mac-roman"
+    "|tis-620|shift_jis|euc_(jp|kr)|iso2022_(jp|jp_1|jp_2|kr)|gb2312|gbk|gb18030|hz|big5(hkscs)?"
+)
+"""By Python's names. It knows other codecs that make no texts, or change them: `zip`, `idna`, `unicode_escape`."""
+_SHORT = {"ascii": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+"""What else they are called; without a mark, the usual order of bytes."""
 _MAIN = ("RenderedDocument", "AudioRecording", "MmsAttachment")
 _WHY = {
     "locked": "It is locked with a password.",
@@ -91,7 +105,8 @@ class Fetched:
     file: BinaryIO
     kind: str
     label: str
-    charset: str
+    charset: str | None
+    """By Python's name; None for one that we cannot decode."""
     downloaded: Downloaded
 
     def mislabelled(self) -> str:
@@ -166,7 +181,8 @@ async def fetched(
         )
         label = labelled(downloaded.content_type)
         head = await to_thread.run_sync(_part, file, 0, HEAD_BYTES)
-        yield Fetched(file, true_kind(head, label), label, _charset(downloaded.charset, head), downloaded)
+        charset = _charset(downloaded.charset, head)
+        yield Fetched(file, true_kind(head, label, charset), label, charset, downloaded)
 
 
 async def whole(found: Fetched) -> bytes:
@@ -176,16 +192,15 @@ async def whole(found: Fetched) -> bytes:
 
 def as_resource(data: bytes, found: Fetched) -> str | bytes:
     """Bytes as a resource shows them: a text as text, without what cannot be seen."""
-    return shown_text(data.decode(found.charset, "replace")) if is_text(found.kind) else data
+    if found.charset is None or not is_text(found.kind):
+        return data
+    return shown_text(data.decode(found.charset, "replace"))
 
 
 async def text_part(found: Fetched, number: int) -> str:
-    """A part of a plain text, from 1, without tearing a letter apart."""
-    start = (number - 1) * LIMITS.text_part_bytes
-    data = await to_thread.run_sync(_part, found.file, start, LIMITS.text_part_bytes + 3)
-    begin = 0 if number == 1 else _letter_start(data, 0, found.charset)
-    end = _letter_start(data, min(LIMITS.text_part_bytes, len(data)), found.charset)
-    return data[begin:end].decode(found.charset, "replace")
+    """A part of a plain text, from 1. A letter that lies on its end comes with the next."""
+    is_last = number >= parts_of_text(found.downloaded.size)
+    return await to_thread.run_sync(partial(_decoded, found.file, number, found.charset or "utf-8", is_last=is_last))
 
 
 def parts_of_text(size: int) -> int:
@@ -317,25 +332,28 @@ def _rank(attachment: Attachment) -> int:
     return _MAIN.index(attachment.type) if attachment.type in _MAIN else len(_MAIN)
 
 
-def _charset(label: str | None, head: bytes) -> str:
-    """What the text's first bytes say, else what its label says."""
-    if mark := _MARKS.get(head[:2]):
+def _charset(label: str | None, head: bytes) -> str | None:
+    """What the text's first bytes say, else what its label says; None when we cannot decode that."""
+    if mark := next((charset for mark, charset in _MARKS if head.startswith(mark)), None):
         return mark
-    charset = (label or "utf-8").lower()
-    if not _CHARSET.fullmatch(charset) or charset in {"utf8", "us-ascii"}:
-        return "utf-8"
-    if charset.startswith(("utf16", "utf-16")):
-        return "utf-16-be" if charset.endswith("be") else "utf-16-le"
-    return charset
+    name = (label or "utf-8").lower().removeprefix("x-")
+    if not _CHARSET_NAME.fullmatch(name):
+        return None
+    try:
+        codec = codecs.lookup(name).name
+    except LookupError:
+        return None
+    codec = _SHORT.get(codec, codec)
+    return codec if _CHARSETS.fullmatch(codec) else None
 
 
-def _letter_start(data: bytes, at: int, charset: str) -> int:
-    """The first place from `at` on where a letter begins; `at` itself where that is not near."""
-    if charset == "utf-8":
-        return next((i for i in range(at, min(at + 4, len(data))) if data[i] & 0xC0 != 0x80), min(at, len(data)))
-    high = at + _HIGH_BYTE.get(charset, len(data))
-    is_second_half = high < len(data) and data[high] & 0xFC == 0xDC
-    return at + 2 if is_second_half else at
+def _decoded(file: BinaryIO, number: int, charset: str, *, is_last: bool) -> str:
+    """From the beginning on: in some charsets a byte means what those before it say."""
+    decoder = codecs.getincrementaldecoder(charset)("replace")
+    for before in range(number - 1):
+        decoder.decode(_part(file, before * LIMITS.text_part_bytes, LIMITS.text_part_bytes))
+    data = _part(file, (number - 1) * LIMITS.text_part_bytes, LIMITS.text_part_bytes)
+    return decoder.decode(data, is_last)
 
 
 def _line(what: str, pages: list[int]) -> str:

@@ -53,6 +53,13 @@ def test_a_text_that_begins_like_a_file_is_a_text(text: str, label: str) -> None
     assert true_kind(text.encode(), label) == label
 
 
+def test_zeros_are_binary_unless_the_charset_has_them() -> None:
+    text = "Grüße".encode("utf-16-le")
+    assert true_kind(text, "text/plain") == "application/octet-stream"
+    assert true_kind(text, "text/plain", "utf-16-le") == "text/plain"
+    assert true_kind(bytes(8), "text/plain", "utf-16-le") == "application/octet-stream"
+
+
 @pytest.mark.parametrize("text", ["{\\rtf1 hello}", "%PDF-1.4? what is that", "%!PS-Adobe-3.0"])
 def test_what_holds_no_binary_bytes_is_the_text_that_its_label_says(text: str) -> None:
     assert true_kind(text.encode(), "text/plain") == "text/plain"
