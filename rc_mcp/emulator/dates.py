@@ -26,6 +26,10 @@ def to_ms(moment: datetime) -> int:
     return round((moment - datetime.fromtimestamp(0, UTC)) / timedelta(milliseconds=1))
 
 
+FIRST_MS = to_ms(datetime.min.replace(tzinfo=UTC))
+"""Where the calendar begins."""
+
+
 def to_wire(ms: int) -> str:
     # Several for every message of a page; formatting a datetime takes three times as long.
     days, ms = divmod(ms, DAY_MS)

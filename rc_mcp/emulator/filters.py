@@ -6,7 +6,7 @@ from starlette.datastructures import QueryParams
 
 from rc_mcp.emulator import query
 from rc_mcp.emulator.call import Call
-from rc_mcp.emulator.dates import DAY_MS, whole_minutes
+from rc_mcp.emulator.dates import DAY_MS, FIRST_MS, whole_minutes
 from rc_mcp.emulator.errors import invalid_parameter
 from rc_mcp.emulator.selection import Selection
 from rc_mcp.emulator.vocabulary import DIRECTIONS, EXTENSION_TYPES, MESSAGE_TYPES, OWNERS
@@ -42,6 +42,8 @@ def window(call: Call, now_ms: int) -> Window:
     from_ms, to_ms = query.date(call.query, "dateFrom"), query.date(call.query, "dateTo")
     if from_ms is None:
         from_ms = whole_minutes((now_ms if to_ms is None else to_ms) - _DEFAULT_WINDOW_MS)
+        if from_ms < FIRST_MS:
+            raise invalid_parameter("dateTo")
     return Window(from_ms, to_ms)
 
 

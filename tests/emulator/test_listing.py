@@ -91,6 +91,16 @@ async def test_any_other_date_is_refused(mailbox: httpx.AsyncClient, given: str)
     assert await refused(mailbox, f"dateFrom={given}") == "dateFrom"
 
 
+@pytest.mark.parametrize("path", ["message-store?", "message-sync?syncType=FSync&"])
+async def test_an_end_whose_default_start_lies_before_the_calendar_is_refused(
+    mailbox: httpx.AsyncClient, path: str
+) -> None:
+    answer = await mailbox.get(f"{path}dateTo=0001")
+    body = answer.json()
+    assert (answer.status_code, body["errorCode"], body["parameterName"]) == (400, "CMN-101", "dateTo")
+    assert (await mailbox.get(f"{path}dateTo=0001&dateFrom=0001")).status_code == 200
+
+
 async def test_both_ends_of_the_window_are_included(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
