@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import BytesParser
 from http import HTTPStatus
 
@@ -104,7 +105,12 @@ def _mixed_bodies(call: Call) -> list[JsonValue]:
     if not parsed.is_multipart():
         raise unreadable_request()
     # walk() begins with the whole itself.
-    return [read_json(str(part.get_payload())) for part in parsed.walk() if not part.is_multipart()]
+    return [read_json(_payload(part)) for part in parsed.walk() if not part.is_multipart()]
+
+
+def _payload(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
 
 
 def _resource_id(entry: JsonObject) -> str:

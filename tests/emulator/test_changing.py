@@ -1,5 +1,6 @@
 """readMessage, updateMessage and patchMessage, for one message and for many."""
 
+import base64
 import email
 import json
 from dataclasses import replace
@@ -168,6 +169,19 @@ async def test_many_in_the_path_are_updated_by_multipart_mixed(mailbox: httpx.As
     headers = {"Content-Type": "multipart/mixed; boundary=b", **AS_JSON}
     answer = await mailbox.put(f"message-store/{first},{second}", content=body, headers=headers)
     assert [part["body"]["readStatus"] for part in answer.json()] == ["Read", "Read"]
+
+
+async def test_the_parts_of_multipart_mixed_may_be_in_base64(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+    message_id = add(emulator)
+    encoded = base64.b64encode(b'{"readStatus": "Read"}').decode()
+    head = "Content-Type: application/json\r\nContent-Transfer-Encoding: base64"
+    second = 'Content-Type: application/json\r\n\r\n{"readStatus": "Read"}'
+    body = f"--b\r\n{head}\r\n\r\n{encoded}\r\n--b\r\n{second}\r\n--b--\r\n".encode()
+    headers = {"Content-Type": "multipart/mixed; boundary=b", **AS_JSON}
+    url = f"message-store/{message_id},{add(emulator)}"
+    for send in (mailbox.put, mailbox.patch):
+        answer = await send(url, content=body, headers=headers)
+        assert [part["body"]["readStatus"] for part in answer.json()] == ["Read", "Read"]
 
 
 @pytest.mark.parametrize(("body", "expected"), UNFIT_BODIES)
