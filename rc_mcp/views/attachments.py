@@ -26,7 +26,7 @@ from rc_mcp.media.reading import Progress, Reading, has_ocr
 from rc_mcp.media.selection import written
 from rc_mcp.ringcentral import Attachment, ContentDisposition, Downloaded, Message, MessageStoreClient
 from rc_mcp.views.messages import message_uri
-from rc_mcp.views.text import clean, clean_lines
+from rc_mcp.views.text import clean, clean_lines, is_id
 
 MAX_BYTES = 5 * 1024 * 1024
 """The largest attachment that is put into one answer as it is. Saving it to a file has no such limit."""
@@ -119,13 +119,16 @@ class Fetched:
 
 
 def main_attachment(message: Message) -> Attachment | None:
-    """The one that is meant when none is named: the fax, the recording, the first picture, else the first there is."""
-    return min(message.attachments, key=_rank, default=None)
+    """The one that is meant when none is named: the fax, the recording, the first picture, else the first there is.
+
+    One that has no id could not be fetched, and what it has in its place may be anything.
+    """
+    return min((a for a in message.attachments if is_id(a.id)), key=_rank, default=None)
 
 
 def transcript_of(message: Message) -> Attachment | None:
     """RingCentral's transcript of a voicemail."""
-    return next((a for a in message.attachments if a.type == "AudioTranscription"), None)
+    return next((a for a in message.attachments if a.type == "AudioTranscription" and is_id(a.id)), None)
 
 
 def forms_of(kind: str, size: int | None, *, transcript: bool = False) -> list[Form]:

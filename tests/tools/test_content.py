@@ -88,10 +88,17 @@ def relabelled(desk: Desk, message_id: str, content_type: str) -> None:
     """From now on RingCentral says this of the message's attachments."""
     message = desk.emulator.store.message(message_id)
     assert message
-    labelled = {**message, "attachments": [{**a, "contentType": content_type} for a in message["attachments"]]}
+    alters(desk, message_id, attachments=[{**a, "contentType": content_type} for a in message["attachments"]])
+
+
+def alters(desk: Desk, message_id: str, **fields: Any) -> None:
+    """From now on RingCentral answers with these fields of the message."""
+    message = desk.emulator.store.message(message_id)
+    assert message
+    altered = {**message, **fields}
 
     def tell(request: httpx.Request) -> httpx.Response | None:
-        return httpx.Response(200, json=labelled) if request.url.path.endswith(f"/{message_id}") else None
+        return httpx.Response(200, json=altered) if request.url.path.endswith(f"/{message_id}") else None
 
     desk.faults.before(tell)
 
@@ -509,6 +516,19 @@ async def test_a_label_that_strangers_wrote_does_not_stand_in_an_answer(desk: De
         message = await call(client, "read_message", message_id=message_id)
     assert "agreed" not in result.model_dump_json()
     assert "agreed" not in json.dumps(message)
+
+
+@pytest.mark.parametrize("kind", ["AudioRecording", "MmsAttachment"])
+async def test_an_attachment_without_a_true_id_is_not_there(desk: Desk, kind: str) -> None:
+    alone, beside = desk.ids(type="Fax", availability="Alive")[:2]
+    hostile = {"id": "7" * 100_000, "type": kind, "contentType": "audio/mpeg"}
+    alters(desk, alone, attachments=[hostile])
+    alters(desk, beside, attachments=[hostile, {**hostile, "id": "8"}])
+    async with desk.client() as client:
+        said = await refused(client, "read_message_content", message_id=alone)
+        answer = answer_of(await read(client, beside))
+    assert said == "The message has no such attachment; it has: none. Nothing was read."
+    assert answer["uri"].endswith("/content/8")
 
 
 @pytest.mark.parametrize("form", ["auto", "original", "file"])
