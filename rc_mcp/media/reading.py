@@ -76,13 +76,14 @@ def has_ocr() -> bool:
 
 
 async def what_ocr_lacks() -> str | None:
-    """In one word, when it is installed but cannot be loaded where documents are opened."""
+    """In one word, when it is installed but cannot be loaded where documents are opened; else how trying it ended."""
     from PIL import Image
 
     with tempfile.TemporaryFile() as page:
         Image.new("1", (32, 32), 1).save(page, "PNG")
         page.flush()
-        return (await read_document(page, "image/png", ["ocr"], EVERYTHING, _untold)).no_ocr
+        reading = await read_document(page, "image/png", ["ocr"], EVERYTHING, _untold)
+    return reading.no_ocr or reading.why
 
 
 async def read_document(

@@ -15,7 +15,7 @@ from PIL import Image
 from rc_mcp.media import reading as module
 from rc_mcp.media.limits import LIMITS
 from rc_mcp.media.messages import Way
-from rc_mcp.media.reading import Reading, read_document
+from rc_mcp.media.reading import Reading, read_document, what_ocr_lacks
 from rc_mcp.media.selection import selection
 from tests import documents
 from tests.ocr import seen_in
@@ -99,6 +99,14 @@ async def test_ocr_that_cannot_be_loaded_gives_way_to_pictures_and_is_named(
     broken_ocr(monkeypatch, tmp_path, f"raise {fault}")
     found = await read(documents.tiff([documents.page("x")] * 2), TIFF, ["text", "ocr", "picture"])
     assert (len(found.pictures), found.failed, found.no_ocr) == (2, {}, lacking)
+
+
+async def test_ocr_that_ends_the_process_when_it_is_loaded_has_failed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert await what_ocr_lacks() is None
+    broken_ocr(monkeypatch, tmp_path, "import os; os.abort()")
+    assert await what_ocr_lacks() == "failed"
 
 
 async def test_a_page_that_ocr_cannot_deal_with_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
