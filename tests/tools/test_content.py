@@ -304,11 +304,11 @@ async def test_every_part_of_a_text_in_utf_16_can_be_read(desk: Desk, label: str
         ("ISO-2022-JP", "iso2022_jp", "日本語abc"),
         ("GB18030", "gb18030", "汉字x€"),
         ("EUC-KR", "euc_kr", "한국어a"),
-        ("utf-16le", "utf-16-le", "Grüße "),
+        ("utf-16le", "utf-16-le", "Grüße_"),
         ("UTF-16BE", "utf-16-be", "Grüße🔧"),
         ("UTF-32", "utf-32", "Grüße"),
-        ("koi8-r", "koi8-r", "Привет "),
-        ("windows-1252", "cp1252", "€uro "),
+        ("koi8-r", "koi8-r", "Привет_"),
+        ("windows-1252", "cp1252", "€uro_"),
     ],
 )
 async def test_a_text_is_read_in_its_charset_part_by_part(desk: Desk, label: str, codec: str, letters: str) -> None:
@@ -321,7 +321,7 @@ async def test_a_text_is_read_in_its_charset_part_by_part(desk: Desk, label: str
             answer = answer_of(await read(client, message_id, attachment_id=str(found["id"]), pages=str(part)))
             assert answer["content_type"] == "text/plain"
             shown += answer["untrusted"]["text"]
-    assert shown.replace(" ", "") == text.replace(" ", "")
+    assert shown == text
 
 
 @pytest.mark.parametrize("charset", ["x-unheard-of", "rot13", "hex", "unicode_escape", "idna", "utf-7", "undefined"])
