@@ -6,7 +6,15 @@ from datetime import tzinfo
 from mcp import MCPError
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
-from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, Annotations, Completion, Resource, ResourceTemplate
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    Annotations,
+    Completion,
+    Resource,
+    ResourceTemplate,
+    SubscriptionFilter,
+)
 
 from rc_mcp.app import App
 from rc_mcp.media.kinds import labelled
@@ -56,10 +64,15 @@ def subscribable(app: App, uri: str) -> str:
     Raises:
         MCPError: it is none.
     """
-    address = _ADDRESS.fullmatch(_plain(uri))
-    if address is None or address["message_id"] or not app.may_touch(address["extension_id"]):
+    if not _is_mailbox(app, uri):
         raise MCPError(INVALID_PARAMS, "Only a mailbox can be subscribed to, such as " + mailbox_uri("~", "~"))
     return _plain(uri)
+
+
+def audible(app: App, asked: SubscriptionFilter) -> SubscriptionFilter:
+    """What of this a client of the newer protocol can hear of, which is told to it: mailboxes here alone."""
+    uris = dict.fromkeys(_plain(uri) for uri in asked.resource_subscriptions or () if _is_mailbox(app, uri))
+    return asked.model_copy(update={"resource_subscriptions": list(uris) or None})
 
 
 async def list_resources(app: App) -> list[Resource]:
@@ -118,6 +131,11 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
         raise ResourceError(in_words(error)) from error
     except ToolError as error:
         raise ResourceError(str(error)) from error
+
+
+def _is_mailbox(app: App, uri: str) -> bool:
+    address = _ADDRESS.fullmatch(_plain(uri))
+    return address is not None and not address["message_id"] and app.may_touch(address["extension_id"])
 
 
 def _plain(uri: str) -> str:

@@ -15,6 +15,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.subscriptions import ListenHandler
 from mcp.types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -30,6 +31,8 @@ from mcp.types import (
     ResourceTemplate,
     ResourceTemplateReference,
     SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
     UnsubscribeRequestParams,
 )
 from mcp.types import Prompt as MCPPrompt
@@ -44,7 +47,7 @@ from rc_mcp.levels import LEVELS, Level
 from rc_mcp.login import guarded, policy_for
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
-from rc_mcp.resources import TEMPLATES, complete, is_ours, list_resources, read_resource, subscribable
+from rc_mcp.resources import TEMPLATES, audible, complete, is_ours, list_resources, read_resource, subscribable
 from rc_mcp.ringcentral import (
     REAL_TIME,
     Allowance,
@@ -214,6 +217,13 @@ def serve_resources(server: RingCentralServer) -> None:
         app.subscribers.remove(_connection(ctx), subscribable(app, params.uri))
         return EmptyResult()
 
+    listen = ListenHandler(server._subscriptions)  # pyright: ignore[reportPrivateUsage]
+
+    async def listened(ctx: RequestContext, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
+        heard = audible(ctx.lifespan_context, params.notifications)
+        return await listen(ctx, params.model_copy(update={"notifications": heard}))
+
+    low.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, listened)
     low.add_request_handler("resources/list", PaginatedRequestParams, listed)
     low.add_request_handler("completion/complete", CompleteRequestParams, completed)
     low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)

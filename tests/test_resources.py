@@ -200,6 +200,13 @@ async def test_a_listener_hears_when_a_sync_saw_changes_and_only_then(desk: Desk
         assert quiet.cancelled_caught
 
 
+async def test_a_listener_is_told_that_it_hears_of_mailboxes_here_alone(desk: Desk) -> None:
+    foreign = [MAILBOX.replace("extension/~", f"extension/{n}") for n in range(20_000)]
+    asked = [*foreign, MAILBOX.replace("~", "%7E"), MAILBOX, f"{MAILBOX}/1", "http://example.test"]
+    async with desk.client("auto") as client, client.listen(resource_subscriptions=asked) as events:
+        assert events.honored.resource_subscriptions == [MAILBOX]
+
+
 async def subscribe(client: Client, uri: str) -> None:
     """As clients of the older protocol do."""
     with pytest.warns(MCPDeprecationWarning):
