@@ -1,11 +1,14 @@
 """Fixtures for all tests."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.tools import strict
 from tests.desk import Clock, Desk, Era, Faults
 
 
@@ -37,3 +40,22 @@ def desk(tmp_path: Path) -> Generator[Desk]:
     clock = Clock()
     with Emulator(rate_limits=False, now=clock) as emulator:
         yield Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+
+
+@pytest.fixture
+def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may take half a second. What a DELETE needs is in proportion."""
+    _shorten(monkeypatch, call_s=0.5)
+
+
+@pytest.fixture
+def a_bearable_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may take two seconds, in which a busy machine does what has to be done before its end."""
+    _shorten(monkeypatch, call_s=2)
+
+
+def _shorten(monkeypatch: pytest.MonkeyPatch, *, call_s: float) -> None:
+    monkeypatch.setattr(strict, "CALL_S", call_s)
+    shorter = replace(LIMITS, change_begins_s=0.4 * call_s, read_back_s=0.2 * call_s)
+    monkeypatch.setattr("rc_mcp.ringcentral.connection.LIMITS", shorter)
+    monkeypatch.setattr("rc_mcp.guard.guard.LIMITS", shorter)

@@ -91,6 +91,17 @@ class Faults(httpx.AsyncBaseTransport):
         """Call `act` once RingCentral has acted; it may raise, or answer in RingCentral's place."""
         self._after.append(act)
 
+    def hang(self, method: str, *, after: bool = False) -> None:
+        """RingCentral does not answer such requests; `after`: but carries them out."""
+
+        async def act(request: httpx.Request) -> None:
+            if request.method == method:
+                if after:
+                    await self._inner.handle_async_request(request)
+                await anyio.sleep_forever()
+
+        self.hold(act)
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request through both."""
         for act in self._before:

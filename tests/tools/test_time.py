@@ -1,68 +1,13 @@
-"""No call lasts as long as RingCentral likes: what reads is given up, what deletes ends with what is known."""
-
-from collections.abc import Callable
-from dataclasses import replace
-from types import SimpleNamespace
+"""No call lasts as long as RingCentral likes: what reads is given up, what changes says that it may have happened."""
 
 import anyio
-import httpx2 as httpx
 import pytest
 from mcp import Client
 
-from rc_mcp.guard.alone import alone
-from rc_mcp.guard.journal import Record
-from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.tools import strict, tools_for
-from tests.desk import YES, Desk, Era, call, refused
+from rc_mcp.tools import tools_for
+from tests.desk import Desk, Era, refused
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call may take half a second. What a DELETE needs is in proportion."""
-    shorten(monkeypatch, call_s=0.5)
-
-
-@pytest.fixture
-def a_bearable_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call may take two seconds, in which a busy machine does what has to be done before its end."""
-    shorten(monkeypatch, call_s=2)
-
-
-def shorten(monkeypatch: pytest.MonkeyPatch, *, call_s: float) -> None:
-    monkeypatch.setattr(strict, "CALL_S", call_s)
-    shorter = replace(LIMITS, change_begins_s=0.4 * call_s, read_back_s=0.2 * call_s)
-    monkeypatch.setattr("rc_mcp.ringcentral.connection.LIMITS", shorter)
-    monkeypatch.setattr("rc_mcp.guard.guard.LIMITS", shorter)
-
-
-TimePasses = Callable[[float], None]
-
-
-@pytest.fixture
-def time_passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
-    """Moves the clock by which the time of a call is counted."""
-    passed = [0.0]
-
-    def pass_by(seconds: float) -> None:
-        passed[0] += seconds
-
-    clock = SimpleNamespace(current_time=lambda: anyio.current_time() + passed[0])
-    monkeypatch.setattr("rc_mcp.ringcentral.waiting.anyio", clock)
-    return pass_by
-
-
-def hangs(desk: Desk, method: str, path: str = "", *, after: bool = False) -> None:
-    """RingCentral does not answer such requests; `after`: but carries them out."""
-
-    async def hold(request: httpx.Request) -> None:
-        if request.method == method and path in request.url.path:
-            if after:
-                await desk.faults._inner.handle_async_request(request)  # pyright: ignore[reportPrivateUsage]
-            await anyio.sleep_forever()
-
-    desk.faults.hold(hold)
 
 
 async def required(client: Client, tool: str) -> list[str]:
@@ -74,7 +19,7 @@ async def required(client: Client, tool: str) -> list[str]:
 @pytest.mark.parametrize("tool", [tool.name for tool in tools_for("read")])
 @pytest.mark.usefixtures("a_short_call")
 async def test_a_read_that_takes_too_long_is_given_up_and_said_to_be(desk: Desk, era: Era, tool: str) -> None:
-    hangs(desk, "GET")
+    desk.faults.hang("GET")
     async with desk.client(era) as client:
         needed = dict.fromkeys(await required(client, tool), "1")
         with anyio.fail_after(10):
@@ -85,100 +30,9 @@ async def test_a_read_that_takes_too_long_is_given_up_and_said_to_be(desk: Desk,
 
 @pytest.mark.usefixtures("a_short_call")
 async def test_an_update_that_takes_too_long_does_not_claim_that_nothing_changed(desk: Desk) -> None:
-    hangs(desk, "PUT")
+    desk.faults.hang("PUT")
     async with desk.client() as client:
         with anyio.fail_after(10):
             said = await refused(client, "update_message", message_id=["1"], read_status="Read")
     assert "unknown" in said
     assert "Nothing was changed" not in said
-
-
-async def planned(client: Client, message_id: str) -> str:
-    """A plan to delete this message, which the client cannot be asked about."""
-    return (await call(client, "delete_message", message_id=[message_id]))["plan_id"]
-
-
-@pytest.mark.usefixtures("a_short_call")
-async def test_a_plan_that_takes_too_long_to_read_is_given_up(desk: Desk, era: Era) -> None:
-    hangs(desk, "GET")
-    async with desk.client(era, YES) as client:
-        with anyio.fail_after(10):
-            said = await refused(client, "delete_message", message_id=["1"])
-    assert "Nothing was" in said
-    assert desk.sent("DELETE") == []
-
-
-@pytest.mark.usefixtures("a_bearable_call")
-async def test_a_delete_whose_answer_does_not_come_is_read_back_within_the_time(desk: Desk) -> None:
-    message_id = desk.ids(type="SMS", availability="Alive")[0]
-    async with desk.client() as client:
-        plan_id = await planned(client, message_id)
-        hangs(desk, "DELETE", after=True)
-        with anyio.fail_after(10):
-            answer = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-    assert answer["outcomes"] == {message_id: "deleted"}
-    assert desk.availability(message_id) == "Deleted"
-    assert len(desk.sent("DELETE")) == 1
-
-
-@pytest.mark.usefixtures("a_bearable_call")
-async def test_a_delete_is_not_begun_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
-    message_id = desk.ids(type="SMS", availability="Alive")[0]
-
-    def dawdle(request: httpx.Request) -> None:
-        if request.method == "GET":
-            time_passes(1.4)
-
-    async with desk.client() as client:
-        plan_id = await planned(client, message_id)
-        desk.faults.before(dawdle)
-        with anyio.fail_after(10):
-            answer = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-    assert answer["status"] != "done"
-    assert desk.sent("DELETE") == []
-    assert desk.availability(message_id) == "Alive"
-
-
-@pytest.mark.usefixtures("a_bearable_call")
-async def test_the_time_a_person_takes_is_not_counted(desk: Desk, time_passes: TimePasses) -> None:
-    message_id = desk.ids(type="SMS", availability="Alive")[0]
-    server = desk.server()
-
-    async def think(context: object, params: object) -> object:
-        time_passes(3600)
-        return YES
-
-    async with Client(server, mode="legacy", elicitation_callback=think) as client:  # pyright: ignore[reportArgumentType]
-        answer = await call(client, "delete_message", message_id=[message_id])
-    assert answer["outcomes"] == {message_id: "deleted"}
-
-
-@pytest.mark.usefixtures("a_bearable_call")
-async def test_who_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(desk: Desk) -> None:
-    message_id = desk.ids(type="SMS", availability="Alive")[0]
-    async with desk.client() as client:
-        plan_id = await planned(client, message_id)
-        async with alone(desk.state_dir):
-            with anyio.fail_after(10):
-                said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-        again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-    assert said.endswith("Nothing was deleted or changed.")
-    assert again["outcomes"] == {message_id: "deleted"}
-
-
-@pytest.mark.usefixtures("a_bearable_call")
-async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
-    message_id, earlier = desk.ids(type="SMS", availability="Alive")[:2]
-    async with desk.client() as client:
-        plan_id = await planned(client, message_id)
-        async with desk.guard() as guard:
-            record = Record(guard.journal, "cut2-shrt", guard.principal, "delete_message")
-            await record.begun("~", "~", undoes="")
-            await record.sending([earlier], "Deleted")
-        slow = [1.4]
-        desk.faults.before(lambda _: time_passes(sum(slow)))  # while it finds out what became of that one
-        said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-        assert said.endswith("Call again. Nothing was deleted or changed.")
-        slow.clear()
-        again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-    assert again["outcomes"] == {message_id: "deleted"}

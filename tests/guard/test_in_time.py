@@ -1,0 +1,121 @@
+"""A delete begins only with the time to see what became of it; one that has none leaves its plan as it is."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import anyio
+import httpx2 as httpx
+import pytest
+from mcp import Client
+
+from rc_mcp.guard.alone import alone
+from rc_mcp.guard.journal import Record
+from tests.desk import YES, Desk, Era, call, refused
+
+pytestmark = pytest.mark.anyio
+
+TimePasses = Callable[[float], None]
+
+
+@pytest.fixture
+def time_passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
+    """Moves the clock by which the time of a call is counted."""
+    passed = [0.0]
+
+    def pass_by(seconds: float) -> None:
+        passed[0] += seconds
+
+    clock = SimpleNamespace(current_time=lambda: anyio.current_time() + passed[0])
+    monkeypatch.setattr("rc_mcp.ringcentral.waiting.anyio", clock)
+    return pass_by
+
+
+async def planned(client: Client, message_id: str) -> str:
+    """A plan to delete this message, which the client cannot be asked about."""
+    return (await call(client, "delete_message", message_id=[message_id]))["plan_id"]
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_plan_that_takes_too_long_to_read_is_given_up(desk: Desk, era: Era) -> None:
+    desk.faults.hang("GET")
+    async with desk.client(era, YES) as client:
+        with anyio.fail_after(10):
+            said = await refused(client, "delete_message", message_id=["1"])
+    assert "Nothing was" in said
+    assert desk.sent("DELETE") == []
+
+
+@pytest.mark.usefixtures("a_bearable_call")
+async def test_a_delete_whose_answer_does_not_come_is_read_back_within_the_time(desk: Desk) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        desk.faults.hang("DELETE", after=True)
+        with anyio.fail_after(10):
+            answer = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert answer["outcomes"] == {message_id: "deleted"}
+    assert desk.availability(message_id) == "Deleted"
+    assert len(desk.sent("DELETE")) == 1
+
+
+@pytest.mark.usefixtures("a_bearable_call")
+async def test_a_delete_is_not_begun_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+
+    def dawdle(request: httpx.Request) -> None:
+        if request.method == "GET":
+            time_passes(1.4)
+
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        desk.faults.before(dawdle)
+        with anyio.fail_after(10):
+            answer = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert answer["status"] != "done"
+    assert desk.sent("DELETE") == []
+    assert desk.availability(message_id) == "Alive"
+
+
+@pytest.mark.usefixtures("a_bearable_call")
+async def test_the_time_a_person_takes_is_not_counted(desk: Desk, time_passes: TimePasses) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+    server = desk.server()
+
+    async def think(context: object, params: object) -> object:
+        time_passes(3600)
+        return YES
+
+    async with Client(server, mode="legacy", elicitation_callback=think) as client:  # pyright: ignore[reportArgumentType]
+        answer = await call(client, "delete_message", message_id=[message_id])
+    assert answer["outcomes"] == {message_id: "deleted"}
+
+
+@pytest.mark.usefixtures("a_bearable_call")
+async def test_who_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(desk: Desk) -> None:
+    message_id = desk.ids(type="SMS", availability="Alive")[0]
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        async with alone(desk.state_dir):
+            with anyio.fail_after(10):
+                said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+        again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert said.endswith("Nothing was deleted or changed.")
+    assert again["outcomes"] == {message_id: "deleted"}
+
+
+@pytest.mark.usefixtures("a_bearable_call")
+async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
+    message_id, earlier = desk.ids(type="SMS", availability="Alive")[:2]
+    async with desk.client() as client:
+        plan_id = await planned(client, message_id)
+        async with desk.guard() as guard:
+            record = Record(guard.journal, "cut2-shrt", guard.principal, "delete_message")
+            await record.begun("~", "~", undoes="")
+            await record.sending([earlier], "Deleted")
+        slow = [1.4]
+        desk.faults.before(lambda _: time_passes(sum(slow)))  # while it finds out what became of that one
+        said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+        assert said.endswith("Call again. Nothing was deleted or changed.")
+        slow.clear()
+        again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+    assert again["outcomes"] == {message_id: "deleted"}
