@@ -34,6 +34,8 @@ def served(*command: str) -> Generator[Served]:
         assert process.stderr is not None
         assert process.stdout is not None
         log: list[str] = []
+        # A pipe that nobody empties would stop the server at its 64 KB.
+        emptied = Thread(target=log.extend, args=(process.stderr,), daemon=True)
         try:
             for line in process.stderr:
                 log.append(line)
@@ -41,10 +43,11 @@ def served(*command: str) -> Generator[Served]:
                     break
             else:
                 raise AssertionError(f"it did not start: {log}")
-            # A pipe that nobody empties would stop the server at its 64 KB.
-            Thread(target=log.extend, args=(process.stderr,), daemon=True).start()
+            emptied.start()
             yield Served(f"{running[1]}/mcp", process.pid, log)
         finally:
             process.terminate()
             assert process.stdout.read() == ""
             process.wait(timeout=20)
+            if emptied.ident:  # before the pipe is closed under it
+                emptied.join(timeout=20)

@@ -140,7 +140,11 @@ MUTANTS = (
     ),
     _mutant(
         "a conversation goes through its endpoint though it holds more than was planned",
-        ("guard/conversations.py", "is_same = is_all and {target(m) for m in messages} == planned", "is_same = is_all"),
+        (
+            "guard/conversations.py",
+            "is_same = held.is_all and {target(m) for m in held.messages} == planned",
+            "is_same = held.is_all",
+        ),
     ),
     _mutant(
         "a plain delete takes Deleted messages too",
