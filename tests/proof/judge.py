@@ -260,8 +260,11 @@ class Judge:
         call.ready = moment
         call.sent |= dict.fromkeys(effect.ids | set(changed), moment)
 
-    def late_done(self, effect: Effect, left: int, changed: Iterable[str]) -> None:
-        """RingCentral has dealt with a DELETE that was given up. What it purges nothing of ours may have deleted."""
+    def late_done(self, effect: Effect, read: Mapping[str, int], changed: Iterable[str]) -> None:
+        """RingCentral has dealt with a DELETE that was given up. What it purges nothing of ours may have deleted.
+
+        `read`: when each message was read last before it left.
+        """
         self.count("late DELETEs carried out")
         shown = effect.consent.shown
         for id_ in changed:
@@ -271,7 +274,7 @@ class Judge:
                 self.beyond.add((id_, self.truth.moment))
             if beyond or (purged and not shown.asked.purge):
                 others = {"another app", "benign call", "time"}
-                by_others = any(v.by in others for v in self.truth.changes(id_, left))
+                by_others = any(v.by in others for v in self.truth.changes(id_, read.get(id_, -1)))
                 hold(by_others, FINAL, f"{id_}, by a DELETE of plan {shown.plan.id} that came late")
                 self.count("purges nobody can stop")
             self.count("messages purged" if purged else "messages deleted")

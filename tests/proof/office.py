@@ -201,8 +201,8 @@ class Late:
     request: httpx.Request
     effect: Effect
     sent: datetime
-    left: int
-    """The moment it left."""
+    read: dict[str, int]
+    """When each message had been read last."""
     waits_for: int
     """So many more requests."""
 
@@ -252,7 +252,7 @@ class Wire(httpx.AsyncBaseTransport):
         for late in due:
             office.truth.pass_time()
             await (await self._inner.handle_async_request(late.request)).aread()
-            office.judge.late_done(late.effect, late.left, office.truth.note("guarded call"))
+            office.judge.late_done(late.effect, late.read, office.truth.note("guarded call"))
             office.truth.pass_time()
 
     async def _cancel(self) -> None:
@@ -279,7 +279,7 @@ class Wire(httpx.AsyncBaseTransport):
         if request.method == "DELETE" and fault != _NEVER_LEFT:
             effect, changed = office.judge.delete_leaves(call, request), list[str]()
             if fault in LATE:
-                office.late.append(Late(request, effect, office.clock(), office.truth.next_moment(), LATE[fault]))
+                office.late.append(Late(request, effect, office.clock(), dict(call.read), LATE[fault]))
             try:
                 return await self._carried(request, fault, changed)
             finally:
