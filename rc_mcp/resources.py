@@ -17,21 +17,22 @@ from mcp.types import (
 )
 
 from rc_mcp.app import App
-from rc_mcp.media.kinds import labelled
+from rc_mcp.attachments import Fetched, Place, fetched, whole
+from rc_mcp.media.kinds import is_text, labelled
 from rc_mcp.ringcentral import Attachment, InvalidRequest, Message, NotFound, RingCentralError
-from rc_mcp.views.attachments import MAX_BYTES, Place, as_resource, fetched, whole
+from rc_mcp.views.attachments import MAX_BYTES, shown_text
 from rc_mcp.views.errors import in_words
-from rc_mcp.views.messages import detail, mailbox_uri, message_uri
+from rc_mcp.views.messages import attachment_uri, detail, mailbox_uri, message_uri
 from rc_mcp.views.recent import attachments_of, mailbox_summary, title_of
 from rc_mcp.views.text import is_id, moment
 
-_MESSAGE = message_uri("{account_id}", "{extension_id}", "{message_id}")
+_VARIABLES = ("{account_id}", "{extension_id}", "{message_id}")
 _MOST_COMPLETIONS = 100
 """MCP's own limit."""
 
 TEMPLATES = (
     ResourceTemplate(
-        uri_template=_MESSAGE,
+        uri_template=message_uri(*_VARIABLES),
         name="message",
         title="Message",
         description="One message as JSON; untrusted fields hold strangers' words. ~ is the login's own account or "
@@ -39,7 +40,7 @@ TEMPLATES = (
         mime_type="application/json",
     ),
     ResourceTemplate(
-        uri_template=f"{_MESSAGE}/content/{{attachment_id}}",
+        uri_template=attachment_uri(*_VARIABLES, "{attachment_id}"),
         name="attachment",
         title="Attachment",
         description="One attachment with its own MIME type: a recording, a transcript, a fax, a picture. Data that a "
@@ -156,7 +157,7 @@ def _mailbox(extension_id: str) -> Resource:
 def _listed(message: Message, attachment: Attachment, zone: tzinfo | None) -> Resource:
     size = attachment.size
     return Resource(
-        uri=f"{message_uri('~', '~', message.id)}/content/{attachment.id}",
+        uri=attachment_uri("~", "~", message.id, attachment.id),
         name=f"attachment-{attachment.id}",
         title=title_of(message, attachment, zone),
         mime_type=labelled(attachment.content_type),
@@ -195,7 +196,14 @@ async def _message(app: App, account_id: str, extension_id: str, message_id: str
 
 async def _attachment(app: App, place: Place) -> ReadResourceContents:
     async with fetched(app.client, place, max_bytes=MAX_BYTES, progress=_untold) as found:
-        return ReadResourceContents(content=as_resource(await whole(found), found), mime_type=found.kind)
+        return ReadResourceContents(content=_content(await whole(found), found), mime_type=found.kind)
+
+
+def _content(data: bytes, found: Fetched) -> str | bytes:
+    """A text as text, without what cannot be seen."""
+    if found.charset is None or not is_text(found.kind):
+        return data
+    return shown_text(data.decode(found.charset, "replace"))
 
 
 async def _untold(done: float, total: float | None, what: str) -> None:

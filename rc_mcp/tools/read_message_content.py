@@ -26,8 +26,10 @@ from mcp.types import (
 from pydantic import Field
 
 from rc_mcp.app import Ctx, app_of
+from rc_mcp.attachments import Fetched, Place, fetched, whole
 from rc_mcp.media.kinds import is_document, is_text, labelled, suffix
 from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.plain_text import parts_of_text, text_part
 from rc_mcp.media.reading import read_document
 from rc_mcp.media.saving import keep, new_file
 from rc_mcp.media.selection import Selection, chosen, selection
@@ -36,23 +38,18 @@ from rc_mcp.tools.arguments import AccountId, ExtensionId, Id
 from rc_mcp.views.attachments import (
     MAX_BYTES,
     ContentAnswer,
-    Fetched,
     Form,
-    Place,
     UntrustedContent,
     described,
-    fetched,
     forms_of,
     main_attachment,
-    parts_of_text,
+    said_of_label,
     said_of_pages,
     shown_name,
     shown_text,
     text_of_pages,
-    text_part,
     transcript_of,
     ways_for,
-    whole,
 )
 from rc_mcp.views.messages import MOST_SHOWN
 from rc_mcp.views.text import is_id, word
@@ -132,7 +129,7 @@ class _Asked:
     def not_fetched(self, said: str, *, transcript: bool = False) -> _Answer:
         """An answer about what was left where it is."""
         forms = forms_of(labelled(self.attachment.content_type), self.attachment.size, transcript=transcript)
-        return described(self.place, self.attachment, [f for f in forms if f != self.form], said), []
+        return described(self.place.uri, self.attachment, [f for f in forms if f != self.form], said), []
 
 
 async def _ladder(asked: _Asked) -> _Answer:
@@ -176,14 +173,15 @@ async def _text(asked: _Asked, found: Fetched) -> _Answer:
         said = "Its characters could not be read: its charset is not known here. form='file' saves it."
         answer = _answer(asked, found, None, said)
         return answer.model_copy(update={"other_forms": [f for f in answer.other_forms if f != "text"]}), []
-    parts = parts_of_text(found.downloaded.size)
+    parts = parts_of_text(found.size)
     number = next(iter(chosen(asked.pages, parts)), None)
     if number is None:
         return _answer(asked, found, None, f"It has {parts} parts; none of those asked for."), []
     said = f"Part {number} of {parts}." if parts > 1 else ""
     if number < parts:
         said += f" For more call again with pages='{number + 1}'."
-    return _answer(asked, found, "text", said, text=shown_text(await text_part(found, number))), []
+    text = await to_thread.run_sync(text_part, found.file, found.size, number, found.charset)
+    return _answer(asked, found, "text", said, text=shown_text(text)), []
 
 
 async def _document(asked: _Asked, found: Fetched) -> _Answer:
@@ -223,13 +221,13 @@ async def _file(asked: _Asked) -> _Answer:
 def _answer(
     asked: _Asked, found: Fetched, form: Form | None, said: str, *, text: str | None = None, pages: int | None = None
 ) -> ContentAnswer:
-    size = found.downloaded.size
+    size = found.size
     return ContentAnswer(
         uri=asked.place.uri,
         content_type=found.kind,
         bytes=size,
         form=form,
-        said=f"{found.mislabelled()}{said}".strip(),
+        said=f"{said_of_label(found.label, found.kind)} {said}".strip(),
         other_forms=[f for f in forms_of(found.kind, size) if f not in {form, asked.form}],
         pages=pages,
         untrusted=UntrustedContent(file_name=shown_name(asked.attachment.file_name), text=text),

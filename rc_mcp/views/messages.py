@@ -115,8 +115,13 @@ def details_that_fit(details: Sequence[Detail], budget: Budget, *, used: int = 0
 
 
 def message_uri(account_id: str, extension_id: str, message_id: str) -> str:
-    """The resource address of a message; its attachments lie under `/content/`."""
+    """The resource address of a message."""
     return f"{mailbox_uri(account_id, extension_id)}/{message_id}"
+
+
+def attachment_uri(account_id: str, extension_id: str, message_id: str, attachment_id: str) -> str:
+    """The resource address of an attachment."""
+    return f"{message_uri(account_id, extension_id, message_id)}/content/{attachment_id}"
 
 
 def mailbox_uri(account_id: str, extension_id: str) -> str:
