@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # No message has this id. Marking it read asks for the permission, and can change nothing.
 _NOBODYS_MESSAGE = "1"
+_NO_LOGIN = "Check RC_SERVER_URL. If it is right, RingCentral's login is out of order for now: try again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ async def _reading(client: "MessageStoreClient") -> Finding:
     except LoginNotKept as error:
         return Finding("fault", f"login: {error}", "See to that place, or log in again: rc-mcp login.")
     except LoginUnavailable as error:
-        return Finding("fault", f"login: {error}", "RingCentral's login is out of order for now: try again later.")
+        return Finding("fault", f"login: {error}", _NO_LOGIN)
     except LoginFailed as error:
         return Finding("fault", f"login: {error}", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT.")
     except Unauthorized as error:

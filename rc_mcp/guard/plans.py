@@ -52,8 +52,8 @@ class Draft:
     targets: tuple[Target, ...] = ()
     left_out: Mapping[str, OutcomeWord] | None = None
     date_to: datetime | None = None
-    retention_period: int | None = None
-    """Days in force when the plan was made; only for a retention change."""
+    period_in_force: int | None = None
+    """Days, when the plan was made; only for a retention change."""
     protected: int = 0
     """How many messages are left out because the operator protects them."""
     unseen: int = 0
@@ -64,7 +64,7 @@ class Draft:
     @property
     def changes_nothing(self) -> bool:
         """Nothing is left to ask about or to do."""
-        return not self.targets and self.retention_period is None
+        return not self.targets and self.period_in_force is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class RetentionChange:
             question="\n".join(fitted(f"{action[0].upper()}{action[1:]}?", *consequence)),
             phrase=phrase,
             preview=Preview(action=action, messages=0),
-            retention_period=current if current != days else None,
+            period_in_force=current if current != days else None,
         )
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
@@ -66,7 +66,7 @@ class RetentionChange:
         if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
             return _unchanged(_PROTECTED)
         try:
-            if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.retention_period:
+            if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.period_in_force:
                 return _unchanged("Someone else changed it meanwhile.")
             await record.sending_retention(self.retention_period)
         except (RingCentralError, GuardError) as error:

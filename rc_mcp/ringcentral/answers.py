@@ -109,7 +109,7 @@ def login_refusal(status: int, body: object, headers: Mapping[str, str], path: s
     facts = _facts(body, headers, "POST", path)
     if status == 429:
         return _rate_limited(headers, facts)
-    is_outage = status >= 500 or status == 408
+    is_outage = status == 408 or not 400 <= status < 500  # also a page of a hotel's network, with 200
     return (LoginUnavailable if is_outage else LoginFailed)(status, **facts)
 
 

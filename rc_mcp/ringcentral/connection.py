@@ -195,7 +195,8 @@ def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure
         return not_sent(said, login_unanswered=left)
     if not left:
         return not_sent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
-    return AnswerLost(f"{what} got no complete answer ({kind}); it may have been carried out")
+    doubt = "" if request.method == "GET" else "; it may have been carried out"
+    return AnswerLost(f"{what} got no complete answer ({kind}){doubt}")
 
 
 async def _refusal(call: Call, response: httpx.Response) -> RingCentralError:

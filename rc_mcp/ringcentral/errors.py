@@ -18,7 +18,7 @@ RingCentralError
     │   └── SyncTokenRejected      CMN-101 on syncToken, MSG-333, MSG-411: start again with an FSync
     ├── Unauthorized               401: the token was refused, and a fresh one too; a DELETE is sent once only
     │   └── LoginFailed            the token endpoint gave no token; the request itself was not carried out
-    │       ├── LoginUnavailable   5xx, 408: the token endpoint is out of order, and nobody's credentials are at fault
+    │       ├── LoginUnavailable   408 and no 4xx: the token endpoint is out of order; no credentials are at fault
     │       └── LoginEnded         a person's login is over: they have to log in again
     ├── Forbidden                  403
     ├── NotFound                   404
@@ -205,7 +205,7 @@ class LoginFailed(Unauthorized):
 
 
 class LoginUnavailable(LoginFailed):
-    """The token endpoint, or something in front of it, is out of order (5xx, 408)."""
+    """The token endpoint, or something in front of it, is out of order: 408, or neither tokens nor another 4xx."""
 
 
 class LoginEnded(LoginFailed):

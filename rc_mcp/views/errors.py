@@ -37,6 +37,7 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.views.text import word
 
+_REPEAT = "A reading can be repeated; before you repeat a change, read what became of it."
 _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
     (InvalidRequest, "Correct the argument and call again."),
     (LoginEnded, "A person has to do that; then call again."),
@@ -44,7 +45,7 @@ _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
     (LoginFailed, "The server could not log in; a person has to check its credentials (rc-mcp doctor)."),
     (Unauthorized, "Try once more; if it stays so, a person has to renew the login (rc-mcp doctor)."),
     (RecordsUnreadable, "All others have come; calling again will not help."),
-    (UnexpectedAnswer, "It may not have been RingCentral that answered. Read before you try again."),
+    (UnexpectedAnswer, f"It may not have been RingCentral that answered. {_REPEAT}"),
     (
         Forbidden,
         "This login may not do that; a person has to grant the permission. Calling again will not help.",
@@ -63,7 +64,7 @@ _ADVICE: tuple[tuple[type[RingCentralError], str], ...] = (
         "Try again in a minute; if it stays so, a person has to see to where the login is kept (rc-mcp doctor).",
     ),
     (NotSent, "Nothing was carried out. Try again in a minute."),
-    (AnswerLost, "The connection broke before the answer came. Read before you try again."),
+    (AnswerLost, f"The connection broke before the answer came. {_REPEAT}"),
 )
 
 

@@ -128,7 +128,7 @@ class Shown:
     def irreversible(self) -> bool:
         """By what it does, not by what the plan calls itself."""
         if self.asked.tool == "update_message_store_configuration":
-            return self.asked.arguments["retention_period"] < (self.plan.draft.retention_period or 0)
+            return self.asked.arguments["retention_period"] < (self.plan.draft.period_in_force or 0)
         return self.asked.purge
 
 
@@ -192,7 +192,7 @@ class Judge:
         hold(irreversible == shown.irreversible, PLANNED, f"{draft.severity}: {asked}")
         if asked.tool == "update_message_store_configuration":
             days = {days for moment, _, days in self.truth.retention if moment <= self.truth.moment}
-            hold(draft.retention_period in days, PLANNED, f"{draft.retention_period} days were never in force")
+            hold(draft.period_in_force in days, PLANNED, f"{draft.period_in_force} days were never in force")
             return
         hold(draft.phrase == (f"PURGE {len(shown.ids)}" if asked.purge else None), PLANNED, draft.phrase)
         if question is not None:
@@ -370,7 +370,7 @@ class Judge:
         """Whether it is as it was when the plan was made, or changed when nobody could know."""
         read = call.read.get("configuration", 0)
         later = any(moment > read for moment, _, _ in self.truth.retention)
-        same = self.truth.retention[-1][2] == consent.shown.plan.draft.retention_period
+        same = self.truth.retention[-1][2] == consent.shown.plan.draft.period_in_force
         return same or (later and read >= call.ready)
 
     def _check_not_stopped(self, call: Call, ids: set[str]) -> None:

@@ -232,7 +232,7 @@ MUTANTS = (
     ),
     _mutant(
         "a retention period that somebody else changed is set all the same",
-        ("guard/retention.py", "!= draft.retention_period:", "== -1:"),
+        ("guard/retention.py", "!= draft.period_in_force:", "== -1:"),
     ),
 )
 

@@ -373,7 +373,9 @@ class Endless(httpx.AsyncByteStream):
             yield b" " * 1024
 
 
-@pytest.mark.parametrize(("status", "kind"), [(503, LoginUnavailable), (408, LoginUnavailable), (400, LoginFailed)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [*((status, LoginUnavailable) for status in (200, 302, 408, 503)), (400, LoginFailed)]
+)
 async def test_a_login_that_is_out_of_order_is_told_from_one_that_is_refused(status: int, kind: type[LoginFailed]):
     with pytest.raises(LoginFailed) as caught:
         await store(Service(lambda: httpx.Response(status))).list_messages()

@@ -341,6 +341,14 @@ async def test_a_conversation_delete_that_fails_later_says_how_many_were_confirm
     assert caught.value.__notes__ == ["50 of 51 conversations were confirmed as deleted"]
 
 
+async def test_only_a_change_whose_answer_is_lost_may_have_been_carried_out():
+    with pytest.raises(AnswerLost, match="may have been carried out"):
+        await store(Script(httpx.ReadError("dropped"))).delete_message_by_filter(["5"], date_to=WHEN)
+    with pytest.raises(AnswerLost) as caught:
+        await store(Script(*[httpx.ReadError("dropped")] * 9)).read_message("7")
+    assert "carried out" not in str(caught.value)
+
+
 async def test_a_conversation_delete_that_failed_for_one_raises_its_error():
     script = Script(multi({"resourceId": "5", "status": 204}, {"resourceId": "6", "status": 404, "body": GONE}))
     with pytest.raises(NotFound):

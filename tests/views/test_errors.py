@@ -90,6 +90,8 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
         ("oauth/token", httpx.ConnectTimeout("slow"), "RingCentral could not be reached; nothing was sent."),
         ("oauth/token", httpx.ReadTimeout("late"), "Nothing was carried out."),
         ("oauth/token", httpx.Response(503), "RingCentral's login is not available now."),
+        ("oauth/token", httpx.Response(200, text="<html>"), "RingCentral's login is not available now."),
+        ("message-store", httpx.ReadTimeout("late"), "The connection broke before the answer came. A reading can be"),
         ("oauth/token", httpx.Response(400), "The server could not log in; a person has to check its credentials"),
     ],
 )
