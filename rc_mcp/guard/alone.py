@@ -15,11 +15,19 @@ PATIENCE_S = 30.0
 """How long one change waits for another to end."""
 
 
-class Busy(GuardError):  # noqa: N818  a state, as the client's errors are
+class NotNow(GuardError):  # noqa: N818  a state, as the client's errors are
+    """A plan that may be carried out, only not by this call. `reason`: a word for the journal."""
+
+    def __init__(self, reason: str, said: str) -> None:
+        super().__init__(f"{said} {NOTHING_DONE}")
+        self.reason = reason
+
+
+class Busy(NotNow):
     """Another change is under way."""
 
     def __init__(self) -> None:
-        super().__init__(f"Another change is still being carried out. Call again in a moment. {NOTHING_DONE}")
+        super().__init__("busy", "Another change is still being carried out. Call again in a moment.")
 
 
 @asynccontextmanager

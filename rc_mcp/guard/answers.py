@@ -82,7 +82,10 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
         status = "failed"
     if draft.severity == "reversible" and "purged" in execution.outcomes.values():
         status = "unknown" if status == "unknown" else "partial"
-        problem = "Some are Purged though only a delete was agreed to: something else deleted them too. It is final."
+        problem = (
+            "Some are Purged though only a delete was agreed to: they were deleted twice, by something else or by an "
+            "earlier request that came late. It is final."
+        )
     if status == "done" and draft.unseen:
         status = "partial"
     counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None

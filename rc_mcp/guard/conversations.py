@@ -13,7 +13,16 @@ from functools import partial
 from typing import ClassVar
 
 from rc_mcp.guard.database import NOTHING_DONE, GuardError
-from rc_mcp.guard.deletion import Answered, Execution, delete_by_id, deletion_draft, nothing_sent, send_once, why
+from rc_mcp.guard.deletion import (
+    Answered,
+    Execution,
+    delete_by_id,
+    deletion_draft,
+    nothing_sent,
+    send_once,
+    told_by,
+    why,
+)
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import MAX_MESSAGES, Draft
 from rc_mcp.guard.reading import Mailbox, at_most, is_of, sort_out, target
@@ -97,7 +106,7 @@ class ConversationDeletion:
         one_by_one = [t for t in draft.targets if t.conversation_id not in whole]
         first = Execution()
         if through:
-            request = partial(self._delete_whole, mailbox, whole, through, draft)
+            request = partial(self._delete_whole, mailbox, whole, draft)
             first = await send_once(mailbox, through, request, purge=self.purge, record=record)
         if first.problem is not None:
             rest = nothing_sent([t.id for t in one_by_one], first.problem)
@@ -129,10 +138,8 @@ class ConversationDeletion:
         is_same = held.is_all and {target(m) for m in held.messages} == planned
         return bool(planned) and is_same and not any(mailbox.spares(m, purge=self.purge) for m in held.messages)
 
-    async def _delete_whole(
-        self, mailbox: Mailbox, conversations: Sequence[str], ids: Sequence[str], draft: Draft
-    ) -> Answered:
-        await mailbox.client.delete_message_by_filter(
+    async def _delete_whole(self, mailbox: Mailbox, conversations: Sequence[str], draft: Draft) -> Answered:
+        answers = await mailbox.client.delete_message_by_filter(
             conversations,
             date_to=draft.date_to or _BEGINNING,
             message_type=self.message_type,
@@ -140,7 +147,7 @@ class ConversationDeletion:
             account_id=mailbox.account_id,
             extension_id=mailbox.extension_id,
         )
-        return Answered(confirmed=ids)
+        return told_by(answers, {c: [t.id for t in draft.targets if t.conversation_id == c] for c in conversations})
 
     async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> _Held:
         """What the endpoint would reach: Alive and Deleted, up to `date_to`, of the type.

@@ -1,6 +1,6 @@
 """Deleting or purging messages by id: planned by reading, carried out in batches, verified by reading again."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,8 +21,11 @@ from rc_mcp.ringcentral import (
     Message,
     NotFound,
     NotSent,
+    Outcome,
+    RangeNotSatisfiable,
     RateLimited,
     RingCentralError,
+    Unauthorized,
     Unavailable,
     at_once,
 )
@@ -41,7 +44,7 @@ class Answered:
 
     Attributes:
         confirmed: ids that it said it deleted.
-        refused: ids of which it said, in its own words, that it did not: their request is not on its way any more.
+        refused: ids of which it is sure that no request is on its way any more: RingCentral itself said no.
         problem: why it did not delete the first of the others.
         has_left: False where it surely never heard of it.
     """
@@ -184,9 +187,14 @@ async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Answered
     answers = await mailbox.client.delete_message(
         ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
     )
+    return told_by(answers, {i: [i] for i in ids})
+
+
+def told_by(answers: Sequence[Outcome], messages: Mapping[str, Collection[str]]) -> Answered:
+    """What the answers say of messages. `messages`: the ids of those that each id of the request stands for."""
     return Answered(
-        confirmed={a.id for a in answers if a.ok},
-        refused={a.id for a in answers if a.error is not None and is_refusal(a.error)},
+        confirmed={i for a in answers if a.ok for i in messages[a.id]},
+        refused={i for a in answers if a.error is not None and is_over(a.error) for i in messages[a.id]},
         problem=next((in_words(a.error) for a in answers if a.error is not None), None),
     )
 
@@ -228,9 +236,8 @@ async def _sent(ids: Sequence[str], request: Callable[[], Awaitable[Answered]]) 
         with at_once():
             return await request()
     except RingCentralError as error:
-        has_left = not never_left(error)
-        is_certain = is_refusal(error) or not has_left
-        return Answered(refused=ids if is_certain else (), problem=in_words(error), has_left=has_left)
+        refused = ids if is_over(error) else ()
+        return Answered(refused=refused, problem=in_words(error), has_left=not never_left(error))
 
 
 def nothing_sent(ids: Sequence[str], problem: str) -> Execution:
@@ -254,9 +261,17 @@ def why(error: RingCentralError | GuardError) -> str:
     return in_words(error) if isinstance(error, RingCentralError) else str(error)
 
 
+def is_over(error: RingCentralError) -> bool:
+    """Whether the request surely is not on its way any more."""
+    return is_refusal(error) or never_left(error)
+
+
 def is_refusal(error: RingCentralError) -> bool:
-    """Whether RingCentral itself said no. What answers in its place, or too late, says nothing of the request."""
-    return isinstance(error, APIError) and not isinstance(error, Unavailable)
+    """Whether RingCentral itself said no. What answers in its place, or too late, says nothing of the request.
+
+    Their words for 401, 408, 416 and 5xx are not known from RingCentral's.
+    """
+    return isinstance(error, APIError) and not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)
 
 
 def never_left(error: RingCentralError) -> bool:

@@ -7,7 +7,7 @@ stored plan, so that the question is the same word for word and the answer canno
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from anyio import to_thread
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import answers
-from rc_mcp.guard.alone import PATIENCE_S, Busy, alone
+from rc_mcp.guard.alone import PATIENCE_S, Busy, NotNow, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.caps import objection, over_limits
 from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
@@ -151,22 +151,13 @@ class Guard:
             return answers.declined(plan) if denied else await self._not_claimed(action, plan)
         if said == "not_asked" and not named and not unattended:
             return await self._confirmation_required(plan)
-        async with alone(self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)):
-            await self._nothing_on_its_way(plan)
-            if time_left_s() < LIMITS.change_begins_s:
-                # Before the plan is taken, so that it can be used by the next call.
-                raise GuardError(f"This call has too little time left to carry it out. Call again. {NOTHING_DONE}")
-            # Again, now that nobody else can spend what is left of a cap.
-            if refusal := await self._over_limits(action, plan.draft, plan.id):
-                return refusal
-            if unattended and await self._objection(plan.draft):
-                return await self._confirmation_required(plan)
-            if not await self._claim(plan, said, unattended=unattended):
-                return await self._not_claimed(action, plan)
-            at = self.now() if unattended else None
-            mailbox = Mailbox(self.client, account_id, extension_id, self.policy, unattended_at=at)
-            done = await self._carry_out(action, mailbox, plan)
-        return answers.by_policy(done, plan) if unattended else done
+        mailbox = Mailbox(self.client, account_id, extension_id, self.policy)
+        try:
+            async with alone(self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)):
+                return await self._settled(action, mailbox, plan, said, unattended=unattended)
+        except NotNow as error:
+            await self._note(action, "refused", plan.id, reason=error.reason)
+            raise
 
     async def settle_cut_short(self) -> None:
         """Find out what became of what was cut short. To be called `alone`.
@@ -185,6 +176,25 @@ class Guard:
             with suppress(Busy):
                 async with alone(self.plans.state_dir, patience_s=0):
                     await self.settle_cut_short()
+
+    async def _settled(
+        self, action: Action, mailbox: Mailbox, plan: Plan, said: Verdict, *, unattended: bool
+    ) -> Changes:
+        await self._nothing_on_its_way(plan)
+        if time_left_s() < LIMITS.change_begins_s:
+            # Before the plan is taken, so that it can be used by the next call.
+            raise NotNow("no_time", "This call has too little time left to carry it out. Call again.")
+        # Again, now that nobody else can spend what is left of a cap.
+        if refusal := await self._over_limits(action, plan.draft, plan.id):
+            return refusal
+        if unattended and await self._objection(plan.draft):
+            return await self._confirmation_required(plan)
+        if not await self._claim(plan, said, unattended=unattended):
+            return await self._not_claimed(action, plan)
+        if not unattended:
+            return await self._carry_out(action, mailbox, plan)
+        done = await self._carry_out(action, replace(mailbox, unattended_at=self.now()), plan)
+        return answers.by_policy(done, plan)
 
     async def _carry_out(self, action: Action, mailbox: Mailbox, plan: Plan) -> Changes:
         record = Record(self.journal, plan.id, self.principal, action.tool)
@@ -207,9 +217,10 @@ class Guard:
             await self.settle_cut_short()
         recently = self.now() - SETTLED_AFTER
         if await to_thread.run_sync(self.journal.in_doubt, recently) & {t.id for t in plan.draft.targets}:
-            raise GuardError(
+            raise NotNow(
+                "in_doubt",
                 "An earlier delete of some of these messages was cut short, or not answered, and may not have arrived "
-                f"yet. Call again in {SETTLED_AFTER.seconds} seconds. {NOTHING_DONE}"
+                f"yet. Call again in {SETTLED_AFTER.seconds} seconds.",
             )
 
     async def _over_limits(self, action: Action, draft: Draft, operation: str | None = None) -> Changes | None:

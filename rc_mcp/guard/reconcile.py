@@ -6,7 +6,14 @@ from anyio import to_thread
 
 from rc_mcp.guard.journal import Entry, Journal, Operation, Record
 from rc_mcp.guard.reading import Mailbox, judged, restored
-from rc_mcp.ringcentral import MessageStoreClient, RateLimited, TransportFailure, Unavailable
+from rc_mcp.ringcentral import (
+    MessageStoreClient,
+    RateLimited,
+    RingCentralError,
+    TransportFailure,
+    Unauthorized,
+    Unavailable,
+)
 from rc_mcp.views.changes import OutcomeWord, overall
 
 SETTLED_AFTER = timedelta(seconds=60)
@@ -22,11 +29,19 @@ async def reconcile(journal: Journal, client: MessageStoreClient, principal: str
     An id that is as it was before stays in doubt until `SETTLED_AFTER`: its request may be on its way yet.
 
     Raises:
-        RingCentralError: the mailbox cannot be read now; what is not settled is left for later.
+        RingCentralError: a mailbox cannot be read; what is not settled is left for later.
         GuardError: the journal cannot be read or written.
     """
+    unread: RingCentralError | None = None
     for operation in await to_thread.run_sync(journal.unfinished, principal):
-        await _settle(operation, journal, client, now)
+        try:
+            await _settle(operation, journal, client, now)
+        except (*_NOT_NOW, Unauthorized):
+            raise  # nothing can be read now
+        except RingCentralError as error:
+            unread = unread or error  # of that mailbox: a permission may be gone for good
+    if unread is not None:
+        raise unread
 
 
 async def _settle(operation: Operation, journal: Journal, client: MessageStoreClient, now: datetime) -> None:

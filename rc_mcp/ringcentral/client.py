@@ -514,12 +514,11 @@ class MessageStoreClient:
         purge: bool = False,
         account_id: str = "~",
         extension_id: str = "~",
-    ) -> None:
-        """Deletes whole conversations, 50 per request. Rate limit group Medium.
+    ) -> list[Outcome]:
+        """Deletes whole conversations, 50 per request, and says of each what became of it. Rate limit group Medium.
 
-        What `delete_message` says of Deleted messages holds here too. When this raises, an error's notes say how many
-        conversations were confirmed before it; with `AnswerLost`, `UnexpectedAnswer`, `Unavailable` and `Unauthorized`
-        more may be gone.
+        What `delete_message` says of Deleted messages, and of what it raises, holds here too. Of a conversation whose
+        outcome is not `ok` a part may be gone.
 
         Args:
             conversation_id: at least one. Without any, RingCentral would delete the mailbox.
@@ -530,12 +529,11 @@ class MessageStoreClient:
         """
         box, ids = mailbox(account_id, extension_id), identifiers("conversation_id", conversation_id)
         query = [("dateTo", instant("date_to", date_to)), *_deletion(purge, message_type)]
-        outcomes = await in_chunks(
+        return await in_chunks(
             ids,
             LIMITS.ids_per_path,
             lambda chunk: self._outcomes(delete_conversations(box, chunk, query), chunk),
         )
-        _raise_first_error(outcomes)
 
     async def read_message_store_configuration(self, *, account_id: str = "~") -> MessageStoreConfiguration:
         """The account's message store settings. Rate limit group Light.
@@ -609,11 +607,3 @@ def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]
         *([("purge", "true")] if flag("purge", purge) else []),
         *([("type", kind)] if kind != "All" else []),
     ]
-
-
-def _raise_first_error(outcomes: Sequence[Outcome]) -> None:
-    error = next((outcome.error for outcome in outcomes if outcome.error), None)
-    if error:
-        confirmed = sum(outcome.ok for outcome in outcomes)
-        error.add_note(f"{confirmed} of {len(outcomes)} conversations were confirmed as deleted")
-        raise error

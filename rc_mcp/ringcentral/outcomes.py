@@ -1,4 +1,4 @@
-"""What became of one message of a request for one or many."""
+"""What became of one message, or one conversation, of a request for one or many."""
 
 from dataclasses import dataclass
 

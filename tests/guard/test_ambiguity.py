@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NamedTuple
 
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.emulator import Draft, Party
 from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
@@ -94,8 +96,6 @@ async def test_a_success_that_the_mailbox_does_not_confirm_is_not_done(desk: Des
 
 
 async def test_after_a_batch_that_broke_no_further_batch_is_sent(desk: Desk) -> None:
-    from rc_mcp.emulator import Draft
-
     for n in range(60):
         desk.emulator.store.add(Draft(type="SMS", text=f"parcel {n}", read=True))
     targets = desk.ids(availability="Alive")[:60]
@@ -126,8 +126,6 @@ async def test_when_the_mailbox_cannot_be_read_for_a_plan_the_model_is_told_what
 
 
 async def test_a_stop_file_ends_a_running_delete_between_batches(desk: Desk) -> None:
-    from rc_mcp.emulator import Draft
-
     for n in range(60):
         desk.emulator.store.add(Draft(type="SMS", text=f"parcel {n}", read=True))
     targets = desk.ids(availability="Alive")[:60]
@@ -167,7 +165,16 @@ async def test_a_delete_that_would_have_to_wait_for_the_rate_limit_is_not_sent(
     assert desk.sent("DELETE") == []
 
 
-@pytest.mark.parametrize("fault", [drop("DELETE"), pretend, unavailable], ids=["lost", "pretended", "504"])
+def answering(status: int) -> Callable[[httpx.Request], httpx.Response]:
+    """Something on the way answers, in no word of RingCentral's."""
+    return lambda request: httpx.Response(status, text="<html>", request=request)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [drop("DELETE"), pretend, unavailable, *(answering(status) for status in (401, 403, 404, 416))],
+    ids=["lost", "pretended", "504", "401", "403", "404", "416"],
+)
 async def test_a_request_that_comes_late_does_not_purge_what_a_second_yes_would_have_deleted(
     desk: Desk, era: Era, fault: Callable[[httpx.Request], httpx.Response | None]
 ) -> None:
@@ -216,6 +223,50 @@ async def test_what_ringcentral_itself_refused_can_be_tried_again_at_once(desk: 
     assert first["outcomes"] == {target: "failed"}
     assert first["said"].endswith("Nothing was deleted or changed.")
     assert again["outcomes"] == {target: "deleted"}
+
+
+async def test_a_refused_conversation_says_nothing_of_the_next_one(desk: Desk, era: Era) -> None:
+    refused_one, other = (texts_from(desk, number) for number in ("+15035550198", "+15035550199"))
+    desk.clock.time += timedelta(hours=1)
+    parts = [
+        {"resourceId": refused_one.conversation, "status": 403, "body": {"errorCode": "CMN-408", "message": "no"}},
+        {"resourceId": other.conversation, "status": 503, "body": {"errorCode": "CMN-201", "message": "later"}},
+    ]
+    on_its_way: list[httpx.Request] = []
+
+    def partly(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "DELETE" or on_its_way:
+            return None
+        on_its_way.append(request)
+        kind = {"Content-Type": "application/vnd.ringcentral.multipart+json"}
+        return httpx.Response(207, json=parts, headers=kind, request=request)
+
+    desk.faults.before(partly)
+    async with desk.client(era, answer=YES) as client:
+        both = {"conversation_id": [refused_one.conversation, other.conversation]}
+        first = await call(client, "delete_message_by_filter", **both)
+        assert first["outcomes"] == dict.fromkeys(refused_one.ids + other.ids, "failed")
+        assert "may yet arrive" in first["said"]
+        desk.clock.time += timedelta(seconds=5)
+        again = await call(client, "delete_message_by_filter", conversation_id=[refused_one.conversation])
+        assert again["outcomes"] == dict.fromkeys(refused_one.ids, "deleted")
+        assert "60 seconds" in await refused(client, "delete_message", message_id=other.ids)
+        url = on_its_way[0].url
+        late = url.copy_with(query=str(url.params.set("conversationId", other.conversation)).encode())
+        await arrives(desk, httpx.Request("DELETE", late, headers=on_its_way[0].headers))
+        assert [desk.availability(i) for i in other.ids] == ["Deleted"] * 2
+
+
+class Texts(NamedTuple):
+    """Two texts of one conversation."""
+
+    conversation: str
+    ids: list[str]
+
+
+def texts_from(desk: Desk, number: str) -> Texts:
+    sent = [desk.emulator.store.add(Draft(type="SMS", sender=Party(phone_number=number), text=t)) for t in "ab"]
+    return Texts(str(sent[0]["conversation"]["id"]), [str(record["id"]) for record in sent])
 
 
 async def test_a_retention_change_that_may_yet_arrive_is_unknown(desk: Desk) -> None:

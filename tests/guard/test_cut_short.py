@@ -10,7 +10,7 @@ from rc_mcp import server
 from rc_mcp.guard.alone import alone
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Aim, Operation, Record
-from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.ringcentral import Forbidden, RingCentralError
 from tests.desk import YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio
@@ -246,6 +246,29 @@ async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(des
         answer = await call(client, "delete_message", message_id=[target])
     assert answer["outcomes"] == {target: "deleted"}
     assert cut_short(desk).outcomes == {target: "failed"}
+
+
+async def test_one_that_cannot_be_read_any_more_does_not_hold_up_the_next(desk: Desk) -> None:
+    deleted = some_deleted(desk)[0]
+
+    def forbidden(request: httpx.Request) -> httpx.Response | None:
+        if "extension/12345/" not in request.url.path:
+            return None
+        return httpx.Response(403, json={"errorCode": "CMN-419", "message": "no"}, request=request)
+
+    desk.faults.before(forbidden)
+    async with desk.guard() as guard:
+        who = {"operation": "frst-cuts", "principal": guard.principal, "tool": "delete_message"}
+        guard.journal.append("asked", **who, details={"action": "delete", "severity": "reversible", "ids": ["5"]})
+        guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "12345"})
+        await Record(guard.journal, "frst-cuts", guard.principal, "delete_message").sending(["5"], "Deleted")
+        await begin(guard, [deleted], [deleted])
+        with pytest.raises(Forbidden):
+            await guard.settle_cut_short_unless_busy()
+    assert (cut_short(desk).done or {})["status"] == "done"
+    first = desk.journal.operation("frst-cuts")
+    assert first is not None
+    assert first.done is None
 
 
 async def test_a_change_goes_on_although_an_older_one_cannot_be_settled(desk: Desk) -> None:

@@ -98,6 +98,7 @@ async def test_who_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(
         async with alone(desk.state_dir):
             with anyio.fail_after(10):
                 said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
+        assert desk.journal.entries()[-1].details == {"reason": "busy"}
         again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
     assert said.endswith("Nothing was deleted or changed.")
     assert again["outcomes"] == {message_id: "deleted"}
@@ -116,6 +117,7 @@ async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time
         desk.faults.before(lambda _: time_passes(sum(slow)))  # while it finds out what became of that one
         said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
         assert said.endswith("Call again. Nothing was deleted or changed.")
+        assert desk.journal.entries()[-1].details == {"reason": "no_time"}
         slow.clear()
         again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
     assert again["outcomes"] == {message_id: "deleted"}

@@ -9,7 +9,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft
-from rc_mcp.guard.journal import Entry
+from rc_mcp.guard.journal import Entry, Record
 from rc_mcp.guard.stopping import Stopped, stop_file, unless_stopped
 from tests.desk import NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
@@ -95,6 +95,22 @@ async def test_every_refusal_is_written_down_with_its_reason(desk: Desk) -> None
     async with desk.client(RC_MCP_ACCESS="delete") as client:
         await note(purge=True)
     assert reasons == ["no_such_plan", "not_approved", "denied", "used", "stopped", "level"]
+
+
+async def test_a_yes_that_comes_at_the_wrong_moment_is_written_down_with_the_reason(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.guard() as guard:
+        earlier = Record(guard.journal, "cut2-shrt", guard.principal, "delete_message")
+        await earlier.begun("~", "~", undoes="")
+        await earlier.sending([target], "Deleted")
+    async with desk.client(era, answer=YES) as client:
+        assert "60 seconds" in await refused(client, "delete_message", message_id=[target])
+    entries = [entry for entry in desk.journal.entries() if entry.operation != "cut2-shrt"]
+    assert [(entry.event, entry.details.get("reason")) for entry in entries] == [
+        ("asked", None),
+        ("refused", "in_doubt"),
+    ]
+    assert len({entry.operation for entry in entries}) == 1
 
 
 async def test_what_is_too_much_for_a_plan_is_written_down_too(desk: Desk) -> None:
