@@ -53,7 +53,8 @@ def resume() -> None:
 
 async def _is_quiet(folder: "Path") -> bool:
     """Whether what was under way has ended, as it does within seconds."""
-    from rc_mcp.guard.alone import Busy, alone
+    from rc_mcp.guard.alone import alone
+    from rc_mcp.guard.not_now import Busy
 
     try:
         async with alone(folder, patience_s=0):

@@ -9,25 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.not_now import Busy
 from rc_mcp.ringcentral.locks import lock_on
 
 PATIENCE_S = 30.0
 """How long one change waits for another to end."""
-
-
-class NotNow(GuardError):  # noqa: N818  a state, as the client's errors are
-    """A plan that may be carried out, only not by this call. `reason`: a word for the journal."""
-
-    def __init__(self, reason: str, said: str) -> None:
-        super().__init__(f"{said} {NOTHING_DONE}")
-        self.reason = reason
-
-
-class Busy(NotNow):
-    """Another change is under way."""
-
-    def __init__(self) -> None:
-        super().__init__("busy", "Another change is still being carried out. Call again in a moment.")
 
 
 @asynccontextmanager

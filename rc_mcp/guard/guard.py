@@ -17,12 +17,13 @@ from anyio import to_thread
 from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import answers
-from rc_mcp.guard.alone import PATIENCE_S, Busy, NotNow, alone
+from rc_mcp.guard.alone import PATIENCE_S, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.caps import objection, over_limits
 from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.journal import Channel, Journal, Record
+from rc_mcp.guard.not_now import Busy, InDoubt, NoTime, NotNow
 from rc_mcp.guard.plans import Draft, Plan, PlanStore, State, digest_of
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.guard.reading import Mailbox, still_left_out
@@ -183,7 +184,7 @@ class Guard:
         await self._nothing_on_its_way(plan)
         if time_left_s() < LIMITS.change_begins_s:
             # Before the plan is taken, so that it can be used by the next call.
-            raise NotNow("no_time", "This call has too little time left to carry it out. Call again.")
+            raise NoTime
         # Again, now that nobody else can spend what is left of a cap.
         if refusal := await self._over_limits(action, plan.draft, plan.id):
             return refusal
@@ -212,16 +213,12 @@ class Guard:
         return done
 
     async def _nothing_on_its_way(self, plan: Plan) -> None:
-        """An earlier request of ours for one of these messages may not have arrived yet: a second would purge it."""
+        """Settle what earlier requests left open, and see that none for these messages may yet arrive."""
         with suppress(RingCentralError):
             await self.settle_cut_short()
         recently = self.now() - SETTLED_AFTER
         if await to_thread.run_sync(self.journal.in_doubt, recently) & {t.id for t in plan.draft.targets}:
-            raise NotNow(
-                "in_doubt",
-                "An earlier delete of some of these messages was cut short, or not answered, and may not have arrived "
-                f"yet. Call again in {SETTLED_AFTER.seconds} seconds.",
-            )
+            raise InDoubt
 
     async def _over_limits(self, action: Action, draft: Draft, operation: str | None = None) -> Changes | None:
         over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.principal, self.now())

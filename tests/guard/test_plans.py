@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rc_mcp.guard.alone import Busy, alone
+from rc_mcp.guard.alone import alone
 from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.not_now import Busy
 from rc_mcp.guard.plans import Draft, Plan, PlanStore
 from rc_mcp.views.changes import Preview
 
