@@ -4,7 +4,10 @@ It asks the guard for one thing only: what a plan holds, at the moment a person 
 asked for, and what was read, it checks then. What may follow from a yes it decides by itself.
 """
 
+import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -23,6 +26,7 @@ SUBSET = "executed is within approved"
 FINAL = "nothing Purged without an irreversible approval"
 TRUE = "no outcome that the mailbox contradicts"
 ONCE = "a plan runs at most once, no DELETE is repeated"
+PATIENT = "no DELETE of what an earlier one may yet reach"
 FRESH = "what changed since the plan is left alone"
 STOPPED = "nothing is begun while the STOP file is there"
 PLANNED = "a plan is what was asked for and what was read"
@@ -152,6 +156,9 @@ class Effect:
     consent: Consent
     ids: frozenset[str]
     """What it would reach now."""
+    left: int
+    """The moment it left."""
+    by_conversation: bool = False
 
 
 class Judge:
@@ -166,6 +173,8 @@ class Judge:
         """Until when a server was told to send nothing, by the seat's name."""
         self.beyond: set[tuple[str, int]] = set()
         """What a late DELETE of conversations took that was not in its plan, and when: in no journal, so a surprise."""
+        self.on_its_way: dict[str, tuple[int, datetime]] = {}
+        """Messages that a DELETE may yet reach: when it left, and until when."""
         self.counts: dict[str, int] = {}
         Violation.first = None
 
@@ -229,7 +238,7 @@ class Judge:
 
     # What leaves
 
-    def delete_leaves(self, call: Call, request: httpx.Request) -> Effect:
+    def delete_leaves(self, call: Call, request: httpx.Request, now: datetime) -> Effect:
         """A DELETE is about to go out."""
         path, query = urlsplit(str(request.url)).path, parse_qs(urlsplit(str(request.url)).query)
         in_path = path.partition("/message-store")[2].strip("/")
@@ -238,13 +247,36 @@ class Judge:
         purge = query.get("purge") == ["true"]
         targets = set(named.split(",")) if in_path else self._reach(query)
         self._check_not_stopped(call, targets)
+        again = {i for i in targets if self._may_be_reached(i, now)}
+        hold(not again, PATIENT, f"DELETE of {named}: an earlier one of {sorted(again)} may be on its way")
         consent = self._consent_for(call, targets, named, purge=purge, in_path=bool(in_path))
         consent.run_by = call
         consent.named |= targets & consent.shown.ids
         if not in_path:
             call.meant |= {t.id for t in consent.shown.plan.draft.targets if t.conversation_id in named.split(",")}
         self.count("DELETEs by id" if in_path else "DELETEs of conversations")
-        return Effect(consent, frozenset(targets))
+        return Effect(consent, frozenset(targets), self.truth.next_moment(), not in_path)
+
+    def may_yet_arrive(self, effect: Effect, answer: httpx.Response | None, until: datetime) -> None:
+        """A DELETE was answered, or not: until then it may reach what RingCentral has not refused in its own words."""
+        refused = set[str]()
+        if answer is not None and answer.status_code == HTTPStatus.MULTI_STATUS:
+            refused = _refused_parts(answer)
+            self.count("parts refused", len(refused))
+        elif answer is not None and _is_refusal(answer.status_code, _body_of(answer)):
+            refused = {self._named_as(i, effect) for i in effect.ids}
+        unsettled = {i for i in effect.ids if self._named_as(i, effect) not in refused}
+        self.on_its_way |= dict.fromkeys(unsettled, (effect.left, until))
+
+    def _named_as(self, id_: str, effect: Effect) -> str:
+        """What its DELETE called it: itself, or its conversation."""
+        message = self.truth.store.find(int(id_))
+        return str(message.conversation_id) if effect.by_conversation and message else id_
+
+    def _may_be_reached(self, id_: str, now: datetime) -> bool:
+        """Whether a DELETE of it is under way, as far as anybody can tell. One that has changed can be seen to be."""
+        left, until = self.on_its_way.get(id_, (0, now))
+        return now < until and not self.truth.changes(id_, left)
 
     def delete_done(self, call: Call, effect: Effect, changed: Iterable[str]) -> None:
         """RingCentral has dealt with it, or never got it."""
@@ -293,7 +325,7 @@ class Judge:
         again[0].run_by = call
         again[0].named.add("configuration")
         self.count("PUTs of the retention period")
-        return Effect(again[0], frozenset())
+        return Effect(again[0], frozenset(), self.truth.moment)
 
     def put_done(self, call: Call, effect: Effect, status: int | None) -> None:
         """RingCentral has dealt with it, or never got it. `status`: what the server was answered, if it was."""
@@ -471,6 +503,29 @@ class Judge:
         self.count(f"plans carried out: {ran[0].channel}")
         if not finished:
             self.count("calls cut off after a DELETE")
+
+
+def _is_refusal(status: int, body: object) -> bool:
+    """Whether RingCentral itself says no, so that nothing is on its way any more.
+
+    What stands between us and RingCentral has none of its codes, and 401, 408, 416 and 5xx say nothing of whether it
+    was carried out.
+    """
+    code = cast("dict[str, object]", body).get("errorCode") if isinstance(body, dict) else None
+    says_no = status in range(400, 500) and status not in {401, 408, 416}
+    return says_no and isinstance(code, str) and re.fullmatch("[A-Z]+-[0-9]+", code) is not None
+
+
+def _refused_parts(answer: httpx.Response) -> set[str]:
+    body = _body_of(answer)  # of one that was cut short there is none
+    parts = cast("list[dict[str, Any]]", body) if isinstance(body, list) else []
+    return {str(part["resourceId"]) for part in parts if _is_refusal(part["status"], part.get("body"))}
+
+
+def _body_of(answer: httpx.Response) -> object:
+    with suppress(ValueError):
+        return json.loads(answer.content)
+    return None
 
 
 def _iso(ms: int) -> str:

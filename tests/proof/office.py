@@ -33,15 +33,20 @@ from tests.proof.judge import NAMED, SOUND, Asked, Call, Effect, Judge, Seat, Sh
 from tests.proof.truth import Truth
 from tests.proof.weather import (
     AFTER,
+    BARE,
     BEFORE,
     LATE,
     MOST_LATE,
     ODD,
     OTHERS,
+    PARTS,
     Event,
+    comes_late,
+    fates,
     halved,
+    in_parts,
     instead,
-    parts_failed,
+    only,
     pause_after,
 )
 
@@ -277,13 +282,15 @@ class Wire(httpx.AsyncBaseTransport):
         if request.method == "PATCH":
             hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
         if request.method == "DELETE" and fault != _NEVER_LEFT:
-            effect, changed = office.judge.delete_leaves(call, request), list[str]()
-            if fault in LATE:
-                office.late.append(Late(request, effect, office.clock(), dict(call.read), LATE[fault]))
+            effect, changed, answer = office.judge.delete_leaves(call, request, office.clock()), list[str](), None
+            if late := comes_late(request, fault):
+                office.late.append(Late(late[0], effect, office.clock(), dict(call.read), late[1]))
             try:
-                return await self._carried(request, fault, changed)
+                answer = await self._carried(request, fault, changed)
+                return answer
             finally:
                 office.judge.delete_done(call, effect, changed)
+                office.judge.may_yet_arrive(effect, answer, office.clock() + MOST_LATE)
         if request.method == "PUT" and request.url.path.endswith("configuration") and fault != _NEVER_LEFT:
             effect, status = office.judge.put_leaves(call, int(body.partition(b":")[2].strip(b" }"))), None
             try:
@@ -301,8 +308,8 @@ class Wire(httpx.AsyncBaseTransport):
             return instead(fault, request)
         if fault == "token expired":
             office.emulator.sessions.end_all()
-        if fault == "parts fail" and request.method == "DELETE" and "," in request.url.path:
-            return await self._partly(request, changed)
+        if fault in PARTS:
+            return await self._partly(request, fault, changed)
         response = await self._inner.handle_async_request(request)
         content = await response.aread()
         by = "guarded call" if request.method == "DELETE" or "configuration" in request.url.path else "benign call"
@@ -321,13 +328,12 @@ class Wire(httpx.AsyncBaseTransport):
             self._answered(self.call, request, response)
         return response
 
-    async def _partly(self, request: httpx.Request, changed: list[str]) -> httpx.Response:
-        ids = request.url.path.rpartition("/")[2].split(",")
-        path = f"{request.url.path.rpartition('/')[0]}/{ids[0]}"
-        first = httpx.Request("DELETE", request.url.copy_with(path=path), headers=request.headers)
-        await (await self._inner.handle_async_request(first)).aread()
-        changed += self._office.truth.note("guarded call")
-        return parts_failed(ids, request)
+    async def _partly(self, request: httpx.Request, fault: str, changed: list[str]) -> httpx.Response:
+        """RingCentral does a part of it now, and says so of each part."""
+        if done := [name for name, fate in fates(request, fault).items() if fate == "done"]:
+            await (await self._inner.handle_async_request(only(request, done))).aread()
+            changed += self._office.truth.note("guarded call")
+        return in_parts(request, fault)
 
     def _answered(self, call: Call, request: httpx.Request, response: httpx.Response) -> None:
         if response.status_code == HTTPStatus.UNAUTHORIZED:
@@ -346,9 +352,9 @@ class Wire(httpx.AsyncBaseTransport):
             call.read |= dict.fromkeys(request.url.path.rpartition("/")[2].split(","), moment)
 
 
-_NOT_SEEN = frozenset((*BEFORE, *LATE, "false 204"))
+_NOT_SEEN = frozenset((*BEFORE, *LATE, *BARE, "false 204"))
 """RingCentral does not see the request, or not now."""
-_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, "cancel after"))
+_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, *BARE, *PARTS, "cancel after"))
 
 
 def _drafts(now: datetime) -> list[Draft]:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.proof.shard import STEPS, Report
-from tests.proof.weather import AFTER, BEFORE, LATE, ODD
+from tests.proof.weather import AFTER, BARE, BEFORE, LATE, ODD, PARTS
 
 ROOT = Path(__file__).parents[2]
 SHARDS = 8
@@ -65,7 +65,7 @@ def run(shard: int, examples: int) -> Report:
 
 def rare(counts: Counter[str]) -> list[str]:
     """What did not happen often enough."""
-    faults = {f"fault: {fault}": 2 for fault in (*BEFORE, *AFTER, *ODD, *LATE)}
+    faults = {f"fault: {fault}": 2 for fault in (*BEFORE, *AFTER, *ODD, *LATE, *BARE, *PARTS)}
     needed = {what: n * counts["examples"] // 1000 for what, n in (PER_THOUSAND | faults).items()}
     return [f"{what}: {counts[what]}, at least {n} are needed" for what, n in needed.items() if counts[what] < n]
 

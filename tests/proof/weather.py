@@ -1,8 +1,11 @@
 """What may go wrong on the way to RingCentral, and who else may act there, at which request of a step."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import cycle
+from typing import Any
 
 import httpx2 as httpx
 
@@ -45,9 +48,21 @@ AFTER = (
 """RingCentral has acted, and its answer does not come."""
 LATE = {"2 requests late": 2, "6 requests late": 6, "20 requests late": 20}
 """The connection breaks, and before so many more requests have come RingCentral acts all the same."""
+BARE = {"401 of a proxy, late": 6, "416 of a proxy, late": 6, "403 of a proxy, late": 6}
+"""Something on the way answers, without a code of RingCentral's, and so many requests later RingCentral acts."""
+PARTS = {
+    "parts fail": ("done", "503", "503"),
+    "parts refused, others late": ("403", "503 late", "done"),
+    "parts late, others refused": ("503 late", "404", "done"),
+    "parts refused, others missing": ("404", "missing", "done"),
+    "parts missing, others refused": ("missing", "done", "403"),
+}
+"""A 207, and what becomes of each thing that was named, over and over: messages or conversations, or only one."""
+PARTS_LATE = 6
+"""So many requests later RingCentral carries out the parts that it did not refuse."""
 MOST_LATE = timedelta(seconds=30)
 """Nothing is on its way for longer."""
-ODD = ("false 204", "parts fail", "token expired", "404 for the reading back")
+ODD = ("false 204", "token expired", "404 for the reading back")
 OTHERS = ("app deletes", "app purges", "app restores", "app marks", "a message arrives", "app sets the period")
 OWN = ("STOP", "cancel", "cancel after")
 
@@ -58,6 +73,8 @@ WEATHER = (
     tuple(Event(at, what) for at in _OUT for what in (*BEFORE, *AFTER)),
     tuple(Event("DELETE", what) for what in ODD),
     tuple(Event("DELETE", what) for what in LATE),
+    tuple(Event("DELETE", what) for what in BARE),
+    tuple(Event("DELETE", what) for what in PARTS),
     tuple(Event(at, what, lasting=True) for at in _EARLY for what in ("drop", "503", "login page", "404 of a proxy")),
     tuple(Event(at, what, at_message=m) for at in (1, 2, 3) for what in OTHERS for m in range(9)),
     tuple(Event(at, what, at_message=m) for at in _OUT for what in OTHERS for m in range(9)),
@@ -85,8 +102,10 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
             return _refusal(int(status), "CMN-201", request)
         case "400" | "401" | "403" | "409" as status:
             return _refusal(int(status), "CMN-101", request)
-        case "502" | "404 of a proxy" as status:
-            number = int(status[:3])
+        case (
+            "502" | "404 of a proxy" | "401 of a proxy, late" | "403 of a proxy, late" | "416 of a proxy, late" as said
+        ):
+            number = int(said[:3])
             html = {"Content-Type": "text/html"}
             return httpx.Response(number, text=f"<h1>{number}</h1>", headers=html, request=request)
         case "404 for the reading back":
@@ -108,17 +127,59 @@ def halved(response: httpx.Response, body: bytes, request: httpx.Request) -> htt
     return httpx.Response(response.status_code, content=body[: len(body) // 2], headers=headers, request=request)
 
 
-def parts_failed(ids: list[str], request: httpx.Request) -> httpx.Response:
-    """A 207 in which the first id was dealt with and the others were not."""
-    failed = {"errorCode": "CMN-201", "message": "Service Temporary Unavailable"}
-    parts = [
-        {"resourceId": i, "status": 503, "body": failed} if n else {"resourceId": i, "status": 204}
-        for n, i in enumerate(ids)
-    ]
+def named(request: httpx.Request) -> list[str]:
+    """What a DELETE names: messages in its path, or conversations in its query."""
+    in_path = request.url.path.partition("/message-store")[2].strip("/")
+    return in_path.split(",") if in_path else request.url.params.get_list("conversationId")
+
+
+def fates(request: httpx.Request, fault: str) -> dict[str, str]:
+    """What becomes of each thing that a DELETE names, by one of `PARTS`."""
+    return dict(zip(named(request), cycle(PARTS[fault]), strict=False))
+
+
+def only(request: httpx.Request, names: Collection[str]) -> httpx.Request:
+    """The same DELETE of some of what it names. Of none it would be of the whole mailbox, so that is an error."""
+    if not names:
+        raise ValueError("a DELETE of nothing")
+    url = request.url
+    if "conversationId" in url.params:
+        others = [(key, value) for key, value in url.params.multi_items() if key != "conversationId"]
+        url = url.copy_with(params=[*(("conversationId", name) for name in names), *others])
+    else:
+        url = url.copy_with(path=f"{url.path.rpartition('/')[0]}/{','.join(names)}")
+    return httpx.Request("DELETE", url, headers=request.headers)
+
+
+def comes_late(request: httpx.Request, fault: str | None) -> tuple[httpx.Request, int] | None:
+    """What of a DELETE arrives after its answer, if anything does, and how many requests later."""
+    if fault in LATE or fault in BARE:
+        return request, (LATE | BARE)[fault]
+    if fault not in PARTS:
+        return None
+    late = [name for name, fate in fates(request, fault).items() if fate in {"503 late", "missing"}]
+    return (only(request, late), PARTS_LATE) if late else None
+
+
+def in_parts(request: httpx.Request, fault: str) -> httpx.Response:
+    """The 207 that says what became of each."""
+    parts = [part for name, fate in fates(request, fault).items() for part in _part(name, fate)]
     headers = {"Content-Type": "application/vnd.ringcentral.multipart+json"}
     return httpx.Response(207, content=json.dumps(parts), headers=headers, request=request)
 
 
+def _part(name: str, fate: str) -> list[dict[str, Any]]:
+    if fate == "missing":
+        return []
+    if fate == "done":
+        return [{"resourceId": name, "status": 204}]
+    codes = {"403": "CMN-408", "404": "CMN-102", "503": "CMN-201"}
+    return [{"resourceId": name, "status": int(fate[:3]), "body": _body(codes[fate[:3]])}]
+
+
 def _refusal(status: int, code: str, request: httpx.Request, headers: dict[str, str] | None = None) -> httpx.Response:
-    body = {"errorCode": code, "message": "no", "errors": [{"errorCode": code, "message": "no"}]}
-    return httpx.Response(status, json=body, headers=headers, request=request)
+    return httpx.Response(status, json=_body(code), headers=headers, request=request)
+
+
+def _body(code: str) -> dict[str, Any]:
+    return {"errorCode": code, "message": "no", "errors": [{"errorCode": code, "message": "no"}]}
