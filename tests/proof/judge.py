@@ -19,6 +19,15 @@ import httpx2 as httpx
 from rc_mcp.emulator.selection import Selection
 from rc_mcp.emulator.vocabulary import DELETABLE
 from rc_mcp.guard.plans import Plan
+from tests.proof.rules import (
+    MAX_IN,
+    MAX_PER_PLAN,
+    UNATTENDED_IN,
+    UNATTENDED_PER_CALL,
+    Spent,
+    is_protected,
+    may_go_unattended,
+)
 from tests.proof.truth import Truth
 
 APPROVED = "no destructive request without a consumed approval"
@@ -27,13 +36,14 @@ FINAL = "nothing Purged without an irreversible approval"
 TRUE = "no outcome that the mailbox contradicts"
 ONCE = "a plan runs at most once, no DELETE is repeated"
 PATIENT = "no DELETE of what an earlier one may yet reach"
+RULED = "what an operator's policy does not let go stays"
 FRESH = "what changed since the plan is left alone"
 STOPPED = "nothing is begun while the STOP file is there"
 PLANNED = "a plan is what was asked for and what was read"
 NAMED = "a DELETE names its targets, a PATCH never deletes"
 SOUND = "the server does not break"
 
-Channel = Literal["question", "chat", "terminal"]
+Channel = Literal["question", "chat", "terminal", "policy"]
 NOT_SENT = {"confirmation_required", "declined", "refused", "nothing_to_do"}
 
 
@@ -85,6 +95,7 @@ class Seat:
     principal: str
     human: bool
     may_purge: bool
+    has_policy: bool = False
 
 
 @dataclass(eq=False)
@@ -138,7 +149,7 @@ class Shown:
 
 @dataclass(eq=False)
 class Consent:
-    """A person's yes to one plan, through one channel."""
+    """A yes to one plan, through one channel: a person's, or an operator's beforehand."""
 
     shown: Shown
     channel: Channel
@@ -158,6 +169,7 @@ class Effect:
     """What it would reach now."""
     left: int
     """The moment it left."""
+    sent: datetime
     by_conversation: bool = False
 
 
@@ -175,6 +187,7 @@ class Judge:
         """What a late DELETE of conversations took that was not in its plan, and when: in no journal, so a surprise."""
         self.on_its_way: dict[str, tuple[int, datetime]] = {}
         """Messages that a DELETE may yet reach: when it left, and until when."""
+        self.spent: list[Spent] = []
         self.counts: dict[str, int] = {}
         Violation.first = None
 
@@ -236,6 +249,16 @@ class Judge:
         shown.denied = True
         self.count("denied")
 
+    def policy_agreed(self, plan: Plan, call: Call) -> None:
+        """A server says that its policy lets it carry this plan out. Whether it does is held against each DELETE."""
+        if any(c.shown.plan is plan for c in self.consents):
+            return
+        hold(call.seat.has_policy, APPROVED, f"there is no policy at {call.seat.name}")
+        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name)
+        self._check_plan(shown, None, call)
+        self.consents.append(Consent(shown, "policy", self.truth.next_moment(), call))
+        self.count("approved: policy")
+
     # What leaves
 
     def delete_leaves(self, call: Call, request: httpx.Request, now: datetime) -> Effect:
@@ -254,8 +277,44 @@ class Judge:
         consent.named |= targets & consent.shown.ids
         if not in_path:
             call.meant |= {t.id for t in consent.shown.plan.draft.targets if t.conversation_id in named.split(",")}
+        if call.seat.has_policy:
+            self._check_policy(call, consent, targets, now)
         self.count("DELETEs by id" if in_path else "DELETEs of conversations")
-        return Effect(consent, frozenset(targets), self.truth.next_moment(), not in_path)
+        return Effect(consent, frozenset(targets), self.truth.next_moment(), now, not in_path)
+
+    def _check_policy(self, call: Call, consent: Consent, ids: set[str], now: datetime) -> None:
+        """Who is protected is left alone whoever agreed, and so are caps. Nobody agrees to what the rule does not."""
+        messages = {i: self.truth.store.find(int(i)) for i in ids}
+        protected = [i for i, m in messages.items() if is_protected(m)]
+        hold(not protected, RULED, f"{protected} are protected")
+        n, planned = len(ids), len(consent.shown.ids)
+        hold(planned <= MAX_PER_PLAN, RULED, f"{planned} messages in one plan")
+        for within, most in MAX_IN.items():
+            used = self._used(within, now)
+            hold(used + n <= most, RULED, f"{n} after {used} in {within}; {self.spent}")
+        if consent.channel != "policy":
+            return
+        hold(not call.asked.purge, RULED, "an unattended purge")
+        hold(planned <= UNATTENDED_PER_CALL, RULED, f"{planned} messages in one unattended call")
+        for within, most in UNATTENDED_IN.items():
+            used = self._used(within, now, unattended=True)
+            hold(used + n <= most, RULED, f"unattended, {n} after {used} in {within}; {self.spent}")
+        for i, message in messages.items():
+            allowed = may_go_unattended(message, now) or self._nobody_could_know(i, call)
+            hold(allowed, RULED, f"unattended: {message}")
+
+    def _used(self, within: timedelta, now: datetime, *, unattended: bool = False) -> int:
+        """How much of a cap is used up, by what really went."""
+        recent = [s for s in self.spent if s.sent > now - within and (s.unattended or not unattended)]
+        return sum(s.is_known or not self._restored_since(s) for s in recent)
+
+    def _restored_since(self, spent: Spent) -> bool:
+        return any(v.availability == "Alive" for v in self.truth.changes(spent.id, spent.moment))
+
+    def _spend(self, effect: Effect, id_: str) -> None:
+        if id_ in effect.consent.shown.ids:  # of what else it took nobody of ours knows
+            unattended = effect.consent.channel == "policy"
+            self.spent.append(Spent(id_, effect.sent, self.truth.moment, unattended))
 
     def may_yet_arrive(self, effect: Effect, answer: httpx.Response | None, until: datetime) -> None:
         """A DELETE was answered, or not: until then it may reach what RingCentral has not refused in its own words."""
@@ -288,6 +347,7 @@ class Judge:
                 hold(self._nobody_could_know(id_, call), SUBSET if beyond else FINAL, f"{id_}, plan {shown.plan.id}")
                 call.final.add(id_)
                 self.count("purges nobody can stop")
+            self._spend(effect, id_)
             self.count("messages purged" if purged else "messages deleted")
         call.ready = moment
         call.sent |= dict.fromkeys(effect.ids | set(changed), moment)
@@ -309,9 +369,10 @@ class Judge:
                 by_others = any(v.by in others for v in self.truth.changes(id_, read.get(id_, -1)))
                 hold(by_others, FINAL, f"{id_}, by a DELETE of plan {shown.plan.id} that came late")
                 self.count("purges nobody can stop")
+            self._spend(effect, id_)
             self.count("messages purged" if purged else "messages deleted")
 
-    def put_leaves(self, call: Call, days: int) -> Effect:
+    def put_leaves(self, call: Call, days: int, now: datetime) -> Effect:
         """A PUT of a retention period is about to go out."""
         hold(call.asked.tool == "update_message_store_configuration", APPROVED, f"PUT {days} days by {call.asked}")
         self._check_not_stopped(call, {"configuration"})
@@ -322,10 +383,12 @@ class Judge:
         hold(fresh, FRESH, f"the period changed: {self.truth.retention}")
         again = [c for c in fresh if "configuration" not in c.named]
         hold(again, ONCE, "the PUT was sent before")
+        lowers = again[0].shown.irreversible
+        hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would take what is protected")
         again[0].run_by = call
         again[0].named.add("configuration")
         self.count("PUTs of the retention period")
-        return Effect(again[0], frozenset(), self.truth.moment)
+        return Effect(again[0], frozenset(), self.truth.moment, now)
 
     def put_done(self, call: Call, effect: Effect, status: int | None) -> None:
         """RingCentral has dealt with it, or never got it. `status`: what the server was answered, if it was."""
@@ -365,7 +428,7 @@ class Judge:
             and not c.shown.denied
             and c.shown.plan.expires > call.began_at
             and c.shown.principal == call.seat.principal
-            and (c.channel == "question") == call.seat.can_ask
+            and (c.channel == "policy" or (c.channel == "question") == call.seat.can_ask)
             and not self._ran(c.shown, call)
         ]
 
@@ -430,6 +493,9 @@ class Judge:
         if call.asked.tool == "update_message_store_configuration":
             self._check_retention(call, status)
             return
+        for spent in self.spent:
+            if spent.id in call.sent and outcomes.get(spent.id) in {"deleted", "purged"}:
+                spent.is_known = spent.is_known or spent.moment > call.began
         for id_, word in outcomes.items():
             hold(self._is_true(call, id_, word), TRUE, f"{id_} is said {word}, was {self._states(call, id_)}; {answer}")
         untold = set(call.sent) - set(outcomes)

@@ -4,7 +4,7 @@ import functools
 import shutil
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -24,12 +24,14 @@ import rc_mcp.server
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.lifecycle import delete, set_retention_days
 from rc_mcp.guard import deletion
-from rc_mcp.guard.plans import Plan, PlanStore
+from rc_mcp.guard.journal import Channel
+from rc_mcp.guard.plans import Plan, PlanStore, State
 from rc_mcp.ringcentral import Time, locks
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import load_settings
 from tests.desk import Era, text_of
 from tests.proof.judge import NAMED, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
+from tests.proof.rules import BORIS, POLICY
 from tests.proof.truth import Truth
 from tests.proof.weather import (
     AFTER,
@@ -55,7 +57,7 @@ T = TypeVar("T")
 
 _START = datetime(2026, 11, 23, 9, 0, 0, 250_000, tzinfo=UTC)
 _NEVER_LEFT = "refused connection"
-_ANNA, _BORIS = Party(name="Anna", phone_number="+15035550190"), Party(name="Boris", phone_number="+15035550191")
+_ANNA, _BORIS = Party(name="Anna", phone_number="+15035550190"), Party(name="Boris", phone_number=BORIS)
 
 
 class Clock:
@@ -88,7 +90,7 @@ class Place:
 
 def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more: Any) -> Place:
     human, access = more.get("human", False), more.get("access", "admin")
-    seat = Seat(name, can_ask, principal, human, access != "delete")
+    seat = Seat(name, can_ask, principal, human, access != "delete", more.get("has_policy", False))
     return Place(seat, era, timedelta(seconds=more.get("ahead_s", 0)), access)
 
 
@@ -100,6 +102,8 @@ _PLACES = (
     _place("human, 2025", "legacy", can_ask=False, human=True),
     _place("another login, 2026", "auto", can_ask=False, principal="them"),
     _place("no purge, 2026", "auto", can_ask=True, access="delete", ahead_s=20),
+    _place("policy, asks, 2025", "legacy", can_ask=True, has_policy=True),
+    _place("policy, cannot ask, 2026", "auto", can_ask=False, has_policy=True),
 )
 PLACES = {place.seat.name: place for place in _PLACES}
 
@@ -107,10 +111,11 @@ PLACES = {place.seat.name: place for place in _PLACES}
 class Office:
     """Everything around the servers; what happens in an example is `Machine`'s."""
 
-    def __init__(self, folder: Path, clock: Clock, emulator: Emulator, made: dict[str, Plan]) -> None:
+    def __init__(self, folder: Path, clock: Clock, emulator: Emulator, noted: "Noted") -> None:
         self.state_dir = folder / "state"
-        self.made = made
-        """Every plan of the example, which its servers forget when it has expired."""
+        self.policy = folder / "policy.toml"
+        self.policy.write_text(POLICY, "utf-8")
+        self.noted = noted
         self.clock = clock
         self.emulator = emulator
         self.truth = Truth(emulator.store)
@@ -126,7 +131,8 @@ class Office:
     def begin(self) -> None:
         """A new example: a small mailbox, an empty state folder, nobody has said anything."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
-        self.made.clear()
+        self.noted.made.clear()
+        self.noted.taken = None
         self.late.clear()
         self.clock.time += timedelta(days=1)
         self.truth.begin(_drafts(self.clock()))
@@ -140,6 +146,7 @@ class Office:
     def server(self, place: Place, *, restarted: bool = False) -> RingCentralServer:
         """The server of a seat. Restarted, it has new keys and knows nothing of before but the state folder."""
         if restarted or place not in self._servers:
+            policy = {"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}
             settings = load_settings(
                 RC_SERVER_URL=self.emulator.server_url,
                 RC_MEDIA_URL=self.emulator.media_url,
@@ -149,6 +156,7 @@ class Office:
                 RC_MCP_STATE_DIR=str(self.state_dir),
                 RC_MCP_APPROVAL="human" if place.seat.human else "auto",
                 RC_MCP_ACCESS=place.access,
+                **policy,
             )
             self._servers[place] = build_server(
                 settings,
@@ -282,6 +290,8 @@ class Wire(httpx.AsyncBaseTransport):
         if request.method == "PATCH":
             hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
         if request.method == "DELETE" and fault != _NEVER_LEFT:
+            if office.noted.taken and office.noted.taken[1] == "policy":
+                office.judge.policy_agreed(office.noted.taken[0], call)
             effect, changed, answer = office.judge.delete_leaves(call, request, office.clock()), list[str](), None
             if late := comes_late(request, fault):
                 office.late.append(Late(late[0], effect, office.clock(), dict(call.read), late[1]))
@@ -292,7 +302,8 @@ class Wire(httpx.AsyncBaseTransport):
                 office.judge.delete_done(call, effect, changed)
                 office.judge.may_yet_arrive(effect, answer, office.clock() + MOST_LATE)
         if request.method == "PUT" and request.url.path.endswith("configuration") and fault != _NEVER_LEFT:
-            effect, status = office.judge.put_leaves(call, int(body.partition(b":")[2].strip(b" }"))), None
+            days = int(body.partition(b":")[2].strip(b" }"))
+            effect, status = office.judge.put_leaves(call, days, office.clock()), None
             try:
                 answer = await self._carried(request, fault, [])
                 status = answer.status_code
@@ -493,7 +504,7 @@ class Chair:
             judge.check_error(call, text_of(result))
             return
         if content.get("plan_id"):
-            judge.show(self._office.made.get(content["plan_id"]), None, call)
+            judge.show(self._office.noted.made.get(content["plan_id"]), None, call)
         if content["status"] == "declined" and call.shown is not None:
             judge.deny(call.shown)
         judge.check_answer(call, content)
@@ -510,7 +521,7 @@ class Chair:
     def _shown_in(self, params: object, call: Call) -> Shown:
         assert isinstance(params, ElicitRequestFormParams)
         _, _, plan_id = params.message.rpartition("\nPlan ")
-        call.shown = self._office.judge.show(self._office.made.get(plan_id), params.message, call)
+        call.shown = self._office.judge.show(self._office.noted.made.get(plan_id), params.message, call)
         call.shown.put_to_a_person = True
         return call.shown
 
@@ -533,33 +544,50 @@ def is_yes(shown: Shown, said: ElicitResult) -> bool:
     return content.get("confirm") is True
 
 
+@dataclass
+class Noted:
+    """What the plan stores did, of all servers."""
+
+    made: dict[str, Plan] = field(default_factory=dict[str, Plan])
+    """Every plan of the example as it was stored: a store forgets what has expired."""
+    taken: tuple[Plan, Channel] | None = None
+    """The last plan that was taken to be carried out, and how its yes came. One change at a time: whatever leaves
+    next is of this plan."""
+
+
 @contextmanager
 def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
     """An office in a loop of its own. What an example may do there, it does through the portal."""
-    made: dict[str, Plan] = {}
-    with _plans_noted(made), _made_quick(), start_blocking_portal() as portal:
+    noted = Noted()
+    with _plans_noted(noted), _made_quick(), start_blocking_portal() as portal:
 
         @asynccontextmanager
         async def opened() -> AsyncGenerator[Office]:
             clock = Clock()
             with Emulator(scenario="empty", rate_limits=False, now=clock) as emulator:
-                yield Office(folder, clock, emulator, made)
+                yield Office(folder, clock, emulator, noted)
 
         with portal.wrap_async_context_manager(opened()) as here:
             yield here, portal
 
 
 @contextmanager
-def _plans_noted(made: dict[str, Plan]) -> Generator[None]:
-    """Each plan as it was stored. Who answers late lets time pass for all, and a store forgets what has expired."""
-    add = PlanStore.add
+def _plans_noted(noted: Noted) -> Generator[None]:
+    """Each plan as it was stored, and who takes which. Who answers late lets time pass for all."""
+    add, claim = PlanStore.add, PlanStore.claim
 
-    def noted(store: PlanStore, *arguments: Any, **more: Any) -> Plan:
+    def added(store: PlanStore, *arguments: Any, **more: Any) -> Plan:
         plan = add(store, *arguments, **more)
-        made[plan.id] = plan
+        noted.made[plan.id] = plan
         return plan
 
-    with mock.patch.object(PlanStore, "add", noted):
+    def claimed(store: PlanStore, plan_id: str, *states: State, by: Channel) -> bool:
+        is_taken = claim(store, plan_id, *states, by=by)
+        if is_taken:
+            noted.taken = noted.made[plan_id], by
+        return is_taken
+
+    with mock.patch.object(PlanStore, "add", added), mock.patch.object(PlanStore, "claim", claimed):
         yield
 
 
