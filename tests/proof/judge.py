@@ -19,6 +19,7 @@ import httpx2 as httpx
 from rc_mcp.emulator.selection import Selection
 from rc_mcp.emulator.vocabulary import DELETABLE
 from rc_mcp.guard.plans import Plan
+from rc_mcp.views.changes import Changes
 from tests.proof.rules import (
     MAX_IN,
     MAX_PER_PLAN,
@@ -36,6 +37,7 @@ FINAL = "nothing Purged without an irreversible approval"
 TRUE = "no outcome that the mailbox contradicts"
 ONCE = "a plan runs at most once, no DELETE is repeated"
 PATIENT = "no DELETE of what an earlier one may yet reach"
+UNDONE = "an undo restores what its operation deleted, and nothing else"
 RULED = "what an operator's policy does not let go stays"
 FRESH = "what changed since the plan is left alone"
 STOPPED = "nothing is begun while the STOP file is there"
@@ -114,6 +116,8 @@ class Call:
     """Ids that left in a DELETE, and the moment RingCentral had dealt with it."""
     meant: set[str] = field(default_factory=set[str])
     """Ids in a conversation whose DELETE left: another app may have been quicker with one, and nobody can tell."""
+    is_cut_off: bool = False
+    """Its client gave it up: what the server had written down by then nobody knows."""
     put: int | None = None
     """When RingCentral had dealt with the PUT of a retention period, if one left."""
     faults: list[str] = field(default_factory=list[str])
@@ -263,6 +267,7 @@ class Judge:
 
     def delete_leaves(self, call: Call, request: httpx.Request, now: datetime) -> Effect:
         """A DELETE is about to go out."""
+        hold(call.asked.tool != "undo", UNDONE, "an undo sends a DELETE")
         path, query = urlsplit(str(request.url)).path, parse_qs(urlsplit(str(request.url)).query)
         in_path = path.partition("/message-store")[2].strip("/")
         named = in_path or ",".join(query.get("conversationId", []))
@@ -482,6 +487,40 @@ class Judge:
         others = {"another app", "benign call", "time"}
         return any(v.by in others or (id_, v.moment) in self.beyond for v in self.truth.changes(id_, read))
 
+    # What is undone
+
+    def patch_leaves(self, call: Call, ids: Iterable[str]) -> None:
+        """An undo is about to restore these."""
+        others = set(ids) - self._perhaps_deleted(call)
+        hold(not others, UNDONE, f"{others} were not deleted by {call.asked}")
+
+    def patch_done(self, call: Call, ids: Iterable[str], changed: Iterable[str]) -> None:
+        """RingCentral has dealt with it, or never got it."""
+        call.sent |= dict.fromkeys(ids, self.truth.moment)
+        self.count("messages restored by an undo", len(list(changed)))
+
+    def check_undone(self, call: Call, answer: Changes | None) -> None:
+        """What an undo says, against the mailbox. None: an error, which says that nothing was restored."""
+        self.count(f"undone: {answer.status if answer else 'error'}")
+        if answer is None:
+            hold(not call.sent, TRUE, f"nothing was restored, but {set(call.sent)} were sent")
+            return
+        others = set(answer.outcomes) - self._perhaps_deleted(call)
+        hold(not others, UNDONE, f"{others} were not deleted by {call.asked}")
+        hold(set(call.sent) <= set(answer.outcomes), TRUE, f"of {call.sent} only {answer.outcomes} are told")
+        is_back = set(answer.outcomes.values()) <= {"restored", "already"}
+        hold(answer.status != "done" or is_back, TRUE, f"done, but {answer.outcomes}")
+        right = {"restored": "Alive", "already": "Alive", "failed": "Deleted", "purged": "Purged", "not_found": None}
+        for id_, word in answer.outcomes.items():
+            was = {v.availability for v in self._states(call, id_)}
+            hold(word == "unknown" or right.get(word, "") in was, TRUE, f"{id_} is said {word}, was {was}")
+
+    def _perhaps_deleted(self, call: Call) -> set[str]:
+        """What the operation deleted that this call undoes, or may have: what its DELETEs were meant for."""
+        mine = [c for c in self.consents if c.shown.plan.id == call.asked.arguments["operation"]]
+        ran = [(c.run_by, c.shown.ids) for c in mine if c.run_by]
+        return {i for by, ids in ran for i in ids if by.is_cut_off or i in by.sent or i in by.meant}
+
     # What is said
 
     def check_answer(self, call: Call, answer: Mapping[str, Any]) -> None:
@@ -564,6 +603,7 @@ class Judge:
     def end(self, call: Call, finished: bool) -> None:
         """The call is over."""
         ran = [c for c in self.consents if c.run_by is call]
+        call.is_cut_off = not finished
         if not ran:
             return
         self.count(f"plans carried out: {ran[0].channel}")

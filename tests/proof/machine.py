@@ -197,6 +197,15 @@ class Machine(RuleBasedStateMachine):
         if self._run(self.office.plans.deny, shown.plan.id):
             self.office.judge.deny(shown)
 
+    @rule(which=numbers, events=weather)
+    def undoes(self, which: int, events: list[Event]) -> None:
+        """`rc-mcp undo` of a plan that was carried out."""
+        ran = [c.shown.plan.id for c in self.office.judge.consents if c.run_by is not None]
+        if not ran:
+            return
+        self.office.new_step(list(events))
+        self._run(self.office.undo, _nth(ran, which))
+
     # What else happens
 
     @rule(what=st.sampled_from((*OTHERS, "a message arrives", "app restores")), which=st.integers(0, 15))

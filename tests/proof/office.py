@@ -24,11 +24,14 @@ import rc_mcp.server
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.lifecycle import delete, set_retention_days
 from rc_mcp.guard import deletion
+from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.journal import Channel
 from rc_mcp.guard.plans import Plan, PlanStore, State
-from rc_mcp.ringcentral import Time, locks
+from rc_mcp.guard.undo import undo
+from rc_mcp.login import guarded
+from rc_mcp.ringcentral import RingCentralError, Time, locks
 from rc_mcp.server import RingCentralServer, build_server
-from rc_mcp.settings import load_settings
+from rc_mcp.settings import Settings, load_settings
 from tests.desk import Era, text_of
 from tests.proof.judge import NAMED, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
 from tests.proof.rules import BORIS, POLICY
@@ -48,6 +51,7 @@ from tests.proof.weather import (
     halved,
     in_parts,
     instead,
+    named,
     only,
     pause_after,
 )
@@ -108,6 +112,9 @@ _PLACES = (
 PLACES = {place.seat.name: place for place in _PLACES}
 
 
+_TERMINAL = _place("terminal", "auto", can_ask=False)
+
+
 class Office:
     """Everything around the servers; what happens in an example is `Machine`'s."""
 
@@ -146,26 +153,44 @@ class Office:
     def server(self, place: Place, *, restarted: bool = False) -> RingCentralServer:
         """The server of a seat. Restarted, it has new keys and knows nothing of before but the state folder."""
         if restarted or place not in self._servers:
-            policy = {"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}
-            settings = load_settings(
-                RC_SERVER_URL=self.emulator.server_url,
-                RC_MEDIA_URL=self.emulator.media_url,
-                RC_APP_CLIENT_ID=self.emulator.client_id,
-                RC_APP_CLIENT_SECRET=self.emulator.client_secret,
-                RC_USER_JWT=self.emulator.jwt,
-                RC_MCP_STATE_DIR=str(self.state_dir),
-                RC_MCP_APPROVAL="human" if place.seat.human else "auto",
-                RC_MCP_ACCESS=place.access,
-                **policy,
-            )
             self._servers[place] = build_server(
-                settings,
+                self._settings(place),
                 transport=self.wire(place),
                 principal=place.seat.principal,
                 now=lambda: self.clock() + place.ahead,
                 time=Time(self.clock.seconds, self.clock.sleep),
             )
         return self._servers[place]
+
+    def _settings(self, place: Place) -> Settings:
+        policy = {"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}
+        return load_settings(
+            RC_SERVER_URL=self.emulator.server_url,
+            RC_MEDIA_URL=self.emulator.media_url,
+            RC_APP_CLIENT_ID=self.emulator.client_id,
+            RC_APP_CLIENT_SECRET=self.emulator.client_secret,
+            RC_USER_JWT=self.emulator.jwt,
+            RC_MCP_STATE_DIR=str(self.state_dir),
+            RC_MCP_APPROVAL="human" if place.seat.human else "auto",
+            RC_MCP_ACCESS=place.access,
+            **policy,
+        )
+
+    async def undo(self, operation: str) -> None:
+        """`rc-mcp undo` in a terminal: a process of its own, with the code of the command."""
+        wire, moment, now = self.wire(_TERMINAL), self.truth.next_moment(), self.clock()
+        call = Call(_TERMINAL.seat, Asked("undo", {"operation": operation}), moment, now, moment)
+        wire.call = call
+        time = Time(self.clock.seconds, self.clock.sleep)
+        settings, principal = self._settings(_TERMINAL), _TERMINAL.seat.principal
+        try:
+            async with guarded(settings, transport=wire, principal=principal, now=self.clock, time=time) as guard:
+                answer = await undo(guard, operation)
+        except (GuardError, RingCentralError):
+            answer = None
+        finally:
+            wire.call = None
+        self.judge.check_undone(call, answer)
 
     def wire(self, place: Place) -> "Wire":
         """The way from this seat's server to RingCentral."""
@@ -289,6 +314,13 @@ class Wire(httpx.AsyncBaseTransport):
         body = bytes(request.content)
         if request.method == "PATCH":
             hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
+        if request.method == "PATCH" and call.asked.tool == "undo" and fault != _NEVER_LEFT:
+            ids, restored = named(request), list[str]()
+            office.judge.patch_leaves(call, ids)
+            try:
+                return await self._carried(request, fault, restored)
+            finally:
+                office.judge.patch_done(call, ids, restored)
         if request.method == "DELETE" and fault != _NEVER_LEFT:
             if office.noted.taken and office.noted.taken[1] == "policy":
                 office.judge.policy_agreed(office.noted.taken[0], call)
