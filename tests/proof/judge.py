@@ -46,6 +46,7 @@ NAMED = "a DELETE names its targets, a PATCH never deletes"
 SOUND = "the server does not break"
 
 Channel = Literal["question", "chat", "terminal", "policy"]
+_NO_MATTER = timedelta(seconds=5)
 NOT_SENT = {"confirmation_required", "declined", "refused", "nothing_to_do"}
 
 
@@ -310,7 +311,8 @@ class Judge:
 
     def _used(self, within: timedelta, now: datetime, *, unattended: bool = False) -> int:
         """How much of a cap is used up, by what really went."""
-        recent = [s for s in self.spent if s.sent > now - within and (s.unattended or not unattended)]
+        since = now - within + _NO_MATTER  # the guard counts from when it wrote it down, and a little earlier
+        recent = [s for s in self.spent if s.sent > since and (s.unattended or not unattended)]
         return sum(s.is_known or not self._restored_since(s) for s in recent)
 
     def _restored_since(self, spent: Spent) -> bool:

@@ -234,6 +234,97 @@ MUTANTS = (
         "a retention period that somebody else changed is set all the same",
         ("guard/retention.py", "!= draft.period_in_force:", "== -1:"),
     ),
+    _mutant(
+        "a refused conversation settles the messages of all",
+        (
+            "guard/conversations.py",
+            "{c: [t.id for t in draft.targets if t.conversation_id == c] for c in conversations}",
+            "{c: [t.id for t in draft.targets] for c in conversations}",
+        ),
+    ),
+    _mutant(
+        "a 401 counts as a refusal",
+        (
+            "guard/deletion.py",
+            "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
+            "not isinstance(error, RangeNotSatisfiable | Unavailable)",
+        ),
+    ),
+    _mutant(
+        "a 416 counts as a refusal",
+        (
+            "guard/deletion.py",
+            "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
+            "not isinstance(error, Unauthorized | Unavailable)",
+        ),
+    ),
+    _mutant(
+        "an answer without a code of RingCentral's counts as a refusal",
+        (
+            "guard/deletion.py",
+            "return isinstance(error, APIError) and",
+            'return (isinstance(error, APIError) or hasattr(error, "status")) and',
+        ),
+    ),
+    _mutant(
+        "caps are not counted again when a plan is carried out",
+        (
+            "guard/guard.py",
+            "if refusal := await self._over_limits(action, plan.draft, plan.id):",
+            "if refusal := None:",
+        ),
+        (
+            "guard/guard.py",
+            "if unattended and await self._objection(plan.draft):",
+            "if False:",
+        ),
+    ),
+    _mutant(
+        "what is not certain does not count for a cap",
+        ("guard/journal.py", '_TOUCHED = {"deleted", "purged", "unknown"}', '_TOUCHED = {"deleted", "purged"}'),
+    ),
+    _mutant(
+        "the caps of a rule are for each call alone",
+        ("guard/caps.py", "return touched.purged if purge else touched.deleted", "return 0"),
+    ),
+    _mutant(
+        "who is protected is looked for only when a plan is made",
+        (
+            "guard/reading.py",
+            "return self.policy.protects(message) or (",
+            "return (",
+        ),
+    ),
+    _mutant(
+        "the lines of a rule do not count",  # nor do they when it is carried out
+        (
+            "guard/policy.py",
+            'lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]',
+            "lines: list[str] = []",
+        ),
+        ("guard/guard.py", "replace(mailbox, unattended_at=self.now())", "mailbox"),
+    ),
+    _mutant(
+        "a shorter retention period takes what is protected",
+        ("guard/retention.py", "if lowered and mailbox.policy.protects_anybody:", "if False:"),
+        (
+            "guard/retention.py",
+            'if draft.severity == "irreversible" and mailbox.policy.protects_anybody:',
+            "if False:",
+        ),
+    ),
+    _mutant(
+        "an undo restores whatever its operation told of",
+        (
+            "guard/undo.py",
+            'for i, word in operation.outcomes.items() if word in {"deleted", "unknown"})',
+            "for i in operation.outcomes)",
+        ),
+    ),
+    _mutant(
+        "an undo is believed without reading back",
+        ("guard/undo.py", "seen = await _read_back(mailbox, deleted)", 'seen = dict.fromkeys(deleted, "restored")'),
+    ),
 )
 
 
