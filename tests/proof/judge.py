@@ -298,6 +298,10 @@ class Judge:
         for within, most in MAX_IN.items():
             used = self._used(within, now)
             hold(used + n <= most, RULED, f"{n} after {used} in {within}; {self.spent}")
+            if used + n == most:
+                self.count("caps used up")
+        if any(is_protected(self.truth.store.find(int(i))) for i in consent.shown.ids):
+            self.count("plans carried out without what is protected")
         if consent.channel != "policy":
             return
         hold(not call.asked.purge, RULED, "an unattended purge")
@@ -328,11 +332,12 @@ class Judge:
         refused = set[str]()
         if answer is not None and answer.status_code == HTTPStatus.MULTI_STATUS:
             refused = _refused_parts(answer)
-            self.count("parts refused", len(refused))
         elif answer is not None and _is_refusal(answer.status_code, _body_of(answer)):
             refused = {self._named_as(i, effect) for i in effect.ids}
         unsettled = {i for i in effect.ids if self._named_as(i, effect) not in refused}
         self.on_its_way |= dict.fromkeys(unsettled, (effect.left, until))
+        if refused and unsettled:
+            self.count(f"refused beside what is in doubt: {'conversations' if effect.by_conversation else 'messages'}")
 
     def _named_as(self, id_: str, effect: Effect) -> str:
         """What its DELETE called it: itself, or its conversation."""

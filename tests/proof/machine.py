@@ -14,7 +14,7 @@ from mcp.types import ElicitResult
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
 from tests.proof.judge import Asked, Shown, Violation
 from tests.proof.office import PLACES, Answering, Chair, Office, Question
-from tests.proof.weather import OTHERS, WEATHER, Event
+from tests.proof.weather import OTHERS, PARTS, WEATHER, Event
 
 _UNKNOWN_ID = "99"
 _RECENT = 6
@@ -23,6 +23,9 @@ places = st.sampled_from(list(PLACES))
 numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often than the old
 
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
+parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
+times = st.sampled_from((1, 1, 2))
+"""An impatient assistant asks for the same thing once more, whatever it was told."""
 answers = st.sampled_from(
     ("yes",) * 8
     + ("no", "decline", "cancel", "empty", "nothing", "wrong phrase", "late", "a text", "a number", "sloppy")
@@ -56,25 +59,35 @@ class Machine(RuleBasedStateMachine):
 
     # What a model does
 
-    @rule(place=places, what=st.integers(1, 2**10 - 1), kind=st.integers(0, 5), events=weather, answer=answers)
-    def deletes(self, place: str, what: int, kind: int, events: list[Event], answer: str) -> None:
+    @rule(
+        place=places,
+        what=st.integers(1, 2**10 - 1),
+        kind=st.integers(0, 5),
+        events=weather,
+        answer=answers,
+        times=times,
+    )
+    def deletes(self, place: str, what: int, kind: int, events: list[Event], answer: str, times: int) -> None:
         """Delete or purge messages by id; all of them, or of one type."""
         ids = [i for n, i in enumerate([*self.office.truth.ids[-9:], _UNKNOWN_ID]) if what >> n & 1]
         arguments = (
             {"message_id": ids} | ({"purge": True} if kind in {3, 4} else {}) | ({"type": "SMS"} if kind == 5 else {})
         )
-        self._calls(place, Asked("delete_message", arguments), None, events, answer)
+        self._calls(place, Asked("delete_message", arguments), None, events, answer, times)
 
     @rule(
         place=places,
-        what=st.integers(1, 7),
+        what=st.sampled_from(
+            (1, 2, 3, 4, 5, 6, 6, 6, 7)
+        ),  # 6: those that go through RingCentral's own endpoint soonest
         kind=st.integers(0, 5),
         until=st.sampled_from((None, None, "1m", "90m")),
-        events=weather,
+        events=st.one_of(weather, weather, parts),
         answer=answers,
+        times=times,
     )
     def deletes_conversations(
-        self, place: str, what: int, kind: int, until: str | None, events: list[Event], answer: str
+        self, place: str, what: int, kind: int, until: str | None, events: list[Event], answer: str, times: int
     ) -> None:
         """Delete or purge conversations, up to now or to a moment gone by."""
         ids = [c for n, c in enumerate(self._conversations()) if what >> n & 1]
@@ -83,7 +96,7 @@ class Machine(RuleBasedStateMachine):
             {"purge": True} if kind == 3 else {"type": "SMS"} if kind == 4 else {"type": "Text"} if kind == 5 else {}
         )
         arguments |= {"date_to": until} if until else {}
-        self._calls(place, Asked("delete_message_by_filter", arguments), None, events, answer)
+        self._calls(place, Asked("delete_message_by_filter", arguments), None, events, answer, times)
 
     @rule(place=places, days=st.sampled_from((7, 14, 30, 60)), events=weather, answer=answers)
     def sets_the_period(self, place: str, days: int, events: list[Event], answer: str) -> None:
@@ -111,8 +124,7 @@ class Machine(RuleBasedStateMachine):
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
-        for n in range(times):
-            self._calls(place or shown.seat, shown.asked, shown.plan.id, events if n == 0 else [], answer)
+        self._calls(place or shown.seat, shown.asked, shown.plan.id, events, answer, times)
 
     @rule(place=places, which=numbers, other=numbers, events=weather, answer=answers)
     def uses_a_plan_for_something_else(
@@ -231,9 +243,12 @@ class Machine(RuleBasedStateMachine):
 
     # Helpers
 
-    def _calls(self, place: str, asked: Asked, plan_id: str | None, events: list[Event], answer: str) -> None:
-        self.office.new_step(list(events))
-        self._run(self._asking(self._chair(place), asked, plan_id, answer))
+    def _calls(
+        self, place: str, asked: Asked, plan_id: str | None, events: list[Event], answer: str, times: int = 1
+    ) -> None:
+        for n in range(times):
+            self.office.new_step(list(events) if n == 0 else [])
+            self._run(self._asking(self._chair(place), asked, plan_id, answer))
 
     def _asking(self, chair: Chair, asked: Asked, plan_id: str | None, answer: str) -> Callable[[], Awaitable[None]]:
         """A call and, where the client is asked, its answer."""
