@@ -267,17 +267,8 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "caps are not counted again when a plan is carried out",
-        (
-            "guard/guard.py",
-            "if refusal := await self._over_limits(action, plan.draft, plan.id):",
-            "if refusal := None:",
-        ),
-        (
-            "guard/guard.py",
-            "if unattended and await self._objection(plan.draft):",
-            "if False:",
-        ),
+        "an operator's limits are not counted",
+        ("guard/guard.py", "        if over is None:\n", "        if True:\n"),
     ),
     _mutant(
         "what is not certain does not count for a cap",

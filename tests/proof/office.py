@@ -302,7 +302,9 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _judged(self, request: httpx.Request, fault: str | None) -> httpx.Response:
         office, call = self._office, self.call
-        # By itself a server settles what was cut short, and only by reading.
+        # By itself a server settles what was cut short, and only by reading, which may outlast the call it began in.
+        if call is None and request.method == "GET":
+            return await self._inner.handle_async_request(request)
         hold(call is not None, SOUND, f"a {request.method} outside of any call")
         assert call is not None
         if fault is not None:
