@@ -14,7 +14,7 @@ from mcp.types import ElicitResult
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
 from tests.proof.judge import Asked, Shown, Violation
 from tests.proof.office import PLACES, Answering, Chair, Office, Question
-from tests.proof.weather import BARE, OTHERS, PARTS, WEATHER, Event
+from tests.proof.weather import BARE, BEFORE, OTHERS, PARTS, WEATHER, Event
 
 _UNKNOWN_ID = "99"
 _RECENT = 6
@@ -25,6 +25,7 @@ numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often tha
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
 doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE)])
 """What a DELETE may be answered while it, or a part of it, is still on its way."""
+unrestored = st.sampled_from([[Event("PATCH", what)] for what in BEFORE])
 times = st.sampled_from((1, 2))
 """An impatient assistant asks for the same thing once more, whatever it was told."""
 answers = st.sampled_from(
@@ -210,7 +211,7 @@ class Machine(RuleBasedStateMachine):
         if self._run(self.office.plans.deny, shown.plan.id):
             self.office.judge.deny(shown)
 
-    @rule(which=numbers, events=weather)
+    @rule(which=numbers, events=st.one_of(weather, unrestored))
     def undoes(self, which: int, events: list[Event]) -> None:
         """`rc-mcp undo` of a plan that was carried out."""
         ran = [c.shown.plan.id for c in self.office.judge.consents if c.run_by is not None]
