@@ -17,12 +17,13 @@ from pydantic import BaseModel, ValidationError
 from rc_mcp.app import Ctx, app_of
 from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.plans import GuardError
-from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.ringcentral import AnswerLost, RingCentralError, Unavailable, UnexpectedAnswer
 from rc_mcp.tools.in_time import CALL_S, allow, bounded
+from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
 from rc_mcp.views.errors import in_words
 
 _FAULTS = 5
-_MAYBE_DONE = "Whether anything was changed is unknown: read the messages before trying again."
+_NOTHING_SENT = "Nothing was sent to RingCentral."
 
 
 class StrictTool(Tool):
@@ -68,15 +69,18 @@ class StrictTool(Tool):
             return await super().run(arguments, context, convert_result=False)
         with anyio.move_on_after(CALL_S):
             return await super().run(arguments, context, convert_result=False)
-        changes = not (self.annotations and self.annotations.read_only_hint)
         slow = f"{self.name} took longer than {CALL_S:.0f} s and was given up."
-        if changes:
-            raise ToolError(f"{slow} {_MAYBE_DONE}")
+        if not self._only_reads:
+            raise ToolError(f"{slow} {MAYBE_CHANGED}")
         raise ToolError(f"{slow} Ask for less, or try again in a minute. {NOTHING_DONE}")
 
     @property
     def _is_destructive(self) -> bool:
         return bool(self.annotations and self.annotations.destructive_hint)
+
+    @property
+    def _only_reads(self) -> bool:
+        return bool(self.annotations and self.annotations.read_only_hint)
 
     def _is_crash(self, error: ToolError) -> bool:
         anticipated = isinstance(error.__cause__, RingCentralError | GuardError)
@@ -84,23 +88,32 @@ class StrictTool(Tool):
 
     def _in_words(self, error: ToolError) -> str:
         cause = error.__cause__
-        destructive = self._is_destructive
-        if isinstance(cause, ValidationError):
-            return self._faults(cause)
         if self._is_crash(error):
             said = f"{self.name} failed inside this server; its log says why."
-            return f"{said} {_MAYBE_DONE}" if destructive else said
+            return said if self._only_reads else f"{said} {MAYBE_CHANGED}"
+        if isinstance(cause, ValidationError):  # of the arguments: any other would be a crash
+            return self._faults(cause)
         text = in_words(cause) if isinstance(cause, RingCentralError) else str(cause or error)
         text = text.removeprefix(f"Error executing tool {self.name}: ")
         if text.startswith("Resolver "):
             # The SDK's own words for an answer that is not of the form that was asked for.
             text = "What came as the answer to the question is no yes."
-        return text if not destructive or NOTHING_DONE in text else f"{text} {NOTHING_DONE}"
+        ending = self._not_done(text, cause)
+        return f"{text} {ending}" if ending else text
+
+    def _not_done(self, text: str, cause: BaseException | None) -> str | None:
+        """What is left to say of what was not done: nothing where the tool only reads, or where `text` says it."""
+        if self._only_reads or text.endswith((NOTHING_DONE, _NOTHING_SENT, MAYBE_CHANGED)):
+            return None
+        if self._is_destructive:
+            # The guard sends what destroys, and tells itself what became of it: what gets here was a reading.
+            return NOTHING_DONE
+        return MAYBE_CHANGED if isinstance(cause, AnswerLost | UnexpectedAnswer | Unavailable) else NOTHING_CHANGED
 
     def _faults(self, error: ValidationError) -> str:
         faults = error.errors(include_url=False, include_context=False)
         more = [f"{len(faults) - _FAULTS} more faults."] if len(faults) > _FAULTS else []
-        return " ".join([*(self._fault(f) for f in faults[:_FAULTS]), *more, "Nothing was sent to RingCentral."])
+        return " ".join([*(self._fault(f) for f in faults[:_FAULTS]), *more, _NOTHING_SENT])
 
     def _fault(self, fault: Any) -> str:
         name, known = str(fault["loc"][0]), list(self.parameters["properties"])

@@ -11,12 +11,14 @@ import httpx2 as httpx
 import pytest
 from click.testing import CliRunner
 from mcp import Client
+from pydantic import TypeAdapter
 
 import rc_mcp
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.database import NOTHING_DONE
-from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, text_of, typed
+from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
+from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed
 
 pytestmark = pytest.mark.anyio
 
@@ -26,18 +28,26 @@ ENDINGS = (
     "Nothing was restored.",
     "The retention period was not changed.",
     "This call did nothing.",
-    "Which retention period is in force is unknown.",
-    "Whether anything was changed is unknown: read the messages before trying again.",
+    "Which retention period will be in force is unknown.",
+    MAYBE_CHANGED,
+    NOTHING_CHANGED,
     "It was not saved.",
     "Nothing was read.",
 )
 NOT_DONE = {"refused", "declined", "confirmation_required", "nothing_to_do", "failed"}
+NOT_SURELY_DONE = NOT_DONE | {"unknown"}
 ROOT = Path(rc_mcp.__file__).parent
 # Not these: a policy is read before there is a server, and a stop can come halfway (the answer counts what is left).
 APART = {"policy_file.py", "stopping.py"}
 SOURCES = sorted(
     file
-    for file in (*(ROOT / "guard").glob("*.py"), *(ROOT / "tools").glob("*.py"), ROOT / "cli" / "approvals.py")
+    for file in (
+        *(ROOT / "guard").glob("*.py"),
+        *(ROOT / "tools").glob("*.py"),
+        ROOT / "cli" / "approvals.py",
+        ROOT / "attachments.py",
+        ROOT / "server.py",
+    )
     if file.name not in APART
 )
 
@@ -58,11 +68,13 @@ def text_of_refusal(made: ast.Call) -> ast.expr | None:
     """What a call says, if what it makes is a refusal."""
     name = made.func.id if isinstance(made.func, ast.Name) else getattr(made.func, "attr", "")
     named = {k.arg: k.value for k in made.keywords}
-    if name in {"GuardError", "ToolError", "__init__"}:  # of an error of ours: nothing else there has one
+    # `__init__` with a text alone is that of an error of ours.
+    if name in {"GuardError", "ToolError"} or (name == "__init__" and len(made.args) == 1):
         return made.args[0] if made.args else None
-    if name == "Changes" and isinstance(named["status"], ast.Constant) and named["status"].value in NOT_DONE:
+    if name == "Changes" and isinstance(named["status"], ast.Constant) and named["status"].value in NOT_SURELY_DONE:
         return named["said"]
-    if name == "Execution" and isinstance(status := named.get("status"), ast.Constant) and status.value in NOT_DONE:
+    status = named.get("status")
+    if name == "Execution" and isinstance(status, ast.Constant) and status.value in NOT_SURELY_DONE:
         return named["problem"]
     to_stderr = name == "echo" and "err" in named
     return made.args[0] if to_stderr else None
@@ -96,9 +108,15 @@ def test_every_refusal_in_the_source_ends_with_what_was_not_done(file: Path) -> 
 def test_the_source_is_really_searched() -> None:
     found = [where.partition(":")[0] for file in SOURCES for where, *_ in texts(file)]
     assert len(found) >= 25
-    assert {"guard/guard.py", "guard/answers.py", "guard/retention.py", "tools/strict.py", "cli/approvals.py"} <= set(
-        found
-    )
+    assert set(found) >= {
+        "guard/guard.py",
+        "guard/answers.py",
+        "guard/retention.py",
+        "tools/strict.py",
+        "cli/approvals.py",
+        "attachments.py",
+        "server.py",
+    }
 
 
 # -- as it is said --------------------------------------------------------------------------------------------------
@@ -192,7 +210,7 @@ def unreachable(request: httpx.Request) -> None:
 
 
 def lost(request: httpx.Request) -> None:
-    if request.method in {"DELETE", "PUT"}:
+    if request.method in {"DELETE", "PUT", "PATCH"}:
         raise httpx.ReadError("dropped", request=request)
 
 
@@ -236,6 +254,101 @@ async def test_a_retention_period_that_was_not_set(desk: Desk, era: Era) -> None
     async with desk.client(era, answer=typed("KEEP 7 DAYS")) as client:
         failed = await said(client, "update_message_store_configuration", retention_period=7)
     assert failed.endswith("The retention period was not changed.")
+
+
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("update_message", {"read_status": "Read"}),
+    ("patch_message", {"read_status": "Read"}),
+    ("patch_message", {"availability": "Alive"}),
+]
+"""What changes and destroys nothing."""
+
+
+def on_change(act: Any) -> Any:
+    """A fault of requests that change something."""
+    return lambda request: act(request) if request.method in {"PUT", "PATCH", "DELETE"} else None
+
+
+def answered(status: int, code: str) -> Any:
+    return on_change(lambda r: httpx.Response(status, json={"errorCode": code, "message": "no"}, request=r))
+
+
+def crashed(_: httpx.Request) -> None:
+    raise RuntimeError("secret detail")
+
+
+def unfit(_: httpx.Request) -> None:
+    """The error of a model, as of one of ours that an answer does not fit."""
+    TypeAdapter(int).validate_python("secret detail")
+
+
+@pytest.mark.parametrize(("tool", "change"), CHANGES)
+async def test_a_change_that_is_refused_ends_with_that_nothing_was_changed(
+    desk: Desk, era: Era, tool: str, change: dict[str, Any]
+) -> None:
+    desk.faults.before(answered(403, "CMN-408"))
+    async with desk.client(era) as client:
+        said_of_it = await refused(client, tool, message_id=desk.ids(availability="Deleted")[:2], **change)
+    assert said_of_it.endswith(f"calling again will not help. {NOTHING_CHANGED}")
+
+
+@pytest.mark.parametrize(("tool", "change"), CHANGES)
+async def test_a_change_of_which_no_part_was_done_ends_with_that_nothing_was_changed(
+    desk: Desk, era: Era, tool: str, change: dict[str, Any]
+) -> None:
+    target = desk.ids(availability="Deleted")[:1]
+    async with desk.client(era) as client:
+        assert (await said(client, tool, message_id=["404"], **change)).endswith(NOTHING_CHANGED)
+        desk.faults.before(answered(400, "CMN-101"))
+        assert (await said(client, tool, message_id=target, **change)).endswith(NOTHING_CHANGED)
+
+
+async def test_a_change_that_was_done_in_part_says_how_many_were_not_changed(desk: Desk, era: Era) -> None:
+    ids = desk.ids(availability="Alive")[:2]
+    mixed = [
+        {"status": 200, "resourceId": ids[0], "body": {"id": int(ids[0]), "readStatus": "Read"}},
+        {"status": 400, "resourceId": ids[1], "body": {"errorCode": "CMN-101", "message": "no"}},
+    ]
+    desk.faults.before(on_change(lambda r: httpx.Response(207, json=mixed, request=r)))
+    async with desk.client(era) as client:
+        answer = await call(client, "update_message", message_id=ids, read_status="Read")
+    assert answer["status"] == "partial"
+    assert answer["said"].endswith("1 was not changed.")
+
+
+async def test_a_change_that_the_answer_does_not_show_is_not_said_to_be_undone(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Deleted")[0]
+    half = {"id": int(target), "availability": "Alive", "readStatus": "Unread"}
+    desk.faults.before(on_change(lambda r: httpx.Response(200, json=half, request=r)))
+    async with desk.client(era) as client:
+        answer = await call(client, "patch_message", message_id=target, availability="Alive", read_status="Read")
+    assert answer["status"] == "failed"
+    assert answer["said"].endswith("What failed is not as you asked for: read it before trying again.")
+
+
+@pytest.mark.parametrize("act", [lost, answered(503, "CMN-203"), answered(200, "none")])
+@pytest.mark.parametrize(("tool", "change"), CHANGES)
+async def test_a_change_that_may_have_been_carried_out_is_not_said_to_have_done_nothing(
+    desk: Desk, era: Era, tool: str, change: dict[str, Any], act: Any
+) -> None:
+    desk.faults.before(act)
+    async with desk.client(era) as client:
+        answer = await call(client, tool, message_id=desk.ids(availability="Deleted")[:2], **change)
+    assert answer["status"] == "unknown"
+    assert answer["next"] == "Read the unknown ones before trying again."
+    assert "Nothing was" not in answer["said"]
+
+
+@pytest.mark.parametrize("fault", [crashed, unfit])
+@pytest.mark.parametrize(("tool", "change"), [*CHANGES, ("delete_message", {})])
+async def test_a_crash_after_a_change_was_sent_says_that_it_may_have_been_carried_out(
+    desk: Desk, era: Era, tool: str, change: dict[str, Any], fault: Any
+) -> None:
+    desk.faults.after(on_change(fault))
+    kind = "Alive" if tool == "delete_message" else "Deleted"
+    async with desk.client(era, answer=YES) as client:
+        crash = await refused(client, tool, message_id=desk.ids(availability=kind)[:1], **change)
+    assert crash == f"{tool} failed inside this server; its log says why. {MAYBE_CHANGED}"
 
 
 async def test_what_was_stopped_halfway_says_how_many_are_left(desk: Desk, era: Era) -> None:
