@@ -12,6 +12,7 @@ from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.subscribers import Subscribers
 from rc_mcp.views.messages import mailbox_uri
 from rc_mcp.views.recent import RecentMessages
+from rc_mcp.views.syncs import Since
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class App:
     """Where attachments are saved."""
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
     """By account: how long faxes and voicemails are kept, where somebody asked while this server runs."""
-    synced: dict[str, datetime] = field(default_factory=dict[str, datetime])
-    """When a sync token that this server handed out was given. The token itself is opaque."""
+    synced: dict[str, Since] = field(default_factory=dict[str, Since])
+    """By sync token that this server handed out: what that does not tell itself."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
 

@@ -22,7 +22,7 @@ from rc_mcp.tools.arguments import (
     When,
     span,
 )
-from rc_mcp.views.listing import Keeping, Summary, Window, summarize, window
+from rc_mcp.views.listing import Filters, Keeping, Summary, Window, in_force, summarize, window
 from rc_mcp.views.pages import DetailLevel, Look, Shown
 from rc_mcp.views.schema import LOOSE
 from rc_mcp.views.weight import LARGE, USUAL, weigh
@@ -43,7 +43,7 @@ class Listing(BaseModel):
     """Newest first."""
 
     window: Annotated[Window, LOOSE]
-    filters: Annotated[dict[str, str | list[str] | bool], LOOSE]
+    filters: Annotated[Filters, LOOSE]
     page: Annotated[Page, LOOSE]
     summary: Annotated[Summary, LOOSE]
     messages: Annotated[Shown | None, LOOSE] = None
@@ -112,6 +112,9 @@ async def list_messages(
         "conversation_id": conversation_id,
         "availability": availability or ["Alive"],
         "distinct_conversations": distinct_conversations,
+        "owner": owner,
+        "owner_extension_type": owner_extension_type,
+        "voicemail_owner": voicemail_owner,
     }
     total = listed.paging.total_elements
     keeping = Keeping(app.retention_days.get(account_id), total if _all_are_received(filters) else None)
@@ -119,7 +122,7 @@ async def list_messages(
     hints = list(_hints(listed, filters))
     listing = Listing(
         window=window(since, until or now, now, is_default=date_from is None),
-        filters={k: v if isinstance(v, str | bool) else list(v) for k, v in filters.items() if v},
+        filters=in_force(filters),
         page=Page(page=page, per_page=size, total_pages=listed.paging.total_pages, total_messages=total),
         summary=summarize(listed.records, now, most=look.most_named, keeping=keeping),
         next=" ".join([_next(listed, page, is_default_window=date_from is None), *hints]),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rc_mcp.app import App, Ctx, app_of, mailbox_changed
 from rc_mcp.ringcentral import MessageSync, SyncTokenRejected, SyncType
+from rc_mcp.ringcentral.filters import SyncFilters
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     AccountId,
@@ -21,9 +22,9 @@ from rc_mcp.tools.arguments import (
     When,
     span,
 )
-from rc_mcp.views.listing import Keeping, window
+from rc_mcp.views.listing import Keeping, in_force, window
 from rc_mcp.views.pages import DetailLevel, Look
-from rc_mcp.views.syncs import Synced, all_of, changes_since
+from rc_mcp.views.syncs import Since, Synced, all_of, changes_since
 from rc_mcp.views.weight import LARGE, USUAL
 
 _USUAL_RECORDS = 100
@@ -69,13 +70,25 @@ async def sync_messages(
     is_long = detail == "full" or (record_count or 0) > _USUAL_RECORDS
     look = Look(now, detail, LARGE if is_long else USUAL, account_id, extension_id)
     keeping = Keeping(app.retention_days.get(account_id))
+    given = SyncFilters(
+        direction=direction,
+        message_type=message_type,
+        distinct_conversations=distinct_conversations or None,
+        conversation_id=conversation_id,
+        owner=owner,
+        owner_extension_type=owner_extension_type,
+        voicemail_owner=voicemail_owner,
+    )
+    filters = in_force(given)
     fell_back = None
     if sync_token:
         try:
+            # Of filters a token has its own; RingCentral takes none beside it.
             changes = await sync(sync_type="ISync", sync_token=sync_token, date_from=since, date_to=until)
             if changes.records:
                 await mailbox_changed(ctx, account_id, extension_id)
-            return _remembered(app, changes_since(app.synced.get(sync_token), changes, look, keeping), changes)
+            known = app.synced.get(sync_token, Since())
+            return _remembered(app, changes_since(known, changes, filters, look, keeping), changes)
         except SyncTokenRejected:
             await mailbox_changed(ctx, account_id, extension_id)  # it may have
             fell_back = (
@@ -83,26 +96,15 @@ async def sync_messages(
                 "what was removed meanwhile is not in it."
             )
     since = since or (until or now) - DEFAULT_WINDOW
-    everything = await sync(
-        sync_type="FSync",
-        date_from=since,
-        date_to=until,
-        message_type=message_type,
-        direction=direction,
-        distinct_conversations=distinct_conversations or None,
-        conversation_id=conversation_id,
-        owner=owner,
-        owner_extension_type=owner_extension_type,
-        voicemail_owner=voicemail_owner,
-    )
+    everything = await sync(sync_type="FSync", date_from=since, date_to=until, **given)
     frame = window(since, until or now, now, is_default=date_from is None)
-    return _remembered(app, all_of(everything, frame, fell_back, look, keeping), everything)
+    return _remembered(app, all_of(everything, frame, filters, fell_back, look, keeping), everything)
 
 
 def _remembered(app: App, synced: Synced, sync: MessageSync) -> Synced:
-    """The answer; and the time of its token, by which the next sync tells new messages from changed ones."""
+    """The answer; and what its token does not tell, for the next sync."""
     if sync.sync_info.sync_token and sync.sync_info.sync_time:
-        app.synced[sync.sync_info.sync_token] = sync.sync_info.sync_time
+        app.synced[sync.sync_info.sync_token] = Since(sync.sync_info.sync_time, synced.filters or {})
         while len(app.synced) > _TOKENS_REMEMBERED:
             del app.synced[next(iter(app.synced))]
     return synced

@@ -1,7 +1,7 @@
 """The summary beside the rows: how many of what, who is waiting, what failed, what will soon be lost."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,15 @@ _CAP_IS_NEAR = 180
 _MOST_KINDS, _OTHER_KINDS = 20, "others"
 _SOON = timedelta(days=7)
 _TRANSCRIPT = {"Completed": "with_transcript", "InProgress": "transcript_in_progress"}
+
+
+Filters = dict[str, str | list[str] | bool]
+"""By the name of the argument."""
+
+
+def in_force(filters: Mapping[str, Any]) -> Filters:
+    """Those of a call that narrow what it finds."""
+    return {name: v if isinstance(v, str | bool) else list(v) for name, v in filters.items() if v}
 
 
 class Window(BaseModel):

@@ -1,14 +1,14 @@
 """What a sync brought: all of a frame, or what is new, changed and gone in it since the last time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message, MessageSync, SyncType
-from rc_mcp.views.listing import Keeping, Summary, Window, summarize
+from rc_mcp.views.listing import Filters, Keeping, Summary, Window, summarize
 from rc_mcp.views.pages import Look, Shown
 from rc_mcp.views.schema import LOOSE
 from rc_mcp.views.text import is_id, moment, shown_id, word
@@ -26,6 +26,7 @@ class Synced(BaseModel):
     sync_token: str | None = None
     sync_time: str | None = None
     window: Annotated[Window | None, LOOSE] = None
+    filters: Annotated[Filters | None, LOOSE] = None
     fell_back: str | None = None
     summary: Annotated[Summary, LOOSE]
     messages: Annotated[Shown | None, LOOSE] = None
@@ -37,9 +38,24 @@ class Synced(BaseModel):
     next: str
 
 
-def all_of(sync: MessageSync, frame: Window, fell_back: str | None, look: Look, keeping: Keeping) -> Synced:
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What is known of a sync token, which does not tell it itself.
+
+    Attributes:
+        last: when it was given; None for one that came from elsewhere.
+        filters: those it keeps.
+    """
+
+    last: datetime | None = None
+    filters: Filters = field(default_factory=dict[str, str | list[str] | bool])
+
+
+def all_of(
+    sync: MessageSync, frame: Window, filters: Filters, fell_back: str | None, look: Look, keeping: Keeping
+) -> Synced:
     """The messages of a full sync."""
-    answer = _answer("FSync", sync.records, sync, look, keeping)
+    answer = _answer("FSync", sync.records, sync, filters, look, keeping)
     answer.window, answer.fell_back = frame, fell_back
     answer.next = f"{_about_frame(sync, frame)}{_unreadable(sync)}{_FOLLOW}"
     answer.messages, shown = look.at(sync.records, used=_weight(answer))
@@ -53,18 +69,19 @@ def all_of(sync: MessageSync, frame: Window, fell_back: str | None, look: Look, 
     return answer
 
 
-def changes_since(last: datetime | None, sync: MessageSync, look: Look, keeping: Keeping) -> Synced:
+def changes_since(since: Since, sync: MessageSync, asked: Filters, look: Look, keeping: Keeping) -> Synced:
     """What an incremental sync reported.
 
     Args:
-        last: when its token was given, where that is known: the token does not tell.
+        asked: the filters of this call, which RingCentral did not get.
     """
+    last = since.last
     alive = [m for m in sync.records if not _is_removed(m)]
     removed = {m.id: word(m.availability) or "unknown" for m in sync.records if _is_removed(m)}
     new = [m for m in alive if _is_new(m, last)]
     changed = [m for m in alive if not _is_new(m, last)]
-    answer = _answer("ISync", alive, sync, look, keeping)
-    answer.next = f"{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
+    answer = _answer("ISync", alive, sync, since.filters, look, keeping)
+    answer.next = f"{_not_applied(asked, since)}{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
     items, rows = [(shown_id(id_), what) for id_, what in removed.items()], replace(look, budget=look.budget.part(0.75))
     answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_weight(answer)))
     answer.new, shown_new = rows.at(new, used=_weight(answer)) if new else (None, 0)
@@ -80,11 +97,19 @@ def changes_since(last: datetime | None, sync: MessageSync, look: Look, keeping:
     return answer
 
 
-def _answer(sync_type: SyncType, shown: Sequence[Message], sync: MessageSync, look: Look, keeping: Keeping) -> Synced:
+def _answer(
+    sync_type: SyncType,
+    shown: Sequence[Message],
+    sync: MessageSync,
+    filters: Filters,
+    look: Look,
+    keeping: Keeping,
+) -> Synced:
     return Synced(
         sync_type=sync_type,
         sync_token=sync.sync_info.sync_token,
         sync_time=moment(sync.sync_info.sync_time, look.now.tzinfo),
+        filters=filters or None,
         summary=summarize(shown, look.now, most=look.most_named, keeping=keeping),
         older_records_exist=bool(sync.sync_info.older_records_exist),
         next="",
@@ -97,6 +122,11 @@ def _about_frame(sync: MessageSync, frame: Window) -> str:
     if not sync.records and frame.is_default:
         return "None in the default window of 24 hours, which says nothing of older ones (date_from). "
     return ""
+
+
+def _not_applied(asked: Filters, since: Since) -> str:
+    others = [name for name, value in asked.items() if since.filters.get(name) != value]
+    return f"Not applied: {', '.join(others)}. A sync_token keeps the filters it began with. " if others else ""
 
 
 def _about_changes(sync: MessageSync, alive: Sequence[Message], last: datetime | None) -> str:

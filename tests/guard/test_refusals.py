@@ -2,7 +2,7 @@
 
 import ast
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -264,12 +264,15 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 """What changes and destroys nothing."""
 
 
-def on_change(act: Any) -> Any:
+Fault = Callable[[httpx.Request], httpx.Response | None]
+
+
+def on_change(act: Fault) -> Fault:
     """A fault of requests that change something."""
     return lambda request: act(request) if request.method in {"PUT", "PATCH", "DELETE"} else None
 
 
-def answered(status: int, code: str) -> Any:
+def answered(status: int, code: str) -> Fault:
     return on_change(lambda r: httpx.Response(status, json={"errorCode": code, "message": "no"}, request=r))
 
 
@@ -329,7 +332,7 @@ async def test_a_change_that_the_answer_does_not_show_is_not_said_to_be_undone(d
 @pytest.mark.parametrize("act", [lost, answered(503, "CMN-203"), answered(200, "none")])
 @pytest.mark.parametrize(("tool", "change"), CHANGES)
 async def test_a_change_that_may_have_been_carried_out_is_not_said_to_have_done_nothing(
-    desk: Desk, era: Era, tool: str, change: dict[str, Any], act: Any
+    desk: Desk, era: Era, tool: str, change: dict[str, Any], act: Fault
 ) -> None:
     desk.faults.before(act)
     async with desk.client(era) as client:
@@ -342,7 +345,7 @@ async def test_a_change_that_may_have_been_carried_out_is_not_said_to_have_done_
 @pytest.mark.parametrize("fault", [crashed, unfit])
 @pytest.mark.parametrize(("tool", "change"), [*CHANGES, ("delete_message", {})])
 async def test_a_crash_after_a_change_was_sent_says_that_it_may_have_been_carried_out(
-    desk: Desk, era: Era, tool: str, change: dict[str, Any], fault: Any
+    desk: Desk, era: Era, tool: str, change: dict[str, Any], fault: Fault
 ) -> None:
     desk.faults.after(on_change(fault))
     kind = "Alive" if tool == "delete_message" else "Deleted"

@@ -150,6 +150,59 @@ async def test_a_rejected_sync_token_falls_back_to_a_full_sync_and_says_so(desk:
     assert len(rows(synced["messages"])) == len(desk.ids(availability="Alive"))
 
 
+ALL_FILTERS: dict[str, object] = {
+    "message_type": ["VoiceMail"],
+    "direction": ["Inbound"],
+    "distinct_conversations": True,
+    "conversation_id": "1",
+    "owner": ["Shared"],
+    "owner_extension_type": ["Department"],
+    "voicemail_owner": ["1"],
+}
+"""Those of both, lists and syncs."""
+
+
+async def test_lists_and_syncs_say_every_filter_that_was_in_force(desk: Desk, era: Era) -> None:
+    async with desk.client(era, RC_MCP_EXTENSIONS="1") as client:
+        listed = await call(client, "list_messages", **ALL_FILTERS)
+        synced = await call(client, "sync_messages", **ALL_FILTERS)
+        without = await call(client, "sync_messages")
+    assert listed["filters"] == {"availability": ["Alive"], **ALL_FILTERS}
+    assert synced["filters"] == ALL_FILTERS
+    assert "filters" not in without
+
+
+async def test_a_sync_token_keeps_its_filters_and_the_answer_says_which(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        first = await call(client, "sync_messages", message_type="Fax", date_from="30d")
+        second = await call(client, "sync_messages", sync_token=first["sync_token"], message_type="Fax")
+        third = await call(client, "sync_messages", sync_token=second["sync_token"])
+    assert first["filters"] == second["filters"] == third["filters"] == {"message_type": ["Fax"]}
+    assert "Not applied" not in second["next"] + third["next"]
+
+
+async def test_filters_beside_a_token_that_has_others_are_said_not_to_be_applied(desk: Desk, era: Era) -> None:
+    desk.clock.time += timedelta(minutes=1)
+    async with desk.client(era) as client:
+        token = (await call(client, "sync_messages", message_type="Fax"))["sync_token"]
+        desk.clock.time += timedelta(seconds=10)
+        changes = await call(client, "sync_messages", sync_token=token, message_type="SMS", direction="Inbound")
+    async with desk.client(era) as client:  # which does not know the token
+        unknown = await call(client, "sync_messages", sync_token=token, message_type="SMS")
+    assert changes["filters"] == {"message_type": ["Fax"]}
+    said = "A sync_token keeps the filters it began with. Nothing changed"
+    assert changes["next"].startswith(f"Not applied: direction, message_type. {said}")
+    assert unknown["next"].startswith(f"Not applied: message_type. {said}")
+    assert not any("messageType" in query for query in desk.sent("GET")[1:])
+
+
+async def test_a_sync_that_had_to_begin_anew_says_its_filters(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        synced = await call(client, "sync_messages", sync_token="worn-out", message_type="Fax", date_from="30d")
+    assert synced["filters"] == {"message_type": ["Fax"]}
+    assert set(synced["messages"]) == {"Fax"}
+
+
 async def test_isync_without_a_token_and_fsync_with_one_are_refused(desk: Desk) -> None:
     async with desk.client() as client:
         assert "sync_token" in await refused(client, "sync_messages", sync_type="ISync")
