@@ -12,7 +12,7 @@ from rc_mcp.login import command_for
 from rc_mcp.server import instructions_for
 from rc_mcp.settings import load_settings
 from rc_mcp.tools import tools_for
-from tests.desk import Desk, Era
+from tests.desk import Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +95,28 @@ async def test_an_extension_the_operator_did_not_name_is_out_of_reach(desk: Desk
         result = await client.call_tool("list_messages", {"extension_id": "12345"})
     assert result.is_error
     assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize("tool", ["list_messages", "sync_messages"])
+@pytest.mark.parametrize("argument", ["owner", "voicemail_owner"])
+async def test_an_owner_the_operator_did_not_name_is_out_of_reach(
+    desk: Desk, era: Era, tool: str, argument: str
+) -> None:
+    async with desk.client(era, RC_MCP_EXTENSIONS="777") as client:
+        for owner in ("12345", ["12345"], ["777", "12345"]):
+            said = await refused(client, tool, **{argument: owner})
+            assert said == (
+                f"{argument}: this server may not touch that extension; leave it out. Nothing was sent to RingCentral."
+            )
+        assert desk.emulator.requests == []
+        answer = await call(client, tool, **{argument: ["777"]})
+    assert answer["filters"][argument] == ["777"]
+
+
+@pytest.mark.parametrize("owner", ["Any", "Personal", "Shared"])
+async def test_owners_that_name_no_extension_are_left_to_ringcentral(desk: Desk, era: Era, owner: str) -> None:
+    async with desk.client(era) as client:
+        assert (await call(client, "list_messages", owner=owner))["filters"]["owner"] == [owner]
 
 
 async def test_an_extension_the_operator_named_is_asked_for(desk: Desk) -> None:

@@ -23,6 +23,8 @@ from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
 from rc_mcp.views.errors import in_words
 
 _FAULTS = 5
+_OWNERS = ("owner", "voicemail_owner")
+"""Whose shared messages are listed: words such as `Shared`, or ids of extensions."""
 _NOTHING_SENT = "Nothing was sent to RingCentral."
 
 
@@ -136,11 +138,19 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
 
 
 def _refuse_foreign_extension(arguments: dict[str, Any], context: Ctx) -> None:
-    extension_id = arguments.get("extension_id", "~")
-    if not (isinstance(extension_id, str) and app_of(context).may_touch(extension_id)):
-        raise ToolError(
-            "extension_id: this server may not touch that extension; leave it out. Nothing was sent to RingCentral."
-        )
+    """RingCentral takes the id of an extension in three arguments; the first has a default that is the login's own."""
+    app = app_of(context)
+    named = [("extension_id", arguments.get("extension_id", "~"))]
+    named += [(name, value) for name in _OWNERS for value in _digits(arguments.get(name))]
+    for name, value in named:
+        if not (isinstance(value, str) and app.may_touch(value)):
+            raise ToolError(f"{name}: this server may not touch that extension; leave it out. {_NOTHING_SENT}")
+
+
+def _digits(value: object) -> list[str]:
+    """The ids in a list, or in one word that stands for it. What else is in it is no extension, or refused later."""
+    values = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [v for v in values if isinstance(v, str) and v.isdigit()]
 
 
 def _lean(schema: dict[str, Any]) -> dict[str, Any]:

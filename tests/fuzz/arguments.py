@@ -57,7 +57,7 @@ def values_that_exist(emulator: Emulator) -> dict[str, list[str]]:
         "phone_number": NUMBERS,
         "owner": ["Any", "Personal", "Shared", emulator.extension_id],
         "account_id": ["~", emulator.account_id],
-        "extension_id": ["~"],
+        "extension_id": ["~", emulator.extension_id],
         "owner_extension_type": ["User", "Department"],
         "voicemail_owner": [emulator.extension_id],
         "plan_id": [LAST_PLAN],

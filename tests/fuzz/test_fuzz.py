@@ -112,7 +112,8 @@ async def held(session: Session, tools: list[Tool], seen: Counter[str]) -> None:
         faults = OneFault(emulator)
         desk = Desk(emulator, Path(folder), clock, faults)
         with anyio.fail_after(PATIENCE_S):
-            async with desk.client(era, answer) as client:
+            # Also those of our own mailbox by its id: where nothing but refusals came, nothing would be tried.
+            async with desk.client(era, answer, RC_MCP_EXTENSIONS=emulator.extension_id) as client:
                 earlier: dict[str, str] = {}
                 for call, fault in asked:
                     faults.fault = FAULTS[fault] if fault else None
