@@ -20,11 +20,11 @@ from rc_mcp.app import App
 from rc_mcp.attachments import Fetched, Place, fetched, whole
 from rc_mcp.media.kinds import is_text, labelled
 from rc_mcp.ringcentral import Attachment, InvalidRequest, Message, NotFound, RingCentralError
-from rc_mcp.views.attachments import MAX_BYTES, shown_text
+from rc_mcp.views.attachments import MAX_BYTES
 from rc_mcp.views.errors import in_words
 from rc_mcp.views.messages import attachment_uri, detail, mailbox_uri, message_uri
 from rc_mcp.views.recent import attachments_of, mailbox_summary, title_of
-from rc_mcp.views.text import is_id, moment
+from rc_mcp.views.text import as_written, is_id, moment
 
 _VARIABLES = ("{account_id}", "{extension_id}", "{message_id}")
 _MOST_COMPLETIONS = 100
@@ -200,10 +200,10 @@ async def _attachment(app: App, place: Place) -> ReadResourceContents:
 
 
 def _content(data: bytes, found: Fetched) -> str | bytes:
-    """A text as text, without what cannot be seen."""
+    """A text as text, as it was written but for what cannot be seen."""
     if found.charset is None or not is_text(found.kind):
         return data
-    return shown_text(data.decode(found.charset, "replace"))
+    return as_written(data.decode(found.charset, "replace"))
 
 
 async def _untold(done: float, total: float | None, what: str) -> None:

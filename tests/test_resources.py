@@ -116,6 +116,32 @@ async def test_a_text_is_shown_without_what_cannot_be_seen(desk: Desk) -> None:
         assert await text_at(client, f"{MAILBOX}/1/content/1") == "abc"
 
 
+@pytest.mark.parametrize(
+    ("content_type", "text"),
+    [
+        ("text/plain", "Item      Qty\n  nested:\t1\n\n\tlast  \n"),
+        ("text/csv", 'name, "a  b"\r\nLopez,\t  7\r\n'),
+        ("text/calendar", "BEGIN:VEVENT\r\nDESCRIPTION:long\r\n  and folded\r\nEND:VEVENT\r\n"),
+        ("application/json", '{\n    "größe":  1\n}\n'),
+    ],
+)
+async def test_a_text_keeps_its_tables_and_indentation(desk: Desk, era: Era, content_type: str, text: str) -> None:
+    sent = httpx.Response(200, content=text.encode(), headers={"content-type": content_type})
+    desk.faults.before(lambda request: sent if "/content/" in request.url.path else None)
+    message_id, transcript = next(
+        (str(m["id"]), str(a["id"]))
+        for m in desk.emulator.store.messages()
+        for a in m["attachments"]
+        if a["type"] == "AudioTranscription"
+    )
+    async with desk.client(era) as client:
+        resource = (await client.read_resource(f"{MAILBOX}/{message_id}/content/{transcript}")).contents[0]
+        answer = await call(client, "read_message_content", message_id=message_id, attachment_id=transcript)
+    assert isinstance(resource, TextResourceContents)
+    assert (resource.text, resource.mime_type) == (text, content_type)
+    assert (answer["untrusted"]["text"], answer["content_type"]) == (text, content_type)
+
+
 async def test_a_text_in_utf_16_is_shown_as_text(desk: Desk) -> None:
     marked = httpx.Response(200, content="Grüße".encode("utf-16"), headers={"content-type": "text/plain"})
     desk.faults.before(lambda request: marked if "/content/" in request.url.path else None)

@@ -19,7 +19,7 @@ class Limits:
     text_json_bytes: int = 18_000
     """The text of one answer, as JSON. A token is one byte at least, so this bounds tokens in any language."""
     text_part_bytes: int = 9_000
-    """A part of a plain text: as JSON it cannot be more than twice as long."""
+    """A part of a plain text: as JSON it cannot have more than twice as many characters."""
     long_side_px: int = 1568
     """A page shown as a picture. Models scale down what is larger."""
     ocr_long_side_px: int = 1600

@@ -46,13 +46,12 @@ from rc_mcp.views.attachments import (
     said_of_label,
     said_of_pages,
     shown_name,
-    shown_text,
     text_of_pages,
     transcript_of,
     ways_for,
 )
 from rc_mcp.views.messages import MOST_SHOWN
-from rc_mcp.views.text import is_id, word
+from rc_mcp.views.text import as_written, is_id, word
 
 _SAVED_BYTES = 1024**3
 _SOUNDS = ("audio/", "video/")
@@ -181,7 +180,7 @@ async def _text(asked: _Asked, found: Fetched) -> _Answer:
     if number < parts:
         said += f" For more call again with pages='{number + 1}'."
     text = await to_thread.run_sync(text_part, found.file, found.size, number, found.charset)
-    return _answer(asked, found, "text", said, text=shown_text(text)), []
+    return _answer(asked, found, "text", said, text=as_written(text)), []
 
 
 async def _document(asked: _Asked, found: Fetched) -> _Answer:

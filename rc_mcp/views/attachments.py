@@ -87,11 +87,6 @@ def ways_for(form: Form | Literal["auto"], kind: str) -> list[Way]:
     return ["text", *recognised, "picture" if form == "auto" else "any_text"]
 
 
-def shown_text(text: str) -> str:
-    """A stranger's text as it is shown."""
-    return clean_lines(text, max(len(text), 1))
-
-
 def shown_name(name: str | None) -> str | None:
     """A stranger's name of a file as it is shown."""
     return clean(name, 120) if name else None
@@ -111,7 +106,7 @@ def text_of_pages(reading: Reading) -> tuple[str, list[int]]:
     left, cut = LIMITS.text_json_bytes, list[int]()
     parts: list[str] = []
     for number, text in sorted(reading.texts.items()):
-        whole_page = shown_text(text)
+        whole_page = clean_lines(text, max(len(text), 1))
         fits = _fitting(whole_page, left)
         if fits != whole_page:
             cut.append(number)

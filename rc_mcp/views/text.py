@@ -26,6 +26,9 @@ _MARKS = 4
 """On one letter: as many as Burmese takes. A pile of them would grow over the lines above and below."""
 _MARKS_AMONG_OURS = 2
 """The same where lines of ours stand above and below, which have to be read."""
+# What else `str.splitlines` takes for the end of a line. A carriage return alone would go back over the line.
+_OTHER_BREAK = re.compile("\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+_PLAIN = re.compile(r"[\t\r\n -~]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control, line and paragraph separators become a space; format characters (bidi, zero-width, tags) vanish;
 # a lone surrogate could not even be encoded.
@@ -41,8 +44,7 @@ def clean(text: str, max_chars: int) -> str:
     # A stranger's text has no bound: look at no more of it than could be shown.
     some = text[: 8 * max_chars]
     if not (some.isascii() and some.isprintable()):
-        some = "".join(_SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", some))
-        some = "".join(_few_marks(some, _MARKS))
+        some = _visible(some)
     line = " ".join(some.split())
     return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
 
@@ -52,6 +54,12 @@ def clean_lines(text: str, max_chars: int) -> str:
     lines = [clean(line, max_chars) for line in text[: 2 * max_chars].splitlines()]
     whole = "\n".join(lines).strip()
     return whole if len(whole) <= max_chars else whole[: max_chars - 1].rstrip() + "…"
+
+
+def as_written(text: str) -> str:
+    """A whole text with its tables and indentation: of what can be seen nothing is changed, so it has no bound."""
+    lines = _OTHER_BREAK.sub("\n", text)
+    return lines if _PLAIN.fullmatch(lines) else _visible(lines, but="\t\r\n")
 
 
 def quoted(text: str, columns: int) -> str:
@@ -67,6 +75,12 @@ def fitting(text: str, columns: int) -> str:
     while cell_len(line) >= columns:
         line = line[:-1]
     return line.rstrip() + "…"
+
+
+def _visible(text: str, *, but: str = "") -> str:
+    """Without what cannot be seen, except for the control characters in `but`."""
+    shown = "".join(c if c in but else _SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", text))
+    return "".join(_few_marks(shown, _MARKS))
 
 
 def _few_marks(text: str, most: int) -> Iterator[str]:

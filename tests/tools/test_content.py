@@ -25,6 +25,7 @@ from rc_mcp.views import attachments
 from tests import documents
 from tests.desk import Desk, Era, call, refused, text_of
 from tests.ocr import seen_in
+from tests.tokens import tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -281,6 +282,23 @@ async def test_a_long_text_comes_in_parts_that_miss_nothing(desk: Desk) -> None:
             pages = answer["said"].partition("pages='")[2].partition("'")[0]
     assert len(parts) == -(-len(letters.encode()) // LIMITS.text_part_bytes)
     assert "".join(parts) == letters
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b" ", b"\t", b"\n", b"\r\n", b" \t", b"\t\n", b'"', "\u00a0".encode(), "\u3000".encode(), b"\xff"],
+    ids=ascii,
+)
+async def test_a_million_of_what_is_kept_as_written_fits_into_an_answer(desk: Desk, data: bytes) -> None:
+    message_id, found = attachment(desk, "AudioTranscription", "text/plain")
+    sends(desk, data * 1_000_000, "text/plain; charset=utf-8")
+    async with desk.client() as client:
+        answer = answer_of(await read(client, message_id, attachment_id=str(found["id"])))
+    text = answer["untrusted"]["text"]
+    assert answer["said"].startswith("Part 1 of ")
+    assert text == (data * 9_000)[: LIMITS.text_part_bytes].decode(errors="replace")
+    assert len(json.dumps(text, ensure_ascii=False)) <= LIMITS.text_json_bytes + 2
+    assert tokens(answer) <= 20_000
 
 
 @pytest.mark.parametrize("label", ["", "; charset=utf-16", "; charset=utf-8"])

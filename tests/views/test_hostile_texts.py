@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, TextResourceConte
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.tools import tools_for
-from rc_mcp.views.text import clean, clean_lines, quoted
+from rc_mcp.views.text import as_written, clean, clean_lines, quoted
 from tests.desk import DECLINE, Clock, Desk, Era, Faults, call, refused, text_of
 from tests.views.hostile_texts import CORPUS, TEXTS
 
@@ -63,9 +63,12 @@ def holds(answer: object) -> set[str]:
     """The marks in an answer, after making sure that each is where it may be, and that nothing in it is unseen."""
     leaked = [text for text in trusted(answer) if MARK.search(text)]
     assert leaked == []
-    for text in everything(answer):
-        assert not {unicodedata.category(c) for c in text.replace("\n", "")} & UNSEEN, ascii(text[:200])
-    return {mark for text in everything(answer) for mark in MARK.findall(text)}
+    strings = list(everything(answer))
+    is_content = "content_type" in strings  # a text as it was written: with tabs, and with line breaks of its own
+    kept = re.compile(r"\r?\n|\t" if is_content else r"\n")
+    for text in strings:
+        assert not {unicodedata.category(c) for c in kept.sub("", text)} & UNSEEN, ascii(text[:200])
+    return {mark for text in strings for mark in MARK.findall(text)}
 
 
 async def ask(client: Client, tool: str, **arguments: Any) -> set[str]:
@@ -122,7 +125,9 @@ def test_what_is_shown_of_a_text_can_be_seen_and_has_an_end(kind: str) -> None:
         line = clean(text, 60)
         assert len(line) <= 60
         assert len(line.splitlines()) <= 1
-        for shown in (line, clean_lines(text, 1_000).replace("\n", "")):
+        whole = as_written(text)
+        assert not re.search(r"\r(?!\n)", whole)
+        for shown in (line, clean_lines(text, 1_000).replace("\n", ""), re.sub(r"[\t\r\n]", "", whole)):
             assert not {unicodedata.category(c) for c in shown} & UNSEEN, ascii(text[:80])
         assert not re.search("[\u0300-\u036f]{5}", line)
 
