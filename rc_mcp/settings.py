@@ -140,7 +140,15 @@ def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _fit_for_a_header(value: SecretStr | str | None) -> SecretStr | str | None:
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if plain and not re.fullmatch(r"[!-~]+", plain):
+        raise ValueError("has spaces, line breaks or characters that are not ASCII")
+    return value
+
+
 FilledIn = BeforeValidator(_filled_in)
+FitForAHeader = AfterValidator(_fit_for_a_header)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 # Hosts hand on `~` as it is written. Whole paths: what a person is told to type has to work in any folder.
 Place = Annotated[Path, AfterValidator(_whole)]
@@ -180,14 +188,16 @@ class Settings(_Source):
         description="Where attachments come from. Left out: `https://media.ringcentral.com`, or `RC_SERVER_URL` if "
         "that is not RingCentral's.",
     )
-    client_id: Annotated[str | None, FilledIn] = Field(None, alias="RC_APP_CLIENT_ID", description="The app.")
-    client_secret: Annotated[SecretStr, FilledIn] = Field(
+    client_id: Annotated[str | None, FilledIn, FitForAHeader] = Field(
+        None, alias="RC_APP_CLIENT_ID", description="The app."
+    )
+    client_secret: Annotated[SecretStr, FilledIn, FitForAHeader] = Field(
         SecretStr(""), alias="RC_APP_CLIENT_SECRET", description="The app's secret; empty for an app that has none."
     )
-    user_jwt: Annotated[SecretStr | None, FilledIn] = Field(
+    user_jwt: Annotated[SecretStr | None, FilledIn, FitForAHeader] = Field(
         None, alias="RC_USER_JWT", description="The user, as a JWT credential. Not needed after `rc-mcp login`."
     )
-    access_token: Annotated[SecretStr | None, FilledIn] = Field(
+    access_token: Annotated[SecretStr | None, FilledIn, FitForAHeader] = Field(
         None, alias="RC_ACCESS_TOKEN", description="A ready token, instead of the three above."
     )
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from rc_mcp.cli import main
 from rc_mcp.settings import SettingsError, load_settings, load_state_dir
 
 
@@ -106,6 +108,17 @@ def test_an_address_credentials_should_not_go_to_is_refused(monkeypatch: pytest.
     monkeypatch.setenv("RC_SERVER_URL", address)
     with pytest.raises(SettingsError, match="RC_SERVER_URL"):
         load_settings()
+
+
+@pytest.mark.parametrize("value", ["two words", "ends\n", "tab\there", "größe", "zero\u200bwidth"])
+@pytest.mark.parametrize("name", ["RC_ACCESS_TOKEN", "RC_USER_JWT", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"])
+def test_a_credential_that_cannot_be_sent_is_one_line_that_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    ended = CliRunner().invoke(main, ["serve"])
+    said = f"rc-mcp: {name}: has spaces, line breaks or characters that are not ASCII\n"
+    assert (ended.exit_code, ended.stderr) == (2, said)
 
 
 def test_the_time_zone_is_the_one_that_is_named_or_the_machines() -> None:
