@@ -109,7 +109,7 @@ def settled_by_the_restart(journal: Journal, operation_id: str, login: dict[str,
 
 
 def settled_later(journal: Journal, operation: Operation, login: dict[str, str]) -> Operation:
-    """The same operation half a minute later, when no request can be on its way any more."""
+    """The same operation a minute later, when no request can be on its way any more."""
 
     async def settle() -> None:
         auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
