@@ -160,6 +160,15 @@ class Guard:
             await self._note(action, "refused", plan.id, reason=error.reason)
             raise
 
+    async def note_refused(self, tool: str, reason: str) -> None:
+        """Write down what was refused before it came to a plan.
+
+        Raises:
+            GuardError: the journal cannot be written.
+        """
+        who = {"operation": None, "principal": self.principal, "tool": tool}
+        await to_thread.run_sync(partial(self.journal.append, "refused", **who, details={"reason": reason}))
+
     async def settle_cut_short(self) -> None:
         """Find out what became of what was cut short. To be called `alone`.
 

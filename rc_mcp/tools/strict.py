@@ -5,6 +5,7 @@ The SDK alone ignores unknown arguments, hides what went wrong, and shows pydant
 
 import difflib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import anyio
@@ -53,7 +54,11 @@ class StrictTool(Tool):
         Raises:
             ToolError: the arguments, RingCentral or the guard said no.
         """
-        _refuse_foreign_extension(arguments, context)
+        if foreign := _foreign_extension(arguments, context):
+            if self._is_destructive:
+                with suppress(GuardError):  # it is refused, whether that can be written down or not
+                    await app_of(context).guard.note_refused(self.name, "extension")
+            raise ToolError(f"{foreign}: this server may not touch that extension; leave it out. {_NOTHING_SENT}")
         try:
             result = await self._in_time(arguments, context)
         except ToolError as error:
@@ -137,14 +142,15 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
     )
 
 
-def _refuse_foreign_extension(arguments: dict[str, Any], context: Ctx) -> None:
-    """RingCentral takes the id of an extension in three arguments; the first has a default that is the login's own."""
+def _foreign_extension(arguments: dict[str, Any], context: Ctx) -> str | None:
+    """The argument that names an extension which the operator does not allow.
+
+    RingCentral takes the id of one in three arguments; the first has a default that is the login's own.
+    """
     app = app_of(context)
     named = [("extension_id", arguments.get("extension_id", "~"))]
     named += [(name, value) for name in _OWNERS for value in _digits(arguments.get(name))]
-    for name, value in named:
-        if not (isinstance(value, str) and app.may_touch(value)):
-            raise ToolError(f"{name}: this server may not touch that extension; leave it out. {_NOTHING_SENT}")
+    return next((name for name, value in named if not (isinstance(value, str) and app.may_touch(value))), None)
 
 
 def _digits(value: object) -> list[str]:

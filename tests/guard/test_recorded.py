@@ -9,6 +9,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft
+from rc_mcp.guard.database import FILE
 from rc_mcp.guard.journal import Entry, Record
 from rc_mcp.guard.stopping import Stopped, stop_file, unless_stopped
 from tests.desk import NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
@@ -111,6 +112,18 @@ async def test_a_yes_that_comes_at_the_wrong_moment_is_written_down_with_the_rea
         ("refused", "in_doubt"),
     ]
     assert len({entry.operation for entry in entries}) == 1
+
+
+async def test_a_delete_in_an_extension_that_is_not_allowed_is_written_down(desk: Desk, era: Era) -> None:
+    async with desk.client(era, answer=YES) as client:
+        said = await refused(client, "delete_message", message_id=["1"], extension_id="12345")
+        assert "may not touch" in said
+        assert details(desk, "refused") == {"reason": "extension"}
+        await refused(client, "list_messages", extension_id="12345")
+        assert events(desk) == ["refused"]
+        for file in desk.state_dir.glob(f"{FILE}*"):
+            file.write_bytes(b"spoiled" * 1000)
+        assert await refused(client, "delete_message", message_id=["1"], extension_id="12345") == said
 
 
 async def test_what_is_too_much_for_a_plan_is_written_down_too(desk: Desk) -> None:
