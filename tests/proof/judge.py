@@ -462,7 +462,7 @@ class Judge:
         fresh = [c for c in again if self._is_fresh(call, c, ids)]
         now = {i: self.truth.now(i) for i in ids}
         hold(fresh, FRESH, f"{why}: {now}, planned {[c.shown.plan.draft.targets for c in again]}")
-        return fresh[0]
+        return next((c for c in fresh if c.for_call is call), fresh[0])  # a yes that another call may use is left to it
 
     def _is_fresh(self, call: Call, consent: Consent, ids: set[str]) -> bool:
         """Whether all are as they were when the plan was made, or changed when nobody could know."""
