@@ -271,14 +271,6 @@ MUTANTS = (
         ("guard/guard.py", "        if over is None:\n", "        if True:\n"),
     ),
     _mutant(
-        "what is not certain does not count for a cap",
-        ("guard/journal.py", '_TOUCHED = {"deleted", "purged", "unknown"}', '_TOUCHED = {"deleted", "purged"}'),
-    ),
-    _mutant(
-        "the caps of a rule are for each call alone",
-        ("guard/caps.py", "return touched.purged if purge else touched.deleted", "return 0"),
-    ),
-    _mutant(
         "who is protected is looked for only when a plan is made",
         (
             "guard/reading.py",
