@@ -266,8 +266,8 @@ class Judge:
 
     # What leaves
 
-    def delete_leaves(self, call: Call, request: httpx.Request, now: datetime) -> Effect:
-        """A DELETE is about to go out."""
+    def delete_leaves(self, call: Call, request: httpx.Request, now: datetime, taken: Plan | None) -> Effect:
+        """A DELETE is about to go out. `taken`: the plan that is carried out, says the guard."""
         hold(call.asked.tool != "undo", UNDONE, "an undo sends a DELETE")
         path, query = urlsplit(str(request.url)).path, parse_qs(urlsplit(str(request.url)).query)
         in_path = path.partition("/message-store")[2].strip("/")
@@ -278,7 +278,7 @@ class Judge:
         self._check_not_stopped(call, targets)
         again = {i for i in targets if self._may_be_reached(i, now)}
         hold(not again, PATIENT, f"DELETE of {named}: an earlier one of {sorted(again)} may be on its way")
-        consent = self._consent_for(call, targets, named, purge=purge, in_path=bool(in_path))
+        consent = self._consent_for(call, targets, named, taken, purge=purge, in_path=bool(in_path))
         consent.run_by = call
         consent.named |= targets & consent.shown.ids
         if not in_path:
@@ -384,8 +384,8 @@ class Judge:
             self._spend(effect, id_)
             self.count("messages purged" if purged else "messages deleted")
 
-    def put_leaves(self, call: Call, days: int, now: datetime) -> Effect:
-        """A PUT of a retention period is about to go out."""
+    def put_leaves(self, call: Call, days: int, now: datetime, taken: Plan | None) -> Effect:
+        """A PUT of a retention period is about to go out. `taken` as for a DELETE."""
         hold(call.asked.tool == "update_message_store_configuration", APPROVED, f"PUT {days} days by {call.asked}")
         self._check_not_stopped(call, {"configuration"})
         mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key]
@@ -395,12 +395,13 @@ class Judge:
         hold(fresh, FRESH, f"the period changed: {self.truth.retention}")
         again = [c for c in fresh if "configuration" not in c.named]
         hold(again, ONCE, "the PUT was sent before")
-        lowers = again[0].shown.irreversible
+        consent = _of(taken, again)
+        lowers = consent.shown.irreversible
         hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would take what is protected")
-        again[0].run_by = call
-        again[0].named.add("configuration")
+        consent.run_by = call
+        consent.named.add("configuration")
         self.count("PUTs of the retention period")
-        return Effect(again[0], frozenset(), self.truth.moment, now)
+        return Effect(consent, frozenset(), self.truth.moment, now)
 
     def put_done(self, call: Call, effect: Effect, status: int | None) -> None:
         """RingCentral has dealt with it, or never got it. `status`: what the server was answered, if it was."""
@@ -448,7 +449,9 @@ class Judge:
         """Whether another call carried this plan out, whatever yes it had."""
         return any(c.shown is shown and c.run_by not in (None, call) for c in self.consents)
 
-    def _consent_for(self, call: Call, ids: set[str], named: str, *, purge: bool, in_path: bool) -> Consent:
+    def _consent_for(
+        self, call: Call, ids: set[str], named: str, taken: Plan | None, *, purge: bool, in_path: bool
+    ) -> Consent:
         why = f"DELETE of {named}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"
         mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key and c.shown.asked.purge == purge]
         used = [c for c in self.consents if c.run_by not in (None, call) and ids & c.shown.ids]
@@ -462,7 +465,7 @@ class Judge:
         fresh = [c for c in again if self._is_fresh(call, c, ids)]
         now = {i: self.truth.now(i) for i in ids}
         hold(fresh, FRESH, f"{why}: {now}, planned {[c.shown.plan.draft.targets for c in again]}")
-        return next((c for c in fresh if c.for_call is call), fresh[0])  # a yes that another call may use is left to it
+        return _of(taken, fresh)
 
     def _is_fresh(self, call: Call, consent: Consent, ids: set[str]) -> bool:
         """Whether all are as they were when the plan was made, or changed when nobody could know."""
@@ -616,6 +619,11 @@ class Judge:
         self.count(f"plans carried out: {ran[0].channel}")
         if not finished:
             self.count("calls cut off after a DELETE")
+
+
+def _of(taken: Plan | None, consents: list[Consent]) -> Consent:
+    """The yes to the plan that is carried out. Another that would do as well may have led to nothing elsewhere."""
+    return next((c for c in consents if c.shown.plan is taken), consents[0])
 
 
 def _is_refusal(status: int, body: object) -> bool:

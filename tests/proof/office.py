@@ -323,10 +323,12 @@ class Wire(httpx.AsyncBaseTransport):
                 return await self._carried(request, fault, restored)
             finally:
                 office.judge.patch_done(call, ids, restored)
+        taken = office.noted.taken[0] if office.noted.taken else None
         if request.method == "DELETE" and fault != _NEVER_LEFT:
             if office.noted.taken and office.noted.taken[1] == "policy":
                 office.judge.policy_agreed(office.noted.taken[0], call)
-            effect, changed, answer = office.judge.delete_leaves(call, request, office.clock()), list[str](), None
+            effect = office.judge.delete_leaves(call, request, office.clock(), taken)
+            changed, answer = list[str](), None
             if late := comes_late(request, fault):
                 office.late.append(Late(late[0], effect, office.clock(), dict(call.read), late[1]))
             try:
@@ -337,7 +339,7 @@ class Wire(httpx.AsyncBaseTransport):
                 office.judge.may_yet_arrive(effect, answer, office.clock() + MOST_LATE)
         if request.method == "PUT" and request.url.path.endswith("configuration") and fault != _NEVER_LEFT:
             days = int(body.partition(b":")[2].strip(b" }"))
-            effect, status = office.judge.put_leaves(call, days, office.clock()), None
+            effect, status = office.judge.put_leaves(call, days, office.clock(), taken), None
             try:
                 answer = await self._carried(request, fault, [])
                 status = answer.status_code

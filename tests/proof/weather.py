@@ -58,7 +58,7 @@ PARTS = {
     "parts missing, others refused": ("missing", "done", "403"),
 }
 """A 207, and what becomes of each thing that was named, over and over: messages or conversations, or only one."""
-PARTS_LATE = 6
+PARTS_LATE = 12
 """So many requests later RingCentral carries out the parts that it did not refuse."""
 MOST_LATE = timedelta(seconds=30)
 """Nothing is on its way for longer."""
