@@ -141,11 +141,7 @@ class Desk:
     def settings(self, **variables: str) -> Settings:
         """What our server is told."""
         return load_settings(
-            RC_SERVER_URL=self.emulator.server_url,
-            RC_MEDIA_URL=self.emulator.media_url,
-            RC_APP_CLIENT_ID=self.emulator.client_id,
-            RC_APP_CLIENT_SECRET=self.emulator.client_secret,
-            RC_USER_JWT=self.emulator.jwt,
+            **login_to(self.emulator),
             RC_MCP_STATE_DIR=str(self.state_dir),
             **{"RC_MCP_TIMEZONE": "America/Los_Angeles", **variables},
         )
@@ -226,6 +222,17 @@ async def refused(client: Client, tool: str, **arguments: Any) -> str:
 def text_of(result: CallToolResult) -> str:
     """The text of a result."""
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def login_to(emulator: Emulator) -> dict[str, str]:
+    """The variables that send a server to this emulator."""
+    return {
+        "RC_SERVER_URL": emulator.server_url,
+        "RC_MEDIA_URL": emulator.media_url,
+        "RC_APP_CLIENT_ID": emulator.client_id,
+        "RC_APP_CLIENT_SECRET": emulator.client_secret,
+        "RC_USER_JWT": emulator.jwt,
+    }
 
 
 def spoiled(desk: Desk, when: Callable[[httpx.Request], bool]) -> Callable[[httpx.Request], None]:

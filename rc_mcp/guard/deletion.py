@@ -44,7 +44,7 @@ class Answered:
 
     Attributes:
         confirmed: ids that it said it deleted.
-        refused: ids of which it is sure that no request is on its way any more: RingCentral itself said no.
+        refused: ids for which surely no request is on its way any more: RingCentral itself said no, or none left.
         problem: why it did not delete the first of the others.
         has_left: False where it surely never heard of it.
     """
@@ -269,7 +269,7 @@ def is_over(error: RingCentralError) -> bool:
 def is_refusal(error: RingCentralError) -> bool:
     """Whether RingCentral itself said no. What answers in its place, or too late, says nothing of the request.
 
-    Their words for 401, 408, 416 and 5xx are not known from RingCentral's.
+    Of a 401, 408, 416 or 5xx nobody knows whose it is: the client gives them one class, whoever sends them.
     """
     return isinstance(error, APIError) and not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)
 

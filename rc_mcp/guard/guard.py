@@ -119,7 +119,7 @@ class Guard:
         against = await self._objection(draft)
         if self.policy.dry_run:
             ids = [t.id for t in draft.targets]
-            await self._note(action, "rehearsed", action=draft.preview.action, ids=ids, against=against)
+            await self.note(action.tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
             return answers.rehearsal(draft, against)
         if isinstance(proposal, Plan):
             return proposal
@@ -157,17 +157,19 @@ class Guard:
             async with alone(self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)):
                 return await self._settled(action, mailbox, plan, said, unattended=unattended)
         except NotNow as error:
-            await self._note(action, "refused", plan.id, reason=error.reason)
+            await self.note(action.tool, "refused", plan.id, reason=error.reason)
             raise
 
-    async def note_refused(self, tool: str, reason: str) -> None:
-        """Write down what was refused before it came to a plan.
+    async def note(
+        self, tool: str, event: Literal["refused", "rehearsed"], operation: str | None = None, /, **details: object
+    ) -> None:
+        """Write down what was asked for and not carried out; `operation` is its plan, where it came to one.
 
         Raises:
             GuardError: the journal cannot be written.
         """
-        who = {"operation": None, "principal": self.principal, "tool": tool}
-        await to_thread.run_sync(partial(self.journal.append, "refused", **who, details={"reason": reason}))
+        who = {"operation": operation, "principal": self.principal, "tool": tool}
+        await to_thread.run_sync(partial(self.journal.append, event, **who, details=details))
 
     async def settle_cut_short(self) -> None:
         """Find out what became of what was cut short. To be called `alone`.
@@ -270,13 +272,13 @@ class Guard:
         try:
             return await action.draft(mailbox, self.now())
         except GuardError:
-            await self._note(action, "refused", reason="not_plannable")
+            await self.note(action.tool, "refused", reason="not_plannable")
             raise
 
     async def _nothing_to_do(self, action: Action, draft: Draft) -> Changes:
         if draft.protected:
             ids = [i for i, word in (draft.left_out or {}).items() if word == "skipped"]
-            await self._note(action, "refused", reason="protected", action=draft.preview.action, ids=ids)
+            await self.note(action.tool, "refused", reason="protected", action=draft.preview.action, ids=ids)
         return answers.nothing_to_do(draft)
 
     async def _planned(self, action: Action, mailbox: Mailbox, draft: Draft) -> Plan:
@@ -300,7 +302,7 @@ class Guard:
         if found is None or found[1] in {"used", "denied"}:
             state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
             return await self._spent(action, plan.id, state)
-        await self._note(action, "refused", plan.id, reason="not_approved")
+        await self.note(action.tool, "refused", plan.id, reason="not_approved")
         return answers.not_approved(plan, self.approve_command)
 
     def _needs_terminal(self, plan: Plan) -> bool:
@@ -313,18 +315,12 @@ class Guard:
 
     async def _spent(self, action: Action, plan_id: str, state: State | Literal["expired"]) -> Changes:
         if state == "used":
-            await self._note(action, "refused", plan_id, reason=state)
+            await self.note(action.tool, "refused", plan_id, reason=state)
             return answers.used(plan_id)
         was = "was denied by a person" if state == "denied" else "has expired"
         return await self._refuse(action, state, f"Plan {plan_id} {was}.", plan_id)
 
     async def _refuse(self, action: Action, reason: str, said: str, operation: str | None = None) -> Changes:
         # The journal gets the word, not the sentence: that may name what the journal must not hold.
-        await self._note(action, "refused", operation, reason=reason)
+        await self.note(action.tool, "refused", operation, reason=reason)
         return Changes(status="refused", said=f"{said} {NOTHING_DONE}")
-
-    async def _note(
-        self, action: Action, event: Literal["refused", "rehearsed"], operation: str | None = None, /, **details: object
-    ) -> None:
-        who = {"operation": operation, "principal": self.principal, "tool": action.tool}
-        await to_thread.run_sync(partial(self.journal.append, event, **who, details=details))

@@ -18,7 +18,7 @@ RingCentralError
     │   └── SyncTokenRejected      CMN-101 on syncToken, MSG-333, MSG-411: start again with an FSync
     ├── Unauthorized               401: the token was refused, and a fresh one too; a DELETE is sent once only
     │   └── LoginFailed            the token endpoint gave no token; the request itself was not carried out
-    │       ├── LoginUnavailable   408 and no 4xx: the token endpoint is out of order; no credentials are at fault
+    │       ├── LoginUnavailable   408, or no 4xx: the token endpoint is out of order; no credentials are at fault
     │       └── LoginEnded         a person's login is over: they have to log in again
     ├── Forbidden                  403
     ├── NotFound                   404

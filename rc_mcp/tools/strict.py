@@ -57,7 +57,7 @@ class StrictTool(Tool):
         if foreign := _foreign_extension(arguments, context):
             if self._is_destructive:
                 with suppress(GuardError):  # it is refused, whether that can be written down or not
-                    await app_of(context).guard.note_refused(self.name, "extension")
+                    await app_of(context).guard.note(self.name, "refused", reason="extension")
             raise ToolError(f"{foreign}: this server may not touch that extension; leave it out. {_NOTHING_SENT}")
         try:
             result = await self._in_time(arguments, context)

@@ -44,6 +44,7 @@ from rc_mcp.app import App
 from rc_mcp.emulator import Emulator
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import load_settings
+from tests.desk import login_to
 
 Ctx = Context[App]
 
@@ -368,11 +369,7 @@ async def nothing(ctx: ServerRequestContext[App], params: Any) -> EmptyResult:
 def main() -> None:
     with Emulator(rate_limits=False) as emulator:
         settings = load_settings(
-            RC_SERVER_URL=emulator.server_url,
-            RC_MEDIA_URL=emulator.media_url,
-            RC_APP_CLIENT_ID=emulator.client_id,
-            RC_APP_CLIENT_SECRET=emulator.client_secret,
-            RC_USER_JWT=emulator.jwt,
+            **login_to(emulator),
         )
         server = with_fixtures(build_server(settings, transport=httpx.ASGITransport(app=emulator.app)))
         uvicorn.run(server.streamable_http_app(), port=0, access_log=False)

@@ -32,7 +32,7 @@ from rc_mcp.login import guarded
 from rc_mcp.ringcentral import RingCentralError, Time, locks
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, load_settings
-from tests.desk import Era, text_of
+from tests.desk import Era, login_to, text_of
 from tests.proof.judge import NAMED, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
 from tests.proof.rules import BORIS, POLICY
 from tests.proof.truth import Truth
@@ -165,11 +165,7 @@ class Office:
     def _settings(self, place: Place) -> Settings:
         policy = {"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}
         return load_settings(
-            RC_SERVER_URL=self.emulator.server_url,
-            RC_MEDIA_URL=self.emulator.media_url,
-            RC_APP_CLIENT_ID=self.emulator.client_id,
-            RC_APP_CLIENT_SECRET=self.emulator.client_secret,
-            RC_USER_JWT=self.emulator.jwt,
+            **login_to(self.emulator),
             RC_MCP_STATE_DIR=str(self.state_dir),
             RC_MCP_APPROVAL="human" if place.seat.human else "auto",
             RC_MCP_ACCESS=place.access,
