@@ -25,6 +25,7 @@ numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often tha
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
 doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE)])
 """What a DELETE may be answered while it, or a part of it, is still on its way."""
+in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
 unrestored = st.sampled_from([[Event("PATCH", what)] for what in BEFORE])
 times = st.sampled_from((1, 2))
 """An impatient assistant asks for the same thing once more, whatever it was told."""
@@ -83,8 +84,8 @@ class Machine(RuleBasedStateMachine):
             (1, 2, 3, 4, 5, 6, 6, 6, 7)
         ),  # 6: those that go through RingCentral's own endpoint soonest
         kind=st.integers(0, 5),
-        until=st.sampled_from((None, None, "1m", "90m")),
-        events=st.one_of(weather, doubtful),
+        until=st.sampled_from((None, None, None, "1m", "90m")),
+        events=st.one_of(weather, doubtful, in_parts, in_parts),
         answer=answers,
         times=times,
     )
