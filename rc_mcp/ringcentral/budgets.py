@@ -107,10 +107,13 @@ class Budget:
         self._limit = told.limit or self._limit
         if told.window_s:
             self._window_s = told.window_s + LIMITS.rate_margin_s
-        if told.remaining is not None:
+        if told.remaining is not None and self._limit != _NO_LIMIT:
             self._forget()
             self._others = max(0, self._limit - told.remaining - len(self._answered_at))
             self._others_at = self._time.now()
+        elif told.remaining == 0:
+            # Of how many places is not known, and so not how many were taken, but that there is none.
+            self.close(self._window_s)
         self._look_again()
 
     def close(self, wait_s: float) -> None:

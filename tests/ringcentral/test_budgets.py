@@ -109,6 +109,24 @@ async def test_the_group_that_ringcentral_names_is_the_one_whose_limit_counts() 
     assert [sum(at < first + end for at in came) for end in (60, 120, 180)] == [10, 20, 30]
 
 
+@pytest.mark.parametrize("limit", [{}, {"X-Rate-Limit-Limit": "0"}, {"X-Rate-Limit-Limit": "9" * 9}])
+async def test_where_no_limit_is_known_no_places_left_means_a_window_later_and_some_left_mean_nothing(
+    limit: dict[str, str],
+) -> None:
+    came: list[float] = []
+
+    def without_a_limit(_: httpx.Request) -> httpx.Response:
+        came.append(anyio.current_time())
+        told = {"X-Rate-Limit-Remaining": "1" if len(came) == 1 else "0", "X-Rate-Limit-Window": "60", **limit}
+        return httpx.Response(200, json=EMPTY, headers=told)
+
+    service = httpx.MockTransport(without_a_limit)
+    async with MessageStoreClient(TokenAuth("t"), transport=service, assume_limits=False) as store:
+        for _ in range(4):
+            await store.list_messages()
+    assert came == [1_000, 1_000, pytest.approx(1_060.1), pytest.approx(1_120.2)]
+
+
 async def test_a_place_given_back_can_be_taken_and_one_that_nobody_took_counts_for_nothing() -> None:
     budget = Budget("light", 1, Time(lambda: 0.0, anyio.sleep))
     budget.give_back()
