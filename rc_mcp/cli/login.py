@@ -76,7 +76,7 @@ async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, br
 
     from rc_mcp.cli.redirect import HOST, redirect_uri
     from rc_mcp.ringcentral import RingCentralError
-    from rc_mcp.ringcentral.connection import environment_named
+    from rc_mcp.ringcentral.connection import PLAIN_HTTP_DIRECTLY, environment_named
     from rc_mcp.ringcentral.person import Authorization
 
     try:
@@ -88,7 +88,7 @@ async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, br
         code = await _code(authorization, listener, browser, timeout_s)
     try:
         with environment_named():
-            http = httpx.AsyncClient(timeout=30)
+            http = httpx.AsyncClient(mounts=PLAIN_HTTP_DIRECTLY, timeout=30)
         async with http:
             tokens = await authorization.exchange(http, code)
         where = await _keep(settings, tokens)
@@ -151,12 +151,12 @@ async def _revoked(endpoint: "TokenEndpoint", tokens: "Tokens") -> "RingCentralE
     import httpx2 as httpx
 
     from rc_mcp.ringcentral import NotSent
-    from rc_mcp.ringcentral.connection import environment_named
+    from rc_mcp.ringcentral.connection import PLAIN_HTTP_DIRECTLY, environment_named
     from rc_mcp.ringcentral.person import revoke
 
     try:
         with environment_named():
-            http = httpx.AsyncClient(timeout=30)
+            http = httpx.AsyncClient(mounts=PLAIN_HTTP_DIRECTLY, timeout=30)
     except NotSent as error:
         return error
     async with http:

@@ -3,7 +3,7 @@
 Redirects are not followed: a redirected DELETE is not the one that was asked for, and no token travels on.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cached_property
 from math import inf
@@ -36,7 +36,12 @@ from rc_mcp.ringcentral.waiting import Time, time_left_s, waiting_until
 
 T = TypeVar("T")
 
-_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout)
+PLAIN_HTTP_DIRECTLY: Mapping[str, httpx.AsyncBaseTransport | None] = {"http://": None}
+"""The `mounts` of every HTTP client: plain http is for hosts inside this machine (`entry_point`), and a proxy that the
+environment names would be shown the token."""
+
+# A proxy fails before it has let anything through: only https goes to one, inside a tunnel.
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 _NEVER_LEFT = (*_NO_CONNECTION, httpx.PoolTimeout)
 
 
@@ -71,6 +76,7 @@ class Connection:
             return httpx.AsyncClient(
                 auth=self._auth,
                 transport=self._transport,
+                mounts=PLAIN_HTTP_DIRECTLY,
                 timeout=self._timeout_s,
                 follow_redirects=False,
                 headers={"User-Agent": f"rc-mcp/{__version__}"},

@@ -236,6 +236,14 @@ async def test_a_proxy_that_cannot_be_used_ends_a_login_and_a_logout_in_words(te
     assert not [text for text in (said, waiting.said) if "Traceback" in text or "canary" in text]
 
 
+async def test_a_login_and_a_logout_in_plain_http_do_not_go_through_a_proxy(terminal: Terminal) -> None:
+    terminal.variables |= {"ALL_PROXY": "http://proxy.test", "NO_PROXY": "", "no_proxy": ""}
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        assert await waiting.ends() == 0
+    assert await terminal.run("logout") == (0, "Logged out.\n")
+
+
 async def test_doctor_does_not_put_a_login_that_is_kept_badly_down_to_the_network(terminal: Terminal) -> None:
     async with terminal.login() as waiting:
         await in_the_browser(terminal, waiting.address)

@@ -209,7 +209,7 @@ async def test_a_rate_limit_may_say_so_with_a_date():
         (httpx.CloseError("reset"), AnswerLost),
         (httpx.RemoteProtocolError("half an answer"), AnswerLost),
         (httpx.LocalProtocolError("odd"), AnswerLost),
-        (httpx.ProxyError("odd"), AnswerLost),
+        (httpx.ProxyError("407 Proxy Authentication Required"), Unreachable),
         (httpx.DecodingError("gzip"), AnswerLost),
     ],
 )

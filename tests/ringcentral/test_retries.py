@@ -64,7 +64,12 @@ AMBIGUOUS: list[Answer] = [
     httpx.Response(503),
     httpx.Response(504),
 ]
-HARMLESS: list[Answer] = [httpx.ConnectError("refused"), httpx.ConnectTimeout("late"), httpx.Response(429)]
+HARMLESS: list[Answer] = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("late"),
+    httpx.ProxyError("407"),
+    httpx.Response(429),
+]
 FINAL: list[Answer] = [httpx.Response(status) for status in (400, 403, 404, 408, 500, 501)]
 
 
