@@ -27,9 +27,12 @@ def in_time(request: httpx.Request) -> Generator[None]:
 async def read_bounded(answer: httpx.Response) -> None:
     """Reads the body of an answer that an authentication flow keeps for itself, up to `LIMITS.login_bytes`.
 
+    As it was sent: a few bytes can decode to more than this machine has. A token endpoint was asked for no encoding.
+
     Raises:
         httpx.HTTPError: also when it takes longer than `LIMITS.answer_s`.
     """
+    answer.headers.pop("content-encoding", None)
     # Not a loop of our own: httpx reads such an answer too, and has to find that done.
     answer.stream = _Beginning(answer.stream)
     with in_time(answer.request):

@@ -58,7 +58,8 @@ class TokenEndpoint:
         self, form: Mapping[str, str], *, path: str = TOKEN_PATH, like: httpx.Request | None = None
     ) -> httpx.Request:
         """A POST as this app: by its secret, or by the id of a public one. It waits no longer than `like`."""
-        headers, fields = {"Accept": "application/json"}, dict(form)
+        # Encoded answers are not decoded (`read_bounded`).
+        headers, fields = {"Accept": "application/json", "Accept-Encoding": "identity"}, dict(form)
         if self._client_secret:
             headers["Authorization"] = f"Basic {self._id_and_secret()}"
         else:

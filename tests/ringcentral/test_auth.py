@@ -1,6 +1,7 @@
 """Logging in: once for everyone who waits, again when the token runs out, and never as a hammer."""
 
 import base64
+import gzip
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -373,6 +374,16 @@ class Endless(httpx.AsyncByteStream):
             yield b" " * 1024
 
 
+class Sent(httpx.AsyncByteStream):
+    """A body that is decoded by whoever reads it, as one from a network."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [*((status, LoginUnavailable) for status in (200, 302, 408, 503)), (400, LoginFailed)]
 )
@@ -389,6 +400,32 @@ async def test_a_logins_answer_without_end_is_not_read_to_its_end():
         await store(service).list_messages()
     assert body.given < 2 * LIMITS.login_bytes
     assert service.calls == []
+
+
+@pytest.mark.parametrize("turned_away", ["login", "call"])
+async def test_an_answer_that_a_login_keeps_for_itself_is_not_decoded(turned_away: str):
+    bomb = gzip.compress(gzip.compress(b" " * 32 * LIMITS.login_bytes))
+    assert len(bomb) < LIMITS.login_bytes // 32
+    answers: list[httpx.Response] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and turned_away == "call":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 60})
+        status = 200 if request.method == "POST" else 401
+        answers.append(httpx.Response(status, headers={"Content-Encoding": "gzip, gzip"}, stream=Sent(bomb)))
+        return answers[-1]
+
+    auth = JWTAuth(SERVER, "an-app", SECRET, JWT)
+    async with MessageStoreClient(auth, transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(LoginUnavailable if turned_away == "login" else Unauthorized):
+            await client.list_messages()
+    assert answers[0].content == bomb
+
+
+async def test_a_login_asks_for_an_answer_without_encoding():
+    service = Service()
+    await store(service).list_messages()
+    assert service.logins[0].headers["accept-encoding"] == "identity"
 
 
 async def test_a_token_that_came_before_blanks_without_end_is_used():
