@@ -101,7 +101,10 @@ def refusal(
     if not (in_207 or status >= 500 or status in _SAME_WHOEVER_SAYS_IT or _is_ringcentrals(facts)):
         said = f"The answer {status} to {method} {path[:120]} has none of RingCentral's error codes"
         return UnexpectedAnswer(f"{said}: it may be another's than RingCentral's", status=status)
-    return _class(status, facts)(status, **facts)
+    kind = _class(status, facts)
+    if kind is Unavailable:
+        return Unavailable(status, retry_after_s=retry_after_s(headers), **facts)
+    return kind(status, **facts)
 
 
 def login_refusal(status: int, body: object, headers: Mapping[str, str], path: str) -> APIError:
@@ -110,7 +113,9 @@ def login_refusal(status: int, body: object, headers: Mapping[str, str], path: s
     if status == 429:
         return _rate_limited(headers, facts)
     is_outage = status == 408 or not 400 <= status < 500  # also a page of a hotel's network, with 200
-    return (LoginUnavailable if is_outage else LoginFailed)(status, **facts)
+    if is_outage:
+        return LoginUnavailable(status, retry_after_s=retry_after_s(headers), **facts)
+    return LoginFailed(status, **facts)
 
 
 def fields_of(value: object) -> dict[str, Any]:
@@ -161,7 +166,7 @@ def _names_sync_token(codes: Iterable[str | None], facts: ErrorFacts) -> bool:
 
 def _rate_limited(headers: Mapping[str, str], facts: ErrorFacts) -> RateLimited:
     group = _header(headers, "x-rate-limit-group")
-    return RateLimited(retry_after_s=retry_after_s(headers), group=group, **facts)
+    return RateLimited(retry_after_s=penalty_s(headers), group=group, **facts)
 
 
 def _facts(body: object, headers: Mapping[str, str], method: str, path: str) -> ErrorFacts:
@@ -199,19 +204,25 @@ def _most_specific(codes: Iterable[str | None]) -> str | None:
     return next((code for code in given if _SPECIFIC_CODE.fullmatch(code)), given[0] if given else None)
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float:
-    """From one second to an hour, whether the header has a number or a date (RFC 9110)."""
-    return min(max(1.0, _seconds(headers.get("retry-after", "").strip())), LIMITS.max_retry_after_s)
+def penalty_s(headers: Mapping[str, str]) -> float:
+    """How long after a 429 nothing may be sent."""
+    return retry_after_s(headers) or LIMITS.retry_after_s
 
 
-def _seconds(value: str) -> float:
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """From one second to an hour, whether the header has a number or a date (RFC 9110); None where it has neither."""
+    seconds = _seconds(headers.get("retry-after", "").strip())
+    return None if seconds is None else min(max(1.0, seconds), LIMITS.max_retry_after_s)
+
+
+def _seconds(value: str) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value)
     try:
         when = parsedate_to_datetime(value)
         return (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     except (ValueError, OverflowError):
-        return LIMITS.retry_after_s
+        return None
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

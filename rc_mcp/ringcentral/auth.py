@@ -14,7 +14,7 @@ import httpx2 as httpx
 
 from rc_mcp.ringcentral.bounds import read_bounded
 from rc_mcp.ringcentral.entry_points import origin
-from rc_mcp.ringcentral.errors import APIError, InvalidRequest, RateLimited, RingCentralError
+from rc_mcp.ringcentral.errors import APIError, InvalidRequest, LoginUnavailable, RateLimited, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.permissions import permissions_of
 from rc_mcp.ringcentral.token_endpoint import TokenEndpoint, credential
@@ -63,10 +63,10 @@ class RenewingAuth(BearerAuth):
 
     A request turned away with 401 is sent a second time with a new token. Not so a DELETE: something between us and
     RingCentral may answer 401 after RingCentral acted, and a second DELETE purges. Its 401 stands, and the next call
-    renews. A refused login is not repeated for a minute (10 s after an outage, as long as RingCentral says after a
-    429); calls meanwhile raise the same error. A renewal that did not help is not repeated for a minute either, and
-    the minute after a DELETE was turned away counts as that. A login that got no answer at all is tried again by the
-    next call.
+    renews. A refused login is not repeated for a minute (10 s after an outage, longer where RingCentral says so, and as
+    long as it says after a 429); calls meanwhile raise the same error. A renewal that did not help is not repeated for
+    a minute either, and the minute after a DELETE was turned away counts as that. A login that got no answer at all is
+    tried again by the next call.
     """
 
     def __init__(self, endpoint: TokenEndpoint, clock: Callable[[], float]) -> None:
@@ -149,7 +149,8 @@ def _pause_s(failure: RingCentralError) -> float:
     if isinstance(failure, RateLimited):
         return failure.retry_after_s
     is_outage = isinstance(failure, APIError) and failure.status >= 500
-    return LIMITS.outage_pause_s if is_outage else LIMITS.login_pause_s
+    told_s = failure.retry_after_s if isinstance(failure, LoginUnavailable) else None
+    return max(LIMITS.outage_pause_s if is_outage else LIMITS.login_pause_s, told_s or 0.0)
 
 
 class JWTAuth(RenewingAuth):

@@ -22,7 +22,7 @@ from math import inf
 import anyio
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.answers import retry_after_s
+from rc_mcp.ringcentral.answers import penalty_s
 from rc_mcp.ringcentral.errors import RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.waiting import Time
@@ -198,7 +198,7 @@ class Budgets:
             budget.count()
         budget.learn(told)
         if response.status_code == 429:
-            budget.close(retry_after_s(response.headers))
+            budget.close(penalty_s(response.headers))
 
     def _budget(self, group: str) -> Budget:
         if group not in self._budgets:

@@ -205,7 +205,14 @@ class LoginFailed(Unauthorized):
 
 
 class LoginUnavailable(LoginFailed):
-    """The token endpoint, or something in front of it, is out of order: 408, or neither tokens nor another 4xx."""
+    """The token endpoint, or something in front of it, is out of order: 408, or neither tokens nor another 4xx.
+
+    `retry_after_s`: in so many seconds it says to come back; None where it does not.
+    """
+
+    def __init__(self, status: int, *, retry_after_s: float | None = None, **facts: Unpack[ErrorFacts]) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(status, **facts)
 
 
 class LoginEnded(LoginFailed):
@@ -264,4 +271,11 @@ class FaxNotReady(APIError):
 
 
 class Unavailable(APIError):
-    """RingCentral, or something in front of it, failed (5xx, 408). The request may have been carried out."""
+    """RingCentral, or something in front of it, failed (5xx, 408). The request may have been carried out.
+
+    `retry_after_s`: in so many seconds it says to come back; None where it does not.
+    """
+
+    def __init__(self, status: int, *, retry_after_s: float | None = None, **facts: Unpack[ErrorFacts]) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(status, **facts)

@@ -51,7 +51,7 @@ class Limits:
     retry_after_s: float = 60.0
     """RingCentral's default penalty, for a 429 that does not say how long."""
     max_retry_after_s: float = 3600.0
-    """Ours: the longest wait a 429 is believed, and the longest window."""
+    """Ours: the longest wait an answer is believed, and the longest window."""
     rate_window_s: float = 60.1
     """RingCentral's window of a minute and the margin below."""
     rate_margin_s: float = 0.1

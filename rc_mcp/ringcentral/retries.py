@@ -5,7 +5,8 @@ connection failed or RingCentral was not available. A DELETE is sent again only 
 second one purges. A login is never repeated here: five a minute are allowed, and the next call tries anyway.
 
 A 429 says when to come back, and its budget is closed until then, so the repetition waits there. All other
-repetitions wait twice as long each time, with jitter, so that many that failed together do not come back together.
+repetitions wait twice as long each time, with jitter, so that many that failed together do not come back together; and
+where RingCentral says when it will be available again, at least until then.
 
 Own loop: tenacity and stamina retry by exception alone, where here the method decides as well, and bound the total time
 by a clock that cannot be set.
@@ -32,7 +33,7 @@ async def with_retries(call: Call, send: Callable[[], Awaitable[T]], time: Time)
         try:
             return await send()
         except RingCentralError as error:
-            wait_s = error.retry_after_s if isinstance(error, RateLimited) else _backoff_s(attempt)
+            wait_s = _wait_s(error, attempt)
             give_up_at = give_up_at or min(latest(), time.now() + LIMITS.retry_total_s)
             if not may_be_repeated(call, error) or time.now() + wait_s > give_up_at:
                 raise
@@ -56,6 +57,13 @@ def may_be_repeated(call: Call, error: RingCentralError) -> bool:
 def _passes(error: RingCentralError) -> bool:
     """Whether RingCentral will likely be available in a moment. CMN-201, "temporarily unavailable", comes as a 500."""
     return isinstance(error, Unavailable) and (error.status in _PASSES or error.error_code == "CMN-201")
+
+
+def _wait_s(error: RingCentralError, attempt: int) -> float:
+    if isinstance(error, RateLimited):
+        return error.retry_after_s
+    told_s = error.retry_after_s if isinstance(error, Unavailable) else None
+    return max(_backoff_s(attempt), told_s or 0.0)
 
 
 def _backoff_s(attempt: int) -> float:

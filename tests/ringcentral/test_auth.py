@@ -342,6 +342,17 @@ async def test_a_rate_limited_login_waits_as_long_as_ringcentral_says():
     assert len(service.logins) == 1
 
 
+@pytest.mark.parametrize(("status", "told", "pause_s"), [(503, "300", 300), (503, "3", 10), (408, "3", 60)])
+async def test_a_login_that_is_out_of_order_is_not_repeated_before_it_says(status: int, told: str, pause_s: float):
+    service, clock = Service(lambda: httpx.Response(status, headers={"Retry-After": told})), Clock()
+    client = store(service, clock)
+    for after_s, logins in ((0, 1), (pause_s - 1, 1), (1, 2)):
+        clock.now_s += after_s
+        with pytest.raises(LoginUnavailable) as caught:
+            await client.list_messages()
+        assert (len(service.logins), caught.value.retry_after_s) == (logins, float(told))
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -45,7 +45,9 @@ class Fails(httpx.AsyncBaseTransport):
             self._left -= 1
             if isinstance(self._failure, httpx.HTTPError):
                 raise self._failure
-            return httpx.Response(self._failure.status_code, content=self._failure.content)
+            retry_after = self._failure.headers.get("retry-after")
+            headers = {"Retry-After": retry_after} if retry_after else {}
+            return httpx.Response(self._failure.status_code, headers=headers, content=self._failure.content)
         if request.method == "GET":
             return httpx.Response(200, json=EMPTY)
         return httpx.Response(204) if request.method == "DELETE" else httpx.Response(200, json={"id": "5"})
@@ -124,6 +126,26 @@ async def test_it_gives_up_after_four_times_and_a_few_seconds(failure: Answer, k
             await store.list_messages()
     assert service.sent == 4
     assert 1.5 <= anyio.current_time() - start <= 3.5
+
+
+@pytest.mark.parametrize(("told", "least_s", "most_s"), [("30", 30, 30), ("0", 1, 1), ("soon", 0.25, 0.5)])
+async def test_it_comes_back_when_ringcentral_says_that_it_will_be_available(
+    told: str, least_s: float, most_s: float
+) -> None:
+    service, start = Fails(httpx.Response(503, headers={"Retry-After": told})), anyio.current_time()
+    async with client(service) as store:
+        await store.list_messages()
+    assert service.sent == 2
+    assert least_s <= anyio.current_time() - start <= most_s
+
+
+@pytest.mark.parametrize(("max_wait_s", "told"), [(None, 151), (29, 30)])
+async def test_nobody_waits_longer_than_they_would_for_it_to_be_available(max_wait_s: float | None, told: int) -> None:
+    service, start = Fails(httpx.Response(503, headers={"Retry-After": str(told)})), anyio.current_time()
+    async with client(service, max_wait_s) as store:
+        with pytest.raises(Unavailable) as caught:
+            await store.list_messages()
+    assert (service.sent, anyio.current_time() - start, caught.value.retry_after_s) == (1, 0, told)
 
 
 async def test_it_gives_up_on_a_penalty_that_does_not_end() -> None:
