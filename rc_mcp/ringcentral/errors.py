@@ -79,7 +79,10 @@ class BadEnvironment(NotSent):
 
 
 class LoginNotKept(NotSent):
-    """Where a person's login is kept could not be read, written or waited for. Nothing was sent."""
+    """Where a person's login is kept could not be read, written or waited for.
+
+    A renewal of it may have been sent before, and nothing else.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(message, login_unanswered=True)

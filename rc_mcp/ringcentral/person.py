@@ -8,9 +8,9 @@ kept before they are used, and one process at a time asks. Source: RingCentral's
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic, time
 
@@ -19,7 +19,7 @@ from anyio import to_thread
 
 from rc_mcp.ringcentral.auth import RenewingAuth
 from rc_mcp.ringcentral.bounds import in_time, read_bounded
-from rc_mcp.ringcentral.errors import APIError, LoginEnded, RingCentralError
+from rc_mcp.ringcentral.errors import APIError, LoginEnded, LoginNotKept, RingCentralError
 from rc_mcp.ringcentral.permissions import permissions_of
 from rc_mcp.ringcentral.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint
 from rc_mcp.ringcentral.token_store import Tokens, TokenStore, alone
@@ -71,8 +71,14 @@ class PersonAuth(RenewingAuth):
         # looks at what is kept, every time.
         return request.method != "DELETE" and self._token != "" and self._is_good(self._tokens, turned_away)
 
-    def _alone(self) -> AbstractAsyncContextManager[None]:
-        return alone(self._lock_file)
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        try:
+            async with alone(self._lock_file):
+                yield
+        except LoginNotKept as error:
+            # The store does not know what for: a renewal was sent, perhaps, and perhaps a request that was turned away.
+            raise LoginNotKept(f"{error} The request was not carried out.") from None
 
     async def _found_another_than(self, turned_away: str) -> bool:
         before, self._tokens = self._tokens, await to_thread.run_sync(self._store.load)
@@ -106,6 +112,8 @@ class PersonAuth(RenewingAuth):
             issued = self._endpoint.issued(answer, self._refresh_token())
         except APIError as refused:
             raise self._endpoint.refused_refresh(answer, refused) from None
+        # An answer without a refresh token leaves the old one as it is (RFC 6749, 6).
+        issued = replace(issued, refresh_token=issued.refresh_token or self._refresh_token())
         tokens = tokens_of(issued, self._now(), self.owner_id)
         await to_thread.run_sync(self._store.save, tokens)
         self._tokens, self._token = tokens, tokens.access_token

@@ -131,7 +131,7 @@ class KeyringTokenStore:
             raise _not_kept("written", self, error) from None
         if kept != text:
             # One that is switched off takes everything and keeps nothing.
-            raise LoginNotKept("The system's keyring did not keep the login")
+            raise LoginNotKept("The system's keyring did not keep the login.")
 
     def clear(self) -> None:
         try:
@@ -223,7 +223,7 @@ async def alone(lock_file: Path) -> AsyncGenerator[None]:
     except OSError as error:
         raise _not_kept("locked", lock_file, error) from None
     if lock is None:
-        raise LoginNotKept("Another process has been renewing this login for a minute. Nothing was sent.")
+        raise LoginNotKept("Another process has been renewing this login for a minute.")
     try:
         yield
     finally:
@@ -255,4 +255,4 @@ def _read(text: str) -> Tokens:
 
 def _not_kept(done: str, where: object, error: Exception) -> LoginNotKept:
     # Not the error's own text: it may quote what was to be kept.
-    return LoginNotKept(f"The stored login could not be {done} ({where}: {type(error).__name__}). Nothing was sent.")
+    return LoginNotKept(f"The stored login could not be {done} ({where}: {type(error).__name__}).")

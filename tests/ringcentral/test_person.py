@@ -120,6 +120,23 @@ async def test_it_is_renewed_a_minute_before_it_expires_and_the_new_tokens_are_k
     assert after.owner_id == before.owner_id == login.emulator.extension_id
 
 
+async def test_a_renewal_that_brings_no_refresh_token_leaves_the_one_that_was(login: Login) -> None:
+    class Forgetful(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path != LIST:
+                return httpx.Response(200, json={"access_token": "newer", "expires_in": 3600})
+            return httpx.Response(200)
+
+    before = login.store.load()
+    login.pass_time(3_541)
+    async with httpx.AsyncClient(auth=login.auth(), transport=Forgetful()) as http:
+        await http.get(f"{login.emulator.server_url}{LIST}")
+    after = login.store.load()
+    assert before is not None
+    assert after is not None
+    assert (after.access_token, after.refresh_token) == ("newer", before.refresh_token)
+
+
 async def test_two_clients_of_one_login_make_one_renewal(login: Login) -> None:
     both = [login.auth(), login.auth()]
     login.pass_time(4_000)
@@ -256,8 +273,9 @@ async def test_what_cannot_be_kept_is_not_used(login: Login, monkeypatch: pytest
         patch.setattr(os, "fsync", full)
         with pytest.raises(LoginNotKept) as caught:
             await login.read(auth)
-        with pytest.raises(LoginNotKept):
+        with pytest.raises(LoginNotKept, match=r"^[^.]* written \(.*\)\. The request was not carried out\.$"):
             await login.read(auth)
+    assert "sent" not in str(caught.value)  # the renewal was
     assert CANARY not in shown(caught.value)
     assert login.refreshes() == 1
     assert [request.path for request in login.emulator.requests].count(LIST) == 0
