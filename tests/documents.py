@@ -4,7 +4,7 @@ import io
 import struct
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFont
 
 A_PAGE = (1728, 1100)
 """Half a page of fax, in fine resolution."""
@@ -19,10 +19,10 @@ def page(*lines: str, size: tuple[int, int] = A_PAGE) -> Image.Image:
     return image.convert("1")
 
 
-def tiff(pages: Sequence[Image.Image], dpi: tuple[float, float] = (204, 196)) -> bytes:
+def tiff(pages: Sequence[Image.Image], dpi: tuple[float, float] = (204, 196), orientation: int = 1) -> bytes:
     """A fax as TIFF: a page in each frame, Group 4."""
-    out = io.BytesIO()
-    pages[0].save(out, "TIFF", compression="group4", save_all=True, append_images=pages[1:], dpi=dpi)
+    out, turned = io.BytesIO(), {ExifTags.Base.Orientation: orientation}
+    pages[0].save(out, "TIFF", compression="group4", save_all=True, append_images=pages[1:], dpi=dpi, tiffinfo=turned)
     return out.getvalue()
 
 

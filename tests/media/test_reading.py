@@ -5,6 +5,7 @@
 import base64
 import io
 import os
+import struct
 import tempfile
 from pathlib import Path
 
@@ -132,6 +133,18 @@ async def test_a_fax_in_standard_resolution_is_not_flattened() -> None:
     assert max(size) <= LIMITS.long_side_px
 
 
+@pytest.mark.parametrize("ways", [["picture"], ["ocr", "picture"]])
+@pytest.mark.parametrize("orientation", [3, 5, 6, 7, 8])
+async def test_a_fax_in_standard_resolution_that_lies_on_its_side_is_not_flattened_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, orientation: int, ways: list[Way]
+) -> None:
+    broken_ocr(monkeypatch, tmp_path, "def RapidOCR(**_):\n    return lambda *_, **__: (None, 0)")
+    fax = documents.tiff([documents.page("x", size=(1728, 1100))], dpi=(204, 98), orientation=orientation)
+    width, height = image(pictures(await read(fax, TIFF, ways))[0]).size
+    stored = (1728 / 204) / (1100 / 98)
+    assert width / height == pytest.approx(stored if orientation == 3 else 1 / stored, rel=0.01)
+
+
 async def test_a_page_is_as_small_as_its_source_allows() -> None:
     fax = (await read(documents.tiff([documents.page("Words", size=(1728, 2200))]), TIFF)).pictures[0]
     small = (await read(documents.tiff([documents.page("Words", size=(800, 600))]), TIFF)).pictures[0]
@@ -220,6 +233,19 @@ async def test_one_bad_page_does_not_hide_the_others() -> None:
     assert 2 in {p.page for p in found.pictures}
 
 
+@pytest.mark.parametrize("damage", ["cut off", "no such colours"])
+async def test_pages_before_one_whose_directory_is_damaged_come_and_there_may_be_more(damage: str) -> None:
+    fax = bytearray(documents.tiff([documents.page("First"), documents.page("Second"), documents.page("Third")]))
+    if damage == "cut off":
+        del fax[fax.rindex(struct.pack("<HHI", 257, 3, 1)) :]
+    else:
+        colours = fax.rindex(struct.pack("<HHI", 262, 3, 1)) + 8
+        fax[colours : colours + 2] = b"\x77\x77"
+    found = await read(bytes(fax), TIFF)
+    assert (found.pages, found.or_more, found.why, found.failed) == (2, True, None, {})
+    assert ["First" in seen_in(pictures(found)[0]), "Second" in seen_in(pictures(found)[1])] == [True, True]
+
+
 async def test_a_page_that_is_too_large_is_not_opened_wherever_it_comes() -> None:
     found = await read(documents.tiff_whose_second_page_is_huge(), TIFF)
     assert (found.pages, found.failed[2]) == (2, "too_large")
@@ -256,7 +282,7 @@ async def test_the_process_sees_no_credentials(monkeypatch: pytest.MonkeyPatch, 
 def broken_ocr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
     """In the place of the installed OCR a module of this code."""
     (tmp_path / "rapidocr_onnxruntime.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
 
 @pytest.fixture
