@@ -1,5 +1,6 @@
 """Every number that bounds what strangers' bytes may cost, in one table."""
 
+import json
 from dataclasses import dataclass
 
 
@@ -51,3 +52,8 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+def json_bytes(text: str) -> int:
+    """How many bytes of `Limits.text_json_bytes` a text takes."""
+    return len(json.dumps(text, ensure_ascii=False).encode())

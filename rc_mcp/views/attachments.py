@@ -3,14 +3,13 @@
 Every sentence here is ours. What strangers wrote (file names, texts, transcripts, what OCR read) is in `untrusted`.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel
 
 from rc_mcp.media.kinds import PDF, TIFF, UNKNOWN, is_document, is_text, labelled
-from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.limits import LIMITS, json_bytes
 from rc_mcp.media.messages import Way
 from rc_mcp.media.reading import Reading, has_ocr
 from rc_mcp.media.selection import written
@@ -110,7 +109,7 @@ def text_of_pages(reading: Reading) -> tuple[str, list[int]]:
         fits = _fitting(whole_page, left)
         if fits != whole_page:
             cut.append(number)
-        left -= _json_bytes(fits)
+        left -= json_bytes(fits)
         if fits:
             parts.append(f"[page {number}]\n{fits}" if reading.pages != 1 else fits)
     return "\n".join(parts), cut
@@ -165,12 +164,8 @@ def _line(what: str, pages: list[int]) -> str:
     return f"Page{'' if len(pages) == 1 else 's'} {written(pages)}: {what}." if pages else ""
 
 
-def _json_bytes(text: str) -> int:
-    return len(json.dumps(text, ensure_ascii=False).encode())
-
-
-def _fitting(text: str, json_bytes: int) -> str:
+def _fitting(text: str, left_bytes: int) -> str:
     """As much of the text as has room."""
-    while _json_bytes(text) > json_bytes and text:
-        text = text[: min(len(text) - 1, len(text) * max(json_bytes, 1) // _json_bytes(text))]
+    while json_bytes(text) > left_bytes and text:
+        text = text[: min(len(text) - 1, len(text) * max(left_bytes, 1) // json_bytes(text))]
     return text

@@ -18,6 +18,7 @@ from rc_mcp.media.limits import LIMITS
 from rc_mcp.media.messages import Way
 from rc_mcp.media.reading import Reading, read_document, what_ocr_lacks
 from rc_mcp.media.selection import selection
+from rc_mcp.views.attachments import text_of_pages
 from tests import documents
 from tests.ocr import seen_in
 
@@ -176,6 +177,12 @@ async def test_text_is_bounded_and_the_next_page_is_named() -> None:
     found = await read(documents.pdf(["word " * 1000] * 20), PDF)
     assert sum(len(t) for t in found.texts.values()) <= LIMITS.text_json_bytes
     assert found.next_page == len(found.texts) + 1
+
+
+async def test_text_is_bounded_as_it_is_counted_where_it_is_shown() -> None:
+    found = await read(documents.pdf(['"word" ' * 1000] * 3), PDF)
+    assert (list(found.texts), found.next_page) == ([1], 2)
+    assert text_of_pages(found)[1] == []
 
 
 HOSTILE = {

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from pydantic import BaseModel
 
-from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.limits import LIMITS, json_bytes
 from rc_mcp.media.messages import Done, Failed, NoOcr, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
 from rc_mcp.media.selection import chosen
 from rc_mcp.media.worker.page import Document, OcrNotLoadedError, PageError
@@ -52,7 +52,7 @@ def _give(document: Document, task: Task) -> None:
             _say(given)
             continue
         way = "picture" if isinstance(given, PagePicture) else "ocr" if given.by_ocr else "text"
-        size = len(given.text.encode()) if isinstance(given, PageText) else 0
+        size = json_bytes(given.text) if isinstance(given, PageText) else 0
         is_first = bytes_left == LIMITS.text_json_bytes
         if not left[way] or (size > bytes_left and not is_first):
             return _say(Done(next_page=number))
