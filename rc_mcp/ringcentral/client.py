@@ -228,7 +228,7 @@ class MessageStoreClient:
 
         Raises:
             RecordsUnreadable: at the end, when messages were sent that cannot be read; all others have come by then.
-            UnexpectedAnswer: at once, when a page is not sorted newest first.
+            UnexpectedAnswer: at once, when a page is not sorted newest first, or pages go on without anything new.
         """
         start = Place(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
         since, unreadable = _frame_start(date_from, date_to), 0

@@ -48,7 +48,9 @@ async def new_on_each_page(
     conversations so far, as an older page has an older message of each.
 
     Raises:
-        UnexpectedAnswer: a page is not sorted newest first, so that what follows it is not known.
+        UnexpectedAnswer: a page is not sorted newest first, so that what follows it is not known; or a further page of
+            one second has no other messages than those before it and says that there are more, so that there may be no
+            end.
     """
     place: Place | None = start
     seen: dict[str, datetime | None] = {}
@@ -65,6 +67,8 @@ async def new_on_each_page(
                 seen[key] = at
                 fresh.append(message)
         yield fresh
+        if place.page > 1 and page.more and walk.issuperset(ids):
+            raise UnexpectedAnswer(f"Page {place.page} of one second has nothing new, and yet there are to be more")
         walk |= set(ids)
         until = _end_of_oldest(created)
         place = _following(place, page, until, start.per_page, is_settled=place.page == 1 or walk == walk_before)
