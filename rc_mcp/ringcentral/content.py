@@ -4,6 +4,8 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from email.message import Message
+from email.utils import collapse_rfc2231_value
+from functools import partial
 
 import httpx2 as httpx
 
@@ -127,8 +129,15 @@ def _read(part: Callable[[], object]) -> object:
         return None
 
 
+def _extended_name(header: Message) -> str | None:
+    """What `filename*` says, which goes before `filename` (RFC 6266, 4.3). The email package takes the latter."""
+    parameters = header.get_params([], "content-disposition")
+    extended = (value for name, value in parameters if name.lower() == "filename" and isinstance(value, tuple))
+    return next(map(collapse_rfc2231_value, extended), None)
+
+
 def _file_name(header: Message) -> str | None:
     """The last part alone: a name with folders in it would decide where a download lands."""
-    name = one_line(_read(header.get_filename), LIMITS.file_name_chars)
+    name = one_line(_read(partial(_extended_name, header)) or _read(header.get_filename), LIMITS.file_name_chars)
     last = re.split(r"[/\\]", name)[-1].strip(". ") if name else ""
     return last or None
