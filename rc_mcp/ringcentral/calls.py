@@ -89,11 +89,11 @@ def content(
 ) -> Call:
     """Reads an attachment's bytes, or those from the first to the last of `byte_range`.
 
-    With `if_range`, an ETag, all of them once it is another's.
+    With `if_range`, an ETag, all of them once it is another's; it goes with a range only (RFC 9110, 13.1.5).
     """
     path = f"{box}/message-store/{message_id}/content/{attachment_id}"
     asked = byte_range and _range(byte_range)
-    return Call("GET", path, query, accept="*/*", byte_range=asked, if_range=if_range, media=True)
+    return Call("GET", path, query, accept="*/*", byte_range=asked, if_range=asked and if_range, media=True)
 
 
 def change(method: Literal["PUT", "PATCH"], box: str, ids: Sequence[str], body: dict[str, str]) -> Call:

@@ -98,11 +98,16 @@ class _Download:
                 await to_thread.run_sync(self._start_over)
             self._size, self._etag, self.begun = content.size, content.etag, True
         self._check_fits(content.size or 0)
-        async for pieces in _in_large_pieces(content):
-            arrived = self._arrived + sum(map(len, pieces))
-            self._check_fits(arrived)
-            await to_thread.run_sync(_write_all, self._file, pieces)
-            self._arrived = arrived
+        try:
+            async for pieces in _in_large_pieces(content):
+                arrived = self._arrived + sum(map(len, pieces))
+                self._check_fits(arrived)
+                await to_thread.run_sync(_write_all, self._file, pieces)
+                self._arrived = arrived
+        except AnswerLost:
+            # Of an answer with all bytes only the end was lost, and there is no rest to ask for.
+            if self._arrived != self._size:
+                raise
         if self._size not in (None, self._arrived):
             raise AnswerLost(f"Only {self._arrived:,} of {self._size:,} bytes of the content arrived")
         return Downloaded(self._arrived, content.content_type, content.charset, content.file_name)

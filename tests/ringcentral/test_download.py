@@ -31,14 +31,15 @@ WHOLE = bytes(range(256)) * 40
 class Pieces(httpx.AsyncByteStream):
     """A body in small pieces that breaks off after `until` bytes."""
 
-    def __init__(self, body: bytes, until: int | None = None) -> None:
+    def __init__(self, body: bytes, until: int | None = None, *, loses_its_end: bool = False) -> None:
         self._body = body
+        self._loses_its_end = loses_its_end
         self._until = len(body) if until is None else until
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for at in range(0, self._until, 100):
             yield self._body[at : min(at + 100, self._until)]
-        if self._until < len(self._body):
+        if self._until < len(self._body) or self._loses_its_end:
             raise httpx.ReadError("reset")
 
 
@@ -99,6 +100,32 @@ async def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path, etag: st
         (None, None),
         *((f"bytes={first}-", strong) for first in (3_000, 6_000, 9_000)),
     ]
+
+
+@pytest.mark.parametrize("body", [WHOLE, b""])
+async def test_a_download_of_which_all_but_the_end_of_the_answer_arrived_is_whole(body: bytes):
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        stream = Pieces(body, loses_its_end=True)
+        return httpx.Response(200, headers={"content-length": str(len(body))}, stream=stream)
+
+    asked, file = list[httpx.Request](), BytesIO()
+    async with store(handle) as client:
+        await client.download("7", "8", file)
+    assert (file.getvalue(), len(asked)) == (body, 1)
+
+
+async def test_a_download_that_broke_before_its_first_byte_is_asked_for_from_the_start():
+    media = Media(0)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        media.breaks_after = len(WHOLE) if media.requests else 0
+        return media(request)
+
+    file = BytesIO()
+    async with store(handle) as client:
+        await client.download("7", "8", file)
+    assert (file.getvalue(), media.ranges) == (WHOLE, [(None, None)] * 2)
 
 
 async def test_a_download_that_breaks_too_often_leaves_nothing_behind(tmp_path: Path):
