@@ -590,7 +590,10 @@ def _frame_start(date_from: datetime | None, date_to: datetime | None) -> dateti
     """RingCentral's own default, which it would count back from each page's `dateTo`."""
     if date_to is not None:
         instant("date_to", date_to)
-    return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
+    try:
+        return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
+    except OverflowError:
+        raise InvalidRequest("date_to: there are no 24 hours before it. Nothing was sent.") from None
 
 
 def _labelling(disposition: ContentDisposition | None, file_name: str | None) -> list[tuple[str, str]]:

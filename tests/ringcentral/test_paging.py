@@ -205,7 +205,15 @@ async def test_pages_that_go_on_without_anything_new_have_an_end(records: list[d
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("wrong", [{"per_page": 0}, {"per_page": 1001}, {"date_to": datetime(2026, 1, 1)}])  # noqa: DTZ001
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"per_page": 0},
+        {"per_page": 1001},
+        {"date_to": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"date_to": datetime(1, 1, 1, 23, tzinfo=UTC)},
+    ],
+)
 async def test_what_cannot_be_asked_for_is_refused_unsent(wrong: dict[str, Any]):
     async with answering() as store:
         with pytest.raises(InvalidRequest):
