@@ -55,7 +55,7 @@ def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]
     is named. Parts for other ids are ignored; an id without a part is unknown, never a success.
 
     Raises:
-        UnexpectedAnswer: the answer is neither of the forms the API has for `call`.
+        UnexpectedAnswer: the answer is neither of the forms the API has for `call`, or too large to be looked into.
     """
     if answer.status == 204 and call.method == "DELETE":
         return [Outcome(id_, status=204) for id_ in ids]

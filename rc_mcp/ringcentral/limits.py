@@ -35,6 +35,9 @@ class Limits:
     """Ours: a download is written in pieces of about this size, each in another thread."""
     answer_bytes: int = 64 * 1024 * 1024
     """Ours, for one JSON answer. A page of 1,000 messages is near 2 MB."""
+    multipart_bytes: int = 4 * 1024 * 1024
+    """Ours, for a `multipart/mixed` one. Nothing else can run while it is read, a second for these bytes; with 1,000
+    messages it is near 2 MB."""
     answer_s: float = 60.0
     """Ours, for the head of any answer, and again for the body of a JSON one or of a login's, however steadily they
     drip. The body of an attachment has no such end."""

@@ -12,6 +12,8 @@ from email.message import Message
 from typing import cast
 
 from rc_mcp.ringcentral.answers import fields_of, parsed
+from rc_mcp.ringcentral.errors import UnexpectedAnswer
+from rc_mcp.ringcentral.limits import LIMITS
 
 _ID_AT_THE_END = re.compile(r"/([0-9]{1,20})/?$")
 
@@ -26,8 +28,14 @@ class Part:
 
 
 def parts(content_type: str, body: bytes) -> list[Part | None] | None:
-    """Every part in its place, None for one that cannot be read; None alone for an answer without parts."""
+    """Every part in its place, None for one that cannot be read; None alone for an answer without parts.
+
+    Raises:
+        UnexpectedAnswer: a `multipart/mixed` one is larger than `LIMITS.multipart_bytes`.
+    """
     if content_type.lower().startswith("multipart/"):
+        if len(body) > LIMITS.multipart_bytes:
+            raise UnexpectedAnswer(f"RingCentral's answer in parts is too large: {len(body):,} bytes")
         return _from_mixed(content_type, body)
     entries = parsed(body)
     if not isinstance(entries, list):

@@ -28,6 +28,7 @@ from rc_mcp.ringcentral import (
 from rc_mcp.ringcentral.answers import Answer
 from rc_mcp.ringcentral.bulk import outcomes_of
 from rc_mcp.ringcentral.calls import Call, change, delete, read
+from rc_mcp.ringcentral.limits import LIMITS
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +98,15 @@ async def test_parts_come_back_in_the_callers_order_each_with_its_own_error():
     assert isinstance(outcomes[1].error, NotFound)
     assert outcomes[1].error.error_code == "CMN-102"
     assert outcomes[1].error.parameter == "messageId"
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_an_answer_in_mime_parts_too_large_to_be_looked_into_leaves_every_id_unknown(beyond: int):
+    answer = mixed([{"href": href("1"), "status": 200}], {"id": 1})
+    epilogue = b" " * (LIMITS.multipart_bytes + beyond - len(answer.content))
+    script = Script(httpx.Response(207, content=answer.content + epilogue, headers=answer.headers))
+    (outcome,) = await store(script).update_message("1", "Read")
+    assert (outcome.ok, outcome.unknown) == (not beyond, bool(beyond))
 
 
 async def test_a_plain_204_means_that_all_were_deleted():
