@@ -78,7 +78,8 @@ class MessageStoreClient:
         timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either direction.
         max_wait_s: how long one request may wait in all: for a place under RingCentral's rate limits, for a penalty to
             end, before it is repeated. A longer wait raises `RateLimited` at once. As long as it takes when left out.
-            `waiting_until` sets a deadline for some calls alone.
+            Not counted is the wait for a login that somebody else has begun. `waiting_until` sets a deadline for some
+            calls alone.
         assume_limits: hold back for RingCentral's published limits before it has told any. Left out: only where
             `server_url` is RingCentral's own, since another server may have none.
         time: the clock and the sleep behind these waits. Tests set it.

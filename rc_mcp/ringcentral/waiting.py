@@ -29,6 +29,9 @@ def waiting_until(moment: float) -> Generator[None]:
 
     `moment` is of the client's clock: `anyio.current_time() + 20` for 20 seconds. One that would have to wait longer
     raises `RateLimited` at once, with the time to come back. An earlier deadline around it counts.
+
+    A login that somebody else has begun is waited for beyond it, as long as they wait: another call of this client, or
+    another process for up to a minute.
     """
     before = _UNTIL.set(min(moment, _UNTIL.get()))
     try:
@@ -41,7 +44,8 @@ def waiting_until(moment: float) -> Generator[None]:
 def at_once() -> Generator[None]:
     """Requests sent inside wait for no place and no penalty, and are sent once: they go now, or raise `RateLimited`.
 
-    For a delete that has to follow on what was just read: the longer it waits, the older that is.
+    For a delete that has to follow on what was just read: the longer it waits, the older that is. Where a login is
+    needed and somebody else has begun it, they wait for that as in `waiting_until`.
     """
     with waiting_until(0.0):
         yield
