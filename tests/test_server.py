@@ -103,7 +103,7 @@ async def test_an_owner_the_operator_did_not_name_is_out_of_reach(
     desk: Desk, era: Era, tool: str, argument: str
 ) -> None:
     async with desk.client(era, RC_MCP_EXTENSIONS="777") as client:
-        for owner in ("12345", ["12345"], ["777", "12345"]):
+        for owner in ("12345", ["12345"], ["777", "12345"], '["12345"]', ' [ "777", "12345" ] '):
             said = await refused(client, tool, **{argument: owner})
             assert said == (
                 f"{argument}: this server may not touch that extension; leave it out. Nothing was sent to RingCentral."
@@ -111,6 +111,20 @@ async def test_an_owner_the_operator_did_not_name_is_out_of_reach(
         assert desk.emulator.requests == []
         answer = await call(client, tool, **{argument: ["777"]})
     assert answer["filters"][argument] == ["777"]
+
+
+async def test_null_is_left_out_and_the_word_in_a_string_is_refused(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        whole = await call(client, "list_messages", extension_id=None, read_status=None)
+        assert whole == await call(client, "list_messages")
+        sent = len(desk.emulator.requests)
+        for argument in ("read_status", "date_to", "conversation_id"):
+            said = await refused(client, "list_messages", **{argument: " null "})
+            assert said.startswith(f"{argument}: null in a string is no value")
+        assert "no argument 'colour'" in await refused(client, "list_messages", colour=None)
+        assert "needs message_id" in await refused(client, "read_message", message_id=None)
+        assert "extension_id" in await refused(client, "list_messages", extension_id=12345)
+    assert len(desk.emulator.requests) == sent
 
 
 @pytest.mark.parametrize("owner", ["Any", "Personal", "Shared"])

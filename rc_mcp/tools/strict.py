@@ -54,6 +54,7 @@ class StrictTool(Tool):
         Raises:
             ToolError: the arguments, RingCentral or the guard said no.
         """
+        arguments = self._read(arguments)
         if foreign := _foreign_extension(arguments, context):
             if self._is_destructive:
                 with suppress(GuardError):  # it is refused, whether that can be written down or not
@@ -68,6 +69,19 @@ class StrictTool(Tool):
             return result
         is_answer = isinstance(result, BaseModel) and not isinstance(result, CallToolResult | InputRequiredResult)
         return self.fn_metadata.convert_result(_same_in_both(result) if is_answer else result)
+
+    def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as the SDK will take them, for what is looked at before: some hosts write a list as JSON in
+        a string. A null stands for what is left out, as many clients send it.
+
+        Raises:
+            ToolError: the word null in a string, which the SDK would take for one.
+        """
+        read = self.fn_metadata.pre_parse_json(arguments)
+        if lost := [name for name, value in read.items() if value is None and arguments[name] is not None]:
+            raise ToolError(f"{lost[0]}: null in a string is no value; leave it out. {_NOTHING_SENT}")
+        known = self.parameters["properties"]
+        return {name: value for name, value in read.items() if value is not None or name not in known}
 
     async def _in_time(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
         """Run it for `CALL_S` at most."""
@@ -145,12 +159,12 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
 def _foreign_extension(arguments: dict[str, Any], context: Ctx) -> str | None:
     """The argument that names an extension which the operator does not allow.
 
-    RingCentral takes the id of one in three arguments; the first has a default that is the login's own.
+    RingCentral takes the id of one in three arguments. What is no text is refused later.
     """
-    app = app_of(context)
-    named = [("extension_id", arguments.get("extension_id", "~"))]
+    app, extension = app_of(context), arguments.get("extension_id")
+    named = [("extension_id", extension)] if isinstance(extension, str) else []
     named += [(name, value) for name in _OWNERS for value in _digits(arguments.get(name))]
-    return next((name for name, value in named if not (isinstance(value, str) and app.may_touch(value))), None)
+    return next((name for name, value in named if not app.may_touch(value)), None)
 
 
 def _digits(value: object) -> list[str]:
