@@ -140,7 +140,7 @@ def _is_mailbox(app: App, uri: str) -> bool:
 
 
 def _plain(uri: str) -> str:
-    return uri.replace("%7E", "~")
+    return uri.replace("%7E", "~").replace("%7e", "~")
 
 
 def _mailbox(extension_id: str) -> Resource:

@@ -258,7 +258,7 @@ async def subscribed(desk: Desk, *uris: str) -> AsyncGenerator[tuple[Client, lis
 
 
 async def test_a_subscriber_of_the_older_protocol_hears_when_a_sync_saw_changes_and_only_then(desk: Desk) -> None:
-    async with subscribed(desk, MAILBOX.replace("~", "%7E")) as (client, told, heard):
+    async with subscribed(desk, MAILBOX.replace("~", "%7e")) as (client, told, heard):
         token = (await call(client, "sync_messages"))["sync_token"]
         await call(client, "sync_messages", sync_token=token)
         arrive(desk)

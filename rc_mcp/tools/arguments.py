@@ -28,10 +28,9 @@ def instant(when: str | None, now: datetime) -> datetime | None:
     """
     if when is None:
         return None
-    if span := _SPAN.fullmatch(when):
-        return now - timedelta(**{_UNIT[span[2]]: int(span[1])})
     try:
-        time = _as_in_a_row(when, now) if _AS_IN_A_ROW.fullmatch(when) else datetime.fromisoformat(when)
+        span = _SPAN.fullmatch(when)
+        time = now - timedelta(**{_UNIT[span[2]]: int(span[1])}) if span else _dated(when, now)
     except ValueError:
         raise ValueError(
             "is neither ISO 8601 (2026-11-23 or 2026-11-23T14:00:00Z) nor a span back (24h, 7d, 3w)"
@@ -41,8 +40,10 @@ def instant(when: str | None, now: datetime) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=now.tzinfo)
 
 
-def _as_in_a_row(when: str, now: datetime) -> datetime:
-    """A time that a row showed, `11-23 14:05`: of this year, or of the last one where that is still to come."""
+def _dated(when: str, now: datetime) -> datetime:
+    """ISO 8601; or a time that a row showed, `11-23 14:05`: of this year, or of the last one where it is to come."""
+    if not _AS_IN_A_ROW.fullmatch(when):
+        return datetime.fromisoformat(when)
     time = datetime.fromisoformat(f"{now.year}-{when}").replace(tzinfo=now.tzinfo)
     return time if time <= now else datetime.fromisoformat(f"{now.year - 1}-{when}").replace(tzinfo=now.tzinfo)
 

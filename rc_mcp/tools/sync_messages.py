@@ -22,7 +22,7 @@ from rc_mcp.tools.arguments import (
     When,
     span,
 )
-from rc_mcp.views.listing import Keeping, in_force, window
+from rc_mcp.views.listing import Filters, Keeping, in_force, window
 from rc_mcp.views.pages import DetailLevel, Look
 from rc_mcp.views.syncs import Since, Synced, all_of, changes_since
 from rc_mcp.views.weight import LARGE, USUAL
@@ -87,8 +87,10 @@ async def sync_messages(
             changes = await sync(sync_type="ISync", sync_token=sync_token, date_from=since, date_to=until)
             if changes.records:
                 await mailbox_changed(ctx, account_id, extension_id)
+            frame = window(since, until or now, now, is_default=False) if since else None
             known = app.synced.get(sync_token, Since())
-            return _remembered(app, changes_since(known, changes, filters, look, keeping), changes)
+            _remember(app, changes, known.filters)
+            return changes_since(known, changes, frame, filters, look, keeping)
         except SyncTokenRejected:
             await mailbox_changed(ctx, account_id, extension_id)  # it may have
             fell_back = (
@@ -98,13 +100,13 @@ async def sync_messages(
     since = since or (until or now) - DEFAULT_WINDOW
     everything = await sync(sync_type="FSync", date_from=since, date_to=until, **given)
     frame = window(since, until or now, now, is_default=date_from is None)
-    return _remembered(app, all_of(everything, frame, filters, fell_back, look, keeping), everything)
+    _remember(app, everything, filters)
+    return all_of(everything, frame, filters, fell_back, look, keeping)
 
 
-def _remembered(app: App, synced: Synced, sync: MessageSync) -> Synced:
-    """The answer; and what its token does not tell, for the next sync."""
+def _remember(app: App, sync: MessageSync, filters: Filters | None) -> None:
+    """What the new token does not tell, for the next sync."""
     if sync.sync_info.sync_token and sync.sync_info.sync_time:
-        app.synced[sync.sync_info.sync_token] = Since(sync.sync_info.sync_time, synced.filters or {})
+        app.synced[sync.sync_info.sync_token] = Since(sync.sync_info.sync_time, filters)
         while len(app.synced) > _TOKENS_REMEMBERED:
             del app.synced[next(iter(app.synced))]
-    return synced

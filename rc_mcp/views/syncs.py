@@ -1,7 +1,7 @@
 """What a sync brought: all of a frame, or what is new, changed and gone in it since the last time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -40,15 +40,15 @@ class Synced(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What is known of a sync token, which does not tell it itself.
+    """What is known of a sync token, which does not tell it itself; of one that another process got, nothing.
 
     Attributes:
-        last: when it was given; None for one that came from elsewhere.
+        last: when it was given.
         filters: those it keeps.
     """
 
     last: datetime | None = None
-    filters: Filters = field(default_factory=dict[str, str | list[str] | bool])
+    filters: Filters | None = None
 
 
 def all_of(
@@ -69,10 +69,13 @@ def all_of(
     return answer
 
 
-def changes_since(since: Since, sync: MessageSync, asked: Filters, look: Look, keeping: Keeping) -> Synced:
+def changes_since(
+    since: Since, sync: MessageSync, frame: Window | None, asked: Filters, look: Look, keeping: Keeping
+) -> Synced:
     """What an incremental sync reported.
 
     Args:
+        frame: where this call named one.
         asked: the filters of this call, which RingCentral did not get.
     """
     last = since.last
@@ -80,16 +83,17 @@ def changes_since(since: Since, sync: MessageSync, asked: Filters, look: Look, k
     removed = {m.id: word(m.availability) or "unknown" for m in sync.records if _is_removed(m)}
     new = [m for m in alive if _is_new(m, last)]
     changed = [m for m in alive if not _is_new(m, last)]
-    answer = _answer("ISync", alive, sync, since.filters, look, keeping)
+    answer = _answer("ISync", alive, sync, since.filters or {}, look, keeping)
+    answer.window = frame
     answer.next = f"{_not_applied(asked, since)}{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
     items, rows = [(shown_id(id_), what) for id_, what in removed.items()], replace(look, budget=look.budget.part(0.75))
-    answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_weight(answer)))
+    answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_weight(answer))) or None
     answer.new, shown_new = rows.at(new, used=_weight(answer)) if new else (None, 0)
     answer.changed, shown_changed = rows.at(changed, used=_weight(answer)) if changed else (None, 0)
     left = [*new[shown_new:], *changed[shown_changed:]]
     ids = [m.id for m in left if is_id(m.id)]
     answer.not_shown = that_fit(ids, ids, look.budget, used=_weight(answer)) or None
-    unnamed = len(left) - len(answer.not_shown or ()) + len(removed) - len(answer.removed)
+    unnamed = len(left) - len(answer.not_shown or ()) + len(removed) - len(answer.removed or ())
     if unnamed:
         answer.next = f"{unnamed} more are not even named: list_messages has what is there now. {answer.next}"
     if answer.not_shown:
@@ -125,14 +129,17 @@ def _about_frame(sync: MessageSync, frame: Window) -> str:
 
 
 def _not_applied(asked: Filters, since: Since) -> str:
+    keeps = "A sync_token keeps the filters it began with"
+    if since.filters is None:
+        return f"{keeps}; which, is not known here: the token came from elsewhere. "
     others = [name for name, value in asked.items() if since.filters.get(name) != value]
-    return f"Not applied: {', '.join(others)}. A sync_token keeps the filters it began with. " if others else ""
+    return f"Not applied: {', '.join(others)}. {keeps}. " if others else ""
 
 
 def _about_changes(sync: MessageSync, alive: Sequence[Message], last: datetime | None) -> str:
     if not sync.records:
         return "Nothing changed since the token was given. "
-    unsure = "" if last or not alive else "Which of these are new is not known: the token came from elsewhere. "
+    unsure = "" if last or not alive else "Which of these are new is not known either. "
     return f"{unsure}Changes of the last seconds may come twice; match them by id. "
 
 

@@ -180,3 +180,18 @@ async def test_a_sync_whose_token_came_from_elsewhere_does_not_say_what_is_new(d
     assert "new" not in changes
     assert len(rows(changes["changed"])) == 1
     assert "not known" in changes["next"]
+
+
+@pytest.mark.anyio
+async def test_a_sync_says_what_is_in_force_and_what_of_it_is_not_known(desk: Desk) -> None:
+    async with desk.client() as client:
+        token = (await call(client, "sync_messages", message_type="Fax"))["sync_token"]
+    async with desk.client() as another:
+        same = await call(another, "sync_messages", sync_token=token, message_type="Fax", date_from="2h")
+        again = await call(another, "sync_messages", sync_token=same["sync_token"], message_type="Fax")
+    for changes in (same, again):
+        assert changes["next"].startswith("A sync_token keeps the filters it began with; which, is not known here")
+        assert "Not applied" not in changes["next"]
+        assert "filters" not in changes
+    assert same["window"]["date_from"] < same["window"]["date_to"]
+    assert "window" not in again
