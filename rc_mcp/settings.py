@@ -28,6 +28,8 @@ _BESIDE_THE_LOGIN = {
     "RC_MCP_HTTP_TOKEN",
 }
 
+_NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
+
 Approval = Literal["auto", "human"]
 
 
@@ -51,21 +53,28 @@ def load_settings(**overrides: object) -> "Settings":
         raise SettingsError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
     except (UnicodeDecodeError, OSError):
         raise SettingsError(".env in this folder cannot be read: it has to be a text file in UTF-8") from None
+    except RuntimeError:
+        raise SettingsError(_NO_HOME) from None
 
 
 def load_state_dir() -> Path:
     """The state folder alone, whatever is wrong with any other value or with `.env`: a stop has to work.
+
+    A `.env` that no server here would follow is not followed either, so that a stop reaches those that run.
 
     Raises:
         SettingsError: it cannot be told.
     """
     try:
         try:
+            _refuse_mixed_sources()
             return _StateFolder().state_dir  # pyright: ignore[reportCallIssue]
-        except (UnicodeDecodeError, OSError):
+        except (SettingsError, UnicodeDecodeError, OSError):
             return _StateFolder(_env_file=None).state_dir  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         raise SettingsError(f"RC_MCP_STATE_DIR: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    except RuntimeError:
+        raise SettingsError(_NO_HOME) from None
 
 
 def _refuse_mixed_sources() -> None:
@@ -74,9 +83,9 @@ def _refuse_mixed_sources() -> None:
     It must not send them to its own address, nor bring its own rules and its own state for what may be done with them,
     nor say whom the server lets in.
     """
-    # In whatever case, as they are read.
-    here = {name.upper(): value for name, value in dotenv_values(".env").items() if value}
-    there = {name.upper() for name, value in os.environ.items() if value}
+    # In whatever case, as they are read: a name may be spelt with U+212A for its K.
+    here = {name.lower().upper(): value for name, value in dotenv_values(".env").items() if value}
+    there = {name.lower().upper() for name, value in os.environ.items() if value}
     is_login_here = bool(here.keys() & _LOGINS) and not there & _SECRETS
     foreign = sorted(here.keys() & _BESIDE_THE_LOGIN - there)
     if foreign and not is_login_here:

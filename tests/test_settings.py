@@ -87,6 +87,36 @@ def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pyt
         load_state_dir()
 
 
+def test_a_stop_goes_where_servers_look_and_not_where_a_dotenv_from_elsewhere_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = load_state_dir()
+    (tmp_path / ".env").write_text(f"RC_MCP_STATE_DIR={tmp_path / 'theirs'}\n")
+    monkeypatch.setenv("RC_USER_JWT", "canary")
+    assert load_state_dir() == usual
+    monkeypatch.delenv("RC_USER_JWT")
+    (tmp_path / ".env").write_text(f"RC_USER_JWT=mine\nRC_MCP_STATE_DIR={tmp_path / 'mine'}\n")
+    assert load_state_dir() == tmp_path / "mine"
+
+
+def test_a_name_in_rare_letters_is_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("RC_MCP_HTTP_TO\u212aEN=a-token-that-strangers-know\n", "utf-8")
+    monkeypatch.setenv("RC_USER_JWT", "canary")
+    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN stands in"):
+        load_settings()
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("rc_mcp.settings.user_state_path", nowhere)
+    monkeypatch.setattr("rc_mcp.settings.user_downloads_path", nowhere)
+    for load in (load_settings, load_state_dir):
+        with pytest.raises(SettingsError, match="RC_MCP_STATE_DIR"):
+            load()
+
+
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RC_USER_JWT", "RC_APP_CLIENT_SECRET", "RC_ACCESS_TOKEN"):
         monkeypatch.setenv(name, "canary")
