@@ -3,6 +3,10 @@
 Subcommand modules import what is heavy only when they run, so that --help and --version answer fast.
 """
 
+import io
+import sys
+from typing import cast
+
 import click
 
 from rc_mcp.cli.approvals import approvals
@@ -35,6 +39,10 @@ def main() -> None:
 
     Without a command it serves MCP over stdio, like `rc-mcp serve`.
     """
+    stdout: object = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        # What its encoding lacks is shown as `?`: a name must not end a command half-way.
+        cast("io.TextIOWrapper", stdout).reconfigure(errors="replace")
 
 
 _COMMANDS = (serve, install, login, logout, demo, emulator, doctor, approvals, policy, audit, undo, stop, resume)

@@ -11,6 +11,9 @@ from rc_mcp.guard.database import NOTHING_DONE
 if TYPE_CHECKING:
     from rc_mcp.guard.plans import Plan, PlanStore
 
+_LINE = 400
+"""Characters; the longest line of a question is shorter."""
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -26,7 +29,7 @@ def list_plans() -> None:
     with usable_or_exit():
         waiting = _store().waiting()
     for plan in waiting:
-        click.echo(f"{plan.id}  until {plan.expires:%H:%M:%S} UTC  {plan.draft.question.splitlines()[0]}")
+        _print_line(f"{plan.id}  until {plan.expires:%H:%M:%S} UTC  {plan.draft.question.splitlines()[0]}")
     if not waiting:
         click.echo("No plan waits for an answer.")
 
@@ -37,6 +40,7 @@ def show(plan_id: str) -> None:
     """Show what PLAN would do."""
     with usable_or_exit():
         _print(_plan(_store(), plan_id))
+    click.echo(f"To agree: rc-mcp approvals approve {plan_id}\nTo refuse: rc-mcp approvals deny {plan_id}")
 
 
 @approvals.command()
@@ -75,7 +79,18 @@ def _plan(store: "PlanStore", plan_id: str) -> "Plan":
 
 
 def _print(plan: "Plan") -> None:
-    click.echo(f"{plan.message} ({plan.tool}), until {plan.expires:%H:%M:%S} UTC")
+    """The question. What an app has typed in is left out: in the terminal the command itself is the yes."""
+    for line in plan.message.splitlines():
+        if line != f"To agree, type: {plan.draft.phrase}":
+            _print_line(line)
+    _print_line(f"({plan.tool}, until {plan.expires:%H:%M:%S} UTC)")
+
+
+def _print_line(line: str) -> None:
+    # The file is ours, but whoever can write it could have put anything there.
+    from rc_mcp.views.text import clean
+
+    click.echo(clean(line, _LINE))
 
 
 def _settle(done: bool, said: str, plan_id: str) -> None:

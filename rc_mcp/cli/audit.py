@@ -1,15 +1,14 @@
 """rc-mcp audit: what was asked of the guard, who agreed, and what came of it."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rc_mcp.cli.configured import state_dir, usable_or_exit
+from rc_mcp.cli.configured import fail, state_dir, usable_or_exit
 
 if TYPE_CHECKING:
     from rc_mcp.guard.journal import Entry, Journal, Operation
@@ -37,7 +36,7 @@ def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
         try:
             _show(journal, moment)
         except (ValueError, LookupError, TypeError, AttributeError):
-            _stop("An entry cannot be read. rc-mcp audit verify says which ones were changed.")
+            fail("An entry cannot be read. rc-mcp audit verify says which ones were changed.")
 
 
 @audit.command()
@@ -57,15 +56,10 @@ def verify(head: str | None) -> None:
     if noted_is_gone:
         click.echo("The head that was noted is not there: the end was cut off, or written anew.", err=True)
     if verified.faults or noted_is_gone:
-        _stop("The journal is not as it was written.")
+        fail("The journal is not as it was written.")
     click.echo(f"{verified.entries} entries in {journal.state_dir}, each as it was written after the one before it.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where nobody else can write. `rc-mcp audit verify HEAD` then shows that nothing was cut off.")
-
-
-def _stop(fault: str) -> NoReturn:
-    click.echo(fault, err=True)
-    sys.exit(1)
 
 
 def _journal() -> "Journal":
@@ -89,7 +83,7 @@ def _show(journal: "Journal", since: datetime | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rc_mcp.cli.demo.screen import terminal
+    from rc_mcp.cli.terminal import terminal
     from rc_mcp.views.text import clean
 
     rows = [*map(_operation_row, journal.operations(since)), *_lone_rows(journal.entries(since))]

@@ -29,6 +29,12 @@ def refuse(fault: str) -> NoReturn:
     sys.exit(2)
 
 
+def fail(fault: str) -> NoReturn:
+    """Says in one line what went wrong, and ends with exit code 1."""
+    click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
+    sys.exit(1)
+
+
 def state_dir() -> "Path":
     """The state folder in force, whatever is wrong with other settings."""
     from rc_mcp.settings import SettingsError, load_state_dir

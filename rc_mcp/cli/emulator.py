@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rc_mcp.cli.configured import fail
+
 if TYPE_CHECKING:
     from rc_mcp.emulator import Emulator
     from rc_mcp.emulator.scenarios import Scenario
@@ -60,21 +62,28 @@ def emulator(
     The first line on stdout is a JSON object with its addresses and a login. Open the first address in a browser to
     watch. Ends on SIGINT or SIGTERM.
     """
+    import sqlite3
+
     import anyio
 
     from rc_mcp.emulator import Emulator
 
-    with Emulator(
-        scenario=scenario or "office",
-        db=db or ":memory:",
-        messages=messages,
-        seed=seed,
-        rate_limits=rate_limits,
-        time_scale=time_scale,
-    ) as served:
-        if scenario not in {None, served.scenario}:
-            click.echo(f"rc-mcp: {db} was filled as {served.scenario!r} and stays what it is.", err=True)
-        anyio.run(_serve, served, host, port, 0 if admin else None)
+    try:
+        with Emulator(
+            scenario=scenario or "office",
+            db=db or ":memory:",
+            messages=messages,
+            seed=seed,
+            rate_limits=rate_limits,
+            time_scale=time_scale,
+        ) as served:
+            if scenario not in {None, served.scenario}:
+                click.echo(f"rc-mcp: {db} was filled as {served.scenario!r} and stays what it is.", err=True)
+            anyio.run(_serve, served, host, port, 0 if admin else None)
+    except sqlite3.Error as error:
+        fail(f"{db} cannot be used: {error}")
+    except OSError as error:
+        fail(f"{host}:{port} cannot be listened on: {error.strerror or error}")
 
 
 async def _serve(emulator: "Emulator", host: str, port: int, admin_port: int | None) -> None:

@@ -1,12 +1,11 @@
 """rc-mcp login and rc-mcp logout: a person's own login, made in their browser and kept on this machine."""
 
-import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from rc_mcp.cli.configured import refuse, settings_or_exit
+from rc_mcp.cli.configured import fail, refuse, settings_or_exit
 
 if TYPE_CHECKING:
     from anyio.abc import Listener, SocketStream
@@ -46,7 +45,7 @@ def login(port: int, browser: bool, timeout: int) -> None:
     try:
         anyio.run(_log_in, settings, endpoint, port, browser, timeout)
     except KeyboardInterrupt:
-        _fail("Given up. Nobody was logged in.")
+        fail("Given up. Nobody was logged in.")
 
 
 @click.command()
@@ -82,7 +81,7 @@ async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, br
     try:
         (listener,) = (await anyio.create_tcp_listener(local_host=HOST, local_port=port)).listeners
     except OSError as error:
-        _fail(f"Port {port} cannot be listened on ({error.strerror}). Free it, or register another: --port.")
+        fail(f"Port {port} cannot be listened on ({error.strerror}). Free it, or register another: --port.")
     async with listener:
         authorization = Authorization(endpoint, redirect_uri(listener))
         code = await _code(authorization, listener, browser, timeout_s)
@@ -93,7 +92,7 @@ async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, br
             tokens = await authorization.exchange(http, code)
         where = await _keep(settings, tokens)
     except RingCentralError as error:
-        _fail(f"The login failed. {error}")
+        fail(f"The login failed. {error}")
     click.echo(f"Logged in. The login is kept in {where}.")
     if not tokens.refresh_token:
         click.echo("RingCentral gave no refresh token: this login ends within the hour. Switch them on for the app.")
@@ -119,9 +118,9 @@ async def _code(
             answer = await answer_to(listener, authorization.state)
             tasks.cancel_scope.cancel()
     if answer is None:
-        _fail(f"Nobody logged in within {timeout_s} s. Nobody is logged in by this; run rc-mcp login again.")
+        fail(f"Nobody logged in within {timeout_s} s. Nobody is logged in by this; run rc-mcp login again.")
     if "code" not in answer:
-        _fail(f"RingCentral did not let you in: {plain(answer.get('error'), 64) or 'no reason was given'}.")
+        fail(f"RingCentral did not let you in: {plain(answer.get('error'), 64) or 'no reason was given'}.")
     return answer["code"]
 
 
@@ -179,12 +178,7 @@ async def _log_out(settings: "Settings", endpoint: "TokenEndpoint") -> None:
             finally:
                 store.clear()
     except LoginNotKept as error:
-        _fail(str(error))
+        fail(str(error))
     if unrevoked:
         click.echo(f"rc-mcp: RingCentral was not told, so the session ends by itself later. {unrevoked}", err=True)
     click.echo("Logged out." if tokens else "Nobody was logged in.")
-
-
-def _fail(fault: str) -> NoReturn:
-    click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
-    sys.exit(1)

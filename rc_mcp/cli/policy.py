@@ -81,7 +81,7 @@ async def _check_on_account(checked: "Policy") -> None:
 
 async def check_on(client: "MessageStoreClient", checked: "Policy", whose: str) -> None:
     """Read a sample of this mailbox, and print what the policy would come to in it."""
-    from rc_mcp.cli.demo.screen import terminal
+    from rc_mcp.cli.terminal import terminal
     from rc_mcp.ringcentral import RingCentralError
     from rc_mcp.views.errors import in_words
 

@@ -18,6 +18,7 @@ def stop() -> None:
     """Stop all deletes now. A request that is out is not called back; no other follows it."""
     import anyio
 
+    from rc_mcp.guard.database import GuardError
     from rc_mcp.guard.stopping import stop_file
 
     folder = state_dir()
@@ -28,7 +29,12 @@ def stop() -> None:
         click.echo(f"NOT stopped: {folder} cannot be written ({type(error).__name__}). End the server.", err=True)
         sys.exit(1)
     click.echo(f"Stopped: no server whose state folder is {folder} deletes anything until rc-mcp resume.")
-    if not anyio.run(_is_quiet, folder):
+    try:
+        is_quiet = anyio.run(_is_quiet, folder)
+    except GuardError:
+        click.echo("Whether a change is still under way cannot be told. rc-mcp audit shows what was sent.", err=True)
+        return
+    if not is_quiet:
         click.echo("A change still reads back what its last request did. rc-mcp audit shows which.", err=True)
         return
     click.echo("Nothing is under way. rc-mcp audit shows what was done; rc-mcp undo OPERATION restores it.")

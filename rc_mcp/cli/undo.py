@@ -65,7 +65,7 @@ async def _undone(settings: "Settings", operation: str) -> "Changes":
 def _show(outcomes: Mapping[str, str]) -> None:
     from rich.table import Table
 
-    from rc_mcp.cli.demo.screen import terminal
+    from rc_mcp.cli.terminal import terminal
 
     shown = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for word, meaning in _MEANS.items():

@@ -1,9 +1,16 @@
 """`rc-mcp approvals`: a person's yes and no outside of the assistant."""
 
+import os
+import sqlite3
+import sys
+from contextlib import closing
+
+import anyio
 import pytest
 from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
+from rc_mcp.guard.database import FILE
 from tests.desk import Desk, call
 
 pytestmark = pytest.mark.anyio
@@ -28,11 +35,32 @@ async def test_a_waiting_plan_is_listed_shown_approved_and_then_carried_out(desk
     assert plan in run(desk, "list").stdout
     shown = run(desk, "show", plan)
     assert "Purge 1 message for good?" in shown.stdout
+    assert "To agree, type" not in shown.stdout
+    assert f"To agree: rc-mcp approvals approve {plan}" in shown.stdout
     assert (await purge(desk, plan))["status"] == "refused"
     approved = run(desk, "approve", plan)
     assert approved.exit_code == 0
     assert "Nothing has been done yet" in approved.stdout
     assert (await purge(desk, plan))["status"] == "done"
+
+
+async def test_what_somebody_put_into_the_file_does_not_reach_the_terminal_as_it_is(desk: Desk) -> None:
+    plan = str((await purge(desk))["plan_id"])
+    with closing(sqlite3.connect(desk.state_dir / FILE)) as file, file:
+        changed = file.execute("UPDATE plan SET body = replace(body, 'Purge 1', '\\u001b[2JPurge 1')").rowcount
+    assert changed == 1
+    for shown in (run(desk), run(desk, "show", plan), run(desk, "approve", plan)):
+        assert "[2JPurge 1 message for good?" in shown.stdout
+        assert "\x1b" not in shown.stdout
+
+
+async def test_a_terminal_that_lacks_a_letter_shows_the_rest(desk: Desk) -> None:
+    plan = str((await purge(desk))["plan_id"])
+    environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "rc_mcp", "approvals", "approve", plan]
+    ended = await anyio.run_process(command, env=environment, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"Approved" in ended.stdout
 
 
 async def test_a_denied_plan_is_not_carried_out(desk: Desk) -> None:

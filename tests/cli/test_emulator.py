@@ -13,7 +13,9 @@ from typing import Any
 import anyio
 import httpx2 as httpx
 import pytest
+from click.testing import CliRunner
 
+from rc_mcp.cli import main
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -99,3 +101,16 @@ async def test_its_address_opened_in_a_browser_is_a_page() -> None:
         answer = httpx.get(login["server_url"])
         assert answer.headers["content-type"].startswith("text/html")
         assert "hostile" in answer.text
+
+
+def test_what_keeps_it_from_serving_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no mailbox\n" * 200)
+    for options in (
+        ("--db", str(tmp_path / "nowhere" / "mailbox.db")),
+        ("--db", str(tmp_path / "text")),
+        ("--host", "192.0.2.1"),
+    ):
+        ended = CliRunner().invoke(main, ["emulator", *options])
+        assert (ended.exit_code, ended.stdout) == (1, "")
+        assert ended.stderr.startswith("rc-mcp: ")
+        assert ended.stderr.count("\n") == 1

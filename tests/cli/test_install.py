@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
+import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rc_mcp.cli import main
+from rc_mcp.cli.install import entry as starting
 from rc_mcp.cli.install import files, jsonc
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, Machine, NoPlaceError, System
 from rc_mcp.settings import load_settings
@@ -327,6 +330,53 @@ def test_a_dry_run_shows_nobodys_secrets(machine: Machine, install: Install) -> 
     shown = install("cursor", "--dry-run").output
     assert "RC_APP_CLIENT_ID" in shown
     assert [word for word in ("theirs-1", "theirs-2", SECRET) if word in shown] == []
+
+
+def test_a_dry_run_shows_no_secret_that_stands_on_the_same_line(machine: Machine, install: Install) -> None:
+    file = machine.home / ".gemini" / "settings.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"apiKey": "theirs", "security": {"auth": ["theirs-2"]}, "mcpServers": {}}))
+    shown = install("gemini", "--dry-run").output
+    assert "RC_APP_CLIENT_ID" in shown
+    assert "theirs" not in shown
+
+
+_GIT = {"url": "https://example.com/rc-mcp", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
+
+
+@pytest.mark.parametrize(
+    ("source", "requirement"),
+    [
+        (None, "rc-mcp[keyring]==1.2.3"),
+        ({"url": "file:///src/rc-mcp", "dir_info": {}}, "rc-mcp[keyring] @ file:///src/rc-mcp"),
+        (_GIT, "rc-mcp[keyring] @ git+https://example.com/rc-mcp@abc"),
+    ],
+)
+def test_uvx_starts_again_what_it_installed(
+    monkeypatch: pytest.MonkeyPatch, source: dict[str, Any] | None, requirement: str
+) -> None:
+    def ours(_: str) -> object:
+        return SimpleNamespace(version="1.2.3", read_text={"direct_url.json": source and json.dumps(source)}.get)
+
+    def there(module: str) -> bool:
+        return module == "keyring"
+
+    monkeypatch.setattr(sys, "prefix", str(Path("/cache/archive-v0/1234")))
+    monkeypatch.setattr(starting, "distribution", ours)
+    monkeypatch.setattr(starting, "find_spec", there)
+    assert starting.command_line()[1:] == ["--from", requirement, "rc-mcp"]
+
+
+def test_without_a_home_folder_a_file_has_to_be_named(
+    tmp_path: Path, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> Machine:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Machine, "this", nowhere)
+    ended = install("cursor", "--demo")
+    assert (ended.exit_code, "Name the file with --file" in ended.stderr) == (1, True)
+    assert install("cursor", "--demo", "--file", tmp_path / "mcp.json").exit_code == 0
 
 
 def test_a_dry_run_shows_no_secret_of_ours_however_it_is_quoted(machine: Machine, install: Install) -> None:

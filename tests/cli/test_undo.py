@@ -136,3 +136,12 @@ async def test_a_stop_that_cannot_be_set_is_no_stop_and_says_so(desk: Desk) -> N
     assert ended.returncode == 1
     assert b"NOT stopped" in ended.stderr
     assert (await rc_mcp(desk, "resume")).returncode == 1
+
+
+async def test_a_stop_stands_where_it_cannot_be_told_what_is_under_way(desk: Desk) -> None:
+    (desk.state_dir / "changing.lock").mkdir(parents=True)
+    ended = await rc_mcp(desk, "stop")
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (0, False)
+    assert ended.stdout.startswith(b"Stopped:")
+    assert b"cannot be told" in ended.stderr
+    assert (desk.state_dir / "STOP").exists()

@@ -14,8 +14,9 @@ def demo() -> None:
     """
     import anyio
 
-    from rc_mcp.cli.demo.screen import Screen, terminal
+    from rc_mcp.cli.demo.screen import Screen
     from rc_mcp.cli.demo.tour import take_tour
+    from rc_mcp.cli.terminal import terminal
 
     screen = Screen(terminal())
     anyio.run(take_tour, screen)

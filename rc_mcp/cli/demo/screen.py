@@ -3,10 +3,7 @@
 Strangers' words pass through here. Markup is off, so that nothing they wrote is taken for an instruction to rich.
 """
 
-import io
 import json
-import os
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -23,29 +20,11 @@ from rich.text import Text
 Row = dict[str, Any]
 """A line of one of the tables of list_messages, with the names of its columns and its type."""
 
-_MAX_COLUMNS = 100
 _INDENT = 2
 _BRAILLE = 0x2800
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 """Where each bit of a Braille letter is: to the right, and down."""
 _DARK = 150
-
-
-def terminal() -> Console:
-    """The console on stdout. What its encoding lacks is shown as `?`, instead of ending the tour."""
-    stdout: object = sys.stdout
-    if isinstance(stdout, io.TextIOWrapper):
-        cast("io.TextIOWrapper", stdout).reconfigure(errors="replace")
-    console = _Terminal(markup=False, emoji=False, highlight=False)
-    console.width = min(console.width, _MAX_COLUMNS)
-    return console
-
-
-class _Terminal(Console):
-    def on_broken_pipe(self) -> None:
-        """Nobody reads on (`rc-mcp demo | head`): the tour is finished unseen, and everything put away."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Screen:

@@ -295,7 +295,7 @@ def _conclude(screen: Screen) -> None:
     if screen.failed:
         screen.say(f"{screen.held} claims hold. {screen.failed} did not: see {screen.cross} above.")
     else:
-        screen.say(f"All {screen.held} claims hold. README.md says how to connect your own assistant.")
+        screen.say(f"All {screen.held} claims hold. rc-mcp install --help says how to connect your own assistant.")
 
 
 def _rows(listing: Answer) -> list[Row]:

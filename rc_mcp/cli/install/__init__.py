@@ -2,13 +2,13 @@
 
 import difflib
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from rc_mcp.cli.configured import fail
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, SECRETS, Host, Machine, NoPlaceError
 from rc_mcp.levels import LEVELS
 
@@ -35,29 +35,30 @@ def install(
     Everything else in the host's file stays as it is, and a copy of the file is kept beside it. Secrets are left to the
     host's own way of keeping them; Claude Desktop has none. For claude-code it is .mcp.json in this folder.
     """
-    from rc_mcp.cli.install.files import read, servers_in, with_server
+    from rc_mcp.cli.install.files import all_but, read, servers_in, with_server
     from rc_mcp.cli.install.jsonc import NotUnderstoodError
 
     host = HOSTS[host_name]
     try:
         place = file or host.file(Machine.this())
     except NoPlaceError as error:
-        _stop(str(error))
+        fail(str(error))
+    except (OSError, RuntimeError) as error:  # no home folder, or one's working folder was deleted
+        fail(f"{error}. Name the file with --file")
     name = "ringcentral-demo" if demo else "ringcentral"
     try:
         before = read(place)
-        servers = servers_in(host, before)
-        known = servers.get(name, {})
+        known = servers_in(host, before).get(name, {})
         entry, inputs = _entry(host, known, demo, access, write_secrets)
         text = with_server(host, before, name, entry, inputs)
     except NotUnderstoodError as error:
-        _stop(f"{place} was left as it is: {error}.")
+        fail(f"{place} was left as it is: {error}.")
     except OSError as error:
-        _stop(f"{place} cannot be read: {error.strerror}.")
+        fail(f"{place} cannot be read: {error.strerror}.")
     if text == before.text:
         click.echo(f"{name} stands in {place} already. Nothing was changed.")
     elif dry_run:
-        others = [_quoted(text) for other, server in servers.items() if other != name for text in _strings(server)]
+        others = [_quoted(text) for text in _strings(all_but(host, before, name)) if text]
         own = [_quoted(secret)[1:-1] for secret in (*_secrets_in(known), *_secrets_in(entry))]
         _show(place, before.text, text, [*others, *own])
     else:
@@ -98,7 +99,7 @@ def _write(place: Path, before: "Content", text: str, name: str) -> None:
     try:
         backup = write(place, before, text)
     except OSError as error:
-        _stop(f"{place} was left as it is: {error.strerror or error}.")
+        fail(f"{place} was left as it is: {error.strerror or error}.")
     click.echo(f"Wrote {name} to {place}.")
     if backup:
         click.echo(f"What it was before is in {backup.name} beside it.")
@@ -151,8 +152,3 @@ def _say_what_next(host: Host, place: Path, entry: dict[str, Any], demo: bool) -
         if not host.reference and "RC_APP_CLIENT_ID" not in entry["env"]:
             click.echo("RC_APP_CLIENT_ID is not set here, so it is missing there: set it and run this again.", err=True)
     click.echo(f"Next: {host.then}")
-
-
-def _stop(fault: str) -> NoReturn:
-    click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
-    sys.exit(1)

@@ -1,8 +1,11 @@
 """What is written for a server: how it is started, how far it may go, and where its credentials come from."""
 
+import json
 import shutil
 import sys
 import sysconfig
+from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ _INPUTS = {
     "rc-user-jwt": "RingCentral user: JWT credential (leave empty after rc-mcp login)",
 }
 """What VS Code asks for."""
+_EXTRAS = {"keyring": "keyring", "ocr": "rapidocr_onnxruntime"}
+"""Which module tells that an extra is there."""
 
 
 def demo_entry(host: Host, before: Entry, access: str | None) -> Entry:
@@ -75,8 +80,18 @@ def _started(host: Host, arguments: list[str]) -> Entry:
 def command_line() -> list[str]:
     """How a host starts this rc-mcp. The whole path, because apps do not know a shell's PATH or its environments."""
     if "archive-v0" in Path(sys.prefix).parts:  # uvx: an environment in its cache, which is cleared at times
-        from rc_mcp import __version__
-
-        return [shutil.which("uvx") or "uvx", f"rc-mcp@{__version__}"]
+        return [shutil.which("uvx") or "uvx", "--from", _requirement(), "rc-mcp"]
     script = Path(sysconfig.get_path("scripts")) / ("rc-mcp.exe" if sys.platform == "win32" else "rc-mcp")
     return [str(script)] if script.is_file() else [sys.executable, "-m", "rc_mcp"]
+
+
+def _requirement() -> str:
+    """What was installed here: from an index, or from where PEP 610 says; with the extras that are there."""
+    ours = distribution("rc-mcp")
+    extras = [name for name, module in _EXTRAS.items() if find_spec(module)]
+    name = f"rc-mcp[{','.join(extras)}]" if extras else "rc-mcp"
+    source = json.loads(ours.read_text("direct_url.json") or "{}")
+    if not source:
+        return f"{name}=={ours.version}"
+    vcs = source.get("vcs_info")
+    return f"{name} @ {vcs['vcs']}+{source['url']}@{vcs['commit_id']}" if vcs else f"{name} @ {source['url']}"

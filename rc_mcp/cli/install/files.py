@@ -108,6 +108,13 @@ def servers_in(host: Host, content: Content) -> dict[str, dict[str, Any]]:
     return _parsed(host, content.text).get(host.section, {})
 
 
+def all_but(host: Host, content: Content, name: str) -> dict[str, Any]:
+    """What the file holds besides this server."""
+    whole = _parsed(host, content.text)
+    whole.get(host.section, {}).pop(name, None)
+    return whole
+
+
 def with_server(host: Host, content: Content, name: str, entry: dict[str, Any], inputs: list[dict[str, Any]]) -> str:
     """The file's text with this server in it, and all else as it was.
 
