@@ -18,7 +18,8 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin rc-mcp && \
 ENV PATH=/opt/rc-mcp/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     RC_MCP_ACCESS=delete \
-    RC_MCP_STATE_DIR=/state
+    RC_MCP_STATE_DIR=/state \
+    RC_MCP_DOWNLOAD_DIR=/state/downloads
 USER 10001
 WORKDIR /state
 VOLUME /state
