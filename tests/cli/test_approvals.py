@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
+from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.database import FILE
 from tests.desk import Desk, call
 
@@ -55,11 +56,14 @@ async def test_what_somebody_put_into_the_file_does_not_reach_the_terminal_as_it
 
 
 async def test_a_terminal_that_lacks_a_letter_shows_the_rest(desk: Desk) -> None:
-    plan = str((await purge(desk))["plan_id"])
-    environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir), "PYTHONIOENCODING": "ascii"}
+    target = desk.emulator.store.add(Draft(type="SMS", sender=Party(name="Zoë", phone_number="+15035550199")))["id"]
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[str(target)], purge=True))["plan_id"]
+    environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir), "PYTHONIOENCODING": "latin-1"}
     command = [sys.executable, "-m", "rc_mcp", "approvals", "approve", plan]
     ended = await anyio.run_process(command, env=environment, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
+    assert "?Zoë ".encode("latin-1") in ended.stdout  # which has no such quotation mark
     assert b"Approved" in ended.stdout
 
 
