@@ -26,6 +26,8 @@ weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for k
 doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE)])
 """What a DELETE may be answered while it, or a part of it, is still on its way."""
 in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
+arrives = st.sampled_from([[Event("DELETE", "a message arrives", at_message=m)] for m in range(2)])
+"""Just before, in a conversation that is to go."""
 unrestored = st.sampled_from([[Event("PATCH", what)] for what in BEFORE])
 times = st.sampled_from((1, 2))
 """An impatient assistant asks for the same thing once more, whatever it was told."""
@@ -85,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         ),  # 6: those that go through RingCentral's own endpoint soonest
         kind=st.integers(0, 5),
         until=st.sampled_from((None, None, None, "1m", "90m")),
-        events=st.one_of(weather, doubtful, in_parts, in_parts),
+        events=st.one_of(weather, weather, in_parts, in_parts, arrives),
         answer=answers,
         times=times,
     )
