@@ -38,9 +38,12 @@ def list_plans() -> None:
 @click.argument("plan_id", metavar="PLAN")
 def show(plan_id: str) -> None:
     """Show what PLAN would do."""
+    store = _store()
     with usable_or_exit():
-        _print(_plan(_store(), plan_id))
-    click.echo(f"To agree: rc-mcp approvals approve {plan_id}\nTo refuse: rc-mcp approvals deny {plan_id}")
+        _print(_plan(store, plan_id))
+        still_waits = plan_id in {plan.id for plan in store.waiting()}
+    if still_waits:
+        click.echo(f"To agree: rc-mcp approvals approve {plan_id}\nTo refuse: rc-mcp approvals deny {plan_id}")
 
 
 @approvals.command()

@@ -70,6 +70,7 @@ async def test_a_terminal_that_lacks_a_letter_shows_the_rest(desk: Desk) -> None
 async def test_a_denied_plan_is_not_carried_out(desk: Desk) -> None:
     plan = str((await purge(desk))["plan_id"])
     assert run(desk, "deny", plan).exit_code == 0
+    assert "To agree" not in run(desk, "show", plan).stdout
     assert run(desk, "approve", plan).exit_code == 1
     assert (await purge(desk, plan))["status"] == "refused"
     assert "Purged" not in {desk.availability(i) for i in desk.ids()}

@@ -13,7 +13,7 @@ from rc_mcp.cli.policy import check_on
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.policy_file import load_policy
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
-from tests.desk import Faults, no_waiting
+from tests.desk import Faults, login_to, no_waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -31,14 +31,7 @@ async def check(*arguments: str | Path, **variables: str) -> tuple[int, str, str
 
 
 def login(emulator: Emulator, folder: Path) -> dict[str, str]:
-    return {
-        "RC_SERVER_URL": emulator.server_url,
-        "RC_MEDIA_URL": emulator.media_url,
-        "RC_APP_CLIENT_ID": emulator.client_id,
-        "RC_APP_CLIENT_SECRET": emulator.client_secret,
-        "RC_USER_JWT": emulator.jwt,
-        "RC_MCP_STATE_DIR": str(folder),
-    }
+    return login_to(emulator) | {"RC_MCP_STATE_DIR": str(folder)}
 
 
 def counts(said: str, line: str) -> list[int]:

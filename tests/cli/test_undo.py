@@ -10,21 +10,14 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from rc_mcp.guard.alone import alone
 from rc_mcp.guard.journal import DEMO
-from tests.desk import YES, Desk, call
+from tests.desk import YES, Desk, call, login_to
 
 pytestmark = pytest.mark.anyio
 
 
 async def rc_mcp(desk: Desk, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
     """The command as a person types it, with the credentials in the environment."""
-    login = {
-        "RC_SERVER_URL": desk.emulator.server_url,
-        "RC_MEDIA_URL": desk.emulator.media_url,
-        "RC_APP_CLIENT_ID": desk.emulator.client_id,
-        "RC_APP_CLIENT_SECRET": desk.emulator.client_secret,
-        "RC_USER_JWT": desk.emulator.jwt,
-        "RC_MCP_STATE_DIR": str(desk.state_dir),
-    }
+    login = login_to(desk.emulator) | {"RC_MCP_STATE_DIR": str(desk.state_dir)}
     command = [sys.executable, "-m", "rc_mcp", *arguments]
     with anyio.fail_after(120):
         return await anyio.run_process(command, check=False, env={**os.environ, **login, **variables})
