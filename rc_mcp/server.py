@@ -41,6 +41,7 @@ from pydantic import AnyUrl
 
 from rc_mcp import __version__
 from rc_mcp.app import App
+from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
 from rc_mcp.levels import LEVELS, Level
@@ -240,6 +241,7 @@ def build_server(
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Clock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> RingCentralServer:
     """The MCP server for these settings.
@@ -247,7 +249,8 @@ def build_server(
     Args:
         transport: how requests travel; the network when left out.
         principal: whose plans these are; made from the credentials when left out.
-        now: the clock, for spans such as `7d` and for the lifetime of plans.
+        now: the wall clock, in UTC, for spans such as `7d` and for the lifetime of plans.
+        clock: elapsed time, for how long ago a request left.
         time: what the client waits by, for rate limits and before it repeats a request.
 
     Raises:
@@ -257,12 +260,14 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
         async with (
-            guarded(settings, policy, transport=transport, principal=principal, now=now, time=time) as guard,
+            guarded(
+                settings, policy, transport=transport, principal=principal, now=now, clock=clock, time=time
+            ) as guard,
             create_task_group() as tasks,
         ):
             server.client = guard.client
             tasks.start_soon(_settle_what_was_cut_short, guard)
-            yield App(guard.client, guard, settings.extensions, guard.now, settings.download_dir)
+            yield App(guard.client, guard, settings.extensions, settings.download_dir)
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # now: a server with a broken policy does not start
