@@ -2,7 +2,7 @@
 
 RingCentral has an endpoint for whole conversations up to a `dateTo`. It is not used here: it also takes a message that
 arrives late with an earlier creation time, which was in no plan, and would purge one that is in Deleted. Ids name
-exactly the messages that the user agreed to, and for one plan they cost no more requests.
+exactly the messages that the user agreed to; up to 50 messages cost no more requests that way.
 """
 
 from collections.abc import Callable
