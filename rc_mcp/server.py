@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import httpx2 as httpx
-from anyio import create_task_group, move_on_after, sleep
+from anyio import create_task_group, move_on_after
 from mcp import MCPError
 from mcp.server import MCPServer, Server
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedToolError
 from mcp.server.subscriptions import ListenHandler
 from mcp.types import (
     INTERNAL_ERROR,
@@ -112,6 +113,17 @@ class RingCentralServer(MCPServer[App]):
 
     client: MessageStoreClient | None = None
     """The login in use, once the server runs."""
+    calls: int = 0
+    """Calls of tools in progress, those included whose client has left."""
+    given_up: anyio.Event | None = None
+    """Set when a call ends without having said what became of it, once the server runs."""
+    listening: ListenHandler | None = None
+    """The streams of `subscriptions/listen`."""
+
+    def stop_listening(self) -> None:
+        """End the streams of `subscriptions/listen`, each with its result."""
+        if self.listening:
+            self.listening.close()
 
     async def list_tools(self) -> list[MCPTool]:
         """The tools, without those whose permission is missing."""
@@ -148,9 +160,15 @@ class RingCentralServer(MCPServer[App]):
                 f"{name} is not available: RingCentral did not grant this app {missing[name]}. Calling again will not "
                 "help; a person has to look into it (rc-mcp doctor). Nothing was sent to RingCentral."
             )
+        self.calls += 1
         try:
             return await super().call_tool(name, arguments, context)
+        except (anyio.get_cancelled_exc_class(), UnexpectedToolError):
+            if self.given_up:
+                self.given_up.set()
+            raise
         finally:
+            self.calls -= 1
             if context is not None and self._missing() != missing:
                 await context.notify_tools_changed()
                 await context.notify_prompts_changed()
@@ -218,7 +236,7 @@ def serve_resources(server: RingCentralServer) -> None:
         app.subscribers.remove(_connection(ctx), subscribable(app, params.uri))
         return EmptyResult()
 
-    listen = ListenHandler(server._subscriptions)  # pyright: ignore[reportPrivateUsage]
+    listen = server.listening = ListenHandler(server._subscriptions)  # pyright: ignore[reportPrivateUsage]
 
     async def listened(ctx: RequestContext, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         heard = audible(ctx.lifespan_context, params.notifications)
@@ -266,7 +284,7 @@ def build_server(
             create_task_group() as tasks,
         ):
             server.client = guard.client
-            tasks.start_soon(_settle_what_was_cut_short, guard)
+            tasks.start_soon(_settle_what_was_cut_short, guard, server)
             yield App(guard.client, guard, settings.extensions, settings.download_dir)
             tasks.cancel_scope.cancel()
 
@@ -289,9 +307,12 @@ def build_server(
     return server
 
 
-async def _settle_what_was_cut_short(guard: Guard) -> None:
-    """At the start, and now and then: RingCentral may not be reachable, or a change under way elsewhere."""
+async def _settle_what_was_cut_short(guard: Guard, server: RingCentralServer) -> None:
+    """At the start, when a call was given up, and now and then: a request may be on its way for a minute, RingCentral
+    may not be reachable, or a change may be in progress elsewhere.
+    """
     while True:
+        given_up = server.given_up = anyio.Event()  # before it looks, so that no call is missed
         try:
             with Allowance(_SETTLE_S).spent():
                 await guard.settle_cut_short_unless_busy()
@@ -299,4 +320,5 @@ async def _settle_what_was_cut_short(guard: Guard) -> None:
             _log.info("what was cut short is not settled yet: %s", error)
         except Exception:  # noqa: BLE001  whatever it is, the server goes on
             _log.exception("what was cut short could not be settled")
-        await sleep(_SETTLE_EVERY_S)
+        with move_on_after(_SETTLE_EVERY_S):
+            await given_up.wait()

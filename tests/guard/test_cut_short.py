@@ -233,6 +233,42 @@ async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(
     assert settled.outcomes == dict.fromkeys(targets, "failed")
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["it arrived", "it did not arrive"])
+async def test_a_call_that_the_client_gave_up_on_is_settled_while_the_server_runs(
+    arrives: bool, desk: Desk, era: Era, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_SETTLE_EVERY_S", 3600 if arrives else 0.01)
+    target = desk.ids(availability="Alive")[0]
+    out = anyio.Event()
+
+    async def carry_out_and_hang(request: httpx.Request) -> None:
+        if request.method == "DELETE":
+            if arrives:
+                await httpx.ASGITransport(app=desk.emulator.app).handle_async_request(request)
+            out.set()
+            await anyio.sleep_forever()
+
+    desk.faults.hold(carry_out_and_hang)
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: client.call_tool("delete_message", {"message_id": [target], "plan_id": plan}))
+            await out.wait()
+            tasks.cancel_scope.cancel()
+        with anyio.fail_after(20):
+            if not arrives:
+                looked = len(desk.sent("GET"))
+                while len(desk.sent("GET")) < looked + 3:  # noqa: ASYNC110  a row wakes nothing
+                    await anyio.sleep(0.01)
+                operation = desk.journal.operation(plan)
+                assert operation is not None
+                assert operation.in_doubt == [target]
+                desk.clock.time += timedelta(seconds=61)
+            while (operation := desk.journal.operation(plan)) is None or operation.done is None:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+    assert operation.outcomes == {target: "deleted" if arrives else "failed"}
+
+
 async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.guard() as guard:
