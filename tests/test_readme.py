@@ -136,6 +136,7 @@ def test_the_picture_stands_on_its_own() -> None:
     assert not re.search(r"/(home|root|Users|work|tmp)/", svg)
 
 
+@pytest.mark.process
 def test_the_picture_is_what_the_demo_shows() -> None:
     now = runpy.run_path(str(ROOT / "docs/picture.py"))["take_picture"]()
     assert words_of(PICTURE.read_text("utf-8")) == words_of(now), "renew it with: make picture"
