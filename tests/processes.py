@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -60,7 +60,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _functions_of(item: pytest.Item) -> Iterator[Callable[..., Any]]:
     if isinstance(item, pytest.Function):
-        yield item.function
+        yield cast("Callable[..., Any]", item.function)
         for definitions in item._fixtureinfo.name2fixturedefs.values():  # pyright: ignore[reportPrivateUsage]
             yield from (definition.func for definition in definitions)
 

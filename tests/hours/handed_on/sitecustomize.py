@@ -9,9 +9,7 @@ SHIFTED = {name: os.environ[name] for name in NAMES if name in os.environ}
 _start = subprocess.Popen.__init__
 
 
-def _start_shifted(
-    self: "subprocess.Popen[Any]", *arguments: Any, env: dict[str, str] | None = None, **options: Any
-) -> None:
+def _start_shifted(self: "subprocess.Popen[Any]", *arguments: Any, env: Any = None, **options: Any) -> None:
     _start(self, *arguments, env=None if env is None else {**SHIFTED, **env}, **options)
 
 
