@@ -3,8 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test prove-ci prove prove-mutants prove-kills check check-release format lock snapshots picture docs release-files \
-	package container bench bench-emulator bench-client bench-tokens soak conformance inspector mcpcheck probe grade \
+.PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
+	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens soak conformance \
+	inspector mcpcheck probe grade \
 	groundtruth fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
@@ -13,9 +14,17 @@ demo: .venv/run.ready          ## a guided tour in the terminal: no account, no 
 # Three at once: on two cores that is the quickest, because many tests wait for a process of their own.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
-test: .venv/dev.ready          ## all tests; those of what deletes and what is sent have to take every branch of it
-	@$(PYTEST) tests/guard tests/ringcentral --cov
-	@$(PYTEST) --ignore tests/guard --ignore tests/ringcentral
+test: .venv/dev.ready          ## all tests; those of what deletes and what is sent must take every branch of it
+	@$(PYTEST) --cov
+
+test-fast: .venv/dev.ready     ## the tests that start no other process: under a minute
+	@$(PYTEST) -m "not process and not long"
+
+test-random: .venv/dev.ready   ## tests with made-up examples: others each time, and ten times as many as `make test`
+	@$(PYTEST) -m "hypothesis and not long" --hypothesis-profile random
+
+test-hours: .venv/dev.ready    ## test-fast at each hour of a day and when clocks change (ALL=1: all tests); Linux only
+	@$(BIN)/python -m tests.hours
 
 prove-ci: .venv/dev.ready      ## the guard's proof as CI has it: 2,000 examples of 50 steps, always the same
 	@$(BIN)/python -m tests.proof.prove --examples 2000 --seed 1

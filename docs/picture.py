@@ -1,16 +1,27 @@
-"""Takes the picture of the README: the telling parts of `rc-mcp demo`, as it really ran (`make picture`)."""
+"""Takes the picture of the README: the telling parts of `rc-mcp demo`, as it really ran (`make picture`).
+
+The emulator's clock and the server's show `MOMENT` when it begins, so that the picture does not depend on the hour.
+"""
 
 import io
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import anyio
 from rich.console import Console
 
 from rc_mcp.cli.demo.screen import Screen
+from rc_mcp.cli.demo.stage import stage
 from rc_mcp.cli.demo.tour import take_tour
+from rc_mcp.server import build_server
+from rc_mcp.settings import load_settings
 
+ZONE = "America/Los_Angeles"
+MOMENT = datetime(2026, 3, 5, 17, tzinfo=ZoneInfo(ZONE))
+"""Late on a Thursday afternoon, which the made-up mailbox imagines too."""
 PICTURE = Path(__file__).with_name("demo.svg")
 PARTS = ("A voicemail", "Clear out old texts", "The same again", "Undo")
 COLUMNS = 86
@@ -27,7 +38,8 @@ class Camera(Screen):
 
 
 def take_picture() -> str:
-    """Runs the tour; the recorded parts as SVG. Ends the process if a claim does not hold."""
+    """Run the tour; the recorded parts as SVG. Ends the process if a claim does not hold."""
+    ahead = MOMENT - datetime.now(UTC)
     console = Console(
         width=COLUMNS,
         file=io.StringIO(),
@@ -38,7 +50,8 @@ def take_picture() -> str:
         highlight=False,
     )
     camera = Camera(console)
-    anyio.run(take_tour, camera)
+    server = (sys.executable, str(Path(__file__)), str(ahead.total_seconds()))
+    anyio.run(take_tour, camera, stage(lambda: datetime.now(UTC) + ahead, server))
     if camera.failed:
         sys.exit("A claim did not hold: see rc-mcp demo. The picture is left as it was.")
     return _on_its_own(console.export_svg(title="rc-mcp demo", unique_id="demo"))
@@ -51,5 +64,13 @@ def _on_its_own(svg: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in svg.splitlines() if line.strip())
 
 
+def _serve(ahead: timedelta) -> None:
+    """The server of the tour, whose clock is that much ahead."""
+    build_server(load_settings(RC_MCP_TIMEZONE=ZONE), now=lambda: datetime.now(UTC) + ahead).run()
+
+
 if __name__ == "__main__":
-    PICTURE.write_text(take_picture(), encoding="utf-8")
+    if len(sys.argv) > 1:
+        _serve(timedelta(seconds=float(sys.argv[1])))
+    else:
+        PICTURE.write_text(take_picture(), encoding="utf-8")

@@ -5,11 +5,51 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
+from hypothesis import settings
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.tools import strict
+from tests import processes
 from tests.desk import Clock, Desk, Era, Faults
+
+MEASURED = [Path(__file__).parent / name for name in ("guard", "ringcentral")]
+"""Whose tests count for coverage: each branch of these rooms has a test that is about it."""
+
+# The same examples in every run: what is red is red for the next one too. `make test-random` looks for others. Without
+# a deadline: the first example of a test pays for imports, and a busy machine for the rest.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("random", max_examples=1_000, deadline=None, print_blob=True)
+settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start another process, so that `make test-fast` can leave them out."""
+    processes.mark_those_that_start_one(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure coverage only while tests of `MEASURED` run, with their fixtures: others neither count nor get slower."""
+    coverage = Coverage.current()
+    if coverage is None or any(item.path.is_relative_to(folder) for folder in MEASURED):
+        return (yield)
+    coverage.stop()
+    try:
+        return (yield)
+    finally:
+        coverage.start()
+
+
+@pytest.fixture(autouse=True)
+def no_process_unless_marked(request: pytest.FixtureRequest) -> Generator[None]:
+    """Only a test with the mark `process` may start another process."""
+    if request.node.get_closest_marker("process"):
+        yield
+    else:
+        with processes.forbidden(request.node.nodeid):
+            yield
 
 
 @pytest.fixture

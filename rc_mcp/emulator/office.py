@@ -3,6 +3,7 @@
 import re
 import tomllib
 from datetime import datetime, timedelta
+from functools import cache
 from importlib.resources import files
 from typing import Literal
 
@@ -114,6 +115,7 @@ class Office(_Strict):
         return None if key == _ME else self.people[key].party()
 
 
+@cache
 def load_office(file: str = "office.toml") -> Office:
     text = files("rc_mcp.emulator").joinpath(file).read_text("utf-8")
     return Office.model_validate(tomllib.loads(text))

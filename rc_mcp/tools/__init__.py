@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from mcp.types import ToolAnnotations
@@ -51,7 +52,13 @@ PERMISSIONS: dict[str, Permission] = {t.function.__name__: t.permission for t in
 def tools_for(access: Level) -> list[StrictTool]:
     """The tools an operator allows. What is above the level is not refused: it is not there."""
     allowed = LEVELS[: LEVELS.index(access) + 1]
-    return [StrictTool.of(t.function, t.title, _annotations(t.level)) for t in _TOOLS if t.level in allowed]
+    return [_tool(t) for t in _TOOLS if t.level in allowed]
+
+
+@cache
+def _tool(entry: _Entry) -> StrictTool:
+    # Once in a process: its schemas take most of the time in which a server is made.
+    return StrictTool.of(entry.function, entry.title, _annotations(entry.level))
 
 
 def _annotations(level: Level) -> ToolAnnotations:

@@ -90,6 +90,7 @@ def test_the_tour_is_finished_when_nobody_reads_on(tmp_path: Path) -> None:
         assert process.wait(timeout=120) == 0
 
 
+@pytest.mark.process
 def test_a_claim_that_does_not_hold_is_shown_with_what_was_found_and_ends_in_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_server_that_does_not_start_is_reported_with_its_own_words(monkeypatch
     assert "no such thing" in done.stdout
 
 
+@pytest.mark.process
 def test_a_server_that_does_not_ask_stops_the_tour(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Stage.client
 

@@ -22,7 +22,7 @@ from rc_mcp.views.attachments import text_of_pages
 from tests import documents
 from tests.ocr import seen_in
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]  # documents are opened in a process of their own
 
 TIFF, PDF = "image/tiff", "application/pdf"
 EITHER: list[Way] = ["text", "picture"]

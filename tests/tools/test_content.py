@@ -107,6 +107,7 @@ def alters(desk: Desk, message_id: str, **fields: Any) -> None:
 # Reading
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("file", "words"),
     [("northlight-approval.tif", "ApprovalofvisitsMemberLuisOrtega"), ("velmont-order.pdf", "ToVelmontMedicalSupply")],
@@ -122,6 +123,7 @@ async def test_a_fax_becomes_pictures_of_its_pages_that_can_be_read(
     assert words in seen_in(pictures(result)[0], top=0.25)
 
 
+@pytest.mark.process
 async def test_the_first_form_of_a_fax_that_is_a_picture_is_pictures(desk: Desk) -> None:
     async with desk.client() as client:
         result = await read(client, fax_of(desk, "northlight-approval.tif"))
@@ -129,6 +131,7 @@ async def test_the_first_form_of_a_fax_that_is_a_picture_is_pictures(desk: Desk)
     assert answer_of(result)["other_forms"] == ["original", "file"]
 
 
+@pytest.mark.process
 async def test_pictures_come_without_structured_content_which_hosts_would_show_in_their_place(desk: Desk) -> None:
     async with desk.client() as client:
         assert (await read(client, fax_of(desk, "northlight-approval.tif"))).structured_content is None
@@ -136,6 +139,7 @@ async def test_pictures_come_without_structured_content_which_hosts_would_show_i
     assert tool.output_schema is None
 
 
+@pytest.mark.process
 async def test_the_first_form_of_a_pdf_with_text_is_its_text(desk: Desk, era: Era) -> None:
     async with desk.client(era) as client:
         result = await read(client, fax_of(desk, "velmont-order.pdf"))
@@ -146,6 +150,7 @@ async def test_the_first_form_of_a_pdf_with_text_is_its_text(desk: Desk, era: Er
     assert result.structured_content == answer
 
 
+@pytest.mark.process
 async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to_be(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +163,7 @@ async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to
     assert answer["other_forms"] == ["pages", "original", "file"]
 
 
+@pytest.mark.process
 async def test_ocr_that_cannot_be_loaded_is_told_beside_the_pictures(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -170,6 +176,7 @@ async def test_ocr_that_cannot_be_loaded_is_told_beside_the_pictures(
     assert "OCR is installed, but cannot be loaded: libGL.so.1." in answer_of(result)["said"]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script takes the worker's place")
 async def test_ocr_that_takes_too_long_gives_way_to_pictures(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -189,6 +196,7 @@ async def test_ocr_that_takes_too_long_gives_way_to_pictures(
     assert "pages" in asked["other_forms"]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="a script takes the worker's place")
 @pytest.mark.parametrize("form", ["auto", "text"])
 async def test_pages_that_took_too_long_are_not_to_be_asked_for_again_in_the_same_way(
@@ -209,6 +217,7 @@ async def test_pages_that_took_too_long_are_not_to_be_asked_for_again_in_the_sam
     assert ("form='pages' shows them" in said) == (form == "text")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script takes the worker's place")
 @pytest.mark.parametrize("form", ["auto", "pages"])
 async def test_reading_that_takes_too_long_is_begun_once_and_said_within_the_time_of_the_call(
@@ -227,6 +236,7 @@ async def test_reading_that_takes_too_long_is_begun_once_and_said_within_the_tim
     assert len(begun.read_text()) <= 1
 
 
+@pytest.mark.process
 async def test_pages_are_chosen(desk: Desk) -> None:
     async with desk.client() as client:
         fax = fax_of(desk, "northlight-approval.tif")
@@ -262,6 +272,7 @@ async def test_a_voicemail_without_a_transcript_says_so_and_what_else_there_is(d
     assert [path for path in desk.sent("GET") if "/content/" in path] == []
 
 
+@pytest.mark.process
 async def test_a_photograph_is_shown(desk: Desk, era: Era) -> None:
     message_id, _ = attachment(desk, "MmsAttachment", "image/jpeg")
     async with desk.client(era) as client:
@@ -507,6 +518,7 @@ def hostile() -> dict[str, tuple[bytes, str, str]]:
     }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", hostile())
 async def test_a_hostile_document_gets_a_clear_answer_and_little_memory(desk: Desk, name: str) -> None:
     data, label, said = hostile()[name]
@@ -522,6 +534,7 @@ async def test_a_hostile_document_gets_a_clear_answer_and_little_memory(desk: De
     assert grown_mb < 100
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("form", ["auto", "original", "file"])
 @pytest.mark.parametrize("data", [documents.jpeg(documents.page("x")), b"\0\1\2\3"], ids=["a picture", "no kind"])
 async def test_a_label_that_strangers_wrote_does_not_stand_in_an_answer(desk: Desk, data: bytes, form: str) -> None:
@@ -608,6 +621,7 @@ async def test_pages_of_a_file_are_refused_before_anything_is_sent(desk: Desk) -
     assert desk.emulator.requests == []
 
 
+@pytest.mark.process
 async def test_progress_is_told_page_by_page(desk: Desk, era: Era) -> None:
     told: list[tuple[float, float | None]] = []
 

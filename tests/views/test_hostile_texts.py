@@ -172,6 +172,7 @@ async def test_whole_messages_keep_them_apart(desk: Desk) -> None:
     assert len(seen) == len(TEXTS)
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_contents_and_resources_keep_them_apart(desk: Desk) -> None:
     plant(desk)
@@ -281,6 +282,7 @@ async def test_a_record_that_is_hostile_in_every_field_keeps_to_them(desk: Desk,
             assert await ask(client, "sync_messages", detail=detail)
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_the_hostile_mailbox_of_the_emulator_is_read_through_every_tool(tmp_path: Path) -> None:
     clock = Clock()

@@ -1,9 +1,10 @@
 """What the tour is played on: the emulator in this process, the real server as another, and a scripted person."""
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +17,13 @@ from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from rc_mcp.cli.demo.screen import Screen
 from rc_mcp.emulator import Emulator
+from rc_mcp.emulator.clock import utc_now
 
 _PATIENCE_S = 30
 """For one answer of the server, which takes milliseconds: what hangs has to end with a word about it."""
+
+SERVER = (sys.executable, "-m", "rc_mcp", "serve")
+"""The command that starts the server."""
 
 Mailbox = dict[str, dict[str, Any]]
 
@@ -76,6 +81,7 @@ class Stage:
     emulator: Emulator
     folder: Path
     log: TextIO
+    server: tuple[str, ...] = SERVER
 
     def client(self, person: Person | None = None) -> Client:
         """A client with a server process of its own. Without a person it can ask nobody."""
@@ -102,8 +108,8 @@ class Stage:
         # The client passes on next to nothing of our own environment, and no .env lies in this folder: an account
         # that is configured on this machine cannot be touched.
         return StdioServerParameters(
-            command=sys.executable,
-            args=["-m", "rc_mcp", "serve"],
+            command=self.server[0],
+            args=list(self.server[1:]),
             cwd=self.folder,
             env={
                 "RC_SERVER_URL": self.emulator.server_url,
@@ -118,12 +124,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncGenerator[Stage]:
-    """Sets the stage, and leaves nothing behind."""
+async def stage(now: Callable[[], datetime] = utc_now, server: tuple[str, ...] = SERVER) -> AsyncGenerator[Stage]:
+    """Set the stage, and leave nothing behind.
+
+    Args:
+        now: the emulator's clock.
+        server: the command that starts the server, which has a clock of its own.
+    """
     with (
         TemporaryDirectory(prefix="rc-mcp-demo-") as folder,
         (Path(folder) / "server.log").open("w+", encoding="utf-8", errors="replace") as log,
-        Emulator() as emulator,
+        Emulator(now=now) as emulator,
     ):
         async with emulator.serve():
-            yield Stage(emulator, Path(folder), log)
+            yield Stage(emulator, Path(folder), log, server)

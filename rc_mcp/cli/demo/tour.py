@@ -8,6 +8,7 @@ import base64
 import io
 import json
 from collections import Counter
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -249,10 +250,14 @@ def count_requests(tour: Tour) -> None:
     tour.screen.check("one request to delete: the one that a person agreed to", expected=1, found=deletes)
 
 
-async def take_tour(screen: Screen) -> None:
-    """Shows it all on `screen`, which counts the claims that hold and those that do not."""
+async def take_tour(screen: Screen, played_on: AbstractAsyncContextManager[Stage] | None = None) -> None:
+    """Show it all on `screen`, which counts the claims that hold and those that do not.
+
+    Args:
+        played_on: the emulator and the server; those of `stage()` when left out.
+    """
     _introduce(screen)
-    async with stage() as on:
+    async with played_on or stage() as on:
         try:
             await _walk(on, screen)
         except* (StoppedError, MCPError, OSError) as stopped:

@@ -1,0 +1,138 @@
+"""Runs tests with the clock shifted: around each hour of a day, and on both days on which clocks change.
+
+`make test-hours` runs what `make test-fast` does, with ALL=1 all tests. With arguments, `python -m tests.hours` gives
+these to pytest instead: `python -m tests.hours tests/guard`.
+
+The clock is that of every process, of those that tests start too: libfaketime is loaded into each, and
+`handed_on/sitecustomize.py` sees to those with an environment of their own. Only the time of day is shifted; what waits
+for some seconds waits as long as ever. Linux on x86-64 only, as the wheel of libfaketime is.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.installed import python_environment
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+FAST = ("-m", "not process and not long")
+SECONDS_BEFORE = 30
+"""A run begins before the full hour, so that the hour, the day or the zone's offset changes while tests run."""
+CHANGES = {
+    "America/New_York": ("2027-03-14T07:00Z", "2027-11-07T06:00Z"),
+    "America/Los_Angeles": ("2027-03-14T10:00Z", "2027-11-07T09:00Z"),  # the zone of the server in most tests
+}
+"""When clocks change there; 2027-11-07 06:00Z is the second 01:00 of that day in New York."""
+AFTER_A_CHANGE = (timedelta(), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=1, minutes=1))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the tests.
+
+    Attributes:
+        begins: what its clock shows at first.
+        zone: what TZ says.
+    """
+
+    begins: datetime
+    zone: str
+
+    def __str__(self) -> str:
+        return f"{self.begins:%Y-%m-%d %H:%M:%SZ}  {self.zone:<19}"
+
+
+def runs() -> Iterator[Run]:
+    """All runs: 24 hours of tomorrow, then four for each change of clocks."""
+    before = timedelta(seconds=SECONDS_BEFORE)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    for hour in range(24):
+        yield Run(midnight + timedelta(hours=hour) - before, "UTC")
+    for zone, changes in CHANGES.items():
+        for change in changes:
+            for after in AFTER_A_CHANGE:
+                yield Run(datetime.fromisoformat(change) + after - before, zone)
+
+
+def shifted(run: Run, library: Path) -> dict[str, str]:
+    """The environment in which the clock shows `run.begins` now, and goes on from there."""
+    return {
+        **os.environ,
+        "FAKETIME": f"{(run.begins - datetime.now(UTC)).total_seconds():+.0f}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "LD_PRELOAD": str(library),
+        "NO_FAKE_STAT": "1",  # Python compares the times of .py and .pyc files
+        "PYTHONPATH": str(HERE / "handed_on"),
+        "TZ": run.zone,
+    }
+
+
+def check_that_the_clock_is_shifted(run: Run, library: Path) -> None:
+    """Exit where it is not: a library that cannot be loaded is left out with a warning, and nothing would be tested."""
+    program = (
+        "import subprocess, sys; code = 'import time; print(time.time())';"
+        "print(subprocess.run([sys.executable, '-c', code], env={}, capture_output=True, text=True).stdout)"
+    )
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, env=shifted(run, library), capture_output=True, text=True, check=True)
+    if abs(float(said.stdout or 0) - run.begins.timestamp()) > SECONDS_BEFORE:
+        sys.exit(f"The clock could not be shifted, so no test was run. {said.stderr}")
+
+
+def tests(run: Run, library: Path, selection: list[str]) -> tuple[str, list[str]]:
+    """What pytest counts at the end, and the tests that failed."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "worksteal",
+        "-p",
+        "no:cacheprovider",
+        *selection,
+    ]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=shifted(run, library),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
+    if done.returncode and not failed:
+        return "did not run", lines[-20:]
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error)", lines[-1])}
+    return f"{counts.get('passed', 0):>6}  {counts.get('failed', 0) + counts.get('error', 0):>6}", failed
+
+
+def main() -> None:
+    """Print a line for each run, with the tests that failed below it; exit 1 if any did."""
+    selection = sys.argv[1:] or ([] if os.environ.get("ALL") else list(FAST))
+    folder = python_environment(HERE)
+    (library,) = folder.glob("lib/python3*/site-packages/libfaketime/**/libfaketime.so.1")
+    all_failed: list[str] = []
+    print(f"{'clock at the start':<20}  {'TZ':<19}  passed  failed  seconds", flush=True)
+    for run in runs():
+        check_that_the_clock_is_shifted(run, library)
+        began = time.monotonic()
+        counted, failed = tests(run, library, selection)
+        print(f"{run}  {counted}  {time.monotonic() - began:>7.0f}", *failed, sep="\n  ", flush=True)
+        all_failed += failed
+    sys.exit(1 if all_failed else 0)
+
+
+if __name__ == "__main__":
+    main()
