@@ -20,6 +20,7 @@ from typing import Any, Literal, cast
 from anyio import to_thread
 
 from rc_mcp.guard.database import reading, writing
+from rc_mcp.guard.held import still_alone
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "sent", "done"]
@@ -268,13 +269,15 @@ class Record:
         """These ids are about to leave in one request. Only when this returns may they.
 
         Raises:
-            GuardError: it could not be written.
+            GuardError: it could not be written, or the lock that keeps other changes out was removed.
         """
         await self._append("sending", {"ids": list(ids), "to": to})
+        still_alone()
 
     async def sending_retention(self, days: int) -> None:
         """As `sending`, for a retention period."""
         await self._append("sending", {"retention_period": days})
+        still_alone()
 
     async def sent(self, outcomes: Mapping[str, OutcomeWord]) -> None:
         """What became of ids that had left."""
