@@ -23,7 +23,7 @@ from rc_mcp.guard.database import NOTHING_DONE, GuardError, exists
 from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.journal import Channel, Journal, Record
 from rc_mcp.guard.not_now import Busy, InDoubt, NoTime, NotNow
-from rc_mcp.guard.plans import Draft, Plan, PlanStore, State, digest_of
+from rc_mcp.guard.plans import TOO_MANY_PLANS, Draft, Plan, PlanStore, State, TooManyPlans, digest_of
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.guard.reading import Mailbox, still_left_out
 from rc_mcp.guard.reconcile import SETTLED_AFTER, reconcile
@@ -121,7 +121,10 @@ class Guard:
             return answers.rehearsal(draft, against)
         if isinstance(proposal, Plan):
             return proposal
-        plan = await self._planned(action, mailbox, draft)
+        try:
+            plan = await self._planned(action, mailbox, draft)
+        except TooManyPlans:
+            return await self._refuse(action, "too_many_plans", TOO_MANY_PLANS)
         # Only a plan made just now: a stored one may have been made under another policy.
         return plan if against else Allowed(plan)
 
@@ -161,13 +164,13 @@ class Guard:
     async def note(
         self, tool: str, event: Literal["refused", "rehearsed"], operation: str | None = None, /, **details: object
     ) -> None:
-        """Write down what was asked for and not carried out; `operation` is its plan, where it came to one.
+        """Write down what was asked for and not carried out, or count it where it repeats; `operation` is its plan.
 
         Raises:
             GuardError: the journal cannot be written.
         """
         who = {"operation": operation, "principal": self.principal, "tool": tool}
-        await to_thread.run_sync(partial(self.journal.append, event, **who, details=details))
+        await to_thread.run_sync(partial(self.journal.note, event, **who, details=details))
 
     async def settle_cut_short(self) -> None:
         """Find out what became of what was cut short. To be called `alone`.
