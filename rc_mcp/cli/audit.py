@@ -1,7 +1,7 @@
 """rc-mcp audit: what was asked of the guard, who agreed, and what came of it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,8 @@ def _operation_row(operation: "Operation") -> tuple[int, *tuple[str, ...]]:
     by = operation.approved_by
     agreed = _AGREED.get(by or "", "-")
     first = operation.entries[0]
-    return first.number, first.at, operation.id, _marked(_what(operation), first), agreed, _came_to(operation)
+    came_to = f"{_came_to(operation)}{_more(operation.entries)}"
+    return first.number, first.at, operation.id, _marked(_what(operation), first), agreed, came_to
 
 
 def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[int, *tuple[str, ...]]]:
@@ -115,10 +116,12 @@ def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[int, *tuple[str, ...]]]
         if entry.operation is None:
             what = _marked(_counted({"action": entry.tool, **entry.details}), entry)
             agreed, came_to = _rehearsed(entry) if entry.event == "rehearsed" else ("-", f"refused: {_reason(entry)}")
-            yield entry.number, entry.at, _NO_OPERATION, what, agreed, came_to
+            yield entry.number, entry.at, _NO_OPERATION, what, agreed, f"{came_to}{_more([entry])}"
 
 
 def _rehearsed(entry: "Entry") -> tuple[str, str]:
+    if reason := _reason(entry):
+        return "-", f"dry run, not done ({reason})"
     against = entry.details.get("against")
     asked = f", and a person would be asked: {against}" if against else ""
     return "-" if against else _AGREED["policy"], f"dry run, not done{asked}"
@@ -126,6 +129,11 @@ def _rehearsed(entry: "Entry") -> tuple[str, str]:
 
 def _reason(entry: "Entry") -> str:
     return str(entry.details.get("reason", "")).replace("_", " ")
+
+
+def _more(entries: "Iterable[Entry]") -> str:
+    more = sum(entry.repeated for entry in entries)
+    return f", and {more:,} more like it" if more else ""
 
 
 def _marked(what: str, entry: "Entry") -> str:

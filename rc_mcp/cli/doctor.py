@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 # No message has this id. Marking it read asks for the permission, and can change nothing.
 _NOBODYS_MESSAGE = "1"
+_NEWER = "Upgrade rc-mcp. Keep the folder: its journal is the only record of what was sent, and rc-mcp undo needs it."
+_KEEP_JOURNAL = (
+    "Keep the folder: its journal is the only record of what was sent, and rc-mcp undo needs it. Make it readable and "
+    "writable for you, see that its disk has room, or restore guard.db from a backup."
+)
+_NO_JOURNAL = "There is no journal in it. Make it a folder that you can write to, or set RC_MCP_STATE_DIR to one."
 _NO_LOGIN = "Check RC_SERVER_URL. If it is right, RingCentral's login is out of order for now: try again later."
 
 
@@ -98,29 +104,34 @@ def _missing(settings: "Settings", client: "MessageStoreClient") -> dict[str, li
 
 
 def _state_folder(settings: "Settings") -> Finding:
-    from rc_mcp.guard.stopping import stop_file
+    from rc_mcp.guard.database import MadeByNewer
+    from rc_mcp.guard.stopping import is_stopped
 
     try:
         holds = _held_in(settings.state_dir)
         # Windows keeps rights elsewhere, and tells the same mode of every folder.
         anybodys = os.name == "posix" and settings.state_dir.exists() and settings.state_dir.stat().st_mode & 0o022
+    except MadeByNewer as error:
+        return Finding("fault", f"state folder {settings.state_dir}: {error}", _NEWER)
     except Exception as error:  # noqa: BLE001  whatever is wrong with the folder, it is to be said
-        return Finding("fault", f"state folder {settings.state_dir}: {error}", "Set RC_MCP_STATE_DIR to another one.")
+        cause = f" {error.__cause__}" if error.__cause__ else ""
+        advice = _NO_JOURNAL if _has_no_journal(settings.state_dir) else _KEEP_JOURNAL
+        return Finding("fault", f"state folder {settings.state_dir}: {error}{cause}", advice)
     if anybodys:
         folder = settings.state_dir
         what = f"state folder {folder}: others on this machine can write to it, and so say yes in your place"
         return Finding("fault", what, f"chmod 700 {shlex.quote(str(folder))}")
-    if stop_file(settings.state_dir).exists():
+    if is_stopped(settings.state_dir):
         where = f"state folder {settings.state_dir}"
         return Finding("note", f"{where} holds a STOP file: deletes are refused", "rc-mcp resume allows them again.")
     return Finding("ok", f"state folder {settings.state_dir}, {holds}")
 
 
 def _held_in(folder: "Path") -> str:
-    from rc_mcp.guard.database import FILE
+    from rc_mcp.guard.database import exists
     from rc_mcp.guard.plans import PlanStore
 
-    if (folder / FILE).exists():
+    if exists(folder):
         return f"{len(PlanStore(folder).waiting())} plans waiting for an answer"
     # To look for plans would make the folder and the file.
     there = next(place for place in (folder, *folder.parents) if place.exists())
@@ -129,6 +140,19 @@ def _held_in(folder: "Path") -> str:
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(f"{there} cannot be written to")
     return "not used yet"
+
+
+def _has_no_journal(folder: "Path") -> bool:
+    """Whether that is certain: what cannot be looked into may hold one."""
+    from rc_mcp.guard.database import FILE
+
+    try:
+        (folder / FILE).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _policy(settings: "Settings") -> Finding:

@@ -1,6 +1,7 @@
 """rc-mcp stop and rc-mcp resume: end all deleting at once, over every server on this state folder; allow it again."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +25,9 @@ def stop() -> None:
     folder = state_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stop_file(folder).touch(mode=0o600)
+        # Anything of that name stops already, a link to nothing too: it is neither followed nor replaced.
+        with suppress(FileExistsError):
+            stop_file(folder).touch(mode=0o600, exist_ok=False)
     except OSError as error:
         click.echo(f"NOT stopped: {folder} cannot be written ({type(error).__name__}). End the server.", err=True)
         sys.exit(1)
@@ -47,7 +50,7 @@ def resume() -> None:
 
     file = stop_file(state_dir())
     try:
-        file.unlink()
+        file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
     except FileNotFoundError:
         click.echo("It was not stopped.")
     except OSError as error:

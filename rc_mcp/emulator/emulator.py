@@ -64,7 +64,8 @@ class Emulator:
         users = create_users(office, seed, user_permissions)
         self._account = create_account(seed, users, permissions, redirect_uris)
         self._hosts = Hosts(server_url.rstrip("/"), media_url.rstrip("/"))
-        self.mailboxes = open_mailboxes(open_database(db), office, self._account, self._hosts, seed, self.clock)
+        database = open_database(db, self.extension_id)
+        self.mailboxes = open_mailboxes(database, office, self._account, self._hosts, seed, self.clock)
         self.store = self.mailboxes[self.extension_id]
         self.app = App(
             mailboxes=self.mailboxes,

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.database import make_folder, unusable
+from rc_mcp.guard.held import HELD
 from rc_mcp.guard.not_now import Busy
 from rc_mcp.ringcentral.locks import lock_on
 
@@ -25,13 +26,15 @@ async def alone(state_dir: Path, patience_s: float = PATIENCE_S) -> AsyncGenerat
         GuardError: it cannot be had.
     """
     try:
+        make_folder(state_dir)
         lock = await lock_on(state_dir / "changing.lock", patience_s)
     except OSError as error:
-        fault = f"The server's state folder cannot be used ({type(error).__name__}); a person has to mend it."
-        raise GuardError(f"{fault} {NOTHING_DONE}") from error
+        raise unusable(error) from error
     if lock is None:
         raise Busy
+    HELD.set(lock)
     try:
         yield
     finally:
+        HELD.set(None)
         lock.release()

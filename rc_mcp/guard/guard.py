@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from anyio import to_thread
@@ -21,15 +20,15 @@ from rc_mcp.guard.alone import PATIENCE_S, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.caps import objection, over_limits
 from rc_mcp.guard.clock import THIS_MACHINE, Clock
-from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
+from rc_mcp.guard.database import NOTHING_DONE, GuardError, exists
 from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.journal import Channel, Journal, OnItsWay, Record
 from rc_mcp.guard.not_now import Busy, InDoubt, NoTime, NotNow
-from rc_mcp.guard.plans import Draft, Plan, PlanStore, State, digest_of
+from rc_mcp.guard.plans import TOO_MANY_PLANS, Draft, Plan, PlanStore, State, TooManyPlans, digest_of
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.guard.reading import Mailbox, still_left_out
 from rc_mcp.guard.reconcile import SETTLED_AFTER, reconcile
-from rc_mcp.guard.stopping import stop_file
+from rc_mcp.guard.stopping import is_stopped
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.waiting import time_left_s
@@ -92,10 +91,9 @@ class Guard:
         """What was asked, agreed to, sent and seen."""
         return Journal(self.plans.state_dir, self.now, self.clock)
 
-    @property
-    def stop_file(self) -> Path:
-        """While this file exists nothing destructive is begun, and what runs ends with the request that is out."""
-        return stop_file(self.plans.state_dir)
+    def is_stopped(self) -> bool:
+        """Whether nothing destructive may begin, and what runs ends with the request that is out."""
+        return is_stopped(self.plans.state_dir)
 
     async def propose(
         self, action: Action, account_id: str, extension_id: str, *, plan_id: str | None, answering: bool
@@ -106,7 +104,7 @@ class Guard:
             RingCentralError: the mailbox could not be read.
             GuardError: the request cannot be planned.
         """
-        if self.stop_file.exists():
+        if self.is_stopped():
             return await self._refuse(action, "stopped", "A person stopped all deletions (the STOP file).")
         mailbox = Mailbox(self.client, account_id, extension_id, self.policy)
         proposal = await self._stored(action, mailbox, plan_id, answering=answering)
@@ -128,7 +126,10 @@ class Guard:
             return answers.rehearsal(draft, against)
         if isinstance(proposal, Plan):
             return proposal
-        plan = await self._planned(action, mailbox, draft)
+        try:
+            plan = await self._planned(action, mailbox, draft)
+        except TooManyPlans:
+            return await self._refuse(action, "too_many_plans", TOO_MANY_PLANS)
         # Only a plan made just now: a stored one may have been made under another policy.
         return plan if against else Allowed(plan)
 
@@ -168,13 +169,13 @@ class Guard:
     async def note(
         self, tool: str, event: Literal["refused", "rehearsed"], operation: str | None = None, /, **details: object
     ) -> None:
-        """Write down what was asked for and not carried out; `operation` is its plan, where it came to one.
+        """Write down what was asked for and not carried out, or count it where it repeats; `operation` is its plan.
 
         Raises:
             GuardError: the journal cannot be written.
         """
         who = {"operation": operation, "principal": self.principal, "tool": tool}
-        await to_thread.run_sync(partial(self.journal.append, event, **who, details=details))
+        await to_thread.run_sync(partial(self.journal.note, event, **who, details=details))
 
     async def settle_cut_short(self) -> None:
         """Find out what became of what was cut short. To be called `alone`.
@@ -191,13 +192,13 @@ class Guard:
         Raises:
             GuardError: the journal cannot be read.
         """
-        if not (self.plans.state_dir / FILE).exists():
+        if not await to_thread.run_sync(exists, self.plans.state_dir):
             return OnItsWay()
         return await to_thread.run_sync(self.journal.on_its_way, SETTLED_AFTER)
 
     async def settle_cut_short_unless_busy(self) -> None:
         """The same, from outside of any change. While one is under way, here or in another server, it does nothing."""
-        if not (self.plans.state_dir / FILE).exists():
+        if not await to_thread.run_sync(exists, self.plans.state_dir):
             return
         if await to_thread.run_sync(self.journal.unfinished, self.principal):
             with suppress(Busy):
@@ -227,7 +228,7 @@ class Guard:
         record = Record(self.journal, plan.id, self.principal, action.tool)
         purge = plan.draft.severity == "irreversible"
         left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)
-        execution = await action.carry_out(mailbox, plan.draft, self.stop_file.exists, record)
+        execution = await action.carry_out(mailbox, plan.draft, self.is_stopped, record)
         execution.outcomes = left_out | execution.outcomes
         done = answers.carried_out(plan, execution, self.undo_command)
         try:

@@ -4,6 +4,9 @@ An operation is a plan that was, or was not, carried out, and has the plan's id.
 times; no message text, no name, no number of anybody. Each row holds a hash over the row before and itself, so
 `Journal.verify` finds a row that was changed, removed or moved. It cannot find that the owner of the file cut off its
 end, or computed the chain anew from some row on: for that the newest hash has to be kept somewhere else.
+
+A refusal or rehearsal that repeats a row of the last hour gets no row of its own: it is counted beside that row,
+outside of the chain. So a model in a loop does not fill the disk. Whatever was agreed to or sent always gets rows.
 """
 
 import hashlib
@@ -21,6 +24,7 @@ from anyio import to_thread
 
 from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.database import reading, writing
+from rc_mcp.guard.held import still_alone
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done"]
@@ -33,6 +37,13 @@ Aim = Literal["Deleted", "Purged", "Alive"]
 """The availability that a request is to bring about."""
 Was = tuple[str, str | None]
 """A message's availability and lastModifiedTime when a request for it left: what shows later that it is untouched."""
+
+REPEATS_WITHIN = timedelta(hours=1)
+"""For this long after a refusal or rehearsal was written down, the same is counted beside it."""
+ROWS_AN_HOUR = 100
+"""As many different refusals, and as many rehearsals, of one principal get rows of their own within an hour."""
+TOO_MANY = "too_many_to_list"
+"""The reason in the row beside which all further ones of the hour are counted, for each tool."""
 
 DEMO = "demo "
 """How the principal of a demo begins: its mailbox is in its server's memory."""
@@ -56,6 +67,10 @@ class Entry:
     detail: str
     """JSON, as it was hashed."""
     hash: str
+    repeated: int = 0
+    """How many more like it came within an hour after it. Not part of the chain."""
+    repeated_at: str | None = None
+    """When the last of them came, as `at`."""
 
     @property
     def details(self) -> Mapping[str, Any]:
@@ -207,10 +222,17 @@ class Journal:
         with writing(self.state_dir) as db:
             add_entry(db, self._now(), event, operation=operation, principal=principal, tool=tool, details=details)
 
+    def note(
+        self, event: Event, *, operation: str | None, principal: str, tool: str, details: Mapping[str, object]
+    ) -> None:
+        """Write down what changed nothing, or count it beside the row that it repeats (`add_note`)."""
+        with writing(self.state_dir) as db:
+            add_note(db, self._now(), event, operation=operation, principal=principal, tool=tool, details=details)
+
     def entries(self, since: datetime | None = None) -> list[Entry]:
-        """All rows from that time on, oldest first."""
+        """All rows of something that happened from that time on, oldest first."""
         with reading(self.state_dir) as db:
-            return list(_select(db, "at >= ? ORDER BY number", _stamp(since) if since else ""))
+            return list(_select(db, "coalesce(last_at, at) >= ? ORDER BY number", _stamp(since) if since else ""))
 
     def operation(self, operation_id: str) -> Operation | None:
         """One operation; None when there is none of that id."""
@@ -321,7 +343,7 @@ class Record:
         """One request is about to name these ids; each with the message as it is now. It may leave when this returns.
 
         Raises:
-            GuardError: it could not be written.
+            GuardError: it could not be written, or the lock that keeps other changes out was removed.
         """
         await self._sending({"ids": list(was), "to": to, "was": was})
 
@@ -340,6 +362,7 @@ class Record:
 
     async def _sending(self, details: Mapping[str, object]) -> None:
         await self._append("sending", {**details, "clock": self.journal.clock.read()})
+        still_alone()
 
     async def _append(self, event: Event, details: Mapping[str, object]) -> None:
         who = {"operation": self.operation, "principal": self.principal, "tool": self.tool}
@@ -359,10 +382,42 @@ def add_entry(
     """Add a row within a transaction that is alone (`writing`)."""
     last = db.execute("SELECT number, hash FROM entry ORDER BY number DESC LIMIT 1").fetchone()
     number, former = last or (0, _BEGINNING)
-    detail = json.dumps(details, sort_keys=True)
+    detail = _canonical(details)
     entry = Entry(number + 1, _stamp(at), event, operation, principal, tool, detail, "")
     row = (entry.number, entry.at, event, operation, principal, tool, detail, entry.hash_after(former))
     db.execute(f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+
+
+def fruitless(db: sqlite3.Connection, principal: str, since: datetime) -> int:
+    """How many plans of this principal were made after that time and not carried out, so far."""
+    begun = "SELECT 1 FROM entry AS later WHERE later.operation = asked.operation AND later.event = 'begun'"
+    asked = f"event = 'asked' AND principal = ? AND at > ? AND NOT EXISTS ({begun})"
+    return db.execute(f"SELECT count(*) FROM entry AS asked WHERE {asked}", (principal, _stamp(since))).fetchone()[0]  # noqa: S608
+
+
+def add_note(
+    db: sqlite3.Connection,
+    at: datetime,
+    event: Event,
+    *,
+    operation: str | None,
+    principal: str,
+    tool: str,
+    details: Mapping[str, object],
+) -> None:
+    """Add a row for what changed nothing, or count it beside a row of the last hour that says the same.
+
+    After `ROWS_AN_HOUR` what differs from all of them is counted as `TOO_MANY`. Within a transaction that is alone.
+    """
+    lately = (event, principal, _stamp(at - REPEATS_WITHIN), _stamp(at))
+    if _counted(db, lately, operation, tool, details):
+        return
+    rows = db.execute(f"SELECT count(*) FROM entry WHERE {_LATELY}", lately).fetchone()[0]  # noqa: S608
+    if rows >= ROWS_AN_HOUR:
+        operation, details = None, {"reason": TOO_MANY}
+        if _counted(db, lately, operation, tool, details):
+            return
+    add_entry(db, at, event, operation=operation, principal=principal, tool=tool, details=details)
 
 
 _THOSE = "operation IN (SELECT operation FROM entry WHERE"
@@ -370,8 +425,38 @@ _TOUCHED = {"deleted", "purged", "unknown"}
 
 
 def _select(db: sqlite3.Connection, where: str, *values: str) -> Iterator[Entry]:
-    rows = db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where}", values)  # noqa: S608
+    counted = "coalesce(times, 0), last_at FROM entry LEFT JOIN repeat ON repeat.entry = number"
+    rows = db.execute(f"SELECT {_COLUMNS}, {counted} WHERE {where}", values)
     return (Entry(*row) for row in rows)
+
+
+_LATELY = "event = ? AND principal = ? AND at > ? AND at <= ?"
+
+
+def _counted(
+    db: sqlite3.Connection,
+    lately: tuple[str, str, str, str],
+    operation: str | None,
+    tool: str,
+    details: Mapping[str, object],
+) -> bool:
+    """Count it beside the row that says the same; False where there is none."""
+    same = db.execute(
+        f"SELECT max(number) FROM entry WHERE {_LATELY} AND operation IS ? AND tool = ? AND detail = ?",  # noqa: S608
+        (*lately, operation, tool, _canonical(details)),
+    ).fetchone()[0]
+    if same is None:
+        return False
+    db.execute(
+        "INSERT INTO repeat (entry, times, last_at) VALUES (?, 1, ?) "
+        "ON CONFLICT (entry) DO UPDATE SET times = times + 1, last_at = excluded.last_at",
+        (same, lately[-1]),
+    )
+    return True
+
+
+def _canonical(details: Mapping[str, object]) -> str:
+    return json.dumps(details, sort_keys=True)
 
 
 def _stamp(moment: datetime) -> str:

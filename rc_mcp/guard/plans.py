@@ -20,10 +20,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.database import NOTHING_DONE, GuardError, reading, writing
-from rc_mcp.guard.journal import Channel, Event, Was, add_entry
+from rc_mcp.guard.journal import Channel, Event, Was, add_entry, fruitless
 from rc_mcp.views.changes import OutcomeWord, Preview
 
 LIFETIME = timedelta(minutes=10)
+REUSED_FOR = LIFETIME / 2
+"""A plan that nobody answered is handed out again for the same call while it is younger than this."""
+MAX_FRUITLESS = 500
+"""The most plans of one principal within an hour that were not carried out."""
+TOO_MANY_PLANS = (
+    f"{MAX_FRUITLESS} plans within the last hour were not carried out. "
+    "Ask the user what they want before calling again; within an hour new plans are made again."
+)
 MAX_MESSAGES = 200
 """The most messages one plan may hold: what a person can still be said to have agreed to."""
 
@@ -103,6 +111,13 @@ def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+class TooManyPlans(GuardError):  # noqa: N818  a state, as the client's errors are
+    """A model in a loop makes plans that come to nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{TOO_MANY_PLANS} {NOTHING_DONE}")
+
+
 class PlanStore:
     """Plans in the state folder, shared by servers and the `approvals` command. Every method blocks.
 
@@ -118,12 +133,20 @@ class PlanStore:
         self._clock = clock
 
     def add(self, tool: str, digest: str, draft: Draft, *, principal: str, account_id: str, extension_id: str) -> Plan:
-        """Keep a draft as an open plan, for `LIFETIME`."""
+        """Keep a draft as an open plan, for `LIFETIME`. An equal one that is open and young is handed out again.
+
+        Raises:
+            TooManyPlans: too many of this principal's came to nothing lately.
+        """
         expires, made = self._now() + LIFETIME, self._clock.read()
         plan = Plan(new_id(), tool, digest, expires, draft, principal, account_id, extension_id, made)
         with writing(self.state_dir) as db:
             # What expired is of no more use to anyone, and its preview holds names: it does not stay.
             db.execute("DELETE FROM plan WHERE expires <= ?", (self._now().timestamp(),))
+            if again := self._same(db, plan):
+                return again
+            if fruitless(db, principal, self._now() - timedelta(hours=1)) >= MAX_FRUITLESS:
+                raise TooManyPlans
             row = (plan.id, digest, plan.expires.timestamp(), "open", _PLAN.dump_json(plan).decode())
             db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
             ids = [t.id for t in draft.targets]
@@ -178,6 +201,18 @@ class PlanStore:
                     self._note(db, plan, "approved", by=by)
                 self._note(db, plan, "begun", account_id=plan.account_id, extension_id=plan.extension_id)
             return moved is not None
+
+    def _same(self, db: sqlite3.Connection, plan: Plan) -> Plan | None:
+        """An open plan for the same call, of which a person would be shown the same."""
+        youngest_first = db.execute(
+            f"SELECT body FROM plan WHERE digest = ? AND state = 'open' AND {_VALID} ORDER BY rowid DESC",  # noqa: S608
+            (plan.digest, (plan.expires - REUSED_FOR).timestamp(), plan.expires.timestamp()),
+        )
+        for (body,) in youngest_first:
+            other = _plan_of(body)
+            if self._is_young(other) and other.draft == plan.draft:
+                return other
+        return None
 
     def _move(self, db: sqlite3.Connection, plan_id: str, to: State, *states: State) -> tuple[Plan, State] | None:
         """The plan and the state it was in, if it was in one of `states`; it is in `to` then."""

@@ -21,8 +21,22 @@ class Stopped(GuardError):  # noqa: N818  a state, as the client's errors are
 
 
 def stop_file(state_dir: Path) -> Path:
-    """While this file exists nothing destructive is begun, and what runs ends with the request that is out."""
+    """While it is there nothing destructive is begun, and what runs ends with the request that is out."""
     return state_dir / "STOP"
+
+
+def is_stopped(state_dir: Path) -> bool:
+    """Whether STOP is there, as a file, a folder or a link to anything or nothing.
+
+    A folder that cannot be read counts as stopped: what cannot be seen may be there.
+    """
+    try:
+        stop_file(state_dir).lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 async def unless_stopped(stopped: Callable[[], bool], read: Callable[[], Awaitable[T]]) -> T:

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
-from rc_mcp.guard.database import FILE
+from rc_mcp.guard.database import FILE, writing
+from rc_mcp.guard.journal import ROWS_AN_HOUR, Event, add_note
 from tests.desk import NO, YES, Desk, call
 
 pytestmark = pytest.mark.anyio
@@ -182,3 +183,32 @@ def test_a_state_folder_that_cannot_be_used_is_said(desk: Desk, arguments: list[
     ended = run(desk, *arguments)
     assert ended.exit_code == 1
     assert "state folder" in ended.stderr
+
+
+async def test_what_was_refused_over_and_over_is_one_line_that_says_how_often(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client(RC_MCP_ACCESS="delete") as client:
+        for _ in range(3):
+            await call(client, "delete_message", message_id=[target], purge=True)
+    shown = run(desk)
+    assert shown.exit_code == 0, shown.output
+    (refused,) = [line for line in shown.stdout.splitlines() if "refused" in line]
+    assert refused.rstrip().endswith("refused: level, and 2 more like it")
+    (entry,) = [json.loads(line) for line in run(desk, "--json").stdout.splitlines()]
+    assert entry["repeated"] == 2
+
+
+async def test_what_is_beyond_the_rows_of_an_hour_is_counted_in_one_line(desk: Desk) -> None:
+    desk.state_dir.mkdir()
+    with writing(desk.state_dir) as db:
+        events: tuple[Event, ...] = ("refused", "rehearsed")
+        for event in events:
+            for i in range(ROWS_AN_HOUR + 1_235):
+                details = {"action": "delete", "ids": [str(i)], "reason": "protected"}
+                who = {"principal": "me", "tool": "delete_message"}
+                add_note(db, desk.clock(), event, operation=None, **who, details=details)
+    lines = [line.rstrip() for line in run(desk).stdout.splitlines() if "more like it" in line]
+    assert [line.split("  ")[-1].lstrip() for line in lines] == [
+        "refused: too many to list, and 1,234 more like it",
+        "dry run, not done (too many to list), and 1,234 more like it",
+    ]

@@ -1,7 +1,9 @@
 """`rc-mcp doctor`: each fault with what to do about it."""
 
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 
 from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
+from rc_mcp.guard.database import FILE, VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -116,6 +119,35 @@ async def test_a_stop_is_noted_with_the_way_out(tmp_path: Path) -> None:
     assert "rc-mcp resume" in said
 
 
+async def test_a_stop_that_is_a_link_to_nothing_is_noted_too(tmp_path: Path) -> None:
+    (tmp_path / "STOP").symlink_to(tmp_path / "nowhere")
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, tmp_path)
+    assert code == 0, said
+    assert "rc-mcp resume" in said
+
+
+async def test_a_journal_is_never_advised_away(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    with Emulator() as emulator:
+        async with emulator.serve():
+            for spoil in ("newer", "damaged", "a link to nothing"):
+                file.unlink(missing_ok=True)
+                if spoil == "newer":
+                    with closing(sqlite3.connect(file)) as db:
+                        db.execute(f"PRAGMA user_version = {VERSION + 1}")
+                elif spoil == "damaged":
+                    file.write_bytes(b"spoiled" * 1000)
+                else:
+                    file.symlink_to(tmp_path / "not mounted")
+                code, said = await doctor(emulator, tmp_path)
+                assert (code, "fault state folder" in said) == (1, True), said
+                assert ("Upgrade rc-mcp." in said) == (spoil == "newer")
+                assert "Keep the folder" in said
+                assert "RC_MCP_STATE_DIR" not in said
+
+
 async def test_ocr_that_cannot_be_loaded_is_noted_with_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
     with Emulator() as emulator:
@@ -163,6 +195,7 @@ async def test_a_state_folder_that_cannot_be_used_is_a_fault(tmp_path: Path) -> 
             code, said = await doctor(emulator, tmp_path / "file")
     assert code == 1
     assert "RC_MCP_STATE_DIR" in said
+    assert "There is no journal in it." in said
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights are kept elsewhere there")

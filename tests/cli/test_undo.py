@@ -108,6 +108,28 @@ async def test_stop_ends_all_deleting_until_resume(desk: Desk) -> None:
     assert b"not stopped" in (await rc_mcp(desk, "resume")).stdout
 
 
+@pytest.mark.parametrize("kind", ["a link to nothing", "a link to itself", "a folder"])
+async def test_a_stop_of_another_kind_is_a_stop_that_is_kept_and_taken_away(desk: Desk, kind: str) -> None:
+    desk.state_dir.mkdir()
+    stop = desk.state_dir / "STOP"
+    if kind == "a folder":
+        stop.mkdir()
+    else:
+        stop.symlink_to(stop if kind == "a link to itself" else desk.state_dir / "nowhere")
+    stopped = await rc_mcp(desk, "stop")
+    assert (stopped.returncode, stopped.stdout.startswith(b"Stopped:")) == (0, True)
+    assert stop.is_symlink() or stop.is_dir()
+    assert not (desk.state_dir / "nowhere").exists()
+    assert (await rc_mcp(desk, "resume")).stdout.startswith(b"Resumed.")
+    assert list(desk.state_dir.glob("STOP")) == []
+
+
+async def test_a_stop_that_cannot_be_taken_away_stays(desk: Desk) -> None:
+    (desk.state_dir / "STOP" / "full").mkdir(parents=True)
+    resumed = await rc_mcp(desk, "resume")
+    assert (resumed.returncode, resumed.stderr.startswith(b"Still stopped:")) == (1, True)
+
+
 async def test_stop_waits_for_what_is_under_way(desk: Desk) -> None:
     desk.state_dir.mkdir()
     environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import filelock
 import pytest
 
+from rc_mcp.guard import database
 from rc_mcp.guard.clock import Clock
 from rc_mcp.guard.database import FILE, GuardError
 from rc_mcp.guard.journal import DEMO, Channel, Counted, Event, Journal, OnItsWay
+from rc_mcp.ringcentral.locks import HeldLock, wait_for_lock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -162,14 +162,13 @@ def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_who_comes_second_does_not_make_the_database_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = a_journal(tmp_path)
-    real = filelock.FileLock
 
-    def held_by_another(*args: Any, **kwargs: Any) -> Any:
-        monkeypatch.setattr(filelock, "FileLock", real)
+    def held_by_another(lock_file: Path, patience_s: float) -> HeldLock | None:
+        monkeypatch.undo()
         write(theirs)
-        return real(*args, **kwargs)
+        return wait_for_lock(lock_file, patience_s)
 
-    monkeypatch.setattr(filelock, "FileLock", held_by_another)
+    monkeypatch.setattr(database, "wait_for_lock", held_by_another)
     assert a_journal(tmp_path).entries() == theirs.entries() != []
 
 

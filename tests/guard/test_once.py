@@ -49,10 +49,9 @@ async def test_a_replayed_yes_acts_once_and_asks_again(desk: Desk) -> None:
 
 async def test_a_replayed_yes_brings_up_no_plan_that_nobody_was_asked_about(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
-    async with desk.client() as cannot_ask:
-        left = (await call(cannot_ask, "delete_message", message_id=targets))["plan_id"]
-    async with desk.client(answer=YES) as client:
+    async with desk.client() as cannot_ask, desk.client(answer=YES) as client:
         question = await asked(client, message_id=targets)
+        left = (await call(cannot_ask, "delete_message", message_id=targets))["plan_id"]
         await answered(client, question, message_id=targets)
         again = await answered(client, question, message_id=targets)
     assert isinstance(again, CallToolResult)

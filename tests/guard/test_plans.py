@@ -14,9 +14,9 @@ from rc_mcp.views.changes import Preview
 pytestmark = pytest.mark.anyio
 
 
-def a_plan(store: PlanStore) -> Plan:
+def a_plan(store: PlanStore, digest: str = "digest") -> Plan:
     draft = Draft("reversible", "Delete 1 message?", None, Preview(action="delete", messages=1))
-    return store.add("delete_message", "digest", draft, principal="me", account_id="~", extension_id="~")
+    return store.add("delete_message", digest, draft, principal="me", account_id="~", extension_id="~")
 
 
 def test_a_plan_is_answered_once(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_plan_and_its_row_in_the_journal_are_written_together_or_not_at_all(tm
     with pytest.raises(GuardError):
         store.claim(plan.id, "open", by="client")
     with pytest.raises(GuardError):
-        a_plan(store)
+        a_plan(store, "another call")
     assert store.waiting() == [plan]
 
 

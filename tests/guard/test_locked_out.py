@@ -1,0 +1,170 @@
+"""A lock that cannot be had is a refusal: no file system, and nobody who removes the file, lets two changes run."""
+
+import errno
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.guard import database
+from rc_mcp.guard import guard as guarding
+from rc_mcp.guard.alone import alone
+from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.journal import Journal, Record
+from rc_mcp.ringcentral import LoginNotKept, token_store
+from rc_mcp.ringcentral import locks as locking
+from tests.desk import Desk, call, refused
+
+pytestmark = pytest.mark.anyio
+fcntl = pytest.importorskip("fcntl", reason="Windows has locks of another kind")
+
+Fail = Callable[[int | None], None]
+FAULTS = [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINTR, errno.EACCES, errno.EROFS, errno.EIO, None]
+"""None: every lock is given to everyone."""
+
+
+def name_of(fault: int | None) -> str:
+    return "locks nothing" if fault is None else errno.errorcode[fault]
+
+
+@pytest.fixture
+def flock(monkeypatch: pytest.MonkeyPatch) -> Generator[Fail]:
+    """From its call on, the system answers so to whoever wants a lock."""
+
+    def fail(fault: int | None) -> None:
+        def answer(descriptor: object, operation: int) -> None:
+            if fault is not None:
+                raise OSError(fault, os.strerror(fault))
+
+        monkeypatch.setattr(fcntl, "flock", answer)
+        # Some file systems say EACCES of a lock that others hold, so that one is waited for.
+        monkeypatch.setattr(guarding, "PATIENCE_S", 0.05)
+        monkeypatch.setattr(database, "_PATIENCE_S", 0.05)
+        monkeypatch.setattr(token_store, "_PATIENCE_S", 0.05)
+
+    yield fail
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
+async def test_two_servers_without_a_lock_both_refuse_and_nothing_is_deleted(
+    desk: Desk, flock: Fail, fault: int | None
+) -> None:
+    one, other = desk.ids(availability="Alive")[:2]
+    asked = [[one], [one, other]]
+    async with desk.client() as first, desk.client() as second:
+        agreed = [
+            (client, ids, (await call(client, "delete_message", message_id=ids))["plan_id"])
+            for client, ids in zip((first, second), asked, strict=True)
+        ]
+        flock(fault)
+        for client, ids, plan in agreed:
+            said = await refused(client, "delete_message", message_id=ids, plan_id=plan)
+            assert said.endswith("Nothing was deleted or changed.")
+    assert desk.sent("DELETE") == []
+    assert [desk.availability(i) for i in (one, other)] == ["Alive", "Alive"]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
+def test_the_state_is_not_created_without_a_lock(tmp_path: Path, flock: Fail, fault: int | None) -> None:
+    flock(fault)
+    for _ in range(2):
+        with pytest.raises(GuardError, match=r"cannot be used .* Nothing was deleted or changed\.$"):
+            Journal(tmp_path).entries()
+    assert not list(tmp_path.glob("*.db")) + list(tmp_path.glob("*.new"))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
+async def test_a_login_is_not_renewed_without_a_lock(tmp_path: Path, flock: Fail, fault: int | None) -> None:
+    flock(fault)
+    for _ in range(2):
+        with pytest.raises(LoginNotKept):
+            async with token_store.alone(tmp_path / "login.lock"):
+                pytest.fail("it was had")
+
+
+async def test_a_lock_file_removed_before_the_request_left_ends_the_change(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    lock = desk.state_dir / "changing.lock"
+
+    def removed(request: httpx.Request) -> None:
+        if lock.exists():  # while the plan's messages are read again, under the lock
+            lock.unlink()
+
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        desk.faults.before(removed)
+        answer = await call(client, "delete_message", message_id=[target], plan_id=plan)
+    assert (answer["outcomes"], desk.sent("DELETE")) == ({target: "skipped"}, [])
+    assert desk.availability(target) == "Alive"
+
+
+@pytest.mark.parametrize("put_another", [False, True], ids=["removed", "replaced"])
+async def test_who_lost_the_lock_file_sends_nothing_while_another_holds_the_new_one(
+    tmp_path: Path, put_another: bool
+) -> None:
+    record = Record(Journal(tmp_path), "aaaa-bbbb", "me", "delete_message")
+    async with alone(tmp_path):
+        await record.sending({"1": ("Alive", None)}, "Deleted")
+        (tmp_path / "changing.lock").unlink()
+        if put_another:
+            (tmp_path / "changing.lock").touch()
+        with pytest.raises(GuardError, match="was removed while it was held"):
+            await record.sending({"2": ("Alive", None)}, "Deleted")
+        with pytest.raises(GuardError, match="was removed while it was held"):
+            await record.sending_retention(30, before=90)
+
+
+@pytest.mark.parametrize("at", [1, 2], ids=["before it was locked", "before others were tried"])
+@pytest.mark.parametrize("put_another", [False, True], ids=["removed", "replaced"])
+async def test_a_lock_on_a_file_that_is_gone_is_not_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, put_another: bool
+) -> None:
+    file, real, calls = tmp_path / "x.lock", fcntl.flock, list[int]()
+
+    def flock(descriptor: int, operation: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == at:
+            file.unlink()
+            if put_another:
+                file.touch()
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    held = await locking.lock_on(file, 10)
+    monkeypatch.undo()
+    assert held is not None
+    assert held.is_in_place()
+    assert await locking.lock_on(file, 0) is None
+    held.release()
+
+
+def test_a_lock_that_others_hold_is_waited_for(tmp_path: Path) -> None:
+    first = locking.wait_for_lock(tmp_path / "x.lock", 0)
+    assert first is not None
+    assert locking.wait_for_lock(tmp_path / "x.lock", 0.05) is None
+    first.release()
+    second = locking.wait_for_lock(tmp_path / "x.lock", 0)
+    assert second is not None
+    second.release()
+
+
+def test_a_link_is_no_lock_file(tmp_path: Path) -> None:
+    (tmp_path / "x.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"x\.lock"):
+        locking.wait_for_lock(tmp_path / "x.lock", 0)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_state_that_another_process_makes_for_too_long_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PATIENCE_S", 0.05)
+    held = locking.wait_for_lock((tmp_path / FILE).with_suffix(".lock"), 0)
+    assert held is not None
+    with pytest.raises(GuardError, match="Nothing was deleted"):
+        Journal(tmp_path).entries()
+    held.release()
+    assert Journal(tmp_path).entries() == []

@@ -1,0 +1,126 @@
+"""The state folder's file has versions: older ones are brought up with every row as it was, newer ones are refused."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rc_mcp.guard import database
+from rc_mcp.guard.database import FILE, MIGRATIONS, VERSION, GuardError, MadeByNewer, exists
+from rc_mcp.guard.journal import Journal
+from rc_mcp.guard.plans import PlanStore
+from rc_mcp.ringcentral.locks import HeldLock, wait_for_lock
+
+SCRIPTS = Path(__file__).with_name("versions")
+EVERY = range(1, VERSION + 1)
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def kept(folder: Path, version: int) -> Path:
+    """A state folder as that version left it."""
+    folder.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript((SCRIPTS / f"{version}.sql").read_text())
+    return folder
+
+
+def contents(folder: Path, table: str = "entry") -> tuple[int, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        return version, db.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
+
+
+def layout(folder: Path) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        rows = db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
+    return [tuple(" ".join(str(cell).split()) for cell in row) for row in rows]
+
+
+def test_there_is_a_file_of_each_version_that_there_ever_was() -> None:
+    assert {int(path.stem) for path in SCRIPTS.glob("*.sql")} == set(EVERY)
+
+
+@pytest.mark.parametrize("version", EVERY)
+def test_a_file_of_each_version_opens_with_every_row_as_it_was(tmp_path: Path, version: int) -> None:
+    folder = kept(tmp_path, version)
+    before = contents(folder)
+    assert before[0] == version
+    journal = Journal(folder, lambda: NOON)
+    verified = journal.verify()
+    assert (verified.entries, verified.faults) == (7, ())
+    operation = journal.operations()[0]
+    assert operation.outcomes == {"1": "deleted", "2": "deleted"}
+    assert contents(folder) == (VERSION, before[1])
+    journal.append("refused", operation=None, principal="me", tool="delete_message", details={"reason": "stopped"})
+    assert journal.verify().faults == ()
+    assert PlanStore(folder, lambda: NOON).waiting() == []
+
+
+@pytest.mark.parametrize("version", EVERY)
+def test_a_migrated_file_is_as_a_new_one(tmp_path: Path, version: int) -> None:
+    folder = kept(tmp_path / "old", version)
+    Journal(folder).entries()
+    Journal(tmp_path / "new").entries()
+    assert layout(folder) == layout(tmp_path / "new")
+
+
+def test_a_file_of_a_newer_version_is_refused_in_words_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = kept(tmp_path, VERSION)
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    before = contents(folder)
+    with pytest.raises(MadeByNewer) as refusal:
+        Journal(folder).append("refused", operation=None, principal="me", tool="delete_message", details={})
+    for said in ("made by a newer rc-mcp", f"version {VERSION + 1}", f"knows {VERSION}", "use the newer rc-mcp"):
+        assert said in str(refusal.value)
+    assert str(refusal.value).endswith("Nothing was deleted or changed.")
+    assert contents(folder) == before
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = kept(tmp_path, 1)
+    before, laid_out = contents(folder), layout(folder)
+    broken = (*MIGRATIONS[:1], "CREATE TABLE half (way INTEGER); CREATE TABLE entry (twice INTEGER);")
+    monkeypatch.setattr(database, "MIGRATIONS", broken)
+    with pytest.raises(GuardError, match="Nothing was deleted"):
+        Journal(folder).entries()
+    assert (contents(folder), layout(folder)) == (before, laid_out)
+    monkeypatch.undo()
+    assert Journal(folder).verify().faults == ()
+
+
+def test_who_comes_second_does_not_migrate_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = kept(tmp_path, 1)
+
+    def after_another(lock_file: Path, patience_s: float) -> HeldLock | None:
+        monkeypatch.undo()
+        Journal(folder).entries()
+        return wait_for_lock(lock_file, patience_s)
+
+    monkeypatch.setattr(database, "wait_for_lock", after_another)
+    assert Journal(folder).verify().faults == ()
+    assert contents(folder)[0] == VERSION
+
+
+def test_an_empty_file_is_no_new_beginning(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    with pytest.raises(GuardError, match="Nothing was deleted"):
+        Journal(tmp_path).entries()
+    assert (tmp_path / FILE).read_bytes() == b""
+
+
+def test_a_link_to_a_file_that_is_not_there_now_is_no_new_beginning(tmp_path: Path) -> None:
+    (tmp_path / FILE).symlink_to(tmp_path / "not mounted")
+    assert exists(tmp_path)
+    with pytest.raises(GuardError, match="Nothing was deleted"):
+        Journal(tmp_path).entries()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_looking_for_the_file_makes_none(tmp_path: Path) -> None:
+    assert exists(tmp_path / "state") is False
+    assert not (tmp_path / "state").exists()
+    assert exists(kept(tmp_path, 1)) is True
