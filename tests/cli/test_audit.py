@@ -18,7 +18,7 @@ DRY_RUN = """
 dry_run = true
 [unattended.delete]
 types = ["VoiceMail", "Fax", "SMS", "Pager"]
-older_than = "1m"
+older_than = "1h"
 read_status = "{}"
 max_per_call = 5
 max_per_day = 5
