@@ -103,7 +103,7 @@ class Stage:
         # that is configured on this machine cannot be touched.
         return StdioServerParameters(
             command=sys.executable,
-            args=["-m", "rc_mcp", "serve"],
+            args=["-P", "-m", "rc_mcp", "serve"],
             cwd=self.folder,
             env={
                 "RC_SERVER_URL": self.emulator.server_url,
