@@ -1,9 +1,11 @@
 """Takes the picture of the README: the telling parts of `rc-mcp demo`, as it really ran (`make picture`)."""
 
 import io
+import os
 import re
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import anyio
 from rich.console import Console
@@ -38,7 +40,8 @@ def take_picture() -> str:
         highlight=False,
     )
     camera = Camera(console)
-    anyio.run(take_tour, camera)
+    with patch.dict(os.environ, RC_MCP_TIMEZONE="UTC"):  # the same wherever it is taken
+        anyio.run(take_tour, camera)
     if camera.failed:
         sys.exit("A claim did not hold: see rc-mcp demo. The picture is left as it was.")
     return _on_its_own(console.export_svg(title="rc-mcp demo", unique_id="demo"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar
 
@@ -129,7 +129,7 @@ def deletion_draft(
         consequence = ["They go to Deleted and can be restored."]
     return Draft(
         severity="irreversible" if purge else "reversible",
-        question=question(headline, touch, warnings, consequence),
+        question=question(headline, touch, warnings, consequence, now.tzinfo or UTC),
         phrase=phrase,
         preview=preview_of("purge" if purge else "delete", touch, warnings, now.tzinfo),
         targets=tuple(target(m) for m in touch),

@@ -1,5 +1,6 @@
 """What the tour is played on: the emulator in this process, the real server as another, and a scripted person."""
 
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -113,6 +114,7 @@ class Stage:
                 "RC_USER_JWT": self.emulator.jwt,
                 "RC_MCP_STATE_DIR": str(self.folder / "state"),
                 "RC_MCP_DOWNLOAD_DIR": str(self.folder / "downloads"),
+                "RC_MCP_TIMEZONE": os.environ.get("RC_MCP_TIMEZONE", ""),  # empty counts as none
             },
         )
 
