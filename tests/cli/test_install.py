@@ -425,25 +425,26 @@ def test_the_command_that_is_written_cannot_be_taken_over_by_the_folder_it_is_st
     assert ended.stdout.startswith("rc-mcp, version ")
 
 
-def test_what_pip_install_user_installed_is_started_as_safely(
-    machine: Machine, install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There Python is the system's, and the user's packages are beside it."""
+def test_what_pip_install_user_installed_is_started_as_safely(tmp_path: Path) -> None:
+    """There Python is the system's, the user's packages are beside it, and the script is in neither's folder."""
     venv.EnvBuilder(system_site_packages=True, symlinks=os.name != "nt").create(tmp_path / "system")
-    python = tmp_path / "system" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    for name in ("HOME", "APPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "user"))
-    asked = [python, "-E", "-c", "import site; print(site.getusersitepackages())"]
-    user = Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
+    python = str(tmp_path / "system" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    environment = {**os.environ, "HOME": str(tmp_path / "user"), "APPDATA": str(tmp_path / "user")}
+
+    def ran(*command: str, folder: Path = tmp_path) -> str:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    user = Path(ran(python, "-E", "-c", "import site; print(site.getusersitepackages())").strip())
     assert tmp_path in user.parents
     user.mkdir(parents=True)
     (user / "ours.pth").write_text("\n".join(path for path in sys.path if path))
-    monkeypatch.setattr(sys, "executable", str(python))
-    assert install("cursor", "--demo").exit_code == 0
-    written = entry("cursor", machine, "ringcentral-demo")
-    command, folder = [written["command"], *written["args"][:-2], "--version"], hostile(machine.here)
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert (ended.returncode, "canary" in ended.stdout) == (0, False)
+    file = tmp_path / "mcp.json"
+    ran(python, "-m", "rc_mcp", "install", "cursor", "--demo", "--file", str(file))
+    written = json.loads(file.read_text())["mcpServers"]["ringcentral-demo"]
+    shown = ran(written["command"], *written["args"][:-2], "--version", folder=hostile(tmp_path / "project"))
+    assert shown.startswith("rc-mcp, version ")
+    assert "canary" not in shown
 
 
 def test_a_python_that_finds_rc_mcp_only_where_another_could_lie_is_not_written(
