@@ -4,10 +4,12 @@ The emulator's clock and the server's show `MOMENT` when it begins, so that the 
 """
 
 import io
+import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -51,7 +53,8 @@ def take_picture() -> str:
     )
     camera = Camera(console)
     server = (sys.executable, str(Path(__file__)), str(ahead.total_seconds()))
-    anyio.run(take_tour, camera, stage(lambda: datetime.now(UTC) + ahead, server))
+    with patch.dict(os.environ, RC_MCP_TIMEZONE=ZONE):  # the same wherever it is taken
+        anyio.run(take_tour, camera, stage(lambda: datetime.now(UTC) + ahead, server))
     if camera.failed:
         sys.exit("A claim did not hold: see rc-mcp demo. The picture is left as it was.")
     return _on_its_own(console.export_svg(title="rc-mcp demo", unique_id="demo"))

@@ -23,7 +23,7 @@ async def main() -> None:
     with TemporaryDirectory() as state_dir:
         server = StdioServerParameters(
             command=sys.executable,
-            args=["-m", "rc_mcp", "serve", "--demo"],
+            args=["-P", "-m", "rc_mcp", "serve", "--demo"],
             env={"RC_MCP_STATE_DIR": state_dir, "RC_MCP_APPROVAL": "auto"},
         )
         async with Client(server) as client:

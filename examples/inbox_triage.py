@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from mcp import Client, StdioServerParameters
 
-SERVER = StdioServerParameters(command=sys.executable, args=["-m", "rc_mcp", "serve", "--demo"])
+SERVER = StdioServerParameters(command=sys.executable, args=["-P", "-m", "rc_mcp", "serve", "--demo"])
 KINDS = {"VoiceMail": "voicemail", "SMS": "text", "Pager": "page", "Fax": "fax"}
 
 

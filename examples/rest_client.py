@@ -18,7 +18,7 @@ MAX_BYTES = 1_000_000
 
 
 def main() -> None:
-    command = [sys.executable, "-m", "rc_mcp", "emulator"]
+    command = [sys.executable, "-P", "-m", "rc_mcp", "emulator"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
         try:
             first_line = emulator.stdout.readline() if emulator.stdout else ""

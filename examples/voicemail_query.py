@@ -9,7 +9,9 @@ from typing import Any
 import anyio
 from mcp import Client, StdioServerParameters
 
-SERVER = StdioServerParameters(command=sys.executable, args=["-m", "rc_mcp", "serve", "--demo", "--access", "read"])
+SERVER = StdioServerParameters(
+    command=sys.executable, args=["-P", "-m", "rc_mcp", "serve", "--demo", "--access", "read"]
+)
 
 
 async def main(caller: str, since: str) -> str | None:

@@ -3,6 +3,9 @@
 import os
 import re
 import warnings
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,16 +20,7 @@ from rc_mcp.levels import Level
 
 _LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
 """One of them is a login. Where there is none, it is that of `rc-mcp login`, which belongs to this machine."""
-_SECRETS = {*_LOGINS, "RC_APP_CLIENT_SECRET"}
-_BESIDE_THE_LOGIN = {
-    "RC_SERVER_URL",
-    "RC_MEDIA_URL",
-    "RC_MCP_POLICY",
-    "RC_MCP_STATE_DIR",
-    "RC_MCP_EXTENSIONS",
-    "RC_MCP_DOWNLOAD_DIR",
-    "RC_MCP_HTTP_TOKEN",
-}
+_APP = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"}
 
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
 
@@ -45,9 +39,7 @@ def load_settings(**overrides: object) -> "Settings":
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        if not given.keys() & _LOGINS:
-            _refuse_mixed_sources()
-        return Settings(**given)  # pyright: ignore[reportArgumentType]
+        return Settings(**{**_from_dotenv(has_login=bool(given.keys() & _LOGINS)), **given})  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise SettingsError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
@@ -66,33 +58,87 @@ def load_state_dir() -> Path:
         SettingsError: it cannot be told.
     """
     try:
-        try:
-            _refuse_mixed_sources()
-            return _StateFolder().state_dir  # pyright: ignore[reportCallIssue]
-        except (SettingsError, UnicodeDecodeError, OSError):
-            return _StateFolder(_env_file=None).state_dir  # pyright: ignore[reportCallIssue]
+        return _StateFolder(**_dotenv_or_nothing()).state_dir  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
         raise SettingsError(f"RC_MCP_STATE_DIR: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
     except RuntimeError:
         raise SettingsError(_NO_HOME) from None
 
 
-def _refuse_mixed_sources() -> None:
-    """A `.env` in a folder that came from elsewhere has no say over this machine's credentials.
+def load_time_zone() -> tzinfo | None:
+    """The zone that RC_MCP_TIMEZONE names; None, which is this machine's, where it names none that is known."""
+    try:
+        return _Zone(**_dotenv_or_nothing()).timezone  # pyright: ignore[reportArgumentType]
+    except ValidationError:
+        return None
 
-    It must not send them to its own address, nor bring its own rules and its own state for what may be done with them,
-    nor say whom the server lets in.
+
+def _dotenv_or_nothing() -> dict[str, str]:
+    try:
+        return _from_dotenv()
+    except (SettingsError, UnicodeDecodeError, OSError):
+        return {}
+
+
+def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
+    """The values that `.env` adds to the environment.
+
+    A login, and what says how it is used, come from one place, as the folder may have come from elsewhere:
+
+    - If the environment has any part of a login, or of the app it is for, nothing is added to it.
+    - Else, if `.env` has a login, all of our variables in it count, but for those that name a program to run.
+    - Else the login is that of `rc-mcp login`: `.env` may name the app, and nothing more.
+
+    Args:
+        has_login: the caller brings a login itself, so what does not belong together is left out instead of refused.
+
+    Raises:
+        SettingsError: a variable is there that must not be; whatever it is called, also one that is not known yet.
     """
-    # In whatever case, as they are read: a name may be spelt with U+212A for its K.
-    here = {name.lower().upper(): value for name, value in dotenv_values(".env").items() if value}
+    # As it is written: what stands for another variable could carry this machine's secrets to an address in the file.
+    written = dotenv_values(".env", interpolate=False)
+    # In whatever case, as the environment is read: a name may be spelt with U+212A for its K.
+    here = {name.lower().upper(): value for name, value in written.items() if value}
     there = {name.lower().upper() for name, value in os.environ.items() if value}
-    is_login_here = bool(here.keys() & _LOGINS) and not there & _SECRETS
-    foreign = sorted(here.keys() & _BESIDE_THE_LOGIN - there)
-    if foreign and not is_login_here:
+    added = {n: value for n, value in here.items() if n not in there and (n in _NAMES or n.startswith("RC_MCP_"))}
+    try:
+        if there & {*_LOGINS, *_APP}:
+            _refuse_all_but(set(), added, "the environment")
+        elif not here.keys() & _LOGINS:
+            _refuse_all_but(_APP, added, "rc-mcp login")
+        _refuse_programs(added)
+    except SettingsError:
+        if has_login:
+            return {}
+        raise
+    return added
+
+
+def _refuse_all_but(taken: AbstractSet[str], added: Mapping[str, str], source: str) -> None:
+    if foreign := sorted(added.keys() - taken):
+        name = _shown(foreign[0])
         raise SettingsError(
-            f"{foreign[0]} stands in .env, and the login elsewhere: where credentials are sent, what may be done with "
-            "them, and by whom, is not taken from another source than the login. Set it in the environment."
+            f"{name} is set in .env, but the login comes from {source}. Nothing was started: a login and its settings "
+            f"must come from one place. Set {name} in the environment, or remove it from .env."
         )
+
+
+def _refuse_programs(added: Mapping[str, str]) -> None:
+    for name, value in sorted(added.items()):
+        if name.endswith("_COMMAND"):
+            raise SettingsError(
+                f"{_shown(name)} is set in .env, and names a program to run. Nothing was started: a folder must not "
+                "choose a program. Set it in the environment."
+            )
+        if "${" in value:
+            raise SettingsError(
+                f"{_shown(name)} in .env refers to another variable. Nothing was started: values in .env are taken as "
+                "they are written. Write the value itself, or set it in the environment."
+            )
+
+
+def _shown(name: str) -> str:
+    return re.sub(r"[^A-Z0-9_]", "?", name[:60])
 
 
 def _web_address(value: str) -> str:
@@ -173,16 +219,30 @@ StateDir = Annotated[
 ]
 
 
-class _Source(BaseSettings):
-    """Where values come from."""
+TimeZone = Annotated[
+    ZoneInfo,
+    BeforeValidator(_time_zone),
+    Field(
+        default_factory=_system_time_zone,
+        alias="RC_MCP_TIMEZONE",
+        description="The zone of all times, by its IANA name such as `America/New_York`; also of times an assistant "
+        "gives without an offset. Left out: this machine's.",
+    ),
+]
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
-    )
+
+class _Source(BaseSettings):
+    """Where values come from: the environment, behind what `_from_dotenv` and the command line add to it."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
 
 class _StateFolder(_Source):
     state_dir: StateDir
+
+
+class _Zone(_Source):
+    timezone: Annotated[ZoneInfo | None, BeforeValidator(_time_zone)] = Field(None, alias="RC_MCP_TIMEZONE")
 
 
 class Settings(_Source):
@@ -232,12 +292,7 @@ class Settings(_Source):
         description="With `rc-mcp serve --http`: what every request has to bring as its bearer token, 24 or more "
         "characters.",
     )
-    timezone: Annotated[ZoneInfo, BeforeValidator(_time_zone)] = Field(
-        default_factory=_system_time_zone,
-        alias="RC_MCP_TIMEZONE",
-        description="The zone of all times, by its IANA name such as `America/New_York`; also of times an assistant "
-        "gives without an offset. Left out: this machine's.",
-    )
+    timezone: TimeZone
     policy: Place | None = Field(
         None,
         alias="RC_MCP_POLICY",
@@ -261,3 +316,6 @@ class Settings(_Source):
                     "RC_ACCESS_TOKEN), or RC_APP_CLIENT_ID alone and log in with rc-mcp login, or try it without an "
                     "account: rc-mcp serve --demo"
                 )
+
+
+_NAMES = frozenset(field.alias for field in Settings.model_fields.values() if field.alias)

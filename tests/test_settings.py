@@ -6,11 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from rc_mcp.cli import main
-from rc_mcp.settings import SettingsError, load_settings, load_state_dir
+from rc_mcp.settings import Settings, SettingsError, load_settings, load_state_dir, load_time_zone
 
 
 def test_the_environment_wins_over_a_dotenv_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".env").write_text("RC_MCP_ACCESS=admin\nRC_MCP_APPROVAL=human\n")
+    (tmp_path / ".env").write_text("RC_ACCESS_TOKEN=mine\nRC_MCP_ACCESS=admin\nRC_MCP_APPROVAL=human\n")
     monkeypatch.setenv("RC_MCP_ACCESS", "read")
     settings = load_settings()
     assert (settings.access, settings.approval) == ("read", "human")
@@ -34,20 +34,101 @@ def test_a_dotenv_file_cannot_send_credentials_of_the_environment_elsewhere(
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["RC_MCP_POLICY", "RC_MCP_STATE_DIR", "RC_MCP_EXTENSIONS", "RC_MCP_DOWNLOAD_DIR", "rc_mcp_policy"]
-)
-@pytest.mark.parametrize("login", ["RC_USER_JWT", "RC_ACCESS_TOKEN", "that of rc-mcp login"])
-def test_a_dotenv_file_has_no_say_over_a_login_that_is_elsewhere(
+OURS = sorted(str(field.alias) for field in Settings.model_fields.values())
+TO_COME = ["RC_MCP_CONTACTS", "RC_MCP_MIRROR", "RC_MCP_DATABASE_URL", "RC_MCP_SECRET_KEYS", "RC_MCP_NOT_YET_THOUGHT_OF"]
+IN_THE_ENVIRONMENT = ["RC_USER_JWT", "RC_ACCESS_TOKEN", "RC_APP_CLIENT_SECRET", "RC_APP_CLIENT_ID"]
+
+
+@pytest.mark.parametrize("name", [*OURS, *TO_COME, "rc_mcp_policy", "Rc_Access_Token", "rc_mcp_contacts"])
+@pytest.mark.parametrize("login", IN_THE_ENVIRONMENT)
+def test_a_dotenv_file_adds_nothing_to_a_login_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, login: str
 ) -> None:
-    (tmp_path / ".env").write_text(f"RC_APP_CLIENT_ID=public\n{name}=1\n")
-    monkeypatch.setenv("RC_APP_CLIENT_ID" if login == "that of rc-mcp login" else login, "canary")
-    with pytest.raises(SettingsError, match=name.upper()) as caught:
+    monkeypatch.setenv(login, "canary")
+    without = load_settings()
+    (tmp_path / ".env").write_text(f"{name}=theirs\n")
+    if name.upper() == login:
+        assert load_settings() == without
+        return
+    with pytest.raises(
+        SettingsError, match=f"^{name.upper()} is set in .env, but the login comes from the env"
+    ) as caught:
         load_settings()
-    assert "canary" not in str(caught.value)
-    monkeypatch.setenv(name.upper(), "2")
+    assert not [word for word in ("canary", "theirs") if word in str(caught.value)]
+
+
+@pytest.mark.parametrize("name", [*OURS, *TO_COME])
+def test_a_dotenv_file_names_the_app_of_a_login_kept_on_this_machine_and_nothing_more(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / ".env").write_text(f"RC_APP_CLIENT_ID=mine\n{name}=theirs\n")
+    if name in {"RC_USER_JWT", "RC_ACCESS_TOKEN", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"}:
+        return
+    with pytest.raises(SettingsError, match=f"^{name} is set in .env, but the login comes from rc-mcp login"):
+        load_settings()
+    (tmp_path / ".env").write_text("RC_APP_CLIENT_ID=mine\nRC_APP_CLIENT_SECRET=too\n")
+    assert load_settings().client_id == "mine"
+
+
+@pytest.mark.parametrize("name", ["RC_MCP_POLICY", "RC_MCP_STATE_DIR", "RC_MCP_DOWNLOAD_DIR"])
+def test_what_the_environment_sets_itself_is_no_matter_of_the_dotenv_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("RC_USER_JWT", "mine")
+    monkeypatch.setenv(name, "/mine")
+    (tmp_path / ".env").write_text(f"RC_USER_JWT=theirs\n{name}=/theirs\n")
+    settings = load_settings()
+    assert settings.user_jwt is not None
+    assert settings.user_jwt.get_secret_value() == "mine"
+    assert Path("/mine") in {settings.policy, settings.state_dir, settings.download_dir}
+
+
+def test_a_dotenv_file_does_not_carry_a_variable_of_this_machine_to_an_address_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_SECRET", "canary")
+    for line in ("RC_SERVER_URL=https://${SOME_SECRET}.example.test", 'RC_APP_CLIENT_ID="x${SOME_SECRET:-}"'):
+        (tmp_path / ".env").write_text(f"RC_ACCESS_TOKEN=theirs\n{line}\n")
+        with pytest.raises(SettingsError, match="refers to another variable") as caught:
+            load_settings()
+        assert "canary" not in str(caught.value)
+
+
+def test_a_dotenv_file_names_no_program_to_run_even_for_a_login_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("RC_ACCESS_TOKEN=theirs\nRC_MCP_MIRROR_KEY_COMMAND=./theirs\n")
+    with pytest.raises(SettingsError, match=r"^RC_MCP_MIRROR_KEY_COMMAND is set in \.env, and names a program"):
+        load_settings()
+    monkeypatch.setenv("RC_MCP_MIRROR_KEY_COMMAND", "mine")
     load_settings()
+
+
+def test_who_brings_a_login_of_its_own_takes_nothing_that_would_be_refused(tmp_path: Path) -> None:
+    """As the demo does: a `.env` of the folder that it is tried in must not stop it."""
+    (tmp_path / ".env").write_text("RC_APP_CLIENT_ID=mine\nRC_MCP_ACCESS=read\n")
+    assert load_settings(RC_ACCESS_TOKEN="demo").access == "admin"
+    (tmp_path / ".env").write_text("RC_ACCESS_TOKEN=mine\nRC_MCP_ACCESS=read\n")
+    assert load_settings(RC_ACCESS_TOKEN="demo").access == "read"
+
+
+def test_a_name_in_a_dotenv_file_does_not_reach_the_terminal_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("'RC_MCP_\x1b[2J'=1\n")
+    ended = CliRunner().invoke(main, ["serve"])
+    assert ended.exit_code == 2
+    assert "RC_MCP_??2J is set in .env" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_the_zone_of_a_command_is_the_one_that_is_named_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("RC_MCP_TIMEZONE=Asia/Kolkata\n")
+    assert load_time_zone() is None
+    (tmp_path / ".env").write_text("RC_MCP_TIMEZONE=Asia/Kolkata\nRC_ACCESS_TOKEN=mine\n")
+    assert str(load_time_zone()) == "Asia/Kolkata"
+    monkeypatch.setenv("RC_MCP_TIMEZONE", "Mars/Olympus")
+    assert load_time_zone() is None
 
 
 def test_a_dotenv_file_does_not_say_whom_a_server_with_a_login_from_elsewhere_lets_in(
@@ -55,7 +136,7 @@ def test_a_dotenv_file_does_not_say_whom_a_server_with_a_login_from_elsewhere_le
 ) -> None:
     (tmp_path / ".env").write_text("RC_MCP_HTTP_TOKEN=a-token-that-strangers-know\n")
     monkeypatch.setenv("RC_USER_JWT", "canary")
-    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN stands in") as caught:
+    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN is set in") as caught:
         load_settings()
     assert "strangers" not in str(caught.value)
     monkeypatch.setenv("RC_MCP_HTTP_TOKEN", "a-token-that-nobody-else-knows")
@@ -102,7 +183,7 @@ def test_a_stop_goes_where_servers_look_and_not_where_a_dotenv_from_elsewhere_sa
 def test_a_name_in_rare_letters_is_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("RC_MCP_HTTP_TO\u212aEN=a-token-that-strangers-know\n", "utf-8")
     monkeypatch.setenv("RC_USER_JWT", "canary")
-    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN stands in"):
+    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN is set in"):
         load_settings()
 
 

@@ -150,6 +150,7 @@ def _counted(asked: Mapping[str, Any]) -> str:
 
 
 def _came_to(operation: "Operation") -> str:
+    from rc_mcp.guard.plans import LIFETIME
     from rc_mcp.views.changes import tally
 
     outcomes, done = operation.outcomes, operation.done
@@ -164,4 +165,10 @@ def _came_to(operation: "Operation") -> str:
     last = operation.entries[-1]
     if last.event == "declined":
         return f"declined {_AGREED.get(last.details['by'], '')}"
-    return f"refused: {_reason(last)}" if last.event == "refused" else "not carried out"
+    if last.event == "refused":
+        return f"refused: {_reason(last)}"
+    until = operation.entries[0].moment + LIFETIME
+    agreed = "not agreed to" if operation.approved_by is None else "agreed"
+    if datetime.now(UTC) >= until:
+        return f"{agreed}, expired, not carried out"
+    return f"{agreed}, not yet carried out (until {until.astimezone():%H:%M})"

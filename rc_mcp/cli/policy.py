@@ -1,6 +1,7 @@
 """rc-mcp policy check: whether a policy file is right, and what it would come to in a mailbox. It changes nothing."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -121,11 +122,15 @@ def _protected(console: "Console", checked: "Policy", messages: "Sequence[Messag
     _heading(console, "[protected]", "never deleted, whoever asks")
     table = _table("messages")
     by_message = [checked.protectors(m) for m in messages]
-    for entry in (*checked.protected.numbers, *checked.protected.names):
-        table.add_row(entry, f"{sum(entry in entries for entries in by_message):,}")
+    entries = dict.fromkeys((*checked.protected.numbers, *checked.protected.names), 0)
+    entries |= Counter(entry for fitting in by_message for entry in set(fitting))
+    for entry, n in entries.items():
+        table.add_row(entry, f"{n:,}")
     table.add_section()
     table.add_row("together", f"{sum(map(bool, by_message)):,}", style="bold")
     console.print(table)
+    for entry in (entry for entry, n in entries.items() if n == 0):
+        console.print(f"{entry!r} fits no message here. Check how it is written.")
 
 
 def _rule(console: "Console", checked: "Policy", messages: "Sequence[Message]", *, purge: bool) -> None:

@@ -1,6 +1,7 @@
 """What the caller of a destructive tool is told: what happened, what did not, and what to do now."""
 
 from collections.abc import Iterator
+from datetime import tzinfo
 
 from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.deletion import Execution
@@ -8,12 +9,12 @@ from rc_mcp.guard.plans import Draft, Plan
 from rc_mcp.views.changes import Changes, OutcomeWord, Status, overall, tally
 
 
-def confirmation_required(plan: Plan, against: str | None, approve_command: str | None) -> Changes:
+def confirmation_required(plan: Plan, against: str | None, approve_command: str | None, zone: tzinfo) -> Changes:
     """Nothing yet: a person has to agree. `approve_command`: where only their own terminal will do."""
     why = f" It is not covered by what the operator lets happen unattended: {against}." if against else ""
     in_chat = (
         "Show the user this preview and wait for their yes. Only then call this tool again with the same "
-        f"arguments and plan_id {plan.id}. It expires at {plan.expires:%H:%M:%S} UTC."
+        f"arguments and plan_id {plan.id}. It expires at {_clock(plan, zone)}."
     )
     return Changes(
         status="confirmation_required",
@@ -22,11 +23,11 @@ def confirmation_required(plan: Plan, against: str | None, approve_command: str 
         plan_id=plan.id,
         approve_in="terminal" if approve_command else "chat",
         preview=plan.draft.preview,
-        next=_terminal_step(plan, approve_command) if approve_command else in_chat,
+        next=_terminal_step(plan, approve_command, zone) if approve_command else in_chat,
     )
 
 
-def not_approved(plan: Plan, approve_command: str) -> Changes:
+def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> Changes:
     """The model's word is not enough for this plan."""
     return Changes(
         status="refused",
@@ -34,7 +35,7 @@ def not_approved(plan: Plan, approve_command: str) -> Changes:
         plan_id=plan.id,
         approve_in="terminal",
         preview=plan.draft.preview,
-        next=_terminal_step(plan, approve_command),
+        next=_terminal_step(plan, approve_command, zone),
     )
 
 
@@ -132,12 +133,17 @@ def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str
     return None
 
 
-def _terminal_step(plan: Plan, approve_command: str) -> str:
+def _terminal_step(plan: Plan, approve_command: str, zone: tzinfo) -> str:
     return (
         f"The user has to run `{approve_command} {plan.id}` in their own terminal. Tell them, show the "
         "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
-        f"It expires at {plan.expires:%H:%M:%S} UTC."
+        f"It expires at {_clock(plan, zone)}."
     )
+
+
+def _clock(plan: Plan, zone: tzinfo) -> str:
+    """When it expires, by the user's clock: `07:11:05 PST`."""
+    return f"{plan.expires.astimezone(zone):%H:%M:%S %Z}"
 
 
 def _left_alone(draft: Draft) -> Iterator[str]:

@@ -129,7 +129,7 @@ def deletion_draft(
         consequence = ["They go to Deleted and can be restored."]
     return Draft(
         severity="irreversible" if purge else "reversible",
-        question=question(headline, touch, warnings, consequence),
+        question=question(headline, touch, warnings, consequence, zone),
         phrase=phrase,
         preview=preview_of("purge" if purge else "delete", touch, warnings, zone),
         targets=tuple(target(m) for m in touch),

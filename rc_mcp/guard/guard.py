@@ -321,7 +321,7 @@ class Guard:
             state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
             return await self._spent(action, plan.id, state)
         await self.note(action.tool, "refused", plan.id, reason="not_approved")
-        return answers.not_approved(plan, self.approve_command)
+        return answers.not_approved(plan, self.approve_command, self.zone)
 
     def _needs_terminal(self, plan: Plan) -> bool:
         return plan.draft.severity == "irreversible" or self.approval == "human"
@@ -329,7 +329,7 @@ class Guard:
     async def _confirmation_required(self, plan: Plan) -> Changes:
         against = await self._objection(plan.draft) if plan.draft.misfits is not None else None
         command = self.approve_command if self._needs_terminal(plan) else None
-        return answers.confirmation_required(plan, against, command)
+        return answers.confirmation_required(plan, against, command, self.zone)
 
     async def _spent(self, action: Action, plan_id: str, state: State | Literal["expired"]) -> Changes:
         if state == "used":

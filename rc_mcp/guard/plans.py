@@ -172,10 +172,13 @@ class PlanStore:
         with writing(self.state_dir) as db:
             self._move(db, plan_id, "asked", "open")
 
-    def approve(self, plan_id: str) -> bool:
-        """A person's yes, given outside of the client. False when the plan waits for nobody."""
+    def approve(self, plan_id: str, shown: Plan | None = None) -> bool:
+        """Record a user's approval from outside of the client. False when the plan does not wait for one.
+
+        `shown`: the plan that the user saw. One that is stored otherwise by now is not approved.
+        """
         with writing(self.state_dir) as db:
-            moved = self._move(db, plan_id, "approved", "open", "asked")
+            moved = self._move(db, plan_id, "approved", "open", "asked", only=shown)
             if moved:
                 self._note(db, moved[0], "approved", by="terminal")
             return moved is not None
@@ -214,14 +217,19 @@ class PlanStore:
                 return other
         return None
 
-    def _move(self, db: sqlite3.Connection, plan_id: str, to: State, *states: State) -> tuple[Plan, State] | None:
-        """The plan and the state it was in, if it was in one of `states`; it is in `to` then."""
+    def _move(
+        self, db: sqlite3.Connection, plan_id: str, to: State, *states: State, only: Plan | None = None
+    ) -> tuple[Plan, State] | None:
+        """The plan and the state it was in, if it was in one of `states` (and is `only`); it is in `to` then."""
         marks = ", ".join("?" * len(states))
         found = db.execute(
             f"SELECT body, state FROM plan WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
             (plan_id, *self._valid_span(), *states),
         ).fetchone()
-        if found is None or not self._is_young(plan := _plan_of(found[0])):
+        if found is None:
+            return None
+        plan = _plan_of(found[0])
+        if not self._is_young(plan) or (only is not None and plan != only):
             return None
         db.execute("UPDATE plan SET state = ? WHERE id = ?", (to, plan_id))
         return plan, found[1]

@@ -22,16 +22,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from rc_mcp.guard.numbers import is_number, number_of, same_number
+from rc_mcp.guard.numbers import may_be_same, number_fault, readings
 from rc_mcp.guard.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import Caller, Direction, Message, MessageType
 from rc_mcp.views.text import clean
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _NAME_CHARS = 200
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SPAN = re.compile(r"([0-9]{1,8})([mhdw])")
-"""A century of 36,500 days has 52,560,000 minutes; more digits could be no span that is taken."""
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"([0-9]{1,6})([hdw])")
+"""A century of 36,500 days has 876,000 hours; more digits could be no span that is taken."""
+_SPAN_WANTED = 'has to be a span in hours (h), days (d) or weeks (w), such as "12h", "90d" or "3w", longer than nothing'
+_NUMBER_WANTED = 'has to be a phone number such as "+16505550100", or an extension number such as "102", in quotes'
 
 Spent = Callable[[timedelta], int]
 """How many messages went within so long a time until now."""
@@ -42,13 +44,16 @@ def _span(value: object) -> timedelta:
         span = timedelta(**{_UNITS[parts[2]]: int(parts[1])})
         if timedelta() < span <= timedelta(days=36_500):
             return span
-    raise ValueError('has to be a span such as "90d", "12h" or "3w", longer than nothing')
+    # A minute is of no use in a policy, and who writes 6m for six months would lose what is six minutes old.
+    ambiguous = isinstance(value, str) and re.fullmatch(r"[0-9]+ ?m[a-z]*", value, re.IGNORECASE)
+    raise ValueError(f"{_SPAN_WANTED}{' (m could mean minutes or months)' if ambiguous else ''}")
 
 
 def _number(value: object) -> str:
-    if isinstance(value, str) and is_number(value):
-        return value
-    raise ValueError('has to be a phone number such as "+16505550100", or an extension number such as "102", in quotes')
+    fault = number_fault(value) if isinstance(value, str) else "it is not in quotes"
+    if not isinstance(value, str) or fault:
+        raise ValueError(f"{_NUMBER_WANTED} ({fault})")
+    return value
 
 
 def _name(value: object) -> str:
@@ -199,11 +204,11 @@ NO_POLICY = Policy()
 
 
 def _has_number(entry: str) -> Callable[[Caller], bool]:
-    protected = number_of(entry)
+    protected = readings(entry)
 
     def fits(party: Caller) -> bool:
         given = (party.phone_number, party.extension_number)
-        return any(same_number(protected, number_of(g)) for g in given if g)
+        return any(may_be_same(protected, readings(g)) for g in given if g)
 
     return fits
 

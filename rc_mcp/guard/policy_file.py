@@ -56,7 +56,7 @@ def load_policy(path: Path) -> Policy:
     except RecursionError:
         raise PolicyError([f"{path}: is nested too deeply"]) from None
     except ValidationError as error:
-        found = sorted(error.errors(include_url=False), key=lambda fault: _line(fault["loc"], text) or 0)
+        found = sorted(error.errors(include_url=False), key=lambda fault: _line_of_entry(fault, text) or 0)
         raise PolicyError([f"{path}:{_fault(fault, text)}" for fault in found]) from None
     except ValueError:
         raise PolicyError([f"{path}: holds a number that is too long"]) from None
@@ -80,7 +80,7 @@ def _fault(fault: Any, text: str) -> str:
     place: Place = fault["loc"]
     *above, key = [part for part in place if isinstance(part, str)]
     section = ".".join(above)
-    line = _line(place, text)
+    line = _line_of_entry(fault, text)
     where = f" line {line}:" if line else ""
     if fault["type"] == "extra_forbidden":
         return f"{where} {_unknown(section, key)}"
@@ -136,6 +136,15 @@ def _line(place: Place, text: str) -> int | None:
     names = ".".join(part for part in place if isinstance(part, str))
     lines = dict(_lines(text))
     return lines.get(names) or lines.get(names.rpartition(".")[0])
+
+
+def _line_of_entry(fault: Any, text: str) -> int | None:
+    """The line of the entry itself, where a list is written over several lines; else that of its key."""
+    line, given = _line(fault["loc"], text), fault["input"]
+    if line and isinstance(given, str) and isinstance(fault["loc"][-1], int):
+        below = enumerate(text.split("\n")[line - 1 :], line)
+        return next((n for n, words in below if f'"{given}"' in words or f"'{given}'" in words), line)
+    return line
 
 
 def _lines(text: str) -> Iterator[tuple[str, int]]:

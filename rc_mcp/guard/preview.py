@@ -84,18 +84,18 @@ def preview_of(action: str, messages: Sequence[Message], warnings: Warnings, zon
 
 
 def question(
-    headline: Sequence[str], messages: Sequence[Message], warnings: Warnings, consequence: Sequence[str]
+    headline: Sequence[str], messages: Sequence[Message], warnings: Warnings, consequence: Sequence[str], zone: tzinfo
 ) -> str:
-    """The question as plain text. Nothing in it depends on when it is shown."""
+    """The question as plain text, with times in this zone. Nothing in it depends on when it is shown."""
     types = _counted(Counter(word(m.type) or "unknown" for m in messages))
     read = _counted(Counter((word(m.read_status) or "unknown").lower() for m in messages))
     note = [f"Note: {', '.join(warnings.short)}."] if warnings.short else []
     return "\n".join(
         [
             *fitted(*headline, f"{types}; {read}"),
-            *_span(messages),
+            *_span(messages, zone),
             *_senders(messages),
-            *(_dated(m) for m in _newest(messages, _SAMPLES_ASKED_ABOUT)),
+            *(_dated(m, zone) for m in _newest(messages, _SAMPLES_ASKED_ABOUT)),
             *fitted(*note, *consequence),
         ]
     )
@@ -106,12 +106,20 @@ def fitted(*lines: str) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(line, COLUMNS)]
 
 
-def _span(messages: Sequence[Message]) -> Iterator[str]:
-    times = sorted(m.creation_time.astimezone(UTC) for m in messages if m.creation_time)
+def _span(messages: Sequence[Message], zone: tzinfo) -> Iterator[str]:
+    """`2026-11-23 06:05 to 2026-11-24 09:30 PST`: in two lines where clocks changed in between, or the zone is long."""
+    times = sorted(m.creation_time for m in messages if m.creation_time)
     if not times:
         return
-    first, last = f"{times[0]:%Y-%m-%d %H:%M}", f"{times[-1]:%Y-%m-%d %H:%M}"
-    yield f"{first} UTC" if first == last else f"{first} to {last} UTC"
+    (first, its_zone), (last, zone_then) = (
+        (f"{at.astimezone(zone):%Y-%m-%d %H:%M}", f"{at.astimezone(zone):%Z}") for at in (times[0], times[-1])
+    )
+    whole = f"{last} {zone_then}" if first == last else f"{first} to {last} {zone_then}"
+    if its_zone == zone_then and len(whole) <= COLUMNS:
+        yield whole
+    else:
+        yield f"{first} {its_zone} to"
+        yield f"{last} {zone_then}"
 
 
 def _senders(messages: Sequence[Message]) -> Iterator[str]:
@@ -141,8 +149,8 @@ def _party(party: Caller, columns: int) -> str:
     return quoted(known, columns) if known else "unknown"
 
 
-def _dated(message: Message) -> str:
-    day = f"{message.creation_time.astimezone(UTC):%Y-%m-%d}" if message.creation_time else "undated"
+def _dated(message: Message, zone: tzinfo) -> str:
+    day = f"{message.creation_time.astimezone(zone):%Y-%m-%d}" if message.creation_time else "undated"
     columns = COLUMNS - len(day) - 1
     if text := first_words(message):
         return f"{day} {quoted(text, columns)}"

@@ -1,9 +1,13 @@
 """`rc-mcp approvals`: a person's yes and no outside of the assistant."""
 
 import os
+import select
 import sqlite3
+import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
@@ -11,10 +15,11 @@ from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.database import FILE
+from rc_mcp.guard.database import FILE, NOTHING_DONE
 from tests.desk import Desk, call
 
 pytestmark = pytest.mark.anyio
+on_posix = pytest.mark.skipif(os.name == "nt", reason="a terminal of our own is one of POSIX")
 
 
 def run(desk: Desk, *arguments: str) -> Result:
@@ -39,7 +44,7 @@ async def test_a_waiting_plan_is_listed_shown_approved_and_then_carried_out(desk
     assert "To agree, type" not in shown.stdout
     assert f"To agree: rc-mcp approvals approve {plan}" in shown.stdout
     assert (await purge(desk, plan))["status"] == "refused"
-    approved = run(desk, "approve", plan)
+    approved = run(desk, "approve", plan, "--phrase", "PURGE 1")
     assert approved.exit_code == 0
     assert "Nothing has been done yet" in approved.stdout
     assert (await purge(desk, plan))["status"] == "done"
@@ -60,7 +65,7 @@ async def test_a_terminal_that_lacks_a_letter_shows_the_rest(desk: Desk) -> None
     async with desk.client() as client:
         plan = (await call(client, "delete_message", message_id=[str(target)], purge=True))["plan_id"]
     environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir), "PYTHONIOENCODING": "latin-1"}
-    command = [sys.executable, "-m", "rc_mcp", "approvals", "approve", plan]
+    command = [sys.executable, "-m", "rc_mcp", "approvals", "approve", plan, "--phrase", "PURGE 1"]
     ended = await anyio.run_process(command, env=environment, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert "?Zoë ".encode("latin-1") in ended.stdout  # which has no such quotation mark
@@ -71,15 +76,137 @@ async def test_a_denied_plan_is_not_carried_out(desk: Desk) -> None:
     plan = str((await purge(desk))["plan_id"])
     assert run(desk, "deny", plan).exit_code == 0
     assert "To agree" not in run(desk, "show", plan).stdout
-    assert run(desk, "approve", plan).exit_code == 1
+    assert run(desk, "approve", plan, "--phrase", "PURGE 1").exit_code == 1
     assert (await purge(desk, plan))["status"] == "refused"
     assert "Purged" not in {desk.availability(i) for i in desk.ids()}
 
 
 async def test_a_plan_is_approved_once(desk: Desk) -> None:
     plan = str((await purge(desk))["plan_id"])
-    assert run(desk, "approve", plan).exit_code == 0
-    assert run(desk, "approve", plan).exit_code == 1
+    assert run(desk, "approve", plan, "--phrase", "PURGE 1").exit_code == 0
+    again = run(desk, "approve", plan, "--phrase", "PURGE 1")
+    assert (again.exit_code, "was answered already" in again.stderr) == (1, True)
+
+
+def in_a_terminal(
+    desk: Desk, plan: str, answer: str, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[int, str]:
+    """`approvals approve` in a terminal, where this is typed once it asks: its exit code, and all that was shown."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}
+    command = [sys.executable, "-P", "-m", "rc_mcp", "approvals", "approve", plan]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = ""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                read = os.read(ours, 4096).decode()
+            except OSError:  # as Linux says that nobody has the other end any more
+                break
+            if not read:
+                break
+            shown += read
+            if answer and shown.endswith(("[y/N]: ", "PURGE 1: ")):
+                meanwhile()
+                os.write(ours, answer.encode())
+                answer = ""
+        code = process.wait(60)
+    os.close(ours)
+    return code, shown.replace("\r", "")
+
+
+def state(desk: Desk, plan: str) -> str | None:
+    found = desk.plans.get(plan)
+    return found[1] if found else None
+
+
+async def delete(desk: Desk) -> str:
+    """The plan of a client that cannot ask, for a delete."""
+    async with desk.client() as client:
+        answer = await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:1])
+    return str(answer["plan_id"])
+
+
+@on_posix
+@pytest.mark.parametrize("kind", ["delete", "purge"])
+async def test_the_terminal_shows_first_then_asks_and_only_then_approves(desk: Desk, kind: str) -> None:
+    plan = await delete(desk) if kind == "delete" else str((await purge(desk))["plan_id"])
+    states: list[str | None] = []
+    answer = "y\n" if kind == "delete" else "PURGE 1\n"
+    code, shown = in_a_terminal(desk, plan, answer, lambda: states.append(state(desk, plan)))
+    assert code == 0, shown
+    assert states == ["open"]
+    assert state(desk, plan) == "approved"
+    question = "Agree? [y/N]: " if kind == "delete" else "To agree, type PURGE 1: "
+    assert 0 < shown.index("1 message") < shown.index(question) < shown.index("Approved")
+
+
+@on_posix
+@pytest.mark.parametrize("answer", ["\n", "n\n", "PURGE 1\nn\n", "\x04"])
+async def test_anything_but_a_yes_in_the_terminal_approves_no_delete(desk: Desk, answer: str) -> None:
+    plan = await delete(desk)
+    code, shown = in_a_terminal(desk, plan, answer)
+    assert (code, state(desk, plan)) == (1, "open")
+    assert shown.endswith(f"Plan {plan} was not approved. {NOTHING_DONE}\n")
+
+
+@on_posix
+@pytest.mark.parametrize("answer", ["\n", "y\n", "yes\n", "purge 1\n", "PURGE 2\n", "PURGE 1 \u0430\n", "\x04"])
+async def test_a_wrong_phrase_in_the_terminal_approves_no_purge(desk: Desk, answer: str) -> None:
+    plan = str((await purge(desk))["plan_id"])
+    code, shown = in_a_terminal(desk, plan, answer)
+    assert (code, state(desk, plan)) == (1, "open")
+    assert shown.endswith(f"Plan {plan} was not approved. {NOTHING_DONE}\n")
+
+
+@on_posix
+@pytest.mark.parametrize("change", ["replace(body, 'Purge 1', 'Purge 9')", "replace(body, 'PURGE 1', 'PURGE 9')"])
+async def test_an_answer_counts_only_for_the_plan_that_was_shown(desk: Desk, change: str) -> None:
+    plan = str((await purge(desk))["plan_id"])
+
+    def changes() -> None:
+        with closing(sqlite3.connect(desk.state_dir / FILE)) as file, file:
+            assert file.execute(f"UPDATE plan SET body = {change}").rowcount == 1  # noqa: S608
+
+    code, shown = in_a_terminal(desk, plan, "PURGE 1\n", changes)
+    assert (code, state(desk, plan)) == (1, "open")
+    assert NOTHING_DONE in shown
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--yes"], ["--phrase", "PURGE 2"], ["--phrase", ""], ["--yes", "--phrase", "y"]]
+)
+async def test_without_a_terminal_a_purge_takes_its_phrase(desk: Desk, words: list[str]) -> None:
+    plan = str((await purge(desk))["plan_id"])
+    ended = run(desk, "approve", plan, *words)
+    assert (ended.exit_code, state(desk, plan)) == (1, "open")
+    assert "Purge 1 message for good?" in ended.stdout
+    assert ended.stderr.endswith(f"Plan {plan} was not approved. {NOTHING_DONE}\n")
+    assert "PURGE 1" in ended.stderr
+    assert run(desk, "approve", plan, "--phrase", "PURGE 1").exit_code == 0
+    assert (await purge(desk, plan))["status"] == "done"
+
+
+@pytest.mark.parametrize("words", [[], ["--phrase", "yes"], ["--yes", "--phrase", "PURGE 1"]])
+async def test_without_a_terminal_a_delete_takes_yes(desk: Desk, words: list[str]) -> None:
+    plan = await delete(desk)
+    ended = run(desk, "approve", plan, *words)
+    assert (ended.exit_code, state(desk, plan)) == (1, "open")
+    assert ended.stderr.endswith(f"Plan {plan} was not approved. {NOTHING_DONE}\n")
+    assert "--yes" in ended.stderr
+    assert run(desk, "approve", plan, "--yes").exit_code == 0
+    assert state(desk, plan) == "approved"
+
+
+async def test_a_plan_says_until_when_in_the_users_zone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = await delete(desk)
+    monkeypatch.setenv("RC_MCP_TIMEZONE", "Asia/Kolkata")
+    [waiting] = desk.plans.waiting()
+    until = f"until {waiting.expires.astimezone(ZoneInfo('Asia/Kolkata')):%H:%M:%S} IST"
+    assert until in run(desk, "list").stdout
+    assert until in run(desk, "show", plan).stdout
 
 
 @pytest.mark.parametrize("command", ["show", "approve", "deny"])

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from rc_mcp.cli import main
 from rc_mcp.guard.database import FILE, writing
 from rc_mcp.guard.journal import ROWS_AN_HOUR, Event, add_note
+from rc_mcp.guard.plans import LIFETIME
 from tests.desk import NO, YES, Desk, call
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +20,7 @@ DRY_RUN = """
 dry_run = true
 [unattended.delete]
 types = ["VoiceMail", "Fax", "SMS", "Pager"]
-older_than = "1m"
+older_than = "1h"
 read_status = "{}"
 max_per_call = 5
 max_per_day = 5
@@ -116,6 +117,28 @@ async def test_a_time_without_a_zone_is_one_as_it_shows_them(desk: Desk) -> None
 
 def test_where_nothing_was_asked_it_says_so(desk: Desk) -> None:
     assert run(desk).stdout == f"Nothing was asked of the guard{where(desk)}.\n"
+
+
+async def test_a_plan_that_was_agreed_to_is_not_yet_carried_out_until_it_expires(desk: Desk) -> None:
+    targets = desk.ids(availability="Alive")[:3]
+    async with desk.client() as client:
+        plans = [(await call(client, "delete_message", message_id=[t]))["plan_id"] for t in targets[:2]]
+    assert desk.plans.approve(plans[0])
+    until = f"{(desk.clock() + LIFETIME).astimezone():%H:%M}"
+    agreed, asked = (next(line for line in run(desk).stdout.splitlines() if plan in line) for plan in plans)
+    assert agreed.rstrip().endswith(f"in a terminal  agreed, not yet carried out (until {until})")
+    assert asked.rstrip().endswith(f"not agreed to, not yet carried out (until {until})")
+
+
+async def test_a_plan_that_expired_is_not_said_to_wait(desk: Desk) -> None:
+    desk.clock.time -= timedelta(minutes=11)
+    targets = desk.ids(availability="Alive")[:2]
+    async with desk.client() as client:
+        plans = [(await call(client, "delete_message", message_id=[t]))["plan_id"] for t in targets]
+    assert desk.plans.approve(plans[0])
+    agreed, asked = (next(line for line in run(desk).stdout.splitlines() if plan in line) for plan in plans)
+    assert agreed.rstrip().endswith("in a terminal  agreed, expired, not carried out")
+    assert asked.rstrip().endswith("not agreed to, expired, not carried out")
 
 
 async def test_what_is_under_way_or_was_cut_short_is_said(desk: Desk) -> None:

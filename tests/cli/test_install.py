@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tomllib
+import venv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -112,7 +114,7 @@ def test_what_is_written_starts_this_rc_mcp(host: str, machine: Machine, install
     written = entry(host, machine)
     assert Path(written["command"]).is_absolute()
     assert os.access(written["command"], os.X_OK)
-    assert written["args"] == ["serve"]
+    assert written["args"] == ["-E", "-P", "-m", "rc_mcp", "serve"]
     assert written["env"]["RC_MCP_ACCESS"] == "delete"
     assert "type" not in written or written["type"] == "stdio"
 
@@ -121,7 +123,7 @@ def test_what_is_written_starts_this_rc_mcp(host: str, machine: Machine, install
 def test_the_demo_needs_no_credentials(host: str, machine: Machine, install: Install) -> None:
     assert install(host, "--demo", "--access", "read").exit_code == 0
     written = entry(host, machine, "ringcentral-demo")
-    assert written["args"] == ["serve", "--demo", "--access", "read"]
+    assert written["args"][-4:] == ["serve", "--demo", "--access", "read"]
     assert written.keys() <= {"type", "command", "args"}
     assert "inputs" not in content(host, machine)
 
@@ -221,7 +223,7 @@ def test_comments_numbers_and_indentation_stay(machine: Machine, install: Instal
     lines = file.read_text("utf-8").splitlines()
     assert [line for line in ODD.splitlines() if line not in lines] == []
     assert '\t\t"ringcentral": {' in lines
-    assert entry("gemini", machine)["args"] == ["serve"]
+    assert entry("gemini", machine)["args"][-1] == "serve"
     assert [copy.read_text("utf-8") for copy in backups(file)] == [ODD]
 
 
@@ -353,8 +355,12 @@ _GIT = {"url": "https://example.com/rc-mcp", "vcs_info": {"vcs": "git", "commit_
     ],
 )
 def test_uvx_starts_again_what_it_installed(
-    monkeypatch: pytest.MonkeyPatch, source: dict[str, Any] | None, requirement: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, Any] | None, requirement: str
 ) -> None:
+    (tmp_path / "uvx").write_text("#!/bin/sh\n")
+    (tmp_path / "uvx").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
     def ours(_: str) -> object:
         return SimpleNamespace(version="1.2.3", read_text={"direct_url.json": source and json.dumps(source)}.get)
 
@@ -364,7 +370,93 @@ def test_uvx_starts_again_what_it_installed(
     monkeypatch.setattr(sys, "prefix", str(Path("/cache/archive-v0/1234")))
     monkeypatch.setattr(starting, "distribution", ours)
     monkeypatch.setattr(starting, "find_spec", there)
-    assert starting.command_line()[1:] == ["--from", requirement, "rc-mcp"]
+    uvx, *rest = starting.command_line()
+    assert uvx == str(tmp_path / "uvx")
+    assert rest == ["--from", requirement, "python", "-E", "-P", "-m", "rc_mcp"]
+
+
+def test_uvx_is_not_looked_for_in_the_working_folder(
+    machine: Machine, install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "uvx"
+    theirs.write_text("#!/bin/sh\n")
+    theirs.chmod(0o755)
+    monkeypatch.setattr(sys, "prefix", str(Path("/cache/archive-v0/1234")))
+    monkeypatch.setenv("PATH", os.pathsep.join(["", "."]))
+    monkeypatch.delenv("UV", raising=False)
+    refused = install("cursor")
+    assert (refused.exit_code, HOSTS["cursor"].file(machine).exists()) == (1, False)
+    assert "uvx is not on the PATH" in refused.stderr
+    (tmp_path / "bin").mkdir()
+    ours = theirs.rename(tmp_path / "bin" / "uvx")
+    monkeypatch.setenv("UV", str(ours.with_name("uv")))
+    assert starting.command_line()[0] == str(ours)
+
+
+def hostile(folder: Path) -> Path:
+    """A project that brings an `rc_mcp` of its own, and what Python runs by itself when it starts."""
+    (folder / "rc_mcp").mkdir(parents=True)
+    for name in (
+        "rc_mcp/__init__.py",
+        "rc_mcp/__main__.py",
+        "rc_mcp.py",
+        "sitecustomize.py",
+        "usercustomize.py",
+        "click.py",
+    ):
+        (folder / name).write_text("print('canary', flush=True)\n")
+    (folder / ".env").write_text("PYTHONPATH=.\n")
+    return folder
+
+
+@pytest.mark.parametrize("path", [None, "", os.pathsep, f"{os.pathsep}/nowhere", "."])
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_command_that_is_written_cannot_be_taken_over_by_the_folder_it_is_started_in(
+    host: str, path: str | None, machine: Machine, install: Install
+) -> None:
+    assert install(host, "--demo").exit_code == 0
+    written = entry(host, machine, "ringcentral-demo")
+    environment = {**os.environ, **written.get("env", {})} | ({} if path is None else {"PYTHONPATH": path})
+    command = [written["command"], *written["args"][:-2], "--version"]
+    ended = subprocess.run(
+        command, cwd=hostile(machine.here), env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, "canary" in ended.stdout + ended.stderr) == (0, False)
+    assert ended.stdout.startswith("rc-mcp, version ")
+
+
+def test_what_pip_install_user_installed_is_started_as_safely(tmp_path: Path) -> None:
+    """There Python is the system's, the user's packages are beside it, and the script is in neither's folder."""
+    venv.EnvBuilder(system_site_packages=True, symlinks=os.name != "nt").create(tmp_path / "system")
+    python = str(tmp_path / "system" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    environment = {**os.environ, "HOME": str(tmp_path / "user"), "APPDATA": str(tmp_path / "user")}
+
+    def ran(*command: str, folder: Path = tmp_path) -> str:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    user = Path(ran(python, "-E", "-c", "import site; print(site.getusersitepackages())").strip())
+    assert tmp_path in user.parents
+    user.mkdir(parents=True)
+    (user / "ours.pth").write_text("\n".join(path for path in sys.path if path))
+    file = tmp_path / "mcp.json"
+    ran(python, "-m", "rc_mcp", "install", "cursor", "--demo", "--file", str(file))
+    written = json.loads(file.read_text())["mcpServers"]["ringcentral-demo"]
+    shown = ran(written["command"], *written["args"][:-2], "--version", folder=hostile(tmp_path / "project"))
+    assert shown.startswith("rc-mcp, version ")
+    assert "canary" not in shown
+
+
+def test_a_python_that_finds_rc_mcp_only_where_another_could_lie_is_not_written(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "empty", symlinks=os.name != "nt")
+    python = tmp_path / "empty" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    refused = install("cursor")
+    assert (refused.exit_code, HOSTS["cursor"].file(machine).exists()) == (1, False)
+    assert "was left as it is: rc-mcp is not installed for this Python" in refused.stderr
 
 
 def test_without_a_home_folder_a_file_has_to_be_named(

@@ -57,6 +57,20 @@ async def test_the_example_is_tried_on_the_demos_mailbox_without_an_account() ->
     assert "[limits] over everything, max_per_plan 100, max_per_day 500" in said
 
 
+async def test_each_protected_entry_says_how_many_messages_it_fits_and_one_that_fits_none_is_called_out(
+    tmp_path: Path,
+) -> None:
+    numbers = ["+1 (503) 555-0134", "+44 (0)20 7946 0000"]
+    names = ["Maria Costa", "Nobody Here"]
+    (tmp_path / "policy.toml").write_text(f"[protected]\n{numbers = }\n{names = }\n")
+    code, said, _ = await check(tmp_path / "policy.toml", "--demo")
+    assert code == 0
+    fits = {entry: counts(said, entry) for entry in (*numbers, *names)}
+    assert [entry for entry, [n] in fits.items() if n == 0] == [numbers[1], names[1]]
+    for entry, [n] in fits.items():
+        assert (f"{entry!r} fits no message here. Check how it is written." in said) is (n == 0)
+
+
 async def test_a_policy_that_allows_and_protects_nothing_says_so(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").touch()
     code, said, _ = await check(tmp_path / "policy.toml", "--demo")

@@ -62,10 +62,16 @@ They are read from the environment, and from a `.env` file in the folder where t
 first. An empty value counts as none. A wrong value is one line that names the variable, and exit code 2. The names
 beginning with `RC_` but not `RC_MCP_` are those of RingCentral's own samples.
 
-From a `.env` that does not hold the login itself (`RC_USER_JWT` or `RC_ACCESS_TOKEN`), addresses, the policy, the state
-folder, extensions, the download folder and the token for HTTP are refused: a folder that came from elsewhere must not
-send your credentials to its own address, nor bring its own rules for them, nor say who may use them. A folder
-may begin with `~`.
+A login and its settings come from one place, because a folder, and the `.env` in it, can come from elsewhere:
+
+- If the environment has `RC_USER_JWT`, `RC_ACCESS_TOKEN`, `RC_APP_CLIENT_ID` or `RC_APP_CLIENT_SECRET`, `.env` adds
+  nothing.
+- Otherwise, if `.env` has `RC_USER_JWT` or `RC_ACCESS_TOKEN`, all of it counts. Values are taken as they are written,
+  `${NAME}` is refused, and no variable may name a program to run.
+- Otherwise the login is that of `rc-mcp login`: `.env` may name the app, and nothing more.
+
+A variable that would add to a login from elsewhere is refused by name, and nothing is started. A folder may begin with
+`~`.
 
 """
 

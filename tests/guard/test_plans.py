@@ -29,6 +29,21 @@ def test_a_plan_is_answered_once(tmp_path: Path) -> None:
     assert store.waiting() == []
 
 
+def test_only_the_plan_that_was_shown_is_approved(tmp_path: Path) -> None:
+    store = PlanStore(tmp_path)
+    shown, another = a_plan(store), a_plan(store)
+    assert store.approve(shown.id, another) is False
+    db = sqlite3.connect(tmp_path / FILE)
+    db.execute("UPDATE plan SET body = replace(body, 'Delete 1', 'Delete 9')")
+    db.commit()
+    db.close()
+    assert store.approve(shown.id, shown) is False
+    found = store.get(shown.id)
+    assert found is not None
+    assert found[1] == "open"
+    assert store.approve(shown.id, found[0]) is True
+
+
 def test_a_claim_that_fails_leaves_no_trace(tmp_path: Path) -> None:
     store = PlanStore(tmp_path)
     plan = a_plan(store)

@@ -55,10 +55,50 @@ def test_a_file_saved_on_windows_is_read(tmp_path: Path, text: str) -> None:
 
 
 def test_a_span_is_taken_as_it_stands_with_all_its_digits(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_text(RULE.replace('"90d"', '"12345678m"'))
+    (tmp_path / "policy.toml").write_text(RULE.replace('"90d"', '"876000h"'))
     rule = load_policy(tmp_path / "policy.toml").rule(purge=False)
     assert rule
-    assert rule.older_than == timedelta(minutes=12_345_678)
+    assert rule.older_than == timedelta(hours=876_000)
+
+
+@pytest.mark.parametrize("span", ["6m", "6M", "90min", "6mo", "6 months"])
+def test_m_is_no_unit_of_a_policy_because_it_could_be_minutes_or_months(tmp_path: Path, span: str) -> None:
+    [fault] = faults(tmp_path, RULE.replace('"90d"', f'"{span}"'))
+    assert fault.startswith(
+        "line 3: older_than of [unattended.delete] has to be a span in hours (h), days (d) or weeks"
+    )
+    assert fault.endswith(f"(m could mean minutes or months), and is the text '{span}'")
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("650-555-0100/01", "two numbers take two entries"),
+        ("650-555-0100 / 650-555-0101", "two numbers take two entries"),
+        ("555-0100/0101", "two numbers take two entries"),
+        ("650-555-0100-01", "two numbers take two entries"),
+        ("650-555-0100, 650-555-0101", "two numbers take two entries"),
+        ("+16505550100 +16505550101", "two numbers take two entries"),
+        ("650-555-0100 650-555-0101", "it is longer than any number"),
+        ("+4420794600001234", "it is longer than any number"),
+        ("+16505550100 ext. 102", "a number and its extension take an entry each"),
+        ("tel:+1-650-555-0100;ext=102", "a number and its extension take an entry each"),
+        ("+1 650 555 010O", "it has letters"),
+        ("1-800-FLOWERS", "it has letters"),
+        ("+1 650 555 010", "behind +1 there are ten digits"),
+        ("+1", "it is too short; an extension number is digits alone"),
+        ("020 79", "it is too short; an extension number is digits alone"),
+        ("0104", "it is too short; an extension number is digits alone"),
+        ("*104", "it has signs that no number has"),
+        ("", "it has signs that no number has"),
+    ],
+)
+def test_what_can_be_no_single_number_is_refused_with_its_line_and_the_reason(
+    tmp_path: Path, entry: str, reason: str
+) -> None:
+    [fault] = faults(tmp_path, f'[protected]\nnumbers = [\n  "+442079460018",\n  "{entry}",\n]\n')
+    assert fault.startswith("line 4: numbers, entry 2, of [protected] has to be a phone number such as ")
+    assert fault.endswith(f"({reason}), and is the text {entry!r}")
 
 
 @pytest.mark.parametrize("section", ["delete", "purge"])
@@ -105,13 +145,25 @@ def test_each_of_the_five_has_to_be_there(tmp_path: Path, line: str) -> None:
         ("[protected]\nnames = [' ']", "line 2: names, entry 1, of [protected] has to be a name such as "),
         ("[protected]\nnames = ['\u200b\u3164']", "line 2: names, entry 1, of [protected] has to be a name such as "),
         ("[protected]\nnames = [4]", "line 2: names, entry 1, of [protected] has to be a name such as "),
-        (RULE.replace('"90d"', "90"), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
-        (RULE.replace('"90d"', '"0d"'), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
-        (RULE.replace('"90d"', '"90"'), 'line 3: older_than of [unattended.delete] has to be a span such as "90d", '),
-        (RULE.replace('"90d"', '"9999999w"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
-        (RULE.replace('"90d"', '"123456789m"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
-        (RULE.replace('"90d"', '"99999999w"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
-        (RULE.replace('"90d"', '"\u0669d"'), "line 3: older_than of [unattended.delete] has to be a span such as "),
+        (RULE.replace('"90d"', "90"), "line 3: older_than of [unattended.delete] has to be a span in "),
+        (RULE.replace('"90d"', '"0d"'), "line 3: older_than of [unattended.delete] has to be a span in "),
+        (RULE.replace('"90d"', '"90"'), "line 3: older_than of [unattended.delete] has to be a span in "),
+        (
+            RULE.replace('"90d"', '"9999999w"'),
+            "line 3: older_than of [unattended.delete] has to be a span in hours (h), ",
+        ),
+        (
+            RULE.replace('"90d"', '"1234567h"'),
+            "line 3: older_than of [unattended.delete] has to be a span in hours (h), ",
+        ),
+        (
+            RULE.replace('"90d"', '"99999999w"'),
+            "line 3: older_than of [unattended.delete] has to be a span in hours (h), ",
+        ),
+        (
+            RULE.replace('"90d"', '"\u0669d"'),
+            "line 3: older_than of [unattended.delete] has to be a span in hours (h), ",
+        ),
         (RULE.replace('"Read"', '"read"'), "line 4: read_status of [unattended.delete] is the text 'read'; did you "),
         (RULE.replace('"Read"', "true"), "line 4: read_status of [unattended.delete] is true; it takes Read, Unread, "),
         (RULE.replace("VoiceMail", "Email"), "line 2: types, entry 1, of [unattended.delete] is the text 'Email'; "),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rc_mcp.guard.numbers import may_be_same, readings
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.ringcentral import Message
 
@@ -97,7 +98,7 @@ def test_one_message_that_breaks_one_line_keeps_all_from_going(case: tuple[str, 
 def test_whatever_else_a_message_says_protected_wins(changes: list[Changes]) -> None:
     fields = {name: value for change in changes for name, value in change.items() if name != "from"}
     protected = message(**fields, **{"from": {"phoneNumber": "+16505550100"}})
-    everything = RULE | {"types": ["Fax", "SMS", "VoiceMail", "Pager"], "older_than": "1m", "read_status": "Any"}
+    everything = RULE | {"types": ["Fax", "SMS", "VoiceMail", "Pager"], "older_than": "1h", "read_status": "Any"}
     for kind in ("delete", "purge"):
         lenient = policy(everything, kind, protected={"numbers": ["650 555 0100"]})
         assert lenient.protects(protected)
@@ -176,7 +177,7 @@ def test_a_number_is_the_same_however_it_is_written(entry: str, written: str) ->
     assert protects(entry, phoneNumber=written)
 
 
-@pytest.mark.parametrize("written", ["+16505550101", "+16505550100123", "0100", "555", "", "x", "ext. 16505550100"])
+@pytest.mark.parametrize("written", ["+16505550101", "+16505550100123", "0100", "555", "", "x", "ext. 102"])
 def test_another_number_is_another(written: str) -> None:
     assert not protects("+16505550100", phoneNumber=written)
 
@@ -186,6 +187,76 @@ def test_a_number_without_its_country_is_that_of_any_country() -> None:
     assert protects("+442079460018", phoneNumber="020 7946 0018")
 
 
+LONDON = "+442079460000"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "+44 (0)20 7946 0000",
+        "+44(0)20 7946 0000",
+        "+44 (0) 20 7946-0000",
+        "+44 (020) 7946 0000",
+        "(+44) (0)20 7946 0000",
+        "+44 [0]20 7946 0000",
+        "+44 020 7946 0000",
+        "+44.20.7946.0000",
+        "+44/20/79460000",
+        "+44\u00a0(0)20\u202f7946\u20110000",
+        "44 (0)20 7946 0000",
+        "0044 (0)20 7946 0000",
+        "0044 020 7946 0000",
+        "011 44 (0)20 7946 0000",
+        "011 44 020 7946 0000",
+        "0011 44 020 7946 0000",
+        "tel:+44-20-7946-0000",
+        "TEL:+44(0)2079460000",
+        "020 7946 0000",
+        "(0)20 7946 0000",
+        "\uff0b\uff14\uff14\uff08\uff10\uff09\uff12\uff10 \uff17\uff19\uff14\uff16 \uff10\uff10\uff10\uff10",
+    ],
+)
+def test_a_number_as_people_print_it_is_the_one_that_is_dialled_from_abroad(printed: str) -> None:
+    assert protects(printed, phoneNumber=LONDON)
+    assert protects(LONDON, phoneNumber=printed)
+    assert not protects(printed, phoneNumber="+442079460001")
+
+
+@pytest.mark.parametrize(
+    ("printed", "dialled"),
+    [
+        ("+49 (0) 30/1234567", "+49301234567"),
+        ("030/1234567", "+49301234567"),
+        ("+39 (0)6 1234567", "+39061234567"),  # Italy's zero is part of the number
+        ("+36 (06) 1 234 5678", "+3612345678"),
+        ("+370 (8) 5 123 4567", "+37051234567"),
+        ("8 (495) 123-45-67", "+74951234567"),
+        ("+380 44 123-45-67", "+380441234567"),
+        ("+52 1 55 1234 5678", "+525512345678"),
+        ("+54 9 11 1234-5678", "+541112345678"),
+        ("0117 496 0000", "+441174960000"),
+    ],
+)
+def test_what_is_dialled_only_inland_does_not_hide_a_number(printed: str, dialled: str) -> None:
+    assert protects(printed, phoneNumber=dialled)
+    assert protects(dialled, phoneNumber=printed)
+
+
+@pytest.mark.parametrize("country", ["1", "7", "20", "44", "49", "61", "81", "353", "420", "971"])
+@pytest.mark.parametrize("zero", ["(0)", " (0) ", "0", "-0-"])
+@pytest.mark.parametrize("prefix", ["+", "00", "011 "])
+def test_a_trunk_zero_behind_any_country_code_is_left_out(prefix: str, country: str, zero: str) -> None:
+    printed = f"{prefix}{country}{zero}2125550123"
+    assert may_be_same(readings(printed), readings(f"+{country}2125550123"))
+
+
+@pytest.mark.parametrize(
+    "written", ["Fax +16505550100", "sip:16505550100@host", "+1650\u200b5550100", "16505550100 ext 2"]
+)
+def test_what_stands_around_a_number_in_the_mailbox_does_not_hide_it(written: str) -> None:
+    assert protects("+16505550100", phoneNumber=written)
+
+
 def test_an_extension_number_is_no_end_of_a_longer_one() -> None:
     assert protects("104", extensionNumber="104")
     assert not protects("104", extensionNumber="1104")
@@ -193,7 +264,7 @@ def test_an_extension_number_is_no_end_of_a_longer_one() -> None:
 
 
 @settings(deadline=None)
-@given(st.from_regex(r"\+[1-9][0-9]{9,13}", fullmatch=True), st.sampled_from([" ", "-", ".", ""]))
+@given(st.from_regex(r"\+([2-9][0-9]{9,13}|1[0-9]{10})", fullmatch=True), st.sampled_from([" ", "-", ".", ""]))
 def test_formatting_a_number_does_not_hide_it(number: str, separator: str) -> None:
     assert protects(
         number, phoneNumber=f"{number[:2]}{separator}({number[2:5]}){separator}{separator.join(number[5:])}"

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.guard import preview
 from rc_mcp.guard.deletion import deletion_draft
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.ringcentral import Message
@@ -19,8 +21,9 @@ from tests.desk import DECLINE, Desk, Era, call
 
 pytestmark = pytest.mark.anyio
 
-COLUMNS, ORDINARY_LINES, MOST_LINES = 40, 12, 18
+COLUMNS, ORDINARY_LINES, MOST_LINES = 40, 13, 18
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NO_WARNINGS = preview.Warnings([], [])
 # Every word of ours. A line is made of these, of numbers, dates, a plan, and of quotations.
 OURS = {
     *("Delete", "Purge", "message", "messages", "for", "good", "In", "conversation", "conversations", "UTC", "undated"),
@@ -57,7 +60,7 @@ def check(question: str, lines: int = MOST_LINES) -> None:
     assert max(map(cell_len, shown)) <= COLUMNS, question
     assert not [c for c in question if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and c != "\n"]
     words = [word.rstrip("?.,;:") for line in shown for word in unquoted(line).split()]
-    strange = [w for w in words if not re.fullmatch(r"\+?\d[\d:-]*|[a-z0-9]{4}-[a-z0-9]{4}", w)]
+    strange = [w for w in words if not re.fullmatch(r"\+?\d[\d:-]*|[a-z0-9]{4}-[a-z0-9]{4}|P[SD]T", w)]
     assert set(strange) <= OURS, question
 
 
@@ -78,16 +81,78 @@ async def test_an_ordinary_question_has_a_dozen_lines(desk: Desk, era: Era, kind
 async def test_it_names_the_sender_the_time_the_words_and_what_can_be_undone(desk: Desk, era: Era) -> None:
     [maria] = [m for m in desk.emulator.store.messages() if m.get("subject") == "And should I bring anything? 🙂"]
     question = await asked_about(desk, era, [str(maria["id"])])
-    created = datetime.fromisoformat(maria["creationTime"])
+    created = datetime.fromisoformat(maria["creationTime"]).astimezone(ZoneInfo("America/Los_Angeles"))
     assert question.split("\n")[:-1] == [
         "Delete 1 message?",
         "1 SMS; 1 unread",
-        f"{created:%Y-%m-%d %H:%M} UTC",
+        f"{created:%Y-%m-%d %H:%M %Z}",
         "1 from “Maria Costa +15035550134”",
         f"{created:%Y-%m-%d} “And should I bring anythin…”",
         "Note: 1 newer than a day.",
         "They go to Deleted and can be restored.",
     ]
+
+
+def texts(*created: datetime) -> list[Message]:
+    sender = {"phoneNumber": "+15035550199"}
+    return [
+        Message.model_validate({"id": str(n), "type": "SMS", "creationTime": at.isoformat(), "from": sender})
+        for n, at in enumerate(created)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "times"),
+    [
+        ("America/New_York", ["2026-11-24 03:05 to 2026-11-24 07:00 EST"]),
+        ("Asia/Kathmandu", ["2026-11-24 13:50 +0545 to", "2026-11-24 17:45 +0545"]),
+        ("UTC", ["2026-11-24 08:05 to 2026-11-24 12:00 UTC"]),
+    ],
+)
+def test_its_times_are_those_of_the_users_zone_and_fit_on_the_screen(zone: str, times: list[str]) -> None:
+    messages = texts(NOW - timedelta(hours=3, minutes=55), NOW)
+    lines = preview.question(["Delete 2 messages?"], messages, NO_WARNINGS, [], ZoneInfo(zone)).split("\n")
+    assert lines[2 : 2 + len(times)] == times
+    assert max(map(len, lines)) <= COLUMNS
+
+
+def test_where_clocks_changed_in_between_both_times_say_their_zone() -> None:
+    messages = texts(datetime(2026, 11, 1, 5, 30, tzinfo=UTC), datetime(2026, 11, 1, 6, 30, tzinfo=UTC))
+    lines = preview.question(["Delete 2 messages?"], messages, NO_WARNINGS, [], ZoneInfo("America/New_York")).split(
+        "\n"
+    )
+    assert lines[2:4] == ["2026-11-01 01:30 EDT to", "2026-11-01 01:30 EST"]
+    only = preview.question(["Delete 2 messages?"], [messages[0]], NO_WARNINGS, [], ZoneInfo("Europe/Berlin")).split(
+        "\n"
+    )
+    assert only[2] == "2026-11-01 06:30 CET"
+
+
+def test_a_day_in_it_is_the_users() -> None:
+    [message] = texts(datetime(2026, 11, 24, 3, tzinfo=UTC))
+    shown = preview.question(["Delete 1 message?"], [message], NO_WARNINGS, [], ZoneInfo("America/Los_Angeles"))
+    assert "\n2026-11-23 SMS" in shown
+
+
+async def test_a_question_that_is_asked_again_in_another_zone_is_the_same_word_for_word(desk: Desk, era: Era) -> None:
+    ids = desk.ids(availability="Alive")[:2]
+    async with desk.client(era, RC_MCP_TIMEZONE="Asia/Kolkata") as client:
+        planned = await call(client, "delete_message", message_id=ids)
+    found = desk.plans.get(planned["plan_id"])
+    assert found is not None
+    async with desk.client(era, answer=DECLINE, RC_MCP_TIMEZONE="America/New_York") as client:
+        await call(client, "delete_message", message_id=ids, plan_id=planned["plan_id"])
+    assert desk.asked[0].message == found[0].message
+    assert " IST" in desk.asked[0].message
+
+
+@pytest.mark.parametrize("purge", [False, True])
+async def test_an_answer_says_in_the_users_zone_when_its_plan_expires(desk: Desk, era: Era, purge: bool) -> None:
+    ids = desk.ids(availability="Alive")[:1]
+    async with desk.client(era, RC_MCP_TIMEZONE="Asia/Kolkata") as client:
+        answer = await call(client, "delete_message", message_id=ids, purge=purge)
+    [plan] = desk.plans.waiting()
+    assert answer["next"].endswith(f"It expires at {plan.expires.astimezone(ZoneInfo('Asia/Kolkata')):%H:%M:%S} IST.")
 
 
 async def test_a_purge_says_that_it_cannot_be_undone_and_what_to_type(desk: Desk, era: Era) -> None:

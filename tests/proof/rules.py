@@ -15,7 +15,7 @@ UNATTENDED_IN = {timedelta(hours=1): 3, timedelta(days=1): 4}
 POLICY = f"""
 [unattended.delete]
 types = ["SMS", "VoiceMail"]
-older_than = "90m"
+older_than = "2h"
 read_status = "Unread"
 max_per_call = {UNATTENDED_PER_CALL}
 max_per_hour = 3
@@ -41,7 +41,7 @@ def may_go_unattended(message: Message | None, now: datetime) -> bool:
     return (
         message is not None
         and message.type in {"SMS", "VoiceMail"}
-        and message.created_ms < (now - timedelta(minutes=90)).timestamp() * 1000
+        and message.created_ms < (now - timedelta(hours=2)).timestamp() * 1000
         and message.read_status == "Unread"
         and not is_protected(message)
     )

@@ -1,5 +1,6 @@
 """What the tour is played on: the emulator in this process, the real server as another, and a scripted person."""
 
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from rc_mcp.emulator.clock import utc_now
 _PATIENCE_S = 30
 """For one answer of the server, which takes milliseconds: what hangs has to end with a word about it."""
 
-SERVER = (sys.executable, "-m", "rc_mcp", "serve")
+SERVER = (sys.executable, "-P", "-m", "rc_mcp", "serve")
 """The command that starts the server."""
 
 Mailbox = dict[str, dict[str, Any]]
@@ -119,6 +120,7 @@ class Stage:
                 "RC_USER_JWT": self.emulator.jwt,
                 "RC_MCP_STATE_DIR": str(self.folder / "state"),
                 "RC_MCP_DOWNLOAD_DIR": str(self.folder / "downloads"),
+                "RC_MCP_TIMEZONE": os.environ.get("RC_MCP_TIMEZONE", ""),  # empty counts as none
             },
         )
 

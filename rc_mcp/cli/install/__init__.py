@@ -35,6 +35,7 @@ def install(
     Everything else in the host's file stays as it is, and a copy of the file is kept beside it. Secrets are left to the
     host's own way of keeping them; Claude Desktop has none. For claude-code it is .mcp.json in this folder.
     """
+    from rc_mcp.cli.install.entry import NoCommandError
     from rc_mcp.cli.install.files import all_but, read, servers_in, with_server
     from rc_mcp.cli.install.jsonc import NotUnderstoodError
 
@@ -51,7 +52,7 @@ def install(
         known = servers_in(host, before).get(name, {})
         entry, inputs = _entry(host, known, demo, access, write_secrets)
         text = with_server(host, before, name, entry, inputs)
-    except NotUnderstoodError as error:
+    except (NotUnderstoodError, NoCommandError) as error:
         fail(f"{place} was left as it is: {error}.")
     except OSError as error:
         fail(f"{place} cannot be read: {error.strerror}.")

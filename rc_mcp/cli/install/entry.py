@@ -1,17 +1,24 @@
 """What is written for a server: how it is started, how far it may go, and where its credentials come from."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
-import sysconfig
+from functools import cache
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rc_mcp.cli.install.hosts import CREDENTIALS, SECRETS, Host
 
 Entry = dict[str, Any]
+
+_ONLY_INSTALLED = ("-E", "-P", "-m", "rc_mcp")
+"""-P keeps the working folder off Python's path, and -E whatever PYTHONPATH says, in which an empty part is the working
+folder too (also for the `rc-mcp` script). Not -I: it would leave out what `pip install --user` installed."""
 
 _INPUTS = {
     "rc-app-client-id": "RingCentral app: client ID",
@@ -21,6 +28,10 @@ _INPUTS = {
 """What VS Code asks for."""
 _EXTRAS = {"keyring": "keyring", "ocr": "rapidocr_onnxruntime"}
 """Which module tells that an extra is there."""
+
+
+class NoCommandError(ValueError):
+    """There is no command line by which a host could start this rc-mcp, and nothing else in its place."""
 
 
 def demo_entry(host: Host, before: Entry, access: str | None) -> Entry:
@@ -78,11 +89,39 @@ def _started(host: Host, arguments: list[str]) -> Entry:
 
 
 def command_line() -> list[str]:
-    """How a host starts this rc-mcp. The whole path, because apps do not know a shell's PATH or its environments."""
+    """How a host starts this rc-mcp. Whole paths, because apps do not know a shell's PATH or its environments.
+
+    Hosts start it in a folder of their choice, which may hold an `rc_mcp` of its own: that must not run in ours' place.
+
+    Raises:
+        NoCommandError: there is no such command line.
+    """
     if "archive-v0" in Path(sys.prefix).parts:  # uvx: an environment in its cache, which is cleared at times
-        return [shutil.which("uvx") or "uvx", "--from", _requirement(), "rc-mcp"]
-    script = Path(sysconfig.get_path("scripts")) / ("rc-mcp.exe" if sys.platform == "win32" else "rc-mcp")
-    return [str(script)] if script.is_file() else [sys.executable, "-m", "rc_mcp"]
+        return [_uvx(), "--from", _requirement(), "python", *_ONLY_INSTALLED]
+    if not _starts(sys.executable):
+        raise NoCommandError(
+            "rc-mcp is not installed for this Python: it was found through the working folder or PYTHONPATH, where "
+            "another could take its place. Install it with pip, pipx or uv"
+        )
+    return [sys.executable, *_ONLY_INSTALLED]
+
+
+@cache
+def _starts(python: str) -> bool:
+    """Whether this Python starts this rc-mcp, in a folder that has nothing."""
+    with TemporaryDirectory(prefix="rc-mcp-install-") as folder:
+        command = [python, *_ONLY_INSTALLED, "--version"]
+        return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0  # noqa: S603
+
+
+def _uvx() -> str:
+    """The program itself, by its whole path: a bare name could mean one in the working folder."""
+    beside = Path(os.environ.get("UV", ""))  # uv says so to what it starts
+    found = shutil.which("uvx", path=str(beside.parent)) if beside.is_absolute() else None
+    found = found or shutil.which("uvx")
+    if found is None or not Path(found).is_absolute():
+        raise NoCommandError("uvx is not on the PATH. Put it there, or install rc-mcp with uv tool install")
+    return found
 
 
 def _requirement() -> str:
