@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rc_mcp.ringcentral.errors import UnexpectedAnswer
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message, MessageSync
 from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
 
@@ -57,7 +58,9 @@ async def full_sync(
 
     async def fetch(place: Place) -> Page:
         if place.page > 1:
-            raise UnexpectedAnswer(f"More messages than an FSync gives ({place.per_page:,}) came in the same second")
+            raise UnexpectedAnswer(
+                f"More messages than an FSync gives ({LIMITS.records_per_page:,}) came in the same second"
+            )
         sync = await send(place.date_to, place.per_page)
         syncs.append(sync)
         return Page(sync.records, more=bool(sync.sync_info.older_records_exist))

@@ -1,5 +1,7 @@
 """RingCentral's API gateway answers in the mailbox's place: no message is said to be missing, gone or purged."""
 
+from typing import Any
+
 import httpx2 as httpx
 import pytest
 
@@ -137,7 +139,7 @@ async def test_a_part_of_a_207_with_a_code_of_the_gateway_is_unknown(desk: Desk,
         def in_parts(request: httpx.Request) -> httpx.Response | None:
             if request.method != "GET" or odd not in request.url.path:
                 return None
-            parts = [
+            parts: list[dict[str, Any]] = [
                 {"resourceId": odd, "status": 404, "body": {"errorCode": code, "message": "no", "errors": []}},
                 {"resourceId": there, "status": 200, "body": {"id": int(there), "availability": "Deleted"}},
             ]
