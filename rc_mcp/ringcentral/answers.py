@@ -122,8 +122,9 @@ def login_refusal(status: int, body: object, headers: Mapping[str, str], path: s
     facts = _facts(body, headers, "POST", path)
     if status == 429:
         return _rate_limited(headers, facts)
+    is_gateways = status != 401 and any(_GATEWAYS_CODE.fullmatch(code) for code in _specific_codes(facts))
     is_outage = status == 408 or not 400 <= status < 500  # also a page of a hotel's network, with 200
-    if is_outage:
+    if is_outage or is_gateways:
         return LoginUnavailable(status, retry_after_s=retry_after_s(headers), **facts)
     return LoginFailed(status, **facts)
 

@@ -179,10 +179,17 @@ async def test_a_missing_part_is_unknown_never_a_success():
     assert [(o.ok, o.unknown, o.status) for o in outcomes] == [(True, False, 204), (False, True, None)]
 
 
-async def test_parts_for_other_ids_and_second_parts_are_ignored():
+@pytest.mark.parametrize("statuses", [(204, 404), (404, 204), (204, 503, 204), (404, 204, 404)])
+async def test_parts_that_contradict_each_other_leave_open_what_became_of_their_message(statuses: tuple[int, ...]):
+    parts = [{"resourceId": "1", "status": status, "body": GONE} for status in statuses]
+    outcomes = await store(Script(multi(*parts, {"resourceId": "2", "status": 204}))).delete_message(["1", "2"])
+    assert [(o.ok, o.unknown) for o in outcomes] == [(False, True), (True, False)]
+
+
+async def test_parts_for_other_ids_and_repeated_parts_are_ignored():
     script = Script(
         multi(
-            {"resourceId": "1", "status": 204}, {"resourceId": "1", "status": 404}, {"resourceId": "9", "status": 204}
+            {"resourceId": "1", "status": 204}, {"resourceId": "1", "status": 204}, {"resourceId": "9", "status": 204}
         )
     )
     assert summary(await store(script).delete_message(["1", "2"])) == [
