@@ -19,7 +19,7 @@ from mcp.types import (
 from rc_mcp.app import App
 from rc_mcp.attachments import Fetched, Place, fetched, whole
 from rc_mcp.media.kinds import is_text, labelled
-from rc_mcp.ringcentral import Attachment, InvalidRequest, Message, NotFound, RingCentralError
+from rc_mcp.ringcentral import Attachment, InvalidRequest, MailboxNotFound, Message, NotFound, RingCentralError
 from rc_mcp.views.attachments import MAX_BYTES
 from rc_mcp.views.errors import in_words
 from rc_mcp.views.messages import attachment_uri, detail, mailbox_uri, message_uri
@@ -126,7 +126,7 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
         if address["message_id"]:
             return await _message(app, *address.group("account_id", "extension_id", "message_id"))
         return await _summary(app, *address.group("account_id", "extension_id"))
-    except (NotFound, InvalidRequest) as error:
+    except (NotFound, MailboxNotFound, InvalidRequest) as error:
         raise ResourceNotFoundError(in_words(error)) from error
     except RingCentralError as error:
         raise ResourceError(in_words(error)) from error

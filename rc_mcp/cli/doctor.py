@@ -236,7 +236,8 @@ async def _editing(client: "MessageStoreClient") -> Finding:
         return Finding("note", f"permission to change messages is not known: {in_words(error)}")
     if isinstance(outcome.error, NotFound):
         return Finding("ok", "permission to change messages")
-    return Finding("note", "permission to change messages is not known")
+    why = f": {in_words(outcome.error)}" if outcome.error else ""
+    return Finding("note", f"permission to change messages is not known{why}")
 
 
 async def _retention(client: "MessageStoreClient") -> Finding:

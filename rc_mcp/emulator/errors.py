@@ -59,8 +59,11 @@ def path_mismatch(parameter: str) -> ApiError:
     return ApiError(400, "CMN-108", text, parameterName=parameter)
 
 
-def invalid_uri() -> ApiError:
-    return ApiError(404, "CMN-120", "Invalid URI")
+def no_such_route() -> ApiError:
+    """The answer of the API gateway, which knows nothing of messages: `errors` is empty, as it was recorded."""
+    refusal = ApiError(404, "AGW-404", "Resource not found", headers={"Server": "nginx"})
+    refusal.body["errors"] = []
+    return refusal
 
 
 def full_sync_required() -> ApiError:

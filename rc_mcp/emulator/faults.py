@@ -15,6 +15,7 @@ FaultKind = Literal[
     "latency",
     "rate_limit",
     "server_error",
+    "gateway",
     "drop",
     "truncate",
     "malformed",
@@ -27,6 +28,7 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _OWN_OPTIONS = {
     "latency": {"acted", "seconds"},
     "server_error": {"acted", "status"},
+    "gateway": {"acted"},
     "drop": {"acted"},
     "stall": {"acted"},
     "malformed": {"body"},
@@ -61,7 +63,7 @@ class Fault(BaseModel):
     @property
     def lets_act(self) -> bool:
         """Whether the request is carried out at all, before or after the fault."""
-        return self.acted or self.kind not in {"server_error", "drop", "stall"}
+        return self.acted or self.kind not in {"server_error", "gateway", "drop", "stall"}
 
     def fits(self, operation: str, method: str) -> bool:
         return self.operation in {None, operation} and self.method in {None, method}

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from rc_mcp.emulator.call import json_response
 from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.connection import Connection
-from rc_mcp.emulator.errors import ApiError
+from rc_mcp.emulator.errors import ApiError, no_such_route
 from rc_mcp.emulator.faults import Fault
 
 _BROKEN_JSON = b'{"records": [{"id": 1, "uri": '
@@ -34,6 +34,8 @@ async def misbehave(fault: Fault, act: Callable[[], Response], connection: Conne
             await connection.send(_malformed(answer, fault.body))
         case "server_error":
             await connection.send(_server_error(fault.status))
+        case "gateway":
+            await connection.send(_gateway())
         case _:
             # The others are answers like any other: the service has already been told to refuse.
             await connection.send(answer)
@@ -53,6 +55,13 @@ def _malformed(answer: Response, form: str) -> Response:
     body = bytes(answer.body)
     is_json = "json" in answer.headers.get("content-type", "")
     return Response(body[: len(body) // 2] if is_json else _BROKEN_JSON, media_type="application/json;charset=utf-8")
+
+
+def _gateway() -> Response:
+    error = no_such_route()
+    answer = json_response(error.body, error.status)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _server_error(status: int) -> Response:

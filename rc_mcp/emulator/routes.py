@@ -8,7 +8,7 @@ from rc_mcp.emulator.call import Operation
 from rc_mcp.emulator.configuration import read_configuration, update_configuration
 from rc_mcp.emulator.content import read_content
 from rc_mcp.emulator.conversations import delete_by_filter
-from rc_mcp.emulator.errors import invalid_uri, method_not_allowed
+from rc_mcp.emulator.errors import method_not_allowed, no_such_route
 from rc_mcp.emulator.listing import list_messages
 from rc_mcp.emulator.messages import delete_message, patch_message, read_message, update_message
 from rc_mcp.emulator.syncing import sync_messages
@@ -89,4 +89,4 @@ def find_operation(entry_points: frozenset[EntryPoint], method: str, path: str) 
             if operation is None:
                 raise method_not_allowed(sorted(route.operations))
             return operation, match.groupdict()
-    raise invalid_uri()
+    raise no_such_route()

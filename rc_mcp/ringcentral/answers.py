@@ -24,8 +24,10 @@ from rc_mcp.ringcentral.errors import (
     ErrorFacts,
     FaxNotReady,
     Forbidden,
+    GatewayAnswered,
     LoginFailed,
     LoginUnavailable,
+    MailboxNotFound,
     NotFound,
     RangeNotSatisfiable,
     RateLimited,
@@ -43,12 +45,15 @@ _BY_STATUS: Mapping[int, type[APIError]] = {
     400: BadRequest,
     401: Unauthorized,
     403: Forbidden,
-    404: NotFound,
     408: Unavailable,
     416: RangeNotSatisfiable,
 }
 _SAME_WHOEVER_SAYS_IT = (401, 408, 416, 429)
 _SPECIFIC_CODE = re.compile(r"[A-Z]{2,5}-[0-9]+")
+# CMN-120, "Invalid URI", means that the request was not brought to any service, so not to the one with the messages.
+_GATEWAYS_CODE = re.compile(r"AGW-[0-9]+|CMN-120")
+_NAMED_IN_TEXT = re.compile(r"\[([A-Za-z]{1,40})\]")
+_ONE_MESSAGE = re.compile(r"/message-store/[0-9]+(/content/[0-9]+)?$")
 _MAYBE_A_SECRET = re.compile(r"[A-Za-z0-9+/=_.~-]{40,}")
 
 
@@ -98,10 +103,15 @@ def refusal(
     facts = _facts(body, headers, method, path)
     if status == 429:
         return _rate_limited(headers, facts)
-    if not (in_207 or status >= 500 or status in _SAME_WHOEVER_SAYS_IT or _is_ringcentrals(facts)):
-        said = f"The answer {status} to {method} {path[:120]} has none of RingCentral's error codes"
-        return UnexpectedAnswer(f"{said}: it may be another's than RingCentral's", status=status)
-    kind = _class(status, facts)
+    if status < 500 and status not in _SAME_WHOEVER_SAYS_IT:
+        codes = _specific_codes(facts)
+        if gateways := [code for code in codes if _GATEWAYS_CODE.fullmatch(code)]:
+            said = f"RingCentral's API gateway answered {status} {gateways[0]} to {method} {path[:120]}"
+            return GatewayAnswered(f"{said}; the Message Store did not answer", status=status)
+        if not codes and (status == 404 or not in_207):
+            said = f"The answer {status} to {method} {path[:120]} has none of RingCentral's error codes"
+            return UnexpectedAnswer(f"{said}: it may be another's than RingCentral's", status=status)
+    kind = _class_of_404(facts, path, in_207=in_207) if status == 404 else _class(status, facts)
     if kind is Unavailable:
         return Unavailable(status, retry_after_s=retry_after_s(headers), **facts)
     return kind(status, **facts)
@@ -112,8 +122,9 @@ def login_refusal(status: int, body: object, headers: Mapping[str, str], path: s
     facts = _facts(body, headers, "POST", path)
     if status == 429:
         return _rate_limited(headers, facts)
+    is_gateways = status != 401 and any(_GATEWAYS_CODE.fullmatch(code) for code in _specific_codes(facts))
     is_outage = status == 408 or not 400 <= status < 500  # also a page of a hotel's network, with 200
-    if is_outage:
+    if is_outage or is_gateways:
         return LoginUnavailable(status, retry_after_s=retry_after_s(headers), **facts)
     return LoginFailed(status, **facts)
 
@@ -142,9 +153,31 @@ def _cut(text: str, max_chars: int) -> str:
     return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
 
 
-def _is_ringcentrals(facts: ErrorFacts) -> bool:
+def _specific_codes(facts: ErrorFacts) -> list[str]:
     codes = [facts.get("envelope_code"), *(error.error_code for error in facts.get("errors", ()))]
-    return any(_SPECIFIC_CODE.fullmatch(code) for code in codes if code)
+    return [code for code in codes if code and _SPECIFIC_CODE.fullmatch(code)]
+
+
+def _class_of_404(facts: ErrorFacts, path: str, *, in_207: bool) -> type[APIError]:
+    """What was not found, by the parameters that CMN-102 names. A plain 404 to many ids does not say which is meant."""
+    named = _named_by_cmn_102(facts)
+    if named & {"accountId", "extensionId"}:
+        return MailboxNotFound
+    one = _ONE_MESSAGE.search(path)
+    asked_for = {"messageId", "attachmentId"} if one and one[1] else {"messageId"}
+    if named and named <= asked_for and (one or (in_207 and "/message-store/" in path)):
+        return NotFound
+    return _class(404, facts)
+
+
+def _named_by_cmn_102(facts: ErrorFacts) -> set[str]:
+    """Parameters named beside the code, or as `[messageId]` in the text, of each error that has it."""
+    envelope = ErrorDetail(facts.get("envelope_code"), facts.get("message"), facts.get("parameter"))
+    named: set[str] = set()
+    for error in (envelope, *facts.get("errors", ())):
+        if error.error_code == "CMN-102":
+            named |= {error.parameter} if error.parameter else set(_NAMED_IN_TEXT.findall(error.message or ""))
+    return named
 
 
 def _class(status: int, facts: ErrorFacts) -> type[APIError]:

@@ -52,7 +52,8 @@ def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]
     """The outcome of each of `ids`, from a successful answer that has been read.
 
     Parts are matched by `resourceId`, or by position where the request had its ids in order in its address and no part
-    is named. Parts for other ids are ignored; an id without a part is unknown, never a success.
+    is named. Parts for other ids are ignored. An id without a part, or with parts of different statuses, is unknown,
+    never a success.
 
     Raises:
         UnexpectedAnswer: the answer is neither of the forms the API has for `call`, or too large to be looked into.
@@ -70,7 +71,12 @@ def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]
 
 
 def _matched(call: Call, ids: Sequence[str], listed: Sequence[Part | None]) -> list[Part | None]:
-    named = {_number(part.resource_id): part for part in reversed(listed) if part and part.resource_id}
+    named: dict[int | None, Part | None] = {}
+    for part in listed:
+        if part and part.resource_id:
+            other = named.setdefault(_number(part.resource_id), part)
+            if other is None or other.status != part.status:
+                named[_number(part.resource_id)] = None
     if named:
         return [named.get(int(id_)) for id_ in ids]
     in_order = len(listed) == len(ids) and not call.path.endswith("/*")
@@ -79,7 +85,7 @@ def _matched(call: Call, ids: Sequence[str], listed: Sequence[Part | None]) -> l
 
 def _outcome(call: Call, id_: str, part: Part | None, answer: Answer) -> Outcome:
     if part is None:
-        return Outcome(id_, error=UnexpectedAnswer(f"RingCentral's answer says nothing of {id_}"))
+        return Outcome(id_, error=UnexpectedAnswer(f"RingCentral's answer says nothing of {id_}, or two things"))
     if not 200 <= part.status < 300:
         error = refusal(part.status, part.body, answer.headers, method=call.method, path=call.path, in_207=True)
         return Outcome(id_, part.status, error=error)

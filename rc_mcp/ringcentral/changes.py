@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rc_mcp.ringcentral.errors import UnexpectedAnswer
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message, MessageSync
 from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
 
@@ -57,7 +58,9 @@ async def full_sync(
 
     async def fetch(place: Place) -> Page:
         if place.page > 1:
-            raise UnexpectedAnswer(f"More messages than an FSync gives ({place.per_page:,}) came in the same second")
+            raise UnexpectedAnswer(
+                f"More messages than an FSync gives ({LIMITS.records_per_page:,}) came in the same second"
+            )
         sync = await send(place.date_to, place.per_page)
         syncs.append(sync)
         return Page(sync.records, more=bool(sync.sync_info.older_records_exist))
@@ -69,9 +72,7 @@ async def full_sync(
 
 
 def _changes(records: Iterable[Message], sync: MessageSync, *, is_full: bool, unreadable: int) -> Changes:
-    token = sync.sync_info.sync_token
-    if not token:
-        raise UnexpectedAnswer("RingCentral answered a sync without a token for the next one")
+    token = sync.sync_info.sync_token or ""  # the client takes no sync without one
     current = {message.id: message for message in records}
     removed = {id_: str(message.availability) for id_, message in current.items() if message.availability in _REMOVED}
     messages = [message for id_, message in current.items() if id_ not in removed]

@@ -171,7 +171,7 @@ class MessageStoreClient:
 
         Args:
             availability: RingCentral shows Alive messages alone when left out.
-            conversation_id: only this conversation.
+            conversation_id: only this conversation, also where something on the way ignored that; then without totals.
             date_from: only messages created from this moment on; 24 hours before `date_to` when left out.
             date_to: only messages created up to this moment; now when left out. Sent in UTC, to the millisecond.
             direction: both when left out.
@@ -202,7 +202,8 @@ class MessageStoreClient:
             *given("owner_extension_type", owner_extension_type, texts),
             *given("voicemail_owner", voicemail_owner, text_or_texts),
         ]
-        return await self._record(MessageList, Call("GET", f"{mailbox(account_id, extension_id)}/message-store", query))
+        call = Call("GET", f"{mailbox(account_id, extension_id)}/message-store", query)
+        return (await self._record(MessageList, call)).only_of(conversation_id)
 
     async def iter_messages(
         self,
@@ -309,7 +310,12 @@ class MessageStoreClient:
             *given("owner_extension_type", owner_extension_type, texts),
             *given("voicemail_owner", voicemail_owner, text_or_texts),
         ]
-        return await self._record(MessageSync, Call("GET", f"{mailbox(account_id, extension_id)}/message-sync", query))
+        call = Call("GET", f"{mailbox(account_id, extension_id)}/message-sync", query)
+        found = await self._record(MessageSync, call)
+        if not found.sync_info.sync_token:
+            raise UnexpectedAnswer("RingCentral answered a sync without a token for the next one")
+        # An ISync does not say of which conversation a removed message was.
+        return found.only_of(conversation_id if kind == "FSync" else None)
 
     async def changes(
         self,

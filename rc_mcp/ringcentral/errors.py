@@ -11,6 +11,7 @@ RingCentralError
 │   │   └── LoginNotKept           the stored login could not be read or written, or is in use for too long
 │   └── AnswerLost                 may have been carried out
 ├── UnexpectedAnswer               an answer that is not in the API's words; may have been carried out
+│   ├── GatewayAnswered            AGW-nnn, CMN-120: RingCentral's API gateway, which knows of no message
 │   └── RecordsUnreadable          some messages of a listing cannot be read; all others came
 ├── ContentTooLarge                an attachment is larger than the caller allowed
 └── APIError                       RingCentral said no, with a status and a code
@@ -21,7 +22,8 @@ RingCentralError
     │       ├── LoginUnavailable   408, or no 4xx: the token endpoint is out of order; no credentials are at fault
     │       └── LoginEnded         a person's login is over: they have to log in again
     ├── Forbidden                  403
-    ├── NotFound                   404
+    ├── NotFound                   404 CMN-102 that names the message or attachment asked for
+    ├── MailboxNotFound            404 CMN-102 that names the account or extension: no word about a message
     ├── RangeNotSatisfiable        416
     ├── RateLimited                429, or held back here to avoid one: not carried out
     ├── FaxNotReady                MSG-368: the fax is still being rendered
@@ -31,6 +33,10 @@ A proxy or a firewall on the way answers 400, 403, 404 or 413 as well, and knows
 without a RingCentral error code, such as CMN-102, is an `UnexpectedAnswer` with its status. Some statuses keep their
 class whoever says them, because what to do about them is the same: 401, 408, 416, 429 and 5xx. The parts of a 207 keep
 theirs too, as the 207 around them is RingCentral's.
+
+"Not found" is taken with more care, because it can be read as "gone". `NotFound` is raised only for CMN-102 that names
+the message or the attachment, in an answer about that one message. Any other CMN-102 is a refusal of RingCentral's and
+no more: an `APIError`. A 404 without a code is an `UnexpectedAnswer` in a part of a 207 as well.
 
 No error holds a body, a token, a secret or a query string. Text from the server is bounded and free of
 control characters.
@@ -101,6 +107,10 @@ class UnexpectedAnswer(RingCentralError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class GatewayAnswered(UnexpectedAnswer):
+    """RingCentral's API gateway answered, and not the Message Store: this says nothing about any message."""
 
 
 class RecordsUnreadable(UnexpectedAnswer):
@@ -234,7 +244,14 @@ class Forbidden(APIError):
 
 
 class NotFound(APIError):
-    """404 in RingCentral's words: no such message, attachment, extension or account, or not visible to this user."""
+    """RingCentral says that there is no such message or attachment, or that this user cannot see it."""
+
+
+class MailboxNotFound(APIError):
+    """RingCentral says that there is no such account or extension, or that this user cannot see it.
+
+    The messages that were asked for may exist.
+    """
 
 
 class RangeNotSatisfiable(APIError):

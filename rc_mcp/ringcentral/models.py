@@ -100,6 +100,13 @@ def _number(value: object) -> int | None:
     return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
+def _rounded(value: str) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
 def _flag(value: object) -> bool | None:
     return _WORDS.get(value) if isinstance(value, str) else value if isinstance(value, bool) else None
 
@@ -256,6 +263,13 @@ class Message(_Identified):
         """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its way."""
         return self.conversation.id if self.conversation else _text(self.sent.get("conversationId"))
 
+    def is_of(self, conversation_id: str) -> bool:
+        """Whether it belongs to this conversation. A number that was rounded on its way is compared as rounded."""
+        own = self.conversation_id or ""
+        if own.isdecimal() and int(own) == int(conversation_id):
+            return True
+        return self.conversation is None and _rounded(own) == float(conversation_id)
+
 
 class Paging(WireRecord):
     """Where a page stands. Everything may be absent: RingCentral leaves out totals when they cost too much."""
@@ -298,6 +312,17 @@ class _Messages(WireRecord):
     def unreadable(self) -> int:
         """How many messages were sent that are not in `records`, because they cannot be read. 0 as a rule."""
         return len(self.sent["records"]) - len(self.records)
+
+    def only_of(self, conversation_id: str | None) -> Self:
+        """The same without messages of other conversations, which come where the filter was ignored.
+
+        Then the totals count others as well, and are left out.
+        """
+        sent = cast("list[Any]", self.sent["records"])
+        if conversation_id is None:
+            return self
+        kept = [entry for entry in sent if not Message.can_read(entry) or Message(entry).is_of(conversation_id)]
+        return self if len(kept) == len(sent) else type(self)({**self.sent, "records": kept, "paging": {}})
 
     @classmethod
     def can_read(cls, value: object) -> bool:

@@ -5,9 +5,10 @@ is as old as the oldest message of the page before, or older: where that stands,
 second around it is asked for twice, since times are shown to the second and nobody says whether `dateTo` is cut to it
 or includes it; what was seen there is known by its id.
 
-Only a second with more messages than a page can hold is gone through by page number, until two walks through it were
-the same: then nothing that the first of them had read left before the second, and so nothing slipped from one page to
-the page before.
+Only a second with more messages than a page can hold is gone through by page number. Its pages overlap: each is of a
+size of its own, so that it begins before the end of the page before. A message that is on both shows that none
+slipped through between them, for the order of messages does not change. Where none is on both, because those in the
+overlap left in the meantime, the walk through that second begins again.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -20,6 +21,8 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message
 
 _SECOND = timedelta(seconds=1)
+_SETBACKS = 10
+"""So many pages of one second may show nothing new, or no message of the page before, until it is given up."""
 
 
 @dataclass(frozen=True)
@@ -48,46 +51,57 @@ async def new_on_each_page(
     conversations so far, as an older page has an older message of each.
 
     Raises:
-        UnexpectedAnswer: a page is not sorted newest first, so that what follows it is not known; or a further page of
-            one second has no other messages than those before it and says that there are more, so that there may be no
-            end.
+        UnexpectedAnswer: a page is not sorted newest first, so that what follows it is not known; or too many further
+            pages of one second show no progress, so that there may be no end.
     """
     place: Place | None = start
     seen: dict[str, datetime | None] = {}
-    walk: set[str] = set()
-    walk_before: set[str] = set()
+    walked: set[str] = set()
+    page_before: set[str] = set()
+    setbacks = 0
     while place:
         page = await fetch(place)
         created = [message.creation_time for message in page.records]
-        ids = [message.id for message in page.records]
-        keys = [message.conversation_id or message.id for message in page.records] if distinct_conversations else ids
+        ids = {message.id for message in page.records}
         fresh: list[Message] = []
-        for key, at, message in zip(keys, created, page.records, strict=True):
+        for at, message in zip(created, page.records, strict=True):
+            key = message.conversation_id or message.id if distinct_conversations else message.id
             if key not in seen:
                 seen[key] = at
                 fresh.append(message)
         yield fresh
-        if place.page > 1 and page.more and walk.issuperset(ids):
-            raise UnexpectedAnswer(f"Page {place.page} of one second has nothing new, and yet there are to be more")
-        walk |= set(ids)
         until = _end_of_oldest(created)
-        place = _following(place, page, until, start.per_page, is_settled=place.page == 1 or walk == walk_before)
-        if place and place.page == 1:
-            walk, walk_before = set(), walk
+        is_cut_off = place.page > 1 and page_before.isdisjoint(ids)
+        if is_cut_off or (place.page > 1 and page.more and walked.issuperset(ids)):
+            setbacks += 1
+            if setbacks == _SETBACKS:
+                raise UnexpectedAnswer(f"{_SETBACKS} pages of one second showed no progress: they may have no end")
+        walked, page_before = (walked | ids if place.page > 1 else ids), ids
+        if is_cut_off:
+            place = replace(place, page=1, per_page=LIMITS.records_per_page)
+        else:
+            place = _following(place, page, until, start.per_page)
+            setbacks = setbacks if place and place.page > 1 else 0
         if place and not distinct_conversations:
             seen = {key: created for key, created in seen.items() if _may_come_again(created, place)}
 
 
-def _following(place: Place, page: Page, until: datetime | None, per_page: int, *, is_settled: bool) -> Place | None:
+def _following(place: Place, page: Page, until: datetime | None, per_page: int) -> Place | None:
     """Where to go on; None at the end."""
-    is_earlier = until is not None and (place.date_to is None or until < place.date_to)
-    if is_earlier or not page.more:
-        if not is_settled:
-            return replace(place, page=1)
-        return Place(until, per_page) if page.more else None
-    if place.per_page < LIMITS.records_per_page:
+    if not page.more:
+        return None
+    if until is not None and (place.date_to is None or until < place.date_to):
+        return Place(until, per_page)
+    if place.per_page < LIMITS.records_per_page and place.page == 1:
         return replace(place, per_page=LIMITS.records_per_page)
-    return replace(place, page=place.page + 1)
+    return _overlapping(place)
+
+
+def _overlapping(place: Place) -> Place:
+    """The page that begins before the end of this one, and ends latest."""
+    end = place.page * place.per_page
+    size = max(range(2, LIMITS.records_per_page + 1), key=lambda size: (size - end % size) if end % size else 0)
+    return replace(place, page=end // size + 1, per_page=size)
 
 
 def _end_of_oldest(times: Sequence[datetime | None]) -> datetime | None:

@@ -99,6 +99,8 @@ class TokenEndpoint:
         word = fields_of(parsed(answer.content[: LIMITS.error_body_bytes])).get("error")
         if type(refused) is not LoginFailed or refused.status not in (400, 401) or word in _THE_APPS_FAULT:
             return refused
+        if not refused.error_code:
+            return refused  # a proxy answers 400 and 401 as well, and knows nothing of this login
         return LoginEnded(
             refused.status,
             error_code=refused.error_code,

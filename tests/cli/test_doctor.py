@@ -102,6 +102,20 @@ async def test_missing_permissions_are_named(tmp_path: Path) -> None:
     assert "Give the app EditMessages" in said
 
 
+async def test_what_the_gateway_answers_is_not_taken_for_a_permission(tmp_path: Path) -> None:
+    with Emulator() as emulator:
+        async with emulator.serve():
+            emulator.faults.inject("gateway", operation="updateMessage", times=None)
+            changing = await doctor(emulator, tmp_path)
+            emulator.faults.inject("gateway", operation="listMessages", times=None)
+            reading = await doctor(emulator, tmp_path)
+    assert changing[0] == 0, changing[1]
+    assert "note  permission to change messages is not known: RingCentral's API gateway answered 404" in changing[1]
+    assert "ok    permission to change" not in changing[1]
+    assert reading[0] == 1
+    assert "fault reading: RingCentral's API gateway answered 404 AGW-404" in reading[1]
+
+
 async def test_a_permission_that_the_level_does_not_need_is_not_missed(tmp_path: Path) -> None:
     with Emulator(permissions=["ReadMessages", "EditAccounts"]) as emulator:
         async with emulator.serve():

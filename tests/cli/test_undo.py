@@ -51,6 +51,21 @@ async def test_what_is_not_back_is_named_and_fails_the_command(desk: Desk) -> No
     assert "Not all of it is back" in ended.stderr.decode()
 
 
+async def test_undo_does_not_say_that_messages_are_gone_when_the_gateway_answers_for_them(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.emulator.serve():
+        operation = await deleted(desk, target)
+        desk.emulator.faults.inject("gateway", operation="readMessage", times=None)
+        ended = await rc_mcp(desk, "undo", operation)
+        desk.emulator.faults.clear()
+        again = await rc_mcp(desk, "undo", operation)
+    said = (ended.stdout + ended.stderr).decode()
+    assert ended.returncode == 1
+    assert f"could not be read: try again  {target}" in said
+    assert "gone" not in said
+    assert again.returncode == 0, again.stderr
+
+
 async def test_undo_of_nothing_and_without_a_login_are_errors_in_words(desk: Desk) -> None:
     async with desk.emulator.serve():
         unknown = await rc_mcp(desk, "undo", "none-such")

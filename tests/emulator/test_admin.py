@@ -205,7 +205,7 @@ async def test_it_is_served_only_when_asked_for_and_only_to_this_machine() -> No
             assert emulator.admin_url.startswith("http://127.0.0.1:")
             assert (await client.get(emulator.admin_url)).json()["scenario"] == "empty"
             answer = await client.get(f"{emulator.server_url}/faults")
-            assert answer.json()["errorCode"] == "CMN-120"
+            assert answer.json()["errorCode"] == "AGW-404"
         assert emulator.admin_url is None
 
 

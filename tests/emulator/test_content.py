@@ -66,7 +66,7 @@ async def test_content_is_served_by_both_hosts_and_nothing_else_by_media(
     answer = await mailbox.get(uri.replace(emulator.media_url, emulator.server_url))
     assert (answer.status_code, answer.content) == (200, media_files.read(recording()))
     answer = await mailbox.get(f"{emulator.media_url}/restapi/v1.0/account/~/extension/~/message-store")
-    assert (answer.status_code, answer.json()["errorCode"]) == (404, "CMN-120")
+    assert (answer.status_code, answer.json()["errorCode"]) == (404, "AGW-404")
 
 
 async def test_content_takes_a_token(web: httpx.AsyncClient, emulator: Emulator) -> None:

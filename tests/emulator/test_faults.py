@@ -45,6 +45,17 @@ async def test_a_dropped_connection_is_lost_before_or_after_the_service_acted(
 
 
 @pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
+async def test_the_gateway_answers_before_or_after_the_service_acted(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str, acted: bool, expected: str
+) -> None:
+    emulator.faults.inject("gateway", acted=acted)
+    answer = await mailbox.delete(path)
+    assert (answer.status_code, answer.headers["server"]) == (404, "nginx")
+    assert answer.json() == {"errorCode": "AGW-404", "message": "Resource not found", "errors": []}
+    assert states(emulator) == [expected]
+
+
+@pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_a_server_error_comes_before_or_after_the_service_acted(
     mailbox: httpx.AsyncClient, emulator: Emulator, path: str, status: int, acted: bool, expected: str
@@ -209,7 +220,7 @@ async def test_the_oldest_fault_that_fits_comes_first_and_alone(
 
 async def test_addresses_that_are_no_operation_meet_no_fault(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     emulator.faults.inject("drop")
-    assert code(await mailbox.get("nowhere")) == (404, "CMN-120")
+    assert (await mailbox.get("nowhere")).json()["errorCode"] == "AGW-404"
     assert len(emulator.faults.active) == 1
     emulator.faults.clear()
     assert emulator.faults.active == {}

@@ -39,9 +39,11 @@ async def test_every_answer_has_a_request_id_of_its_own(mailbox: httpx.AsyncClie
     assert len({answer.headers["rcrequestid"] for answer in answers}) == 3
 
 
-async def test_an_unknown_address_is_an_invalid_uri(mailbox: httpx.AsyncClient) -> None:
+async def test_an_unknown_address_is_the_gateways_to_answer(mailbox: httpx.AsyncClient) -> None:
     for path in ("message-stores", "message-store/1/content", "/restapi/v2.0/account/~/message-store", "/"):
-        assert code(await mailbox.get(path)) == (404, "CMN-120")
+        answer = await mailbox.get(path)
+        assert (answer.status_code, answer.headers["server"]) == (404, "nginx")
+        assert answer.json() == {"errorCode": "AGW-404", "message": "Resource not found", "errors": []}
 
 
 async def test_an_encoded_question_mark_does_not_cut_a_path_short(

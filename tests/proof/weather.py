@@ -182,4 +182,5 @@ def _refusal(status: int, code: str, request: httpx.Request, headers: dict[str, 
 
 
 def _body(code: str) -> dict[str, Any]:
-    return {"errorCode": code, "message": "no", "errors": [{"errorCode": code, "message": "no"}]}
+    error = {"errorCode": code, "message": "no", **({"parameterName": "messageId"} if code == "CMN-102" else {})}
+    return {**error, "errors": [error]}

@@ -18,7 +18,7 @@ from rc_mcp.ringcentral.waiting import Time
 from tests.ringcentral.under_budget import attachments, client_of, together, virtual_now
 from tests.ringcentral.virtual_time import VirtualLoop
 
-EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}}
+EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}, "syncInfo": {"syncToken": "next"}}
 
 pytestmark = pytest.mark.anyio
 

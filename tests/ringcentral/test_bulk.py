@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rc_mcp.ringcentral import (
     AnswerLost,
+    APIError,
     BadRequest,
     Forbidden,
     MessageStoreClient,
@@ -133,7 +134,7 @@ async def test_multipart_mixed_is_understood_as_well():
 async def test_multipart_mixed_without_a_body_per_part_still_tells_a_deletes_statuses():
     statuses = [{"href": href("1"), "status": 204}, {"href": href("2"), "status": 404}]
     outcomes = await store(Script(mixed(statuses, GONE))).delete_message(["1", "2"])
-    assert summary(outcomes) == [("1", 204, "ok"), ("2", 404, "NotFound")]
+    assert summary(outcomes) == [("1", 204, "ok"), ("2", 404, "UnexpectedAnswer")]
 
 
 async def test_multipart_mixed_bodies_are_not_guessed_when_their_number_is_off():
@@ -178,10 +179,17 @@ async def test_a_missing_part_is_unknown_never_a_success():
     assert [(o.ok, o.unknown, o.status) for o in outcomes] == [(True, False, 204), (False, True, None)]
 
 
-async def test_parts_for_other_ids_and_second_parts_are_ignored():
+@pytest.mark.parametrize("statuses", [(204, 404), (404, 204), (204, 503, 204), (404, 204, 404)])
+async def test_parts_that_contradict_each_other_leave_open_what_became_of_their_message(statuses: tuple[int, ...]):
+    parts = [{"resourceId": "1", "status": status, "body": GONE} for status in statuses]
+    outcomes = await store(Script(multi(*parts, {"resourceId": "2", "status": 204}))).delete_message(["1", "2"])
+    assert [(o.ok, o.unknown) for o in outcomes] == [(False, True), (True, False)]
+
+
+async def test_parts_for_other_ids_and_repeated_parts_are_ignored():
     script = Script(
         multi(
-            {"resourceId": "1", "status": 204}, {"resourceId": "1", "status": 404}, {"resourceId": "9", "status": 204}
+            {"resourceId": "1", "status": 204}, {"resourceId": "1", "status": 204}, {"resourceId": "9", "status": 204}
         )
     )
     assert summary(await store(script).delete_message(["1", "2"])) == [
@@ -277,11 +285,77 @@ async def test_a_404_that_is_not_in_ringcentrals_words_says_nothing_of_the_messa
         await store(Script(page)).read_message("7")
 
 
-async def test_a_part_of_a_207_needs_no_code_to_be_ringcentrals_word():
-    script = Script(multi({"resourceId": "1", "status": 404}, {"resourceId": "2", "status": 403}))
-    outcomes = await store(script).delete_message(["1", "2"])
-    assert summary(outcomes) == [("1", 404, "NotFound"), ("2", 403, "Forbidden")]
-    assert not any(o.unknown for o in outcomes)
+async def test_a_part_of_a_207_needs_no_code_to_be_ringcentrals_refusal():
+    outcomes = await store(Script(multi({"resourceId": "2", "status": 403}))).delete_message(["2"])
+    assert summary(outcomes) == [("2", 403, "Forbidden")]
+    assert not outcomes[0].unknown
+
+
+NO_WORD_ABOUT_A_MESSAGE: list[tuple[dict[str, Any], str]] = [
+    ({}, "UnexpectedAnswer"),
+    ({"message": "no route"}, "UnexpectedAnswer"),
+    ({"errorCode": "AGW-404", "message": "Resource not found", "errors": []}, "GatewayAnswered"),
+    ({"errorCode": "CMN-120", "message": "Invalid URI"}, "GatewayAnswered"),
+    ({**GONE, "errors": [{"errorCode": "AGW-404", "message": "Resource not found"}]}, "GatewayAnswered"),
+    ({"errorCode": "CMN-102", "message": "Resource not found"}, "APIError"),
+    ({"errorCode": "CMN-102", "parameterName": "attachmentId"}, "APIError"),
+    ({"errorCode": "CMN-102", "parameterName": "conversationId"}, "APIError"),
+    ({**GONE, "errorCode": "MSG-304"}, "APIError"),
+    ({"errorCode": "CMN-102", "parameterName": "extensionId"}, "MailboxNotFound"),
+    ({"errorCode": "CMN-102", "parameterName": "accountId"}, "MailboxNotFound"),
+    ({**GONE, "errors": [{"errorCode": "CMN-102", "parameterName": "extensionId"}]}, "MailboxNotFound"),
+]
+"""Bodies of a 404 that do not say that there is no such message, and what they are taken for."""
+
+
+@pytest.mark.parametrize(("body", "kind"), NO_WORD_ABOUT_A_MESSAGE)
+async def test_a_404_in_a_part_is_not_found_only_where_it_names_the_message(body: dict[str, Any], kind: str):
+    odd = {"resourceId": "2", "status": 404, "body": body}
+    is_doubtful = kind in {"UnexpectedAnswer", "GatewayAnswered"}
+    for outcomes in (
+        await store(Script(multi(part("1"), odd))).read_messages(["1", "2"]),
+        await store(Script(multi(part("1"), odd))).update_message(["1", "2"], "Read"),
+        await store(Script(multi({"resourceId": "1", "status": 204}, odd))).delete_message(["1", "2"]),
+    ):
+        assert [(type(o.error).__name__, o.unknown) for o in outcomes[1:]] == [(kind, is_doubtful)]
+        assert outcomes[0].ok
+
+
+@pytest.mark.parametrize(("body", "kind"), NO_WORD_ABOUT_A_MESSAGE)
+async def test_a_404_to_one_message_is_not_found_only_where_it_names_the_message(body: dict[str, Any], kind: str):
+    answer = httpx.Response(404, json=body)
+    for outcomes in (
+        await store(Script(answer)).read_messages(["2"]),
+        await store(Script(answer)).patch_message("2", availability="Alive"),
+        await store(Script(answer)).delete_message("2"),
+    ):
+        assert [type(outcome.error).__name__ for outcome in outcomes] == [kind]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GONE,
+        {"errorCode": "CMN-102", "message": GONE["message"]},
+        {"errorCode": "InvalidParameter", "message": "no", "errors": [GONE]},
+        {"errorCode": "InvalidParameter", "errors": [{"errorCode": "CMN-102", "message": GONE["message"]}]},
+    ],
+)
+async def test_a_message_that_ringcentral_says_it_does_not_have_is_not_found_in_every_envelope(body: dict[str, Any]):
+    single = await store(Script(httpx.Response(404, json=body))).read_messages(["2"])
+    in_part = await store(Script(multi({"resourceId": "2", "status": 404, "body": body}))).read_messages(["2"])
+    assert [type(outcome.error) for outcome in (*single, *in_part)] == [NotFound, NotFound]
+
+
+async def test_one_404_to_a_request_for_many_does_not_say_which_message_is_meant():
+    answer = httpx.Response(404, json=GONE)
+    for outcomes in (
+        await store(Script(answer)).read_messages(["1", "2"]),
+        await store(Script(answer)).update_message(["1", "2"], "Read"),
+        await store(Script(answer)).delete_message(["1", "2"]),
+        await store(Script(answer)).update_message(numbers(51), "Read"),
+    ):
+        assert {type(outcome.error) for outcome in outcomes} == {APIError}
 
 
 async def test_a_401_leaves_open_what_became_of_a_delete_and_of_nothing_else():
@@ -364,7 +438,7 @@ async def test_each_conversation_of_a_delete_has_its_own_outcome():
     script = Script(multi({"resourceId": "5", "status": 204}, {"resourceId": "6", "status": 404, "body": GONE}))
     deleted, missing = await store(script).delete_message_by_filter(["5", "6"], date_to=WHEN)
     assert deleted.ok
-    assert isinstance(missing.error, NotFound)
+    assert type(missing.error) is APIError
 
 
 json_values = st.recursive(

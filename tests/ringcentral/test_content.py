@@ -11,6 +11,8 @@ from rc_mcp.ringcentral import (
     AnswerLost,
     ContentTooLarge,
     FaxNotReady,
+    GatewayAnswered,
+    MailboxNotFound,
     MessageStoreClient,
     NotFound,
     RangeNotSatisfiable,
@@ -45,7 +47,7 @@ class Pieces(httpx.AsyncByteStream):
 
 
 def store(answer: httpx.Response) -> MessageStoreClient:
-    return MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(lambda _: answer), max_wait_s=0)
+    return MessageStoreClient(TokenAuth("a-token"), transport=httpx.MockTransport(lambda _: answer), max_wait_s=0)
 
 
 async def test_content_says_what_it_is_before_a_byte_is_read():
@@ -142,12 +144,21 @@ async def test_content_that_ends_too_soon_is_never_taken_for_whole(body: Pieces)
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [(404, "CMN-102", NotFound), (416, "CMN-107", RangeNotSatisfiable), (404, "MSG-368", FaxNotReady)],
+    ("status", "code", "parameter", "kind"),
+    [
+        (404, "CMN-102", "messageId", NotFound),
+        (404, "CMN-102", "attachmentId", NotFound),
+        (404, "CMN-102", "extensionId", MailboxNotFound),
+        (404, "AGW-404", None, GatewayAnswered),
+        (404, "CMN-120", None, GatewayAnswered),
+        (416, "CMN-107", None, RangeNotSatisfiable),
+        (404, "MSG-368", None, FaxNotReady),
+    ],
 )
-async def test_refusals_are_raised_on_entering(status: int, code: str, kind: type[Exception]):
+async def test_refusals_are_raised_on_entering(status: int, code: str, parameter: str | None, kind: type[Exception]):
+    answer = httpx.Response(status, json={"errorCode": code, "parameterName": parameter})
     with pytest.raises(kind):
-        async with store(httpx.Response(status, json={"errorCode": code})).read_message_content("7", "8"):
+        async with store(answer).read_message_content("7", "8"):
             raise AssertionError
 
 

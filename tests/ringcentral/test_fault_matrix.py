@@ -18,7 +18,9 @@ from rc_mcp.emulator import Draft, Emulator
 from rc_mcp.emulator.faults import FaultOptions
 from rc_mcp.ringcentral import (
     AnswerLost,
+    APIError,
     Downloaded,
+    GatewayAnswered,
     JWTAuth,
     MessageStoreClient,
     NotFound,
@@ -247,6 +249,8 @@ PASSING = [
     Trouble("cut off", by_emulator("truncate"), AnswerLost, acted=True),
 ]
 FINAL = [
+    Trouble("gateway before", by_emulator("gateway"), GatewayAnswered, passes=False),
+    Trouble("gateway after it acted", by_emulator("gateway", acted=True), GatewayAnswered, passes=False, acted=True),
     Trouble("truncated JSON", by_emulator("malformed"), UnexpectedAnswer, passes=False, acted=True),
     Trouble("HTML 200", by_emulator("malformed", body="html"), UnexpectedAnswer, passes=False, acted=True),
     Trouble(
@@ -405,7 +409,7 @@ async def test_a_207_with_failures(operation: Operation, box: Mailbox) -> None:
         answer = httpx.Response(207, json=[part], headers={"Content-Type": BULK})
         on_the_way(lambda _: answer)(box, operation, None)
         _, error, unknown = await end_of(operation, box)
-        assert type(error) is (NotFound if operation.kind == "delete" else UnexpectedAnswer)
+        assert type(error) is (APIError if operation.kind == "delete" else UnexpectedAnswer)
         assert unknown == (operation.kind != "delete")
     assert box.sent() == 1
     assert len(box.reached("DELETE")) <= 1

@@ -22,7 +22,7 @@ from tests.ringcentral.virtual_time import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 
-EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}}
+EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}, "syncInfo": {"syncToken": "next"}}
 CMN_201 = {"errorCode": "CMN-201", "message": "Service Temporary Unavailable"}
 Answer = httpx.Response | httpx.HTTPError
 
