@@ -17,6 +17,7 @@ from unittest import mock
 
 import anyio
 
+from rc_mcp.guard.clock import Clock as MonotonicClock
 from rc_mcp.settings import Settings, load_settings
 
 ZONE = "America/New_York"
@@ -88,18 +89,18 @@ class Host:
         """What its wall clock shows."""
         return self._clock() + self._ahead + self._set_by
 
-    @property
-    def boot(self) -> str:
-        """The name of its monotonic clock, another one after each start."""
-        return f"{self._name} {self._boots}"
-
-    def seconds(self) -> float:
-        """What its monotonic clock shows: since its last start."""
-        return self._clock.seconds() - self._began_s
+    def clock(self) -> MonotonicClock:
+        """Its clock that nobody can set. Another one after each start."""
+        began_s = self._began_s
+        return MonotonicClock(self._boot, lambda: self._clock.seconds() - began_s)
 
     def now(self) -> Now:
         """This moment."""
-        return Now(self._clock(), self.wall(), self.boot)
+        return Now(self._clock(), self.wall(), self._boot)
+
+    @property
+    def _boot(self) -> str:
+        return f"{self._name} {self._boots}"
 
     def set_clock(self, by: timedelta) -> None:
         """A user or a time server sets its wall clock: so far off the right time, whatever it was before."""

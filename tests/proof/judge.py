@@ -16,10 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2 as httpx
 
-from rc_mcp.emulator.selection import Selection
 from rc_mcp.emulator.vocabulary import DELETABLE
 from rc_mcp.guard.journal import Operation
-from rc_mcp.guard.plans import Plan
+from rc_mcp.guard.plans import LIFETIME, Plan
 from rc_mcp.views.changes import Changes
 from tests.proof.host import Now
 from tests.proof.rules import (
@@ -41,7 +40,6 @@ ONCE = "a plan runs at most once, no DELETE is repeated"
 PATIENT = "nothing destructive for what an earlier request may yet reach"
 SETTLED = "what is said as final stays true once everything late has arrived"
 NOT_FOR_EVER = "an unanswered request holds back others for minutes, not for hours"
-EXTRA = "what a DELETE of conversations took beyond its plan is restored, or at least reported"
 LOCKED = "without a lock nothing is sent"
 OWN_WORD = "a folder from elsewhere has no say"
 UNDONE = "an undo restores what its operation deleted, and nothing else"
@@ -49,7 +47,7 @@ RULED = "what an operator's policy does not let go stays"
 FRESH = "what changed since the plan is left alone"
 STOPPED = "nothing is begun while the STOP file is there"
 PLANNED = "a plan is what was asked for and what was read"
-NAMED = "a DELETE names its targets, a PATCH never deletes"
+NAMED = "a DELETE names messages by their ids, a PATCH never deletes"
 SOUND = "the server does not break"
 
 Channel = Literal["question", "chat", "terminal", "policy"]
@@ -131,14 +129,8 @@ class Call:
     """When each message was last read, as far as the answer arrived whole. `configuration` is one of them."""
     sent: dict[str, int] = field(default_factory=dict[str, int])
     """Ids that left in a DELETE, and the moment RingCentral had dealt with it."""
-    meant: set[str] = field(default_factory=set[str])
-    """Ids in a conversation whose DELETE left: another app may have been quicker with one, and nobody can tell."""
     is_cut_off: bool = False
     """Its client gave it up: what the server had written down by then nobody knows."""
-    extra: set[str] = field(default_factory=set[str])
-    """What a DELETE of conversations took that arrived, with an early time, after the last look."""
-    is_disturbed_after: bool = False
-    """A reading or a restore went wrong after a DELETE had left."""
     status: str | None = None
     """How it ended, in the words of its answer."""
     put: int | None = None
@@ -158,6 +150,8 @@ class Shown:
     asked: Asked
     principal: str
     seat: str
+    made: Now
+    """When a person was shown it first, a little after it was made."""
     denied: bool = False
     put_to_a_person: bool = False
     """A client asked a person about it: from then on no model's word counts."""
@@ -198,7 +192,6 @@ class Effect:
     """The moment it left."""
     sent: Now
     by: Call
-    by_conversation: bool = False
 
 
 class Judge:
@@ -212,8 +205,6 @@ class Judge:
         self.stopped_since: int | None = None
         self.limited_until: dict[str, datetime] = {}
         """Until when a server was told to send nothing, by the seat's name."""
-        self.beyond: set[tuple[str, int]] = set()
-        """What a late DELETE of conversations took that was not in its plan, and when: in no journal, so a surprise."""
         self.on_its_way: dict[str, Effect] = {}
         """What the last DELETE of each message was, if RingCentral did not refuse it; also the last PUT of a period."""
         self.last_tried: dict[str, Now] = {}
@@ -240,7 +231,7 @@ class Judge:
         assert plan is not None
         if plan.id in self.shown:
             return self.shown[plan.id]
-        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name)
+        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name, replace(call.began_at, right=self.right()))
         self._check_plan(shown, question, call)
         self.shown[plan.id] = shown
         self.count(f"plans: {call.asked.tool}{' (purge)' if call.asked.purge else ''}")
@@ -296,7 +287,7 @@ class Judge:
         if any(c.shown.plan is plan for c in self.consents):
             return
         hold(call.seat.has_policy, APPROVED, f"there is no policy at {call.seat.name}")
-        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name)
+        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name, replace(call.began_at, right=self.right()))
         self._check_plan(shown, None, call)
         self.consents.append(Consent(shown, "policy", self.truth.next_moment(), call))
         self.count("approved: policy")
@@ -311,29 +302,24 @@ class Judge:
         """A DELETE is about to go out. `taken`: the plan that is carried out, says the guard."""
         hold(call.asked.tool != "undo", UNDONE, "an undo sends a DELETE")
         hold(not self.locks_are_refused, LOCKED, f"a DELETE by {call.asked}")
-        path, query = urlsplit(str(request.url)).path, parse_qs(urlsplit(str(request.url)).query)
-        in_path = path.partition("/message-store")[2].strip("/")
-        named = in_path or ",".join(query.get("conversationId", []))
-        hold(named and all(i.isdigit() for i in named.split(",")), NAMED, f"DELETE {path}?{query}")
+        url = urlsplit(str(request.url))
+        in_path, query = url.path.partition("/message-store")[2].strip("/"), parse_qs(url.query)
+        targets = set(in_path.split(","))
+        hold(all(i.isdigit() for i in targets) and "conversationId" not in query, NAMED, f"DELETE {in_path}?{query}")
         purge = query.get("purge") == ["true"]
-        targets = set(named.split(",")) if in_path else self._reach(query)
         self._check_not_stopped(call, targets)
-        hold(in_path or not purge, FINAL, f"a purge of whole conversations: {query}")
         again = {i for i in targets if self._may_be_reached(i, now)}
-        hold(not again, PATIENT, f"DELETE of {named}: an earlier one of {sorted(again)} may be on its way")
-        consent = self._consent_for(call, targets, named, taken, purge=purge, in_path=bool(in_path))
+        hold(not again, PATIENT, f"DELETE of {in_path}: an earlier one of {sorted(again)} may be on its way")
+        consent = self._consent_for(call, targets, taken, purge=purge)
         consent.run_by = call
-        consent.named |= targets & consent.shown.ids
-        if not in_path:
-            call.meant |= {t.id for t in consent.shown.plan.draft.targets if t.conversation_id in named.split(",")}
+        consent.named |= targets
         if call.seat.has_policy:
             self._check_policy(call, consent, targets, now)
-        self.count("DELETEs by id" if in_path else "DELETEs of conversations")
-        return Effect(consent, frozenset(targets), self.truth.next_moment(), now, call, not in_path)
+        self.count("DELETEs")
+        return Effect(consent, frozenset(targets), self.truth.next_moment(), now, call)
 
-    def _check_policy(self, call: Call, consent: Consent, targets: set[str], now: Now) -> None:
+    def _check_policy(self, call: Call, consent: Consent, ids: set[str], now: Now) -> None:
         """Who is protected is left alone whoever agreed, and so are caps. Nobody agrees to what the rule does not."""
-        ids = targets & consent.shown.ids  # of what came since the last look no server can know
         messages = {i: self.truth.store.find(int(i)) for i in ids}
         protected = [i for i, m in messages.items() if is_protected(m)]
         hold(not protected, RULED, f"{protected} are protected")
@@ -364,10 +350,10 @@ class Judge:
         return sum(s.unattended or not unattended for s in recent)
 
     def _takes(self, effect: Effect, id_: str) -> None:
-        plan = effect.consent.shown.plan.id
-        self.took.setdefault(plan, set()).add(id_)
-        if id_ in effect.consent.shown.ids:  # what else it took is restored, and counted by no cap
-            self.spent.append(Spent(id_, effect.sent, effect.consent.channel == "policy"))
+        self.took.setdefault(effect.consent.shown.plan.id, set()).add(id_)
+        self.spent.append(Spent(id_, effect.sent, effect.consent.channel == "policy"))
+        is_purged = self.truth.now(id_).availability in {"Purged", None}
+        self.count("messages purged" if is_purged else "messages deleted")
 
     def may_yet_arrive(self, effect: Effect, answer: httpx.Response | None) -> None:
         """A DELETE was answered, or not: it may yet reach what RingCentral has not refused in its own words."""
@@ -375,16 +361,10 @@ class Judge:
         if answer is not None and answer.status_code == HTTPStatus.MULTI_STATUS:
             refused = _refused_parts(answer)
         elif answer is not None and _is_refusal(answer.status_code, _body_of(answer)):
-            refused = {self._named_as(i, effect) for i in effect.ids}
-        unsettled = {i for i in effect.ids if self._named_as(i, effect) not in refused}
-        self.on_its_way |= dict.fromkeys(unsettled, effect)
-        if refused and unsettled:
-            self.count(f"refused beside what is in doubt: {'conversations' if effect.by_conversation else 'messages'}")
-
-    def _named_as(self, id_: str, effect: Effect) -> str:
-        """What its DELETE called it: itself, or its conversation."""
-        message = self.truth.store.find(int(id_))
-        return str(message.conversation_id) if effect.by_conversation and message else id_
+            refused = set(effect.ids)
+        self.on_its_way |= dict.fromkeys(effect.ids - refused, effect)
+        if refused and effect.ids - refused:
+            self.count("refused beside what is in doubt")
 
     def _may_be_reached(self, id_: str, now: Now) -> bool:
         """Whether a DELETE of it may yet arrive, as far as anyone can tell."""
@@ -425,15 +405,11 @@ class Judge:
         for id_ in changed:
             purged = self.truth.now(id_).availability in {"Purged", None}
             beyond = id_ not in shown.ids
-            if beyond and not purged and self._came_since(id_, call.read, effect):
-                call.extra.add(id_)
-                self.count("taken beyond the plan")
-            elif beyond or (purged and not shown.asked.purge):
+            if beyond or (purged and not shown.asked.purge):
                 hold(self._nobody_could_know(id_, call), SUBSET if beyond else FINAL, f"{id_}, plan {shown.plan.id}")
                 call.final.add(id_)
                 self.count("purges nobody can stop")
             self._takes(effect, id_)
-            self.count("messages purged" if purged else "messages deleted")
         call.ready = moment
         call.sent |= dict.fromkeys(effect.ids | set(changed), moment)
 
@@ -446,29 +422,16 @@ class Judge:
         shown = effect.consent.shown
         for id_ in changed:
             purged = self.truth.now(id_).availability in {"Purged", None}
-            beyond = id_ not in shown.ids
-            if beyond:
-                self.beyond.add((id_, self.truth.moment))
-            if beyond and not purged and self._came_since(id_, read, effect):
-                self.count("taken beyond the plan, late")
-            elif beyond or (purged and not shown.asked.purge):
+            if purged and not shown.asked.purge:
                 others = {"another app", "benign call", "time"}
                 by_others = any(v.by in others for v in self.truth.changes(id_, read.get(id_, -1)))
                 hold(by_others, FINAL, f"{id_}, by a DELETE of plan {shown.plan.id} that came late")
                 self.count("purges nobody can stop")
             self._takes(effect, id_)
-            self.count("messages purged" if purged else "messages deleted")
             for moment, word, of_delete in self.said.get(id_, []):
-                if not beyond and moment > effect.left and _FINAL_WORDS.get(word) is of_delete:
+                if moment > effect.left and _FINAL_WORDS.get(word) is of_delete:
                     could_not_know = self._seems_done(effect, id_, by=moment)
                     hold(could_not_know, SETTLED, f"{id_} was said to be {word}, and then a late DELETE took it")
-
-    def _came_since(self, id_: str, read: Mapping[str, int], effect: Effect) -> bool:
-        """Whether a message arrived in a conversation, with an early time, after the last look at it."""
-        message = self.truth.store.find(int(id_))
-        if message is None or not effect.by_conversation:
-            return False
-        return self.truth.arrived(id_) > read.get(f"conversation {message.conversation_id}", self.truth.moment)
 
     def late_put_done(self, effect: Effect) -> None:
         """RingCentral has dealt with a PUT of a period that was given up: nothing of ours may have followed it."""
@@ -519,26 +482,6 @@ class Judge:
             # because others log in: RingCentral keeps five sessions.
             effect.consent.named.discard("configuration")
 
-    def _reach(self, query: Mapping[str, list[str]]) -> set[str]:
-        """What a DELETE of conversations would touch, as the mailbox is now."""
-        types = DELETABLE[query.get("type", ["All"])[0]]
-        until = query.get("dateTo")
-        selection = Selection(
-            types=types,
-            conversations=tuple(int(i) for i in query["conversationId"][0].split(",")),
-            created_before_ms=int(datetime.fromisoformat(until[0]).timestamp() * 1000) if until else None,
-            availabilities=("Alive", "Deleted"),
-        )
-        if len(query["conversationId"]) > 1:
-            ids = tuple(int(i) for i in query["conversationId"])
-            selection = Selection(
-                types=types,
-                conversations=ids,
-                created_before_ms=selection.created_before_ms,
-                availabilities=("Alive", "Deleted"),
-            )
-        return {str(m.id) for m in self.truth.store.select(selection)}
-
     def _unspent(self, call: Call) -> list[Consent]:
         """Every yes that counts at this seat and was not used up by another call."""
         return [
@@ -548,6 +491,7 @@ class Judge:
             and c.for_call in (None, call)
             and not c.shown.denied
             and c.shown.plan.expires > call.began_at.wall
+            and (c.shown.made.boot != call.began_at.boot or call.began_at.right - c.shown.made.right < LIFETIME)
             and c.shown.principal == call.seat.principal
             and (c.channel == "policy" or (c.channel == "question") == call.seat.can_ask)
             and not self._ran(c.shown, call)
@@ -557,36 +501,25 @@ class Judge:
         """Whether another call carried this plan out, whatever yes it had."""
         return any(c.shown is shown and c.run_by not in (None, call) for c in self.consents)
 
-    def _consent_for(
-        self, call: Call, ids: set[str], named: str, taken: Plan | None, *, purge: bool, in_path: bool
-    ) -> Consent:
-        why = f"DELETE of {named}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"
+    def _consent_for(self, call: Call, ids: set[str], taken: Plan | None, *, purge: bool) -> Consent:
+        why = f"DELETE of {sorted(ids)}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"
         mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key and c.shown.asked.purge == purge]
         used = [c for c in self.consents if c.run_by not in (None, call) and ids & c.shown.ids]
         hold(mine, ONCE if used and not mine else APPROVED, why)
         hold(not purge or call.seat.may_purge, APPROVED, f"{why}: this server may not purge")
-        within = [c for c in mine if all(i in c.shown.ids or self._may_be_taken_along(i, call, in_path) for i in ids)]
-        hold(within, SUBSET, f"{why}: {sorted(ids)} of {[sorted(c.shown.ids) for c in mine]}")
+        within = [c for c in mine if ids <= c.shown.ids]
+        hold(within, SUBSET, f"{why}: of {[sorted(c.shown.ids) for c in mine]}")
         again = [c for c in within if not c.named & ids]
         hold(again, ONCE, f"{why}: sent before")
-        hold(in_path or set(named.split(",")) <= set(call.asked.arguments.get("conversation_id", [])), SUBSET, why)
         fresh = [c for c in again if self._is_fresh(call, c, ids)]
         now = {i: self.truth.now(i) for i in ids}
         hold(fresh, FRESH, f"{why}: {now}, planned {[c.shown.plan.draft.targets for c in again]}")
         return _of(taken, fresh)
 
-    def _may_be_taken_along(self, id_: str, call: Call, in_path: bool) -> bool:
-        """Whether it is in no plan, and a DELETE reaches it without any fault of the guard's."""
-        if self._nobody_could_know(id_, call):
-            return True
-        message = self.truth.store.find(int(id_))
-        look = call.read.get(f"conversation {message.conversation_id}", -1) if message else -1
-        return not in_path and look >= call.ready and self.truth.arrived(id_) > look
-
     def _is_fresh(self, call: Call, consent: Consent, ids: set[str]) -> bool:
         """Whether all are as they were when the plan was made, or changed when nobody could know."""
         planned = {t.id: (t.availability, t.last_modified) for t in consent.shown.plan.draft.targets}
-        now = {i: self.truth.now(i) for i in ids & consent.shown.ids}
+        now = {i: self.truth.now(i) for i in ids}
         return all(
             (v.availability, _iso(v.modified_ms)) == planned[i] or self._nobody_could_know(i, call)
             for i, v in now.items()
@@ -611,7 +544,7 @@ class Judge:
         if read < call.ready or self.truth.arrived(id_) > call.began:
             return False
         others = {"another app", "benign call", "time"}
-        return any(v.by in others or (id_, v.moment) in self.beyond for v in self.truth.changes(id_, read))
+        return any(v.by in others for v in self.truth.changes(id_, read))
 
     # What is undone
 
@@ -620,11 +553,6 @@ class Judge:
         hold(not self.locks_are_refused, LOCKED, "an undo restores")
         others = set(ids) - self._perhaps_deleted(call)
         hold(not others, UNDONE, f"{others} were not deleted by {call.asked}")
-
-    def restore_leaves(self, call: Call, ids: Iterable[str]) -> None:
-        """A delete restores what it took along: never what was agreed to."""
-        agreed = set(ids) & self._planned(call)
-        hold(not agreed, EXTRA, f"{agreed} were agreed to, and are restored")
 
     def patch_done(self, call: Call, ids: Iterable[str], changed: Iterable[str]) -> None:
         """RingCentral has dealt with it, or never got it."""
@@ -652,7 +580,7 @@ class Judge:
         """What the operation deleted that this call undoes, or may have: what its DELETEs were meant for."""
         mine = [c for c in self.consents if c.shown.plan.id == call.asked.arguments["operation"]]
         ran = [(c.run_by, c.shown.ids) for c in mine if c.run_by]
-        return {i for by, ids in ran for i in ids if by.is_cut_off or i in by.sent or i in by.meant}
+        return {i for by, ids in ran for i in ids if by.is_cut_off or i in by.sent}
 
     # What is said
 
@@ -690,11 +618,7 @@ class Judge:
             return
         for id_, word in outcomes.items():
             hold(self._is_true(call, id_, word), TRUE, f"{id_} is said {word}, was {self._states(call, id_)}; {answer}")
-        unreported = call.extra - set(outcomes)
-        is_excused = call.is_disturbed_after and status != "done"
-        hold(is_excused or not unreported, EXTRA, f"{unreported} were taken along, and are not reported: {answer}")
-        self.count("restored beyond the plan", sum(outcomes.get(i) == "restored" for i in call.extra))
-        untold = set(call.sent) - set(outcomes) - call.extra
+        untold = set(call.sent) - set(outcomes)
         hold(untold <= call.final - self._planned(call), TRUE, f"{untold} are not told of")
         words = set(outcomes.values())
         if status == "done":
@@ -729,7 +653,7 @@ class Judge:
             case "deleted":
                 return "Deleted" in states and id_ in call.sent
             case "purged":
-                return bool(states & {"Purged", None}) and (id_ in call.sent or id_ in call.meant)
+                return bool(states & {"Purged", None}) and id_ in call.sent
             case "already":
                 done = {"Purged", None} if purge else {"Deleted", "Purged", None}
                 done = {"Alive"} if call.asked.tool == "patch_message" else done

@@ -77,7 +77,7 @@ PARTS = {
     "parts missing, others refused": ("missing", "done", "403"),
     "parts of the gateway, late": ("gateway late", "done", "403"),
 }
-"""A 207, and what becomes of each thing that was named, over and over: messages or conversations, or only one."""
+"""A 207, and what becomes of each message that was named, over and over."""
 PARTS_LATE = 12
 """So many requests later RingCentral carries out the parts that it did not refuse."""
 MOST_LATE = timedelta(seconds=30)
@@ -176,9 +176,8 @@ def halved(response: httpx.Response, body: bytes, request: httpx.Request) -> htt
 
 
 def named(request: httpx.Request) -> list[str]:
-    """What a DELETE names: messages in its path, or conversations in its query."""
-    in_path = request.url.path.partition("/message-store")[2].strip("/")
-    return in_path.split(",") if in_path else request.url.params.get_list("conversationId")
+    """The messages in its path."""
+    return request.url.path.partition("/message-store")[2].strip("/").split(",")
 
 
 def fates(request: httpx.Request, fault: str) -> dict[str, str]:
@@ -190,12 +189,7 @@ def only(request: httpx.Request, names: Collection[str]) -> httpx.Request:
     """The same DELETE of some of what it names. Of none it would be of the whole mailbox, so that is an error."""
     if not names:
         raise ValueError("a DELETE of nothing")
-    url = request.url
-    if "conversationId" in url.params:
-        others = [(key, value) for key, value in url.params.multi_items() if key != "conversationId"]
-        url = url.copy_with(params=[*(("conversationId", name) for name in names), *others])
-    else:
-        url = url.copy_with(path=f"{url.path.rpartition('/')[0]}/{','.join(names)}")
+    url = request.url.copy_with(path=f"{request.url.path.rpartition('/')[0]}/{','.join(names)}")
     return httpx.Request("DELETE", url, headers=request.headers)
 
 
