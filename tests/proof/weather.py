@@ -143,10 +143,13 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
         return httpx.Response(404, json=body, request=request)
     if said.startswith("false 204"):
         return httpx.Response(204, request=request)
-    if said == "login page":  # of the network's and not of ours
-        return httpx.Response(200, text=_HTML, headers={"Content-Type": "text/html"}, request=request)
-    number = int(said[:3])
-    return httpx.Response(number, text=f"<h1>{number}</h1>", headers={"Content-Type": "text/html"}, request=request)
+    number = said[:3]
+    if number.isdigit():
+        return httpx.Response(
+            int(number), text=f"<h1>{number}</h1>", headers={"Content-Type": "text/html"}, request=request
+        )
+    # A login page, of the network's and not of ours.
+    return httpx.Response(200, text=_HTML, headers={"Content-Type": "text/html"}, request=request)
 
 
 _REFUSALS = {
