@@ -2,13 +2,13 @@
 
 import functools
 import shutil
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 from unittest import mock
 
 import anyio
@@ -25,8 +25,8 @@ from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.lifecycle import delete, set_retention_days
 from rc_mcp.guard import deletion
 from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Channel, Journal
-from rc_mcp.guard.journal import Event as Entry
 from rc_mcp.guard.not_now import InDoubt
 from rc_mcp.guard.plans import Plan, PlanStore, State
 from rc_mcp.guard.undo import undo
@@ -64,6 +64,7 @@ from tests.proof.weather import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Refusal = Literal["refused", "rehearsed"]
 
 _NEVER_LEFT = "refused connection"
 _ANNA, _BORIS = Party(name="Anna", phone_number="+15035550190"), Party(name="Boris", phone_number=BORIS)
@@ -715,12 +716,11 @@ def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
 @contextmanager
 def _plans_noted(noted: Noted) -> Generator[None]:
     """Each plan as it was stored, who takes which, and which wait for an earlier request."""
-    add, claim, append = PlanStore.add, PlanStore.claim, Journal.append
+    add, claim, note = PlanStore.add, PlanStore.claim, Guard.note
 
     def added(store: PlanStore, *arguments: Any, **more: Any) -> Plan:
         plan = add(store, *arguments, **more)
-        noted.made[plan.id] = plan
-        return plan
+        return noted.made.setdefault(plan.id, plan)  # it may be one that was made before
 
     def claimed(store: PlanStore, plan_id: str, *states: State, by: Channel) -> bool:
         is_taken = claim(store, plan_id, *states, by=by)
@@ -728,17 +728,17 @@ def _plans_noted(noted: Noted) -> Generator[None]:
             noted.taken = noted.made[plan_id], by
         return is_taken
 
-    def appended(
-        journal: Journal, event: Entry, *, operation: str | None, details: Mapping[str, object], **who: Any
+    async def refused(
+        guard: Guard, tool: str, event: Refusal, operation: str | None = None, /, **details: object
     ) -> None:
-        append(journal, event, operation=operation, details=details, **who)
+        await note(guard, tool, event, operation, **details)
         if details.get("reason") == InDoubt.reason and operation in noted.made:
             noted.held_back.append(noted.made[operation])
 
     with (
         mock.patch.object(PlanStore, "add", added),
         mock.patch.object(PlanStore, "claim", claimed),
-        mock.patch.object(Journal, "append", appended),
+        mock.patch.object(Guard, "note", refused),
     ):
         yield
 
