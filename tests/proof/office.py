@@ -3,7 +3,7 @@
 import functools
 import shutil
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -211,13 +211,9 @@ class Office:
             **({"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}),
         }
         if brings is not None:
-            try:
-                settings = self.foreign.settings(variables, brings, self.state_dir)
-            except SettingsError:
-                self.judge.count("refused to start in a folder from elsewhere")  # the user starts it somewhere else
-            else:
-                self.judge.count("started in a folder from elsewhere")
-                return settings
+            self.judge.count("started in folders from elsewhere")
+            with suppress(SettingsError):  # then the user starts it in another folder
+                return self.foreign.settings(variables, brings, self.state_dir)
         return load_settings(**variables, RC_MCP_STATE_DIR=str(self.state_dir))
 
     async def undo(self, operation: str) -> None:
