@@ -6,9 +6,9 @@ asked for, and what was read, it checks then. What may follow from a yes it deci
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal, cast
@@ -16,10 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2 as httpx
 
-from rc_mcp.emulator.selection import Selection
 from rc_mcp.emulator.vocabulary import DELETABLE
-from rc_mcp.guard.plans import Plan
+from rc_mcp.guard.journal import Operation
+from rc_mcp.guard.plans import LIFETIME, Plan
 from rc_mcp.views.changes import Changes
+from tests.proof.host import Now
 from tests.proof.rules import (
     MAX_IN,
     MAX_PER_PLAN,
@@ -36,17 +37,30 @@ SUBSET = "executed is within approved"
 FINAL = "nothing Purged without an irreversible approval"
 TRUE = "no outcome that the mailbox contradicts"
 ONCE = "a plan runs at most once, no DELETE is repeated"
-PATIENT = "no DELETE of what an earlier one may yet reach"
+PATIENT = "nothing destructive for what an earlier request may yet reach"
+SETTLED = "what is said as final stays true once everything late has arrived"
+NOT_FOR_EVER = "an unanswered request holds back others for minutes, not for hours"
+LOCKED = "without a lock nothing is sent"
+OWN_WORD = "a folder from elsewhere has no say"
 UNDONE = "an undo restores what its operation deleted, and nothing else"
 RULED = "what an operator's policy does not let go stays"
 FRESH = "what changed since the plan is left alone"
 STOPPED = "nothing is begun while the STOP file is there"
 PLANNED = "a plan is what was asked for and what was read"
-NAMED = "a DELETE names its targets, a PATCH never deletes"
+NAMED = "a DELETE names messages by their ids, a PATCH never deletes"
 SOUND = "the server does not break"
 
 Channel = Literal["question", "chat", "terminal", "policy"]
 _NO_MATTER = timedelta(seconds=5)
+HELD_BACK_FOR = timedelta(seconds=59)
+"""So long after a request that was not answered nothing destructive is sent for what it named. The guard waits for a
+minute, from a little before it leaves."""
+_IN_ONE_CALL = timedelta(seconds=90)
+"""So long a call may wait for RingCentral before it plans."""
+_AT_MOST_HELD_BACK = timedelta(minutes=5)
+_FINAL_WORDS = {"failed": True, "already": False, "restored": False}
+"""What an answer may not say of a message that an earlier DELETE may still reach; `failed` by what deletes, the others
+by what restores."""
 NOT_SENT = {"confirmation_required", "declined", "refused", "nothing_to_do"}
 
 
@@ -108,17 +122,17 @@ class Call:
     seat: Seat
     asked: Asked
     began: int
-    began_at: datetime
+    began_at: Now
     ready: int
     plan_id: str | None = None
     read: dict[str, int] = field(default_factory=dict[str, int])
     """When each message was last read, as far as the answer arrived whole. `configuration` is one of them."""
     sent: dict[str, int] = field(default_factory=dict[str, int])
     """Ids that left in a DELETE, and the moment RingCentral had dealt with it."""
-    meant: set[str] = field(default_factory=set[str])
-    """Ids in a conversation whose DELETE left: another app may have been quicker with one, and nobody can tell."""
     is_cut_off: bool = False
     """Its client gave it up: what the server had written down by then nobody knows."""
+    status: str | None = None
+    """How it ended, in the words of its answer."""
     put: int | None = None
     """When RingCentral had dealt with the PUT of a retention period, if one left."""
     faults: list[str] = field(default_factory=list[str])
@@ -136,6 +150,8 @@ class Shown:
     asked: Asked
     principal: str
     seat: str
+    made: Now
+    """When a person was shown it first, a little after it was made."""
     denied: bool = False
     put_to_a_person: bool = False
     """A client asked a person about it: from then on no model's word counts."""
@@ -174,24 +190,32 @@ class Effect:
     """What it would reach now."""
     left: int
     """The moment it left."""
-    sent: datetime
-    by_conversation: bool = False
+    sent: Now
+    by: Call
 
 
 class Judge:
     """Holds the invariants. Every example has its own."""
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: Truth, right: Callable[[], datetime]) -> None:
         self.truth = truth
+        self.right = right
         self.shown: dict[str, Shown] = {}
         self.consents: list[Consent] = []
         self.stopped_since: int | None = None
         self.limited_until: dict[str, datetime] = {}
         """Until when a server was told to send nothing, by the seat's name."""
-        self.beyond: set[tuple[str, int]] = set()
-        """What a late DELETE of conversations took that was not in its plan, and when: in no journal, so a surprise."""
-        self.on_its_way: dict[str, tuple[int, datetime]] = {}
-        """Messages that a DELETE may yet reach: when it left, and until when."""
+        self.on_its_way: dict[str, Effect] = {}
+        """What the last DELETE of each message was, if RingCentral did not refuse it; also the last PUT of a period."""
+        self.last_tried: dict[str, Now] = {}
+        """When something was last to be sent for a message, or for the `configuration`."""
+        self.first_held: dict[tuple[str, str], Now] = {}
+        """Since when a server has held back others for a message: its seat and the id."""
+        self.said: dict[str, list[tuple[int, str, bool]]] = {}
+        """Words of answers about each message, when, and whether they were about a delete."""
+        self.took: dict[str, set[str]] = {}
+        """By plan: what its DELETEs really took."""
+        self.locks_are_refused = False
         self.spent: list[Spent] = []
         self.counts: dict[str, int] = {}
         Violation.first = None
@@ -207,7 +231,7 @@ class Judge:
         assert plan is not None
         if plan.id in self.shown:
             return self.shown[plan.id]
-        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name)
+        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name, replace(call.began_at, right=self.right()))
         self._check_plan(shown, question, call)
         self.shown[plan.id] = shown
         self.count(f"plans: {call.asked.tool}{' (purge)' if call.asked.purge else ''}")
@@ -225,7 +249,11 @@ class Judge:
         if question is not None:
             hold(f" {len(shown.ids)} message" in question.splitlines()[0], PLANNED, question)
         right = {"Alive", "Deleted"} if asked.purge else {"Alive"}
+        before = _before(asked, call)
         for target in draft.targets:
+            message = self.truth.store.find(int(target.id))
+            is_early = before is None or message is None or message.created_ms < before.timestamp() * 1000
+            hold(is_early, PLANNED, f"{target.id} is not from before {before}: {asked}")
             hold(self._asked_for(target.id, asked), PLANNED, f"{target.id} was not asked for: {asked}")
             hold(target.availability in right, PLANNED, f"{target.id} is {target.availability}")
             was = [v for v in self.truth.since(target.id, call.began) if v.availability == target.availability]
@@ -241,7 +269,7 @@ class Judge:
 
     def agree(self, shown: Shown, channel: Channel, now: datetime, call: Call | None = None) -> None:
         """A person says yes. What was denied, or has expired, nobody can agree to any more."""
-        if shown.denied or now >= shown.plan.expires:
+        if shown.denied or now >= shown.plan.expires:  # by the wall clock there
             return
         self.count(f"approved: {channel}")
         moment = self.truth.next_moment()
@@ -259,36 +287,38 @@ class Judge:
         if any(c.shown.plan is plan for c in self.consents):
             return
         hold(call.seat.has_policy, APPROVED, f"there is no policy at {call.seat.name}")
-        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name)
+        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name, replace(call.began_at, right=self.right()))
         self._check_plan(shown, None, call)
         self.consents.append(Consent(shown, "policy", self.truth.next_moment(), call))
         self.count("approved: policy")
 
     # What leaves
 
-    def delete_leaves(self, call: Call, request: httpx.Request, now: datetime, taken: Plan | None) -> Effect:
+    def tried(self, names: Iterable[str], call: Call) -> None:
+        """Something is about to be sent for these, and may be called in doubt from now on."""
+        self.last_tried |= dict.fromkeys(names, replace(call.began_at, right=self.right()))
+
+    def delete_leaves(self, call: Call, request: httpx.Request, now: Now, taken: Plan | None) -> Effect:
         """A DELETE is about to go out. `taken`: the plan that is carried out, says the guard."""
         hold(call.asked.tool != "undo", UNDONE, "an undo sends a DELETE")
-        path, query = urlsplit(str(request.url)).path, parse_qs(urlsplit(str(request.url)).query)
-        in_path = path.partition("/message-store")[2].strip("/")
-        named = in_path or ",".join(query.get("conversationId", []))
-        hold(named and all(i.isdigit() for i in named.split(",")), NAMED, f"DELETE {path}?{query}")
+        hold(not self.locks_are_refused, LOCKED, f"a DELETE by {call.asked}")
+        url = urlsplit(str(request.url))
+        in_path, query = url.path.partition("/message-store")[2].strip("/"), parse_qs(url.query)
+        targets = set(in_path.split(","))
+        hold(all(i.isdigit() for i in targets) and "conversationId" not in query, NAMED, f"DELETE {in_path}?{query}")
         purge = query.get("purge") == ["true"]
-        targets = set(named.split(",")) if in_path else self._reach(query)
         self._check_not_stopped(call, targets)
         again = {i for i in targets if self._may_be_reached(i, now)}
-        hold(not again, PATIENT, f"DELETE of {named}: an earlier one of {sorted(again)} may be on its way")
-        consent = self._consent_for(call, targets, named, taken, purge=purge, in_path=bool(in_path))
+        hold(not again, PATIENT, f"DELETE of {in_path}: an earlier one of {sorted(again)} may be on its way")
+        consent = self._consent_for(call, targets, taken, purge=purge)
         consent.run_by = call
-        consent.named |= targets & consent.shown.ids
-        if not in_path:
-            call.meant |= {t.id for t in consent.shown.plan.draft.targets if t.conversation_id in named.split(",")}
+        consent.named |= targets
         if call.seat.has_policy:
             self._check_policy(call, consent, targets, now)
-        self.count("DELETEs by id" if in_path else "DELETEs of conversations")
-        return Effect(consent, frozenset(targets), self.truth.next_moment(), now, not in_path)
+        self.count("DELETEs")
+        return Effect(consent, frozenset(targets), self.truth.next_moment(), now, call)
 
-    def _check_policy(self, call: Call, consent: Consent, ids: set[str], now: datetime) -> None:
+    def _check_policy(self, call: Call, consent: Consent, ids: set[str], now: Now) -> None:
         """Who is protected is left alone whoever agreed, and so are caps. Nobody agrees to what the rule does not."""
         messages = {i: self.truth.store.find(int(i)) for i in ids}
         protected = [i for i, m in messages.items() if is_protected(m)]
@@ -310,44 +340,64 @@ class Judge:
             used = self._used(within, now, unattended=True)
             hold(used + n <= most, RULED, f"unattended, {n} after {used} in {within}; {self.spent}")
         for i, message in messages.items():
-            allowed = may_go_unattended(message, now) or self._nobody_could_know(i, call)
+            allowed = may_go_unattended(message, now.wall) or self._nobody_could_know(i, call)
             hold(allowed, RULED, f"unattended: {message}")
 
-    def _used(self, within: timedelta, now: datetime, *, unattended: bool = False) -> int:
+    def _used(self, within: timedelta, now: Now, *, unattended: bool = False) -> int:
         """How much of a cap is used up, by what really went."""
-        since = now - within + _NO_MATTER  # the guard counts from when it wrote it down, and a little earlier
-        recent = [s for s in self.spent if s.sent > since and (s.unattended or not unattended)]
-        return sum(s.is_known or not self._restored_since(s) for s in recent)
+        span = within - _NO_MATTER  # the guard counts from when it wrote it down, and a little earlier
+        recent = [s for s in self.spent if s.sent.is_within(span, now)]
+        return sum(s.unattended or not unattended for s in recent)
 
-    def _restored_since(self, spent: Spent) -> bool:
-        return any(v.availability == "Alive" for v in self.truth.changes(spent.id, spent.moment))
+    def _takes(self, effect: Effect, id_: str) -> None:
+        self.took.setdefault(effect.consent.shown.plan.id, set()).add(id_)
+        self.spent.append(Spent(id_, effect.sent, effect.consent.channel == "policy"))
+        is_purged = self.truth.now(id_).availability in {"Purged", None}
+        self.count("messages purged" if is_purged else "messages deleted")
 
-    def _spend(self, effect: Effect, id_: str) -> None:
-        if id_ in effect.consent.shown.ids:  # of what else it took nobody of ours knows
-            unattended = effect.consent.channel == "policy"
-            self.spent.append(Spent(id_, effect.sent, self.truth.moment, unattended))
-
-    def may_yet_arrive(self, effect: Effect, answer: httpx.Response | None, until: datetime) -> None:
-        """A DELETE was answered, or not: until then it may reach what RingCentral has not refused in its own words."""
+    def may_yet_arrive(self, effect: Effect, answer: httpx.Response | None) -> None:
+        """A DELETE was answered, or not: it may yet reach what RingCentral has not refused in its own words."""
         refused = set[str]()
         if answer is not None and answer.status_code == HTTPStatus.MULTI_STATUS:
             refused = _refused_parts(answer)
         elif answer is not None and _is_refusal(answer.status_code, _body_of(answer)):
-            refused = {self._named_as(i, effect) for i in effect.ids}
-        unsettled = {i for i in effect.ids if self._named_as(i, effect) not in refused}
-        self.on_its_way |= dict.fromkeys(unsettled, (effect.left, until))
-        if refused and unsettled:
-            self.count(f"refused beside what is in doubt: {'conversations' if effect.by_conversation else 'messages'}")
+            refused = set(effect.ids)
+        self.on_its_way |= dict.fromkeys(effect.ids - refused, effect)
+        if refused and effect.ids - refused:
+            self.count("refused beside what is in doubt")
 
-    def _named_as(self, id_: str, effect: Effect) -> str:
-        """What its DELETE called it: itself, or its conversation."""
-        message = self.truth.store.find(int(id_))
-        return str(message.conversation_id) if effect.by_conversation and message else id_
+    def _may_be_reached(self, id_: str, now: Now) -> bool:
+        """Whether a DELETE of it may yet arrive, as far as anyone can tell."""
+        effect = self.on_its_way.get(id_)
+        if effect is None or now.right >= effect.sent.right + HELD_BACK_FOR:
+            return False
+        return not self._seems_done(effect, id_)
 
-    def _may_be_reached(self, id_: str, now: datetime) -> bool:
-        """Whether a DELETE of it is under way, as far as anybody can tell. One that has changed can be seen to be."""
-        left, until = self.on_its_way.get(id_, (0, now))
-        return now < until and not self.truth.changes(id_, left)
+    def _seems_done(self, effect: Effect, id_: str, by: int | None = None) -> bool:
+        """Whether a message has been, since this DELETE left, as it leaves one. Whose DELETE it was cannot be seen."""
+        done = {"Purged", None} if effect.consent.shown.asked.purge else {"Deleted", "Purged", None}
+        changes = self.truth.changes(id_, effect.left)
+        return any(v.availability in done for v in changes if by is None or v.moment <= by)
+
+    def held_back(self, call: Call, plan: Plan, now: Now) -> None:
+        """A plan was not carried out because of an earlier request: of the last minutes, by a clock that counts."""
+        self.count("held back: in doubt")
+        ids = {t.id for t in plan.draft.targets} or {"configuration"}
+        allowed = False
+        for id_ in ids:
+            last = self.last_tried.get(id_)
+            if last is None:
+                continue
+            first = self.first_held.setdefault((call.seat.name, id_), now)
+            # How long ago something left before this machine's last start nobody can tell. It waits from when it saw.
+            since = last if last.boot == now.boot else first
+            allowed = allowed or now.right - since.right < _AT_MOST_HELD_BACK
+        hold(allowed, NOT_FOR_EVER, f"{ids} at {call.seat.name}: {[self.last_tried.get(i) for i in ids]}, now {now}")
+
+    def restarted(self, seat: Seat) -> None:
+        """A server began anew, and what it holds back it holds back anew."""
+        for key in [k for k in self.first_held if k[0] == seat.name]:
+            del self.first_held[key]
 
     def delete_done(self, call: Call, effect: Effect, changed: Iterable[str]) -> None:
         """RingCentral has dealt with it, or never got it."""
@@ -359,8 +409,7 @@ class Judge:
                 hold(self._nobody_could_know(id_, call), SUBSET if beyond else FINAL, f"{id_}, plan {shown.plan.id}")
                 call.final.add(id_)
                 self.count("purges nobody can stop")
-            self._spend(effect, id_)
-            self.count("messages purged" if purged else "messages deleted")
+            self._takes(effect, id_)
         call.ready = moment
         call.sent |= dict.fromkeys(effect.ids | set(changed), moment)
 
@@ -373,20 +422,29 @@ class Judge:
         shown = effect.consent.shown
         for id_ in changed:
             purged = self.truth.now(id_).availability in {"Purged", None}
-            beyond = id_ not in shown.ids
-            if beyond:
-                self.beyond.add((id_, self.truth.moment))
-            if beyond or (purged and not shown.asked.purge):
+            if purged and not shown.asked.purge:
                 others = {"another app", "benign call", "time"}
                 by_others = any(v.by in others for v in self.truth.changes(id_, read.get(id_, -1)))
                 hold(by_others, FINAL, f"{id_}, by a DELETE of plan {shown.plan.id} that came late")
                 self.count("purges nobody can stop")
-            self._spend(effect, id_)
-            self.count("messages purged" if purged else "messages deleted")
+            self._takes(effect, id_)
+            for moment, word, of_delete in self.said.get(id_, []):
+                if moment > effect.left and _FINAL_WORDS.get(word) is of_delete:
+                    could_not_know = self._seems_done(effect, id_, by=moment)
+                    hold(could_not_know, SETTLED, f"{id_} was said to be {word}, and then a late DELETE took it")
 
-    def put_leaves(self, call: Call, days: int, now: datetime, taken: Plan | None) -> Effect:
+    def late_put_done(self, effect: Effect) -> None:
+        """RingCentral has dealt with a PUT of a period that was given up: nothing of ours may have followed it."""
+        self.count("late PUTs carried out")
+        follows = self.on_its_way.get("configuration")
+        is_last = follows is None or follows.consent is effect.consent
+        hold(is_last, SETTLED, f"{_days(effect)} days come into force after a period that was agreed to later")
+        hold(effect.by.status not in {"failed", "refused", "error"}, SETTLED, f"{effect.by.status}, and then it came")
+
+    def put_leaves(self, call: Call, days: int, now: Now, taken: Plan | None) -> Effect:
         """A PUT of a retention period is about to go out. `taken` as for a DELETE."""
         hold(call.asked.tool == "update_message_store_configuration", APPROVED, f"PUT {days} days by {call.asked}")
+        hold(not self.locks_are_refused, LOCKED, f"a PUT by {call.asked}")
         self._check_not_stopped(call, {"configuration"})
         mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key]
         agreed = [c for c in mine if c.shown.asked.arguments["retention_period"] == days]
@@ -396,40 +454,33 @@ class Judge:
         again = [c for c in fresh if "configuration" not in c.named]
         hold(again, ONCE, "the PUT was sent before")
         consent = _of(taken, again)
+        earlier = self.on_its_way.get("configuration")
+        if earlier is not None and earlier.by is not call and now.right < earlier.sent.right + HELD_BACK_FOR:
+            hold(self._seems_in_force(earlier), PATIENT, f"PUT {days} days: {_days(earlier)} days may be on their way")
         lowers = consent.shown.irreversible
         hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would take what is protected")
         consent.run_by = call
         consent.named.add("configuration")
         self.count("PUTs of the retention period")
-        return Effect(consent, frozenset(), self.truth.moment, now)
+        return Effect(consent, frozenset(), self.truth.moment, now, call)
 
-    def put_done(self, call: Call, effect: Effect, status: int | None) -> None:
-        """RingCentral has dealt with it, or never got it. `status`: what the server was answered, if it was."""
+    def _seems_in_force(self, effect: Effect) -> bool:
+        """Whether the period of a PUT was in force at some time since it left."""
+        in_force = [days for moment, _, days in self.truth.retention if moment > effect.left]
+        return _days(effect) in [self._period_at(effect.left), *in_force]
+
+    def _period_at(self, at: int) -> int:
+        return next(days for moment, _, days in reversed(self.truth.retention) if moment <= at)
+
+    def put_done(self, call: Call, effect: Effect, answer: httpx.Response | None) -> None:
+        """RingCentral has dealt with it, or never got it. `answer`: what the server was answered, if it was."""
         call.put = self.truth.moment
-        if status == HTTPStatus.UNAUTHORIZED:
+        if answer is None or not _is_refusal(answer.status_code, _body_of(answer)):
+            self.on_its_way["configuration"] = effect
+        if answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED:
             # What is refused for its token is sent once more with a fresh one; a DELETE never is. A token can also end
             # because others log in: RingCentral keeps five sessions.
             effect.consent.named.discard("configuration")
-
-    def _reach(self, query: Mapping[str, list[str]]) -> set[str]:
-        """What a DELETE of conversations would touch, as the mailbox is now."""
-        types = DELETABLE[query.get("type", ["All"])[0]]
-        until = query.get("dateTo")
-        selection = Selection(
-            types=types,
-            conversations=tuple(int(i) for i in query["conversationId"][0].split(",")),
-            created_before_ms=int(datetime.fromisoformat(until[0]).timestamp() * 1000) if until else None,
-            availabilities=("Alive", "Deleted"),
-        )
-        if len(query["conversationId"]) > 1:
-            ids = tuple(int(i) for i in query["conversationId"])
-            selection = Selection(
-                types=types,
-                conversations=ids,
-                created_before_ms=selection.created_before_ms,
-                availabilities=("Alive", "Deleted"),
-            )
-        return {str(m.id) for m in self.truth.store.select(selection)}
 
     def _unspent(self, call: Call) -> list[Consent]:
         """Every yes that counts at this seat and was not used up by another call."""
@@ -439,7 +490,8 @@ class Judge:
             if c.run_by in (None, call)
             and c.for_call in (None, call)
             and not c.shown.denied
-            and c.shown.plan.expires > call.began_at
+            and c.shown.plan.expires > call.began_at.wall
+            and (c.shown.made.boot != call.began_at.boot or call.began_at.right - c.shown.made.right < LIFETIME)
             and c.shown.principal == call.seat.principal
             and (c.channel == "policy" or (c.channel == "question") == call.seat.can_ask)
             and not self._ran(c.shown, call)
@@ -449,19 +501,16 @@ class Judge:
         """Whether another call carried this plan out, whatever yes it had."""
         return any(c.shown is shown and c.run_by not in (None, call) for c in self.consents)
 
-    def _consent_for(
-        self, call: Call, ids: set[str], named: str, taken: Plan | None, *, purge: bool, in_path: bool
-    ) -> Consent:
-        why = f"DELETE of {named}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"
+    def _consent_for(self, call: Call, ids: set[str], taken: Plan | None, *, purge: bool) -> Consent:
+        why = f"DELETE of {sorted(ids)}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"
         mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key and c.shown.asked.purge == purge]
         used = [c for c in self.consents if c.run_by not in (None, call) and ids & c.shown.ids]
         hold(mine, ONCE if used and not mine else APPROVED, why)
         hold(not purge or call.seat.may_purge, APPROVED, f"{why}: this server may not purge")
-        within = [c for c in mine if all(i in c.shown.ids or self._nobody_could_know(i, call) for i in ids)]
-        hold(within, SUBSET, f"{why}: {sorted(ids)} of {[sorted(c.shown.ids) for c in mine]}")
+        within = [c for c in mine if ids <= c.shown.ids]
+        hold(within, SUBSET, f"{why}: of {[sorted(c.shown.ids) for c in mine]}")
         again = [c for c in within if not c.named & ids]
         hold(again, ONCE, f"{why}: sent before")
-        hold(in_path or set(named.split(",")) <= set(call.asked.arguments.get("conversation_id", [])), SUBSET, why)
         fresh = [c for c in again if self._is_fresh(call, c, ids)]
         now = {i: self.truth.now(i) for i in ids}
         hold(fresh, FRESH, f"{why}: {now}, planned {[c.shown.plan.draft.targets for c in again]}")
@@ -470,7 +519,7 @@ class Judge:
     def _is_fresh(self, call: Call, consent: Consent, ids: set[str]) -> bool:
         """Whether all are as they were when the plan was made, or changed when nobody could know."""
         planned = {t.id: (t.availability, t.last_modified) for t in consent.shown.plan.draft.targets}
-        now = {i: self.truth.now(i) for i in ids & consent.shown.ids}
+        now = {i: self.truth.now(i) for i in ids}
         return all(
             (v.availability, _iso(v.modified_ms)) == planned[i] or self._nobody_could_know(i, call)
             for i, v in now.items()
@@ -495,12 +544,13 @@ class Judge:
         if read < call.ready or self.truth.arrived(id_) > call.began:
             return False
         others = {"another app", "benign call", "time"}
-        return any(v.by in others or (id_, v.moment) in self.beyond for v in self.truth.changes(id_, read))
+        return any(v.by in others for v in self.truth.changes(id_, read))
 
     # What is undone
 
     def patch_leaves(self, call: Call, ids: Iterable[str]) -> None:
         """An undo is about to restore these."""
+        hold(not self.locks_are_refused, LOCKED, "an undo restores")
         others = set(ids) - self._perhaps_deleted(call)
         hold(not others, UNDONE, f"{others} were not deleted by {call.asked}")
 
@@ -509,7 +559,7 @@ class Judge:
         call.sent |= dict.fromkeys(ids, self.truth.moment)
         self.count("messages restored by an undo", len(list(changed)))
 
-    def check_undone(self, call: Call, answer: Changes | None) -> None:
+    def check_undone(self, call: Call, answer: Changes | None, now: Now) -> None:
         """What an undo says, against the mailbox. None: an error, which says that nothing was restored."""
         self.count(f"undone: {answer.status if answer else 'error'}")
         if answer is None:
@@ -524,27 +574,48 @@ class Judge:
         for id_, word in answer.outcomes.items():
             was = {v.availability for v in self._states(call, id_)}
             hold(word == "unknown" or right.get(word, "") in was, TRUE, f"{id_} is said {word}, was {was}")
+        self._says(call, answer.outcomes, now)
 
     def _perhaps_deleted(self, call: Call) -> set[str]:
         """What the operation deleted that this call undoes, or may have: what its DELETEs were meant for."""
         mine = [c for c in self.consents if c.shown.plan.id == call.asked.arguments["operation"]]
         ran = [(c.run_by, c.shown.ids) for c in mine if c.run_by]
-        return {i for by, ids in ran for i in ids if by.is_cut_off or i in by.sent or i in by.meant}
+        return {i for by, ids in ran for i in ids if by.is_cut_off or i in by.sent}
 
     # What is said
 
-    def check_answer(self, call: Call, answer: Mapping[str, Any]) -> None:
+    def _says(self, call: Call, outcomes: Mapping[str, str], now: Now) -> None:
+        """An answer is given: what it says of each message is remembered, and `unknown` needs a reason."""
+        of_delete = call.asked.tool.startswith("delete")
+        for id_, word in outcomes.items():
+            self.said.setdefault(id_, []).append((self.truth.moment, word, of_delete))
+            if word != "unknown":
+                continue
+            self.count(f"unknown: {call.asked.tool}")
+            last = self.last_tried.get(id_)
+            in_doubt = last and (last.boot != now.boot or now.right - last.right < _AT_MOST_HELD_BACK)
+            hold(call.faults or in_doubt, NOT_FOR_EVER, f"{id_} is unknown to {call.asked} since {last}, now {now}")
+
+    def check_journal(self, operations: Iterable[Operation]) -> None:
+        """What the journal says at the end of what became of each message, against what our DELETEs took."""
+        for operation in operations:
+            took = self.took.get(operation.id, set())
+            for id_, word in operation.outcomes.items():
+                spared = word in {"failed", "skipped", "already", "not_found"}
+                hold(
+                    not (spared and id_ in took), TRUE, f"{id_} is journaled as {word} in {operation.id}, which took it"
+                )
+
+    def check_answer(self, call: Call, answer: Mapping[str, Any], now: Now) -> None:
         """A call's structured answer against the mailbox: each outcome was true after what we sent, until now."""
         status, outcomes = answer["status"], answer.get("outcomes", {})
+        call.status = status
         self.count(f"answered: {status}")
         if status in NOT_SENT:
             hold(not call.sent and call.put is None, TRUE, f"{status}, but something left: {call.sent}")
         if call.asked.tool == "update_message_store_configuration":
             self._check_retention(call, status)
             return
-        for spent in self.spent:
-            if spent.id in call.sent and outcomes.get(spent.id) in {"deleted", "purged"}:
-                spent.is_known = spent.is_known or spent.moment > call.began
         for id_, word in outcomes.items():
             hold(self._is_true(call, id_, word), TRUE, f"{id_} is said {word}, was {self._states(call, id_)}; {answer}")
         untold = set(call.sent) - set(outcomes)
@@ -557,6 +628,7 @@ class Judge:
         if words & {"unknown", "failed"} and call.asked.tool != "patch_message":
             disturbed = bool(call.faults) or any(self.truth.changes(i, call.began) for i in outcomes)
             hold(disturbed, TRUE, f"{outcomes} though nothing went wrong")
+        self._says(call, outcomes, now)
 
     def _planned(self, call: Call) -> set[str]:
         return {i for c in self.consents if c.run_by is call for i in c.shown.ids}
@@ -581,7 +653,7 @@ class Judge:
             case "deleted":
                 return "Deleted" in states and id_ in call.sent
             case "purged":
-                return bool(states & {"Purged", None}) and (id_ in call.sent or id_ in call.meant)
+                return bool(states & {"Purged", None}) and id_ in call.sent
             case "already":
                 done = {"Purged", None} if purge else {"Deleted", "Purged", None}
                 done = {"Alive"} if call.asked.tool == "patch_message" else done
@@ -594,9 +666,8 @@ class Judge:
             case "skipped":
                 return id_ not in call.sent
             case "failed":
-                return bool(states & ({"Alive", "Deleted"} if purge or id_ not in call.sent else {"Alive"})) or bool(
-                    call.asked.tool == "patch_message"
-                )
+                is_spared = states & ({"Alive", "Deleted"} if purge or id_ not in call.sent else {"Alive"})
+                return call.asked.tool == "patch_message" or bool(is_spared and not self._was_taken(call, id_))
             case "restored":
                 return "Alive" in states
             case "updated":
@@ -604,8 +675,12 @@ class Judge:
             case _:
                 return word == "unknown"
 
+    def _was_taken(self, call: Call, id_: str) -> bool:
+        return any(id_ in self.took.get(c.shown.plan.id, ()) for c in self.consents if c.run_by is call)
+
     def check_error(self, call: Call, text: str) -> None:
         """A call that ended in an error said that nothing was done."""
+        call.status = "error"
         self.count("answered: error")
         hold("failed inside this server" not in text, SOUND, text)
         hold(not call.sent and call.put is None, TRUE, f"{text} But something left: {call.sent}")
@@ -629,12 +704,23 @@ def _of(taken: Plan | None, consents: list[Consent]) -> Consent:
 def _is_refusal(status: int, body: object) -> bool:
     """Whether RingCentral itself says no, so that nothing is on its way any more.
 
-    What stands between us and RingCentral has none of its codes, and 401, 408, 416 and 5xx say nothing of whether it
-    was carried out.
+    What lies between us and RingCentral has none of its codes, its gateway knows of no message, and 401, 408, 416 and
+    5xx say nothing of whether it was carried out.
     """
     code = cast("dict[str, object]", body).get("errorCode") if isinstance(body, dict) else None
     says_no = status in range(400, 500) and status not in {401, 408, 416}
-    return says_no and isinstance(code, str) and re.fullmatch("[A-Z]+-[0-9]+", code) is not None
+    return says_no and isinstance(code, str) and re.fullmatch("(?!AGW)[A-Z]+-[0-9]+", code) is not None
+
+
+def _days(effect: Effect) -> int:
+    return effect.consent.shown.asked.arguments["retention_period"]
+
+
+def _before(asked: Asked, call: Call) -> datetime | None:
+    """The time before which messages are asked for: a span is elapsed time, whatever a zone makes of it."""
+    spans = {"1m": timedelta(minutes=1), "90m": timedelta(minutes=90)}
+    span = spans.get(asked.arguments.get("date_to") or "")
+    return call.began_at.wall - span + _IN_ONE_CALL if span else None
 
 
 def _refused_parts(answer: httpx.Response) -> set[str]:

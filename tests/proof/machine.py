@@ -1,20 +1,21 @@
 """The state machine of GUARD.md, section 7: anything in any order, and nothing is lost that nobody gave up."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from mcp.types import ElicitResult
 
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
+from tests.proof.host import DAYS, FOREIGN, LOCK_FAULTS
 from tests.proof.judge import Asked, Shown, Violation
-from tests.proof.office import PLACES, Answering, Chair, Office, Question
-from tests.proof.weather import BARE, BEFORE, OTHERS, PARTS, WEATHER, Event
+from tests.proof.office import HOSTS, PLACES, Answering, Chair, Office, Question
+from tests.proof.weather import ARRIVALS, BARE, BEFORE, LATE, OTHERS, PARTS, WEATHER, Event
 
 _UNKNOWN_ID = "99"
 _RECENT = 6
@@ -23,11 +24,14 @@ places = st.sampled_from(list(PLACES))
 numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often than the old
 
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
-doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE)])
+doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE, *LATE)])
 """What a DELETE may be answered while it, or a part of it, is still on its way."""
 in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
-arrives = st.sampled_from([[Event("DELETE", "a message arrives", at_message=m)] for m in range(2)])
+arrives = st.sampled_from([[Event("DELETE", what, at_message=m)] for what in ARRIVALS for m in range(2)])
 """Just before, in a conversation that is to go."""
+unset = st.sampled_from([[Event("PUT", what)] for what in (*BARE, *LATE, "drop", "drop after")])
+"""What a PUT of a retention period may be answered while it is, perhaps, on its way."""
+lock_faults = st.sampled_from((*[None] * 14, *LOCK_FAULTS))
 unrestored = st.sampled_from([[Event("PATCH", what)] for what in BEFORE])
 times = st.sampled_from((1, 2))
 """An impatient assistant asks for the same thing once more, whatever it was told."""
@@ -50,14 +54,30 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._is_begun = False
         self._open: dict[str, tuple[Chair, ExitStack]] = {}
         self._asked: list[Asked] = []
         self._questions: list[Question] = []
-        self._run(self.office.begin)
+
+    @initialize(day=st.sampled_from(("an ordinary day", *DAYS)))
+    def begins(self, day: str) -> None:
+        """A new example, on an ordinary day or one on which clocks change."""
+        self._run(self.office.begin, day)
+        self.office.judge.count(f"begun: {day}")
+        self._is_begun = True
 
     def teardown(self) -> None:
+        try:
+            if self._is_begun and Violation.first is None:
+                self._run(self.office.end)
+        finally:
+            self._leave_all()
+
+    def _leave_all(self) -> None:
         for _, connection in self._open.values():
             connection.close()
+        if not self._is_begun:
+            return
         self.totals["examples"] = self.totals.get("examples", 0) + 1
         for what, n in self.office.judge.counts.items():
             self.totals[what] = self.totals.get(what, 0) + n
@@ -71,20 +91,25 @@ class Machine(RuleBasedStateMachine):
         events=st.one_of(weather, weather, doubtful),
         answer=answers,
         times=times,
+        then=st.sampled_from((None, None, "undo", "restore")),
     )
-    def deletes(self, place: str, what: int, kind: int, events: list[Event], answer: str, times: int) -> None:
-        """Delete or purge messages by id; all of them, or of one type."""
+    def deletes(
+        self, place: str, what: int, kind: int, events: list[Event], answer: str, times: int, then: str | None
+    ) -> None:
+        """Delete or purge messages by id; all of them, or of one type. Some are wanted back at once."""
         ids = [i for n, i in enumerate([*self.office.truth.ids[-9:], _UNKNOWN_ID]) if what >> n & 1]
         arguments = (
             {"message_id": ids} | ({"purge": True} if kind in {3, 4} else {}) | ({"type": "SMS"} if kind == 5 else {})
         )
         self._calls(place, Asked("delete_message", arguments), None, events, answer, times)
+        if then == "undo":
+            self.undoes(0, [], None)
+        elif then == "restore":
+            self.restores_or_marks(place, what, restore=True, events=[])
 
     @rule(
         place=places,
-        what=st.sampled_from(
-            (1, 2, 3, 4, 5, 6, 6, 6, 7)
-        ),  # 6: those that go through RingCentral's own endpoint soonest
+        what=st.integers(1, 7),
         kind=st.integers(0, 5),
         until=st.sampled_from((None, None, None, "1m", "90m")),
         events=st.one_of(weather, weather, in_parts, in_parts, arrives),
@@ -103,12 +128,17 @@ class Machine(RuleBasedStateMachine):
         arguments |= {"date_to": until} if until else {}
         self._calls(place, Asked("delete_message_by_filter", arguments), None, events, answer, times)
 
-    @rule(place=places, days=st.sampled_from((7, 14, 30, 60)), events=weather, answer=answers)
-    def sets_the_period(self, place: str, days: int, events: list[Event], answer: str) -> None:
-        """Change how long faxes and voicemails are kept."""
-        self._calls(
-            place, Asked("update_message_store_configuration", {"retention_period": days}), None, events, answer
-        )
+    @rule(
+        place=places,
+        days=st.lists(st.sampled_from((7, 14, 30, 60, 90)), min_size=1, max_size=2),
+        events=st.one_of(weather, unset),
+        answer=answers,
+    )
+    def sets_the_period(self, place: str, days: list[int], events: list[Event], answer: str) -> None:
+        """Change how long faxes and voicemails are kept, perhaps twice in a row."""
+        for n, period in enumerate(days):
+            asked = Asked("update_message_store_configuration", {"retention_period": period})
+            self._calls(place, asked, None, [] if n else events, answer)
 
     @rule(place=places, which=numbers, events=weather, answer=answers)
     def asks_again(self, place: str, which: int, events: list[Event], answer: str) -> None:
@@ -123,13 +153,17 @@ class Machine(RuleBasedStateMachine):
         events=weather,
         answer=answers,
         times=st.sampled_from((1, 1, 1, 3)),
+        locks=lock_faults,
     )
-    def uses_a_plan(self, place: str | None, which: int, events: list[Event], answer: str, times: int) -> None:
+    def uses_a_plan(
+        self, place: str | None, which: int, events: list[Event], answer: str, times: int, locks: str | None
+    ) -> None:
         """The call of a plan again, with its id, where it was made or elsewhere; or more often than once."""
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
-        self._calls(place or shown.seat, shown.asked, shown.plan.id, events, answer, times)
+        with self._locks_at(locks):
+            self._calls(place or shown.seat, shown.asked, shown.plan.id, events, answer, times)
 
     @rule(place=places, which=numbers, other=numbers, events=weather, answer=answers)
     def uses_a_plan_for_something_else(
@@ -170,8 +204,11 @@ class Machine(RuleBasedStateMachine):
         ),
         pauses=st.lists(st.sampled_from((0, 0, 3, 10, 30, 80)), min_size=1, max_size=6),
         events=weather,
+        locks=lock_faults,
     )
-    def works_together(self, who: list[tuple[str, int, bool, str]], pauses: list[int], events: list[Event]) -> None:
+    def works_together(
+        self, who: list[tuple[str, int, bool, str]], pauses: list[int], events: list[Event], locks: str | None
+    ) -> None:
         """Two or three calls at once, at different servers: of earlier requests, or of plans that are there."""
         if not self._asked:
             return
@@ -190,7 +227,8 @@ class Machine(RuleBasedStateMachine):
                 for call in calls:
                     tasks.start_soon(_awaited, call)
 
-        self._run(all_at_once)
+        with self._locks_at(locks):
+            self._run(all_at_once)
 
     # What people do
 
@@ -201,7 +239,7 @@ class Machine(RuleBasedStateMachine):
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
         if self._run(self.office.plans.approve, shown.plan.id):
-            self.office.judge.agree(shown, "terminal", self.office.clock())
+            self.office.judge.agree(shown, "terminal", self.office.hosts["one"].wall())
             if place:
                 self._calls(place, shown.asked, shown.plan.id, [], answer)
 
@@ -214,14 +252,15 @@ class Machine(RuleBasedStateMachine):
         if self._run(self.office.plans.deny, shown.plan.id):
             self.office.judge.deny(shown)
 
-    @rule(which=numbers, events=st.one_of(weather, unrestored))
-    def undoes(self, which: int, events: list[Event]) -> None:
+    @rule(which=numbers, events=st.one_of(weather, unrestored), locks=lock_faults)
+    def undoes(self, which: int, events: list[Event], locks: str | None) -> None:
         """`rc-mcp undo` of a plan that was carried out."""
         ran = [c.shown.plan.id for c in self.office.judge.consents if c.run_by is not None]
         if not ran:
             return
         self.office.new_step(list(events))
-        self._run(self.office.undo, _nth(ran, which))
+        with self._locks_at(locks):
+            self._run(self.office.undo, _nth(ran, which))
 
     # What else happens
 
@@ -233,8 +272,14 @@ class Machine(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from((0.05, 0.05, 1, 1, 4, 11, 120, 6 * 1440)))
     def time_goes_by(self, minutes: float) -> None:
         """Plans expire, tokens too, and what was deleted long ago is purged."""
-        self.office.clock.time += timedelta(minutes=minutes)
+        self.office.clock.go_on(timedelta(minutes=minutes))
         self._run(self.office.truth.pass_time)
+
+    @rule(host=st.sampled_from(list(HOSTS)), minutes=st.sampled_from((-185, -61, -4, 0, 0, 3, 3, 61, 185)))
+    def sets_a_clock(self, host: str, minutes: int) -> None:
+        """A user or a time server sets the wall clock of a machine; to the right time as well."""
+        self.office.judge.count(f"clocks set {'back' if minutes < 0 else 'ahead' if minutes else 'right'}")
+        self.office.hosts[host].set_clock(timedelta(minutes=minutes))
 
     @rule(place=places, what=st.sampled_from(("STOP", "go on", "go on", "go on", "restart", "restart")))
     def the_operator(self, place: str, what: str) -> None:
@@ -246,7 +291,33 @@ class Machine(RuleBasedStateMachine):
         else:
             self.office.stop(on=what == "STOP")
 
+    @rule(host=st.sampled_from(list(HOSTS)))
+    def starts_a_machine_again(self, host: str) -> None:
+        """A machine is switched off and on: all its servers end, and what counts its seconds begins at nothing."""
+        self.office.judge.count("machines started again")
+        for place in [p for p in self._open if PLACES[p].host == host]:
+            self._leave(place)
+        self.office.start_again(host)
+
+    @rule(place=places, brings=st.sampled_from(list(FOREIGN)))
+    def starts_in_a_folder_from_elsewhere(self, place: str, brings: str) -> None:
+        """A server ends, and another begins in a folder whose `.env` was written by somebody else."""
+        self._leave(place)
+        self.office.server(PLACES[place], restarted=True, brings=brings)
+
     # Helpers
+
+    @contextmanager
+    def _locks_at(self, fault: str | None) -> Generator[None]:
+        judge = self.office.judge
+        if fault is not None:
+            judge.count(f"fault: {fault}")
+        with self.office.locks.at(fault):
+            judge.locks_are_refused = self.office.locks.are_refused
+            try:
+                yield
+            finally:
+                judge.locks_are_refused = False
 
     def _calls(
         self, place: str, asked: Asked, plan_id: str | None, events: list[Event], answer: str, times: int = 1
@@ -270,7 +341,7 @@ class Machine(RuleBasedStateMachine):
         def answer(shown: Shown) -> ElicitResult:
             phrase = shown.plan.draft.phrase
             if kind == "late":
-                self.office.clock.time += timedelta(minutes=11)
+                self.office.clock.go_on(timedelta(minutes=11))
             plain = {"no": NO, "decline": DECLINE, "cancel": CANCEL, "empty": EMPTY, "nothing": NOTHING}
             if kind in plain:
                 return plain[kind]

@@ -44,7 +44,7 @@ def _mutant(name: str, *changes: tuple[str, str, str]) -> Mutant:
     return Mutant(name, tuple(Change(*change) for change in changes))
 
 
-_LOOKED_BACK = "        outcomes = await read_back(mailbox, ids, purge=purge, confirmed=answered.confirmed)"
+_LOOKED_BACK = "        outcomes = await _read_back(mailbox, ids, answered, purge=purge)"
 _WORD = '"purged" if purge else "deleted"'
 
 MUTANTS = (
@@ -87,7 +87,7 @@ MUTANTS = (
     ),
     _mutant(
         "what reads as before after a lost answer is taken as settled",
-        ("guard/deletion.py", '(w != "failed" or i in answered.refused)', "True"),
+        ("guard/reading.py", '"failed" if i in untouched else "unknown"', '"failed"'),
     ),
     _mutant(
         "a DELETE that may be on its way does not keep a second one back",
@@ -135,15 +135,15 @@ MUTANTS = (
         ("guard/alone.py", 'state_dir / "changing.lock"', 'state_dir / f"{id(object())}.lock"'),
     ),
     _mutant(
-        "date_to is not cut to what was planned",
-        ("guard/conversations.py", "date_to=_just_after(touch, date_to, now)", "date_to=date_to"),
+        "date_to is ignored",
+        ("guard/conversations.py", "date_to = min(self.date_to, now).replace(", "date_to = now.replace("),
     ),
     _mutant(
-        "a conversation goes through its endpoint though it holds more than was planned",
+        "a list is believed to be of the conversation that was asked for",
         (
             "guard/conversations.py",
-            "is_same = held.is_all and {target(m) for m in held.messages} == planned",
-            "is_same = held.is_all",
+            "[message for message, number in listed if number == int(conversation)]",
+            "[message for message, _ in listed]",
         ),
     ),
     _mutant(
@@ -235,14 +235,6 @@ MUTANTS = (
         ("guard/retention.py", "!= draft.period_in_force:", "== -1:"),
     ),
     _mutant(
-        "a refused conversation settles the messages of all",
-        (
-            "guard/conversations.py",
-            "{c: [t.id for t in draft.targets if t.conversation_id == c] for c in conversations}",
-            "{c: [t.id for t in draft.targets] for c in conversations}",
-        ),
-    ),
-    _mutant(
         "a 401 counts as a refusal",
         (
             "guard/deletion.py",
@@ -306,7 +298,71 @@ MUTANTS = (
     ),
     _mutant(
         "an undo is believed without reading back",
-        ("guard/undo.py", "seen = await _read_back(mailbox, deleted)", 'seen = dict.fromkeys(deleted, "restored")'),
+        (
+            "guard/undo.py",
+            "seen = await _read_back(mailbox, list(deleted))",
+            'seen = dict.fromkeys(deleted, "restored")',
+        ),
+    ),
+    _mutant(
+        "the minute after an unanswered request goes by the wall clock",
+        (
+            "guard/journal.py",
+            "return max(elapsed_s, default=0.0) < settled_after.total_seconds()",
+            "return intent.moment > self._now() - settled_after",
+        ),
+    ),
+    _mutant(
+        "a request from before a restart of the machine counts as settled",
+        ("guard/journal.py", "max(elapsed_s, default=0.0)", "max(elapsed_s, default=1e9)"),
+    ),
+    _mutant(
+        "a request from before a restart of the machine never settles",
+        (
+            "guard/journal.py",
+            'self.append("noticed", **who, details={"clock": self.clock.read()})',
+            'self.append("noticed", **who, details={})',
+        ),
+    ),
+    _mutant(
+        "caps go by the wall clock",
+        (
+            "guard/journal.py",
+            "return entry.at > _stamp(since) if elapsed_s is None else elapsed_s < span.total_seconds()",
+            "return entry.at > _stamp(since)",
+        ),
+    ),
+    _mutant(
+        "ages are counted in a zone",
+        ("login.py", "            now=now,\n", "            now=lambda: now().astimezone(settings.timezone),\n"),
+    ),
+    _mutant(
+        "a span back is counted in a zone",
+        ("tools/arguments.py", "time = now.astimezone(UTC) - timedelta(", "time = now.astimezone(zone) - timedelta("),
+    ),
+    _mutant(
+        "a plan lives by the wall clock",
+        ("guard/plans.py", "return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()", "return True"),
+    ),
+    _mutant(
+        "a retention period is not held back by an earlier one",
+        ("guard/guard.py", "(is_retention and on_its_way.retention)", "(is_retention and False)"),
+    ),
+    _mutant(
+        "an undo does not ask what may still arrive",
+        ("guard/undo.py", "on_its_way = (await guard.on_its_way()).deletes", "on_its_way = frozenset[str]()"),
+    ),
+    _mutant(
+        "a restore does not ask what may still arrive",
+        ("tools/patch_message.py", "return in_doubt(changes, on_its_way)", "return changes"),
+    ),
+    _mutant(
+        "a message that was changed since is settled as not deleted",
+        (
+            "guard/reconcile.py",
+            "{i for i, message in found.items() if is_as_it_was(message, intent.was.get(i))}",
+            "set(found)",
+        ),
     ),
 )
 

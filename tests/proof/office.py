@@ -1,14 +1,14 @@
-"""One mailbox, six seats at servers in front of it, and a clock for all: made once, begun anew for each example."""
+"""One mailbox and nine seats at servers in front of it, on two machines: made once, begun again for each example."""
 
 import functools
 import shutil
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 from unittest import mock
 
 import anyio
@@ -25,19 +25,23 @@ from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.lifecycle import delete, set_retention_days
 from rc_mcp.guard import deletion
 from rc_mcp.guard.database import GuardError
-from rc_mcp.guard.journal import Channel
+from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.journal import Channel, Journal
+from rc_mcp.guard.not_now import InDoubt
 from rc_mcp.guard.plans import Plan, PlanStore, State
 from rc_mcp.guard.undo import undo
 from rc_mcp.login import guarded
 from rc_mcp.ringcentral import RingCentralError, Time, locks
 from rc_mcp.server import RingCentralServer, build_server
-from rc_mcp.settings import Settings, load_settings
+from rc_mcp.settings import Settings, SettingsError, load_settings
 from tests.desk import Era, login_to, text_of
-from tests.proof.judge import NAMED, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
+from tests.proof.host import FOREIGN_TOKEN, ZONE, Clock, ForeignFolder, Host, Locks, Now
+from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
 from tests.proof.rules import BORIS, POLICY
 from tests.proof.truth import Truth
 from tests.proof.weather import (
     AFTER,
+    ARRIVALS,
     BARE,
     BEFORE,
     LATE,
@@ -45,6 +49,7 @@ from tests.proof.weather import (
     ODD,
     OTHERS,
     PARTS,
+    READ_BACK,
     Event,
     comes_late,
     fates,
@@ -52,33 +57,17 @@ from tests.proof.weather import (
     in_parts,
     instead,
     named,
+    of_all_conversations,
     only,
     pause_after,
 )
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Refusal = Literal["refused", "rehearsed"]
 
-_START = datetime(2026, 11, 23, 9, 0, 0, 250_000, tzinfo=UTC)
 _NEVER_LEFT = "refused connection"
 _ANNA, _BORIS = Party(name="Anna", phone_number="+15035550190"), Party(name="Boris", phone_number=BORIS)
-
-
-class Clock:
-    """The time of everybody. It moves when a request is sent, when somebody waits, and when a step says so."""
-
-    def __init__(self) -> None:
-        self.time = _START
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def seconds(self) -> float:
-        return (self.time - _START).total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-        await anyio.lowlevel.checkpoint()
 
 
 @dataclass(frozen=True)
@@ -87,25 +76,28 @@ class Place:
 
     seat: Seat
     era: Era
-    ahead: timedelta = timedelta()
-    """How far the server's clock is ahead."""
+    host: str
     access: str = "admin"
 
 
 def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more: Any) -> Place:
     human, access = more.get("human", False), more.get("access", "admin")
     seat = Seat(name, can_ask, principal, human, access != "delete", more.get("has_policy", False))
-    return Place(seat, era, timedelta(seconds=more.get("ahead_s", 0)), access)
+    return Place(seat, era, more.get("host", "one"), access)
+
+
+HOSTS = {"one": timedelta(), "two": timedelta(seconds=20)}
+"""How far the wall clock of each machine is ahead, if no user sets it. Both use the same state folder."""
 
 
 _PLACES = (
     _place("asks, 2026", "auto", can_ask=True),
-    _place("asks, 2025", "legacy", can_ask=True, ahead_s=20),
+    _place("asks, 2025", "legacy", can_ask=True, host="two"),
     _place("cannot ask, 2026", "auto", can_ask=False),
-    _place("cannot ask, 2025", "legacy", can_ask=False, ahead_s=20),
+    _place("cannot ask, 2025", "legacy", can_ask=False, host="two"),
     _place("human, 2025", "legacy", can_ask=False, human=True),
     _place("another login, 2026", "auto", can_ask=False, principal="them"),
-    _place("no purge, 2026", "auto", can_ask=True, access="delete", ahead_s=20),
+    _place("no purge, 2026", "auto", can_ask=True, access="delete", host="two"),
     _place("policy, asks, 2025", "legacy", can_ask=True, has_policy=True),
     _place("policy, cannot ask, 2026", "auto", can_ask=False, has_policy=True),
 )
@@ -118,79 +110,133 @@ _TERMINAL = _place("terminal", "auto", can_ask=False)
 class Office:
     """Everything around the servers; what happens in an example is `Machine`'s."""
 
-    def __init__(self, folder: Path, clock: Clock, emulator: Emulator, noted: "Noted") -> None:
+    def __init__(self, folder: Path, clock: Clock, emulator: Emulator, noted: "Noted", locks: Locks) -> None:
         self.state_dir = folder / "state"
         self.policy = folder / "policy.toml"
         self.policy.write_text(POLICY, "utf-8")
         self.noted = noted
         self.clock = clock
+        self.hosts = {name: Host(name, clock, ahead) for name, ahead in HOSTS.items()}
+        self.locks = locks
+        self.foreign = ForeignFolder(folder / "project")
         self.emulator = emulator
         self.truth = Truth(emulator.store)
-        self.judge = Judge(self.truth)
-        self.plans = PlanStore(self.state_dir, clock)
+        self.judge = Judge(self.truth, self.clock)
         self.weather: list[Event] = []
         self.pauses: Sequence[int] = ()
+        self.is_crowded = False
+        """Whether several calls are made at once."""
         self.late: list[Late] = []
         self.nth = 0
         self._wires: dict[Place, Wire] = {}
         self._servers: dict[Place, RingCentralServer] = {}
+        self._abroad: set[Place] = set()
+        """Which of them were started in a folder from elsewhere."""
 
-    def begin(self) -> None:
-        """A new example: a small mailbox, an empty state folder, nobody has said anything."""
+    def begin(self, day: str) -> None:
+        """A new example: a small mailbox, an empty state folder, no user has said anything."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
+        self.foreign.forget()
+        for place in self._abroad:
+            del self._servers[place]
+        self._abroad.clear()
         self.noted.made.clear()
         self.noted.taken = None
+        self.noted.held_back = []
         self.late.clear()
-        self.clock.time += timedelta(days=1)
+        self.clock.begin(day)
+        self.emulator.sessions.end_all()
+        for host in self.hosts.values():
+            host.set_clock(timedelta())
         self.truth.begin(_drafts(self.clock()))
-        self.judge = Judge(self.truth)
+        self.judge = Judge(self.truth, self.clock)
         self.new_step([])
+
+    async def end(self) -> None:
+        """The example is over: what is still on its way arrives, and the journal is read."""
+        self.clock.go_on(2 * MOST_LATE)
+        await self.arrive_late()
+        self.judge.check_journal(Journal(self.state_dir, self.hosts["one"].wall).operations())
+
+    @property
+    def plans(self) -> PlanStore:
+        """The plans as a terminal of the first machine has them."""
+        return PlanStore(self.state_dir, self.hosts["one"].wall, self.hosts["one"].clock())
+
+    def now(self, place: Place) -> Now:
+        """This moment, as the server of a seat can know it."""
+        return self.hosts[place.host].now()
 
     def new_step(self, weather: list[Event], pauses: Sequence[int] = ()) -> None:
         """What is to come in the next step."""
         self.weather, self.pauses, self.nth = list(weather), pauses, 0
+        self.is_crowded = bool(pauses)
 
-    def server(self, place: Place, *, restarted: bool = False) -> RingCentralServer:
-        """The server of a seat. Restarted, it has new keys and knows nothing of before but the state folder."""
+    def server(self, place: Place, *, restarted: bool = False, brings: str | None = None) -> RingCentralServer:
+        """The server of a seat. Restarted, it has new keys and knows nothing of before but the state folder.
+
+        `brings`: it is started in a folder from elsewhere, whose `.env` has this.
+        """
         if restarted or place not in self._servers:
-            self._servers[place] = build_server(
-                self._settings(place),
-                transport=self.wire(place),
-                principal=place.seat.principal,
-                now=lambda: self.clock() + place.ahead,
-                time=Time(self.clock.seconds, self.clock.sleep),
-            )
+            self.judge.restarted(place.seat)
+            self._servers[place] = self._started(place, self._settings(place, brings))
+            (self._abroad.add if brings else self._abroad.discard)(place)
         return self._servers[place]
 
-    def _settings(self, place: Place) -> Settings:
-        policy = {"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}
-        return load_settings(
-            **login_to(self.emulator),
-            RC_MCP_STATE_DIR=str(self.state_dir),
-            RC_MCP_APPROVAL="human" if place.seat.human else "auto",
-            RC_MCP_ACCESS=place.access,
-            **policy,
+    def start_again(self, host: str) -> None:
+        """A machine is switched off and on, with all servers on it."""
+        self.hosts[host].start_again()
+        for place in [p for p in self._servers if p.host == host]:
+            self.judge.restarted(place.seat)
+            self._abroad.discard(place)
+            del self._servers[place]
+
+    def _started(self, place: Place, settings: Settings) -> RingCentralServer:
+        host = self.hosts[place.host]
+        return build_server(
+            settings,
+            transport=self.wire(place),
+            principal=place.seat.principal,
+            now=host.wall,
+            time=Time(self.clock.seconds, self.clock.sleep),
+            clock=host.clock(),
         )
+
+    def _settings(self, place: Place, brings: str | None = None) -> Settings:
+        variables = {
+            **login_to(self.emulator),
+            "RC_MCP_TIMEZONE": ZONE,
+            **({"RC_MCP_APPROVAL": "human"} if place.seat.human else {}),
+            **({"RC_MCP_ACCESS": place.access} if place.access != "admin" else {}),
+            **({"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}),
+        }
+        if brings is not None:
+            self.judge.count("started in folders from elsewhere")
+            with suppress(SettingsError):  # then the user starts it in another folder
+                return self.foreign.settings(variables, brings, self.state_dir)
+        return load_settings(**variables, RC_MCP_STATE_DIR=str(self.state_dir))
 
     async def undo(self, operation: str) -> None:
         """`rc-mcp undo` in a terminal: a process of its own, with the code of the command."""
-        wire, moment, now = self.wire(_TERMINAL), self.truth.next_moment(), self.clock()
-        call = Call(_TERMINAL.seat, Asked("undo", {"operation": operation}), moment, now, moment)
+        wire, moment, host = self.wire(_TERMINAL), self.truth.next_moment(), self.hosts[_TERMINAL.host]
+        call = Call(_TERMINAL.seat, Asked("undo", {"operation": operation}), moment, host.now(), moment)
         wire.call = call
         time = Time(self.clock.seconds, self.clock.sleep)
         settings, principal = self._settings(_TERMINAL), _TERMINAL.seat.principal
         try:
-            async with guarded(settings, transport=wire, principal=principal, now=self.clock, time=time) as guard:
+            async with guarded(
+                settings, transport=wire, principal=principal, now=host.wall, clock=host.clock(), time=time
+            ) as guard:
                 answer = await undo(guard, operation)
         except (GuardError, RingCentralError):
             answer = None
         finally:
             wire.call = None
-        self.judge.check_undone(call, answer)
+        self.judge.check_undone(call, answer, host.now())
 
     def wire(self, place: Place) -> "Wire":
         """The way from this seat's server to RingCentral."""
-        return self._wires.setdefault(place, Wire(self))
+        return self._wires.setdefault(place, Wire(self, place))
 
     @property
     def stop_file(self) -> Path:
@@ -206,14 +252,30 @@ class Office:
             self.stop_file.unlink(missing_ok=True)
             self.judge.stopped_since = None
 
+    async def arrive_late(self) -> None:
+        """What was given up on the way reaches RingCentral now, before anything that left later."""
+        due = [late for late in self.late if late.waits_for <= 0 or self.clock() >= late.effect.sent.right + MOST_LATE]
+        self.late = [late for late in self.late if late not in due]
+        for late in due:
+            self.truth.pass_time()
+            inner = httpx.ASGITransport(app=self.emulator.app)
+            await (await inner.handle_async_request(late.request)).aread()
+            changed = self.truth.note("guarded call")
+            if late.request.method == "PUT":
+                self.judge.late_put_done(late.effect)
+            else:
+                self.judge.late_done(late.effect, late.read, changed)
+            self.truth.pass_time()
+
     def another_app(self, what: str, nth: int) -> None:
         """Somebody else acts on the mailbox."""
         store, now = self.emulator.store, self.clock()
         id_ = self.truth.ids[nth % len(self.truth.ids)]
         message = store.find(int(id_))
-        if what == "a message arrives":
+        if what in ARRIVALS:
+            created = now - ARRIVALS[what]
             for sender in (_ANNA, _BORIS)[nth % 2 :]:
-                store.add(Draft(type="SMS", sender=sender, text="Wait!", created=now))
+                store.add(Draft(type="SMS", sender=sender, text="Wait!", created=created))
             self.truth.note("arrival")
             return
         with store.transaction():
@@ -230,11 +292,10 @@ class Office:
 
 @dataclass(eq=False)
 class Late:
-    """A DELETE that was given up and is still on its way."""
+    """A DELETE, or a PUT of a retention period, that was given up and is still on its way."""
 
     request: httpx.Request
     effect: Effect
-    sent: datetime
     read: dict[str, int]
     """When each message had been read last."""
     waits_for: int
@@ -244,30 +305,53 @@ class Late:
 class Wire(httpx.AsyncBaseTransport):
     """The way from one server to RingCentral. Every request is shown to the judge; any may meet the weather."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, place: Place) -> None:
         self._office = office
+        self._place = place
         self._inner = httpx.ASGITransport(app=office.emulator.app)
         self.call: Call | None = None
         self.scope: anyio.CancelScope | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         office = self._office
-        office.clock.time += timedelta(milliseconds=40)
-        if "/oauth/" in request.url.path or (self.call is None and request.method == "GET"):
+        office.clock.go_on(timedelta(milliseconds=40))
+        self._check_own(request)
+        if "/oauth/" in request.url.path:
+            return await self._inner.handle_async_request(request)
+        if self.call is None and request.method == "GET":
+            await office.arrive_late()
             return await self._inner.handle_async_request(request)
         nth, office.nth = office.nth, office.nth + 1
-        await self._arrive_late()
+        for late in office.late:
+            late.waits_for -= 1
+        await office.arrive_late()
         for _ in range(office.pauses[nth % len(office.pauses)] if office.pauses else 0):
             await anyio.lowlevel.checkpoint()
-        meets = [e for e in office.weather if e.meets(nth, request.method)]
+        if self.call is not None and request.method != "GET" and self.call.asked.tool != "patch_message":
+            self._tried(self.call, request)
+        meets = [e for e in office.weather if e.meets(nth, _kinds(request))]
         office.weather = [e for e in office.weather if e not in meets or e.lasting]
         for event in meets:
             await self._happen(event)
         return await self._judged(request, next((e.what for e in meets if e.what in _FAULTS), None))
 
+    def _check_own(self, request: httpx.Request) -> None:
+        """What is sent, and where, is the user's own, whatever a folder says."""
+        hold(FOREIGN_TOKEN not in request.headers.get("Authorization", ""), OWN_WORD, "the token of a folder is used")
+        own = {httpx.URL(url).host for url in (self._office.emulator.server_url, self._office.emulator.media_url)}
+        hold(request.url.host in own, OWN_WORD, f"a request to {request.url.host}")
+        hold(not self._office.foreign.has_state, OWN_WORD, "the state folder of a folder is used")
+
+    def _tried(self, call: Call, request: httpx.Request) -> None:
+        """Something is about to leave; from now on the journal may call it in doubt."""
+        taken = self._office.noted.taken
+        planned = {t.id for t in taken[0].draft.targets} if taken and request.method == "DELETE" else set[str]()
+        is_period = request.url.path.endswith("configuration")
+        self._office.judge.tried({"configuration"} if is_period else planned | set(named(request)), call)
+
     async def _happen(self, event: Event) -> None:
         office = self._office
-        if event.what in OTHERS:
+        if event.what in OTHERS or event.what in ARRIVALS:
             office.judge.count(f"meanwhile {event.what}")
             office.another_app(event.what, event.at_message)
         elif event.what == "STOP":
@@ -275,19 +359,6 @@ class Wire(httpx.AsyncBaseTransport):
             office.stop(on=True)
         elif event.what == "cancel":
             await self._cancel()
-
-    async def _arrive_late(self) -> None:
-        """What was given up on the way reaches RingCentral now, before anything that left later."""
-        office = self._office
-        for late in office.late:
-            late.waits_for -= 1
-        due = [late for late in office.late if late.waits_for == 0 or office.clock() >= late.sent + MOST_LATE]
-        office.late = [late for late in office.late if late not in due]
-        for late in due:
-            office.truth.pass_time()
-            await (await self._inner.handle_async_request(late.request)).aread()
-            office.judge.late_done(late.effect, late.read, office.truth.note("guarded call"))
-            office.truth.pass_time()
 
     async def _cancel(self) -> None:
         """The client gives the call up."""
@@ -297,75 +368,98 @@ class Wire(httpx.AsyncBaseTransport):
             await anyio.lowlevel.checkpoint()
 
     async def _judged(self, request: httpx.Request, fault: str | None) -> httpx.Response:
-        office, call = self._office, self.call
+        call = self.call
         # By itself a server settles what was cut short, and only by reading, which may outlast the call it began in.
         if call is None and request.method == "GET":
             return await self._inner.handle_async_request(request)
         hold(call is not None, SOUND, f"a {request.method} outside of any call")
         assert call is not None
         if fault is not None:
-            call.faults.append(fault)
-            office.judge.count(f"fault: {fault}")
-            if fault.startswith("429"):
-                office.judge.limited_until[call.seat.name] = office.clock() + pause_after(fault)
-        office.truth.pass_time()
-        body = bytes(request.content)
+            self._count(call, request, fault)
+        self._office.truth.pass_time()
         if request.method == "PATCH":
+            body = bytes(request.content)
             hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
-        if request.method == "PATCH" and call.asked.tool == "undo" and fault != _NEVER_LEFT:
-            ids, restored = named(request), list[str]()
-            office.judge.patch_leaves(call, ids)
-            try:
-                return await self._carried(request, fault, restored)
-            finally:
-                office.judge.patch_done(call, ids, restored)
-        taken = office.noted.taken[0] if office.noted.taken else None
-        if request.method == "DELETE" and fault != _NEVER_LEFT:
-            if office.noted.taken and office.noted.taken[1] == "policy":
-                office.judge.policy_agreed(office.noted.taken[0], call)
-            effect = office.judge.delete_leaves(call, request, office.clock(), taken)
-            changed, answer = list[str](), None
-            if late := comes_late(request, fault):
-                office.late.append(Late(late[0], effect, office.clock(), dict(call.read), late[1]))
-            try:
-                answer = await self._carried(request, fault, changed)
-                return answer
-            finally:
-                office.judge.delete_done(call, effect, changed)
-                office.judge.may_yet_arrive(effect, answer, office.clock() + MOST_LATE)
-        if request.method == "PUT" and request.url.path.endswith("configuration") and fault != _NEVER_LEFT:
-            days = int(body.partition(b":")[2].strip(b" }"))
-            effect, status = office.judge.put_leaves(call, days, office.clock(), taken), None
-            try:
-                answer = await self._carried(request, fault, [])
-                status = answer.status_code
-                return answer
-            finally:
-                office.judge.put_done(call, effect, status)
+        if fault == _NEVER_LEFT:
+            return await self._carried(request, fault, [])
+        if request.method == "PATCH" and call.asked.tool != "patch_message":
+            return await self._restoring(call, request, fault)
+        if request.method == "DELETE":
+            return await self._deleting(call, request, fault)
+        if request.method == "PUT" and request.url.path.endswith("configuration"):
+            return await self._setting(call, request, fault)
         return await self._carried(request, fault, [])
+
+    def _count(self, call: Call, request: httpx.Request, fault: str) -> None:
+        office = self._office
+        call.faults.append(fault)
+        office.judge.count(f"fault: {fault}")
+        if fault.startswith("429"):
+            office.judge.limited_until[call.seat.name] = office.clock() + pause_after(fault)
+
+    async def _restoring(self, call: Call, request: httpx.Request, fault: str | None) -> httpx.Response:
+        """An undo restores."""
+        judge, ids, restored = self._office.judge, named(request), list[str]()
+        judge.patch_leaves(call, ids)
+        try:
+            return await self._carried(request, fault, restored)
+        finally:
+            judge.patch_done(call, ids, restored)
+
+    async def _deleting(self, call: Call, request: httpx.Request, fault: str | None) -> httpx.Response:
+        judge, taken = self._office.judge, self._office.noted.taken
+        if taken and taken[1] == "policy":
+            judge.policy_agreed(taken[0], call)
+        effect = judge.delete_leaves(call, request, self._office.now(self._place), taken[0] if taken else None)
+        changed, answer = list[str](), None
+        self._give_up(call, request, fault, effect)
+        try:
+            answer = await self._carried(request, fault, changed)
+            return answer
+        finally:
+            judge.delete_done(call, effect, changed)
+            judge.may_yet_arrive(effect, answer)
+
+    async def _setting(self, call: Call, request: httpx.Request, fault: str | None) -> httpx.Response:
+        judge, taken = self._office.judge, self._office.noted.taken
+        days = int(bytes(request.content).partition(b":")[2].strip(b" }"))
+        effect = judge.put_leaves(call, days, self._office.now(self._place), taken[0] if taken else None)
+        answer = None
+        self._give_up(call, request, fault, effect)
+        try:
+            answer = await self._carried(request, fault, [])
+            return answer
+        finally:
+            judge.put_done(call, effect, answer)
+
+    def _give_up(self, call: Call, request: httpx.Request, fault: str | None, effect: Effect) -> None:
+        """What of it arrives after its answer, if anything does, is on its way."""
+        if late := comes_late(request, fault):
+            self._office.late.append(Late(late[0], effect, dict(call.read), late[1]))
 
     async def _carried(self, request: httpx.Request, fault: str | None, changed: list[str]) -> httpx.Response:
         """To RingCentral and back, as far as the fault lets it."""
         office = self._office
+        if fault in READ_BACK and request.method != "GET":
+            office.weather.append(Event("GET", READ_BACK[fault]))
         if fault in _NOT_SEEN:
             return instead(fault, request)
         if fault == "token expired":
             office.emulator.sessions.end_all()
         if fault in PARTS:
             return await self._partly(request, fault, changed)
-        response = await self._inner.handle_async_request(request)
+        sent = of_all_conversations(request) if fault == "all conversations" else request
+        response = await self._inner.handle_async_request(sent)
         content = await response.aread()
         by = "guarded call" if request.method == "DELETE" or "configuration" in request.url.path else "benign call"
         if request.method != "GET":
             changed += office.truth.note(by)
             office.truth.pass_time()
-        if fault == "404 for the reading back":
-            office.weather.append(Event("GET", fault))
         if fault == "cancel after":
             await self._cancel()
         if fault == "truncated":
             return halved(response, content, request)
-        if fault in AFTER or (fault == "404 for the reading back" and request.method == "GET"):
+        if fault in AFTER or (fault in READ_BACK and request.method == "GET"):
             return instead(fault, request)
         if self.call is not None:
             self._answered(self.call, request, response)
@@ -395,7 +489,13 @@ class Wire(httpx.AsyncBaseTransport):
             call.read |= dict.fromkeys(request.url.path.rpartition("/")[2].split(","), moment)
 
 
-_NOT_SEEN = frozenset((*BEFORE, *LATE, *BARE, "false 204"))
+def _kinds(request: httpx.Request) -> set[str]:
+    """What events may call it."""
+    is_list = request.method == "GET" and "conversationId" in request.url.params
+    return {request.method, "LIST"} if is_list else {request.method}
+
+
+_NOT_SEEN = frozenset((*BEFORE, *LATE, *BARE, "false 204", "false 204, then the gateway"))
 """RingCentral does not see the request, or not now."""
 _FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, *BARE, *PARTS, "cancel after"))
 
@@ -459,7 +559,7 @@ class Chair:
         call = self._begun(asked, plan_id)
         shown = self._office.judge.shown.get(plan_id or "")
         if shown is not None and self._is_word_enough(shown, asked):
-            self._office.judge.agree(shown, "chat", call.began_at, call)
+            self._office.judge.agree(shown, "chat", call.began_at.wall, call)
         self._answering = answering
         result = await self._judged(call, None, None)
         if not isinstance(result, InputRequiredResult):
@@ -482,7 +582,7 @@ class Chair:
     def _begun(self, asked: Asked, plan_id: str | None) -> Call:
         office, seat = self._office, self.place.seat
         moment, now = office.truth.next_moment(), office.clock()
-        call = Call(seat, asked, moment, now + self.place.ahead, moment, plan_id)
+        call = Call(seat, asked, moment, office.now(self.place), moment, plan_id)
         if now < office.judge.limited_until.get(seat.name, now):
             call.faults.append("429 earlier")  # a DELETE does not wait for the pause to end
         return call
@@ -506,6 +606,10 @@ class Chair:
                 await anyio.lowlevel.checkpoint()  # until the server has heard of it too
         wire.call = wire.scope = None
         judge.end(call, finished=result is not None)
+        held_back, self._office.noted.held_back = self._office.noted.held_back, []
+        if not self._office.is_crowded:  # else another call may have noted them
+            for plan in held_back:
+                judge.held_back(call, plan, self._office.now(self.place))
         if isinstance(result, InputRequiredResult):
             return result
         if isinstance(result, MCPError):
@@ -539,7 +643,7 @@ class Chair:
             judge.show(self._office.noted.made.get(content["plan_id"]), None, call)
         if content["status"] == "declined" and call.shown is not None:
             judge.deny(call.shown)
-        judge.check_answer(call, content)
+        judge.check_answer(call, content, self._office.now(self.place))
 
     async def _ask(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         call = self._wire.call
@@ -560,7 +664,7 @@ class Chair:
     def _said(self, shown: Shown, said: ElicitResult, call: Call) -> None:
         call.shown = shown
         if is_yes(shown, said):
-            self._office.judge.agree(shown, "question", self._office.clock() + self.place.ahead, call)
+            self._office.judge.agree(shown, "question", self._office.now(self.place).wall, call)
 
 
 def is_yes(shown: Shown, said: ElicitResult) -> bool:
@@ -585,19 +689,21 @@ class Noted:
     taken: tuple[Plan, Channel] | None = None
     """The last plan that was taken to be carried out, and how its yes came. One change at a time: whatever leaves
     next is of this plan."""
+    held_back: list[Plan] = field(default_factory=list[Plan])
+    """Plans that were not carried out just now, because an earlier request may still arrive."""
 
 
 @contextmanager
 def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
     """An office in a loop of its own. What an example may do there, it does through the portal."""
-    noted = Noted()
-    with _plans_noted(noted), _made_quick(), start_blocking_portal() as portal:
+    noted, locks = Noted(), Locks()
+    with _plans_noted(noted), _made_quick(), locks.instead(), start_blocking_portal() as portal:
 
         @asynccontextmanager
         async def opened() -> AsyncGenerator[Office]:
             clock = Clock()
             with Emulator(scenario="empty", rate_limits=False, now=clock) as emulator:
-                yield Office(folder, clock, emulator, noted)
+                yield Office(folder, clock, emulator, noted, locks)
 
         with portal.wrap_async_context_manager(opened()) as here:
             yield here, portal
@@ -605,13 +711,12 @@ def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
 
 @contextmanager
 def _plans_noted(noted: Noted) -> Generator[None]:
-    """Each plan as it was stored, and who takes which. Who answers late lets time pass for all."""
-    add, claim = PlanStore.add, PlanStore.claim
+    """Each plan as it was stored, who takes which, and which wait for an earlier request."""
+    add, claim, note = PlanStore.add, PlanStore.claim, Guard.note
 
     def added(store: PlanStore, *arguments: Any, **more: Any) -> Plan:
         plan = add(store, *arguments, **more)
-        noted.made[plan.id] = plan
-        return plan
+        return noted.made.setdefault(plan.id, plan)  # it may be one that was made before
 
     def claimed(store: PlanStore, plan_id: str, *states: State, by: Channel) -> bool:
         is_taken = claim(store, plan_id, *states, by=by)
@@ -619,7 +724,18 @@ def _plans_noted(noted: Noted) -> Generator[None]:
             noted.taken = noted.made[plan_id], by
         return is_taken
 
-    with mock.patch.object(PlanStore, "add", added), mock.patch.object(PlanStore, "claim", claimed):
+    async def refused(
+        guard: Guard, tool: str, event: Refusal, operation: str | None = None, /, **details: object
+    ) -> None:
+        await note(guard, tool, event, operation, **details)
+        if details.get("reason") == InDoubt.reason and operation in noted.made:
+            noted.held_back.append(noted.made[operation])
+
+    with (
+        mock.patch.object(PlanStore, "add", added),
+        mock.patch.object(PlanStore, "claim", claimed),
+        mock.patch.object(Guard, "note", refused),
+    ):
         yield
 
 

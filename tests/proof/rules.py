@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rc_mcp.emulator.wire import Message
+from tests.proof.host import Now
 
 BORIS = "+15035550191"
 MAX_PER_PLAN = 4
@@ -14,8 +15,8 @@ UNATTENDED_IN = {timedelta(hours=1): 3, timedelta(days=1): 4}
 
 POLICY = f"""
 [unattended.delete]
-types = ["SMS", "VoiceMail"]
-older_than = "2h"
+types = ["SMS", "VoiceMail", "Pager"]
+older_than = "1h"
 read_status = "Unread"
 max_per_call = {UNATTENDED_PER_CALL}
 max_per_hour = 3
@@ -37,23 +38,20 @@ def is_protected(message: Message | None) -> bool:
 
 
 def may_go_unattended(message: Message | None, now: datetime) -> bool:
-    """Whether the rule holds for a message as it is now."""
+    """Whether the rule holds for a message as it is now. `now`, in UTC, is what the server's wall clock shows."""
     return (
         message is not None
-        and message.type in {"SMS", "VoiceMail"}
-        and message.created_ms < (now - timedelta(hours=2)).timestamp() * 1000
+        and message.type in {"SMS", "VoiceMail", "Pager"}
+        and message.created_ms < (now - timedelta(hours=1)).timestamp() * 1000
         and message.read_status == "Unread"
         and not is_protected(message)
     )
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Spent:
     """A message that one of our DELETEs took, by what really happened."""
 
     id: str
-    sent: datetime
-    moment: int
+    sent: Now
     unattended: bool
-    is_known: bool = False
-    """The answer said so. Else one that was restored before anybody looked is counted by nobody."""

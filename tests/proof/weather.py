@@ -25,15 +25,28 @@ class Event:
     def __repr__(self) -> str:
         return f"<{self.what}{f' {self.at_message}' if self.what in OTHERS else ''} at {self.at}{'+' * self.lasting}>"
 
-    def meets(self, nth: int, method: str) -> bool:
-        """Whether it is this request's turn."""
+    def meets(self, nth: int, kinds: Collection[str]) -> bool:
+        """Whether it is this request's turn. `kinds`: its method, and `LIST` if it lists a conversation."""
         if isinstance(self.at, str):
-            return method == self.at
+            return self.at in kinds
         return nth >= self.at if self.lasting else nth == self.at
 
 
-BEFORE = ("refused connection", "drop", "429", "429 for a minute", "503", "500", "502", "login page", "404 of a proxy")
-"""RingCentral never sees the request."""
+BEFORE = (
+    "refused connection",
+    "drop",
+    "429",
+    "429 for a minute",
+    "503",
+    "500",
+    "502",
+    "login page",
+    "404 of a proxy",
+    "404 of the gateway",
+    "404 CMN-120",
+    "404 of the extension",
+)
+"""RingCentral's message store never sees the request."""
 AFTER = (
     "drop after",
     "503 after",
@@ -44,41 +57,67 @@ AFTER = (
     "409 after",
     "429 after",
     "401 after",
+    "404 of the gateway after",
 )
 """RingCentral has acted, and its answer does not come."""
 LATE = {"2 requests late": 2, "6 requests late": 6, "20 requests late": 20}
 """The connection breaks, and before so many more requests have come RingCentral acts all the same."""
-BARE = {"401 of a proxy, late": 6, "416 of a proxy, late": 6, "403 of a proxy, late": 6}
-"""Something on the way answers, without a code of RingCentral's, and so many requests later RingCentral acts."""
+BARE = {
+    "401 of a proxy, late": 6,
+    "416 of a proxy, late": 6,
+    "403 of a proxy, late": 6,
+    "404 of the gateway, late": 6,
+}
+"""Something on the way answers, with no code of the message store's, and so many requests later RingCentral acts."""
 PARTS = {
     "parts fail": ("done", "503", "503"),
     "parts refused, others late": ("403", "503 late", "done"),
     "parts late, others refused": ("503 late", "404", "done"),
     "parts refused, others missing": ("404", "missing", "done"),
     "parts missing, others refused": ("missing", "done", "403"),
+    "parts of the gateway, late": ("gateway late", "done", "403"),
 }
-"""A 207, and what becomes of each thing that was named, over and over: messages or conversations, or only one."""
+"""A 207, and what becomes of each message that was named, over and over."""
 PARTS_LATE = 12
 """So many requests later RingCentral carries out the parts that it did not refuse."""
 MOST_LATE = timedelta(seconds=30)
 """Nothing is on its way for longer."""
-ODD = ("false 204", "token expired", "404 for the reading back")
-OTHERS = ("app deletes", "app purges", "app restores", "app marks", "a message arrives", "app sets the period")
+ODD = (
+    "false 204",
+    "false 204, then the gateway",
+    "token expired",
+    "404 for the reading back",
+    "all conversations",  # something on the way drops the filter of a list
+)
+READ_BACK = {
+    "404 for the reading back": "404 for the reading back",
+    "false 204, then the gateway": "404 of the gateway",
+}
+"""What the next reading meets after one of these."""
+ARRIVALS = {
+    "a message arrives": timedelta(),
+    "an early message arrives": timedelta(minutes=95),
+    "a very early message arrives": timedelta(days=2, hours=6),
+}
+"""By how much earlier the time of a message is than its arrival: some were under way for long."""
+OTHERS = ("app deletes", "app purges", "app restores", "app marks", "app sets the period", *ARRIVALS)
 OWN = ("STOP", "cancel", "cancel after")
 
 _EARLY: tuple[int | str, ...] = (0, 1, 2, 3, 4)
 _OUT: tuple[int | str, ...] = ("DELETE", "PUT")
+_LASTING = ("drop", "503", "login page", "404 of a proxy", "404 of the gateway")
 WEATHER = (
     tuple(Event(at, what) for at in _EARLY for what in (*BEFORE, *AFTER)),
     tuple(Event(at, what) for at in _OUT for what in (*BEFORE, *AFTER)),
-    tuple(Event("DELETE", what) for what in ODD),
-    tuple(Event("DELETE", what) for what in LATE),
-    tuple(Event("DELETE", what) for what in BARE),
+    tuple(Event("DELETE", what) for what in ODD if what != "all conversations"),
+    tuple(Event("LIST", "all conversations", lasting=lasting) for lasting in (False, True)),
+    tuple(Event(at, what) for at in _OUT for what in LATE),
+    tuple(Event(at, what) for at in _OUT for what in BARE),
     tuple(Event("DELETE", what) for what in PARTS),
-    tuple(Event(at, what, lasting=True) for at in _EARLY for what in ("drop", "503", "login page", "404 of a proxy")),
+    tuple(Event(at, what, lasting=True) for at in _EARLY for what in _LASTING),
     tuple(Event(at, what, at_message=m) for at in (1, 2, 3) for what in OTHERS for m in range(9)),
     tuple(Event(at, what, at_message=m) for at in _OUT for what in OTHERS for m in range(9)),
-    tuple(Event("DELETE", "a message arrives", at_message=m) for m in range(2)),  # whose text nobody has read
+    tuple(Event("DELETE", what, at_message=m) for what in ARRIVALS for m in range(2)),  # no one has read its text
     tuple(Event(at, what) for at in (*_EARLY, *_OUT) for what in (*OWN * 2, "token expired")),
 )
 """Kinds of events, each as likely as the others."""
@@ -90,30 +129,42 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
     Raises:
         httpx.TransportError: none comes.
     """
-    match "drop" if what in LATE else what.removesuffix(" after"):
-        case "refused connection":
-            raise httpx.ConnectError("connection refused", request=request)
-        case "drop":
-            raise httpx.ReadError("connection dropped", request=request)
-        case "429" | "429 for a minute":
-            seconds = pause_after(what).seconds
-            return _refusal(429, "CMN-301", request, {"Retry-After": str(seconds)})
-        case "500" | "503" as status:
-            return _refusal(int(status), "CMN-201", request)
-        case "400" | "401" | "403" | "409" as status:
-            return _refusal(int(status), "CMN-101", request)
-        case (
-            "502" | "404 of a proxy" | "401 of a proxy, late" | "403 of a proxy, late" | "416 of a proxy, late" as said
-        ):
-            number = int(said[:3])
-            html = {"Content-Type": "text/html"}
-            return httpx.Response(number, text=f"<h1>{number}</h1>", headers=html, request=request)
-        case "404 for the reading back":
-            return _refusal(404, "CMN-102", request)
-        case "false 204":
-            return httpx.Response(204, request=request)
-        case _:  # a login page, of the network's and not of ours
-            return httpx.Response(200, text=_HTML, headers={"Content-Type": "text/html"}, request=request)
+    said = "drop" if what in LATE else what.removesuffix(" after").removesuffix(", late")
+    if said == "refused connection":
+        raise httpx.ConnectError("connection refused", request=request)
+    if said == "drop":
+        raise httpx.ReadError("connection dropped", request=request)
+    if said.startswith("429"):
+        return _refusal(429, "CMN-301", request, {"Retry-After": str(pause_after(what).seconds)})
+    if said in _REFUSALS:
+        return _refusal(*_REFUSALS[said], request)
+    if said in {"404 of the gateway", "404 of the extension"}:
+        body = GATEWAY if said == "404 of the gateway" else _not_found("extensionId")
+        return httpx.Response(404, json=body, request=request)
+    if said.startswith("false 204"):
+        return httpx.Response(204, request=request)
+    number = said[:3]
+    if number.isdigit():
+        return httpx.Response(
+            int(number), text=f"<h1>{number}</h1>", headers={"Content-Type": "text/html"}, request=request
+        )
+    # A login page, of the network's and not of ours.
+    return httpx.Response(200, text=_HTML, headers={"Content-Type": "text/html"}, request=request)
+
+
+_REFUSALS = {
+    "400": (400, "CMN-101"),
+    "401": (401, "CMN-101"),
+    "403": (403, "CMN-101"),
+    "404 CMN-120": (404, "CMN-120"),
+    "404 for the reading back": (404, "CMN-102"),
+    "409": (409, "CMN-101"),
+    "500": (500, "CMN-201"),
+    "503": (503, "CMN-201"),
+}
+"""Answers in RingCentral's own words."""
+GATEWAY: dict[str, Any] = {"errorCode": "AGW-404", "message": "Resource not found", "errors": []}
+"""What RingCentral's gateway answers where it has no route: it knows of no message."""
 
 
 def pause_after(fault: str) -> timedelta:
@@ -128,9 +179,8 @@ def halved(response: httpx.Response, body: bytes, request: httpx.Request) -> htt
 
 
 def named(request: httpx.Request) -> list[str]:
-    """What a DELETE names: messages in its path, or conversations in its query."""
-    in_path = request.url.path.partition("/message-store")[2].strip("/")
-    return in_path.split(",") if in_path else request.url.params.get_list("conversationId")
+    """The messages in its path."""
+    return request.url.path.partition("/message-store")[2].strip("/").split(",")
 
 
 def fates(request: httpx.Request, fault: str) -> dict[str, str]:
@@ -142,13 +192,14 @@ def only(request: httpx.Request, names: Collection[str]) -> httpx.Request:
     """The same DELETE of some of what it names. Of none it would be of the whole mailbox, so that is an error."""
     if not names:
         raise ValueError("a DELETE of nothing")
-    url = request.url
-    if "conversationId" in url.params:
-        others = [(key, value) for key, value in url.params.multi_items() if key != "conversationId"]
-        url = url.copy_with(params=[*(("conversationId", name) for name in names), *others])
-    else:
-        url = url.copy_with(path=f"{url.path.rpartition('/')[0]}/{','.join(names)}")
+    url = request.url.copy_with(path=f"{request.url.path.rpartition('/')[0]}/{','.join(names)}")
     return httpx.Request("DELETE", url, headers=request.headers)
+
+
+def of_all_conversations(request: httpx.Request) -> httpx.Request:
+    """The same list, without the conversation that it was asked for."""
+    kept = [(key, value) for key, value in request.url.params.multi_items() if key != "conversationId"]
+    return httpx.Request(request.method, request.url.copy_with(params=kept), headers=request.headers)
 
 
 def comes_late(request: httpx.Request, fault: str | None) -> tuple[httpx.Request, int] | None:
@@ -157,7 +208,7 @@ def comes_late(request: httpx.Request, fault: str | None) -> tuple[httpx.Request
         return request, (LATE | BARE)[fault]
     if fault not in PARTS:
         return None
-    late = [name for name, fate in fates(request, fault).items() if fate in {"503 late", "missing"}]
+    late = [name for name, fate in fates(request, fault).items() if fate in {"503 late", "missing", "gateway late"}]
     return (only(request, late), PARTS_LATE) if late else None
 
 
@@ -173,6 +224,8 @@ def _part(name: str, fate: str) -> list[dict[str, Any]]:
         return []
     if fate == "done":
         return [{"resourceId": name, "status": 204}]
+    if fate == "gateway late":
+        return [{"resourceId": name, "status": 404, "body": GATEWAY}]
     codes = {"403": "CMN-408", "404": "CMN-102", "503": "CMN-201"}
     return [{"resourceId": name, "status": int(fate[:3]), "body": _body(codes[fate[:3]])}]
 
@@ -182,5 +235,12 @@ def _refusal(status: int, code: str, request: httpx.Request, headers: dict[str, 
 
 
 def _body(code: str) -> dict[str, Any]:
-    error = {"errorCode": code, "message": "no", **({"parameterName": "messageId"} if code == "CMN-102" else {})}
+    if code == "CMN-102":
+        return _not_found("messageId")
+    return {"errorCode": code, "message": "no", "errors": [{"errorCode": code, "message": "no"}]}
+
+
+def _not_found(parameter: str) -> dict[str, Any]:
+    error = {"errorCode": "CMN-102", "message": f"Resource for parameter [{parameter}] is not found"}
+    error["parameterName"] = parameter
     return {**error, "errors": [error]}

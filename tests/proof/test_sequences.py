@@ -1,0 +1,173 @@
+"""What the proof meets by chance, once on purpose: short stories in which something was lost, or reported wrongly."""
+
+from collections import Counter
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from tests.proof.host import LOCK_FAULTS
+from tests.proof.judge import Violation
+from tests.proof.machine import Machine
+from tests.proof.office import office
+from tests.proof.weather import Event
+
+ASKS, OLDER_ASKS, CHAT, OLDER_CHAT = "asks, 2026", "asks, 2025", "cannot ask, 2026", "cannot ask, 2025"
+POLICY_ASKS, POLICY = "policy, asks, 2025", "policy, cannot ask, 2026"
+NEWEST, PAGER, ANNA, VOICEMAIL = 1 << 0, 1 << 2, 1 << 6, 1 << 8
+"""Messages of `office._drafts`, as `Machine.deletes` takes them: it counts from the newest of those at the start."""
+BORIS = 1 << 2
+"""His conversation, as `Machine.deletes_conversations` takes it."""
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Generator[type[Machine]]:
+    with office(tmp_path_factory.mktemp("office")) as (here, portal):
+        yield type("Machine", (Machine,), {"office": here, "portal": portal, "totals": Counter()})
+
+
+@pytest.fixture
+def machine(machines: type[Machine]) -> Generator[Machine]:
+    """Its end is judged too: by then everything late has arrived."""
+    machine = machines()
+    machine.begins("an ordinary day")
+    yield machine
+    machine.teardown()
+    Violation.first = None
+
+
+def deletes(machine: Machine, what: int, *faults: Event, at: str = ASKS, **more: Any) -> None:
+    kind = 3 if more.get("purge") else 0
+    machine.deletes(at, what, kind, list(faults), "yes", 1, more.get("then"))
+
+
+def test_a_clock_set_ahead_does_not_let_a_second_delete_go(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "20 requests late"))
+    machine.sets_a_clock("one", 3)
+    deletes(machine, ANNA)
+    assert counted(machine, "held back: in doubt") == 1
+
+
+def test_a_clock_set_back_does_not_hold_a_message_back_for_hours(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "drop"))
+    machine.sets_a_clock("one", -185)
+    machine.time_goes_by(6)
+    deletes(machine, ANNA)
+    assert counted(machine, "messages deleted") == 1
+
+
+def test_a_machine_started_again_waits_for_what_it_cannot_date(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "20 requests late"))
+    machine.starts_a_machine_again("one")
+    machine.sets_a_clock("one", 61)
+    deletes(machine, ANNA)
+    assert counted(machine, "DELETEs") == 1
+    machine.time_goes_by(2)
+    deletes(machine, ANNA)
+
+
+def test_an_hour_of_a_cap_is_an_hour_when_clocks_go_forward(machine: Machine) -> None:
+    machine.begins("clocks go forward")
+    deletes(machine, NEWEST | PAGER | ANNA | VOICEMAIL, at=POLICY_ASKS)
+    for _ in range(3):
+        machine.another_app("a message arrives", 0)
+    machine.time_goes_by(25)
+    deletes(machine, 1 << 4 | 1 << 6 | 1 << 8, at=POLICY_ASKS)  # three that arrived
+    assert counted(machine, "messages deleted") == 4
+
+
+def test_an_age_is_elapsed_time_when_clocks_go_forward(machine: Machine) -> None:
+    machine.begins("clocks go forward")
+    machine.time_goes_by(25)
+    deletes(machine, PAGER, at=POLICY)
+    assert counted(machine, "messages deleted") == 0
+
+
+@pytest.mark.parametrize("fault", [fault for fault, number in LOCK_FAULTS.items() if number])
+def test_nothing_is_sent_without_a_lock(machine: Machine, fault: str) -> None:
+    deletes(machine, ANNA, at=CHAT)
+    machine.uses_a_plan(None, 0, [], "yes", 1, fault)
+    assert counted(machine, "messages deleted") == 0
+    machine.uses_a_plan(None, 0, [], "yes", 1, None)
+    assert counted(machine, "messages deleted") == 1
+
+
+def test_a_lock_that_locks_nothing_purges_nothing(machine: Machine) -> None:
+    deletes(machine, ANNA, at=CHAT)
+    deletes(machine, ANNA, at=OLDER_CHAT)
+    who = [(CHAT, 1, True, "yes"), (OLDER_CHAT, 0, True, "yes")]
+    machine.works_together(who, [30, 3], [], "locks: lock nothing")
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_gateway_does_not_say_that_a_message_is_not_there(machine: Machine, purge: bool) -> None:
+    deletes(machine, ANNA, Event(0, "404 of the gateway"), purge=purge)
+    assert counted(machine, "answered: error") == 1
+
+
+def test_a_gateway_does_not_confirm_a_purge(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "false 204, then the gateway"), purge=True)
+    assert counted(machine, "answered: unknown") == 1
+
+
+def test_a_gateway_does_not_refuse_a_delete(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "404 of the gateway, late"))
+    deletes(machine, ANNA)
+    assert counted(machine, "held back: in doubt") == 1
+
+
+@pytest.mark.parametrize("at", [0, "PATCH"])
+def test_a_gateway_does_not_say_that_what_is_to_be_restored_is_gone(machine: Machine, at: int | str) -> None:
+    deletes(machine, ANNA)
+    machine.undoes(0, [Event(at, "404 of the gateway")], None)
+    machine.restores_or_marks(ASKS, ANNA, restore=True, events=[Event(at, "404 of the gateway")])
+
+
+def test_a_second_period_waits_for_the_first(machine: Machine) -> None:
+    machine.sets_the_period(ASKS, [14, 60], [Event("PUT", "20 requests late")], "yes")
+    assert counted(machine, "PUTs of the retention period") == 1
+    assert counted(machine, "held back: in doubt") == 1
+
+
+def test_a_period_whose_token_was_refused_on_the_way_is_not_final(machine: Machine) -> None:
+    machine.sets_the_period(ASKS, [14, 60], [Event("PUT", "401 of a proxy, late")], "yes")
+
+
+@pytest.mark.parametrize("then", ["undo", "restore"])
+@pytest.mark.parametrize("fault", ["6 requests late", "20 requests late"])
+def test_what_may_yet_be_deleted_is_not_said_to_be_restored(machine: Machine, fault: str, then: str) -> None:
+    deletes(machine, ANNA, Event("DELETE", fault), then=then)
+
+
+@pytest.mark.parametrize("kind", [0, 3])
+def test_what_comes_late_with_an_early_time_is_left_alone(machine: Machine, kind: int) -> None:
+    arrives = Event("DELETE", "an early message arrives", at_message=1)
+    machine.deletes_conversations(ASKS, BORIS, kind, None, [arrives], "yes", 1)
+    assert counted(machine, "messages purged" if kind else "messages deleted") == 2
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_a_list_of_all_conversations_adds_nothing_to_a_plan(machine: Machine, lasting: bool) -> None:
+    machine.deletes_conversations(ASKS, BORIS, 0, None, [Event("LIST", "all conversations", lasting)], "yes", 1)
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_what_was_taken_and_restored_meanwhile_is_not_said_to_have_failed(machine: Machine, purge: bool) -> None:
+    deletes(machine, ANNA, Event(3, "app restores", at_message=6), purge=purge)
+
+
+def test_a_folder_from_elsewhere_brings_no_token(machine: Machine) -> None:
+    machine.starts_in_a_folder_from_elsewhere(ASKS, "a token")
+    deletes(machine, ANNA)
+    assert counted(machine, "messages deleted") == 1
+
+
+@pytest.mark.parametrize("brings", ["a policy", "a state folder", "an access level", "an address", "everything"])
+def test_a_folder_from_elsewhere_brings_no_rules(machine: Machine, brings: str) -> None:
+    machine.starts_in_a_folder_from_elsewhere(CHAT, brings)
+    deletes(machine, VOICEMAIL, at=CHAT)
+    assert counted(machine, "messages deleted") == 0
+
+
+def counted(machine: Machine, what: str) -> int:
+    return machine.office.judge.counts.get(what, 0)
