@@ -3,8 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock snapshots picture docs release-files \
-	package container bench bench-emulator bench-client bench-tokens conformance inspector mcpcheck probe grade \
+.PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
+	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens soak conformance \
+	inspector mcpcheck probe grade \
 	groundtruth fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
@@ -87,6 +88,9 @@ bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python p
 
 bench-tokens: .venv/dev.ready    ## what our tools and answers cost a model, beside others: a minute
 	@$(BIN)/python -m bench.tokens
+
+soak: .venv/dev.ready            ## 64 callers over HTTP with lost answers, checked against the mailbox: five minutes
+	@$(BIN)/python -m bench.soak $(SOAK)
 
 conformance: .venv/dev.ready   ## the protocol's official conformance suite, on the demo and on our server with its fixtures
 	@$(BIN)/python -m pytest -q -s tests/conformance

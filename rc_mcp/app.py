@@ -1,8 +1,7 @@
 """What a running server holds, and tools, resources and prompts reach through their context."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from mcp.server.mcpserver import Context
@@ -23,8 +22,6 @@ class App:
     guard: Guard
     extensions: frozenset[str]
     """Extension ids that may be touched beside `~`, the login's own."""
-    now: Callable[[], datetime]
-    """The time, in the user's time zone."""
     download_dir: Path
     """Where attachments are saved."""
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
@@ -33,6 +30,16 @@ class App:
     """By sync token that this server handed out: what that does not tell itself."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return self.guard.now()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The user's time zone: for showing times, and for reading those that name none. Nothing is counted in it."""
+        return self.guard.zone
 
     def may_touch(self, extension_id: str) -> bool:
         """Whether the operator allowed this extension."""

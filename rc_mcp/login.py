@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx2 as httpx
 
+from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.guard.policy import NO_POLICY, Policy
@@ -40,6 +41,7 @@ async def guarded(
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Clock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> AsyncGenerator[Guard]:
     """The guard for these settings, and its client; the arguments are those of `build_server`.
@@ -52,14 +54,16 @@ async def guarded(
     async with _client(settings, auth, transport, time) as client:
         yield Guard(
             client=client,
-            plans=PlanStore(settings.state_dir, now),
+            plans=PlanStore(settings.state_dir, now, clock),
             principal=principal or _principal(settings, auth),
             approval=settings.approval,
             policy=policy,
             may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
             approve_command=f"{command} approvals approve",
             undo_command=None if principal else f"{command} undo",
-            now=lambda: now().astimezone(settings.timezone),
+            now=now,
+            zone=settings.timezone,
+            clock=clock,
         )
 
 

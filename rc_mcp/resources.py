@@ -83,13 +83,13 @@ async def list_resources(app: App) -> list[Resource]:
         MCPError: RingCentral did not give them.
     """
     try:
-        messages = await app.recent.of(app.client, "~", "~", app.now())
+        messages = await app.recent.of(app.client, "~", "~", app.now)
     except RingCentralError as error:
         raise MCPError(INTERNAL_ERROR, in_words(error)) from error
     mailboxes = [_mailbox("~"), *(_mailbox(extension_id) for extension_id in sorted(app.extensions))]
     return [
         *mailboxes,
-        *(_listed(message, attachment, app.now().tzinfo) for message, attachment in attachments_of(messages)),
+        *(_listed(message, attachment, app.zone) for message, attachment in attachments_of(messages)),
     ]
 
 
@@ -169,7 +169,7 @@ def _listed(message: Message, attachment: Attachment, zone: tzinfo | None) -> Re
 async def _ids(app: App, name: str, message_id: str, account_id: str, extension_id: str) -> list[str]:
     """Of recent messages, or of the attachments of a message. None where RingCentral does not give them."""
     try:
-        recent = await app.recent.of(app.client, account_id, extension_id, app.now())
+        recent = await app.recent.of(app.client, account_id, extension_id, app.now)
         if name == "message_id":
             return [m.id for m in recent if is_id(m.id)]
         if name != "attachment_id" or not is_id(message_id):
@@ -183,14 +183,14 @@ async def _ids(app: App, name: str, message_id: str, account_id: str, extension_
 
 
 async def _summary(app: App, account_id: str, extension_id: str) -> ReadResourceContents:
-    messages = await app.recent.of(app.client, account_id, extension_id, app.now(), fresh=True)
-    shown = mailbox_summary(messages, app.now()).model_dump_json(exclude_none=True)
+    messages = await app.recent.of(app.client, account_id, extension_id, app.now, fresh=True)
+    shown = mailbox_summary(messages, app.now, app.zone).model_dump_json(exclude_none=True)
     return ReadResourceContents(content=shown, mime_type="application/json")
 
 
 async def _message(app: App, account_id: str, extension_id: str, message_id: str) -> ReadResourceContents:
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
-    shown = detail(message, account_id, extension_id, app.now().tzinfo).model_dump_json(exclude_none=True)
+    shown = detail(message, account_id, extension_id, app.zone).model_dump_json(exclude_none=True)
     return ReadResourceContents(content=shown, mime_type="application/json")
 
 

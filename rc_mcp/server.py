@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import httpx2 as httpx
-from anyio import create_task_group, move_on_after, sleep
+from anyio import create_task_group, move_on_after
 from mcp import MCPError
 from mcp.server import MCPServer, Server
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedToolError
 from mcp.server.subscriptions import ListenHandler
 from mcp.types import (
     INTERNAL_ERROR,
@@ -41,6 +42,7 @@ from pydantic import AnyUrl
 
 from rc_mcp import __version__
 from rc_mcp.app import App
+from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
 from rc_mcp.levels import LEVELS, Level
@@ -111,6 +113,17 @@ class RingCentralServer(MCPServer[App]):
 
     client: MessageStoreClient | None = None
     """The login in use, once the server runs."""
+    calls: int = 0
+    """Calls of tools in progress, those included whose client has left."""
+    given_up: anyio.Event | None = None
+    """Set when a call ends without having said what became of it, once the server runs."""
+    listening: ListenHandler | None = None
+    """The streams of `subscriptions/listen`."""
+
+    def stop_listening(self) -> None:
+        """End the streams of `subscriptions/listen`, each with its result."""
+        if self.listening:
+            self.listening.close()
 
     async def list_tools(self) -> list[MCPTool]:
         """The tools, without those whose permission is missing."""
@@ -147,9 +160,15 @@ class RingCentralServer(MCPServer[App]):
                 f"{name} is not available: RingCentral did not grant this app {missing[name]}. Calling again will not "
                 "help; a person has to look into it (rc-mcp doctor). Nothing was sent to RingCentral."
             )
+        self.calls += 1
         try:
             return await super().call_tool(name, arguments, context)
+        except (anyio.get_cancelled_exc_class(), UnexpectedToolError):
+            if self.given_up:
+                self.given_up.set()
+            raise
         finally:
+            self.calls -= 1
             if context is not None and self._missing() != missing:
                 await context.notify_tools_changed()
                 await context.notify_prompts_changed()
@@ -217,7 +236,7 @@ def serve_resources(server: RingCentralServer) -> None:
         app.subscribers.remove(_connection(ctx), subscribable(app, params.uri))
         return EmptyResult()
 
-    listen = ListenHandler(server._subscriptions)  # pyright: ignore[reportPrivateUsage]
+    listen = server.listening = ListenHandler(server._subscriptions)  # pyright: ignore[reportPrivateUsage]
 
     async def listened(ctx: RequestContext, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         heard = audible(ctx.lifespan_context, params.notifications)
@@ -240,6 +259,7 @@ def build_server(
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Clock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> RingCentralServer:
     """The MCP server for these settings.
@@ -247,7 +267,8 @@ def build_server(
     Args:
         transport: how requests travel; the network when left out.
         principal: whose plans these are; made from the credentials when left out.
-        now: the clock, for spans such as `7d` and for the lifetime of plans.
+        now: the wall clock, in UTC, for spans such as `7d` and for the lifetime of plans.
+        clock: elapsed time, for how long ago a request left.
         time: what the client waits by, for rate limits and before it repeats a request.
 
     Raises:
@@ -257,12 +278,14 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
         async with (
-            guarded(settings, policy, transport=transport, principal=principal, now=now, time=time) as guard,
+            guarded(
+                settings, policy, transport=transport, principal=principal, now=now, clock=clock, time=time
+            ) as guard,
             create_task_group() as tasks,
         ):
             server.client = guard.client
-            tasks.start_soon(_settle_what_was_cut_short, guard)
-            yield App(guard.client, guard, settings.extensions, guard.now, settings.download_dir)
+            tasks.start_soon(_settle_what_was_cut_short, guard, server)
+            yield App(guard.client, guard, settings.extensions, settings.download_dir)
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # now: a server with a broken policy does not start
@@ -284,9 +307,12 @@ def build_server(
     return server
 
 
-async def _settle_what_was_cut_short(guard: Guard) -> None:
-    """At the start, and now and then: RingCentral may not be reachable, or a change under way elsewhere."""
+async def _settle_what_was_cut_short(guard: Guard, server: RingCentralServer) -> None:
+    """At the start, when a call was given up, and now and then: a request may be on its way for a minute, RingCentral
+    may not be reachable, or a change may be in progress elsewhere.
+    """
     while True:
+        given_up = server.given_up = anyio.Event()  # before it looks, so that no call is missed
         try:
             with Allowance(_SETTLE_S).spent():
                 await guard.settle_cut_short_unless_busy()
@@ -294,4 +320,5 @@ async def _settle_what_was_cut_short(guard: Guard) -> None:
             _log.info("what was cut short is not settled yet: %s", error)
         except Exception:  # noqa: BLE001  whatever it is, the server goes on
             _log.exception("what was cut short could not be settled")
-        await sleep(_SETTLE_EVERY_S)
+        with move_on_after(_SETTLE_EVERY_S):
+            await given_up.wait()

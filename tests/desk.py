@@ -15,9 +15,10 @@ from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, TextContent
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.guard.clock import Clock as ElapsedTime
 from rc_mcp.guard.database import FILE
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.journal import Journal
+from rc_mcp.guard.journal import Journal, Was
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.login import guarded
 from rc_mcp.ringcentral import Time
@@ -48,6 +49,11 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
+
+    @property
+    def elapsed(self) -> ElapsedTime:
+        """The clock that nobody can set: it goes as this one is moved."""
+        return ElapsedTime("desk", lambda: self.time.timestamp())
 
 
 class NoWaiting:
@@ -131,12 +137,12 @@ class Desk:
     @property
     def plans(self) -> PlanStore:
         """The plans as `rc-mcp approvals` sees them."""
-        return PlanStore(self.state_dir, self.clock)
+        return PlanStore(self.state_dir, lambda: self.clock() + self.ahead, self.clock.elapsed)
 
     @property
     def journal(self) -> Journal:
         """The journal as `rc-mcp audit` sees it."""
-        return Journal(self.state_dir, self.clock)
+        return Journal(self.state_dir, lambda: self.clock() + self.ahead, self.clock.elapsed)
 
     def settings(self, **variables: str) -> Settings:
         """What our server is told."""
@@ -148,14 +154,24 @@ class Desk:
 
     def server(self, **variables: str) -> RingCentralServer:
         """Our server, on this mailbox."""
-        settings = self.settings(**variables)
-        return build_server(settings, transport=self.faults, now=lambda: self.clock() + self.ahead, time=no_waiting())
+        return build_server(
+            self.settings(**variables),
+            transport=self.faults,
+            now=lambda: self.clock() + self.ahead,
+            clock=self.clock.elapsed,
+            time=no_waiting(),
+        )
 
     @asynccontextmanager
     async def guard(self, **variables: str) -> AsyncGenerator[Guard]:
         """The guard of another server on this mailbox and state folder."""
-        settings = self.settings(**variables)
-        async with guarded(settings, transport=self.faults, now=self.clock, time=no_waiting()) as guard:
+        async with guarded(
+            self.settings(**variables),
+            transport=self.faults,
+            now=lambda: self.clock() + self.ahead,
+            clock=self.clock.elapsed,
+            time=no_waiting(),
+        ) as guard:
             yield guard
 
     @asynccontextmanager
@@ -180,6 +196,12 @@ class Desk:
         """What the mailbox itself says; None when the message is gone."""
         message = self.emulator.store.message(message_id)
         return None if message is None else message["availability"]
+
+    def as_it_is(self, message_id: str) -> Was:
+        """What shows later whether anything changed this message."""
+        message = self.emulator.store.message(message_id) or {}
+        modified = message.get("lastModifiedTime")
+        return message.get("availability", "Alive"), modified and datetime.fromisoformat(modified).isoformat()
 
     def tamper(self, statement: str) -> None:
         """What somebody could do to the journal who owns its file."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,9 +72,7 @@ def _moment(since: str | None) -> datetime | None:
     from rc_mcp.tools.arguments import instant
 
     try:
-        # Without a zone, so that a time without one is of this machine's, with the offset it has on that day.
-        moment = instant(since, datetime.now().astimezone().replace(tzinfo=None))
-        return moment.astimezone() if moment else None
+        return instant(since, datetime.now(UTC), None)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
 

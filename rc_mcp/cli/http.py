@@ -7,6 +7,7 @@ to names it was given, so that a page in somebody's browser cannot reach it unde
 import hmac
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from rc_mcp.server import RingCentralServer
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_LAST_WORDS_S = 8
-"""What is under way at SIGTERM may end; container engines kill after 10 seconds."""
+_PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+"""1 to 65535, or none."""
 
 
 def is_loopback(host: str) -> bool:
@@ -39,39 +40,42 @@ def is_name(host: str) -> bool:
 
 
 def serve_http(
-    server: "RingCentralServer", host: str, port: int, *, names: Iterable[str], token: SecretStr | None
+    server: "RingCentralServer",
+    listening: list[socket.socket],
+    host: str,
+    *,
+    names: Iterable[str],
+    token: SecretStr | None,
 ) -> None:
-    """Serves at /mcp until SIGTERM or SIGINT. uvicorn's own line on stderr says where; stdout stays empty.
+    """Serve at /mcp until SIGTERM or SIGINT. A line on stderr says where; stdout stays empty.
 
     Args:
-        names: what beside this machine's own names a Host header may say.
+        listening: sockets that are bound to `host`.
+        names: what a Host header may say besides this machine's own names.
         token: what every request has to bring; None lets everybody in.
     """
-    import uvicorn
+    from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
 
-    app: ASGIApp = server.streamable_http_app(transport_security=_only_for([*_LOOPBACK, *_own_name(host), *names]))
+    allowed = [name.lower() for name in (*_LOOPBACK, *_own_name(host), *names)]
+    mcp = server.streamable_http_app(transport_security=_security(allowed))
+    door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
+    app: ASGIApp = _OnlyUnder(allowed, OnlyWhole(door))  # who may not come in is refused before the body is read
     if token:
         app = _OnlyWith(token, app)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_LAST_WORDS_S,
-    )
+    HttpServer(app, door).serve_on(listening)
 
 
 def _own_name(host: str) -> list[str]:
-    """The address that is listened on, unless it stands for all of them."""
+    """The address that is listened on, as browsers write it, unless it stands for all of them."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return [host]
-    return [] if address.is_unspecified else [f"[{host}]" if address.version == 6 else host]
+    return [] if address.is_unspecified else [f"[{address}]" if address.version == 6 else str(address)]
 
 
-def _only_for(names: list[str]) -> "TransportSecuritySettings":
+def _security(names: list[str]) -> "TransportSecuritySettings":
+    """The SDK's own check, behind ours: it takes anything for a port."""
     from mcp.server.transport_security import TransportSecuritySettings
 
     origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
@@ -80,6 +84,34 @@ def _only_for(names: list[str]) -> "TransportSecuritySettings":
 
 def _any_port(names: list[str]) -> list[str]:
     return [*names, *(f"{name}:*" for name in names)]
+
+
+class _OnlyUnder:
+    """Lets requests through whose Host, and Origin if there is one, is one of these names, with or without a port.
+
+    Each is compared whole and letter by letter: browsers write names in one way, and another spelling is refused.
+    """
+
+    def __init__(self, names: Iterable[str], app: ASGIApp) -> None:
+        name = "|".join(re.escape(each) for each in names)
+        self._host = re.compile(rf"(?:{name}){_PORT}", re.ASCII)
+        self._origin = re.compile(rf"https?://(?:{name}){_PORT}", re.ASCII)
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
+            refusal = PlainTextResponse("This server does not answer under that Host. Nothing was done.\n", 421)
+        elif not all(self._origin.fullmatch(origin) for origin in origins):
+            refusal = PlainTextResponse("Pages of that Origin may not use this server. Nothing was done.\n", 403)
+        else:
+            await self._app(scope, receive, send)
+            return
+        await refusal(scope, receive, send)
 
 
 class _OnlyWith:

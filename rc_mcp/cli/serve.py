@@ -54,8 +54,7 @@ def serve(
             from rc_mcp.cli.http import serve_http
 
             _check_reach(host, names, bool(settings.http_token), unauthenticated)
-            _check_free(host, port)
-            serve_http(server, host, port, names=names, token=settings.http_token)
+            serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token)
         else:
             _serve_stdio(server)
 
@@ -82,13 +81,19 @@ def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated
     click.echo(f"rc-mcp: whoever can reach {host} can use this mailbox; there is no login.", err=True)
 
 
-def _check_free(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listening_on(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address of this name: `localhost` has two on most machines."""
+    listening: list[socket.socket] = []
     try:
-        socket.create_server((host, port), family=family).close()
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+            listening.append(socket.create_server(address[:2], family=family))
     except OSError as error:
+        for each in listening:
+            each.close()
         click.echo(f"rc-mcp: cannot listen on {host}, port {port}: {error.strerror}. --port takes another.", err=True)
         sys.exit(1)
+    return listening
 
 
 @contextmanager

@@ -18,7 +18,7 @@ _MEANS = {
     "purged": "purged meanwhile: final",
     "not_found": "not found: gone, or in another mailbox",
     "failed": "still deleted",
-    "unknown": "could not be read: try again",
+    "unknown": "not known yet: run this again in a minute",
 }
 
 _FEW = 10

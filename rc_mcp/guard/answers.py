@@ -114,8 +114,6 @@ def unrecorded(done: Changes) -> Changes:
 def _not_done(status: Status, execution: Execution, *, purge: bool) -> str | None:
     """The last words of an answer about messages that were to be deleted, and were not, or not yet."""
     words = [word for word in execution.outcomes.values() if word in {"skipped", "failed"}]
-    if execution.in_doubt and "failed" in words:
-        return "What failed is as it was, but its request may yet arrive: for a minute it is not tried again."
     if status == "failed" and words:
         return NOTHING_DONE
     word = "purged" if purge else "deleted"
@@ -125,7 +123,10 @@ def _not_done(status: Status, execution: Execution, *, purge: bool) -> str | Non
 def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str | None:
     outcomes = execution.outcomes
     if execution.in_doubt and outcomes:
-        return "Read those that are unknown or failed again before anything else; nothing was tried twice."
+        return (
+            "Read the unknown messages again before anything else. A request for them may still arrive, so for a "
+            "minute nothing more is sent for them. No delete was retried."
+        )
     if "deleted" in outcomes.values():
         return f"To undo: patch_message{f', or the user runs `{undo_command} {plan.id}`' if undo_command else ''}."
     return None

@@ -1,39 +1,24 @@
-"""Deleting or purging conversations up to a fixed time, so that whatever arrives later survives.
+"""Deleting or purging conversations up to a fixed time: planned by listing them, carried out by ids.
 
-A conversation goes through RingCentral's own endpoint only while it holds exactly what the person agreed to.
-The endpoint takes everything up to `dateTo`, cut to the second: a message restored since, one that lies in Deleted
-and would be purged, or one that arrives in the same second as the last, would be caught too. Such a conversation is
-deleted message by message instead.
+RingCentral has an endpoint for whole conversations up to a `dateTo`. It is not used here: it also takes a message that
+arrives late with an earlier creation time, which was in no plan, and would purge one that is in Deleted. Ids name
+exactly the messages that the user agreed to; up to 50 messages cost no more requests that way.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import ClassVar
 
 from rc_mcp.guard.database import NOTHING_DONE, GuardError
-from rc_mcp.guard.deletion import (
-    Answered,
-    Execution,
-    delete_by_id,
-    deletion_draft,
-    nothing_sent,
-    send_once,
-    told_by,
-    why,
-)
+from rc_mcp.guard.deletion import Execution, delete_by_id, deletion_draft
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import MAX_MESSAGES, Draft
-from rc_mcp.guard.reading import Mailbox, at_most, is_of, sort_out, target
-from rc_mcp.guard.stopping import unless_stopped
-from rc_mcp.ringcentral import DeletableType, Message, RingCentralError
+from rc_mcp.guard.reading import Mailbox, at_most, is_of, sort_out
+from rc_mcp.ringcentral import DeletableType, Message
 
 # RingCentral's mailboxes begin after this; without a date a listing covers only its last 24 hours.
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-
-# By how much our clock may be ahead of RingCentral's. What is younger may have come in the second that still lasts.
-_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +27,10 @@ class _Held:
 
     Attributes:
         unseen: how many more were listed that cannot be read.
-        is_all: nothing else is there, by RingCentral's own count.
     """
 
     messages: list[Message]
     unseen: int
-    is_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +56,7 @@ class ConversationDeletion:
             "type": self.message_type,
         }
 
-    async def draft(self, mailbox: Mailbox, now: datetime) -> Draft:
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
         """Read the conversations up to `date_to`, cut to the second as RingCentral's own filter is.
 
         Raises:
@@ -92,65 +75,20 @@ class ConversationDeletion:
         n = len(self._conversations)
         where = f"In {n} conversation{'' if n == 1 else 's'}."
         policy = mailbox.policy
-        draft = deletion_draft(touch, left_out, policy, purge=self.purge, now=now, where=where, unseen=unseen)
-        return replace(draft, date_to=_just_after(touch, date_to, now))
+        return deletion_draft(touch, left_out, policy, purge=self.purge, now=now, zone=zone, where=where, unseen=unseen)
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
-        ids = [t.id for t in draft.targets]
-        try:
-            whole = await unless_stopped(stopped, partial(self._exact, mailbox, draft))
-        except (RingCentralError, GuardError) as error:
-            return nothing_sent(ids, why(error))
-        through = [t.id for t in draft.targets if t.conversation_id in whole]
-        one_by_one = [t for t in draft.targets if t.conversation_id not in whole]
-        first = Execution()
-        if through:
-            request = partial(self._delete_whole, mailbox, whole, draft)
-            first = await send_once(mailbox, through, request, purge=self.purge, record=record)
-        if first.problem is not None:
-            rest = nothing_sent([t.id for t in one_by_one], first.problem)
-        else:
-            rest = await delete_by_id(mailbox, one_by_one, purge=self.purge, stopped=stopped, record=record)
-        return Execution(
-            first.outcomes | rest.outcomes,
-            first.problem or rest.problem,
-            rest.note,
-            in_doubt=first.in_doubt or rest.in_doubt,
-        )
+        return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
 
     @property
     def _conversations(self) -> list[str]:
         return list({int(c): c for c in self.conversation_id}.values())  # 7 and 007 are one
 
-    async def _exact(self, mailbox: Mailbox, draft: Draft) -> list[str]:
-        return [c for c in self._conversations if await self._is_exact(mailbox, c, draft)]
-
-    async def _is_exact(self, mailbox: Mailbox, conversation: str, draft: Draft) -> bool:
-        """Whether the endpoint would take just what was agreed: nothing more, and nothing that cannot be seen.
-
-        What RingCentral takes `type=Text` to mean is not known, so that never goes through it.
-        """
-        if draft.date_to is None or self.message_type == "Text":
-            return False
-        planned = {t for t in draft.targets if t.conversation_id == conversation}
-        held = await self._read(mailbox, conversation, draft.date_to)
-        is_same = held.is_all and {target(m) for m in held.messages} == planned
-        return bool(planned) and is_same and not any(mailbox.spares(m, purge=self.purge) for m in held.messages)
-
-    async def _delete_whole(self, mailbox: Mailbox, conversations: Sequence[str], draft: Draft) -> Answered:
-        answers = await mailbox.client.delete_message_by_filter(
-            conversations,
-            date_to=draft.date_to or _BEGINNING,
-            message_type=self.message_type,
-            purge=self.purge,
-            account_id=mailbox.account_id,
-            extension_id=mailbox.extension_id,
-        )
-        return told_by(answers, {c: [t.id for t in draft.targets if t.conversation_id == c] for c in conversations})
-
     async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> _Held:
-        """What the endpoint would reach: Alive and Deleted, up to `date_to`, of the type.
+        """What this conversation holds up to `date_to`: messages of the type, Alive and Deleted.
+
+        An API, or a proxy before it, that ignores `conversationId` sends other conversations too: they are left out.
 
         Raises:
             GuardError: it is more than one plan may hold.
@@ -169,16 +107,11 @@ class ConversationDeletion:
                 f"Conversation {conversation} holds more than {MAX_MESSAGES} messages up to then, the most one plan "
                 f"may hold. Ask for an earlier date_to. {NOTHING_DONE}"
             )
-        is_all = page.paging.total_elements == len(page.records) and not page.unreadable
-        return _Held([m for m in page.records if is_of(m, self.message_type)], page.unreadable, is_all=is_all)
+        listed = [(m, _number(m.conversation_id)) for m in page.records if is_of(m, self.message_type)]
+        held = [message for message, number in listed if number == int(conversation)]
+        return _Held(held, page.unreadable + sum(number is None for _, number in listed))
 
 
-def _just_after(messages: Sequence[Message], date_to: datetime, now: datetime) -> datetime | None:
-    """The first whole second after the newest of these, if that is before `date_to`; None if it may not be over yet.
-
-    Up to there only what was agreed can lie; what arrives from now on is later.
-    """
-    newest = max((m.creation_time for m in messages if m.creation_time), default=date_to)
-    if newest > now - _CLOCKS_DIFFER:
-        return None
-    return min(date_to, newest.replace(microsecond=0) + timedelta(seconds=1))
+def _number(conversation_id: str | None) -> int | None:
+    """Ids are numbers: 7 and 007 are one conversation. None: RingCentral did not say which conversation it is."""
+    return int(conversation_id) if conversation_id and conversation_id.isdecimal() else None

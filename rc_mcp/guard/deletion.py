@@ -1,8 +1,8 @@
 """Deleting or purging messages by id: planned by reading, carried out in batches, verified by reading again."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import ClassVar
 
@@ -21,7 +21,6 @@ from rc_mcp.ringcentral import (
     Message,
     NotFound,
     NotSent,
-    Outcome,
     RangeNotSatisfiable,
     RateLimited,
     RingCentralError,
@@ -84,7 +83,7 @@ class Deletion:
         """What a plan for this request is bound to."""
         return {"message_id": sorted(set(self.message_id)), "purge": self.purge, "type": self.message_type}
 
-    async def draft(self, mailbox: Mailbox, now: datetime) -> Draft:
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
         """Read the messages and say what would become of each.
 
         Raises:
@@ -97,7 +96,7 @@ class Deletion:
         missing: dict[str, OutcomeWord] = dict.fromkeys(errors, "not_found")
         touch, left_out = sort_out(found.values(), purge=self.purge, wanted=lambda m: is_of(m, self.message_type))
         at_most(touch)
-        return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now)
+        return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now, zone=zone)
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
@@ -111,6 +110,7 @@ def deletion_draft(
     *,
     purge: bool,
     now: datetime,
+    zone: tzinfo,
     where: str = "",
     unseen: int = 0,
 ) -> Draft:
@@ -131,7 +131,7 @@ def deletion_draft(
         severity="irreversible" if purge else "reversible",
         question=question(headline, touch, warnings, consequence),
         phrase=phrase,
-        preview=preview_of("purge" if purge else "delete", touch, warnings, now.tzinfo),
+        preview=preview_of("purge" if purge else "delete", touch, warnings, zone),
         targets=tuple(target(m) for m in touch),
         left_out=left_out | protected,
         protected=len(protected),
@@ -154,13 +154,14 @@ async def delete_by_id(
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             continue
         try:
-            ids = await _still_agreed_to(mailbox, batch, purge, stopped, execution)
+            agreed = await _still_agreed_to(mailbox, batch, purge, stopped, execution)
         except (RingCentralError, Stopped) as error:
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             execution.problem = why(error)
         else:
-            if ids:
-                sent = await send_once(mailbox, ids, partial(_delete, mailbox, ids, purge), purge=purge, record=record)
+            if agreed:
+                request = partial(_delete, mailbox, [t.id for t in agreed], purge)
+                sent = await send_once(mailbox, agreed, request, purge=purge, record=record)
                 execution.outcomes |= sent.outcomes
                 execution.problem, execution.in_doubt = sent.problem, sent.in_doubt
     return execution
@@ -168,7 +169,7 @@ async def delete_by_id(
 
 async def _still_agreed_to(
     mailbox: Mailbox, batch: Sequence[Target], purge: bool, stopped: Callable[[], bool], execution: Execution
-) -> list[str]:
+) -> list[Target]:
     found, errors = await unless_stopped(stopped, partial(mailbox.read, [t.id for t in batch]))
     left_alone = dropped(batch, found, errors, purge=purge)
     execution.outcomes |= left_alone
@@ -179,7 +180,7 @@ async def _still_agreed_to(
     if spared:
         execution.outcomes |= dict.fromkeys(spared, "skipped")
         execution.note = "What the operator's policy does not let go was left alone."
-    return [t.id for t in kept if t.id not in spared]
+    return [t for t in kept if t.id not in spared]
 
 
 async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Answered:
@@ -187,21 +188,16 @@ async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Answered
     answers = await mailbox.client.delete_message(
         ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
     )
-    return told_by(answers, {i: [i] for i in ids})
-
-
-def told_by(answers: Sequence[Outcome], messages: Mapping[str, Collection[str]]) -> Answered:
-    """What the answers say of messages. `messages`: the ids of those that each id of the request stands for."""
     return Answered(
-        confirmed={i for a in answers if a.ok for i in messages[a.id]},
-        refused={i for a in answers if a.error is not None and is_over(a.error) for i in messages[a.id]},
+        confirmed={a.id for a in answers if a.ok},
+        refused={a.id for a in answers if a.error is not None and is_over(a.error)},
         problem=next((in_words(a.error) for a in answers if a.error is not None), None),
     )
 
 
 async def send_once(
     mailbox: Mailbox,
-    ids: Sequence[str],
+    targets: Sequence[Target],
     request: Callable[[], Awaitable[Answered]],
     *,
     purge: bool,
@@ -210,18 +206,18 @@ async def send_once(
     """Send one DELETE, once, written down before and after, and see what became of it.
 
     What is not certain is not written down: those ids stay in doubt, and no second DELETE is sent for them meanwhile.
+    A message that reads back as it was is not certain either, unless RingCentral refused: the request may yet arrive.
     """
+    ids = [t.id for t in targets]
     try:
-        await record.sending(ids, "Purged" if purge else "Deleted")
+        await record.sending({t.id: t.was for t in targets}, "Purged" if purge else "Deleted")
     except GuardError:
         return nothing_sent(ids, _NOT_RECORDED)
     answered = await _sent(ids, request)
     outcomes: dict[str, OutcomeWord] = dict.fromkeys(ids, "failed")
     if answered.has_left:
-        outcomes = await read_back(mailbox, ids, purge=purge, confirmed=answered.confirmed)
-    certain: dict[str, OutcomeWord] = {
-        i: w for i, w in outcomes.items() if w != "unknown" and (w != "failed" or i in answered.refused)
-    }
+        outcomes = await _read_back(mailbox, ids, answered, purge=purge)
+    certain: dict[str, OutcomeWord] = {i: w for i, w in outcomes.items() if w != "unknown"}
     in_doubt = len(certain) < len(outcomes)
     execution = Execution(outcomes, answered.problem or (_NOT_CERTAIN if in_doubt else None), in_doubt=in_doubt)
     try:
@@ -245,15 +241,15 @@ def nothing_sent(ids: Sequence[str], problem: str) -> Execution:
     return Execution(dict.fromkeys(ids, "skipped"), problem)
 
 
-async def read_back(
-    mailbox: Mailbox, ids: Sequence[str], *, purge: bool, confirmed: Collection[str]
+async def _read_back(
+    mailbox: Mailbox, ids: Sequence[str], answered: Answered, *, purge: bool
 ) -> dict[str, OutcomeWord]:
-    """What the mailbox says became of these ids; `unknown` for what cannot be read."""
+    """What the mailbox says became of these ids; `unknown` for what cannot be read, or may yet change."""
     try:
         found, errors = await mailbox.read(ids)
     except RingCentralError:
         return dict.fromkeys(ids, "unknown")
-    return judged(ids, found, errors, purge=purge, confirmed=confirmed)
+    return judged(ids, found, errors, purge=purge, confirmed=answered.confirmed, untouched=answered.refused)
 
 
 def why(error: RingCentralError | GuardError) -> str:

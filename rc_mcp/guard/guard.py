@@ -8,7 +8,7 @@ stored plan, so that the question is the same word for word and the answer canno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -20,9 +20,10 @@ from rc_mcp.guard import answers
 from rc_mcp.guard.alone import PATIENCE_S, alone
 from rc_mcp.guard.approval import Answer, Verdict, verdict
 from rc_mcp.guard.caps import objection, over_limits
+from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.deletion import Execution
-from rc_mcp.guard.journal import Channel, Journal, Record
+from rc_mcp.guard.journal import Channel, Journal, OnItsWay, Record
 from rc_mcp.guard.not_now import Busy, InDoubt, NoTime, NotNow
 from rc_mcp.guard.plans import Draft, Plan, PlanStore, State, digest_of
 from rc_mcp.guard.policy import NO_POLICY, Policy
@@ -45,8 +46,8 @@ class Action(Protocol):
         """What its plan is bound to."""
         ...
 
-    async def draft(self, mailbox: Mailbox, now: datetime) -> Draft:
-        """What it would do, read from the mailbox."""
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
+        """What it would do, read from the mailbox; times are shown in this zone."""
         ...
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
@@ -81,11 +82,15 @@ class Guard:
     undo_command: str | None = "rc-mcp undo"
     """What a person types before an operation's id; None where no other process can reach the mailbox."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """The wall clock, in UTC: what is counted in it is elapsed time, also on a day when clocks change."""
+    zone: tzinfo = UTC
+    """In which times are shown."""
+    clock: Clock = THIS_MACHINE
 
     @property
     def journal(self) -> Journal:
         """What was asked, agreed to, sent and seen."""
-        return Journal(self.plans.state_dir, self.now)
+        return Journal(self.plans.state_dir, self.now, self.clock)
 
     @property
     def stop_file(self) -> Path:
@@ -178,7 +183,17 @@ class Guard:
             RingCentralError: not now. What is not settled is left for later.
             GuardError: the journal cannot be used.
         """
-        await reconcile(self.journal, self.client, self.principal, self.now())
+        await reconcile(self.journal, self.client, self.principal)
+
+    async def on_its_way(self) -> OnItsWay:
+        """What requests without an answer may still change.
+
+        Raises:
+            GuardError: the journal cannot be read.
+        """
+        if not (self.plans.state_dir / FILE).exists():
+            return OnItsWay()
+        return await to_thread.run_sync(self.journal.on_its_way, SETTLED_AFTER)
 
     async def settle_cut_short_unless_busy(self) -> None:
         """The same, from outside of any change. While one is under way, here or in another server, it does nothing."""
@@ -227,18 +242,20 @@ class Guard:
         """Settle what earlier requests left open, and see that none for these messages may yet arrive."""
         with suppress(RingCentralError):
             await self.settle_cut_short()
-        recently = self.now() - SETTLED_AFTER
-        if await to_thread.run_sync(self.journal.in_doubt, recently) & {t.id for t in plan.draft.targets}:
+        on_its_way = await self.on_its_way()
+        is_retention = plan.draft.period_in_force is not None
+        named = {t.id for t in plan.draft.targets}
+        if named & (on_its_way.deletes | on_its_way.restores) or (is_retention and on_its_way.retention):
             raise InDoubt
 
     async def _over_limits(self, action: Action, draft: Draft, operation: str | None = None) -> Changes | None:
-        over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.principal, self.now())
+        over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.principal)
         if over is None:
             return None
         return await self._refuse(action, "limits", f"The operator's limits do not allow it: {over}.", operation)
 
     async def _objection(self, draft: Draft) -> str | None:
-        return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.principal, self.now())
+        return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.principal)
 
     def _digest(self, action: Action, mailbox: Mailbox) -> str:
         where = {"account_id": mailbox.account_id, "extension_id": mailbox.extension_id}
@@ -270,7 +287,7 @@ class Guard:
 
     async def _drafted(self, action: Action, mailbox: Mailbox) -> Draft:
         try:
-            return await action.draft(mailbox, self.now())
+            return await action.draft(mailbox, self.now(), self.zone)
         except GuardError:
             await self.note(action.tool, "refused", reason="not_plannable")
             raise

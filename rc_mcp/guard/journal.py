@@ -9,9 +9,9 @@ end, or computed the chain anew from some row on: for that the newest hash has t
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -19,16 +19,20 @@ from typing import Any, Literal, cast
 
 from anyio import to_thread
 
+from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.database import reading, writing
 from rc_mcp.views.changes import OutcomeWord, Status
 
-Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "sent", "done"]
+Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done"]
 """`asked`: a plan was made. `rehearsed`: the same in a dry run. `begun`: it was taken, to be carried out. `sending`:
-these ids are about to leave in one request. `sent`: what became of them. `done`: nothing more happens in it."""
+these ids are about to leave in one request. `noticed`: after a restart of the machine that request was found without
+an outcome, and its time counts from here. `sent`: what became of the ids. `done`: nothing more happens in it."""
 Channel = Literal["client", "chat", "terminal", "policy"]
 """How a yes came: a question in the client, the model's word for the user's, a terminal, or an operator's policy."""
 Aim = Literal["Deleted", "Purged", "Alive"]
 """The availability that a request is to bring about."""
+Was = tuple[str, str | None]
+"""A message's availability and lastModifiedTime when a request for it left: what shows later that it is untouched."""
 
 DEMO = "demo "
 """How the principal of a demo begins: its mailbox is in its server's memory."""
@@ -57,6 +61,11 @@ class Entry:
     def details(self) -> Mapping[str, Any]:
         """What `detail` holds."""
         return cast("Mapping[str, Any]", json.loads(self.detail))
+
+    @property
+    def was(self) -> Mapping[str, Was]:
+        """Of `sending`: the messages as they were. Empty for rows of versions that did not keep it."""
+        return {i: (was[0], was[1]) for i, was in self.details.get("was", {}).items()}
 
     @property
     def is_demo(self) -> bool:
@@ -148,6 +157,18 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class OnItsWay:
+    """What requests without an outcome may still change."""
+
+    deletes: frozenset[str] = frozenset()
+    """Messages that a delete or purge may still reach, of whichever mailbox and login."""
+    restores: frozenset[str] = frozenset()
+    """Messages that a restore may still reach."""
+    retention: bool = False
+    """Whether a change of the retention period is among the requests."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """How many messages were touched. What is unknown or in doubt counts as touched."""
 
@@ -172,8 +193,11 @@ class Journal:
         GuardError: (every method) the database cannot be used.
     """
 
-    def __init__(self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC), clock: Clock = THIS_MACHINE
+    ) -> None:
         self.state_dir = state_dir
+        self.clock = clock
         self._now = now
 
     def append(
@@ -203,13 +227,37 @@ class Journal:
             f"{_THOSE} event = 'begun' AND principal = ? AND operation NOT IN ({ended}))", principal
         )
 
-    def in_doubt(self, since: datetime) -> set[str]:
-        """Ids, whoever's, in requests that may have left since then and of which nothing is known yet."""
-        recent = self._operations(f"{_THOSE} event = 'sending' AND at > ?)", _stamp(since))
-        return {i for operation in recent if operation.done is None for i in operation.in_doubt}
+    def may_yet_arrive(self, operation: Operation, intent: Entry, settled_after: timedelta) -> bool:
+        """Whether a request of it that was not answered may still be carried out, by elapsed time.
 
-    def touched_since(self, since: datetime, principal: str, *, by: Channel | None = None) -> Counted:
-        """How many messages were deleted or purged, or may have been, after that time.
+        The clock of a machine begins anew with each start. So for a request of an earlier start, or of another machine,
+        the time counts from when it was first noticed by this clock, which is written down.
+        """
+        readings = (e.details.get("clock") for e in operation.entries if e.number >= intent.number)
+        elapsed_s = [s for reading in readings if (s := self.clock.elapsed_s(reading)) is not None]
+        if not elapsed_s:
+            who = {"operation": operation.id, "principal": operation.principal, "tool": operation.tool}
+            self.append("noticed", **who, details={"clock": self.clock.read()})
+        return max(elapsed_s, default=0.0) < settled_after.total_seconds()
+
+    def on_its_way(self, settled_after: timedelta) -> OnItsWay:
+        """What requests, whoever's, may still change: they left less than `settled_after` ago and nothing is known."""
+        ended = "SELECT operation FROM entry WHERE event = 'done'"
+        deletes, restores, retention = set[str](), set[str](), False
+        for operation in self._operations(f"{_THOSE} event = 'sending') AND operation NOT IN ({ended})"):
+            known = operation.outcomes
+            for intent in operation.intents:
+                doubtful = {i for i in intent.details.get("ids", ()) if i not in known}
+                is_retention = "retention_period" in intent.details
+                if (doubtful or is_retention) and self.may_yet_arrive(operation, intent, settled_after):
+                    (restores if intent.details.get("to") == "Alive" else deletes).update(doubtful)
+                    retention = retention or is_retention
+        return OnItsWay(frozenset(deletes), frozenset(restores), retention)
+
+    def touched_within(self, span: timedelta, principal: str, *, by: Channel | None = None) -> Counted:
+        """How many messages were deleted or purged, or may have been, in so long a time until now.
+
+        By elapsed time for what left since this machine was started, by the wall clock for what left before.
 
         Args:
             principal: who asks. Another one's count as well, as a renewed credential is another; but for a demo only
@@ -217,13 +265,14 @@ class Journal:
             by: only what was agreed to in this way.
         """
         is_demo = principal.startswith(DEMO)
-        where = f"{_THOSE} event = 'sending' AND at > ?)"
+        since = self._now() - span
+        recent = "event = 'sending' AND (at > ? OR json_extract(detail, '$.clock.name') = ?)"
         counts = {"Deleted": 0, "Purged": 0, "Alive": 0}
-        for operation in self._operations(where, _stamp(since)):
+        for operation in self._operations(f"{_THOSE} {recent})", _stamp(since), self.clock.name):
             counts_here = operation.principal == principal if is_demo else not operation.is_demo
             if counts_here and by in {None, operation.approved_by}:
                 known = operation.outcomes
-                for intent in (e for e in operation.intents if e.at > _stamp(since)):
+                for intent in (e for e in operation.intents if self._is_within(span, since, e)):
                     words = [known.get(i, "unknown") for i in intent.details.get("ids", [])]
                     counts[intent.details.get("to", "Alive")] += sum(w in _TOUCHED for w in words)
         return Counted(deleted=counts["Deleted"], purged=counts["Purged"])
@@ -242,6 +291,10 @@ class Journal:
                     faults.append(f"Entry {entry.number} is not what was written after entry {entry.number - 1}.")
                 former, count, expected = entry.hash, count + 1, entry.number + 1
         return Verified(count, former, tuple(faults))
+
+    def _is_within(self, span: timedelta, since: datetime, entry: Entry) -> bool:
+        elapsed_s = self.clock.elapsed_s(entry.details.get("clock"))
+        return entry.at > _stamp(since) if elapsed_s is None else elapsed_s < span.total_seconds()
 
     def _operations(self, where: str, *values: str) -> list[Operation]:
         with reading(self.state_dir) as db:
@@ -264,17 +317,17 @@ class Record:
         """An undo begins. What a plan begins, `PlanStore.claim` writes down."""
         await self._append("begun", {"account_id": account_id, "extension_id": extension_id, "undoes": undoes})
 
-    async def sending(self, ids: Iterable[str], to: Aim) -> None:
-        """These ids are about to leave in one request. Only when this returns may they.
+    async def sending(self, was: Mapping[str, Was], to: Aim) -> None:
+        """One request is about to name these ids; each with the message as it is now. It may leave when this returns.
 
         Raises:
             GuardError: it could not be written.
         """
-        await self._append("sending", {"ids": list(ids), "to": to})
+        await self._sending({"ids": list(was), "to": to, "was": was})
 
-    async def sending_retention(self, days: int) -> None:
-        """As `sending`, for a retention period."""
-        await self._append("sending", {"retention_period": days})
+    async def sending_retention(self, days: int, *, before: int | None) -> None:
+        """As `sending`, for a retention period in place of the one `before`."""
+        await self._sending({"retention_period": days, "before": before})
 
     async def sent(self, outcomes: Mapping[str, OutcomeWord]) -> None:
         """What became of ids that had left."""
@@ -284,6 +337,9 @@ class Record:
         """It is over. `outcomes`: of ids that nothing was sent for, too. `cut_short`: it was found out later."""
         how = {"cut_short": True} if cut_short else {}
         await self._append("done", {"status": status, "outcomes": dict(outcomes), **how})
+
+    async def _sending(self, details: Mapping[str, object]) -> None:
+        await self._append("sending", {**details, "clock": self.journal.clock.read()})
 
     async def _append(self, event: Event, details: Mapping[str, object]) -> None:
         who = {"operation": self.operation, "principal": self.principal, "tool": self.tool}

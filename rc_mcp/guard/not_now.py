@@ -33,12 +33,15 @@ class NoTime(NotNow):
 
 
 class InDoubt(NotNow):
-    """An earlier request of ours for one of its messages may not have arrived yet: a second would purge it."""
+    """An earlier request for one of its messages, or for the retention period, may still arrive.
+
+    A second delete would purge the message. An earlier period would come into force after the one agreed to now.
+    """
 
     reason = "in_doubt"
 
     def __init__(self) -> None:
         super().__init__(
-            "An earlier delete of some of these messages was cut short, or not answered, and may not have arrived yet. "
+            "An earlier request to change the same was cut short, or not answered, and may still arrive. "
             f"Call again in {SETTLED_AFTER.seconds} seconds. {NOTHING_DONE}"
         )

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.database import NOTHING_DONE, GuardError, reading, writing
-from rc_mcp.guard.journal import Channel, Event, add_entry
+from rc_mcp.guard.journal import Channel, Event, Was, add_entry
 from rc_mcp.views.changes import OutcomeWord, Preview
 
 LIFETIME = timedelta(minutes=10)
@@ -40,6 +41,11 @@ class Target:
     last_modified: str | None
     conversation_id: str | None
 
+    @property
+    def was(self) -> Was:
+        """What shows later whether it is untouched."""
+        return self.availability, self.last_modified
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -51,7 +57,6 @@ class Draft:
     preview: Preview
     targets: tuple[Target, ...] = ()
     left_out: Mapping[str, OutcomeWord] | None = None
-    date_to: datetime | None = None
     period_in_force: int | None = None
     """Days, when the plan was made; only for a retention change."""
     protected: int = 0
@@ -79,6 +84,8 @@ class Plan:
     principal: str
     account_id: str
     extension_id: str
+    made: Mapping[str, Any] | None = None
+    """When, by the clock that cannot be set."""
 
     @property
     def message(self) -> str:
@@ -103,13 +110,17 @@ class PlanStore:
         GuardError: (every method) the state folder cannot be used.
     """
 
-    def __init__(self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC), clock: Clock = THIS_MACHINE
+    ) -> None:
         self.state_dir = state_dir
         self._now = now
+        self._clock = clock
 
     def add(self, tool: str, digest: str, draft: Draft, *, principal: str, account_id: str, extension_id: str) -> Plan:
         """Keep a draft as an open plan, for `LIFETIME`."""
-        plan = Plan(new_id(), tool, digest, self._now() + LIFETIME, draft, principal, account_id, extension_id)
+        expires, made = self._now() + LIFETIME, self._clock.read()
+        plan = Plan(new_id(), tool, digest, expires, draft, principal, account_id, extension_id, made)
         with writing(self.state_dir) as db:
             # What expired is of no more use to anyone, and its preview holds names: it does not stay.
             db.execute("DELETE FROM plan WHERE expires <= ?", (self._now().timestamp(),))
@@ -175,10 +186,10 @@ class PlanStore:
             f"SELECT body, state FROM plan WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
             (plan_id, *self._valid_span(), *states),
         ).fetchone()
-        if found is None:
+        if found is None or not self._is_young(plan := _plan_of(found[0])):
             return None
         db.execute("UPDATE plan SET state = ? WHERE id = ?", (to, plan_id))
-        return _plan_of(found[0]), found[1]
+        return plan, found[1]
 
     def _note(self, db: sqlite3.Connection, plan: Plan, event: Event, **details: object) -> None:
         who = {"operation": plan.id, "principal": plan.principal, "tool": plan.tool}
@@ -190,7 +201,13 @@ class PlanStore:
                 f"SELECT body, state FROM plan WHERE {where} AND {_VALID} ORDER BY rowid",  # noqa: S608
                 (*values, *self._valid_span()),
             )
-            return [(_plan_of(body), state) for body, state in rows]
+            found = [(_plan_of(body), state) for body, state in rows]
+        return [(plan, state) for plan, state in found if self._is_young(plan)]
+
+    def _is_young(self, plan: Plan) -> bool:
+        """Whether its lifetime is not over, where the wall clock was set back since it was made."""
+        elapsed_s = self._clock.elapsed_s(plan.made)
+        return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()
 
     def _valid_span(self) -> tuple[float, float]:
         # Both ends: a clock that was set back must not give an old plan a new life.

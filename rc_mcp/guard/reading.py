@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rc_mcp.guard.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.journal import Was
 from rc_mcp.guard.plans import MAX_MESSAGES, Target
 from rc_mcp.guard.policy import NO_POLICY, Policy
 from rc_mcp.ringcentral import (
@@ -132,20 +133,31 @@ def judged(
     *,
     purge: bool,
     confirmed: Collection[str],
+    untouched: Collection[str],
 ) -> dict[str, OutcomeWord]:
     """What became of ids whose DELETE was sent, by what the mailbox says now: never by what was asked.
 
-    `confirmed`: those that RingCentral said it deleted. Only of these, and only for a purge, does "not found" mean
-    gone; else it could come from something between us and the mailbox.
+    Args:
+        confirmed: those that RingCentral said it deleted. Only of these, and only for a purge, does "not found" mean
+            gone; else it could come from something between us and the mailbox.
+        untouched: those that surely were not deleted in the meantime. A message that is Alive may have been deleted,
+            and restored by another app.
     """
-    words: dict[str | None, OutcomeWord] = {"Alive": "failed", "Deleted": "deleted", "Purged": "purged"}
-    if purge:
-        words["Deleted"] = "failed"
     gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}
-    return {
-        i: words.get(found[i].availability, "unknown") if i in found else "purged" if i in gone else "unknown"
-        for i in ids
-    }
+    done: dict[str | None, OutcomeWord] = {"Purged": "purged"} if purge else {"Purged": "purged", "Deleted": "deleted"}
+    outcomes: dict[str, OutcomeWord] = {}
+    for i in ids:
+        if i not in found:
+            outcomes[i] = "purged" if i in gone else "unknown"
+        else:
+            outcomes[i] = done.get(found[i].availability, "failed" if i in untouched else "unknown")
+    return outcomes
+
+
+def is_as_it_was(message: Message, was: Was | None) -> bool:
+    """Whether nothing changed this message since. Without a lastModifiedTime that cannot be known."""
+    now = target(message).was
+    return now == was and now[1] is not None
 
 
 def restored(ids: Iterable[str], found: Mapping[str, Message]) -> dict[str, OutcomeWord]:

@@ -1,11 +1,11 @@
 """What was cut short, or not answered for certain, is settled by reading, and never by sending again."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from anyio import to_thread
 
 from rc_mcp.guard.journal import Entry, Journal, Operation, Record
-from rc_mcp.guard.reading import Mailbox, judged, restored
+from rc_mcp.guard.reading import Mailbox, is_as_it_was, judged, restored
 from rc_mcp.ringcentral import (
     MessageStoreClient,
     RateLimited,
@@ -17,13 +17,14 @@ from rc_mcp.ringcentral import (
 from rc_mcp.views.changes import OutcomeWord, overall
 
 SETTLED_AFTER = timedelta(seconds=60)
-"""How long a request may yet be carried out whose answer did not come: as long as anybody would wait for one."""
+"""How long, in elapsed time, a request may yet be carried out whose answer did not come: as long as any server would
+wait for one."""
 
 _FINAL: set[OutcomeWord] = {"deleted", "purged", "restored"}
 _NOT_NOW = (TransportFailure, RateLimited, Unavailable)
 
 
-async def reconcile(journal: Journal, client: MessageStoreClient, principal: str, now: datetime) -> None:
+async def reconcile(journal: Journal, client: MessageStoreClient, principal: str) -> None:
     """Settle this principal's unfinished operations. To be called where no change can be under way.
 
     An id that is as it was before stays in doubt until `SETTLED_AFTER`: its request may be on its way yet.
@@ -35,7 +36,7 @@ async def reconcile(journal: Journal, client: MessageStoreClient, principal: str
     unread: RingCentralError | None = None
     for operation in await to_thread.run_sync(journal.unfinished, principal):
         try:
-            await _settle(operation, journal, client, now)
+            await _settle(operation, journal, client)
         except (*_NOT_NOW, Unauthorized):
             raise  # nothing can be read now
         except RingCentralError as error:
@@ -44,16 +45,16 @@ async def reconcile(journal: Journal, client: MessageStoreClient, principal: str
         raise unread
 
 
-async def _settle(operation: Operation, journal: Journal, client: MessageStoreClient, now: datetime) -> None:
+async def _settle(operation: Operation, journal: Journal, client: MessageStoreClient) -> None:
     begun = operation.begun or {}
     mailbox = Mailbox(client, begun["account_id"], begun["extension_id"])
     record = Record(journal, operation.id, operation.principal, operation.tool)
     planned: list[str] = (operation.asked or {}).get("ids", [])
     outcomes = operation.outcomes
     for intent in operation.intents:
-        is_fresh = intent.moment > now - SETTLED_AFTER
+        is_fresh = await to_thread.run_sync(journal.may_yet_arrive, operation, intent, SETTLED_AFTER)
         if "retention_period" in intent.details:
-            await _settle_retention(mailbox, intent.details["retention_period"], record, is_fresh=is_fresh)
+            await _settle_retention(mailbox, intent, record, is_fresh=is_fresh)
             return
         seen = await _seen(mailbox, intent, [i for i in intent.details["ids"] if i not in outcomes])
         known: dict[str, OutcomeWord] = {i: word for i, word in seen.items() if word in _FINAL or not is_fresh}
@@ -75,12 +76,15 @@ async def _seen(mailbox: Mailbox, intent: Entry, ids: list[str]) -> dict[str, Ou
             raise error
     if intent.details["to"] == "Alive":
         return restored(ids, found)
+    untouched = {i for i, message in found.items() if is_as_it_was(message, intent.was.get(i))}
     # That something is not found proves nothing here: no answer said that it was purged.
-    return judged(ids, found, errors, purge=intent.details["to"] == "Purged", confirmed=())
+    return judged(ids, found, errors, purge=intent.details["to"] == "Purged", confirmed=(), untouched=untouched)
 
 
-async def _settle_retention(mailbox: Mailbox, days: int, record: Record, *, is_fresh: bool) -> None:
+async def _settle_retention(mailbox: Mailbox, intent: Entry, record: Record, *, is_fresh: bool) -> None:
     configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
-    took_effect = configuration.retention_period == days
+    period = configuration.retention_period
+    took_effect = period == intent.details["retention_period"]
     if took_effect or not is_fresh:
-        await record.done("done" if took_effect else "failed", {}, cut_short=True)
+        is_as_before = period is not None and period == intent.details.get("before")
+        await record.done("done" if took_effect else "failed" if is_as_before else "unknown", {}, cut_short=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import ClassVar
 
@@ -36,7 +36,7 @@ class RetentionChange:
         """What a plan for this request is bound to."""
         return {"retention_period": self.retention_period}
 
-    async def draft(self, mailbox: Mailbox, now: datetime) -> Draft:
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
         """Read the period in force and say what the change would mean."""
         current = await self._current(mailbox)
         if current is None:
@@ -68,7 +68,7 @@ class RetentionChange:
         try:
             if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.period_in_force:
                 return _unchanged("Someone else changed it meanwhile.")
-            await record.sending_retention(self.retention_period)
+            await record.sending_retention(self.retention_period, before=draft.period_in_force)
         except (RingCentralError, GuardError) as error:
             return _unchanged(why(error))
         return await self._set(mailbox)

@@ -1,6 +1,6 @@
 """Undo: what one operation deleted is restored, and read back. It deletes nothing, so nobody is asked."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from anyio import to_thread
@@ -11,9 +11,9 @@ from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Journal, Operation, Record
 from rc_mcp.guard.plans import new_id
-from rc_mcp.guard.reading import Mailbox, restored
+from rc_mcp.guard.reading import Mailbox, restored, target
 from rc_mcp.ringcentral import NotFound, RingCentralError
-from rc_mcp.views.changes import Changes, OutcomeWord, Status, tally
+from rc_mcp.views.changes import MAY_ARRIVE, Changes, OutcomeWord, Status, but_in_doubt, tally
 from rc_mcp.views.errors import in_words
 
 _NOTHING_RESTORED = "Nothing was restored."
@@ -84,19 +84,22 @@ async def _restore(guard: Guard, operation: Operation) -> Changes:
     with _as_written():
         begun, ids = operation.begun or {}, _perhaps_deleted(operation)
         mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
+        on_its_way = (await guard.on_its_way()).deletes  # before the reading: what arrived until then is seen in it
         found, errors = await mailbox.read(ids)
     outcomes: dict[str, OutcomeWord] = {i: _BEFORE.get(m.availability or "", "unknown") for i, m in found.items()}
     outcomes |= {i: "not_found" if isinstance(e, NotFound) else "unknown" for i, e in errors.items()}
-    deleted = [i for i, m in found.items() if m.availability == "Deleted"]
+    deleted = {i: target(m).was for i, m in found.items() if m.availability == "Deleted"}
     if not deleted:
-        return Changes(status=_status(outcomes), said=f"{tally(outcomes)}. {_NOTHING_RESTORED}", outcomes=outcomes)
+        outcomes = but_in_doubt(outcomes, on_its_way)
+        said = _said(outcomes, _may_arrive(outcomes, on_its_way), _NOTHING_RESTORED)
+        return Changes(status=_status(outcomes), said=said, outcomes=outcomes)
     record = Record(guard.journal, new_id(), guard.principal, "undo")
     await record.begun(mailbox.account_id, mailbox.extension_id, undoes=operation.id)
     await record.sending(deleted, "Alive")
-    problem = await _send(mailbox, deleted)
-    seen = await _read_back(mailbox, deleted)
-    outcomes |= seen
-    said = f"{tally(outcomes)}.{f' {problem}' if problem else ''}"
+    problem = await _send(mailbox, list(deleted))
+    seen = await _read_back(mailbox, list(deleted))
+    outcomes = but_in_doubt(outcomes | seen, on_its_way)
+    said = _said(outcomes, problem, _may_arrive(outcomes, on_its_way))
     undone = Changes(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
     try:
         await record.sent(seen)
@@ -105,6 +108,14 @@ async def _restore(guard: Guard, operation: Operation) -> Changes:
         # Not the error's own words: something was restored.
         return unrecorded(undone)
     return undone
+
+
+def _said(outcomes: Mapping[str, OutcomeWord], *sentences: str | None) -> str:
+    return " ".join([f"{tally(outcomes)}.", *(sentence for sentence in sentences if sentence)])
+
+
+def _may_arrive(outcomes: Iterable[str], on_its_way: Collection[str]) -> str | None:
+    return MAY_ARRIVE if any(i in on_its_way for i in outcomes) else None
 
 
 async def _send(mailbox: Mailbox, ids: Sequence[str]) -> str | None:

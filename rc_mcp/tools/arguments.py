@@ -1,7 +1,7 @@
 """The argument types that tools share. Each refuses what RingCentral would misread, before anything is sent."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -20,8 +20,11 @@ _AS_IN_A_ROW = re.compile(r"(\d\d-\d\d)([ T]\d\d:\d\d)?", re.ASCII)
 _UNIT = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def instant(when: str | None, now: datetime) -> datetime | None:
-    """The moment that a `When` means. Spans count back from now; a time without an offset is one in now's zone.
+def instant(when: str | None, now: datetime, zone: tzinfo | None) -> datetime | None:
+    """The moment that a `When` means, in UTC. A span is elapsed time before now, also where clocks change in it.
+
+    Args:
+        zone: that of times without an offset; None for this machine's.
 
     Raises:
         ValueError: it is none.
@@ -30,26 +33,31 @@ def instant(when: str | None, now: datetime) -> datetime | None:
         return None
     try:
         span = _SPAN.fullmatch(when)
-        time = now - timedelta(**{_UNIT[span[2]]: int(span[1])}) if span else _dated(when, now)
-    except ValueError:
+        time = now.astimezone(UTC) - timedelta(**{_UNIT[span[2]]: int(span[1])}) if span else _dated(when, now, zone)
+    except (ValueError, OverflowError):
         raise ValueError(
             "is neither ISO 8601 (2026-11-23 or 2026-11-23T14:00:00Z) nor a span back (24h, 7d, 3w)"
         ) from None
     if not 1970 <= time.year <= 2999:
         raise ValueError("has to lie between the years 1970 and 2999")
-    return time if time.tzinfo else time.replace(tzinfo=now.tzinfo)
+    return time
 
 
-def _dated(when: str, now: datetime) -> datetime:
+def _dated(when: str, now: datetime, zone: tzinfo | None) -> datetime:
     """ISO 8601; or a time that a row showed, `11-23 14:05`: of this year, or of the last one where it is to come."""
     if not _AS_IN_A_ROW.fullmatch(when):
-        return datetime.fromisoformat(when)
-    time = datetime.fromisoformat(f"{now.year}-{when}").replace(tzinfo=now.tzinfo)
-    return time if time <= now else datetime.fromisoformat(f"{now.year - 1}-{when}").replace(tzinfo=now.tzinfo)
+        return _placed(datetime.fromisoformat(when), zone)
+    year = now.astimezone(zone).year
+    time = _placed(datetime.fromisoformat(f"{year}-{when}"), zone)
+    return time if time <= now else _placed(datetime.fromisoformat(f"{year - 1}-{when}"), zone)
+
+
+def _placed(time: datetime, zone: tzinfo | None) -> datetime:
+    return (time if time.tzinfo or zone is None else time.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def _when(value: str) -> str:
-    instant(value, datetime.now(UTC))
+    instant(value, datetime.now(UTC), UTC)
     return value
 
 
@@ -58,13 +66,15 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def span(date_from: str | None, date_to: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+def span(
+    date_from: str | None, date_to: str | None, now: datetime, zone: tzinfo
+) -> tuple[datetime | None, datetime | None]:
     """The moments that two `When` mean; where the second is left out, the first has to lie before now.
 
     Raises:
         ToolError: nothing can lie between them.
     """
-    since, until = instant(date_from, now), instant(date_to, now)
+    since, until = instant(date_from, now, zone), instant(date_to, now, zone)
     if since and since >= (until or now):
         raise ToolError("date_from: has to lie before date_to. Nothing was sent to RingCentral.")
     return since, until

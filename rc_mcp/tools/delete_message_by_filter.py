@@ -75,6 +75,7 @@ async def delete_message_by_filter(
 def _deletion(
     ctx: Ctx, conversation_id: list[str], date_to: str | None, type: DeletableType, *, purge: bool
 ) -> ConversationDeletion:
-    now = app_of(ctx).now()
-    until = instant(date_to, now) or now
+    app = app_of(ctx)
+    now = app.now
+    until = instant(date_to, now, app.zone) or now
     return ConversationDeletion(tuple(conversation_id), until, date_to, purge, type)

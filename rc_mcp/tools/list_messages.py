@@ -82,8 +82,8 @@ async def list_messages(
     Without date_from only the last 24 hours are searched. Columns named untrusted hold strangers' words. read_message
     gives whole messages, read_message_content transcripts, faxes and pictures."""
     app = app_of(ctx)
-    now = app.now()
-    since, until = span(date_from, date_to, now)
+    now = app.now
+    since, until = span(date_from, date_to, now, app.zone)
     since = since or (until or now) - DEFAULT_WINDOW
     size = per_page or (_PER_SUMMARY if detail == "summary" else _PER_PAGE)
     listed = await app.client.list_messages(
@@ -118,13 +118,15 @@ async def list_messages(
     }
     total = listed.paging.total_elements
     keeping = Keeping(app.retention_days.get(account_id), total if _all_are_received(filters) else None)
-    look = Look(now, detail, LARGE if detail == "full" or size > _PER_PAGE else USUAL, account_id, extension_id)
+    look = Look(
+        now, app.zone, detail, LARGE if detail == "full" or size > _PER_PAGE else USUAL, account_id, extension_id
+    )
     hints = list(_hints(listed, filters))
     listing = Listing(
-        window=window(since, until or now, now, is_default=date_from is None),
+        window=window(since, until or now, app.zone, is_default=date_from is None),
         filters=in_force(filters),
         page=Page(page=page, per_page=size, total_pages=listed.paging.total_pages, total_messages=total),
-        summary=summarize(listed.records, now, most=look.most_named, keeping=keeping),
+        summary=summarize(listed.records, now, app.zone, most=look.most_named, keeping=keeping),
         next=" ".join([_next(listed, page, is_default_window=date_from is None), *hints]),
     )
     used = weigh(listing.model_dump(exclude_none=True))

@@ -1,14 +1,18 @@
 """patch_message: restore deleted messages, mark them read or unread, or both."""
 
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from rc_mcp.app import Ctx, app_of
-from rc_mcp.ringcentral import Message, ReadStatus
+from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.guard import Guard
+from rc_mcp.ringcentral import Message, ReadStatus, RingCentralError
 from rc_mcp.tools.arguments import MAX_READS, MAX_UPDATES, AccountId, ExtensionId, MessageIds
-from rc_mcp.views.changes import Changes, benign_changes
+from rc_mcp.views.changes import Changes, benign_changes, in_doubt
 
 
 async def patch_message(
@@ -23,7 +27,8 @@ async def patch_message(
     delete_message. What is Purged cannot be restored."""
     if availability is None and read_status is None:
         raise ToolError("patch_message needs availability or read_status. Nothing was sent to RingCentral.")
-    client, where = app_of(ctx).client, {"account_id": account_id, "extension_id": extension_id}
+    app, where = app_of(ctx), {"account_id": account_id, "extension_id": extension_id}
+    client = app.client
     already: set[str] = set()
     deleted: set[str] = set()
 
@@ -31,7 +36,9 @@ async def patch_message(
         is_alive = availability is None or message.availability == availability
         return is_alive and (read_status is None or message.read_status == read_status)
 
+    on_its_way: Collection[str] = ()
     if availability:
+        on_its_way = await _on_its_way(app.guard, message_id)
         # RingCentral answers a restore of what was never deleted just the same. Whoever relies on "restored" has
         # to know the difference, and it costs one Light request for 50 ids.
         for start in range(0, len(message_id), MAX_READS):
@@ -44,4 +51,19 @@ async def patch_message(
         await client.patch_message(ids, read_status=read_status, availability=availability, **where) if ids else []
     )
     restored = deleted if read_status else ids if availability else ()
-    return benign_changes(outcomes, is_so, restored=restored, already=[i for i in message_id if i in already])
+    changes = benign_changes(outcomes, is_so, restored=restored, already=[i for i in message_id if i in already])
+    return in_doubt(changes, on_its_way)
+
+
+async def _on_its_way(guard: Guard, message_id: Sequence[str]) -> Collection[str]:
+    """Those of these messages that a delete which was not answered may still reach.
+
+    A restore is what helps where something went wrong, so a state folder that cannot be read does not keep it back. Of
+    no message it is then known that nothing is on its way.
+    """
+    try:
+        with suppress(RingCentralError):
+            await guard.settle_cut_short_unless_busy()
+        return (await guard.on_its_way()).deletes
+    except GuardError:
+        return message_id

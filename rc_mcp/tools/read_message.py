@@ -39,7 +39,7 @@ async def read_message(
         not_found=[i for i, error in errors.items() if isinstance(error, NotFound)] or None,
         failed={i: in_words(error) for i, error in errors.items() if not isinstance(error, NotFound)} or None,
     )
-    zone = app.now().tzinfo
+    zone = app.zone
     found = [detail(o.message, account_id, extension_id, zone) for o in outcomes if o.message is not None]
     answer.messages = details_that_fit(found, LARGE, used=weigh(answer.model_dump(exclude_none=True)))
     if left := found[len(answer.messages) :]:

@@ -62,13 +62,13 @@ async def sync_messages(
             "sync_token: a full sync (FSync) takes none; leave one of the two out. Nothing was sent to RingCentral."
         )
     app = app_of(ctx)
-    now = app.now()
-    since, until = span(date_from, date_to, now)
+    now = app.now
+    since, until = span(date_from, date_to, now, app.zone)
     sync = partial(
         app.client.sync_messages, record_count=record_count, account_id=account_id, extension_id=extension_id
     )
     is_long = detail == "full" or (record_count or 0) > _USUAL_RECORDS
-    look = Look(now, detail, LARGE if is_long else USUAL, account_id, extension_id)
+    look = Look(now, app.zone, detail, LARGE if is_long else USUAL, account_id, extension_id)
     keeping = Keeping(app.retention_days.get(account_id))
     given = SyncFilters(
         direction=direction,
@@ -87,7 +87,7 @@ async def sync_messages(
             changes = await sync(sync_type="ISync", sync_token=sync_token, date_from=since, date_to=until)
             if changes.records:
                 await mailbox_changed(ctx, account_id, extension_id)
-            frame = window(since, until or now, now, is_default=False) if since else None
+            frame = window(since, until or now, app.zone, is_default=False) if since else None
             known = app.synced.get(sync_token, Since())
             _remember(app, changes, known.filters)
             return changes_since(known, changes, frame, filters, look, keeping)
@@ -99,7 +99,7 @@ async def sync_messages(
             )
     since = since or (until or now) - DEFAULT_WINDOW
     everything = await sync(sync_type="FSync", date_from=since, date_to=until, **given)
-    frame = window(since, until or now, now, is_default=date_from is None)
+    frame = window(since, until or now, app.zone, is_default=date_from is None)
     _remember(app, everything, filters)
     return all_of(everything, frame, filters, fell_back, look, keeping)
 

@@ -20,6 +20,8 @@ Status = Literal[
 NOTHING_CHANGED = "Nothing was changed."
 MAYBE_CHANGED = "Whether anything was changed is unknown: read the messages before trying again."
 """The last words of what ended badly, by whether RingCentral may have acted."""
+MAY_ARRIVE = "An earlier delete was not answered and may still arrive: read the unknown messages again in a minute."
+"""Of messages that are Alive now, and may be deleted in a moment."""
 
 
 class UntrustedPreview(BaseModel):
@@ -69,6 +71,21 @@ def overall(outcomes: Mapping[str, OutcomeWord]) -> Status:
 def tally(outcomes: Mapping[str, OutcomeWord]) -> str:
     """The outcomes counted: `3 deleted, 1 already`."""
     return ", ".join(f"{n} {word.replace('_', ' ')}" for word, n in Counter(outcomes.values()).most_common())
+
+
+def but_in_doubt(outcomes: Mapping[str, OutcomeWord], on_its_way: Collection[str]) -> dict[str, OutcomeWord]:
+    """These outcomes, but `unknown` for a message that a delete may still reach: it can be deleted in a moment."""
+    alive = {"already", "restored", "updated"}
+    return {i: "unknown" if i in on_its_way and word in alive else word for i, word in outcomes.items()}
+
+
+def in_doubt(changes: Changes, on_its_way: Collection[str]) -> Changes:
+    """The same, where a delete may still reach some of the messages."""
+    outcomes = but_in_doubt(changes.outcomes, on_its_way)
+    if outcomes == changes.outcomes:
+        return changes
+    said = f"{tally(outcomes)}. {MAY_ARRIVE}"
+    return changes.model_copy(update={"status": "unknown", "said": said, "outcomes": outcomes, "next": None})
 
 
 def benign_changes(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from pydantic import BaseModel
@@ -83,9 +83,14 @@ class Keeping:
 
 
 def summarize(
-    messages: Sequence[Message], now: datetime, *, most: int = MOST_ALONE, keeping: Keeping = Keeping()
+    messages: Sequence[Message],
+    now: datetime,
+    zone: tzinfo = UTC,
+    *,
+    most: int = MOST_ALONE,
+    keeping: Keeping = Keeping(),
 ) -> Summary:
-    """What these messages come to, newest first; times in the zone of `now`.
+    """What these messages come to, newest first; times in this zone.
 
     Args:
         most: how many people and failures are named.
@@ -98,7 +103,7 @@ def summarize(
         by_type=by_kind(m.type for m in messages),
         unread=by_kind(m.type for m in unread) or None,
         unheard=_unheard(unread) or None,
-        waiting=[_who_waits(open_, now, with_id=most > MOST_BESIDE_ROWS) for open_ in waiting[:most]] or None,
+        waiting=[_who_waits(open_, now, zone, with_id=most > MOST_BESIDE_ROWS) for open_ in waiting[:most]] or None,
         waiting_more=_more(waiting, most),
         failed=[_failure(m, with_who=most > MOST_BESIDE_ROWS) for m in failed[:most]] or None,
         failed_more=_more(failed, most),
@@ -106,9 +111,8 @@ def summarize(
     )
 
 
-def window(since: datetime, until: datetime, now: datetime, *, is_default: bool) -> Window:
-    """The window in force, as shown in the zone of `now`."""
-    zone = now.tzinfo
+def window(since: datetime, until: datetime, zone: tzinfo, *, is_default: bool) -> Window:
+    """The window in force, as shown in this zone."""
     return Window(
         date_from=moment(since, zone) or "",
         date_to=moment(until, zone) or "",
@@ -154,10 +158,10 @@ def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
     return found
 
 
-def _who_waits(unanswered: Sequence[Message], now: datetime, *, with_id: bool) -> Waiting:
+def _who_waits(unanswered: Sequence[Message], now: datetime, zone: tzinfo, *, with_id: bool) -> Waiting:
     conversation_id = next((m.conversation_id for m in unanswered if m.conversation_id), None) if with_id else None
     return Waiting(
-        since=short_moment(unanswered[-1].creation_time, now),
+        since=short_moment(unanswered[-1].creation_time, now, zone),
         unread=sum(is_unread(m) for m in unanswered) or None,
         conversation_id=word(conversation_id),
         untrusted_who=clip(who(unanswered[0]), WHO_TOKENS),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Literal
 
 from rc_mcp.ringcentral import Message
@@ -21,11 +21,12 @@ class Look:
     """How messages are to be shown.
 
     Attributes:
-        now: the time, in the user's zone.
+        zone: the user's, for showing times.
         level: `summary` shows none.
     """
 
     now: datetime
+    zone: tzinfo
     level: DetailLevel
     budget: Budget
     account_id: str
@@ -41,7 +42,7 @@ class Look:
         if self.level == "summary":
             return None, len(messages)
         if self.level == "rows":
-            return tables(messages, self.now, self.budget, used=used)
-        where = (self.account_id, self.extension_id, self.now.tzinfo)
+            return tables(messages, self.now, self.zone, self.budget, used=used)
+        where = (self.account_id, self.extension_id, self.zone)
         whole = details_that_fit([detail(m, *where, addressed=False) for m in messages], self.budget, used=used)
         return by_type(messages, whole), len(whole)

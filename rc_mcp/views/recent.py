@@ -79,14 +79,14 @@ def title_of(message: Message, attachment: Attachment, zone: tzinfo | None) -> s
     return f"{what}{size}, {moment(message.creation_time, zone) or 'at an unknown time'}"
 
 
-def mailbox_summary(messages: Sequence[Message], now: datetime) -> MailboxSummary:
-    """The mailbox counted, with times in the zone of `now`."""
+def mailbox_summary(messages: Sequence[Message], now: datetime, zone: tzinfo) -> MailboxSummary:
+    """The mailbox counted, with times in this zone."""
     unread = [m for m in messages if is_unread(m)]
     return MailboxSummary(
-        as_of=moment(now, now.tzinfo),
+        as_of=moment(now, zone),
         messages=len(messages),
         unread=len(unread),
         by_type=by_kind(m.type for m in messages),
         unread_by_type=by_kind(m.type for m in unread),
-        newest=moment(messages[0].creation_time, now.tzinfo) if messages else None,
+        newest=moment(messages[0].creation_time, zone) if messages else None,
     )

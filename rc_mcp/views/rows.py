@@ -6,7 +6,7 @@ tokens of objects. Cells in columns named `untrusted_...` hold strangers' words,
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -33,10 +33,10 @@ class Table(BaseModel):
 
 
 def tables(
-    messages: Sequence[Message], now: datetime, budget: Budget, *, used: int = 0
+    messages: Sequence[Message], now: datetime, zone: tzinfo, budget: Budget, *, used: int = 0
 ) -> tuple[dict[str, Table], int]:
-    """The messages as tables by type, times in the zone of `now`; and how many fitted into the budget."""
-    rows = [row(message, now) for message in messages]
+    """The messages as tables by type, times in this zone; and how many fitted into the budget."""
+    rows = [row(message, now, zone) for message in messages]
     fitting = that_fit(rows, _as_shown(messages, rows), budget, used=used)
     return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
 
@@ -49,11 +49,11 @@ def by_type(messages: Sequence[Message], shown: Iterable[T]) -> dict[str, list[T
     return found
 
 
-def row(message: Message, now: datetime) -> Row:
+def row(message: Message, now: datetime, zone: tzinfo) -> Row:
     """The cells of a message, in the order of the columns."""
     return {
         "id": shown_id(message.id),
-        "at": short_moment(message.creation_time, now),
+        "at": short_moment(message.creation_time, now, zone),
         "state": state(message),
         "availability": word(message.availability) if message.availability != "Alive" else None,
         "seconds": next((a.vm_duration for a in message.attachments if a.vm_duration is not None), None),

@@ -61,7 +61,7 @@ def all_of(
     answer.messages, shown = look.at(sync.records, used=_weight(answer))
     if left := len(sync.records) - shown:
         oldest_shown = sync.records[shown - 1].creation_time if shown else None
-        last = moment(oldest_shown, look.now.tzinfo) or frame.date_to
+        last = moment(oldest_shown, look.zone) or frame.date_to
         answer.next = (
             f"{left} more are counted but not shown, to keep the answer short: for those call list_messages with "
             f"date_from={frame.date_from} and date_to={last}; some may come twice. {_unreadable(sync)}{_FOLLOW}"
@@ -112,9 +112,9 @@ def _answer(
     return Synced(
         sync_type=sync_type,
         sync_token=sync.sync_info.sync_token,
-        sync_time=moment(sync.sync_info.sync_time, look.now.tzinfo),
+        sync_time=moment(sync.sync_info.sync_time, look.zone),
         filters=filters or None,
-        summary=summarize(shown, look.now, most=look.most_named, keeping=keeping),
+        summary=summarize(shown, look.now, look.zone, most=look.most_named, keeping=keeping),
         older_records_exist=bool(sync.sync_info.older_records_exist),
         next="",
     )

@@ -139,9 +139,10 @@ def moment(time: datetime | None, zone: tzinfo | None = UTC) -> str | None:
     return time.astimezone(zone).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
 
 
-def short_moment(time: datetime | None, now: datetime) -> str | None:
-    """A time in the zone of `now`, as a row has it: `11-23 06:05`, or with its year when that is not this one."""
+def short_moment(time: datetime | None, now: datetime, zone: tzinfo = UTC) -> str | None:
+    """A time in this zone, as a row has it: `11-23 06:05`, or with its year when that is not this one."""
     if time is None:
         return None
-    there = time.astimezone(now.tzinfo)
-    return f"{there:%m-%d %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"
+    there = time.astimezone(zone)
+    is_this_year = there.year == now.astimezone(zone).year
+    return f"{there:%m-%d %H:%M}" if is_this_year else f"{there:%Y-%m-%d %H:%M}"

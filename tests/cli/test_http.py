@@ -137,12 +137,52 @@ def test_it_answers_only_under_names_that_it_was_given(options: tuple[str, ...])
         ({"Host": "localhost.evil.example"}, 421),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Host": "localhost:80.evil.example"}, 421),
+        ({"Host": "127.0.0.1:8000@evil.example"}, 421),
+        ({"Host": "evil.example@127.0.0.1:8000"}, 421),
+        ({"Host": "localhost:"}, 421),
+        ({"Host": "localhost:http"}, 421),
+        ({"Host": "localhost:0"}, 421),
+        ({"Host": "localhost:080"}, 421),
+        ({"Host": "localhost:65536"}, 421),
+        ({"Host": "localhost:8000:8000"}, 421),
+        ({"Host": "localhost:8000/"}, 421),
+        ({"Host": "localhost."}, 421),
+        ({"Host": "LOCALHOST:8000"}, 421),
+        ({"Host": "127.1"}, 421),
+        ({"Host": "0x7f000001"}, 421),
+        ({"Host": "2130706433"}, 421),
+        ({"Host": "::1"}, 421),
+        ({"Host": "[::1"}, 421),
+        ({"Host": "[::1]evil.example"}, 421),
+        ({"Host": "[::1]:8000.evil.example"}, 421),
+        ({"Host": "[0:0:0:0:0:0:0:1]"}, 421),
+        ({"Host": "[::ffff:127.0.0.1]"}, 421),
+        ({"Host": "box-example"}, 421),
+        ({"Origin": "http://localhost:80.evil.example"}, 403),
+        ({"Origin": "http://localhost:8000@evil.example"}, 403),
+        ({"Origin": "http://127.0.0.1:x"}, 403),
+        ({"Origin": "http://localhost:8000/"}, 403),
+        ({"Origin": "http://localhost."}, 403),
+        ({"Origin": "HTTP://localhost"}, 403),
+        ({"Origin": "file://localhost"}, 403),
+        ({"Origin": "localhost"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Host": "[::1]:8000", "Origin": "http://[::1]:8000"}, 400),
+        ({"Host": "127.0.0.1:65535"}, 400),
         ({"Host": "box.example"}, 400),
         ({"Host": "box.example:8000", "Origin": "https://box.example"}, 400),
         ({"Host": "localhost:8000"}, 400),
     ]
-    with http_server("--allow-host", "box.example", *options) as served:
+    with http_server("--allow-host", "Box.Example", *options) as served:
         assert [(headers, answer(served.address, **headers)) for headers, _ in asked] == asked
+
+
+def test_an_origin_beside_one_that_is_allowed_is_looked_at_too() -> None:
+    accept = ("Accept", "application/json, text/event-stream")
+    both = httpx.Headers([accept, ("Origin", "http://localhost"), ("Origin", "http://evil.example")])
+    with http_server() as served:
+        assert httpx.post(served.address, json=PING, headers=both, timeout=20).status_code == 403
 
 
 def test_letting_everybody_in_takes_a_word_and_is_said() -> None:

@@ -18,14 +18,14 @@ pytestmark = pytest.mark.anyio
 CUT_SHORT = "cut2-shrt"
 
 
-async def begin(guard: Guard, planned: list[str], sending: list[str], to: Aim = "Deleted") -> Record:
+async def begin(desk: Desk, guard: Guard, planned: list[str], sending: list[str], to: Aim = "Deleted") -> Record:
     """What a server writes that is killed when its request for `sending` is out."""
     record = Record(guard.journal, CUT_SHORT, guard.principal, "delete_message")
     who = {"operation": CUT_SHORT, "principal": guard.principal, "tool": "delete_message"}
     guard.journal.append("asked", **who, details={"action": "delete", "severity": "reversible", "ids": planned})
     guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "~"})
     if sending:
-        await record.sending(sending, to)
+        await record.sending({i: desk.as_it_is(i) for i in sending}, to)
     return record
 
 
@@ -42,7 +42,7 @@ def some_deleted(desk: Desk) -> list[str]:
 async def test_what_was_carried_out_is_known_at_once_and_the_rest_when_nothing_can_be_on_its_way(desk: Desk) -> None:
     deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[:2]
     async with desk.guard() as guard:
-        await begin(guard, [deleted, *alive], [deleted, alive[0]])
+        await begin(desk, guard, [deleted, *alive], [deleted, alive[0]])
         await guard.settle_cut_short_unless_busy()
         assert cut_short(desk).outcomes == {deleted: "deleted"}
         assert cut_short(desk).in_doubt == [alive[0]]
@@ -58,7 +58,7 @@ async def test_what_was_carried_out_is_known_at_once_and_the_rest_when_nothing_c
 
 async def test_a_server_settles_it_when_it_starts(desk: Desk, era: Era) -> None:
     async with desk.guard() as guard:
-        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+        await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     async with desk.client(era):
         with anyio.fail_after(20):
             while cut_short(desk).done is None:  # noqa: ASYNC110  a row tells nobody when it is written
@@ -78,7 +78,7 @@ async def test_a_server_that_gets_no_answer_about_it_holds_up_no_change_for_long
         await anyio.sleep_forever()
 
     async with desk.guard() as guard:
-        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+        await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     desk.faults.hold(hang)
     async with desk.client():
         with anyio.fail_after(20):
@@ -92,7 +92,7 @@ async def test_a_server_starts_although_it_cannot_be_settled(desk: Desk, caplog:
         raise httpx.ConnectError("no way", request=request)
 
     async with desk.guard() as guard:
-        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+        await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     desk.faults.before(unreachable)
     async with desk.client() as client:
         assert (await client.list_tools()).tools
@@ -103,7 +103,7 @@ async def test_a_server_starts_although_it_cannot_be_settled(desk: Desk, caplog:
 async def test_one_that_was_begun_and_never_sent_is_over_without_a_request(desk: Desk) -> None:
     alive = desk.ids(availability="Alive")[:2]
     async with desk.guard() as guard:
-        await begin(guard, alive, [])
+        await begin(desk, guard, alive, [])
         await guard.settle_cut_short_unless_busy()
     assert cut_short(desk).outcomes == dict.fromkeys(alive, "skipped")
     assert desk.sent("GET") == []
@@ -111,7 +111,7 @@ async def test_one_that_was_begun_and_never_sent_is_over_without_a_request(desk:
 
 async def test_what_another_server_is_still_carrying_out_is_left_alone(desk: Desk) -> None:
     async with desk.guard() as guard:
-        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+        await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
         async with alone(desk.state_dir):
             await guard.settle_cut_short_unless_busy()
         assert cut_short(desk).done is None
@@ -121,7 +121,7 @@ async def test_what_another_server_is_still_carrying_out_is_left_alone(desk: Des
 
 async def test_what_another_login_began_is_left_to_it(desk: Desk) -> None:
     async with desk.guard() as guard:
-        await begin(guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
+        await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     async with desk.guard(RC_ACCESS_TOKEN="another-login") as guard:
         await guard.settle_cut_short_unless_busy()
     assert cut_short(desk).done is None
@@ -135,7 +135,7 @@ async def test_where_nothing_was_ever_asked_nothing_is_made(desk: Desk) -> None:
 
 async def test_a_mailbox_that_cannot_be_read_now_leaves_it_for_later(desk: Desk) -> None:
     async with desk.guard() as guard:
-        await begin(guard, some_deleted(desk)[:2], some_deleted(desk)[:2])
+        await begin(desk, guard, some_deleted(desk)[:2], some_deleted(desk)[:2])
 
         def one_is_busy(request: httpx.Request) -> httpx.Response | None:
             busy, read = some_deleted(desk)[:2]
@@ -158,7 +158,7 @@ async def test_a_mailbox_that_cannot_be_read_now_leaves_it_for_later(desk: Desk)
 @pytest.mark.parametrize("to", ["Deleted", "Purged"])
 async def test_what_is_not_there_is_unknown(desk: Desk, to: Aim) -> None:
     async with desk.guard() as guard:
-        await begin(guard, ["1234567"], ["1234567"], to)
+        await begin(desk, guard, ["1234567"], ["1234567"], to)
         desk.clock.time += timedelta(seconds=61)
         await guard.settle_cut_short_unless_busy()
     assert cut_short(desk).outcomes == {"1234567": "unknown"}
@@ -168,7 +168,7 @@ async def test_what_is_not_there_is_unknown(desk: Desk, to: Aim) -> None:
 async def test_what_was_seen_before_it_was_cut_short_is_not_read_again(desk: Desk) -> None:
     deleted = some_deleted(desk)[:2]
     async with desk.guard() as guard:
-        record = await begin(guard, deleted, deleted)
+        record = await begin(desk, guard, deleted, deleted)
         await record.sent(dict.fromkeys(deleted, "deleted"))
         await guard.settle_cut_short_unless_busy()
     assert cut_short(desk).outcomes == dict.fromkeys(deleted, "deleted")
@@ -179,7 +179,7 @@ async def test_what_was_seen_before_it_was_cut_short_is_not_read_again(desk: Des
 async def test_a_restore_that_was_cut_short_is_settled_too(desk: Desk) -> None:
     deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[0]
     async with desk.guard() as guard:
-        await begin(guard, [], [deleted, alive], "Alive")
+        await begin(desk, guard, [], [deleted, alive], "Alive")
         desk.clock.time += timedelta(seconds=61)
         await guard.settle_cut_short_unless_busy()
     assert cut_short(desk).outcomes == {deleted: "failed", alive: "restored"}
@@ -188,16 +188,17 @@ async def test_a_restore_that_was_cut_short_is_settled_too(desk: Desk) -> None:
 async def test_a_retention_change_that_was_cut_short_is_settled_by_what_is_in_force(desk: Desk) -> None:
     async with desk.guard() as guard:
         in_force = (await guard.client.read_message_store_configuration()).retention_period
-        record = await begin(guard, [], [])
-        await record.sending_retention(in_force or 0)
+        record = await begin(desk, guard, [], [])
+        await record.sending_retention(in_force or 0, before=30)
         await guard.settle_cut_short_unless_busy()
     assert (cut_short(desk).done or {})["status"] == "done"
 
 
 async def test_a_retention_change_that_is_not_in_force_failed_once_it_cannot_be_on_its_way(desk: Desk) -> None:
     async with desk.guard() as guard:
-        record = await begin(guard, [], [])
-        await record.sending_retention(7)
+        record = await begin(desk, guard, [], [])
+        in_force = (await guard.client.read_message_store_configuration()).retention_period
+        await record.sending_retention(7, before=in_force)
         await guard.settle_cut_short_unless_busy()
         assert cut_short(desk).done is None
         desk.clock.time += timedelta(seconds=61)
@@ -232,10 +233,46 @@ async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(
     assert settled.outcomes == dict.fromkeys(targets, "failed")
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["it arrived", "it did not arrive"])
+async def test_a_call_that_the_client_gave_up_on_is_settled_while_the_server_runs(
+    arrives: bool, desk: Desk, era: Era, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_SETTLE_EVERY_S", 3600 if arrives else 0.01)
+    target = desk.ids(availability="Alive")[0]
+    out = anyio.Event()
+
+    async def carry_out_and_hang(request: httpx.Request) -> None:
+        if request.method == "DELETE":
+            if arrives:
+                await httpx.ASGITransport(app=desk.emulator.app).handle_async_request(request)
+            out.set()
+            await anyio.sleep_forever()
+
+    desk.faults.hold(carry_out_and_hang)
+    async with desk.client(era) as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: client.call_tool("delete_message", {"message_id": [target], "plan_id": plan}))
+            await out.wait()
+            tasks.cancel_scope.cancel()
+        with anyio.fail_after(20):
+            if not arrives:
+                looked = len(desk.sent("GET"))
+                while len(desk.sent("GET")) < looked + 3:  # noqa: ASYNC110  a row wakes nothing
+                    await anyio.sleep(0.01)
+                operation = desk.journal.operation(plan)
+                assert operation is not None
+                assert operation.in_doubt == [target]
+                desk.clock.time += timedelta(seconds=61)
+            while (operation := desk.journal.operation(plan)) is None or operation.done is None:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+    assert operation.outcomes == {target: "deleted" if arrives else "failed"}
+
+
 async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.guard() as guard:
-        await begin(guard, [target], [target])
+        await begin(desk, guard, [target], [target])
     async with desk.client(era, answer=YES) as client:
         said = await refused(client, "delete_message", message_id=[target])
         assert "60 seconds" in said
@@ -261,8 +298,10 @@ async def test_one_that_cannot_be_read_any_more_does_not_hold_up_the_next(desk: 
         who = {"operation": "frst-cuts", "principal": guard.principal, "tool": "delete_message"}
         guard.journal.append("asked", **who, details={"action": "delete", "severity": "reversible", "ids": ["5"]})
         guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "12345"})
-        await Record(guard.journal, "frst-cuts", guard.principal, "delete_message").sending(["5"], "Deleted")
-        await begin(guard, [deleted], [deleted])
+        await Record(guard.journal, "frst-cuts", guard.principal, "delete_message").sending(
+            {"5": ("Alive", None)}, "Deleted"
+        )
+        await begin(desk, guard, [deleted], [deleted])
         with pytest.raises(Forbidden):
             await guard.settle_cut_short_unless_busy()
     assert (cut_short(desk).done or {})["status"] == "done"
@@ -280,7 +319,7 @@ async def test_a_change_goes_on_although_an_older_one_cannot_be_settled(desk: De
 
     desk.faults.before(old_is_lost)
     async with desk.guard() as guard:
-        await begin(guard, [old], [old])
+        await begin(desk, guard, [old], [old])
     async with desk.client(answer=typed("PURGE 1")) as client:
         answer = await call(client, "delete_message", message_id=[new], purge=True)
     assert answer["outcomes"] == {new: "purged"}

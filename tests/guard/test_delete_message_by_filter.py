@@ -20,16 +20,57 @@ def conversation(desk: Desk, size: int) -> tuple[str, list[str]]:
     return next((c, ids) for c, ids in by_conversation.items() if len(ids) >= size)
 
 
-async def test_a_conversation_goes_through_its_own_endpoint_with_the_plans_time(desk: Desk, era: Era) -> None:
+async def test_a_conversation_is_deleted_by_the_ids_that_were_shown(desk: Desk, era: Era) -> None:
     conversation_id, ids = conversation(desk, 3)
     async with desk.client(era, answer=YES) as client:
         answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id])
     assert answer["status"] == "done"
     assert answer["outcomes"] == dict.fromkeys(ids, "deleted")
     [sent] = desk.sent("DELETE")
-    assert sent.startswith("/restapi/v1.0/account/~/extension/~/message-store?")
-    assert f"conversationId={conversation_id}" in sent
-    assert "dateTo=" in sent
+    path, _, query = sent.partition("?")
+    assert sorted(path.rpartition("/")[2].split(",")) == sorted(ids)
+    assert "conversationId" not in query
+
+
+async def test_a_message_that_arrives_late_with_an_earlier_time_survives(desk: Desk, era: Era) -> None:
+    sender = Party(phone_number="+15035550199")
+    first, last = (
+        desk.emulator.store.add(
+            Draft(type="SMS", sender=sender, text=text, created=desk.clock() - timedelta(hours=hours))
+        )
+        for text, hours in (("one", 3), ("three", 1))
+    )
+    late: list[str] = []
+
+    def arrives(request: httpx.Request) -> None:
+        if request.method == "DELETE" and not late:
+            between = Draft(type="SMS", sender=sender, text="two", created=desk.clock() - timedelta(hours=2))
+            late.append(str(desk.emulator.store.add(between)["id"]))
+
+    desk.faults.before(arrives)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=[first["conversation"]["id"]])
+    assert answer["outcomes"] == {str(first["id"]): "deleted", str(last["id"]): "deleted"}
+    assert desk.availability(late[0]) == "Alive"
+
+
+async def test_an_api_that_ignores_the_conversation_adds_no_other_to_the_plan(desk: Desk, era: Era) -> None:
+    conversation_id, ids = conversation(desk, 3)
+
+    def ignores_it(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "GET" or "conversationId" not in request.url.params:
+            return None
+        everything = desk.emulator.store.messages()[:50]
+        everything += [m for m in desk.emulator.store.messages() if str(m["id"]) in ids and m not in everything]
+        page = {"records": everything, "paging": {"totalElements": len(everything)}, "navigation": {}}
+        return httpx.Response(200, json=page, request=request)
+
+    desk.faults.before(ignores_it)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message_by_filter", conversation_id=[conversation_id])
+    assert answer["outcomes"] == dict.fromkeys(ids, "deleted")
+    assert f"Delete {len(ids)} messages?" in desk.asked[0].message
+    assert "In 1 conversation." in desk.asked[0].message
 
 
 async def test_a_message_that_arrives_after_the_plan_survives(desk: Desk, era: Era) -> None:
@@ -127,7 +168,7 @@ async def test_without_conversations_nothing_can_be_asked(desk: Desk) -> None:
     assert desk.emulator.requests == []
 
 
-async def test_what_text_means_to_ringcentral_is_not_known_so_ids_are_named(desk: Desk, era: Era) -> None:
+async def test_text_means_sms_and_pager_messages(desk: Desk, era: Era) -> None:
     sent = desk.emulator.store.add(Draft(type="SMS", sender=Party(phone_number="+15035550199"), text="hello"))
     desk.clock.time += timedelta(seconds=2)
     arguments = {"conversation_id": [sent["conversation"]["id"]], "type": "Text"}

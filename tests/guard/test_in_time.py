@@ -112,7 +112,7 @@ async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time
         async with desk.guard() as guard:
             record = Record(guard.journal, "cut2-shrt", guard.principal, "delete_message")
             await record.begun("~", "~", undoes="")
-            await record.sending([earlier], "Deleted")
+            await record.sending({earlier: desk.as_it_is(earlier)}, "Deleted")
         slow = [1.4]
         desk.faults.before(lambda _: time_passes(sum(slow)))  # while it finds out what became of that one
         said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)

@@ -10,14 +10,16 @@ from typing import Any
 import filelock
 import pytest
 
+from rc_mcp.guard.clock import Clock
 from rc_mcp.guard.database import FILE, GuardError
-from rc_mcp.guard.journal import DEMO, Channel, Counted, Event, Journal
+from rc_mcp.guard.journal import DEMO, Channel, Counted, Event, Journal, OnItsWay
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def a_journal(folder: Path, now: datetime = NOON) -> Journal:
-    return Journal(folder, lambda: now)
+    return Journal(folder, lambda: now, Clock("here", now.timestamp))
 
 
 def write(journal: Journal, operation: str = "aaaa-bbbb", by: Channel = "client", principal: str = "me") -> None:
@@ -47,26 +49,24 @@ def tamper(folder: Path, *statements: str) -> None:
 def test_what_is_unknown_or_under_way_counts_as_touched(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     write(journal)
-    hour_ago = NOON - timedelta(hours=1)
-    assert journal.touched_since(hour_ago, "me") == Counted(deleted=5)
-    assert journal.touched_since(hour_ago, "me", by="client") == Counted(deleted=5)
-    assert journal.touched_since(hour_ago, "me", by="policy") == Counted()
-    assert journal.touched_since(NOON, "me") == Counted()
+    assert journal.touched_within(HOUR, "me") == Counted(deleted=5)
+    assert journal.touched_within(HOUR, "me", by="client") == Counted(deleted=5)
+    assert journal.touched_within(HOUR, "me", by="policy") == Counted()
+    assert journal.touched_within(timedelta(), "me") == Counted()
 
 
 def test_a_renewed_credential_does_not_renew_a_cap(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     write(journal)
-    assert journal.touched_since(NOON - timedelta(hours=1), "me with another token") == Counted(deleted=5)
+    assert journal.touched_within(HOUR, "me with another token") == Counted(deleted=5)
 
 
 def test_a_demo_and_a_real_mailbox_do_not_use_up_each_others_caps(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     write(journal, "aaaa-bbbb", principal=f"{DEMO}1")
-    hour_ago = NOON - timedelta(hours=1)
-    assert journal.touched_since(hour_ago, f"{DEMO}1") == Counted(deleted=5)
-    assert journal.touched_since(hour_ago, f"{DEMO}2") == Counted()
-    assert journal.touched_since(hour_ago, "me") == Counted()
+    assert journal.touched_within(HOUR, f"{DEMO}1") == Counted(deleted=5)
+    assert journal.touched_within(HOUR, f"{DEMO}2") == Counted()
+    assert journal.touched_within(HOUR, "me") == Counted()
 
 
 def test_operations_are_found_by_when_they_were_written_of(tmp_path: Path) -> None:
@@ -81,18 +81,18 @@ def test_purges_are_counted_apart(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     details = {"ids": ["1", "2"], "to": "Purged"}
     journal.append("sending", operation="aaaa-bbbb", principal="me", tool="delete_message", details=details)
-    assert journal.touched_since(NOON - timedelta(days=1), "me") == Counted(purged=2)
+    assert journal.touched_within(timedelta(days=1), "me") == Counted(purged=2)
 
 
 def test_only_ids_without_an_outcome_are_in_doubt(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     write(journal)
-    assert journal.in_doubt(NOON - timedelta(minutes=1)) == {"5", "6"}
-    assert journal.in_doubt(NOON) == set()
+    assert journal.on_its_way(MINUTE).deletes == {"5", "6"}
+    assert a_journal(tmp_path, NOON + MINUTE).on_its_way(MINUTE) == OnItsWay()
     assert [operation.id for operation in journal.unfinished("me")] == ["aaaa-bbbb"]
     done: dict[str, object] = {"status": "partial", "outcomes": {}}
     journal.append("done", operation="aaaa-bbbb", principal="me", tool="delete_message", details=done)
-    assert journal.in_doubt(NOON - timedelta(minutes=1)) == set()
+    assert journal.on_its_way(MINUTE) == OnItsWay()
     assert journal.unfinished("me") == []
 
 

@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import anyio
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.guard.clock import THIS_MACHINE, Clock
 from rc_mcp.guard.journal import Journal, Operation
 from rc_mcp.guard.plans import PlanStore
 from rc_mcp.guard.reconcile import reconcile
@@ -114,7 +114,8 @@ def settled_later(journal: Journal, operation: Operation, login: dict[str, str])
     async def settle() -> None:
         auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
         async with MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"]) as client:
-            await reconcile(journal, client, operation.principal, datetime.now(UTC) + timedelta(minutes=1))
+            later = Clock(THIS_MACHINE.name, lambda: THIS_MACHINE.seconds() + 60)
+            await reconcile(Journal(journal.state_dir, clock=later), client, operation.principal)
 
     if operation.begun is not None and operation.done is None:
         anyio.run(settle)

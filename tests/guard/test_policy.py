@@ -63,7 +63,7 @@ def of_maria(desk: Desk) -> list[str]:
 
 
 def journal(desk: Desk) -> Journal:
-    return Journal(desk.state_dir, desk.clock)
+    return desk.journal
 
 
 # -- unattended -----------------------------------------------------------------------------------------------------
@@ -124,7 +124,6 @@ async def test_a_conversation_is_deleted_unattended_too(desk: Desk, era: Era) ->
         done = await call(client, "delete_message_by_filter", conversation_id=[conversation])
     assert done["outcomes"] == {str(m["id"]): "deleted" for m in added}
     assert "Approved by the operator's policy" in done["said"]
-    assert "conversationId=" in desk.sent("DELETE")[0]
 
 
 async def test_a_rule_for_deletes_is_none_for_purges(desk: Desk, era: Era) -> None:

@@ -120,7 +120,7 @@ async def test_the_retention_periods_question_fits_too(desk: Desk, era: Era) -> 
 
 def drafts_of(messages: list[Message]) -> Iterator[str]:
     for purge in (False, True):
-        yield deletion_draft(messages, {}, NO_POLICY, purge=purge, now=NOW).question
+        yield deletion_draft(messages, {}, NO_POLICY, purge=purge, now=NOW, zone=UTC).question
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,7 @@ def test_warnings_count_what_a_person_would_miss() -> None:
     known = {"id": 2, "type": "SMS", "from": {"phoneNumber": "+15035550134"}}
     messages = [Message.model_validate(r) for r in (*records, known)]
     protecting = Policy.model_validate({"protected": {"numbers": ["+15035550134"]}})
-    draft = deletion_draft(messages, {}, protecting, purge=False, now=NOW)
+    draft = deletion_draft(messages, {}, protecting, purge=False, now=NOW, zone=UTC)
     assert draft.preview.warnings == [
         "1 unheard voicemail",
         "2 unread messages",

@@ -28,6 +28,7 @@ def details(desk: Desk, event: str) -> dict[str, object]:
 
 async def test_a_delete_is_written_down_from_the_question_to_the_outcome(desk: Desk, era: Era) -> None:
     targets = desk.ids(availability="Alive")[:2]
+    before = {i: desk.as_it_is(i)[1] for i in targets}
     async with desk.client(era, answer=YES) as client:
         answer = await call(client, "delete_message", message_id=targets)
     assert events(desk) == ["asked", "approved", "begun", "sending", "sent", "done"]
@@ -35,7 +36,10 @@ async def test_a_delete_is_written_down_from_the_question_to_the_outcome(desk: D
     assert details(desk, "asked") == {"action": "delete", "severity": "reversible", "ids": targets}
     assert details(desk, "approved") == {"by": "client"}
     assert details(desk, "begun") == {"account_id": "~", "extension_id": "~"}
-    assert details(desk, "sending") == {"ids": targets, "to": "Deleted"}
+    sending = details(desk, "sending")
+    assert (sending["ids"], sending["to"]) == (targets, "Deleted")
+    assert sending["was"] == {i: ["Alive", before[i]] for i in targets}
+    assert sending["clock"] == {"name": "desk", "seconds": desk.clock().timestamp()}
     assert details(desk, "sent") == {"outcomes": dict.fromkeys(targets, "deleted")}
     assert details(desk, "done") == {"status": "done", "outcomes": dict.fromkeys(targets, "deleted")}
     assert desk.journal.verify().faults == ()
@@ -59,7 +63,7 @@ async def test_a_yes_in_the_chat_and_one_in_the_terminal_are_told_apart(desk: De
         await call(client, "delete_message", message_id=[target], purge=True, plan_id=plan)
     assert details(desk, "approved") == {"by": "terminal"}
     assert events(desk).count("approved") == 2
-    assert details(desk, "sending") == {"ids": [target], "to": "Purged"}
+    assert details(desk, "sending")["to"] == "Purged"
 
 
 async def test_a_no_is_written_down_with_where_it_was_said(desk: Desk, era: Era) -> None:
@@ -103,7 +107,7 @@ async def test_a_yes_that_comes_at_the_wrong_moment_is_written_down_with_the_rea
     async with desk.guard() as guard:
         earlier = Record(guard.journal, "cut2-shrt", guard.principal, "delete_message")
         await earlier.begun("~", "~", undoes="")
-        await earlier.sending([target], "Deleted")
+        await earlier.sending({target: desk.as_it_is(target)}, "Deleted")
     async with desk.client(era, answer=YES) as client:
         assert "60 seconds" in await refused(client, "delete_message", message_id=[target])
     entries = [entry for entry in desk.journal.entries() if entry.operation != "cut2-shrt"]

@@ -101,7 +101,7 @@ async def test_an_unknown_operation_is_not_undone(desk: Desk) -> None:
 async def test_a_demo_is_not_undone_from_outside(desk: Desk) -> None:
     operation = await delete(desk, desk.ids(availability="Alive")[0])
     record = Record(desk.journal, "demo-demo", f"{DEMO}1", "delete_message")
-    await record.sending(["1"], "Deleted")
+    await record.sending({"1": ("Alive", None)}, "Deleted")
     assert "demo" in await why_not(desk, "demo-demo")
     assert (await undone(desk, operation)).status == "done"
 

@@ -63,7 +63,7 @@ def test_a_hostile_type_or_status_does_not_leave_its_field() -> None:
     message = record(
         **dict.fromkeys(names, HOSTILE), attachments=[{"id": "1", "type": HOSTILE, "contentType": HOSTILE}]
     )
-    shown = str(row(message, NOW)) + detail(message, "~", "~").model_dump_json()
+    shown = str(row(message, NOW, UTC)) + detail(message, "~", "~").model_dump_json()
     assert "agree" not in shown
 
 
@@ -72,14 +72,14 @@ def test_what_can_be_no_id_is_not_shown_as_one(id_: str) -> None:
     message = record(id=id_, type="Fax", direction="Outbound", messageStatus="SendingFailed", attachments=[{"id": id_}])
     shown = detail(message, "~", "~")
     failed = summarize([message], NOW).failed or []
-    assert row(message, NOW)["id"] == shown.id == failed[0].id == "unreadable"
+    assert row(message, NOW, UTC)["id"] == shown.id == failed[0].id == "unreadable"
     assert (shown.uri, shown.attachments) == (None, [])
 
 
 def test_nothing_a_stranger_wrote_makes_a_line_of_its_own_in_the_question() -> None:
     message = record(type=HOSTILE, direction="Inbound", subject=HOSTILE, **{"from": {"name": HOSTILE}})
     assert message.creation_time
-    asked = deletion_draft([message], {}, NO_POLICY, purge=False, now=message.creation_time).question
+    asked = deletion_draft([message], {}, NO_POLICY, purge=False, now=message.creation_time, zone=UTC).question
     assert not [line for line in asked.splitlines() if line.startswith(("To agree", "Plan"))]
     assert "\x1b" not in asked
     assert "\u202e" not in asked
@@ -106,4 +106,4 @@ def test_a_record_with_a_crowd_in_it_is_cut_and_says_so() -> None:
 
 
 def test_a_time_at_the_edge_of_the_calendar_does_not_break_a_page() -> None:
-    assert row(record(creationTime="0001-01-01T00:00:00+01:00"), NOW)["id"] == "1"
+    assert row(record(creationTime="0001-01-01T00:00:00+01:00"), NOW, UTC)["id"] == "1"

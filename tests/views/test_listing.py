@@ -12,7 +12,8 @@ from rc_mcp.ringcentral import Message
 from rc_mcp.views.listing import Keeping, summarize
 from tests.desk import Clock, Desk, Faults, call, rows
 
-NOW = datetime(2026, 3, 5, 17, tzinfo=ZoneInfo("America/Los_Angeles"))
+LOS_ANGELES = ZoneInfo("America/Los_Angeles")
+NOW = datetime(2026, 3, 5, 17, tzinfo=LOS_ANGELES).astimezone(UTC)
 MARIA, HAROLD = "+15035550134", "+15035550147"
 
 
@@ -35,7 +36,7 @@ def ours(who: str = MARIA, **fields: object) -> dict[str, object]:
 
 
 def waiting(*messages: Message) -> list[tuple[str, str | None, int | None]]:
-    found = summarize(messages, NOW).waiting or []
+    found = summarize(messages, NOW, LOS_ANGELES).waiting or []
     return [(w.untrusted_who, w.since, w.unread) for w in found]
 
 

@@ -1,0 +1,246 @@
+"""`rc-mcp serve --http` at SIGTERM, and a client that leaves: a delete in progress ends, and the journal says how."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2 as httpx
+import pytest
+from anyio.abc import Process
+from mcp import Client, MCPError
+from starlette.types import Message, Receive, Scope, Send
+
+from rc_mcp.cli import http_server
+from rc_mcp.cli.http_server import Door, HttpServer
+from rc_mcp.emulator import Emulator
+from rc_mcp.emulator.serving import address, bound_sockets, serving
+from rc_mcp.guard.journal import Journal, Operation
+from tests.desk import Era, call, login_to
+from tests.protocol.wire import MODERN, meta, request
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal that it could catch"),
+]
+
+PATIENCE_S = 60
+
+
+@dataclass
+class Slow:
+    """A server in a process of its own, in front of an emulator that answers a DELETE when it is allowed to."""
+
+    emulator: Emulator
+    state_dir: Path
+    process: Process
+    address: str = ""
+    log: str = ""
+    deleted: anyio.Event = field(default_factory=anyio.Event)
+    """RingCentral carried out the DELETE, and has not answered it."""
+    may_answer: anyio.Event = field(default_factory=anyio.Event)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    """The process is gone, and the log is all there."""
+
+    @property
+    def message_id(self) -> str:
+        return next(str(m["id"]) for m in self.emulator.store.messages() if m["type"] == "SMS")
+
+    def operation(self, plan: str) -> Operation:
+        found = Journal(self.state_dir).operation(plan)
+        assert found is not None
+        return found
+
+    async def is_told_to_end(self) -> None:
+        """When the DELETE is out, the process gets SIGTERM; when it takes no connection any more, the answer comes."""
+        await self.deleted.wait()
+        self.process.terminate()
+        async with httpx.AsyncClient() as client:
+            with suppress(httpx.ConnectError):
+                while True:
+                    await client.get(self.address, headers={"Connection": "close"})
+        self.may_answer.set()
+
+    async def exit_code(self) -> int:
+        await self.ended.wait()
+        return await self.process.wait()
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncGenerator[Slow]:
+    command = [sys.executable, "-m", "rc_mcp", "serve", "--http", "--port", "0"]
+    with Emulator(rate_limits=False) as emulator, bound_sockets("127.0.0.1", 0) as (bound,):
+
+        async def late(scope: Scope, receive: Receive, send: Send) -> None:
+            async def held(message: Message) -> None:
+                if scope["method"] == "DELETE":
+                    running.deleted.set()
+                    await running.may_answer.wait()
+                await send(message)
+
+            await emulator.app.platform(scope, receive, held)
+
+        variables = {**login_to(emulator), "RC_SERVER_URL": address(bound), "RC_MCP_STATE_DIR": str(tmp_path)}
+        with anyio.fail_after(PATIENCE_S):
+            async with serving({late: bound}), anyio.create_task_group() as tasks:
+                process = await anyio.open_process(command, env=os.environ | variables, stdout=None)
+                running = Slow(emulator, tmp_path, process)
+                started = anyio.Event()
+
+                async def read_log() -> None:
+                    assert process.stderr is not None
+                    async for chunk in process.stderr:
+                        running.log += chunk.decode()
+                        if found := re.search(r"running on (http://\S+) ", running.log):
+                            running.address = f"{found[1]}/mcp"
+                            started.set()
+                    running.ended.set()
+
+                async with process:
+                    tasks.start_soon(read_log)
+                    await started.wait()
+                    try:
+                        yield running
+                    finally:
+                        running.may_answer.set()
+                        if process.returncode is None:
+                            process.terminate()
+                        await running.ended.wait()
+
+
+async def delete_planned(slow: Slow, client: Client) -> dict[str, Any]:
+    """The arguments of a call that carries a plan out."""
+    arguments = {"message_id": [slow.message_id]}
+    return {**arguments, "plan_id": (await call(client, "delete_message", **arguments))["plan_id"]}
+
+
+async def test_a_delete_in_progress_at_sigterm_is_answered_and_the_process_ends_well(slow: Slow, era: Era) -> None:
+    arguments: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
+    with suppress(BaseExceptionGroup, httpx.HTTPError, MCPError):  # what a client thinks when the server is gone
+        async with Client(slow.address, mode=era) as client, anyio.create_task_group() as tasks:
+            arguments = await delete_planned(slow, client)
+            tasks.start_soon(slow.is_told_to_end)
+            answer = await call(client, "delete_message", **arguments)
+    assert answer["outcomes"] == {slow.message_id: "deleted"}
+    assert await slow.exit_code() == 0
+    assert (slow.operation(arguments["plan_id"]).done or {})["status"] == "done"
+    assert "Traceback" not in slow.log
+    assert "ERROR" not in slow.log
+
+
+async def test_a_delete_whose_client_has_left_ends_before_the_process(slow: Slow) -> None:
+    """In 2025-11-25 a lost connection does not end a call: the client may come back for its answer."""
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+    hello = request(
+        0, "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "leaves", "version": "1"}
+    )
+    async with httpx.AsyncClient(headers=headers, timeout=PATIENCE_S) as web:
+        welcome = await web.post(slow.address, json=hello)
+        web.headers["Mcp-Session-Id"] = welcome.headers["Mcp-Session-Id"]
+        await web.post(slow.address, json={"jsonrpc": "2.0", "method": "notifications/initialized"})
+        arguments: dict[str, Any] = {"message_id": [slow.message_id]}
+        planned = await web.post(
+            slow.address, json=request(1, "tools/call", name="delete_message", arguments=arguments)
+        )
+        answered = json.loads(planned.text.partition("data: ")[2].partition("\r\n")[0])
+        arguments["plan_id"] = answered["result"]["structuredContent"]["plan_id"]
+        async with web.stream(
+            "POST", slow.address, json=request(2, "tools/call", name="delete_message", arguments=arguments)
+        ):
+            await slow.deleted.wait()
+    await slow.is_told_to_end()
+    assert await slow.exit_code() == 0
+    assert (slow.operation(arguments["plan_id"]).done or {})["status"] == "done"
+
+
+async def test_a_client_that_listens_for_changes_hears_that_it_is_over(slow: Slow) -> None:
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": MODERN,
+        "Mcp-Method": "subscriptions/listen",
+    }
+    listen = request(7, "subscriptions/listen", notifications={"toolsListChanged": True}, _meta=meta())
+    async with (
+        httpx.AsyncClient(headers=headers, timeout=PATIENCE_S) as web,
+        web.stream("POST", slow.address, json=listen) as stream,
+    ):
+        lines = stream.aiter_lines()
+        assert await anext(lines) == "event: message"
+        slow.process.terminate()
+        rest = "\n".join([line async for line in lines])
+    assert json.loads(rest.rpartition("data: ")[2])["id"] == 7
+    assert await slow.exit_code() == 0
+
+
+async def test_a_delete_that_the_client_gave_up_on_is_settled_while_the_server_runs(slow: Slow, era: Era) -> None:
+    """Long before its next look of its own accord, which is half a minute away."""
+    async with Client(slow.address, mode=era) as client:
+        arguments = await delete_planned(slow, client)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: client.call_tool("delete_message", arguments))
+            await slow.deleted.wait()
+            assert slow.operation(arguments["plan_id"]).in_doubt == [slow.message_id]
+            tasks.cancel_scope.cancel()
+        with anyio.fail_after(15):
+            while slow.operation(arguments["plan_id"]).done is None:  # noqa: ASYNC110  a row wakes nothing
+                await anyio.sleep(0.01)
+    assert slow.operation(arguments["plan_id"]).outcomes == {slow.message_id: "deleted"}
+
+
+@asynccontextmanager
+async def in_this_process(app: Callable[[Scope, Receive, Send], Any], calls: list[str]) -> AsyncGenerator[HttpServer]:
+    """A server of ours around an application, on a port of its own. It has to end when it is told to."""
+    door = Door(app, calls=lambda: len(calls), stop_listening=lambda: None)
+    server = HttpServer(door, door)
+    with bound_sockets("127.0.0.1", 0) as (bound,):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [bound])
+            while not server.started:  # noqa: ASYNC110  uvicorn wakes nothing
+                await anyio.sleep(0.01)
+            yield server
+            server.should_exit = True
+
+
+async def test_a_call_that_does_not_end_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "CALLS_END_S", 0.1)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "lifespan"
+        for kind in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{kind}.complete"})
+
+    with anyio.fail_after(PATIENCE_S):
+        async with in_this_process(app, calls=["one that never ends"]):
+            pass
+
+
+async def test_a_request_on_an_open_connection_is_refused_in_words_while_calls_end() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for kind in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{kind}.complete"})
+        else:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body"})
+
+    calls = ["one in progress"]
+    with anyio.fail_after(PATIENCE_S):
+        async with in_this_process(app, calls) as server, httpx.AsyncClient() as client:
+            where = server.servers[0].sockets[0].getsockname()
+            url = f"http://{where[0]}:{where[1]}"
+            assert (await client.post(url)).status_code == 204
+            server.should_exit = True
+            while (answer := await client.post(url)).status_code == 204:
+                pass
+            calls.clear()
+    assert answer.status_code == 503
+    assert "Nothing was done" in answer.text

@@ -1,0 +1,214 @@
+"""`rc-mcp serve --http` and clients that never finish a request, or open more connections than there can be."""
+
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+
+import anyio
+import httpx2 as httpx
+import pytest
+from anyio.abc import SocketStream
+from starlette.types import Receive, Scope, Send
+
+from rc_mcp.cli import http_server
+from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
+from rc_mcp.emulator.serving import bound_sockets
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE_S = 30
+HEAD = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@dataclass
+class Server:
+    """A server in this process whose application answers 204 when it may, and counts what reached it."""
+
+    port: int = 0
+    reached: int = 0
+    arrived: anyio.Event = field(default_factory=anyio.Event)
+    may_answer: anyio.Event = field(default_factory=anyio.Event)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for kind in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{kind}.complete"})
+            return
+        self.reached += 1
+        self.arrived.set()
+        await self.may_answer.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def connect(self) -> SocketStream:
+        return await anyio.connect_tcp("127.0.0.1", self.port)
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Server]:
+    """It waits a fifth of a second for a request, not half a minute."""
+    monkeypatch.setattr(http_server, "WHOLE_REQUEST_S", 0.2)
+    running = Server()
+    running.may_answer.set()
+    door = Door(running.app, calls=lambda: 0, stop_listening=lambda: None)
+    uvicorn = HttpServer(OnlyWhole(door), door)
+    with bound_sockets("127.0.0.1", 0) as (bound,), anyio.fail_after(PATIENCE_S):
+        running.port = bound.getsockname()[1]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(uvicorn.serve, [bound])
+            while not uvicorn.started:  # noqa: ASYNC110  uvicorn wakes nothing
+                await anyio.sleep(0.01)
+            yield running
+            running.may_answer.set()
+            uvicorn.should_exit = True
+
+
+async def closed(stream: SocketStream) -> bytes:
+    """What the server still said before it closed this connection."""
+    said = b""
+    async with stream:
+        try:
+            while True:
+                said += await stream.receive()
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            return said
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b"POST",
+        HEAD,
+        HEAD + b"Content-Length: 5\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\n\r\nabcd",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n",
+        HEAD + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    ],
+    ids=["nothing", "a word", "half a head", "no body", "half a body", "half a chunked body", "no body after 100"],
+)
+async def test_a_request_that_does_not_arrive_whole_is_closed_and_reaches_nothing(
+    part: bytes, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = await server.connect()
+    if part:
+        await stream.send(part)
+    said = await closed(stream)
+    assert said in {b"", b"HTTP/1.1 100 \r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"}
+    assert server.reached == 0
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD + b"Content-Length: 1000000\r\n\r\n"], ids=["head", "body"])
+async def test_a_request_that_drips_is_closed_however_steadily_it_drips(head: bytes, server: Server) -> None:
+    stream = await server.connect()
+    await stream.send(head)
+    async with stream, anyio.create_task_group() as tasks:
+
+        async def drip() -> None:
+            while True:
+                await stream.send(b"a")
+                await anyio.sleep(0.01)
+
+        tasks.start_soon(drip)
+        with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+            await stream.receive()
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_second_request_on_a_connection_has_no_longer_than_the_first(server: Server) -> None:
+    stream = await server.connect()
+    await stream.send(HEAD + b"Content-Length: 0\r\n\r\n" + HEAD)
+    assert (await closed(stream)).startswith(b"HTTP/1.1 204")
+    assert server.reached == 1
+
+
+async def test_what_is_refused_before_its_body_came_is_closed_too(server: Server) -> None:
+    """An application that answers at once leaves a body behind which may never end."""
+    door = Door(server.app, calls=lambda: 0, stop_listening=lambda: None)
+    uvicorn = HttpServer(door, door)
+    with bound_sockets("127.0.0.1", 0) as (bound,):
+        server.port = bound.getsockname()[1]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(uvicorn.serve, [bound])
+            stream = await server.connect()
+            await stream.send(HEAD + b"Content-Length: 5\r\n\r\nabc")
+            assert (await closed(stream)).startswith(b"HTTP/1.1 204")
+            uvicorn.should_exit = True
+
+
+async def test_a_request_that_arrived_whole_has_all_the_time_it_needs(server: Server) -> None:
+    server.may_answer = anyio.Event()
+    answers: list[int] = []
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client, anyio.create_task_group() as tasks:
+
+        async def ask() -> None:
+            answers.append((await client.post(f"http://127.0.0.1:{server.port}", content=b"abc")).status_code)
+
+        tasks.start_soon(ask)
+        await server.arrived.wait()
+        await closed(await server.connect())  # by now the other's time would be over as well
+        server.may_answer.set()
+    assert answers == [204]
+
+
+@contextmanager
+def with_descriptors(soft: int, hard: int, tmp_path: Path) -> Generator[tuple[subprocess.Popen[str], int, list[str]]]:
+    """The demo over HTTP in a process that may open so many files: the process, its port, its log."""
+    limited = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard})); "
+    limited += "sys.argv = ['rc-mcp', 'serve', '--demo', '--http', '--port', '0']; "
+    limited += "runpy.run_module('rc_mcp', run_name='__main__')"
+    environment = {**os.environ, "RC_MCP_STATE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", limited]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        log: list[str] = []
+        try:
+            for line in process.stderr:
+                log.append(line)
+                if running := re.search(r"running on http://127.0.0.1:(\d+)", line):
+                    break
+            else:
+                raise AssertionError(log)
+            emptied = Thread(target=log.extend, args=(process.stderr,), daemon=True)
+            emptied.start()
+            yield process, int(running[1]), log
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+        emptied.join(timeout=20)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_when_descriptors_run_out_the_log_says_so_once_and_service_resumes(tmp_path: Path) -> None:
+    with with_descriptors(100, 100, tmp_path) as (_, port, log):
+        opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
+        waiting = socket.create_connection(("127.0.0.1", port))
+        waiting.settimeout(3)  # as long as asyncio takes to try three times
+        waiting.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            waiting.recv(1)
+        for each in opened:
+            each.close()
+        waiting.settimeout(20)
+        assert waiting.recv(12) == b"HTTP/1.1 400"
+        waiting.close()
+    assert sum("no file descriptor is free" in line for line in log) == 1
+    assert sum(map(len, log)) < 4_000
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for the limit of another process")
+def test_it_may_open_as_many_files_as_the_system_lets_it(tmp_path: Path) -> None:
+    import resource
+
+    with with_descriptors(100, 300, tmp_path) as (process, _, _):
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (300, 300)

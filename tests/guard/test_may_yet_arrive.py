@@ -1,0 +1,164 @@
+"""While a request that was not answered may still arrive, nothing is called undeleted, failed or done for certain."""
+
+from datetime import timedelta
+
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.undo import undo
+from tests.desk import YES, Desk, Era, call, refused, typed
+
+pytestmark = pytest.mark.anyio
+
+MINUTE = timedelta(seconds=61)
+
+
+def keep_back(desk: Desk, method: str) -> list[httpx.Request]:
+    """The first request of this method is given up by us, and is on its way for as long as the test likes."""
+    on_its_way: list[httpx.Request] = []
+
+    def act(request: httpx.Request) -> None:
+        if request.method == method and not on_its_way:
+            on_its_way.append(request)
+            raise httpx.ReadError("connection dropped", request=request)
+
+    desk.faults.before(act)
+    return on_its_way
+
+
+async def arrives(desk: Desk, request: httpx.Request) -> None:
+    await httpx.ASGITransport(app=desk.emulator.app).handle_async_request(request)
+
+
+async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[0]
+    on_its_way = keep_back(desk, "DELETE")
+    async with desk.client(era, YES) as client:
+        operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
+    async with desk.guard() as guard:
+        early = await undo(guard, operation)
+        assert (early.status, early.outcomes) == ("unknown", {target: "unknown"})
+        assert "may still arrive" in early.said
+        assert "Nothing was restored." in early.said
+        await arrives(desk, on_its_way[0])
+        late = await undo(guard, operation)
+    assert (late.status, late.outcomes) == ("done", {target: "restored"})
+    assert desk.availability(target) == "Alive"
+
+
+async def test_undo_has_nothing_to_restore_once_nothing_may_arrive(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    keep_back(desk, "DELETE")
+    async with desk.client(answer=YES) as client:
+        operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
+    desk.clock.time += MINUTE
+    async with desk.guard() as guard:
+        with pytest.raises(GuardError, match="deleted nothing"):
+            await undo(guard, operation)
+
+
+async def test_what_undo_restores_while_another_delete_may_arrive_is_unknown(desk: Desk) -> None:
+    first, second = desk.ids(availability="Alive")[:2]
+    async with desk.client(answer=YES) as client:
+        operation = (await call(client, "delete_message", message_id=[first, second]))["operation_id"]
+        await call(client, "patch_message", message_id=[first], availability="Alive")
+        keep_back(desk, "DELETE")
+        await call(client, "delete_message", message_id=[first])
+    async with desk.guard() as guard:
+        undone = await undo(guard, operation)
+    assert undone.outcomes == {first: "unknown", second: "restored"}
+    assert undone.status == "unknown"
+
+
+async def test_a_restore_is_unknown_while_a_delete_may_still_arrive(desk: Desk, era: Era) -> None:
+    target, other = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
+    on_its_way = keep_back(desk, "DELETE")
+    async with desk.client(era, YES) as client:
+        await call(client, "delete_message", message_id=[target])
+        early = await call(client, "patch_message", message_id=[target, other], availability="Alive")
+        assert early["outcomes"] == {target: "unknown", other: "restored"}
+        assert early["status"] == "unknown"
+        assert "may still arrive" in early["said"]
+        await arrives(desk, on_its_way[0])
+        desk.clock.time += MINUTE
+        late = await call(client, "patch_message", message_id=[target, other], availability="Alive")
+    assert late["outcomes"] == {target: "restored", other: "already"}
+
+
+async def test_a_restore_goes_on_where_the_state_folder_cannot_be_read_and_is_unknown(desk: Desk) -> None:
+    deleted = desk.ids(availability="Deleted")[0]
+    desk.state_dir.mkdir(parents=True)
+    (desk.state_dir / "guard.db").write_bytes(b"spoiled" * 1000)
+    async with desk.client() as client:
+        answer = await call(client, "patch_message", message_id=[deleted], availability="Alive")
+    assert answer["outcomes"] == {deleted: "unknown"}
+    assert desk.availability(deleted) == "Alive"
+
+
+async def test_a_restore_goes_on_where_what_was_cut_short_cannot_be_settled(desk: Desk) -> None:
+    target, deleted = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
+    keep_back(desk, "DELETE")
+    async with desk.client(answer=YES) as client:
+        await call(client, "delete_message", message_id=[target])
+
+        def lost(request: httpx.Request) -> None:
+            if request.method == "GET" and request.url.path.endswith(f"/{target}"):
+                raise httpx.ReadError("gone", request=request)
+
+        desk.faults.before(lost)
+        answer = await call(client, "patch_message", message_id=[deleted], availability="Alive")
+    assert answer["outcomes"] == {deleted: "restored"}
+
+
+async def test_marking_as_read_asks_nothing_of_the_journal(desk: Desk) -> None:
+    unread = desk.ids(availability="Alive", readStatus="Unread")[0]
+    async with desk.client() as client:
+        answer = await call(client, "patch_message", message_id=[unread], read_status="Read")
+    assert answer["outcomes"] == {unread: "updated"}
+    assert not desk.state_dir.exists()
+
+
+async def test_a_second_retention_period_waits_for_the_first_that_may_still_arrive(desk: Desk, era: Era) -> None:
+    tool = "update_message_store_configuration"
+    async with desk.client(era, YES) as client:
+        await call(client, tool, retention_period=90)
+    on_its_way = keep_back(desk, "PUT")
+    async with desk.client(era, typed("KEEP 20 DAYS")) as client:
+        assert (await call(client, tool, retention_period=20))["status"] == "unknown"
+    async with desk.client(era, typed("KEEP 60 DAYS")) as client:
+        assert "60 seconds" in await refused(client, tool, retention_period=60)
+        assert len(desk.sent("PUT")) == 1
+        await arrives(desk, on_its_way[0])
+        desk.clock.time += MINUTE
+        asked = await call(client, tool, retention_period=60)
+    assert "from 20 to 60 days" in asked["preview"]["action"]
+
+
+async def test_a_message_restored_by_another_app_counts_as_deleted_although_it_is_alive(desk: Desk, era: Era) -> None:
+    target, next_one = desk.ids(availability="Alive", type="SMS")[:2]
+    policy = desk.state_dir.parent / "policy.toml"
+    policy.write_text("[limits]\nmax_per_day = 1\n")
+
+    def deleted_and_restored(request: httpx.Request) -> None:
+        if request.method == "DELETE":
+            desk.clock.time += timedelta(seconds=2)
+            message = desk.emulator.store.find(int(target))
+            assert message is not None
+            desk.emulator.store.move(message, "Alive")
+            raise httpx.ReadError("connection dropped", request=request)
+
+    desk.faults.after(deleted_and_restored)
+    async with desk.client(era, YES, RC_MCP_POLICY=str(policy)) as client:
+        first = await call(client, "delete_message", message_id=[target])
+        assert first["outcomes"] == {target: "unknown"}
+        desk.clock.time += MINUTE
+        second = await call(client, "delete_message", message_id=[next_one])
+    assert "max_per_day is 1, of which 1 are used" in second["said"]
+    operation = desk.journal.operation(first["operation_id"])
+    assert operation is not None
+    async with desk.guard() as guard:
+        await guard.settle_cut_short_unless_busy()
+    settled = desk.journal.operation(first["operation_id"])
+    assert settled is not None
+    assert settled.outcomes == {target: "unknown"}
