@@ -9,6 +9,7 @@ from coverage import Coverage
 from hypothesis import settings
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.media.limits import LIMITS as MEDIA_LIMITS
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.tools import strict
 from tests import processes
@@ -92,6 +93,13 @@ def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_bearable_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call may take two seconds, in which a busy machine does what has to be done before its end."""
     _shorten(monkeypatch, call_s=2)
+
+
+@pytest.fixture
+def a_patient_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document may take minutes: a busy machine is not what the test is about."""
+    monkeypatch.setattr(strict, "CALL_S", 300)
+    monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(MEDIA_LIMITS, time_s=300, ocr_time_s=300))
 
 
 def _shorten(monkeypatch: pytest.MonkeyPatch, *, call_s: float) -> None:

@@ -151,6 +151,7 @@ async def test_the_first_form_of_a_pdf_with_text_is_its_text(desk: Desk, era: Er
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("a_patient_reader")
 async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to_be(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
