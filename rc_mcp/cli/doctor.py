@@ -1,4 +1,7 @@
-"""rc-mcp doctor: what is wrong with this installation, and what to do about it. It changes nothing."""
+"""rc-mcp doctor: what is wrong with this installation, and what to do about it.
+
+It changes nothing, except that a state folder of an older version is brought to this one.
+"""
 
 import os
 import shlex

@@ -108,7 +108,7 @@ def by_policy(done: Changes, plan: Plan) -> Changes:
 
 def unrecorded(done: Changes) -> Changes:
     """The same, where the journal does not say so. The next start reads what became of the messages."""
-    said = f"The journal could not be written; a person has to mend the state folder. {done.said}"
+    said = f"The journal could not be written; the operator must fix the state folder. {done.said}"
     return done.model_copy(update={"said": said})
 
 

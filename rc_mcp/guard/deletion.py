@@ -33,7 +33,7 @@ from rc_mcp.views.errors import in_words
 
 BATCH = 50
 """Ids in the path of one request (RingCentral's limit, CMN-106)."""
-_NOT_RECORDED = "The journal cannot be written, so nothing more was sent; a person has to mend the state folder."
+_NOT_RECORDED = "The state folder cannot be used any more, so nothing more was sent; the operator must fix it."
 _NOT_CERTAIN = "What became of some is not certain, so nothing more was sent."
 
 

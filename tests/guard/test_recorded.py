@@ -208,7 +208,7 @@ async def test_what_cannot_be_written_down_is_not_sent(desk: Desk) -> None:
         desk.faults.before(spoiled(desk, lambda request: request.method == "GET"))
         answer = await call(client, "delete_message", message_id=targets, plan_id=plan)
     assert answer["outcomes"] == dict.fromkeys(targets, "skipped")
-    assert "journal cannot be written" in answer["said"]
+    assert "state folder cannot be used any more" in answer["said"]
     assert desk.sent("DELETE") == []
 
 
