@@ -231,11 +231,15 @@ class Judge:
         assert plan is not None
         if plan.id in self.shown:
             return self.shown[plan.id]
-        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name, replace(call.began_at, right=self.right()))
+        shown = self._new(plan, call)
         self._check_plan(shown, question, call)
         self.shown[plan.id] = shown
         self.count(f"plans: {call.asked.tool}{' (purge)' if call.asked.purge else ''}")
         return shown
+
+    def _new(self, plan: Plan, call: Call) -> Shown:
+        now = replace(call.began_at, right=self.right())
+        return Shown(plan, call.asked, call.seat.principal, call.seat.name, now)
 
     def _check_plan(self, shown: Shown, question: str | None, call: Call) -> None:
         draft, asked = shown.plan.draft, call.asked
@@ -287,8 +291,10 @@ class Judge:
         if any(c.shown.plan is plan for c in self.consents):
             return
         hold(call.seat.has_policy, APPROVED, f"there is no policy at {call.seat.name}")
-        shown = Shown(plan, call.asked, call.seat.principal, call.seat.name, replace(call.began_at, right=self.right()))
-        self._check_plan(shown, None, call)
+        shown = self.shown.get(plan.id)  # an open plan is handed out again for the same call
+        if shown is None:
+            shown = self._new(plan, call)
+            self._check_plan(shown, None, call)
         self.consents.append(Consent(shown, "policy", self.truth.next_moment(), call))
         self.count("approved: policy")
 
