@@ -91,8 +91,8 @@ def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def a_bearable_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call may take two seconds, in which a busy machine does what has to be done before its end."""
-    _shorten(monkeypatch, call_s=2)
+    """A call may take four seconds, in which a busy machine does what must be done before its end."""
+    _shorten(monkeypatch, call_s=4)
 
 
 @pytest.fixture

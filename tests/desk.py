@@ -225,13 +225,16 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
 
 
 def rows(messages: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of all tables of an answer as objects, newest first."""
+    """The rows of all tables of an answer as objects, newest first.
+
+    By their ids, which grow with time on the emulator: `at` is in the user's zone, where an hour may come twice.
+    """
     found = [
         {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
         for kind, table in messages.items()
         for cells in table["untrusted_rows"]
     ]
-    return sorted(found, key=lambda row: (row["at"], row["id"]), reverse=True)
+    return sorted(found, key=lambda row: int(row["id"]), reverse=True)
 
 
 async def refused(client: Client, tool: str, **arguments: Any) -> str:
