@@ -1,7 +1,7 @@
 """The machines that servers run on: clocks that users set, restarts, locks that fail, a folder from elsewhere.
 
 Time passes for all alike, and RingCentral's clock is right. A machine has a wall clock, which anyone may set, and one
-that counts from its start, which nobody can.
+that counts from its start, which no user can set.
 """
 
 import errno
@@ -49,7 +49,7 @@ class Clock:
         self._elapsed += by
 
     def seconds(self) -> float:
-        """What a clock that nobody can set shows."""
+        """What a clock shows that no user can set."""
         return self._elapsed.total_seconds()
 
     async def sleep(self, seconds: float) -> None:
@@ -90,7 +90,7 @@ class Host:
         return self._clock() + self._ahead + self._set_by
 
     def clock(self) -> MonotonicClock:
-        """Its clock that nobody can set. Another one after each start."""
+        """The clock that no user can set: another one after each start."""
         began_s = self._began_s
         return MonotonicClock(self._boot, lambda: self._clock.seconds() - began_s)
 
@@ -181,7 +181,7 @@ FOREIGN = {
 
 
 class ForeignFolder:
-    """A project folder that somebody else made: a server that is started in it has its own login in the environment."""
+    """A project folder from elsewhere: a server that is started in it has its own login in the environment."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

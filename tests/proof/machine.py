@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
         ),
         pauses=st.lists(st.sampled_from((0, 0, 3, 10, 30, 80)), min_size=1, max_size=6),
         events=weather,
-        locks=lock_faults,
+        locks=st.sampled_from((*[None] * 7, "locks: ENOSYS", "locks: lock nothing", "locks: lock nothing")),
     )
     def works_together(
         self, who: list[tuple[str, int, bool, str]], pauses: list[int], events: list[Event], locks: str | None
@@ -281,26 +281,33 @@ class Machine(RuleBasedStateMachine):
         self.office.judge.count(f"clocks set {'back' if minutes < 0 else 'ahead' if minutes else 'right'}")
         self.office.hosts[host].set_clock(timedelta(minutes=minutes))
 
-    @rule(place=places, what=st.sampled_from(("STOP", "go on", "go on", "go on", "restart", "restart")))
-    def the_operator(self, place: str, what: str) -> None:
-        """A STOP file comes or goes; a server ends, and another begins on the same state folder."""
-        if what == "restart":
-            self.office.judge.count("restarts")
-            self._leave(place)
-            self.office.server(PLACES[place], restarted=True)
-        else:
-            self.office.stop(on=what == "STOP")
+    @rule(
+        place=places,
+        what=st.sampled_from(("STOP", "go on", "go on", "go on", "restart", "restart", "start again", "elsewhere")),
+        brings=st.sampled_from(list(FOREIGN)),
+    )
+    def the_operator(self, place: str, what: str, brings: str) -> None:
+        """A STOP file comes or goes; a server ends, and another begins on the same state folder; or a machine does."""
+        match what:
+            case "restart":
+                self.office.judge.count("restarts")
+                self._leave(place)
+                self.office.server(PLACES[place], restarted=True)
+            case "start again":
+                self.starts_again(PLACES[place].host)
+            case "elsewhere":
+                self.starts_elsewhere(place, brings)
+            case _:
+                self.office.stop(on=what == "STOP")
 
-    @rule(host=st.sampled_from(list(HOSTS)))
-    def starts_a_machine_again(self, host: str) -> None:
+    def starts_again(self, host: str) -> None:
         """A machine is switched off and on: all its servers end, and what counts its seconds begins at nothing."""
         self.office.judge.count("machines started again")
         for place in [p for p in self._open if PLACES[p].host == host]:
             self._leave(place)
         self.office.start_again(host)
 
-    @rule(place=places, brings=st.sampled_from(list(FOREIGN)))
-    def starts_in_a_folder_from_elsewhere(self, place: str, brings: str) -> None:
+    def starts_elsewhere(self, place: str, brings: str) -> None:
         """A server ends, and another begins in a folder whose `.env` was written by somebody else."""
         self._leave(place)
         self.office.server(PLACES[place], restarted=True, brings=brings)

@@ -139,11 +139,16 @@ MUTANTS = (
         ("guard/conversations.py", "date_to = min(self.date_to, now).replace(", "date_to = now.replace("),
     ),
     _mutant(
-        "a list is believed to be of the conversation that was asked for",
+        "a list is believed to be of the conversation that was asked for",  # by the client as well
         (
             "guard/conversations.py",
             "[message for message, number in listed if number == int(conversation)]",
             "[message for message, _ in listed]",
+        ),
+        (
+            "ringcentral/client.py",
+            "return (await self._record(MessageList, call)).only_of(conversation_id)",
+            "return await self._record(MessageList, call)",
         ),
     ),
     _mutant(
@@ -355,6 +360,30 @@ MUTANTS = (
     _mutant(
         "a restore does not ask what may still arrive",
         ("tools/patch_message.py", "return in_doubt(changes, on_its_way)", "return changes"),
+    ),
+    _mutant(
+        "a lock that the system refuses counts as held",
+        (
+            "ringcentral/locks.py",
+            "    except BaseException:\n        held.release()\n        raise\n",
+            "    except OSError:\n        return held\n",
+        ),
+    ),
+    _mutant(
+        "a lock is believed without trying it",
+        ("ringcentral/locks.py", " and _keeps_others_out(held, lock_file):", ":"),
+    ),
+    _mutant(
+        "a no of the API gateway counts as a refusal",
+        ("ringcentral/answers.py", 're.compile(r"AGW-[0-9]+|CMN-120")', 're.compile("none")'),
+    ),
+    _mutant(
+        "any 404 in RingCentral's words is about a message",
+        ("ringcentral/answers.py", "kind = _class_of_404(facts, path, in_207=in_207) if", "kind = NotFound if"),
+    ),
+    _mutant(
+        "a folder's .env adds to a login in the environment",
+        ("settings.py", '_refuse_all_but(set(), added, "the environment")', "pass"),
     ),
     _mutant(
         "a message that was changed since is settled as not deleted",

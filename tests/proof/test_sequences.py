@@ -58,7 +58,7 @@ def test_a_clock_set_back_does_not_hold_a_message_back_for_hours(machine: Machin
 
 def test_a_machine_started_again_waits_for_what_it_cannot_date(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", "20 requests late"))
-    machine.starts_a_machine_again("one")
+    machine.starts_again("one")
     machine.sets_a_clock("one", 61)
     deletes(machine, ANNA)
     assert counted(machine, "DELETEs") == 1
@@ -66,14 +66,42 @@ def test_a_machine_started_again_waits_for_what_it_cannot_date(machine: Machine)
     deletes(machine, ANNA)
 
 
-def test_an_hour_of_a_cap_is_an_hour_when_clocks_go_forward(machine: Machine) -> None:
-    machine.begins("clocks go forward")
+def test_a_machine_started_again_does_not_wait_for_ever(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "drop"))
+    machine.starts_again("one")
+    deletes(machine, ANNA)
+    machine.time_goes_by(6)
+    deletes(machine, ANNA)
+    assert counted(machine, "held back: in doubt") == 1
+    assert counted(machine, "messages deleted") == 1
+
+
+def test_a_clock_set_back_does_not_make_a_plan_live_longer(machine: Machine) -> None:
+    deletes(machine, ANNA, at=CHAT)
+    machine.time_goes_by(11)
+    machine.sets_a_clock("one", -4)
+    machine.uses_a_plan(None, 0, [], "yes", 1, None)
+    assert counted(machine, "messages deleted") == 0
+
+
+@pytest.mark.parametrize(("day", "set_by"), [("clocks go forward", 0), ("an ordinary day", 61)])
+def test_an_hour_of_a_cap_is_an_hour(machine: Machine, day: str, set_by: int) -> None:
+    machine.begins(day)
     deletes(machine, NEWEST | PAGER | ANNA | VOICEMAIL, at=POLICY_ASKS)
     for _ in range(3):
         machine.another_app("a message arrives", 0)
     machine.time_goes_by(25)
+    machine.sets_a_clock("one", set_by)
     deletes(machine, 1 << 4 | 1 << 6 | 1 << 8, at=POLICY_ASKS)  # three that arrived
     assert counted(machine, "messages deleted") == 4
+
+
+@pytest.mark.parametrize("day", ["an ordinary day", "clocks go forward"])
+def test_a_span_back_is_elapsed_time(machine: Machine, day: str) -> None:
+    machine.begins(day)
+    machine.time_goes_by(25)
+    machine.deletes_conversations(ASKS, BORIS, 0, "90m", [], "yes", 1)
+    assert counted(machine, "messages deleted") == 1
 
 
 def test_an_age_is_elapsed_time_when_clocks_go_forward(machine: Machine) -> None:
@@ -94,14 +122,15 @@ def test_nothing_is_sent_without_a_lock(machine: Machine, fault: str) -> None:
 
 def test_a_lock_that_locks_nothing_purges_nothing(machine: Machine) -> None:
     deletes(machine, ANNA, at=CHAT)
-    deletes(machine, ANNA, at=OLDER_CHAT)
+    deletes(machine, ANNA | VOICEMAIL, at=OLDER_CHAT)
     who = [(CHAT, 1, True, "yes"), (OLDER_CHAT, 0, True, "yes")]
     machine.works_together(who, [30, 3], [], "locks: lock nothing")
 
 
+@pytest.mark.parametrize("fault", ["404 of the gateway", "404 CMN-120", "404 of the extension"])
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_gateway_does_not_say_that_a_message_is_not_there(machine: Machine, purge: bool) -> None:
-    deletes(machine, ANNA, Event(0, "404 of the gateway"), purge=purge)
+def test_only_a_word_about_a_message_says_that_it_is_not_there(machine: Machine, purge: bool, fault: str) -> None:
+    deletes(machine, ANNA, Event(0, fault), purge=purge)
     assert counted(machine, "answered: error") == 1
 
 
@@ -156,15 +185,21 @@ def test_what_was_taken_and_restored_meanwhile_is_not_said_to_have_failed(machin
     deletes(machine, ANNA, Event(3, "app restores", at_message=6), purge=purge)
 
 
+def test_what_was_taken_and_restored_meanwhile_is_not_settled_as_failed(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "drop after"), Event(3, "app restores", at_message=6))
+    machine.time_goes_by(2)
+    deletes(machine, VOICEMAIL)  # a change begins with settling
+
+
 def test_a_folder_from_elsewhere_brings_no_token(machine: Machine) -> None:
-    machine.starts_in_a_folder_from_elsewhere(ASKS, "a token")
+    machine.starts_elsewhere(ASKS, "a token")
     deletes(machine, ANNA)
     assert counted(machine, "messages deleted") == 1
 
 
 @pytest.mark.parametrize("brings", ["a policy", "a state folder", "an access level", "an address", "everything"])
 def test_a_folder_from_elsewhere_brings_no_rules(machine: Machine, brings: str) -> None:
-    machine.starts_in_a_folder_from_elsewhere(CHAT, brings)
+    machine.starts_elsewhere(CHAT, brings)
     deletes(machine, VOICEMAIL, at=CHAT)
     assert counted(machine, "messages deleted") == 0
 
