@@ -24,6 +24,8 @@ from rc_mcp.cli.install import files, jsonc
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, Machine, NoPlaceError, System
 from rc_mcp.settings import load_settings
 
+pytestmark = pytest.mark.process  # install tries the command that it writes
+
 Install = Callable[..., Result]
 SECRET = "jwt-that-nobody-may-see"
 

@@ -61,7 +61,7 @@ async def test_undo_does_not_say_that_messages_are_gone_when_the_gateway_answers
         again = await rc_mcp(desk, "undo", operation)
     said = (ended.stdout + ended.stderr).decode()
     assert ended.returncode == 1
-    assert f"could not be read: try again  {target}" in said
+    assert f"not known yet: run this again in a minute  {target}" in said
     assert "gone" not in said
     assert again.returncode == 0, again.stderr
 
