@@ -42,7 +42,7 @@ from rc_mcp.guard.journal import Journal
 
 GIVE_UP_EVERY = 30
 MESSAGES_EACH = 60
-MAY_GROW = 1.2
+MAY_GROW = 1.1
 """Resident memory at the end, as a multiple of that after the first minute.
 
 What is in use did not grow in 2,300 calls, as the C library reported it (22 MB). It keeps more and more free memory,
