@@ -33,14 +33,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure coverage only while tests of `MEASURED` run, with their fixtures: others neither count nor get slower."""
-    coverage = Coverage.current()
-    if coverage is None or any(item.path.is_relative_to(folder) for folder in MEASURED):
+    if any(item.path.is_relative_to(folder) for folder in MEASURED):
         return (yield)
-    coverage.stop()
+    stopped: list[Coverage] = []
+    # In a process of pytest-xdist pytest-cov starts two, of which the first goes on when the second stops.
+    while (coverage := Coverage.current()) is not None:
+        coverage.stop()
+        stopped.append(coverage)
     try:
         return (yield)
     finally:
-        coverage.start()
+        for coverage in reversed(stopped):
+            coverage.start()
 
 
 @pytest.fixture(autouse=True)
