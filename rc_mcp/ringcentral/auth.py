@@ -18,6 +18,7 @@ from rc_mcp.ringcentral.errors import APIError, InvalidRequest, LoginUnavailable
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.permissions import permissions_of
 from rc_mcp.ringcentral.token_endpoint import TokenEndpoint, credential
+from rc_mcp.ringcentral.waiting import is_sent_once
 
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -61,8 +62,9 @@ class TokenAuth(BearerAuth):
 class RenewingAuth(BearerAuth):
     """What logs in by itself: once for all who wait, again when the token runs out, and never as a hammer.
 
-    A request turned away with 401 is sent a second time with a new token. Not so a DELETE: something between us and
-    RingCentral may answer 401 after RingCentral acted, and a second DELETE purges. Its 401 stands, and the next call
+    A request turned away with 401 is sent a second time with a new token. Not so a DELETE, or what is sent `at_once`:
+    something between us and RingCentral may answer 401 while the request still arrives, and a second DELETE purges, or
+    a retention period comes into force after one that was set later. Such a 401 stands, and the next call
     renews. A refused login is not repeated for a minute (10 s after an outage, longer where RingCentral says so, and as
     long as it says after a 429); calls meanwhile raise the same error. A renewal that did not help is not repeated for
     a minute either, and the minute after a DELETE was turned away counts as that. A login that got no answer at all is
@@ -116,7 +118,7 @@ class RenewingAuth(BearerAuth):
             response = yield request
             if response.status_code != 401 or not self._may_renew(token):
                 return
-            if request.method == "DELETE":
+            if request.method == "DELETE" or is_sent_once():
                 self._forget(token)
                 return
             await read_bounded(response)

@@ -44,11 +44,18 @@ def waiting_until(moment: float) -> Generator[None]:
 def at_once() -> Generator[None]:
     """Requests sent inside wait for no place and no penalty, and are sent once: they go now, or raise `RateLimited`.
 
+    After a 401 they are not sent again either: something on the way may answer it while the first still arrives.
+
     For a delete that has to follow on what was just read: the longer it waits, the older that is. Where a login is
     needed and somebody else has begun it, they wait for that as in `waiting_until`.
     """
     with waiting_until(0.0):
         yield
+
+
+def is_sent_once() -> bool:
+    """Whether a request that leaves now must not be repeated, not even with a fresh token after a 401."""
+    return latest() <= 0.0
 
 
 class Allowance:

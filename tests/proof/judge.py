@@ -443,7 +443,7 @@ class Judge:
         """RingCentral has dealt with a PUT of a period that was given up: nothing of ours may have followed it."""
         self.count("late PUTs carried out")
         follows = self.on_its_way.get("configuration")
-        is_last = follows is None or follows.consent is effect.consent
+        is_last = follows in (None, effect)
         hold(is_last, SETTLED, f"{_days(effect)} days come into force after a period that was agreed to later")
         hold(effect.by.status not in {"failed", "refused", "error"}, SETTLED, f"{effect.by.status}, and then it came")
 
@@ -461,7 +461,7 @@ class Judge:
         hold(again, ONCE, "the PUT was sent before")
         consent = _of(taken, again)
         earlier = self.on_its_way.get("configuration")
-        if earlier is not None and earlier.by is not call and now.right < earlier.sent.right + HELD_BACK_FOR:
+        if earlier is not None and now.right < earlier.sent.right + HELD_BACK_FOR:
             hold(self._seems_in_force(earlier), PATIENT, f"PUT {days} days: {_days(earlier)} days may be on their way")
         lowers = consent.shown.irreversible
         hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would take what is protected")
@@ -483,10 +483,6 @@ class Judge:
         call.put = self.truth.moment
         if answer is None or not _is_refusal(answer.status_code, _body_of(answer)):
             self.on_its_way["configuration"] = effect
-        if answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED:
-            # What is refused for its token is sent once more with a fresh one; a DELETE never is. A token can also end
-            # because others log in: RingCentral keeps five sessions.
-            effect.consent.named.discard("configuration")
 
     def _unspent(self, call: Call) -> list[Consent]:
         """Every yes that counts at this seat and was not used up by another call."""

@@ -362,6 +362,10 @@ MUTANTS = (
         ("tools/patch_message.py", "return in_doubt(changes, on_its_way)", "return changes"),
     ),
     _mutant(
+        "a retention period is sent again with a fresh token",
+        ("ringcentral/auth.py", 'if request.method == "DELETE" or is_sent_once():', 'if request.method == "DELETE":'),
+    ),
+    _mutant(
         "a lock that the system refuses counts as held",
         (
             "ringcentral/locks.py",

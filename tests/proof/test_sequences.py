@@ -160,6 +160,7 @@ def test_a_second_period_waits_for_the_first(machine: Machine) -> None:
 
 def test_a_period_whose_token_was_refused_on_the_way_is_not_final(machine: Machine) -> None:
     machine.sets_the_period(ASKS, [14, 60], [Event("PUT", "401 of a proxy, late")], "yes")
+    assert counted(machine, "PUTs of the retention period") == 1
 
 
 @pytest.mark.parametrize("then", ["undo", "restore"])

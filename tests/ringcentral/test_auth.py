@@ -24,6 +24,7 @@ from rc_mcp.ringcentral import (
     TokenAuth,
     Unauthorized,
 )
+from rc_mcp.ringcentral import at_once as sent_once
 from rc_mcp.ringcentral.limits import LIMITS
 
 pytestmark = pytest.mark.anyio
@@ -176,6 +177,17 @@ async def test_a_delete_turned_away_is_not_sent_again_and_the_next_call_has_a_ne
     assert (caught.value.status, caught.value.error_code, caught.value.method) == (401, "OAU-129", "DELETE")
     assert (service.tokens, len(service.logins)) == (["token-1"], 1)
     assert [outcome.ok for outcome in await client.delete_message("7")] == [True]
+    assert service.tokens == ["token-1", "token-2"]
+
+
+async def test_what_is_to_be_sent_once_is_not_sent_again_when_turned_away():
+    service = Service()
+    service.good = lambda token: token != "token-1"
+    client = store(service)
+    with pytest.raises(Unauthorized), sent_once():
+        await client.update_message_store_configuration(30)
+    assert [request.method for request in service.calls] == ["PUT"]
+    await client.list_messages()
     assert service.tokens == ["token-1", "token-2"]
 
 
