@@ -15,7 +15,7 @@ demo: .venv/run.ready          ## a guided tour in the terminal: no account, no 
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 test: .venv/dev.ready          ## all tests; those of what deletes and what is sent must take every branch of it
-	@$(PYTEST) --cov
+	@$(PYTEST) --cov --cov-context=test
 
 test-fast: .venv/dev.ready     ## the tests that start no other process: under a minute
 	@$(PYTEST) -m "not process and not long"

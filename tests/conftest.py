@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from coverage import Coverage
 from hypothesis import settings
 
 from rc_mcp.emulator import Emulator
@@ -14,9 +13,6 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.tools import strict
 from tests import processes
 from tests.desk import Clock, Desk, Era, Faults
-
-MEASURED = [Path(__file__).parent / name for name in ("guard", "ringcentral")]
-"""Whose tests count for coverage: each branch of these rooms has a test that is about it."""
 
 # The same examples in every run: what is red is red for the next one too. `make test-random` looks for others. Without
 # a deadline: the first example of a test pays for imports, and a busy machine for the rest.
@@ -28,23 +24,6 @@ settings.load_profile("same")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that start another process, so that `make test-fast` can leave them out."""
     processes.mark_those_that_start_one(items)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure coverage only while tests of `MEASURED` run, with their fixtures: others neither count nor get slower."""
-    if any(item.path.is_relative_to(folder) for folder in MEASURED):
-        return (yield)
-    stopped: list[Coverage] = []
-    # In a process of pytest-xdist pytest-cov starts two, of which the first goes on when the second stops.
-    while (coverage := Coverage.current()) is not None:
-        coverage.stop()
-        stopped.append(coverage)
-    try:
-        return (yield)
-    finally:
-        for coverage in reversed(stopped):
-            coverage.start()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What the make targets for tests rely on: who may start a process, what coverage counts, which hours are tried."""
+"""What the make targets for tests rely on: who may start a process, and which hours are tried."""
 
 import subprocess
 import sys
@@ -33,10 +33,6 @@ def test_a_test_whose_fixture_starts_a_process_has_the_mark(request: pytest.Fixt
 
 def test_a_test_that_starts_no_process_has_no_mark(request: pytest.FixtureRequest) -> None:
     assert request.node.get_closest_marker("process") is None
-
-
-def test_coverage_is_measured_by_tests_of_the_guard_and_the_client_only() -> None:
-    assert sys.gettrace() is None
 
 
 def test_the_clock_is_shifted_to_each_hour_and_over_each_change_of_clocks() -> None:

@@ -31,7 +31,7 @@ def test_a_plan_is_answered_once(tmp_path: Path) -> None:
 
 def test_only_the_plan_that_was_shown_is_approved(tmp_path: Path) -> None:
     store = PlanStore(tmp_path)
-    shown, another = a_plan(store), a_plan(store)
+    shown, another = a_plan(store), a_plan(store, "another call")
     assert store.approve(shown.id, another) is False
     db = sqlite3.connect(tmp_path / FILE)
     db.execute("UPDATE plan SET body = replace(body, 'Delete 1', 'Delete 9')")
