@@ -96,6 +96,12 @@ def test_only_ids_without_an_outcome_are_in_doubt(tmp_path: Path) -> None:
     assert journal.unfinished("me") == []
 
 
+def test_a_row_says_when_it_was_written(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    write(journal)
+    assert {entry.moment for entry in journal.entries()} == {NOON}
+
+
 def test_an_untouched_journal_is_unbroken_and_its_head_is_the_newest_hash(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     assert journal.verify().entries == 0
