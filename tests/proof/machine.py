@@ -275,9 +275,15 @@ class Machine(RuleBasedStateMachine):
         self.office.clock.go_on(timedelta(minutes=minutes))
         self._run(self.office.truth.pass_time)
 
-    @rule(host=st.sampled_from(list(HOSTS)), minutes=st.sampled_from((-185, -61, -4, 0, 0, 3, 3, 61, 185)))
-    def sets_a_clock(self, host: str, minutes: int) -> None:
-        """A user or a time server sets the wall clock of a machine; to the right time as well."""
+    @rule(
+        host=st.sampled_from(list(HOSTS)),
+        minutes=st.sampled_from((-185, -61, -4, -4, 0, 0, 3, 3, 61, 185)),
+        after=st.sampled_from((0, 0, 0, 4, 11)),
+    )
+    def sets_a_clock(self, host: str, minutes: int, after: int = 0) -> None:
+        """After a while a user or a time server sets the wall clock of a machine; to the right time as well."""
+        if after:
+            self.time_goes_by(after)
         self.office.judge.count(f"clocks set {'back' if minutes < 0 else 'ahead' if minutes else 'right'}")
         self.office.hosts[host].set_clock(timedelta(minutes=minutes))
 
