@@ -16,6 +16,8 @@ FILE = "guard.db"
 NOTHING_DONE = "Nothing was deleted or changed."
 
 _PATIENCE_S = 10
+_CACHE_KIB = 256
+"""For each connection, and calls at once have one each: with SQLite's own 2 MB, memory grew with the journal."""
 MIGRATIONS = (
     """
     CREATE TABLE plan (
@@ -95,6 +97,7 @@ def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
         # Never made by opening it: an empty file would hide that a journal was lost.
         address = f"{file.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None)) as db:
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")  # an expired plan's names do not stay in the file
             if 0 < _version(db) < VERSION:
