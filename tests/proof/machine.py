@@ -15,7 +15,7 @@ from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
 from tests.proof.host import DAYS, FOREIGN, LOCK_FAULTS
 from tests.proof.judge import Asked, Shown, Violation
 from tests.proof.office import HOSTS, PLACES, Answering, Chair, Office, Question
-from tests.proof.weather import ARRIVALS, BARE, BEFORE, LATE, OTHERS, PARTS, WEATHER, Event
+from tests.proof.weather import ARRIVALS, BARE, BEFORE, LATE, OTHERS, PARTS, RESTORED, WEATHER, Event
 
 _UNKNOWN_ID = "99"
 _RECENT = 6
@@ -24,7 +24,7 @@ places = st.sampled_from(list(PLACES))
 numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often than the old
 
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
-doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE, *LATE)])
+doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE, *LATE, RESTORED, RESTORED)])
 """What a DELETE may be answered while it, or a part of it, is still on its way."""
 in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
 arrives = st.sampled_from([[Event("DELETE", what, at_message=m)] for what in ARRIVALS for m in range(2)])

@@ -50,6 +50,7 @@ from tests.proof.weather import (
     OTHERS,
     PARTS,
     READ_BACK,
+    RESTORED,
     Event,
     comes_late,
     fates,
@@ -455,8 +456,7 @@ class Wire(httpx.AsyncBaseTransport):
         if request.method != "GET":
             changed += office.truth.note(by)
             office.truth.pass_time()
-        if fault == "cancel after":
-            await self._cancel()
+        await self._acted(request, fault)
         if fault == "truncated":
             return halved(response, content, request)
         if fault in AFTER or (fault in READ_BACK and request.method == "GET"):
@@ -464,6 +464,14 @@ class Wire(httpx.AsyncBaseTransport):
         if self.call is not None:
             self._answered(self.call, request, response)
         return response
+
+    async def _acted(self, request: httpx.Request, fault: str | None) -> None:
+        """What happens once RingCentral has acted, and before its answer comes."""
+        office = self._office
+        if fault == RESTORED:
+            office.weather.append(Event("GET", "app restores", at_message=office.truth.ids.index(named(request)[-1])))
+        if fault == "cancel after":
+            await self._cancel()
 
     async def _partly(self, request: httpx.Request, fault: str, changed: list[str]) -> httpx.Response:
         """RingCentral does a part of it now, and says so of each part."""

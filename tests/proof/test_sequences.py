@@ -10,7 +10,7 @@ from tests.proof.host import LOCK_FAULTS
 from tests.proof.judge import Violation
 from tests.proof.machine import Machine
 from tests.proof.office import office
-from tests.proof.weather import Event
+from tests.proof.weather import RESTORED, Event
 
 ASKS, OLDER_ASKS, CHAT, OLDER_CHAT = "asks, 2026", "asks, 2025", "cannot ask, 2026", "cannot ask, 2025"
 POLICY_ASKS, POLICY = "policy, asks, 2025", "policy, cannot ask, 2026"
@@ -187,7 +187,7 @@ def test_what_was_taken_and_restored_meanwhile_is_not_said_to_have_failed(machin
 
 
 def test_what_was_taken_and_restored_meanwhile_is_not_settled_as_failed(machine: Machine) -> None:
-    deletes(machine, ANNA, Event("DELETE", "drop after"), Event(3, "app restores", at_message=6))
+    deletes(machine, ANNA, Event("DELETE", RESTORED))
     machine.time_goes_by(2)
     deletes(machine, VOICEMAIL)  # a change begins with settling
 

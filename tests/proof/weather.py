@@ -47,8 +47,11 @@ BEFORE = (
     "404 of the extension",
 )
 """RingCentral's message store never sees the request."""
+RESTORED = "drop after, and restored"
+"""RingCentral has acted, no answer comes, and another app restores a message before it is read again."""
 AFTER = (
     "drop after",
+    RESTORED,
     "503 after",
     "truncated",
     "page after",
@@ -107,8 +110,8 @@ _EARLY: tuple[int | str, ...] = (0, 1, 2, 3, 4)
 _OUT: tuple[int | str, ...] = ("DELETE", "PUT")
 _LASTING = ("drop", "503", "login page", "404 of a proxy", "404 of the gateway")
 WEATHER = (
-    tuple(Event(at, what) for at in _EARLY for what in (*BEFORE, *AFTER)),
-    tuple(Event(at, what) for at in _OUT for what in (*BEFORE, *AFTER)),
+    tuple(Event(at, what) for at in _EARLY for what in (*BEFORE, *AFTER) if what != RESTORED),
+    tuple(Event(at, what) for at in _OUT for what in (*BEFORE, *AFTER) if (at, what) != ("PUT", RESTORED)),
     tuple(Event("DELETE", what) for what in ODD if what != "all conversations"),
     tuple(Event("LIST", "all conversations", lasting=lasting) for lasting in (False, True)),
     tuple(Event(at, what) for at in _OUT for what in LATE),
@@ -129,7 +132,7 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
     Raises:
         httpx.TransportError: none comes.
     """
-    said = "drop" if what in LATE else what.removesuffix(" after").removesuffix(", late")
+    said = "drop" if what in LATE or what == RESTORED else what.removesuffix(" after").removesuffix(", late")
     if said == "refused connection":
         raise httpx.ConnectError("connection refused", request=request)
     if said == "drop":
