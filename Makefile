@@ -29,7 +29,7 @@ test-hours: .venv/dev.ready    ## test-fast at each hour of a day and when clock
 prove-ci: .venv/dev.ready      ## the guard's proof as CI has it: 2,000 examples of 50 steps, always the same
 	@$(BIN)/python -m tests.proof.prove --examples 2000 --seed 1
 
-prove: .venv/dev.ready         ## the same with 20,000 examples, others each time: fifty minutes
+prove: .venv/dev.ready         ## the same with 20,000 examples, others each time: 80 minutes
 	@$(BIN)/python -m tests.proof.prove --examples 20000
 
 prove-mutants: .venv/dev.ready  ## faults put into the guard on purpose, each of which the proof has to find

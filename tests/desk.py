@@ -97,6 +97,22 @@ class Faults(httpx.AsyncBaseTransport):
         """Call `act` once RingCentral has acted; it may raise, or answer in RingCentral's place."""
         self._after.append(act)
 
+    def keep_back(self, method: str) -> list[httpx.Request]:
+        """The first request of this method is given up by us, and is on its way until the test lets it arrive."""
+        on_its_way: list[httpx.Request] = []
+
+        def act(request: httpx.Request) -> None:
+            if request.method == method and not on_its_way:
+                on_its_way.append(request)
+                raise httpx.ReadError("connection dropped", request=request)
+
+        self.before(act)
+        return on_its_way
+
+    async def arrives(self, request: httpx.Request) -> None:
+        """What was on its way reaches RingCentral."""
+        await self._inner.handle_async_request(request)
+
     def hang(self, method: str, *, after: bool = False) -> None:
         """RingCentral does not answer such requests; `after`: but carries them out."""
 

@@ -192,17 +192,12 @@ async def test_a_request_that_comes_late_does_not_purge_what_a_second_yes_would_
         assert first["outcomes"] == {target: "unknown"}
         desk.clock.time += timedelta(seconds=5)
         assert "60 seconds" in await refused(client, "delete_message", message_id=[target])
-        await arrives(desk, on_its_way[0])
+        await desk.faults.arrives(on_its_way[0])
         desk.clock.time += timedelta(seconds=60)
         again = await call(client, "delete_message", message_id=[target])
     assert again["outcomes"] == {target: "already"}
     assert desk.availability(target) == "Deleted"
     assert len(desk.sent("DELETE")) == 1
-
-
-async def arrives(desk: Desk, request: httpx.Request) -> None:
-    """What was on its way reaches RingCentral."""
-    await httpx.ASGITransport(app=desk.emulator.app).handle_async_request(request)
 
 
 async def test_what_ringcentral_itself_refused_can_be_tried_again_at_once(desk: Desk) -> None:

@@ -4,7 +4,6 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 from mcp import Client
 
@@ -93,34 +92,17 @@ async def test_a_delete_up_to_a_span_ago_plans_no_younger_message(desk: Desk, er
     assert desk.availability(young) == "Alive"
 
 
-def keep_back(desk: Desk, method: str) -> list[httpx.Request]:
-    """The first request of this method is given up by us, and is on its way for as long as the test likes."""
-    on_its_way: list[httpx.Request] = []
-
-    def act(request: httpx.Request) -> None:
-        if request.method == method and not on_its_way:
-            on_its_way.append(request)
-            raise httpx.ReadError("connection dropped", request=request)
-
-    desk.faults.before(act)
-    return on_its_way
-
-
-async def arrives(desk: Desk, request: httpx.Request) -> None:
-    await httpx.ASGITransport(app=desk.emulator.app).handle_async_request(request)
-
-
 @pytest.mark.parametrize("step", [timedelta(minutes=3), timedelta(days=400), -timedelta(hours=5)], ids=str)
 async def test_a_wall_clock_that_is_set_does_not_shorten_the_minute_after_an_unanswered_delete(
     desk: Desk, era: Era, step: timedelta
 ) -> None:
     target = desk.ids(availability="Alive")[0]
-    on_its_way = keep_back(desk, "DELETE")
+    on_its_way = desk.faults.keep_back("DELETE")
     async with desk.client(era, YES) as client:
         await call(client, "delete_message", message_id=[target])
         desk.ahead = step
         assert "60 seconds" in await refused(client, "delete_message", message_id=[target])
-        await arrives(desk, on_its_way[0])
+        await desk.faults.arrives(on_its_way[0])
         desk.clock.time += timedelta(seconds=61)
         assert (await call(client, "delete_message", message_id=[target]))["outcomes"] == {target: "already"}
     assert desk.availability(target) == "Deleted"
@@ -130,7 +112,7 @@ async def test_a_wall_clock_that_is_set_does_not_shorten_the_minute_after_an_una
 @pytest.mark.parametrize("step", [timedelta(minutes=3), -timedelta(hours=5)], ids=str)
 async def test_a_wall_clock_that_is_set_does_not_shut_a_message_for_longer(desk: Desk, step: timedelta) -> None:
     target = desk.ids(availability="Alive")[0]
-    keep_back(desk, "DELETE")
+    desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
         await call(client, "delete_message", message_id=[target])
         desk.ahead = step

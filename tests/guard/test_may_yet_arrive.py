@@ -14,26 +14,9 @@ pytestmark = pytest.mark.anyio
 MINUTE = timedelta(seconds=61)
 
 
-def keep_back(desk: Desk, method: str) -> list[httpx.Request]:
-    """The first request of this method is given up by us, and is on its way for as long as the test likes."""
-    on_its_way: list[httpx.Request] = []
-
-    def act(request: httpx.Request) -> None:
-        if request.method == method and not on_its_way:
-            on_its_way.append(request)
-            raise httpx.ReadError("connection dropped", request=request)
-
-    desk.faults.before(act)
-    return on_its_way
-
-
-async def arrives(desk: Desk, request: httpx.Request) -> None:
-    await httpx.ASGITransport(app=desk.emulator.app).handle_async_request(request)
-
-
 async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
-    on_its_way = keep_back(desk, "DELETE")
+    on_its_way = desk.faults.keep_back("DELETE")
     async with desk.client(era, YES) as client:
         operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
     async with desk.guard() as guard:
@@ -41,7 +24,7 @@ async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: 
         assert (early.status, early.outcomes) == ("unknown", {target: "unknown"})
         assert "may still arrive" in early.said
         assert "Nothing was restored." in early.said
-        await arrives(desk, on_its_way[0])
+        await desk.faults.arrives(on_its_way[0])
         late = await undo(guard, operation)
     assert (late.status, late.outcomes) == ("done", {target: "restored"})
     assert desk.availability(target) == "Alive"
@@ -49,7 +32,7 @@ async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: 
 
 async def test_undo_has_nothing_to_restore_once_nothing_may_arrive(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
-    keep_back(desk, "DELETE")
+    desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
     desk.clock.time += MINUTE
@@ -63,7 +46,7 @@ async def test_what_undo_restores_while_another_delete_may_arrive_is_unknown(des
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=[first, second]))["operation_id"]
         await call(client, "patch_message", message_id=[first], availability="Alive")
-        keep_back(desk, "DELETE")
+        desk.faults.keep_back("DELETE")
         await call(client, "delete_message", message_id=[first])
     async with desk.guard() as guard:
         undone = await undo(guard, operation)
@@ -73,14 +56,14 @@ async def test_what_undo_restores_while_another_delete_may_arrive_is_unknown(des
 
 async def test_a_restore_is_unknown_while_a_delete_may_still_arrive(desk: Desk, era: Era) -> None:
     target, other = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
-    on_its_way = keep_back(desk, "DELETE")
+    on_its_way = desk.faults.keep_back("DELETE")
     async with desk.client(era, YES) as client:
         await call(client, "delete_message", message_id=[target])
         early = await call(client, "patch_message", message_id=[target, other], availability="Alive")
         assert early["outcomes"] == {target: "unknown", other: "restored"}
         assert early["status"] == "unknown"
         assert "may still arrive" in early["said"]
-        await arrives(desk, on_its_way[0])
+        await desk.faults.arrives(on_its_way[0])
         desk.clock.time += MINUTE
         late = await call(client, "patch_message", message_id=[target, other], availability="Alive")
     assert late["outcomes"] == {target: "restored", other: "already"}
@@ -98,7 +81,7 @@ async def test_a_restore_goes_on_where_the_state_folder_cannot_be_read_and_is_un
 
 async def test_a_restore_goes_on_where_what_was_cut_short_cannot_be_settled(desk: Desk) -> None:
     target, deleted = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
-    keep_back(desk, "DELETE")
+    desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
         await call(client, "delete_message", message_id=[target])
 
@@ -123,13 +106,13 @@ async def test_a_second_retention_period_waits_for_the_first_that_may_still_arri
     tool = "update_message_store_configuration"
     async with desk.client(era, YES) as client:
         await call(client, tool, retention_period=90)
-    on_its_way = keep_back(desk, "PUT")
+    on_its_way = desk.faults.keep_back("PUT")
     async with desk.client(era, typed("KEEP 20 DAYS")) as client:
         assert (await call(client, tool, retention_period=20))["status"] == "unknown"
     async with desk.client(era, typed("KEEP 60 DAYS")) as client:
         assert "60 seconds" in await refused(client, tool, retention_period=60)
         assert len(desk.sent("PUT")) == 1
-        await arrives(desk, on_its_way[0])
+        await desk.faults.arrives(on_its_way[0])
         desk.clock.time += MINUTE
         asked = await call(client, tool, retention_period=60)
     assert "from 20 to 60 days" in asked["preview"]["action"]
