@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 test: .venv/dev.ready          ## all tests; those of what deletes and what is sent must take every branch of it
 	@$(PYTEST) --cov --cov-context=test
 
-test-fast: .venv/dev.ready     ## the tests that start no other process: under a minute
+test-fast: .venv/dev.ready     ## the tests that start no other process: a good minute
 	@$(PYTEST) -m "not process and not long"
 
 test-random: .venv/dev.ready   ## tests with made-up examples: others each time, and ten times as many as `make test`
