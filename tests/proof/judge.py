@@ -210,7 +210,7 @@ class Judge:
         self.last_tried: dict[str, Now] = {}
         """When something was last to be sent for a message, or for the `configuration`."""
         self.first_held: dict[tuple[str, str], Now] = {}
-        """Since when a server has held back others for a message: its seat and the id."""
+        """Since when a machine, by its boot, has held something back for a message: the boot and the id."""
         self.said: dict[str, list[tuple[int, str, bool]]] = {}
         """Words of answers about each message, when, and whether they were about a delete."""
         self.took: dict[str, set[str]] = {}
@@ -302,7 +302,11 @@ class Judge:
 
     def tried(self, names: Iterable[str], call: Call) -> None:
         """Something is about to be sent for these, and may be called in doubt from now on."""
-        self.last_tried |= dict.fromkeys(names, replace(call.began_at, right=self.right()))
+        now = replace(call.began_at, right=self.right())
+        for id_ in names:
+            self.last_tried[id_] = now
+            for key in [key for key in self.first_held if key[1] == id_]:
+                del self.first_held[key]
 
     def delete_leaves(self, call: Call, request: httpx.Request, now: Now, taken: Plan | None) -> Effect:
         """A DELETE is about to go out. `taken`: the plan that is carried out, says the guard."""
@@ -389,21 +393,17 @@ class Judge:
         """A plan was not carried out because of an earlier request: of the last minutes, by a clock that counts."""
         self.count("held back: in doubt")
         ids = {t.id for t in plan.draft.targets} or {"configuration"}
-        allowed = False
-        for id_ in ids:
-            last = self.last_tried.get(id_)
-            if last is None:
-                continue
-            first = self.first_held.setdefault((call.seat.name, id_), now)
-            # How long ago something left before this machine's last start nobody can tell. It waits from when it saw.
-            since = last if last.boot == now.boot else first
-            allowed = allowed or now.right - since.right < _AT_MOST_HELD_BACK
+        allowed = [id_ for id_ in ids if self._is_recent(id_, now)]
         hold(allowed, NOT_FOR_EVER, f"{ids} at {call.seat.name}: {[self.last_tried.get(i) for i in ids]}, now {now}")
 
-    def restarted(self, seat: Seat) -> None:
-        """A server began anew, and what it holds back it holds back anew."""
-        for key in [k for k in self.first_held if k[0] == seat.name]:
-            del self.first_held[key]
+    def _is_recent(self, id_: str, now: Now) -> bool:
+        """Whether something was to be sent for this so lately that it may still be held back."""
+        last = self.last_tried.get(id_)
+        if last is None:
+            return False
+        # How long ago something left before a machine's last start no server there can tell: it waits from when it saw.
+        since = last if last.boot == now.boot else self.first_held.setdefault((now.boot, id_), now)
+        return now.right - since.right < _AT_MOST_HELD_BACK
 
     def delete_done(self, call: Call, effect: Effect, changed: Iterable[str]) -> None:
         """RingCentral has dealt with it, or never got it."""
@@ -594,9 +594,8 @@ class Judge:
             if word != "unknown":
                 continue
             self.count(f"unknown: {call.asked.tool}")
-            last = self.last_tried.get(id_)
-            in_doubt = last and (last.boot != now.boot or now.right - last.right < _AT_MOST_HELD_BACK)
-            hold(call.faults or in_doubt, NOT_FOR_EVER, f"{id_} is unknown to {call.asked} since {last}, now {now}")
+            told = f"{id_} is unknown to {call.asked} since {self.last_tried.get(id_)}, now {now}"
+            hold(call.faults or self._is_recent(id_, now), NOT_FOR_EVER, told)
 
     def check_journal(self, operations: Iterable[Operation]) -> None:
         """What the journal says at the end of what became of each message, against what our DELETEs took."""

@@ -179,7 +179,6 @@ class Office:
         `brings`: it is started in a folder from elsewhere, whose `.env` has this.
         """
         if restarted or place not in self._servers:
-            self.judge.restarted(place.seat)
             self._servers[place] = self._started(place, self._settings(place, brings))
             (self._abroad.add if brings else self._abroad.discard)(place)
         return self._servers[place]
@@ -188,7 +187,6 @@ class Office:
         """A machine is switched off and on, with all servers on it."""
         self.hosts[host].start_again()
         for place in [p for p in self._servers if p.host == host]:
-            self.judge.restarted(place.seat)
             self._abroad.discard(place)
             del self._servers[place]
 
