@@ -277,7 +277,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         host=st.sampled_from(list(HOSTS)),
-        minutes=st.sampled_from((-185, -61, -4, -4, 0, 0, 3, 3, 61, 185)),
+        minutes=st.sampled_from((-185, -61, -4, -4, 0, 0, 3, 3, 61, 185, 1560)),
         after=st.sampled_from((0, 0, 0, 4, 11)),
     )
     def sets_a_clock(self, host: str, minutes: int, after: int = 0) -> None:
