@@ -162,8 +162,8 @@ class Policy(_Section):
 
         The other side gives no number. A person who is asked may decide about it; unattended it is left alone.
         """
-        others = message.to if message.direction == "Outbound" else [message.from_]
-        unknown = not others or any(c is None or not (c.phone_number or c.extension_number) for c in others)
+        others = message.other_side
+        unknown = not others or any(not (c.phone_number or c.extension_number) for c in others)
         return self.protects_anybody and unknown
 
     def fits(self, message: Message, now: datetime, *, purge: bool) -> bool:

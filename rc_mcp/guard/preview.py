@@ -132,10 +132,9 @@ def _senders(messages: Sequence[Message]) -> Iterator[str]:
 
 def _other_side(message: Message) -> str:
     """`from “Maria Costa +16505550100”`, `to “ext. 102” +2`: short enough to stand behind a count of three digits."""
-    sent = message.direction == "Outbound"
-    parties = message.to if sent else [message.from_] if message.from_ else []
+    parties = message.other_side
     more = f" +{min(len(parties) - 1, 99)}" if len(parties) > 1 else ""
-    way = "to" if sent else "from"
+    way = "to" if message.direction == "Outbound" else "from"
     columns = COLUMNS - len(f"{MAX_MESSAGES} {way} {more}")
     return f"{way} {_party(parties[0], columns) if parties else 'unknown'}{more}"
 

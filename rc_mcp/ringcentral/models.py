@@ -263,6 +263,13 @@ class Message(_Identified):
         """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its way."""
         return self.conversation.id if self.conversation else _text(self.sent.get("conversationId"))
 
+    @property
+    def other_side(self) -> list[Caller]:
+        """The recipients of a sent message, the sender of any other; empty when none is given."""
+        if self.direction == "Outbound":
+            return self.to
+        return [self.from_] if self.from_ else []
+
     def is_of(self, conversation_id: str) -> bool:
         """Whether it belongs to this conversation. A number that was rounded on its way is compared as rounded."""
         own = self.conversation_id or ""

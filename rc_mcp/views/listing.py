@@ -170,8 +170,7 @@ def _who_waits(unanswered: Sequence[Message], now: datetime, zone: tzinfo, *, wi
 
 def _partner(message: Message) -> str:
     """One name for all that is from or to the same number, or in the same conversation of several."""
-    others = message.to if message.direction == "Outbound" else [message.from_] if message.from_ else []
-    numbers = {c.phone_number or c.extension_number for c in others} - {None}
+    numbers = {c.phone_number or c.extension_number for c in message.other_side} - {None}
     is_group = len(message.to) > 1 and bool(message.conversation_id)
     if is_group or len(numbers) != 1:
         return message.conversation_id or who(message)

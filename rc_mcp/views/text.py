@@ -119,11 +119,9 @@ def shown_id(value: str) -> str:
 
 def who(message: Message) -> str:
     """The other side of a message: who sent it to the mailbox, or whom the mailbox sent it to."""
-    if message.direction == "Outbound":
-        others = ", ".join(caller_name(c) for c in message.to[:_MOST_OTHERS])
-        more = len(message.to) - _MOST_OTHERS
-        return clean(f"{others} and {more} more" if more > 0 else others, 120)
-    return caller_name(message.from_) if message.from_ else ""
+    others = ", ".join(caller_name(c) for c in message.other_side[:_MOST_OTHERS])
+    more = len(message.other_side) - _MOST_OTHERS
+    return clean(f"{others} and {more} more" if more > 0 else others, 120)
 
 
 def caller_name(caller: Caller) -> str:

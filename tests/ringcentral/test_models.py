@@ -132,6 +132,23 @@ def test_a_text_cut_inside_an_emoji_is_still_read():
     assert message.subject == "see you ?"
 
 
+@pytest.mark.parametrize(
+    ("direction", "sender", "numbers"),
+    [
+        ("Outbound", "+1", ["+2", "+3"]),
+        ("Inbound", "+1", ["+1"]),
+        (None, "+1", ["+1"]),
+        ("Inbound", None, []),
+    ],
+)
+def test_the_other_side_is_the_sender_unless_the_mailbox_sent_the_message(
+    direction: str | None, sender: str | None, numbers: list[str]
+):
+    record = {"id": 1, "direction": direction, "to": [{"phoneNumber": "+2"}, {"phoneNumber": "+3"}]}
+    message = Message.model_validate(record | ({"from": {"phoneNumber": sender}} if sender else {}))
+    assert [caller.phone_number for caller in message.other_side] == numbers
+
+
 FIELDS = [name for name in dir(Message) if isinstance(getattr(Message, name), Field)] + ["conversation_id"]
 names = st.sampled_from([*map(to_camel, FIELDS), "from", "unknown"])
 values = st.recursive(
