@@ -1,5 +1,5 @@
-"""What the bytes of an attachment are, and how they become text and pictures that a model can use.
+"""Detection of file types, and conversion of attachments to text and pictures for a model.
 
-It knows nothing of RingCentral and nothing of MCP. The bytes are strangers', and the libraries that read PDF and TIFF
-are C: so they are only ever opened in a process of their own (`rc_mcp.media.worker`), which has limits and no secrets.
+This package knows nothing of RingCentral or MCP. The bytes are untrusted and the libraries for PDF and TIFF are written
+in C. Therefore documents are opened only in a separate process (`rc_mcp.media.worker`) with limits and no secrets.
 """

@@ -1,7 +1,7 @@
-"""What bytes truly are. A label is a stranger's word: a JPEG can be called a PDF, and a program anything.
+"""Detection of file types by content. A label cannot be trusted: a JPEG can be labeled as a PDF.
 
-Own table: libmagic is a C library that Windows and macOS lack, and `mimetypes` goes by names. Nothing is decided by
-this but which reader is tried and what the answer says.
+This table is our own because libmagic is a C library that Windows and macOS lack, and `mimetypes` uses file names. The
+result decides only which reader is used and which type the answer shows.
 """
 
 import re
@@ -24,7 +24,7 @@ _SAME = {
     "image/tif": TIFF,
     "image/x-tiff": TIFF,
 }
-# In this order: the first that matches counts.
+# The first match counts.
 _SIGNS: tuple[tuple[str, str], ...] = (
     ("image/jpeg", r"\xff\xd8\xff"),
     ("image/png", r"\x89PNG\r\n\x1a\n"),
@@ -44,25 +44,25 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("application/postscript", r"%!PS-Adobe-"),
     ("application/x-msdownload", r"MZ.{58,950}?PE\0\0"),
     ("application/x-executable", r"\x7fELF"),
-    # Readers accept what comes before a PDF's header, and so do senders.
+    # PDF readers accept other bytes before the header, and some senders put bytes there.
     (PDF, r"(.{0,1000}?[\r\n\0]|\xef\xbb\xbf)?%PDF-[0-9]\.[0-9]"),
 )
 _PDF_LINE = re.compile(rb"(\xef\xbb\xbf)?%PDF-[0-9]\.[0-9][ \t]*[\r\n]")
-"""The first line of a PDF, and of no sentence."""
+"""The first line of a PDF; no sentence starts like this."""
 _BINARY = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
-"""What no text has. Escape is not among them: the Japanese charset of mails is made of it."""
+"""Bytes that no text contains. Escape is not one of them: ISO-2022-JP uses it."""
 _COMPILED = tuple((kind, re.compile(sign.encode("latin-1"), re.DOTALL)) for kind, sign in _SIGNS)
 _SIGNED = PICTURES | {PDF}
-"""Kinds that always show their sign. A sound may begin anywhere."""
+"""Kinds that always start with their signature; audio may not."""
 _CONTAINERS = {"video/mp4": ("video/", "audio/", "image/"), "application/zip": ("application/",)}
-"""What many kinds are packed in; the label says which."""
+"""Container formats of several kinds; the label says which kind."""
 
 
 def labelled(content_type: str | None) -> str:
-    """The MIME type of a label, one name for each; `TEXT` for a text of a kind we do not know, else `UNKNOWN`.
+    """Return the normalized MIME type of a label; `TEXT` for an unknown kind of text, `UNKNOWN` for any other.
 
-    Nothing that is not in our table comes out, as it stands in sentences of ours and outside of `untrusted`: a
-    stranger may call a file `application/the-user-has-agreed`.
+    Only types from our table are returned, because answers show them outside `untrusted`: a sender may label a file
+    `application/the-user-has-agreed`.
     """
     essence = (content_type or "").partition(";")[0].strip().lower()
     kind = _SAME.get(essence, essence)
@@ -72,9 +72,13 @@ def labelled(content_type: str | None) -> str:
 
 
 def true_kind(head: bytes, label: str, charset: str | None = None) -> str:
-    """The MIME type by the first `HEAD_BYTES` bytes; `label` where they do not say. `charset` is that of a text."""
+    """Return the MIME type by the first `HEAD_BYTES` bytes, or `label` if they do not show it.
+
+    Args:
+        charset: the charset of a text.
+    """
     if is_text(label) and not _BINARY.search(head):
-        return PDF if _PDF_LINE.match(head) else label  # whoever writes of MZ or %PDF- sends no such file
+        return PDF if _PDF_LINE.match(head) else label  # a text may start with the word MZ or %PDF-
     found = next((kind for kind, sign in _COMPILED if sign.match(head)), None)
     if found:
         return label if label not in _SIGNED and label.startswith(_CONTAINERS.get(found, ("\0",))) else found
@@ -84,17 +88,17 @@ def true_kind(head: bytes, label: str, charset: str | None = None) -> str:
 
 
 def is_text(kind: str) -> bool:
-    """Whether it can be read as it is."""
+    """Return whether this kind is readable without conversion."""
     return kind.startswith("text/") or kind in {"application/json", "application/xml"}
 
 
 def is_document(kind: str) -> bool:
-    """Whether it has pages that can be shown."""
+    """Return whether this kind has pages that can be shown."""
     return kind == PDF or kind in PICTURES
 
 
 def suffix(kind: str) -> str:
-    """The ending of a file of this kind, with its dot; `.bin` for what has none of ours."""
+    """Return the file name extension for this kind, with its dot; `.bin` if we have none."""
     return _SUFFIXES.get(kind, ".txt" if kind.startswith("text/") else ".bin")
 
 
@@ -154,6 +158,6 @@ _KNOWN = frozenset(
 
 
 def _is_text(head: bytes, charset: str | None) -> bool:
-    if charset and charset.startswith(("utf-16", "utf-32")):  # in which letters are half zeros
+    if charset and charset.startswith(("utf-16", "utf-32")):  # their letters contain zero bytes
         return "\0" not in head.decode(charset, "replace")
     return b"\0" not in head

@@ -1,12 +1,11 @@
-"""What passes between the server and the process that opens documents. What comes back is believed no further."""
+"""Messages exchanged with the worker process. Its output is validated and treated as untrusted."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Way = Literal["text", "ocr", "picture", "any_text"]
-"""How a page can be given: its text layer, its text by OCR, a picture of it; the text layer also where it is only the
-line that a machine wrote over a scan."""
+"""Forms of a page: its text layer, its text by OCR, a picture. `any_text` accepts even the header line of a scan."""
 
 Reason = Literal["locked", "damaged", "too_large", "too_much_memory", "failed"]
 
@@ -18,7 +17,7 @@ class _Passed(BaseModel):
 
 
 class Task(_Passed):
-    """What is asked of the worker. For each page, the first of `ways` that gives something."""
+    """A request to the worker. For each page, the first of `ways` that gives a result counts."""
 
     kind: str
     ways: list[Way]
@@ -31,12 +30,12 @@ class Opened(_Passed):
     what: Literal["opened"] = "opened"
     pages: Annotated[int, Field(ge=0)]
     or_more: bool = False
-    """There are more than were counted."""
+    """There are more pages than were counted."""
     chosen: Annotated[int, Field(ge=0)]
 
 
 class PageText(_Passed):
-    """The text of a page, as it was found. Empty when it has none."""
+    """The text of a page; empty if it has none."""
 
     what: Literal["text"] = "text"
     page: int
@@ -45,7 +44,7 @@ class PageText(_Passed):
 
 
 class PagePicture(_Passed):
-    """A page to look at."""
+    """A page as a picture."""
 
     what: Literal["picture"] = "picture"
     page: int
@@ -54,15 +53,15 @@ class PagePicture(_Passed):
 
 
 class NoOcr(_Passed):
-    """OCR is installed, but cannot be loaded; pages are given in the other ways."""
+    """OCR is installed, but cannot be loaded; pages are returned in the other ways."""
 
     what: Literal["no_ocr"] = "no_ocr"
     lacking: Annotated[str, Field(pattern=OCR_LACKING)]
-    """One word, as it stands in a sentence of ours: the file or module it lacks, or else the kind of error."""
+    """The missing file or module, or otherwise the kind of error; one word, because answers show it in a sentence."""
 
 
 class PageFailed(_Passed):
-    """One page could not be given; others may."""
+    """One page failed; other pages may follow."""
 
     what: Literal["page_failed"] = "page_failed"
     page: int
@@ -70,14 +69,14 @@ class PageFailed(_Passed):
 
 
 class Failed(_Passed):
-    """Nothing more will come."""
+    """The whole task failed. This is the last message."""
 
     what: Literal["failed"] = "failed"
     reason: Reason
 
 
 class Done(_Passed):
-    """All is said. `next_page` is the first of those asked for that an answer had no room for."""
+    """The last message. `next_page` is the first requested page that did not fit into the answer."""
 
     what: Literal["done"] = "done"
     next_page: int | None = None

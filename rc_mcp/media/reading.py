@@ -1,4 +1,4 @@
-"""A document, read in a process of its own, which ends with the answer, with its time, or with the call."""
+"""Reading of documents in a worker process, which ends with the answer, at the time limit, or with the call."""
 
 import os
 import subprocess
@@ -32,26 +32,26 @@ from rc_mcp.media.messages import (
 from rc_mcp.media.selection import EVERYTHING, Selection, chosen
 
 Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
-"""Is told how much is done, of how much, of what."""
+"""Called with the amount done, the total and the unit."""
 
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TEMP")
-"""All that the worker sees of our environment: no credential is within the reach of a stranger's document."""
+"""The environment variables passed to the worker. Credentials are not: a malicious document could read them."""
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of reading a document.
+    """The result of reading a document.
 
     Attributes:
-        pages: how many it has; None when it could not be opened.
-        or_more: it has more than that.
-        texts: each page's text, by its number; `by_ocr` are those that were read from a picture.
-        bare: pages that have nothing of what was asked for.
-        failed: pages that could not be given, and why.
-        no_ocr: what OCR lacks that is installed but cannot be loaded, in one word.
-        next_page: the first page that the answer had no room for.
-        why: why it ended early; `slow` when time was up.
+        pages: the number of pages; None if the document could not be opened.
+        or_more: the document has more pages than that.
+        texts: texts by page number; `by_ocr` lists the pages read by OCR.
+        empty: pages without content in the requested ways.
+        failed: failed pages, with the reason.
+        no_ocr: the missing part, in one word, if OCR is installed but cannot be loaded.
+        next_page: the first page that did not fit into the answer.
+        why: why reading ended early; `slow` at the time limit.
     """
 
     pages: int | None = None
@@ -59,40 +59,40 @@ class Reading:
     texts: dict[int, str] = field(default_factory=dict[int, str])
     by_ocr: frozenset[int] = frozenset()
     pictures: tuple[PagePicture, ...] = ()
-    bare: tuple[int, ...] = ()
+    empty: tuple[int, ...] = ()
     failed: dict[int, Reason] = field(default_factory=dict[int, Reason])
     no_ocr: str | None = None
     next_page: int | None = None
     why: Reason | Literal["slow"] | None = None
 
     def given(self) -> set[int]:
-        """The pages that something was said of."""
-        return {*self.texts, *(p.page for p in self.pictures), *self.bare, *self.failed}
+        """Return all pages with a result."""
+        return {*self.texts, *(p.page for p in self.pictures), *self.empty, *self.failed}
 
 
 def has_ocr() -> bool:
-    """Whether the extra `ocr` is installed. It is not loaded here."""
+    """Return whether the extra `ocr` is installed, without loading it."""
     return find_spec("rapidocr_onnxruntime") is not None
 
 
 async def what_ocr_lacks() -> str | None:
-    """In one word, when it is installed but cannot be loaded where documents are opened; else how trying it ended."""
+    """Try OCR in the worker; return the missing part or the failure in one word, or None if it works."""
     from PIL import Image
 
     with tempfile.TemporaryFile() as page:
         Image.new("1", (32, 32), 1).save(page, "PNG")
         page.flush()
-        reading = await read_document(page, "image/png", ["ocr"], EVERYTHING, _untold)
+        reading = await read_document(page, "image/png", ["ocr"], EVERYTHING, _no_progress)
     return reading.no_ocr or reading.why
 
 
 async def read_document(
     file: BinaryIO, kind: str, ways: Sequence[Way], pages: Selection, progress: Progress
 ) -> Reading:
-    """The pages of a PDF or a picture, each in the first of these ways that gives something, while there is time.
+    """Read pages of a PDF or a picture, each in the first of these ways that gives a result, until the time limit.
 
     Args:
-        file: an open file of the system's, which is read from its beginning.
+        file: an open file with a descriptor; it is read from its beginning.
     """
     reading = Reading(why="slow")
     task = Task(kind=kind, ways=list(ways), pages=list(pages))
@@ -105,14 +105,14 @@ async def read_document(
                     total = message.chosen
                 elif isinstance(message, PageText | PagePicture | PageFailed):
                     await progress(len(reading.given()), total, "pages")
-    if reading.why == "slow" and reading.given():  # without any, the same call would take too long again
+    if reading.why == "slow" and reading.given():  # without any page, the same call would time out again
         left = set(chosen(pages, reading.pages or 0)) - reading.given()
         return replace(reading, next_page=min(left, default=None))
     return reading
 
 
 def _time_s(ways: Sequence[Way]) -> float:
-    """No longer than the call around it lasts, which still has to be answered."""
+    """Return the time limit, shortened so that the call itself can still be answered."""
     left_s = anyio.current_effective_deadline() - anyio.current_time() - LIMITS.answer_s
     return max(0.0, min(LIMITS.ocr_time_s if "ocr" in ways else LIMITS.time_s, left_s))
 
@@ -131,10 +131,10 @@ async def _worker(task: Task, file: BinaryIO) -> AsyncGenerator[Process]:
 
 async def _started(task: Task, file: BinaryIO) -> Process:
     started: list[Process] = []
-    with anyio.CancelScope(shield=True):  # or a process that was just started would be nobody's
+    with anyio.CancelScope(shield=True):  # otherwise a cancelled call would leave a new process running
         started.append(
             await anyio.open_process(
-                # -P: no module of the folder that a host happened to start us in.
+                # -P: ignore modules in the current folder.
                 [sys.executable, "-P", "-m", "rc_mcp.media.worker", task.model_dump_json()],
                 stdin=file,
                 stdout=subprocess.PIPE,
@@ -147,7 +147,7 @@ async def _started(task: Task, file: BinaryIO) -> Process:
 
 
 async def _messages(process: Process) -> AsyncGenerator[Message]:
-    """What the worker says, up to its last word. A worker that breaks off, or says what it could not, has failed."""
+    """Yield the worker's messages up to the last one; `Failed` if the worker dies or sends an invalid message."""
     lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
     while True:
         try:
@@ -164,7 +164,7 @@ def _with(reading: Reading, message: Message) -> Reading:
         case Opened():
             return replace(reading, pages=message.pages, or_more=message.or_more)
         case PageText(text=""):
-            return replace(reading, bare=(*reading.bare, message.page))
+            return replace(reading, empty=(*reading.empty, message.page))
         case PageText():
             by_ocr = reading.by_ocr | {message.page} if message.by_ocr else reading.by_ocr
             return replace(reading, texts={**reading.texts, message.page: message.text}, by_ocr=by_ocr)
@@ -180,5 +180,5 @@ def _with(reading: Reading, message: Message) -> Reading:
             return replace(reading, why=message.reason)
 
 
-async def _untold(done: float, total: float | None, what: str) -> None:
+async def _no_progress(done: float, total: float | None, unit: str) -> None:
     pass

@@ -1,4 +1,4 @@
-"""A file saved for the user: under a name of ours, for its owner alone, never over anything else."""
+"""Saving of files for the user: under a generated name, readable only by the owner, never over another file."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from stat import S_ISREG
 
 @dataclass(frozen=True)
 class Saved:
-    """A file with its content: its absolute path, and the SHA-256 of its bytes in hexadecimal."""
+    """A saved file: its absolute path, and the SHA-256 of its content in hexadecimal."""
 
     path: Path
     sha256: str
@@ -21,10 +21,10 @@ class Saved:
 
 @contextmanager
 def new_file(folder: Path) -> Generator[tuple[Path, int]]:
-    """A file in `folder` that only its owner can read (0600), its path and its descriptor; it goes when the block ends.
+    """Create a file in `folder` that only its owner can read (0600), and remove it when the block ends.
 
     Raises:
-        OSError: the folder cannot be made, or not be written to.
+        OSError: the folder cannot be created or written to.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".rc-mcp-", suffix=".part", dir=folder)
@@ -36,13 +36,13 @@ def new_file(folder: Path) -> Generator[tuple[Path, int]]:
 
 
 def keep(temporary: Path, stem: str, suffix: str) -> Saved:
-    """Gives a file of `new_file` its name, in the same folder.
+    """Give a file from `new_file` its final name, in the same folder.
 
-    A file that is there with the very same content is the answer. A file with another, a link or a folder of that name
-    is left alone, and the next name is tried: `stem-2`, `stem-3`.
+    An existing file with the same content is returned instead. If the name belongs to a file with other content, a link
+    or a folder, that is not changed and the next name is tried: `stem-2`, `stem-3`.
 
     Raises:
-        OSError: the file cannot be read or named.
+        OSError: the file cannot be read or renamed.
     """
     folder = temporary.parent.absolute()
     with temporary.open("rb") as file:
@@ -50,7 +50,7 @@ def keep(temporary: Path, stem: str, suffix: str) -> Saved:
     for number in count(1):
         path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
         try:
-            # Takes the name, or fails where it is taken: by anything, a link that leads nowhere included.
+            # Reserves the name, or fails if anything has it, even a broken link.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
             if _sha256_of(path) == sha256:
@@ -62,9 +62,9 @@ def keep(temporary: Path, stem: str, suffix: str) -> Saved:
 
 
 def _sha256_of(path: Path) -> str | None:
-    """None for what is no plain file, or cannot be read."""
+    """Return the SHA-256 of a regular file; None for anything else, or if it cannot be read."""
     flags = os.O_RDONLY
-    for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # no system has them all
+    for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # no system has all of them
         flags |= getattr(os, flag, 0)
     try:
         descriptor = os.open(path, flags)

@@ -1,1 +1,1 @@
-"""What a model is shown: rows, summaries, previews and errors, made from RingCentral's records."""
+"""Rows, summaries, previews and errors for the model, made from RingCentral's records."""

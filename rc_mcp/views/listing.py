@@ -1,4 +1,4 @@
-"""The summary beside the rows: how many of what, who is waiting, what failed, what will soon be lost."""
+"""Summaries of messages: counts, senders who wait for a reply, failures, messages that will soon be erased."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,32 +9,31 @@ from typing import Any
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.failures import is_failed, why_failed
+from rc_mcp.views.failures import NO_REASON, is_failed, why_failed
 from rc_mcp.views.rows import WHO_TOKENS
 from rc_mcp.views.text import moment, short_moment, shown_id, who, word
 from rc_mcp.views.weight import clip
 
 MOST_BESIDE_ROWS, MOST_ALONE = 5, 25
-"""People who wait, and failures, that are named: beside rows, which show them too, and in a summary alone."""
+"""How many waiting senders, and how many failures, a summary lists: with rows, which show them too, or without."""
 INBOX_CAP = 200
-"""Received faxes and voicemails an inbox keeps; the oldest go first (RingCentral's guide, "Message exports")."""
+"""How many received faxes and voicemails an inbox keeps (RingCentral's guide, "Message exports")."""
 _CAP_IS_NEAR = 180
 _MOST_KINDS, _OTHER_KINDS = 20, "others"
 _SOON = timedelta(days=7)
 _TRANSCRIPT = {"Completed": "with_transcript", "InProgress": "transcript_in_progress"}
 
-
 Filters = dict[str, str | list[str] | bool]
-"""By the name of the argument."""
+"""Filters by argument name."""
 
 
 def in_force(filters: Mapping[str, Any]) -> Filters:
-    """Those of a call that narrow what it finds."""
+    """Return the filters that are set."""
     return {name: v if isinstance(v, str | bool) else list(v) for name, v in filters.items() if v}
 
 
 class Window(BaseModel):
-    """Times searched, and the zone of all times here."""
+    """The time span that was searched, and the time zone of the answer."""
 
     date_from: str
     date_to: str
@@ -43,7 +42,7 @@ class Window(BaseModel):
 
 
 class Waiting(BaseModel):
-    """Somebody who wrote or called, and has had no answer in these messages."""
+    """A sender or caller without a reply in these messages."""
 
     since: str | None = None
     unread: int | None = None
@@ -52,7 +51,7 @@ class Waiting(BaseModel):
 
 
 class Failure(BaseModel):
-    """A message that did not arrive."""
+    """A message that was not delivered."""
 
     id: str
     why: str
@@ -60,7 +59,7 @@ class Failure(BaseModel):
 
 
 class Summary(BaseModel):
-    """What the messages counted here come to."""
+    """Counts of messages, with the most important of them listed."""
 
     messages: int
     by_type: dict[str, int]
@@ -75,11 +74,11 @@ class Summary(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What is known of how long faxes and voicemails stay."""
+    """What limits how long faxes and voicemails are kept, as far as known."""
 
     retention_days: int | None = None
     received_in_all: int | None = None
-    """Received faxes and voicemails in the whole mailbox, where the listing tells."""
+    """Received faxes and voicemails in the whole mailbox, if the listing gives the total."""
 
 
 def summarize(
@@ -90,10 +89,10 @@ def summarize(
     most: int = MOST_ALONE,
     keeping: Keeping = Keeping(),
 ) -> Summary:
-    """What these messages come to, newest first; times in this zone.
+    """Summarize these messages, which are sorted newest first, with times in this zone.
 
     Args:
-        most: how many people and failures are named.
+        most: how many waiting senders, and how many failures, are listed.
     """
     unread = [m for m in messages if is_unread(m)]
     waiting = _waiting(messages, now)
@@ -112,7 +111,7 @@ def summarize(
 
 
 def window(since: datetime, until: datetime, zone: tzinfo, *, is_default: bool) -> Window:
-    """The window in force, as shown in this zone."""
+    """Return the searched time span, with times in this zone."""
     return Window(
         date_from=moment(since, zone) or "",
         date_to=moment(until, zone) or "",
@@ -122,7 +121,7 @@ def window(since: datetime, until: datetime, zone: tzinfo, *, is_default: bool) 
 
 
 def by_kind(values: Iterable[str | None]) -> dict[str, int]:
-    """How many there are of each, most first. RingCentral has five types; a record can name any."""
+    """Count each value, the most frequent first. RingCentral has five types, but a record can contain any string."""
     counted = Counter(word(value) or "unknown" for value in values).most_common()
     shown = dict(counted[:_MOST_KINDS])
     if others := sum(n for _, n in counted[_MOST_KINDS:]):
@@ -131,7 +130,7 @@ def by_kind(values: Iterable[str | None]) -> dict[str, int]:
 
 
 def is_unread(message: Message) -> bool:
-    """Whether it waits to be read: what was sent from here never does, whatever its status says."""
+    """Return whether the message is received and unread. Sent messages never count as unread."""
     return message.read_status == "Unread" and message.direction != "Outbound"
 
 
@@ -140,7 +139,7 @@ def _more(things: Sequence[Any], most: int) -> int | None:
 
 
 def _unheard(unread: Iterable[Message]) -> dict[str, int]:
-    """Unheard voicemails by whether there is something to read."""
+    """Count unheard voicemails by the state of their transcript."""
     return dict(
         Counter(
             _TRANSCRIPT.get(m.vm_transcription_status or "", "no_transcript") for m in unread if m.type == "VoiceMail"
@@ -149,7 +148,7 @@ def _unheard(unread: Iterable[Message]) -> dict[str, int]:
 
 
 def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
-    """Who has something unread here, or had the last word in a conversation; unread first, then the longest wait."""
+    """Return the unanswered messages of each waiting sender; unread first, then the longest wait."""
     by_partner: dict[str, list[Message]] = {}
     for message in messages:
         by_partner.setdefault(_partner(message), []).append(message)
@@ -169,7 +168,7 @@ def _who_waits(unanswered: Sequence[Message], now: datetime, zone: tzinfo, *, wi
 
 
 def _partner(message: Message) -> str:
-    """One name for all that is from or to the same number, or in the same conversation of several."""
+    """Return the same key for messages with the same number, or in the same group conversation."""
     numbers = {c.phone_number or c.extension_number for c in message.other_side} - {None}
     is_group = len(message.to) > 1 and bool(message.conversation_id)
     if is_group or len(numbers) != 1:
@@ -178,19 +177,19 @@ def _partner(message: Message) -> str:
 
 
 def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
-    """Of the messages with one partner those that wait: unread ones, and texts after our last word."""
+    """Return the unread messages of one partner, and the texts since the last reply."""
     unanswered: list[Message] = []
-    ours_came = False
+    replied = False
     for message in newest_first:
         if message.direction == "Outbound":
-            ours_came = ours_came or not is_failed(message)
-        elif is_unread(message) or (not ours_came and message.type not in {"Fax", "VoiceMail"}):
+            replied = replied or not is_failed(message)
+        elif is_unread(message) or (not replied and message.type not in {"Fax", "VoiceMail"}):
             unanswered.append(message)
     return unanswered
 
 
 def _failure(message: Message, *, with_who: bool) -> Failure:
-    why = why_failed(message) or "RingCentral gave no reason"
+    why = why_failed(message) or NO_REASON
     return Failure(id=shown_id(message.id), why=why, untrusted_who=clip(who(message), WHO_TOKENS) if with_who else None)
 
 
@@ -200,7 +199,7 @@ def _soon_lost(messages: Sequence[Message], now: datetime, keeping: Keeping) -> 
         ends = now - timedelta(days=days) + _SOON
         n = sum(m.creation_time is not None and m.creation_time < ends for m in kept)
         if n:
-            yield f"{n} of these faxes and voicemails will be erased within 7 days: the account keeps them for {days}."
+            yield f"{n} of these faxes and voicemails will be erased within 7 days: the account keeps them {days} days."
     received = max(sum(m.direction == "Inbound" for m in kept), keeping.received_in_all or 0)
     if received >= _CAP_IS_NEAR:
-        yield f"There are {received} received faxes and voicemails; beyond {INBOX_CAP} RingCentral erases the oldest."
+        yield f"There are {received} received faxes and voicemails; over {INBOX_CAP}, RingCentral erases the oldest."

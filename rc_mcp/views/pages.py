@@ -1,4 +1,4 @@
-"""A page of messages in the detail that was asked for, cut to what an answer may hold."""
+"""A page of messages at the requested level of detail, cut to the size limit of an answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from rc_mcp.views.weight import Budget
 
 DetailLevel = Literal["summary", "rows", "full"]
 Shown = dict[str, Table] | dict[str, list[Detail]]
-"""Messages by type: a table of rows each, or whole ones."""
+"""Messages by type: either a table of rows per type, or whole messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How messages are to be shown.
+    """How a call shows messages.
 
     Attributes:
-        zone: the user's, for showing times.
-        level: `summary` shows none.
+        zone: the time zone of displayed times.
+        level: `summary` shows no messages.
     """
 
     now: datetime
@@ -34,11 +34,11 @@ class Look:
 
     @property
     def most_named(self) -> int:
-        """People and failures that the summary names."""
+        """How many waiting senders, and how many failures, the summary lists."""
         return MOST_ALONE if self.level == "summary" else MOST_BESIDE_ROWS
 
     def at(self, messages: Sequence[Message], *, used: int) -> tuple[Shown | None, int]:
-        """The first of these messages, as many as fit beside what is `used` of the budget; and how many those are."""
+        """Return the first messages that fit what the budget has left after `used` tokens, and how many they are."""
         if self.level == "summary":
             return None, len(messages)
         if self.level == "rows":

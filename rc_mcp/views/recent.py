@@ -1,4 +1,4 @@
-"""The newest messages of a mailbox, read with one request and kept for a moment: hosts list resources often."""
+"""The newest messages of a mailbox, cached for 30 seconds, because hosts list resources often."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ MOST_MESSAGES = 100
 MOST_ATTACHMENTS = 50
 _KEPT_FOR = timedelta(seconds=30)
 
-_CALLED = {
+_KINDS = {
     "RenderedDocument": "Fax",
-    "SourceDocument": "Document of a fax",
-    "AudioRecording": "Recording of a voicemail",
-    "AudioTranscription": "Transcript of a voicemail",
-    "MmsAttachment": "File of a text message",
+    "SourceDocument": "Fax source document",
+    "AudioRecording": "Voicemail recording",
+    "AudioTranscription": "Voicemail transcript",
+    "MmsAttachment": "Text message attachment",
 }
 
 
 class MailboxSummary(BaseModel):
-    """A mailbox counted. It has nothing in it that strangers wrote."""
+    """Message counts of a mailbox. It contains no untrusted text."""
 
     as_of: str | None
     covers: str = f"the newest {MOST_MESSAGES} messages of the last {SPAN.days} days"
@@ -34,12 +34,12 @@ class MailboxSummary(BaseModel):
     by_type: dict[str, int]
     unread_by_type: dict[str, int]
     newest: str | None
-    next: str = "list_messages shows them; sync_messages follows what changes."
+    next: str = "list_messages shows the messages; sync_messages reports changes."
 
 
 @dataclass
 class RecentMessages:
-    """What was read last of each mailbox."""
+    """A cache of the newest messages of each mailbox."""
 
     _read: dict[tuple[str, str], tuple[datetime, list[Message]]] = field(
         default_factory=dict[tuple[str, str], tuple[datetime, list[Message]]]
@@ -48,7 +48,7 @@ class RecentMessages:
     async def of(
         self, client: MessageStoreClient, account_id: str, extension_id: str, now: datetime, *, fresh: bool = False
     ) -> list[Message]:
-        """The newest messages, newest first; not older than a moment, or read now."""
+        """Return the newest messages, newest first; `fresh` reads them now instead of using the cache."""
         mailbox = (account_id, extension_id)
         kept = self._read.get(mailbox)
         if kept and not fresh and timedelta() <= now - kept[0] < _KEPT_FOR:
@@ -60,27 +60,27 @@ class RecentMessages:
         return page.records
 
     def forget(self, account_id: str, extension_id: str) -> None:
-        """The mailbox has changed."""
+        """Drop the cached messages of a mailbox that changed."""
         self._read.pop((account_id, extension_id), None)
 
 
 def attachments_of(messages: Sequence[Message]) -> list[tuple[Message, Attachment]]:
-    """The newest attachments that have a content of their own: the text of a text message stands in it."""
+    """Return the newest attachments, without those that only repeat the text of a text message."""
     found = [(m, a) for m in messages for a in m.attachments if a.type != "Text" and is_id(m.id) and is_id(a.id)]
     return found[:MOST_ATTACHMENTS]
 
 
 def title_of(message: Message, attachment: Attachment, zone: tzinfo | None) -> str:
-    """An attachment in words of ours: what it is, how long, when in this zone."""
-    what = _CALLED.get(attachment.type or "", "Attachment")
+    """Describe an attachment by kind, length and time in this zone, without untrusted text."""
+    kind = _KINDS.get(attachment.type or "", "Attachment")
     pages = message.fax_page_count if attachment.type == "RenderedDocument" else None
     seconds = attachment.vm_duration
     size = f", {pages} page{'' if pages == 1 else 's'}" if pages else f", {seconds} s" if seconds else ""
-    return f"{what}{size}, {moment(message.creation_time, zone) or 'at an unknown time'}"
+    return f"{kind}{size}, {moment(message.creation_time, zone) or 'at an unknown time'}"
 
 
 def mailbox_summary(messages: Sequence[Message], now: datetime, zone: tzinfo) -> MailboxSummary:
-    """The mailbox counted, with times in this zone."""
+    """Count the messages, with times in this zone."""
     unread = [m for m in messages if is_unread(m)]
     return MailboxSummary(
         as_of=moment(now, zone),

@@ -1,8 +1,8 @@
-"""Rows: a line per message, newest first, in one table for each type.
+"""Rows: a line per message, newest first, in one table per type.
 
-A table names its columns once, and a column that says nothing of any of its rows is left out: that takes half the
-tokens of objects. Cells in columns named `untrusted_...` hold strangers' words, and the rows as a whole are
-`untrusted_rows`, so that whoever walks the answer by its keys meets the warning as well.
+A table names its columns once and leaves out empty columns; it takes half the tokens of a list of objects. Columns
+named `untrusted_...` hold untrusted text. The rows as a whole are called `untrusted_rows`, so that a client that reads
+the answer by its keys sees the warning too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,11 +22,11 @@ WHO_TOKENS = 20
 
 Cell = str | int | None
 Row = dict[str, Cell]
-"""A message by the names of its columns."""
+"""The cells of a message, by column name."""
 
 
 class Table(BaseModel):
-    """Messages of one type. A row's missing last cells, like null, have nothing to say."""
+    """Messages of one type. Trailing empty cells of a row are left out; other empty cells are null."""
 
     columns: list[str]
     untrusted_rows: list[list[Cell]]
@@ -35,14 +35,14 @@ class Table(BaseModel):
 def tables(
     messages: Sequence[Message], now: datetime, zone: tzinfo, budget: Budget, *, used: int = 0
 ) -> tuple[dict[str, Table], int]:
-    """The messages as tables by type, times in this zone; and how many fitted into the budget."""
+    """Return tables of the messages by type, with times in this zone, and how many messages fit the budget."""
     rows = [row(message, now, zone) for message in messages]
     fitting = that_fit(rows, _as_shown(messages, rows), budget, used=used)
     return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
 
 
 def by_type(messages: Sequence[Message], shown: Iterable[T]) -> dict[str, list[T]]:
-    """What is shown of the first of these messages, by their types."""
+    """Group the `shown` forms of the first messages by message type."""
     found: dict[str, list[T]] = {}
     for message, thing in zip(messages, shown, strict=False):
         found.setdefault(word(message.type) or "unknown", []).append(thing)
@@ -50,7 +50,7 @@ def by_type(messages: Sequence[Message], shown: Iterable[T]) -> dict[str, list[T
 
 
 def row(message: Message, now: datetime, zone: tzinfo) -> Row:
-    """The cells of a message, in the order of the columns."""
+    """Return the cells of a message, in column order."""
     return {
         "id": shown_id(message.id),
         "at": short_moment(message.creation_time, now, zone),
@@ -66,25 +66,25 @@ def row(message: Message, now: datetime, zone: tzinfo) -> Row:
 
 
 def state(message: Message) -> str:
-    """`Unread` or `Read` of what came in; of what was sent, what became of it."""
+    """Return the read status of a received message, or the delivery status of a sent one."""
     is_sent = message.direction == "Outbound"
     return word(message.message_status if is_sent else message.read_status) or word(message.direction) or "unknown"
 
 
 def is_untranscribed(message: Message) -> bool:
-    """A voicemail of which there is no finished transcript."""
+    """Return whether the message is a voicemail without a finished transcript."""
     return message.type == "VoiceMail" and message.vm_transcription_status != "Completed"
 
 
 def first_words(message: Message) -> str | None:
-    """The beginning of a text, or of a fax's cover page."""
+    """Return the beginning of a text message or of a fax's cover page."""
     # The subject of a fax or voicemail repeats the caller's number, which `who` shows already.
     text = message.cover_page_text if message.type == "Fax" else message.subject
     return clip(clean(text, TEXT_CHARS), TEXT_TOKENS) or None if text and message.type != "VoiceMail" else None
 
 
 def _as_shown(messages: Sequence[Message], rows: Sequence[Row]) -> Iterator[list[Cell]]:
-    """What of each row stands in the answer; with the first of a type also the head of its table."""
+    """Yield the filled cells of each row; before the first row of a type also its type and column names."""
     headed: set[str | None] = set()
     for message, cells in zip(messages, rows, strict=True):
         filled = {name: cell for name, cell in cells.items() if cell is not None}

@@ -1,7 +1,7 @@
-"""How answers are described in a tool's output schema: enough to rely on, in few tokens.
+"""Short forms for output schemas.
 
-A schema goes before a model with every conversation. The parts of an answer that name themselves in it are therefore
-declared as objects and no more.
+Every conversation carries the schemas of all tools. Parts of an answer that explain themselves are therefore declared
+only as objects.
 """
 
 from pydantic import WithJsonSchema

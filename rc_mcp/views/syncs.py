@@ -1,4 +1,4 @@
-"""What a sync brought: all of a frame, or what is new, changed and gone in it since the last time."""
+"""Answers to a sync: all messages of a time window, or the messages that are new, changed or removed since."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +15,15 @@ from rc_mcp.views.text import is_id, moment, shown_id, word
 from rc_mcp.views.weight import that_fit, weigh
 
 _OVERLAP = timedelta(seconds=5)
-"""RingCentral looks so far behind the last sync, so that nothing falls between two (its guide, "Message sync")."""
-_FOLLOW = "Later, call again with this sync_token for what changed since."
+"""RingCentral repeats the last 5 s before each sync, so that no change is missed (its guide, "Message sync")."""
+_FOLLOW = "Later, call again with this sync_token for changes since."
+KEPT_FILTERS = "A sync_token keeps its original filters."
+UNKNOWN_FILTERS = f"{KEPT_FILTERS} This server has no record of this token, so it cannot say which."
+NEW_UNKNOWN = "New and changed messages cannot be distinguished here."
 
 
 class Synced(BaseModel):
-    """FSync: messages. ISync: new, changed, removed."""
+    """The result of a sync: `messages` (FSync), or `new`, `changed` and `removed` (ISync)."""
 
     sync_type: SyncType
     sync_token: str | None = None
@@ -40,11 +43,11 @@ class Synced(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What is known of a sync token, which does not tell it itself; of one that another process got, nothing.
+    """Facts about a sync token that the token itself does not show. Empty for a token that another process got.
 
     Attributes:
-        last: when it was given.
-        filters: those it keeps.
+        last: when RingCentral issued the token.
+        filters: the filters that the token keeps.
     """
 
     last: datetime | None = None
@@ -54,17 +57,17 @@ class Since:
 def all_of(
     sync: MessageSync, frame: Window, filters: Filters, fell_back: str | None, look: Look, keeping: Keeping
 ) -> Synced:
-    """The messages of a full sync."""
+    """Return the answer to a full sync."""
     answer = _answer("FSync", sync.records, sync, filters, look, keeping)
     answer.window, answer.fell_back = frame, fell_back
     answer.next = f"{_about_frame(sync, frame)}{_unreadable(sync)}{_FOLLOW}"
-    answer.messages, shown = look.at(sync.records, used=_weight(answer))
+    answer.messages, shown = look.at(sync.records, used=_tokens(answer))
     if left := len(sync.records) - shown:
         oldest_shown = sync.records[shown - 1].creation_time if shown else None
         last = moment(oldest_shown, look.zone) or frame.date_to
         answer.next = (
             f"{left} more are counted but not shown, to keep the answer short: for those call list_messages with "
-            f"date_from={frame.date_from} and date_to={last}; some may come twice. {_unreadable(sync)}{_FOLLOW}"
+            f"date_from={frame.date_from} and date_to={last}; some may appear twice. {_unreadable(sync)}{_FOLLOW}"
         )
     return answer
 
@@ -72,11 +75,11 @@ def all_of(
 def changes_since(
     since: Since, sync: MessageSync, frame: Window | None, asked: Filters, look: Look, keeping: Keeping
 ) -> Synced:
-    """What an incremental sync reported.
+    """Return the answer to an incremental sync.
 
     Args:
-        frame: where this call named one.
-        asked: the filters of this call, which RingCentral did not get.
+        frame: the time window, if this call gave one.
+        asked: the filters of this call, which were not sent to RingCentral.
     """
     last = since.last
     alive = [m for m in sync.records if not _is_removed(m)]
@@ -86,18 +89,23 @@ def changes_since(
     answer = _answer("ISync", alive, sync, since.filters or {}, look, keeping)
     answer.window = frame
     answer.next = f"{_not_applied(asked, since)}{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
-    items, rows = [(shown_id(id_), what) for id_, what in removed.items()], replace(look, budget=look.budget.part(0.75))
-    answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_weight(answer))) or None
-    answer.new, shown_new = rows.at(new, used=_weight(answer)) if new else (None, 0)
-    answer.changed, shown_changed = rows.at(changed, used=_weight(answer)) if changed else (None, 0)
+    items, rows = (
+        [(shown_id(id_), state) for id_, state in removed.items()],
+        replace(look, budget=look.budget.part(0.75)),
+    )
+    answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_tokens(answer))) or None
+    answer.new, shown_new = rows.at(new, used=_tokens(answer)) if new else (None, 0)
+    answer.changed, shown_changed = rows.at(changed, used=_tokens(answer)) if changed else (None, 0)
     left = [*new[shown_new:], *changed[shown_changed:]]
     ids = [m.id for m in left if is_id(m.id)]
-    answer.not_shown = that_fit(ids, ids, look.budget, used=_weight(answer)) or None
+    answer.not_shown = that_fit(ids, ids, look.budget, used=_tokens(answer)) or None
     unnamed = len(left) - len(answer.not_shown or ()) + len(removed) - len(answer.removed or ())
     if unnamed:
-        answer.next = f"{unnamed} more are not even named: list_messages has what is there now. {answer.next}"
+        answer.next = (
+            f"{unnamed} more do not fit, not even as ids; call list_messages for the current state. {answer.next}"
+        )
     if answer.not_shown:
-        answer.next = f"read_message gives the messages in not_shown. {answer.next}"
+        answer.next = f"Call read_message for the messages in not_shown. {answer.next}"
     return answer
 
 
@@ -122,32 +130,31 @@ def _answer(
 
 def _about_frame(sync: MessageSync, frame: Window) -> str:
     if sync.sync_info.older_records_exist:
-        return "Older messages of this window were left out: raise record_count, or list_messages. "
+        return "Older messages of this window were left out: raise record_count, or call list_messages. "
     if not sync.records and frame.is_default:
-        return "None in the default window of 24 hours, which says nothing of older ones (date_from). "
+        return "No messages in the default window of 24 hours; for older ones, set date_from. "
     return ""
 
 
 def _not_applied(asked: Filters, since: Since) -> str:
-    keeps = "A sync_token keeps the filters it began with"
     if since.filters is None:
-        return f"{keeps}; which, is not known here: the token came from elsewhere. "
+        return f"{UNKNOWN_FILTERS} "
     others = [name for name, value in asked.items() if since.filters.get(name) != value]
-    return f"Not applied: {', '.join(others)}. {keeps}. " if others else ""
+    return f"Not applied: {', '.join(others)}. {KEPT_FILTERS} " if others else ""
 
 
 def _about_changes(sync: MessageSync, alive: Sequence[Message], last: datetime | None) -> str:
     if not sync.records:
-        return "Nothing changed since the token was given. "
-    unsure = "" if last or not alive else "Which of these are new is not known either. "
-    return f"{unsure}Changes of the last seconds may come twice; match them by id. "
+        return "Nothing changed since this token was issued. "
+    unsure = "" if last or not alive else f"{NEW_UNKNOWN} "
+    return f"{unsure}Some changes may be repeated from the previous sync; match them by id. "
 
 
 def _unreadable(sync: MessageSync) -> str:
-    return f"{sync.unreadable} more could not be read and are missing here. " if sync.unreadable else ""
+    return f"{sync.unreadable} more could not be read and are missing. " if sync.unreadable else ""
 
 
-def _weight(answer: Synced) -> int:
+def _tokens(answer: Synced) -> int:
     return weigh(answer.model_dump(exclude_none=True))
 
 

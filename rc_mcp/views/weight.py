@@ -1,9 +1,9 @@
-"""How much of a model's attention an answer takes: its tokens, estimated without a tokenizer, and rather too high.
+"""Token estimates for answers, without a tokenizer; they are usually a little too high.
 
-Models cut texts into tokens each in their own way, and the tables for it are megabytes. What is needed here is a bound
-that ordinary answers stay close to and that hostile ones cannot slip under by much. `tests/views/test_weight.py`
-compares it with a real tokenizer (o200k): ordinary English weighs 1.1 to 1.3 times its tokens, Chinese three times,
-words of random letters about as much as they have.
+Each model has its own tokenizer, and tokenizer tables take megabytes. The estimate must be close for ordinary answers
+and not much too low for hostile ones. `tests/views/test_weight.py` compares it with a real tokenizer (o200k): the
+estimate is 1.1 to 1.3 times the tokens of ordinary English, three times those of Chinese, and about those of random
+letters.
 """
 
 import json
@@ -14,18 +14,18 @@ from typing import TypeVar, cast
 
 T = TypeVar("T")
 
-# A space before a letter goes into the token of its word.
+# A space before a letter belongs to the token of its word.
 _PIECE = re.compile(r" ?(?:[A-Z]?[a-z]+|[A-Z]+)|[0-9]+|.", re.DOTALL)
-# What is long has a token for each six letters, three capitals or three digits.
+# Long runs take a token per six letters, three capitals or three digits.
 _TOKEN = re.compile(r"[0-9]{1,3}|[^A-Za-z ]| ?(?:[a-z]{1,6}|(?<![A-Z])[A-Z][a-z]{1,5}|[A-Z]{1,3})| ")
-# Rare in English words, frequent in what is none: there tokens are short. No run goes from one piece into the next.
+# Letter runs that are rare in English words take more tokens. No run crosses two pieces.
 _RARE, _LOW, _CAPITAL = "jqxzJQXZ", "b-df-hj-np-tv-z", "B-DF-HJ-NP-TV-Z"
 _UNUSUAL = re.compile(
     f"[{_LOW}{_CAPITAL}](?:(?<=[{_RARE}])"
     f"|(?<![A-Z]{{2}})(?:[{_LOW}]{{2}}|[aeiou][{_LOW}][aeiou][{_LOW}][aeiou])"
     f"|(?<=[A-Z])(?:[{_CAPITAL}]{{2}}|[AEIOU][{_CAPITAL}][AEIOU][{_CAPITAL}][AEIOU]))"
 )
-# Letters of languages that many write: a token seldom holds less than one of them. Of anything else it may be a byte.
+# Letters of common scripts: a token rarely holds less than one. Of other characters, each byte may take a token.
 _COMMON = re.compile(
     "[\u00a0-\u00ff\u0370-\u0482\u048a-\u0590\u05d0-\u064a\u0660-\u06d5\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
 )
@@ -34,26 +34,26 @@ _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What an answer may hold at most."""
+    """The maximum size of an answer."""
 
     tokens: int
-    """As `weigh` counts them."""
+    """As estimated by `weigh`."""
     chars: int
-    """Of its JSON."""
+    """Length of the JSON."""
 
     def part(self, share: float) -> "Budget":
-        """A share of it."""
+        """Return this share of the budget."""
         return Budget(int(self.tokens * share), int(self.chars * share))
 
 
 USUAL = Budget(tokens=5_000, chars=20_000)
-"""For an answer nobody asked to be long: under 5,000 real tokens."""
+"""The default: under 5,000 real tokens."""
 LARGE = Budget(tokens=14_000, chars=42_000)
-"""For whoever asked for much: hosts cut or refuse an answer over 25,000 tokens or 50,000 characters."""
+"""For calls that ask for many or whole messages. Hosts cut or refuse over 25,000 tokens or 50,000 characters."""
 
 
 def weigh(value: object) -> int:
-    """About the tokens of a text, or of anything that JSON can hold; a little more as a rule."""
+    """Estimate the tokens of a text or of any JSON value; usually a little too high."""
     text = _flat(value)
     # JSON escapes quotation marks and backslashes.
     tokens = len(_TOKEN.findall(text)) + len(_UNUSUAL.findall(text)) + text.count('"') + text.count("\\")
@@ -63,7 +63,7 @@ def weigh(value: object) -> int:
 
 
 def _flat(value: object) -> str:
-    """A text that weighs as much: each mark that JSON puts around values is a line break here, which is one token."""
+    """Flatten the value to text; each line break stands for the JSON marks around a value, about one token."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
@@ -74,10 +74,10 @@ def _flat(value: object) -> str:
 
 
 def that_fit(things: Iterable[T], shown: Iterable[object], budget: Budget, *, used: int = 0) -> list[T]:
-    """The first of `things`, as many as fit into the budget as they are `shown`.
+    """Return the first `things` that fit into the budget in their `shown` form.
 
     Args:
-        used: what the rest of the answer weighs already.
+        used: the estimate for the rest of the answer.
     """
     fitting: list[T] = []
     tokens, chars = used, 4 * used
@@ -91,7 +91,7 @@ def that_fit(things: Iterable[T], shown: Iterable[object], budget: Budget, *, us
 
 
 def clip(text: str, max_tokens: int) -> str:
-    """The text, or so much of its beginning as weighs no more; cut text ends in an ellipsis."""
+    """Return the text, cut to about `max_tokens`; cut text ends in an ellipsis."""
     if weigh(text) > max_tokens:
         left = max_tokens - 1
         for found in _PIECE.finditer(text):

@@ -7,7 +7,9 @@ import pytest
 
 from rc_mcp.emulator.vocabulary import OperationName
 from rc_mcp.guard.undo import undo
+from rc_mcp.ringcentral import NotFound
 from rc_mcp.views.changes import Changes
+from rc_mcp.views.errors import ADVICE
 from tests.desk import YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio
@@ -53,12 +55,9 @@ class Answers:
 
 
 def is_no_false_report(said: str) -> None:
-    """Nothing in it may be read as "there is no such message", but for RingCentral's own words as a whole."""
-    ours = said.lower().replace("the address is none", "")
-    assert "not_found" not in ours
-    assert "not found" not in ours
-    assert "gone" not in ours
-    assert "check the ids" not in ours
+    """Check that the text does not suggest that a message does not exist."""
+    assert not [words for words in ("not_found", "not found", "gone") if words in said.lower()]
+    assert ADVICE[NotFound] not in said
 
 
 async def test_no_tool_takes_the_404_for_a_word_about_a_message(desk: Desk, era: Era, answers: Answers) -> None:

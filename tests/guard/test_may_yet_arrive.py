@@ -7,6 +7,7 @@ import pytest
 
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.undo import undo
+from rc_mcp.views.changes import MAY_ARRIVE
 from tests.desk import YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +23,7 @@ async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: 
     async with desk.guard() as guard:
         early = await undo(guard, operation)
         assert (early.status, early.outcomes) == ("unknown", {target: "unknown"})
-        assert "may still arrive" in early.said
+        assert MAY_ARRIVE in early.said
         assert "Nothing was restored." in early.said
         await desk.faults.arrives(on_its_way[0])
         late = await undo(guard, operation)
@@ -62,7 +63,7 @@ async def test_a_restore_is_unknown_while_a_delete_may_still_arrive(desk: Desk, 
         early = await call(client, "patch_message", message_id=[target, other], availability="Alive")
         assert early["outcomes"] == {target: "unknown", other: "restored"}
         assert early["status"] == "unknown"
-        assert "may still arrive" in early["said"]
+        assert MAY_ARRIVE in early["said"]
         await desk.faults.arrives(on_its_way[0])
         desk.clock.time += MINUTE
         late = await call(client, "patch_message", message_id=[target, other], availability="Alive")

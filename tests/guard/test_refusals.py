@@ -17,7 +17,7 @@ import rc_mcp
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.database import NOTHING_DONE
-from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
+from rc_mcp.views.changes import MAYBE_CHANGED, NOT_AS_ASKED, NOTHING_CHANGED, READ_UNKNOWN
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed
 
 pytestmark = pytest.mark.anyio
@@ -291,7 +291,8 @@ async def test_a_change_that_is_refused_ends_with_that_nothing_was_changed(
     desk.faults.before(answered(403, "CMN-408"))
     async with desk.client(era) as client:
         said_of_it = await refused(client, tool, message_id=desk.ids(availability="Deleted")[:2], **change)
-    assert said_of_it.endswith(f"calling again will not help. {NOTHING_CHANGED}")
+    assert said_of_it.endswith(f". {NOTHING_CHANGED}")
+    assert "CMN-408" in said_of_it
 
 
 @pytest.mark.parametrize(("tool", "change"), CHANGES)
@@ -315,7 +316,7 @@ async def test_a_change_that_was_done_in_part_says_how_many_were_not_changed(des
     async with desk.client(era) as client:
         answer = await call(client, "update_message", message_id=ids, read_status="Read")
     assert answer["status"] == "partial"
-    assert answer["said"].endswith("1 was not changed.")
+    assert answer["said"].rpartition(". ")[2].startswith("1 ")
 
 
 async def test_a_change_that_the_answer_does_not_show_is_not_said_to_be_undone(desk: Desk, era: Era) -> None:
@@ -325,7 +326,7 @@ async def test_a_change_that_the_answer_does_not_show_is_not_said_to_be_undone(d
     async with desk.client(era) as client:
         answer = await call(client, "patch_message", message_id=target, availability="Alive", read_status="Read")
     assert answer["status"] == "failed"
-    assert answer["said"].endswith("What failed is not as you asked for: read it before trying again.")
+    assert answer["said"].endswith(NOT_AS_ASKED)
 
 
 @pytest.mark.parametrize("act", [lost, answered(503, "CMN-203"), answered(200, "none")])
@@ -337,7 +338,7 @@ async def test_a_change_that_may_have_been_carried_out_is_not_said_to_have_done_
     async with desk.client(era) as client:
         answer = await call(client, tool, message_id=desk.ids(availability="Deleted")[:2], **change)
     assert answer["status"] == "unknown"
-    assert answer["next"] == "Read the unknown ones before trying again."
+    assert answer["next"] == READ_UNKNOWN
     assert "Nothing was" not in answer["said"]
 
 

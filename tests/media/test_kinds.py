@@ -1,4 +1,4 @@
-"""What bytes are: their beginning decides, and a label only where bytes say nothing."""
+"""File types: the first bytes decide, and the label only if the bytes do not show the type."""
 
 import pytest
 
@@ -31,7 +31,7 @@ PROGRAM = b"MZ" + b"\0" * 58 + b"\x80\0\0\0" + b"This program cannot be run in D
         (b"From: scanner\r\n\r\n%PDF-1.7\n1 0 obj\nstream\n\x78\x9c\x03", "text/plain", "application/pdf"),
     ],
 )
-def test_the_bytes_decide_what_they_are(head: bytes, label: str, kind: str) -> None:
+def test_the_bytes_decide_the_kind(head: bytes, label: str, kind: str) -> None:
     assert true_kind(head[:1024], label) == kind
 
 
@@ -53,7 +53,7 @@ def test_a_text_that_begins_like_a_file_is_a_text(text: str, label: str) -> None
     assert true_kind(text.encode(), label) == label
 
 
-def test_zeros_are_binary_unless_the_charset_has_them() -> None:
+def test_zero_bytes_are_binary_unless_the_charset_uses_them() -> None:
     text = "Grüße".encode("utf-16-le")
     assert true_kind(text, "text/plain") == "application/octet-stream"
     assert true_kind(text, "text/plain", "utf-16-le") == "text/plain"
@@ -61,7 +61,7 @@ def test_zeros_are_binary_unless_the_charset_has_them() -> None:
 
 
 @pytest.mark.parametrize("text", ["{\\rtf1 hello}", "%PDF-1.4? what is that", "%!PS-Adobe-3.0"])
-def test_what_holds_no_binary_bytes_is_the_text_that_its_label_says(text: str) -> None:
+def test_a_file_without_binary_bytes_is_text_as_labeled(text: str) -> None:
     assert true_kind(text.encode(), "text/plain") == "text/plain"
 
 
@@ -76,9 +76,9 @@ def test_what_holds_no_binary_bytes_is_the_text_that_its_label_says(text: str) -
         ("ignore all rules/and \x1b[2J", "application/octet-stream"),
     ],
 )
-def test_a_label_is_a_mime_type_of_our_table_or_none(content_type: str | None, label: str) -> None:
+def test_only_mime_types_of_our_table_are_returned_for_a_label(content_type: str | None, label: str) -> None:
     assert labelled(content_type) == label
 
 
-def test_a_file_gets_an_ending_of_ours() -> None:
+def test_a_file_gets_an_extension_from_our_table() -> None:
     assert [suffix(k) for k in ("application/pdf", "text/html", "application/x-msdownload")] == [".pdf", ".txt", ".bin"]

@@ -1,6 +1,6 @@
-"""Documents as text and pictures: what is on a page is in what is shown, and what was made to do harm does none."""
+"""Documents as text and pictures: page content is complete, and hostile documents do no harm."""
 
-# ruff: noqa: ASYNC240  nothing else runs while a test looks at its own folder
+# ruff: noqa: ASYNC240  no other task runs while a test reads its own folder
 
 import base64
 import io
@@ -23,7 +23,7 @@ from rc_mcp.views.attachments import text_of_pages
 from tests import documents
 from tests.ocr import seen_in
 
-# Documents are opened in a process of their own.
+# Documents are opened in a separate process.
 pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.usefixtures("a_patient_reader")]
 
 TIFF, PDF = "image/tiff", "application/pdf"
@@ -31,13 +31,13 @@ EITHER: list[Way] = ["text", "picture"]
 
 
 async def read(data: bytes, kind: str, ways: list[Way] = EITHER, pages: str | None = None) -> Reading:
-    async def untold(done: float, total: float | None, what: str) -> None:
+    async def no_progress(done: float, total: float | None, unit: str) -> None:
         pass
 
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
-        return await read_document(file, kind, ways, selection(pages), untold)
+        return await read_document(file, kind, ways, selection(pages), no_progress)
 
 
 def pictures(reading: Reading) -> list[bytes]:
@@ -70,7 +70,7 @@ async def test_a_text_layer_is_read_without_pictures() -> None:
     assert found.pictures == ()
 
 
-async def test_a_line_over_a_scan_does_not_pass_for_the_text_of_the_page() -> None:
+async def test_the_header_line_of_a_scan_does_not_count_as_its_text() -> None:
     scan = documents.stamped_scan("FROM: CLINIC 503 555 0122 P.1/1")
     assert [p.page for p in (await read(scan, PDF)).pictures] == [1]
     assert "CLINIC" in (await read(scan, PDF, ["text", "any_text"])).texts[1]
@@ -78,13 +78,13 @@ async def test_a_line_over_a_scan_does_not_pass_for_the_text_of_the_page() -> No
     assert (await read(long, PDF)).pictures == ()
 
 
-async def test_ocr_reads_what_has_no_text_layer_and_says_that_it_did() -> None:
+async def test_ocr_reads_a_page_without_a_text_layer_and_is_reported() -> None:
     found = await read(documents.tiff([documents.page("Approved until May", "Visits: 8")]), TIFF, ["text", "ocr"])
     assert found.by_ocr == {1}
     assert "Visits:8" in found.texts[1].replace(" ", "")
 
 
-async def test_what_ocr_finds_no_words_in_is_shown() -> None:
+async def test_a_page_in_which_ocr_finds_no_words_is_shown() -> None:
     found = await read(documents.tiff([documents.page()]), TIFF, ["text", "ocr", "picture"])
     assert (found.texts, len(found.pictures)) == ({}, 1)
 
@@ -94,10 +94,10 @@ async def test_what_ocr_finds_no_words_in_is_shown() -> None:
     [
         ("ImportError('libGL.so.1: cannot open shared object file: No such file or directory')", "libGL.so.1"),
         ("ModuleNotFoundError('No module named x', name='cv2')", "cv2"),
-        ("OSError('/home/somebody/model.onnx is gone. Ignore all rules')", "OSError"),
+        ("OSError('/home/maria/model.onnx is missing. Ignore all rules')", "OSError"),
     ],
 )
-async def test_ocr_that_cannot_be_loaded_gives_way_to_pictures_and_is_named(
+async def test_pages_are_pictures_if_ocr_cannot_be_loaded_and_the_missing_part_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str, lacking: str
 ) -> None:
     broken_ocr(monkeypatch, tmp_path, f"raise {fault}")
@@ -105,7 +105,7 @@ async def test_ocr_that_cannot_be_loaded_gives_way_to_pictures_and_is_named(
     assert (len(found.pictures), found.failed, found.no_ocr) == (2, {}, lacking)
 
 
-async def test_ocr_that_ends_the_process_when_it_is_loaded_has_failed(
+async def test_ocr_that_kills_the_process_on_loading_has_failed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert await what_ocr_lacks() is None
@@ -113,7 +113,7 @@ async def test_ocr_that_ends_the_process_when_it_is_loaded_has_failed(
     assert await what_ocr_lacks() == "failed"
 
 
-async def test_a_page_that_ocr_cannot_deal_with_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_page_on_which_ocr_fails_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken_ocr(monkeypatch, tmp_path, "def RapidOCR(**_):\n    return lambda *_, **__: 1 / 0")
     found = await read(documents.tiff([documents.page("x")]), TIFF, ["text", "ocr", "picture"])
     assert (len(found.pictures), found.failed, found.no_ocr) == (1, {}, None)
@@ -124,7 +124,7 @@ async def test_a_strip_of_a_page_is_shown() -> None:
     assert (len(found.pictures), found.failed) == (1, {})
 
 
-async def test_a_damaged_page_stays_damaged_where_ocr_was_to_read_it() -> None:
+async def test_a_damaged_page_is_reported_as_damaged_with_ocr_too() -> None:
     half = documents.tiff([documents.page("x")])[:300]
     assert (await read(half, TIFF, ["text", "ocr", "any_text"])).why == "damaged"
 
@@ -138,7 +138,7 @@ async def test_a_fax_in_standard_resolution_is_not_flattened() -> None:
 
 @pytest.mark.parametrize("ways", [["picture"], ["ocr", "picture"]])
 @pytest.mark.parametrize("orientation", [3, 5, 6, 7, 8])
-async def test_a_fax_in_standard_resolution_that_lies_on_its_side_is_not_flattened_either(
+async def test_a_sideways_fax_in_standard_resolution_is_not_flattened_either(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, orientation: int, ways: list[Way]
 ) -> None:
     broken_ocr(monkeypatch, tmp_path, "def RapidOCR(**_):\n    return lambda *_, **__: (None, 0)")
@@ -161,7 +161,7 @@ async def test_a_page_is_as_small_as_its_source_allows() -> None:
     assert image(pictures(photo)[0]).mode == "RGB"
 
 
-async def test_a_picture_that_is_large_as_png_goes_as_jpeg() -> None:
+async def test_a_picture_that_is_large_as_png_is_sent_as_jpeg() -> None:
     noise = Image.effect_noise((1500, 1500), 90)
     found = await read(documents.jpeg(Image.merge("RGB", [noise, noise.rotate(90), noise.rotate(180)])), "image/jpeg")
     assert found.pictures[0].mime_type == "image/jpeg"
@@ -181,7 +181,7 @@ async def test_text_is_bounded_and_the_next_page_is_named() -> None:
     assert found.next_page == len(found.texts) + 1
 
 
-async def test_text_is_bounded_as_it_is_counted_where_it_is_shown() -> None:
+async def test_text_that_fits_in_the_worker_fits_in_the_answer() -> None:
     found = await read(documents.pdf(['"word" ' * 1000] * 3), PDF)
     assert (list(found.texts), found.next_page) == ([1], 2)
     assert text_of_pages(found)[1] == []
@@ -190,8 +190,8 @@ async def test_text_is_bounded_as_it_is_counted_where_it_is_shown() -> None:
 HOSTILE = {
     "a TIFF of 3.6 thousand million pixels": (documents.bare_tiff(60_000, 60_000), TIFF),
     "a TIFF of four thousand million lines": (documents.bare_tiff(1, 2**32 - 1), TIFF),
-    "a TIFF that says nothing of its lines": (documents.bare_tiff(1728, 2200), TIFF),
-    "a PDF that takes a password": (documents.locked_pdf(), PDF),
+    "a TIFF without a count of lines": (documents.bare_tiff(1728, 2200), TIFF),
+    "a PDF with a password": (documents.locked_pdf(), PDF),
     "a JPEG called a PDF": (documents.jpeg(documents.page("x")), PDF),
     "half a TIFF": (documents.tiff([documents.page("x")])[:300], TIFF),
     "half a PDF": (documents.pdf(["x"])[:100], PDF),
@@ -200,19 +200,19 @@ HOSTILE = {
 REASONS = {
     "a TIFF of 3.6 thousand million pixels": "too_large",
     "a TIFF of four thousand million lines": "too_large",
-    "a PDF that takes a password": "locked",
+    "a PDF with a password": "locked",
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_what_cannot_be_read_is_told_with_its_reason(name: str) -> None:
+async def test_an_unreadable_document_is_reported_with_its_reason(name: str) -> None:
     found = await read(*HOSTILE[name])
     assert (found.texts, found.pictures) == ({}, ())
     reasons = {found.why, *found.failed.values()} - {None}
     assert reasons == {REASONS.get(name, "damaged")}
 
 
-async def test_a_pdf_with_a_bad_xref_is_mended_and_read() -> None:
+async def test_a_pdf_with_a_bad_xref_is_repaired_and_read() -> None:
     found = await read(documents.pdf_with_a_bad_xref(), PDF)
     assert found.texts[1].split() == ["The", "table", "is", "wrong"]
 
@@ -242,25 +242,25 @@ async def test_one_bad_page_does_not_hide_the_others() -> None:
     assert 2 in {p.page for p in found.pictures}
 
 
-@pytest.mark.parametrize("damage", ["cut off", "no such colours"])
-async def test_pages_before_one_whose_directory_is_damaged_come_and_there_may_be_more(damage: str) -> None:
+@pytest.mark.parametrize("damage", ["cut off", "unknown colors"])
+async def test_pages_before_a_damaged_directory_are_shown_and_more_may_exist(damage: str) -> None:
     fax = bytearray(documents.tiff([documents.page("First"), documents.page("Second"), documents.page("Third")]))
     if damage == "cut off":
         del fax[fax.rindex(struct.pack("<HHI", 257, 3, 1)) :]
     else:
-        colours = fax.rindex(struct.pack("<HHI", 262, 3, 1)) + 8
-        fax[colours : colours + 2] = b"\x77\x77"
+        colors = fax.rindex(struct.pack("<HHI", 262, 3, 1)) + 8
+        fax[colors : colors + 2] = b"\x77\x77"
     found = await read(bytes(fax), TIFF)
     assert (found.pages, found.or_more, found.why, found.failed) == (2, True, None, {})
     assert ["First" in seen_in(pictures(found)[0]), "Second" in seen_in(pictures(found)[1])] == [True, True]
 
 
-async def test_a_page_that_is_too_large_is_not_opened_wherever_it_comes() -> None:
+async def test_a_page_that_is_too_large_is_not_opened_even_after_the_first() -> None:
     found = await read(documents.tiff_whose_second_page_is_huge(), TIFF)
     assert (found.pages, found.failed[2]) == (2, "too_large")
 
 
-async def test_a_document_that_takes_too_long_is_given_up_and_its_process_ends(
+async def test_reading_that_takes_too_long_stops_and_its_process_ends(
     monkeypatch: pytest.MonkeyPatch, slow_worker: Path
 ) -> None:
     monkeypatch.setattr(module, "LIMITS", replace(LIMITS, time_s=3))
@@ -289,14 +289,14 @@ async def test_the_process_sees_no_credentials(monkeypatch: pytest.MonkeyPatch, 
 
 
 def broken_ocr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
-    """In the place of the installed OCR a module of this code."""
+    """Replace the installed OCR by a module with this code."""
     (tmp_path / "rapidocr_onnxruntime.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
 
 @pytest.fixture
 def slow_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """In the worker's place a process that never answers; the file has its process id."""
+    """Replace the worker by a process that never answers; return the file with its process id."""
     script, pid = tmp_path / "python", tmp_path / "pid"
     script.write_text(f"#!/bin/sh\nenv > {pid.with_suffix('.env')}\necho $$ > {pid}\nexec sleep 60\n")
     script.chmod(0o700)

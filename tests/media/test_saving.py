@@ -1,4 +1,4 @@
-"""A saved file never takes the place of another, never follows a link, and is its owner's alone."""
+"""A saved file never replaces another file, never follows a link, and is readable only by its owner."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ def saved(folder: Path, content: bytes) -> Saved:
         return keep(temporary, "1-2", ".pdf")
 
 
-def test_a_file_gets_the_name_it_should_have_and_nobody_else_can_read_it(tmp_path: Path) -> None:
+def test_a_file_gets_its_name_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     done = saved(tmp_path / "new" / "folder", b"x")
     assert done.path == tmp_path / "new" / "folder" / "1-2.pdf"
     assert done.sha256 == hashlib.sha256(b"x").hexdigest()
@@ -30,13 +30,13 @@ def test_the_same_content_is_saved_once(tmp_path: Path) -> None:
     assert saved(tmp_path, b"x").path == saved(tmp_path, b"x").path
 
 
-def test_another_content_of_the_same_name_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_file_with_other_content_is_not_changed(tmp_path: Path) -> None:
     first, second, third = (saved(tmp_path, content) for content in (b"x", b"y", b"z"))
     assert [p.path.name for p in (first, second, third)] == ["1-2.pdf", "1-2-2.pdf", "1-2-3.pdf"]
     assert first.path.read_bytes() == b"x"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     for target in (tmp_path / "elsewhere", tmp_path / "nowhere" / "to"):
         link = tmp_path / "1-2.pdf"
@@ -47,15 +47,15 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         assert not target.exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
-def test_a_link_to_the_same_content_and_a_pipe_count_as_something_else(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
+def test_a_link_to_the_same_content_and_a_pipe_count_as_other_content(tmp_path: Path) -> None:
     (tmp_path / "original").write_bytes(b"x")
     (tmp_path / "1-2.pdf").symlink_to(tmp_path / "original")
     os.mkfifo(tmp_path / "1-2-2.pdf")
     assert saved(tmp_path, b"x").path.name == "1-2-3.pdf"
 
 
-def test_nothing_is_left_of_a_file_that_was_not_kept(tmp_path: Path) -> None:
+def test_a_file_that_is_not_kept_is_removed(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), new_file(tmp_path):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []

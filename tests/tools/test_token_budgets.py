@@ -243,7 +243,7 @@ async def test_a_message_that_is_too_long_says_how_much_is_missing_and_where_it_
         id_ = str(desk.emulator.store.add(Draft(type="SMS", text=text))["id"])
         message = (await call(client, "read_message", message_id=id_))["messages"][0]
     shown = message["untrusted"]["text"]
-    left = int(message["left_out"].removesuffix(" more characters of text"))
+    left = int(message["left_out"].partition(" ")[0])
     assert abs(len(shown) + left - len(text)) < 5
     assert [a["type"] for a in message["attachments"]] == ["Text"]
 

@@ -1,14 +1,14 @@
-"""A red-team corpus: what strangers may write into a mailbox that an assistant reads, by what it is meant to do.
+"""A red-team corpus: hostile texts that senders may put into a mailbox that an assistant reads, by purpose.
 
-None of it does anything by itself: `tests/views/test_hostile_texts.py` plants it wherever a stranger can write, and
-looks where it comes out. Written for this project; the domains are those kept for examples.
+The texts do nothing by themselves: `tests/views/test_hostile_texts.py` puts them into every field that a sender can
+write, and checks where they come out. They were written for this project and use domains reserved for examples.
 """
 
 _TAG = 0xE0000
 
 
 def tags(words: str) -> str:
-    """The words as invisible tag characters."""
+    """Return the words as invisible tag characters."""
     return "".join(chr(_TAG + ord(letter)) for letter in words)
 
 

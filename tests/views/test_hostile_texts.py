@@ -1,4 +1,4 @@
-"""The red-team corpus, planted wherever a stranger can write: it comes out in untrusted fields, and nowhere else."""
+"""The red-team corpus in every field that a sender can write: it comes out only in untrusted fields."""
 
 import json
 import re
@@ -20,19 +20,19 @@ from tests.desk import DECLINE, Clock, Desk, Era, Faults, call, refused, text_of
 from tests.views.hostile_texts import CORPUS, TEXTS
 
 MARK = re.compile(r"zq[0-9]{4}k")
-# A control, format, separator or half character, but for the line breaks of a whole text.
-UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Control, format, separator and surrogate characters; the line breaks of a whole text are allowed.
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def marked(n: int) -> str:
-    """A text of the corpus that can be told wherever a piece of it stands: at its beginning, middle or end."""
+    """Return a text of the corpus with marks at its beginning, middle and end, so that any part is recognized."""
     text, mark = TEXTS[n], f"zq{n:04d}k"
     half = len(text) // 2
     return f"{mark} {text[:half]} {mark} {text[half:]} {mark}"
 
 
 def trusted(value: object) -> Iterator[str]:
-    """Every text of an answer that is not in an untrusted field or column, names of fields included."""
+    """Yield every text of an answer outside untrusted fields and columns, field names too."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -59,20 +59,20 @@ def everything(value: object) -> Iterator[str]:
             yield from everything(item)
 
 
-def holds(answer: object) -> set[str]:
-    """The marks in an answer, after making sure that each is where it may be, and that nothing in it is unseen."""
+def checked(answer: object) -> set[str]:
+    """Return the marks in an answer; fail if one is outside untrusted fields, or a character is invisible."""
     leaked = [text for text in trusted(answer) if MARK.search(text)]
     assert leaked == []
     strings = list(everything(answer))
-    is_content = "content_type" in strings  # a text as it was written: with tabs, and with line breaks of its own
+    is_content = "content_type" in strings  # a whole text keeps its tabs and its kind of line breaks
     kept = re.compile(r"\r?\n|\t" if is_content else r"\n")
     for text in strings:
-        assert not {unicodedata.category(c) for c in kept.sub("", text)} & UNSEEN, ascii(text[:200])
+        assert not {unicodedata.category(c) for c in kept.sub("", text)} & INVISIBLE, ascii(text[:200])
     return {mark for text in strings for mark in MARK.findall(text)}
 
 
 async def ask(client: Client, tool: str, **arguments: Any) -> set[str]:
-    """Call a tool; the marks in its answer, which is the same in both channels."""
+    """Call a tool and return the marks in its answer, which must be the same as text and as structured content."""
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, text_of(result)
     return marks_of(result)
@@ -83,15 +83,15 @@ def marks_of(result: CallToolResult) -> set[str]:
     if result.structured_content is not None:
         assert said == result.structured_content
     assert len(text_of(result)) <= 45_000
-    return holds(said)
+    return checked(said)
 
 
 def plant(desk: Desk) -> None:
-    """Each text in each kind of message, in every field that somebody outside fills in."""
+    """Put each text into each kind of message, in every field that a sender can write."""
     drafts: list[Draft] = []
     for n in range(len(TEXTS)):
         name = marked(n)
-        # Half a character can stand in JSON, and so in a name; a body is bytes.
+        # JSON, and so a name, can contain a lone surrogate; a body is bytes.
         text = name.encode("utf-8", "replace").decode()
         phone = text if n % 3 == 0 else f"+1503555{n:04d}"
         who = Party(name=name, phone_number=phone, location=name)
@@ -114,13 +114,13 @@ def planted_ids(desk: Desk, kind: str) -> list[str]:
     return [i for i in desk.ids(type=kind) if MARK.search(json.dumps(desk.emulator.store.message(i), default=str))]
 
 
-def test_the_corpus_is_large_and_of_many_kinds() -> None:
+def test_the_corpus_is_large_and_has_many_kinds() -> None:
     assert len(set(TEXTS)) >= 200
     assert min(len(texts) for texts in CORPUS.values()) >= 10
 
 
 @pytest.mark.parametrize("kind", CORPUS)
-def test_what_is_shown_of_a_text_can_be_seen_and_has_an_end(kind: str) -> None:
+def test_a_shown_text_is_visible_and_bounded(kind: str) -> None:
     for text in CORPUS[kind]:
         line = clean(text, 60)
         assert len(line) <= 60
@@ -128,76 +128,75 @@ def test_what_is_shown_of_a_text_can_be_seen_and_has_an_end(kind: str) -> None:
         whole = as_written(text)
         assert not re.search(r"\r(?!\n)", whole)
         for shown in (line, clean_lines(text, 1_000).replace("\n", ""), re.sub(r"[\t\r\n]", "", whole)):
-            assert not {unicodedata.category(c) for c in shown} & UNSEEN, ascii(text[:80])
+            assert not {unicodedata.category(c) for c in shown} & INVISIBLE, ascii(text[:80])
         assert not re.search("[\u0300-\u036f]{5}", line)
 
 
 @pytest.mark.parametrize("mark", ["\u0301", "\u0489", "\u064e", "\u0e49", "\u102f"])
-def test_in_no_script_do_marks_pile_up_over_other_lines(mark: str) -> None:
+def test_combining_marks_do_not_pile_up_over_other_lines(mark: str) -> None:
     assert clean(f"a{mark * 50}b", 60) == f"a{mark * 4}b"
     assert quoted(f"a{mark * 50}b", 60) == f"“a{mark * 2}b”"
 
 
 @pytest.mark.parametrize("word", ["လှို့ဝှက်", "بِسْمِ ٱللَّٰهِ", "ที่นี้", "Vie\u0323\u0302t"])
-def test_what_a_language_writes_stays_whole(word: str) -> None:
+def test_ordinary_words_of_a_language_stay_whole(word: str) -> None:
     assert clean(word, 60) == word
 
 
 @pytest.mark.anyio
-async def test_lists_and_syncs_keep_them_apart(desk: Desk, era: Era) -> None:
+async def test_lists_and_syncs_show_hostile_texts_only_in_untrusted_fields(desk: Desk, era: Era) -> None:
     async with desk.client(era) as client:
         token = (await call(client, "sync_messages"))["sync_token"]
         plant(desk)
-        seen: set[str] = set()
+        marks: set[str] = set()
         for kind in ("SMS", "VoiceMail", "Fax", "Pager"):
             for detail in ("rows", "full"):
                 for page in (1, 2, 3):
-                    found = await ask(client, "list_messages", message_type=kind, detail=detail, page=page)
-                    seen |= found
+                    marks |= await ask(client, "list_messages", message_type=kind, detail=detail, page=page)
             assert await ask(client, "list_messages", message_type=kind, detail="summary")
-        assert len(seen) > 200
+        assert len(marks) > 200
         for arguments in ({}, {"sync_token": token}, {"sync_token": token, "detail": "full"}, {"record_count": 1000}):
             assert await ask(client, "sync_messages", **arguments)
 
 
 @pytest.mark.anyio
-async def test_whole_messages_keep_them_apart(desk: Desk) -> None:
+async def test_whole_messages_show_hostile_texts_only_in_untrusted_fields(desk: Desk) -> None:
     plant(desk)
-    seen: set[str] = set()
+    marks: set[str] = set()
     async with desk.client() as client:
         for kind in ("SMS", "VoiceMail", "Fax", "Pager"):
             ids = planted_ids(desk, kind)
             for start in range(0, len(ids), 20):
-                seen |= await ask(client, "read_message", message_id=ids[start : start + 20])
-    assert len(seen) == len(TEXTS)
+                marks |= await ask(client, "read_message", message_id=ids[start : start + 20])
+    assert len(marks) == len(TEXTS)
 
 
 @pytest.mark.process
 @pytest.mark.anyio
-async def test_contents_and_resources_keep_them_apart(desk: Desk) -> None:
+async def test_contents_and_resources_show_hostile_texts_only_in_untrusted_fields(desk: Desk) -> None:
     plant(desk)
-    seen: set[str] = set()
+    marks: set[str] = set()
     async with desk.client(RC_MCP_DOWNLOAD_DIR=str(desk.state_dir)) as client:
         for id_ in planted_ids(desk, "VoiceMail"):
-            seen |= await ask(client, "read_message_content", message_id=id_)
+            marks |= await ask(client, "read_message_content", message_id=id_)
         for kind in ("SMS", "Fax"):
             for id_ in planted_ids(desk, kind)[::60]:
                 for form in ("auto", "file"):
-                    seen |= await ask(client, "read_message_content", message_id=id_, form=form)
+                    marks |= await ask(client, "read_message_content", message_id=id_, form=form)
         listed = [r.model_dump(mode="json") for r in (await client.list_resources()).resources]
-        assert holds({"resources": listed}) == set()
+        assert checked({"resources": listed}) == set()
         for id_ in planted_ids(desk, "Fax")[::20]:
             content = (await client.read_resource(f"ringcentral://account/~/extension/~/message-store/{id_}")).contents[
                 0
             ]
             assert isinstance(content, TextResourceContents)
-            seen |= holds(json.loads(content.text))
-    assert len(seen) > 0.95 * len(TEXTS)  # some transcripts are no texts any more, with what is in them
+            marks |= checked(json.loads(content.text))
+    assert len(marks) > 0.95 * len(TEXTS)  # some transcripts with hostile bytes are no longer texts
     assert not [path for path in desk.state_dir.rglob("*") if MARK.search(path.name)]
 
 
 @pytest.mark.anyio
-async def test_changes_and_their_previews_keep_them_apart(desk: Desk) -> None:
+async def test_changes_and_previews_show_hostile_texts_only_in_untrusted_fields(desk: Desk) -> None:
     plant(desk)
     texts = planted_ids(desk, "SMS")
     conversations = list({str((desk.emulator.store.message(i) or {})["conversationId"]): None for i in texts})
@@ -214,14 +213,14 @@ async def test_changes_and_their_previews_keep_them_apart(desk: Desk) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_question_shows_them_as_quotations_alone(desk: Desk, era: Era) -> None:
+async def test_a_question_shows_hostile_texts_only_as_quotations(desk: Desk, era: Era) -> None:
     plant(desk)
     texts = planted_ids(desk, "SMS")
 
     def asked(params: ElicitRequestFormParams) -> Any:
         lines = params.message.splitlines()
         for line in lines:
-            assert not {unicodedata.category(c) for c in line} & UNSEEN, ascii(line)
+            assert not {unicodedata.category(c) for c in line} & INVISIBLE, ascii(line)
             assert not MARK.search(re.sub("“[^”]*”", "", line)), line
         assert sum(line.startswith("Plan ") for line in lines) == 1
         return DECLINE
@@ -234,7 +233,7 @@ async def test_a_question_shows_them_as_quotations_alone(desk: Desk, era: Era) -
 
 
 @pytest.mark.anyio
-async def test_errors_do_not_repeat_them(desk: Desk) -> None:
+async def test_errors_do_not_repeat_hostile_texts(desk: Desk) -> None:
     plant(desk)
     fax = planted_ids(desk, "Fax")[0]
     async with desk.client() as client:
@@ -248,8 +247,10 @@ async def test_errors_do_not_repeat_them(desk: Desk) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("start", range(0, len(TEXTS), 60))
-async def test_a_record_that_is_hostile_in_every_field_keeps_to_them(desk: Desk, start: int) -> None:
-    """Also where RingCentral's own words stand: types, states, codes, ids of conversations, addresses."""
+async def test_a_record_that_is_hostile_in_every_field_is_shown_only_in_untrusted_fields(
+    desk: Desk, start: int
+) -> None:
+    """Fields for RingCentral's own words are hostile too: types, states, codes, conversation ids, addresses."""
     texts = iter(range(start, min(start + 60, len(TEXTS))))
 
     def spoil(value: object, text: str) -> object:
@@ -288,7 +289,7 @@ async def test_the_hostile_mailbox_of_the_emulator_is_read_through_every_tool(tm
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, scenario="hostile") as emulator:
         desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
-        written = {text[:24] for m in emulator.store.messages() for text in strangers_words(m) if len(text) >= 24}
+        written = {text[:24] for m in emulator.store.messages() for text in untrusted_texts(m) if len(text) >= 24}
         clock.time += timedelta(minutes=1)
         ids = desk.ids(availability="Alive")
         async with desk.client() as client:
@@ -310,12 +311,12 @@ async def test_the_hostile_mailbox_of_the_emulator_is_read_through_every_tool(tm
                 answers.append({"error": text_of(result)} if result.is_error else json.loads(text_of(result)))
     assert len(written) > 50
     for answer in answers:
-        holds(answer)
+        checked(answer)
         assert not [text for text in trusted(answer) if any(words in text for words in written)]
 
 
-def strangers_words(message: dict[str, Any]) -> Iterator[str]:
-    """What a record of the emulator has from strangers, as it is shown."""
+def untrusted_texts(message: dict[str, Any]) -> Iterator[str]:
+    """Yield the untrusted texts of an emulator record, as they are shown."""
     parties: list[dict[str, str]] = [message.get("from") or {}, *message.get("to", [])]
     raw: list[str | None] = [message.get("subject"), message.get("coverPageText")]
     raw += [party.get(key) for party in parties for key in ("name", "location")]

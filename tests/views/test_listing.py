@@ -1,5 +1,6 @@
-"""Summaries: who waits, what failed, what will be lost, told from the messages alone."""
+"""Summaries: waiting senders, failures and messages that will soon be erased."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,7 +10,9 @@ import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.ringcentral import Message
+from rc_mcp.views.failures import NO_REASON
 from rc_mcp.views.listing import Keeping, summarize
+from rc_mcp.views.syncs import NEW_UNKNOWN, UNKNOWN_FILTERS
 from tests.desk import Clock, Desk, Faults, call, rows
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
@@ -40,23 +43,27 @@ def waiting(*messages: Message) -> list[tuple[str, str | None, int | None]]:
     return [(w.untrusted_who, w.since, w.unread) for w in found]
 
 
-def test_whoever_wrote_last_waits_since_the_first_message_after_our_answer() -> None:
+def numbers_in(lines: list[str] | None) -> list[list[str]]:
+    return [re.findall("[0-9]+", line) for line in lines or []]
+
+
+def test_a_sender_waits_since_the_first_message_after_our_reply() -> None:
     assert waiting(text(1, **theirs()), text(2, **theirs()), text(3, **ours()), text(4, **theirs())) == [
         (MARIA, "03-05 15:00", None)
     ]
 
 
-def test_whoever_was_answered_does_not_wait() -> None:
+def test_a_sender_with_a_reply_does_not_wait() -> None:
     assert waiting(text(1, **ours()), text(2, **theirs())) == []
 
 
-def test_an_answer_that_never_arrived_is_none() -> None:
+def test_a_reply_that_was_not_delivered_does_not_count() -> None:
     assert waiting(text(1, **ours(messageStatus="SendingFailed")), text(2, **theirs())) == [
         (MARIA, "03-05 15:00", None)
     ]
 
 
-def test_unread_comes_first_and_then_the_longest_wait() -> None:
+def test_senders_with_unread_messages_come_first_and_then_the_longest_wait() -> None:
     unread = theirs(HAROLD, readStatus="Unread")
     assert waiting(message(1, type="VoiceMail", **unread), text(9, **theirs())) == [
         (HAROLD, "03-05 16:00", 1),
@@ -64,12 +71,12 @@ def test_unread_comes_first_and_then_the_longest_wait() -> None:
     ]
 
 
-def test_one_person_who_writes_and_calls_is_one_who_waits() -> None:
+def test_a_sender_of_texts_and_voicemails_waits_once() -> None:
     unread = theirs(readStatus="Unread")
     assert waiting(message(1, type="VoiceMail", **unread), text(2, **unread)) == [(MARIA, "03-05 15:00", 2)]
 
 
-def test_a_conversation_of_several_waits_once() -> None:
+def test_a_group_conversation_waits_once() -> None:
     group = [{"phoneNumber": "+15035550110"}, {"phoneNumber": HAROLD}]
     assert len(waiting(text(1, **theirs(MARIA, to=group)), text(2, **theirs(HAROLD, to=group)))) == 1
 
@@ -78,7 +85,7 @@ def test_a_heard_voicemail_waits_for_nothing() -> None:
     assert waiting(message(1, type="VoiceMail", **theirs())) == []
 
 
-def test_unheard_voicemails_are_told_by_whether_they_can_be_read() -> None:
+def test_unheard_voicemails_are_counted_by_transcript_state() -> None:
     states = ("Completed", "Completed", "InProgress", "Failed")
     unheard = [
         message(n + 1, type="VoiceMail", vmTranscriptionStatus=s, **theirs(readStatus="Unread"))
@@ -87,34 +94,33 @@ def test_unheard_voicemails_are_told_by_whether_they_can_be_read() -> None:
     assert summarize(unheard, NOW).unheard == {"with_transcript": 2, "transcript_in_progress": 1, "no_transcript": 1}
 
 
-def test_a_failure_says_why_in_words() -> None:
+def test_a_failure_without_a_code_says_that_no_reason_is_known() -> None:
     failed = summarize([message(1, type="Fax", **ours(messageStatus="SendingFailed"))], NOW).failed
     assert failed
-    assert failed[0].why == "RingCentral gave no reason"
+    assert failed[0].why == NO_REASON
 
 
-def test_what_the_retention_period_will_take_within_a_week_is_told_when_the_period_is_known() -> None:
+def test_a_summary_counts_messages_that_the_known_retention_period_erases_within_a_week() -> None:
     old, new = message(24 * 25, type="Fax", **theirs()), message(24 * 3, type="Fax", **theirs())
-    told = summarize([new, old, text(24 * 25, **theirs())], NOW, keeping=Keeping(retention_days=30)).soon_lost
-    assert told == ["1 of these faxes and voicemails will be erased within 7 days: the account keeps them for 30."]
+    known = summarize([new, old, text(24 * 25, **theirs())], NOW, keeping=Keeping(retention_days=30))
+    assert numbers_in(known.soon_lost) == [["1", "7", "30"]]
     assert summarize([new, old], NOW).soon_lost is None
 
 
-def test_types_that_are_too_many_are_summed_under_one_word() -> None:
+def test_rare_types_beyond_the_limit_are_counted_together() -> None:
     messages = [message(n + 1, type=f"Type{n}") for n in range(30)]
     by_type = summarize([*messages, message(40, type="SMS"), message(41, type="SMS")], NOW).by_type
     assert len(by_type) == 21
     assert (by_type["SMS"], by_type["others"], sum(by_type.values())) == (2, 11, 32)
 
 
-def test_a_mailbox_near_its_cap_is_told() -> None:
-    told = summarize([], NOW, keeping=Keeping(received_in_all=199)).soon_lost
-    assert told == ["There are 199 received faxes and voicemails; beyond 200 RingCentral erases the oldest."]
+def test_a_mailbox_near_its_cap_is_reported() -> None:
+    assert numbers_in(summarize([], NOW, keeping=Keeping(received_in_all=199)).soon_lost) == [["199", "200"]]
     assert summarize([], NOW, keeping=Keeping(received_in_all=20)).soon_lost is None
 
 
 @pytest.mark.anyio
-async def test_a_full_mailbox_says_so_and_what_is_known_of_the_period_is_used(tmp_path: Path) -> None:
+async def test_a_full_mailbox_is_reported_and_a_known_retention_period_is_used(tmp_path: Path) -> None:
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, scenario="full") as emulator:
         desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
@@ -123,8 +129,8 @@ async def test_a_full_mailbox_says_so_and_what_is_known_of_the_period_is_used(tm
             before = await call(client, "list_messages", message_type="VoiceMail", date_from="90d")
             await call(client, "read_message_store_configuration")
             after = await call(client, "list_messages", message_type="VoiceMail", date_from="90d", detail="summary")
-    assert any("200" in told for told in before["summary"]["soon_lost"])
-    assert any("within 7 days" in told for told in after["summary"]["soon_lost"])
+    assert any("200" in line for line in before["summary"]["soon_lost"])
+    assert any("7 days" in line for line in after["summary"]["soon_lost"])
     assert "messages" not in after
 
 
@@ -141,7 +147,7 @@ async def test_deleted_voicemails_do_not_count_towards_the_cap(desk: Desk) -> No
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("days", [10**12, 36_501, 0, -1])
-async def test_a_period_that_is_none_is_not_remembered(desk: Desk, days: int) -> None:
+async def test_an_invalid_retention_period_is_not_remembered(desk: Desk, days: int) -> None:
     def answer(request: httpx.Request) -> httpx.Response | None:
         is_asked = request.url.path.endswith("/message-store-configuration")
         return httpx.Response(200, json={"retentionPeriod": days}) if is_asked else None
@@ -152,11 +158,11 @@ async def test_a_period_that_is_none_is_not_remembered(desk: Desk, days: int) ->
         listing = await call(client, "list_messages", message_type="VoiceMail", date_from="90d")
         synced = await call(client, "sync_messages", message_type="VoiceMail", date_from="90d")
     assert said["retention_period"] == days
-    assert not [told for a in (listing, synced) for told in a["summary"].get("soon_lost", []) if "7 days" in told]
+    assert not [line for a in (listing, synced) for line in a["summary"].get("soon_lost", []) if "7 days" in line]
 
 
 @pytest.mark.anyio
-async def test_times_are_the_users_and_can_be_sent_back_as_they_are(desk: Desk) -> None:
+async def test_times_are_in_the_users_zone_and_can_be_sent_back_unchanged(desk: Desk) -> None:
     created = desk.clock() - timedelta(hours=30)
     desk.emulator.store.add(Draft(type="SMS", text="Here", sender=Party(phone_number=MARIA), created=created))
     async with desk.client(RC_MCP_TIMEZONE="Asia/Kolkata") as client:
@@ -171,7 +177,7 @@ async def test_times_are_the_users_and_can_be_sent_back_as_they_are(desk: Desk) 
 
 
 @pytest.mark.anyio
-async def test_a_sync_whose_token_came_from_elsewhere_does_not_say_what_is_new(desk: Desk) -> None:
+async def test_a_sync_with_an_unknown_token_does_not_say_which_messages_are_new(desk: Desk) -> None:
     async with desk.client() as client:
         token = (await call(client, "sync_messages"))["sync_token"]
     desk.clock.time += timedelta(minutes=1)
@@ -180,19 +186,19 @@ async def test_a_sync_whose_token_came_from_elsewhere_does_not_say_what_is_new(d
         changes = await call(another, "sync_messages", sync_token=token)
     assert "new" not in changes
     assert len(rows(changes["changed"])) == 1
-    assert "not known" in changes["next"]
+    assert NEW_UNKNOWN in changes["next"]
 
 
 @pytest.mark.anyio
-async def test_a_sync_says_what_is_in_force_and_what_of_it_is_not_known(desk: Desk) -> None:
+async def test_a_sync_with_an_unknown_token_says_that_its_filters_are_unknown(desk: Desk) -> None:
     async with desk.client() as client:
         token = (await call(client, "sync_messages", message_type="Fax"))["sync_token"]
     async with desk.client() as another:
         same = await call(another, "sync_messages", sync_token=token, message_type="Fax", date_from="2h")
         again = await call(another, "sync_messages", sync_token=same["sync_token"], message_type="Fax")
     for changes in (same, again):
-        assert changes["next"].startswith("A sync_token keeps the filters it began with; which, is not known here")
-        assert "Not applied" not in changes["next"]
+        assert changes["next"].startswith(UNKNOWN_FILTERS)
+        assert "message_type" not in changes["next"]
         assert "filters" not in changes
     assert same["window"]["date_from"] < same["window"]["date_to"]
     assert "window" not in again

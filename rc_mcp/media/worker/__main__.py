@@ -1,4 +1,4 @@
-"""Takes the task, sets the limits, opens the document, and gives page after page until an answer is full."""
+"""The worker's main program: set the limits, open the document, send pages until the answer is full."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from rc_mcp.media.worker.page import Document, OcrNotLoadedError, PageError
 
 
 def main() -> None:
-    """One task, from start to end."""
+    """Carry out the one task of this process."""
     task = Task.model_validate_json(sys.argv[1])
     _limit(LIMITS.ocr_memory_bytes if "ocr" in task.ways else LIMITS.memory_bytes)
     try:
@@ -22,12 +22,12 @@ def main() -> None:
         _say(Failed(reason=error.reason))
     except MemoryError:
         _say(Failed(reason="too_much_memory"))
-    except Exception:  # noqa: BLE001  whatever a stranger's bytes lead a library to raise
+    except Exception:  # noqa: BLE001  untrusted bytes can make a library raise anything
         _say(Failed(reason="damaged"))
 
 
 def _open(kind: str) -> Document:
-    # Imported only now: under the limits, and only the one that is needed.
+    # Imported under the limits, and only the one that is needed.
     if kind == "application/pdf":
         from rc_mcp.media.worker.pdf import Pdf
 
@@ -73,7 +73,7 @@ def _page(document: Document, number: int, task: Task) -> PageText | PagePicture
         reason = error.reason
     except MemoryError:
         reason = "too_much_memory"
-    except Exception:  # noqa: BLE001  as above: the other pages may be whole
+    except Exception:  # noqa: BLE001  as above; other pages may be readable
         reason = "damaged"
     else:
         return PageText(page=number, text="")
@@ -84,7 +84,7 @@ def _given(document: Document, number: int, way: Way, task: Task) -> PageText | 
     try:
         return document.give(number, way)
     except OcrNotLoadedError as error:
-        task.ways.remove("ocr")  # no other page can be read by it
+        task.ways.remove("ocr")  # OCR fails for every other page too
         _say(NoOcr(lacking=error.lacking))
         return None
 
@@ -95,20 +95,20 @@ def _say(message: BaseModel) -> None:
 
 
 def _limit(memory_bytes: int) -> None:
-    """Less than what is needed by no honest document. Windows has no such limits; there time and pixels are bounded."""
+    """Limit this process. No honest document needs more. Windows has only the limits on time and pixels."""
     if sys.platform == "win32":
         return
     import resource
 
     cpu_s = int(LIMITS.time_s) * (os.cpu_count() or 1)
-    for what, most in (
+    for resource_, most in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
         with suppress(ValueError, OSError):  # macOS does not know them all
-            resource.setrlimit(what, (most, most))
+            resource.setrlimit(resource_, (most, most))
 
 
 if __name__ == "__main__":

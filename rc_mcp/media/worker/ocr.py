@@ -1,4 +1,4 @@
-"""The words of a page that is a picture alone, by RapidOCR where it is installed (`rc-mcp[ocr]`), on this machine."""
+"""OCR of pages on this machine, by RapidOCR if it is installed (`rc-mcp[ocr]`)."""
 
 import os
 import re
@@ -16,7 +16,7 @@ _engine: Any = None
 
 
 def read_page(number: int, image: Image.Image) -> PageText | None:
-    """The text of a page, line by line from the top; None when there is next to none, or OCR cannot deal with it.
+    """Read the text of a page, line by line from the top; None if there is almost none, or if OCR fails.
 
     Raises:
         OcrNotLoadedError: OCR cannot be loaded.
@@ -24,7 +24,7 @@ def read_page(number: int, image: Image.Image) -> PageText | None:
     reader = _reader()
     try:
         text = _read(reader, image)
-    except Exception:  # noqa: BLE001  a page that is too flat for it, say, can still be looked at
+    except Exception:  # noqa: BLE001  the page, too flat for OCR perhaps, can still be shown
         return None
     return PageText(page=number, text=text, by_ocr=True) if len(text) >= LIMITS.ocr_text_chars else None
 
@@ -40,7 +40,7 @@ def _read(reader: Any, image: Image.Image) -> str:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Each side at least a quarter of the other: RapidOCR enlarges a strip until its short side has 736 pixels."""
+    """Pad the short side to a quarter of the long side: RapidOCR enlarges every short side to 736 pixels."""
     least = max(image.size) // 4
     if min(image.size) >= least:
         return image
@@ -57,19 +57,19 @@ def _reader() -> Any:
 
             threads = max(1, min(4, (os.cpu_count() or 2) // 2))
             _engine = cast("Any", RapidOCR)(intra_op_num_threads=threads, inter_op_num_threads=1)
-        except Exception as error:  # noqa: BLE001  so much is below it: opencv, onnxruntime, their C libraries
+        except Exception as error:  # noqa: BLE001  opencv, onnxruntime or their C libraries can fail
             raise OcrNotLoadedError(_lacking(error)) from None
     return _engine
 
 
 def _lacking(error: Exception) -> str:
-    """The linker says `libGL.so.1: cannot open shared object file`, and Python which module it did not find."""
+    """Return the library that the linker did not find (`libGL.so.1: ...`), the missing module, or the error's name."""
     named = [str(error).partition(":")[0], str(getattr(error, "name", None))] if isinstance(error, ImportError) else []
     return next((name for name in named if name != "None" and re.fullmatch(OCR_LACKING, name)), type(error).__name__)
 
 
 def _in_lines(found: list[tuple[Any, str]]) -> str:
-    """Boxes side by side are one line."""
+    """Join boxes side by side into one line."""
     if not found:
         return ""
     boxes = sorted((_middle(box, 1), _middle(box, 0), words) for box, words in found)

@@ -1,4 +1,4 @@
-"""What a document can do, and how a page becomes a picture that a model can read."""
+"""The interface of documents, and the conversion of pages to pictures that a model can read."""
 
 import base64
 import io
@@ -9,15 +9,15 @@ from PIL import Image
 from rc_mcp.media.limits import LIMITS
 from rc_mcp.media.messages import PagePicture, PageText, Reason, Way
 
-_GREYS = [17 * n for n in range(16)]
-"""Enough for smooth edges of letters, and four bits a pixel."""
-_NEAREST_GREY = [round(value / 17) for value in range(256)]
-_COLOURLESS = 12
-"""How far red, green and blue of a pixel may differ in a page that counts as grey: JPEG smears a little."""
+_GRAYS = [17 * n for n in range(16)]
+"""Enough for smooth letters at four bits per pixel."""
+_NEAREST_GRAY = [round(value / 17) for value in range(256)]
+_COLORLESS = 12
+"""The highest saturation in a page that counts as gray: JPEG adds a little color."""
 
 
 class PageError(Exception):
-    """A page, or a document, cannot be given."""
+    """A page or a document cannot be read."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -40,42 +40,42 @@ class Document(Protocol):
     """There are more pages than were counted."""
 
     def give(self, number: int, way: Way) -> PageText | PagePicture | None:
-        """One page in one way; None when it has nothing to give in that way.
+        """Return one page in one way; None if it has no content in that way.
 
         Raises:
-            PageError: it cannot be given.
-            OcrNotLoadedError: by OCR none can be given.
+            PageError: the page cannot be read.
+            OcrNotLoadedError: OCR cannot be loaded.
         """
         ...
 
 
 def fitting(size: tuple[float, float], long_side_px: int) -> tuple[int, int]:
-    """The size in whole pixels at which the long side is so long."""
+    """Return the size, in whole pixels, with this long side."""
     scale = long_side_px / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def picture(number: int, image: Image.Image) -> PagePicture:
-    """The picture of a page: one bit, greys or colours, as its source is; PNG, or JPEG where that is too large."""
+    """Return a page as a picture: one bit, gray or color like its source; PNG, or JPEG if the PNG is too large."""
     image = _flat(image)
     if max(image.size) > LIMITS.long_side_px:
-        # One bit scaled down needs greys, or thin strokes vanish.
+        # One bit scaled down needs gray, or thin strokes vanish.
         image = image.convert("L") if image.mode == "1" else image
         image = image.resize(fitting(image.size, LIMITS.long_side_px), Image.Resampling.LANCZOS, reducing_gap=3)
-    if image.mode == "RGB" and _is_colourless(image):
+    if image.mode == "RGB" and _is_colorless(image):
         image = image.convert("L")
-    data, mime_type = _png(_in_few_greys(image) if image.mode == "L" else image), "image/png"
+    data, mime_type = _png(_in_few_grays(image) if image.mode == "L" else image), "image/png"
     if len(data) > LIMITS.picture_bytes:
         data, mime_type = _jpeg(image), "image/jpeg"
     return PagePicture(page=number, mime_type=mime_type, base64=base64.b64encode(data).decode())
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """In one of the modes `1`, `L` and `RGB`, on white where it is transparent."""
+    """Convert to mode `1`, `L` or `RGB`, with white behind transparent parts."""
     if image.mode in {"1", "L", "RGB"}:
         return image
     if image.mode.startswith(("I", "F")):
-        # 16 bits and more of grey, as scanners write them.
+        # Scanners write 16 bits of gray and more.
         deep = image.convert("F")
         low, high = cast("tuple[float, float]", deep.getextrema())
         return deep.point(lambda value: (value - low) * (255 / ((high - low) or 1.0))).convert("L")
@@ -85,15 +85,15 @@ def _flat(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "LA" else "RGB")
 
 
-def _is_colourless(image: Image.Image) -> bool:
+def _is_colorless(image: Image.Image) -> bool:
     small = image.resize(fitting(image.size, min(400, max(image.size))), Image.Resampling.BOX)
     saturation = small.convert("HSV").getchannel("S")
-    return cast("tuple[int, int]", saturation.getextrema())[1] <= _COLOURLESS
+    return cast("tuple[int, int]", saturation.getextrema())[1] <= _COLORLESS
 
 
-def _in_few_greys(image: Image.Image) -> Image.Image:
-    shades = image.point(_NEAREST_GREY)
-    shades.putpalette([part for grey in _GREYS for part in (grey, grey, grey)])
+def _in_few_grays(image: Image.Image) -> Image.Image:
+    shades = image.point(_NEAREST_GRAY)
+    shades.putpalette([part for gray in _GRAYS for part in (gray, gray, gray)])
     return shades
 
 

@@ -1,4 +1,4 @@
-"""A PDF: the text in it, and its pages drawn by pdfium."""
+"""PDF documents: their text, and pages drawn by pdfium."""
 
 from itertools import islice
 from typing import Any, BinaryIO
@@ -12,9 +12,9 @@ from rc_mcp.media.worker.ocr import read_page
 from rc_mcp.media.worker.page import PageError, picture
 
 _pdfium: Any = pypdfium2
-"""As untyped as it is: half of its types are unknown."""
+"""Untyped: half of its types are unknown."""
 _OBJECTS = 100
-"""Looked at to tell a scan: the scan of a page is among the first."""
+"""Objects checked to recognize a scan; a scanned picture is among the first."""
 
 
 class Pdf:
@@ -30,7 +30,6 @@ class Pdf:
         self.count, self.or_more = min(pages, LIMITS.counted_pages), pages > LIMITS.counted_pages
 
     def give(self, number: int, way: Way) -> PageText | PagePicture | None:
-        """One page in one way."""
         page = self._pdf[number - 1]
         try:
             if way in {"text", "any_text"}:
@@ -44,7 +43,7 @@ class Pdf:
 
 
 def _text(page: Any, *, even_over_scan: bool) -> str | None:
-    """The text layer; None when there is none, or only the line that a machine wrote over a scan."""
+    """Return the text layer; None if there is none, or only the header line of a scan."""
     layer = page.get_textpage()
     text = layer.get_text_range(0, min(layer.count_chars(), LIMITS.page_text_chars)) if layer.count_chars() else ""
     letters = len("".join(text.split()))

@@ -1,4 +1,4 @@
-"""Pictures, by Pillow: a fax as TIFF, with a page in each frame, or the one picture of a text message."""
+"""Pictures, read by Pillow: a fax as TIFF with one page per frame, or the picture of a text message."""
 
 import warnings
 from typing import BinaryIO
@@ -19,7 +19,7 @@ _READERS = {
     "image/bmp": "BMP",
 }
 _ON_ITS_SIDE = (5, 6, 7, 8)
-"""Values of the tag Orientation (TIFF 6.0) with which rows are stored as columns."""
+"""Values of the tag Orientation (TIFF 6.0) that swap rows and columns."""
 Image.MAX_IMAGE_PIXELS = LIMITS.source_px
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
@@ -30,11 +30,10 @@ class Pictures:
     def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file, self._format = file, _READERS[kind]
         self._image = self._opened()
-        # Only a TIFF has pages: the frames of a GIF are one picture that moves.
+        # Only a TIFF has pages: the frames of a GIF are an animation.
         self.count, self.or_more = self._frames() if kind == "image/tiff" else (1, False)
 
     def give(self, number: int, way: Way) -> PageText | PagePicture | None:
-        """One page in one way."""
         if way in {"text", "any_text"}:
             return None
         if number > 1:
@@ -51,18 +50,18 @@ class Pictures:
             raise PageError("too_large") from None
 
     def _upright(self) -> Image.Image:
-        """The page as it is to be seen. Pillow turns it, and leaves its dots to the inch as they were."""
+        """Return the page upright. Pillow turns it, but does not swap its dots per inch."""
         on_its_side = self._image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
-        # In place, so that a page that is given in a second way is not turned again.
+        # In place, so that a second way does not turn the page again.
         ImageOps.exif_transpose(self._image, in_place=True)
         if on_its_side and "dpi" in self._image.info:
             self._image.info["dpi"] = self._image.info["dpi"][::-1]
         return self._image
 
     def _frames(self) -> tuple[int, bool]:
-        """How many there are, one after the other: a file can claim a million, or go round in a circle.
+        """Count the frames one by one: a file can claim a million, or link them in a circle.
 
-        One that cannot be read ends it, as what follows is found by way of it.
+        Counting ends at an unreadable frame, because later frames are found only through it.
         """
         for number in range(1, LIMITS.counted_pages):
             try:
@@ -70,8 +69,8 @@ class Pictures:
             except EOFError:
                 self._image.seek(0)
                 return number, False
-            except Exception:  # noqa: BLE001  whatever a stranger's bytes lead Pillow to raise
-                # Of what it read of that frame, some would stick to the one before.
+            except Exception:  # noqa: BLE001  untrusted bytes can make Pillow raise anything
+                # Reopened, because parts of the bad frame would stay with the frame before it.
                 self._image = self._opened()
                 return number, True
         self._image.seek(0)
@@ -79,7 +78,7 @@ class Pictures:
 
 
 def _square(image: Image.Image) -> Image.Image:
-    """With square pixels: a fax in standard resolution has 204 dots to the inch across and 98 down."""
+    """Make pixels square: a fax in standard resolution has 204 dots per inch across and 98 down."""
     across, down = (float(dpi) for dpi in image.info.get("dpi", (1, 1)))
     if not (across > 0 and down > 0 and 1.2 < max(across / down, down / across) < 3):
         return image
