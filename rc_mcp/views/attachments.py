@@ -60,11 +60,11 @@ def main_attachment(message: Message) -> Attachment | None:
 
     Attachments without a valid id are ignored: they cannot be fetched.
     """
-    return min((a for a in message.attachments if is_id(a.id)), key=_rank, default=None)
+    with_id = [a for a in message.attachments if is_id(a.id)]
+    return min(with_id, key=lambda a: _MAIN.index(a.type) if a.type in _MAIN else len(_MAIN), default=None)
 
 
 def transcript_of(message: Message) -> Attachment | None:
-    """Return RingCentral's transcript of a voicemail."""
     return next((a for a in message.attachments if a.type == "AudioTranscription" and is_id(a.id)), None)
 
 
@@ -88,7 +88,6 @@ def ways_for(form: Form | Literal["auto"], kind: str) -> list[Way]:
 
 
 def shown_name(name: str | None) -> str | None:
-    """Return the cleaned name of a file."""
     return clean(name, 120) if name else None
 
 
@@ -153,10 +152,6 @@ def described(uri: str, attachment: Attachment, forms: list[Form], said: str) ->
         other_forms=forms,
         untrusted=UntrustedContent(file_name=shown_name(attachment.file_name)),
     )
-
-
-def _rank(attachment: Attachment) -> int:
-    return _MAIN.index(attachment.type) if attachment.type in _MAIN else len(_MAIN)
 
 
 def _line(text: str, pages: list[int]) -> str:

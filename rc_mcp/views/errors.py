@@ -109,10 +109,9 @@ MEANING = {
     "OAU-113": "the app has no redirect address",
     "OAU-116": "this login method is not valid",
     "OAU-117": "the app requests permissions that it was not granted",
-    "OAU-123": "the login of the request could not be read",
+    **dict.fromkeys(("OAU-123", "OAU-134", "AGW-402"), "the login of the request could not be read"),
     "OAU-128": "the access token has expired",
     "OAU-129": "the access token is damaged, or was replaced by a newer one",
-    "OAU-134": "the login of the request could not be read",
     "OAU-136": "the extension of the login no longer exists",
     "OAU-140": "the user's credentials are wrong",
     "OAU-141": "this extension may not log in: it is disabled or not yet set up",
@@ -127,9 +126,9 @@ MEANING = {
     "OAU-167": "access to this site of the company is not allowed",
     "OAU-168": "a second factor is required in addition to the password",
     "OAU-213": "the token is no longer valid",
-    "OAU-222": "the login was refused, for a reason RingCentral does not publish",
-    "OAU-232": "the login was refused, for a reason RingCentral does not publish",
-    "OAU-236": "the login was refused, for a reason RingCentral does not publish",
+    **dict.fromkeys(
+        ("OAU-222", "OAU-232", "OAU-236"), "the login was refused, for a reason RingCentral does not publish"
+    ),
     "MSG-304": "the number does not belong to this extension",
     "MSG-305": "too many requests about messages in one minute",
     "MSG-314": "extensions of this type do not have this kind of message",
@@ -138,7 +137,6 @@ MEANING = {
     "MSG-368": "the fax is still being rendered",
     "MSG-411": "the sync token is not accepted",
     "AGW-401": "the request had no login",
-    "AGW-402": "the login of the request could not be read",
     "AGW-404": "RingCentral's gateway does not know this address",
     # RingCentral's gateway uses words instead of codes for its own errors.
     "TokenInvalid": "the access token is not valid",

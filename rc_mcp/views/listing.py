@@ -14,7 +14,7 @@ from rc_mcp.views.rows import WHO_TOKENS
 from rc_mcp.views.text import moment, short_moment, shown_id, who, word
 from rc_mcp.views.weight import clip
 
-MOST_BESIDE_ROWS, MOST_ALONE = 5, 25
+MOST_WITH_ROWS, MOST_WITHOUT_ROWS = 5, 25
 """How many waiting senders, and how many failures, a summary lists: with rows, which show them too, or without."""
 INBOX_CAP = 200
 """How many received faxes and voicemails an inbox keeps (RingCentral's guide, "Message exports")."""
@@ -86,7 +86,7 @@ def summarize(
     now: datetime,
     zone: tzinfo = UTC,
     *,
-    most: int = MOST_ALONE,
+    most: int = MOST_WITHOUT_ROWS,
     keeping: Keeping = Keeping(),
 ) -> Summary:
     """Summarize these messages, which are sorted newest first, with times in this zone.
@@ -102,16 +102,15 @@ def summarize(
         by_type=by_kind(m.type for m in messages),
         unread=by_kind(m.type for m in unread) or None,
         unheard=_unheard(unread) or None,
-        waiting=[_who_waits(open_, now, zone, with_id=most > MOST_BESIDE_ROWS) for open_ in waiting[:most]] or None,
+        waiting=[_who_waits(open_, now, zone, with_id=most > MOST_WITH_ROWS) for open_ in waiting[:most]] or None,
         waiting_more=_more(waiting, most),
-        failed=[_failure(m, with_who=most > MOST_BESIDE_ROWS) for m in failed[:most]] or None,
+        failed=[_failure(m, with_who=most > MOST_WITH_ROWS) for m in failed[:most]] or None,
         failed_more=_more(failed, most),
         soon_lost=list(_soon_lost(messages, now, keeping)) or None,
     )
 
 
 def window(since: datetime, until: datetime, zone: tzinfo, *, is_default: bool) -> Window:
-    """Return the searched time span, with times in this zone."""
     return Window(
         date_from=moment(since, zone) or "",
         date_to=moment(until, zone) or "",
@@ -140,11 +139,9 @@ def _more(things: Sequence[Any], most: int) -> int | None:
 
 def _unheard(unread: Iterable[Message]) -> dict[str, int]:
     """Count unheard voicemails by the state of their transcript."""
-    return dict(
-        Counter(
-            _TRANSCRIPT.get(m.vm_transcription_status or "", "no_transcript") for m in unread if m.type == "VoiceMail"
-        ).most_common()
-    )
+    voicemails = [m for m in unread if m.type == "VoiceMail"]
+    states = Counter(_TRANSCRIPT.get(m.vm_transcription_status or "", "no_transcript") for m in voicemails)
+    return dict(states.most_common())
 
 
 def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:

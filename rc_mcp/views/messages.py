@@ -115,12 +115,10 @@ def details_that_fit(details: Sequence[Detail], budget: Budget, *, used: int = 0
 
 
 def message_uri(account_id: str, extension_id: str, message_id: str) -> str:
-    """Return the resource address of a message."""
     return f"{mailbox_uri(account_id, extension_id)}/{message_id}"
 
 
 def attachment_uri(account_id: str, extension_id: str, message_id: str, attachment_id: str) -> str:
-    """Return the resource address of an attachment."""
     return f"{message_uri(account_id, extension_id, message_id)}/content/{attachment_id}"
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Literal
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.listing import MOST_ALONE, MOST_BESIDE_ROWS
+from rc_mcp.views.listing import MOST_WITH_ROWS, MOST_WITHOUT_ROWS
 from rc_mcp.views.messages import Detail, detail, details_that_fit
 from rc_mcp.views.rows import Table, by_type, tables
 from rc_mcp.views.weight import Budget
@@ -35,7 +35,7 @@ class Look:
     @property
     def most_named(self) -> int:
         """How many waiting senders, and how many failures, the summary lists."""
-        return MOST_ALONE if self.level == "summary" else MOST_BESIDE_ROWS
+        return MOST_WITHOUT_ROWS if self.level == "summary" else MOST_WITH_ROWS
 
     def at(self, messages: Sequence[Message], *, used: int) -> tuple[Shown | None, int]:
         """Return the first messages that fit what the budget has left after `used` tokens, and how many they are."""

@@ -14,6 +14,7 @@ SPAN = timedelta(days=7)
 MOST_MESSAGES = 100
 MOST_ATTACHMENTS = 50
 _KEPT_FOR = timedelta(seconds=30)
+_Read = dict[tuple[str, str], tuple[datetime, list[Message]]]
 
 _KINDS = {
     "RenderedDocument": "Fax",
@@ -41,9 +42,7 @@ class MailboxSummary(BaseModel):
 class RecentMessages:
     """A cache of the newest messages of each mailbox."""
 
-    _read: dict[tuple[str, str], tuple[datetime, list[Message]]] = field(
-        default_factory=dict[tuple[str, str], tuple[datetime, list[Message]]]
-    )
+    _read: _Read = field(default_factory=_Read)
 
     async def of(
         self, client: MessageStoreClient, account_id: str, extension_id: str, now: datetime, *, fresh: bool = False

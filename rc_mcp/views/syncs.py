@@ -89,10 +89,8 @@ def changes_since(
     answer = _answer("ISync", alive, sync, since.filters or {}, look, keeping)
     answer.window = frame
     answer.next = f"{_not_applied(asked, since)}{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
-    items, rows = (
-        [(shown_id(id_), state) for id_, state in removed.items()],
-        replace(look, budget=look.budget.part(0.75)),
-    )
+    items = [(shown_id(id_), availability) for id_, availability in removed.items()]
+    rows = replace(look, budget=look.budget.part(0.75))
     answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_tokens(answer))) or None
     answer.new, shown_new = rows.at(new, used=_tokens(answer)) if new else (None, 0)
     answer.changed, shown_changed = rows.at(changed, used=_tokens(answer)) if changed else (None, 0)
@@ -101,21 +99,14 @@ def changes_since(
     answer.not_shown = that_fit(ids, ids, look.budget, used=_tokens(answer)) or None
     unnamed = len(left) - len(answer.not_shown or ()) + len(removed) - len(answer.removed or ())
     if unnamed:
-        answer.next = (
-            f"{unnamed} more do not fit, not even as ids; call list_messages for the current state. {answer.next}"
-        )
+        answer.next = f"{unnamed} more do not fit even as ids; list_messages shows the current state. {answer.next}"
     if answer.not_shown:
         answer.next = f"Call read_message for the messages in not_shown. {answer.next}"
     return answer
 
 
 def _answer(
-    sync_type: SyncType,
-    shown: Sequence[Message],
-    sync: MessageSync,
-    filters: Filters,
-    look: Look,
-    keeping: Keeping,
+    sync_type: SyncType, shown: Sequence[Message], sync: MessageSync, filters: Filters, look: Look, keeping: Keeping
 ) -> Synced:
     return Synced(
         sync_type=sync_type,

@@ -42,7 +42,6 @@ class Budget:
     """Length of the JSON."""
 
     def part(self, share: float) -> "Budget":
-        """Return this share of the budget."""
         return Budget(int(self.tokens * share), int(self.chars * share))
 
 

@@ -339,7 +339,7 @@ async def test_a_change_that_may_have_been_carried_out_is_not_said_to_have_done_
         answer = await call(client, tool, message_id=desk.ids(availability="Deleted")[:2], **change)
     assert answer["status"] == "unknown"
     assert answer["next"] == READ_UNKNOWN
-    assert "Nothing was" not in answer["said"]
+    assert NOTHING_CHANGED not in answer["said"]
 
 
 @pytest.mark.parametrize("fault", [crashed, unfit])
