@@ -53,7 +53,7 @@ _BINARY = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 """Bytes that no text contains. Escape is not one of them: ISO-2022-JP uses it."""
 _COMPILED = tuple((kind, re.compile(sign.encode("latin-1"), re.DOTALL)) for kind, sign in _SIGNS)
 _SIGNED = PICTURES | {PDF}
-"""Kinds that always start with their signature; audio may not."""
+"""Kinds that always start with their signature. Audio may start anywhere."""
 _CONTAINERS = {"video/mp4": ("video/", "audio/", "image/"), "application/zip": ("application/",)}
 """Container formats of several kinds; the label says which kind."""
 

@@ -35,7 +35,7 @@ Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 """Called with the amount done, the total and the unit."""
 
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TEMP")
-"""The environment variables passed to the worker. Credentials are not: a malicious document could read them."""
+"""The only environment variables passed to the worker: a malicious document must not reach any credentials."""
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 
 

@@ -38,8 +38,8 @@ def new_file(folder: Path) -> Generator[tuple[Path, int]]:
 def keep(temporary: Path, stem: str, suffix: str) -> Saved:
     """Give a file from `new_file` its final name, in the same folder.
 
-    An existing file with the same content is returned instead. If the name belongs to a file with other content, a link
-    or a folder, that is not changed and the next name is tried: `stem-2`, `stem-3`.
+    An existing file with the same content is returned instead. A file with other content, a link or a folder is never
+    changed: the next name is tried, such as `stem-2` or `stem-3`.
 
     Raises:
         OSError: the file cannot be read or renamed.

@@ -22,7 +22,7 @@ MAYBE_CHANGED = "It is unknown whether anything was changed: read the messages b
 """The last sentence of a failed change, if RingCentral may have acted; otherwise `NOTHING_CHANGED`."""
 MAY_ARRIVE = "An earlier delete was not answered and may still arrive: read the unknown messages again in a minute."
 """About messages that are Alive now, but may be deleted in a moment."""
-NOT_AS_ASKED = "The failed messages are not as you asked: read them before trying again."
+PARTLY_CHANGED = "The failed messages may be partly changed: read them before trying again."
 READ_UNKNOWN = "Read the unknown messages before trying again."
 
 
@@ -123,7 +123,7 @@ def _not_changed(status: Status, outcomes: Mapping[str, OutcomeWord], answers: S
     left = [answer for answer in answers if outcomes[answer.id] in {"failed", "skipped"}]
     if any(answer.message is not None for answer in left):
         # Of two changes in one call, one may be done.
-        return NOT_AS_ASKED
+        return PARTLY_CHANGED
     if status != "partial":
         return NOTHING_CHANGED
     return f"{len(left)} {'was' if len(left) == 1 else 'were'} not changed." if left else None

@@ -43,7 +43,7 @@ class Synced(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """Facts about a sync token that the token itself does not show. Empty for a token that another process got.
+    """Facts about a sync token that the token itself does not show. Empty for an unknown token.
 
     Attributes:
         last: when RingCentral issued the token.

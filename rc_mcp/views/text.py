@@ -26,7 +26,7 @@ _MARKS = 4
 """Combining marks kept per letter; Burmese needs this many. More would grow over the lines above and below."""
 _MARKS_IN_QUESTION = 2
 """Combining marks kept per letter between the server's own lines, which must stay readable."""
-# Other line ends of `str.splitlines`. A carriage return without a line feed would overwrite the line.
+# Other line ends that `str.splitlines` accepts. A carriage return without a line feed would overwrite the line.
 _OTHER_BREAK = re.compile("\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _PLAIN = re.compile(r"[\t\r\n -~]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
@@ -57,7 +57,7 @@ def clean_lines(text: str, max_chars: int) -> str:
 
 
 def as_written(text: str) -> str:
-    """Return the whole text without invisible characters; all visible text, tabs and line breaks stay."""
+    """Remove invisible characters from a whole text of any length; visible text, tabs and line breaks stay."""
     lines = _OTHER_BREAK.sub("\n", text)
     return lines if _PLAIN.fullmatch(lines) else _visible(lines, but="\t\r\n")
 

@@ -17,7 +17,7 @@ import rc_mcp
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.database import NOTHING_DONE
-from rc_mcp.views.changes import MAYBE_CHANGED, NOT_AS_ASKED, NOTHING_CHANGED, READ_UNKNOWN
+from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED, PARTLY_CHANGED, READ_UNKNOWN
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed
 
 pytestmark = pytest.mark.anyio
@@ -326,7 +326,7 @@ async def test_a_change_that_the_answer_does_not_show_is_not_said_to_be_undone(d
     async with desk.client(era) as client:
         answer = await call(client, "patch_message", message_id=target, availability="Alive", read_status="Read")
     assert answer["status"] == "failed"
-    assert answer["said"].endswith(NOT_AS_ASKED)
+    assert answer["said"].endswith(PARTLY_CHANGED)
 
 
 @pytest.mark.parametrize("act", [lost, answered(503, "CMN-203"), answered(200, "none")])

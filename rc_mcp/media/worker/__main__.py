@@ -101,14 +101,14 @@ def _limit(memory_bytes: int) -> None:
     import resource
 
     cpu_s = int(LIMITS.time_s) * (os.cpu_count() or 1)
-    for resource_, most in (
+    for limit, most in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
         with suppress(ValueError, OSError):  # macOS does not know them all
-            resource.setrlimit(resource_, (most, most))
+            resource.setrlimit(limit, (most, most))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def read_page(number: int, image: Image.Image) -> PageText | None:
     reader = _reader()
     try:
         text = _read(reader, image)
-    except Exception:  # noqa: BLE001  the page, too flat for OCR perhaps, can still be shown
+    except Exception:  # noqa: BLE001  OCR fails on very flat pages, for example; they can still be shown
         return None
     return PageText(page=number, text=text, by_ocr=True) if len(text) >= LIMITS.ocr_text_chars else None
 
@@ -40,7 +40,7 @@ def _read(reader: Any, image: Image.Image) -> str:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Pad the short side to a quarter of the long side: RapidOCR enlarges every short side to 736 pixels."""
+    """Pad the short side to a quarter of the long side: RapidOCR enlarges a strip to 736 pixels on its short side."""
     least = max(image.size) // 4
     if min(image.size) >= least:
         return image
