@@ -74,7 +74,7 @@ class Summary(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What limits how long faxes and voicemails are kept, as far as known."""
+    """Known limits on how long faxes and voicemails are kept."""
 
     retention_days: int | None = None
     received_in_all: int | None = None

@@ -38,7 +38,7 @@ class Look:
         return MOST_WITHOUT_ROWS if self.level == "summary" else MOST_WITH_ROWS
 
     def at(self, messages: Sequence[Message], *, used: int) -> tuple[Shown | None, int]:
-        """Return the first messages that fit what the budget has left after `used` tokens, and how many they are."""
+        """Return the first messages that fit into the budget after `used` tokens, and how many they are."""
         if self.level == "summary":
             return None, len(messages)
         if self.level == "rows":

@@ -2,7 +2,7 @@
 
 Each model has its own tokenizer, and tokenizer tables take megabytes. The estimate must be close for ordinary answers
 and not much too low for hostile ones. `tests/views/test_weight.py` compares it with a real tokenizer (o200k): the
-estimate is 1.1 to 1.3 times the tokens of ordinary English, three times those of Chinese, and about those of random
+estimate is 1.1 to 1.3 times the real number for ordinary English, three times for Chinese, about equal for random
 letters.
 """
 
@@ -62,7 +62,7 @@ def weigh(value: object) -> int:
 
 
 def _flat(value: object) -> str:
-    """Flatten the value to text; each line break stands for the JSON marks around a value, about one token."""
+    """Flatten the value to text; each line break represents the JSON marks around a value, about one token."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
