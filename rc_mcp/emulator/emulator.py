@@ -1,4 +1,4 @@
-"""`Emulator`: a mailbox, its owner's login and the service in front of them, put together."""
+"""`Emulator`: the mailboxes, their users' logins and the service, in one object."""
 
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -24,20 +24,18 @@ from rc_mcp.emulator.wire import Hosts
 
 
 class Emulator:
-    """An embedded RingCentral. Close it, or use it as a context manager, when done.
+    """An emulated RingCentral. Use it as a context manager, or close it when done.
 
-    `app` is the ASGI application, answering for the platform and the media host alike. `store` is the mailbox
-    itself, for looking at the truth and for letting messages arrive. `requests` is what reached the emulator,
-    newest last. `clock` is the emulator's time and can be moved ahead; it follows `now`, `time_scale` times as
-    fast, and stands still at a scale of 0. `faults` is what is to go wrong.
+    `app` is the ASGI application for both the platform and the media host. `store` is the owner's mailbox: read its
+    state or add messages. `requests` are the logged requests, newest last. `clock` is the emulator's time and can be
+    moved ahead; it follows `now`, `time_scale` times as fast, and is stopped at a scale of 0. `faults` injects faults.
 
     `users` are the owner and the colleagues, each with a login; `mailboxes` has a store for each, by extension id.
-    The page that logs people in sends them back to this machine or to one of `redirect_uris`.
+    The login page redirects only to this machine or to one of `redirect_uris`.
 
-    The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the
-    scenario's own. `permissions` are the app's and `user_permissions` the user's; all that is needed when
-    left out. Without `rate_limits` answers carry no limit headers either. One emulator belongs to one thread:
-    that of its event loop.
+    The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the scenario's
+    own. `permissions` are the app's and `user_permissions` the owner's; by default, all that the operations need.
+    Without `rate_limits`, answers have no limit headers either. Use an emulator only in the thread of its event loop.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class Emulator:
             rate_limits=rate_limits,
             clock=self.clock,
         )
-        # A database remembers how far its time had run ahead.
+        # The database has saved how far its clock was ahead.
         self.clock.advance(seconds=self.store.setting("lead_ms", 0) / 1_000)
         fill(self.mailboxes, office, scenario, messages or 0, seed, self.clock())
 
@@ -108,7 +106,7 @@ class Emulator:
 
     @property
     def users(self) -> list[User]:
-        """Everybody who can log in: the owner, whose `jwt` and `extension_id` are above, and the colleagues."""
+        """All users who can log in: the owner, with the `jwt` and `extension_id` above, and the colleagues."""
         return list(self._account.users)
 
     @property
@@ -121,21 +119,21 @@ class Emulator:
 
     @property
     def scenario(self) -> Scenario:
-        """What the mailbox was filled with, which a database file keeps whatever is asked for later."""
+        """The scenario that the mailbox was filled with. A database file keeps its first scenario."""
         return filled_with(self.store)
 
     @property
     def sessions(self) -> Sessions:
-        """The logins, so that a test can end them before their time."""
+        """The logins, so that a test can end them early."""
         return self.app.sessions
 
     @asynccontextmanager
     async def serve(
         self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0, admin_port: int | None = None
     ) -> AsyncGenerator[Self]:
-        """Serves on real sockets in the running event loop; both addresses say where it can be reached.
+        """Serve on real sockets in the running event loop. `server_url` and `media_url` then have the real addresses.
 
-        With an `admin_port`, 0 included, `admin_url` is served too, on the loopback interface whatever the host is.
+        With an `admin_port`, 0 included, `admin_url` is served too: on the loopback interface, whatever the host is.
         """
         before = self._hosts.server_url, self._hosts.media_url
         admin_ports = [] if admin_port is None else [admin_port]
@@ -156,7 +154,7 @@ class Emulator:
                 self.admin_url = None
 
     def close(self) -> None:
-        """Ends it; once more is no error."""
+        """Close the emulator. Closing it again is not an error."""
         if self._open:
             self._open = False
             self.store.set_setting("lead_ms", max(0, self.clock.lead // timedelta(milliseconds=1)))

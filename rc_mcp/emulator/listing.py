@@ -48,9 +48,8 @@ def _selection(call: Call, asked: Window) -> Selection:
         availabilities=query.members(call.query, "availability", AVAILABILITIES) or ("Alive",),
         phone_number=call.query.get("phoneNumber"),
         created_from_ms=asked.from_ms,
-        # Inclusive at both ends: whole seconds are compared, and RingCentral's own client pages back by
-        # passing the creation time of the last message it has. A start after the end finds nothing; it is not
-        # refused.
+        # Both ends are included: whole seconds are compared, and RingCentral's own client pages back by passing the
+        # creation time of its last message. A start after the end is not refused, but finds nothing.
         created_to_ms=call.store.now_ms() if asked.to_ms is None else asked.to_ms,
     )
 
@@ -88,7 +87,7 @@ def _page_uri(page: _Page, number: int) -> str:
 
 
 def _base_uri(call: Call, selection: Selection, asked: Window) -> str:
-    """The address without its page: what was asked, with the defaults in force spelled out."""
+    """Return the address without its page: the requested filters and the defaults in effect."""
     names = (
         "messageType",
         "direction",

@@ -1,4 +1,4 @@
-"""The few pieces of HTML the status page is made of. Every text is escaped and made visible, unless it is `Html`."""
+"""The HTML elements of the status page. Every text is escaped and made visible, unless it is `Html`."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from html import escape
 
 
 class Html(str):
-    """Markup of our own, which stays what it is."""
+    """Markup of the emulator's own, which is not escaped."""
 
     __slots__ = ()
 
 
 class Number(int):
-    """A number to be set flush right."""
+    """A number, which is aligned right."""
 
 
 Cell = Html | Number | str
@@ -23,7 +23,7 @@ def html(text: str) -> Html:
 
 
 def foreign(text: str, max_chars: int = 90) -> Html:
-    """A text that strangers may have written: cut, and kept from reaching out of its place."""
+    """Return an untrusted text truncated, and isolated so that it cannot affect the text around it."""
     cut = text if len(text) <= max_chars else text[: max_chars - 1] + "…"
     return Html(f"<bdi>{html(cut)}</bdi>")
 
@@ -42,7 +42,7 @@ def facts(pairs: dict[str, str]) -> Html:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], otherwise: str = "None.") -> Html:
-    """Columns whose first row holds numbers have their heading flush right too."""
+    """Return a table. If the first row has a number in a column, the column's heading is aligned right too."""
     if not rows:
         return Html(f"<p>{html(otherwise)}</p>")
     headings = "".join(f"<th{_class(cell)}>{html(name)}</th>" for name, cell in zip(head, rows[0], strict=True))
@@ -59,7 +59,7 @@ def _class(cell: Cell) -> str:
 
 
 def _visible(character: str) -> str:
-    """What is invisible, turns the line around, or is no character, shows that something is there."""
+    """Replace a character that is invisible, changes the text direction, or is unassigned, so that it is noticed."""
     if character in "\t\r\n":
         return " "
     return "\ufffd" if unicodedata.category(character) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} else character

@@ -1,4 +1,4 @@
-"""Messages as the API shows them. Addresses are put in last, because a served emulator learns its ports late."""
+"""Messages as the API returns them. Addresses are added last, because a served emulator learns its ports late."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from rc_mcp.emulator.vocabulary import Availability, ReadStatus
 
 @dataclass
 class Hosts:
-    """Where the emulator can be reached. `serve` changes both."""
+    """The emulator's two base URLs. `serve` changes both."""
 
     server_url: str
     media_url: str
@@ -18,7 +18,7 @@ class Hosts:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where one mailbox is."""
+    """The addresses of one mailbox."""
 
     hosts: Hosts
     account_id: str
@@ -42,7 +42,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Message:
-    """One stored message. Times are milliseconds since the epoch; `details` holds what nothing filters on."""
+    """One stored message. Times are milliseconds since the epoch; `details` has the fields that no filter uses."""
 
     id: int
     type: str
@@ -78,7 +78,7 @@ def full_record(message: Message, addresses: Addresses) -> Json:
 
 
 def removal(message: Message) -> Json:
-    """All that an incremental sync tells of a message that was deleted or purged."""
+    """Return the fields that an incremental sync reports for a deleted or purged message."""
     return {"id": message.id, "availability": message.availability}
 
 
