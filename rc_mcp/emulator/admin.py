@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.emulator import lifecycle, media_files
 from rc_mcp.emulator.app import App
-from rc_mcp.emulator.call import json_response
+from rc_mcp.emulator.call import content_type, json_response
 from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.dates import to_ms, to_wire
 from rc_mcp.emulator.drafts import Draft
@@ -181,7 +181,7 @@ def _shown(seen: SeenRequest) -> dict[str, Any]:
 
 async def _body(request: Request, model: type[_Body], inside: str | None = None) -> _Body:
     """Parse the body as `model`. With `inside`, the body is the value of that field."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if content_type(request.headers) != "application/json":
         # A form on a web page cannot send this content type.
         raise _Refusal(415, "Send JSON with Content-Type: application/json.")
     try:

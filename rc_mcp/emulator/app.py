@@ -44,13 +44,7 @@ class App:
     """The service, for both hosts. `platform` and `media` serve one host each."""
 
     def __init__(
-        self,
-        *,
-        mailboxes: dict[str, Store],
-        hosts: Hosts,
-        account: Account,
-        rate_limits: bool,
-        clock: Clock,
+        self, *, mailboxes: dict[str, Store], hosts: Hosts, account: Account, rate_limits: bool, clock: Clock
     ) -> None:
         self.requests: deque[SeenRequest] = deque(maxlen=_REQUESTS_KEPT)
         self.faults = Faults()
@@ -62,19 +56,12 @@ class App:
         self._hosts = hosts
         self._account = account
         self._clock = clock
+        self.platform, self.media = self._at("platform"), self._at("media")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the host that the request names."""
         host = Request(scope).headers.get("host", "")
         await self._serve(_entry_points(host, self._hosts), scope, receive, send)
-
-    @property
-    def platform(self) -> ASGIApp:
-        return self._at("platform")
-
-    @property
-    def media(self) -> ASGIApp:
-        return self._at("media")
 
     def _at(self, entry_point: EntryPoint) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:

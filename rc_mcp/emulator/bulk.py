@@ -75,7 +75,7 @@ def multi_status(call: Call, outcomes: list[Outcome]) -> Response:
 
 
 def _entries(call: Call) -> list[JsonObject]:
-    match content_type(call):
+    match content_type(call.headers):
         case "application/vnd.ringcentral.multipart+json":
             entries: JsonValue = read_json(call.body)
         case "multipart/mixed":

@@ -42,8 +42,8 @@ class Operation:
     run: Callable[[Call], Response]
 
 
-def content_type(call: Call) -> str:
-    return call.headers.get("content-type", "").partition(";")[0].strip().lower()
+def content_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def read_json(body: bytes | str) -> JsonValue:

@@ -12,7 +12,7 @@ def read_configuration(call: Call) -> Response:
 
 
 def update_configuration(call: Call) -> Response:
-    if content_type(call) != "application/json":
+    if content_type(call.headers) != "application/json":
         raise unsupported_media_type()
     body = read_json(call.body)
     if not isinstance(body, dict):

@@ -42,8 +42,8 @@ def _bytes(source: Json) -> bytes:
 def _span(header: str | None, size: int) -> range | None:
     """Return the requested range, or None for the whole content.
 
-    HTTP allows the whole content for several ranges or for units other than bytes. Any other range that selects no byte
-    gets 416.
+    Several ranges, or a unit other than bytes, get the whole content, as HTTP allows. Any other range that selects no
+    byte gets 416.
     """
     if header is None or not header.startswith("bytes=") or "," in header:
         return None

@@ -21,15 +21,11 @@ def delete_by_filter(call: Call) -> Response:
     conversations = tuple(query.identifiers(call.query, "conversationId"))
     if len(conversations) > PATH_LIMIT:
         raise too_many_entries(PATH_LIMIT)
-    return _delete_selected(call, conversations)
+    return delete_conversations(call, conversations)
 
 
-def delete_everything(call: Call) -> Response:
-    """Delete the whole mailbox, as a delete by ids does if it names no id."""
-    return _delete_selected(call, ())
-
-
-def _delete_selected(call: Call, conversations: tuple[int, ...]) -> Response:
+def delete_conversations(call: Call, conversations: tuple[int, ...]) -> Response:
+    """Delete these conversations, or the whole mailbox if there are none."""
     purge = query.boolean(call.query, "purge")
     selection = Selection(
         types=DELETABLE[query.member(call.query, "type", DELETABLE) or "All"],

@@ -1,7 +1,7 @@
 """Points in time: milliseconds since the epoch inside the emulator, ISO 8601 on the wire.
 
 RingCentral accepts dates from only a year down to a fraction of a second, with any offset, and always answers in UTC
-with milliseconds. A library would not refuse the same forms.
+with milliseconds. No library is used, because the forms to refuse matter.
 """
 
 import re

@@ -46,12 +46,8 @@ class Draft:
 
 def compose(draft: Draft, owner: Party, message_id: int, new_id: Callable[[], int]) -> Json:
     """Return a message's fields beyond the store's columns. Every attachment names the source of its content."""
-    fields = {
-        "SMS": _text_message,
-        "Pager": _pager_message,
-        "VoiceMail": _voicemail,
-        "Fax": _fax,
-    }[draft.type](draft, owner)
+    by_type = {"SMS": _text_message, "Pager": _pager_message, "VoiceMail": _voicemail, "Fax": _fax}
+    fields = by_type[draft.type](draft, owner)
     status = draft.status or ("Received" if draft.direction == "Inbound" else "Sent")
     attachments = _attachments(draft, message_id, new_id)
     return {**fields, "priority": draft.priority, "messageStatus": status, "attachments": attachments}
@@ -151,13 +147,7 @@ def _numbered(kind: str, named: list[_File], first_id: int, new_id: Callable[[],
 def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
     # Characters that cannot be encoded become question marks, as from any Java server.
     size = len(text.encode(errors="replace"))
-    return {
-        "id": attachment_id,
-        "type": kind,
-        "contentType": "text/plain",
-        "size": size,
-        "source": {"text": text},
-    }
+    return {"id": attachment_id, "type": kind, "contentType": "text/plain", "size": size, "source": {"text": text}}
 
 
 def _file_attachment(kind: str, attachment_id: int, name: str, given_name: str | None) -> Json:

@@ -4,12 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from rc_mcp.emulator import ids
-from rc_mcp.emulator.errors import (
-    app_permission_required,
-    extended_scope_required,
-    not_found,
-    user_permission_required,
-)
+from rc_mcp.emulator.errors import app_permission_required, extended_scope_required, not_found, user_permission_required
 from rc_mcp.emulator.people import Party, extension_id_of
 
 APP_PERMISSIONS = ("EditAccounts", "EditMessages", "ReadAccounts", "ReadMessages")

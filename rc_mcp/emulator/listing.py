@@ -88,18 +88,10 @@ def _page_uri(page: _Page, number: int) -> str:
 
 def _base_uri(call: Call, selection: Selection, asked: Window) -> str:
     """Return the address without its page: the requested filters and the defaults in effect."""
-    names = (
-        "messageType",
-        "direction",
-        "readStatus",
-        "conversationId",
-        "phoneNumber",
-        "distinctConversations",
-    )
+    names = ("messageType", "direction", "readStatus", "conversationId", "phoneNumber", "distinctConversations")
     pairs = given(call.query, *names, "owner", "voicemailOwner", "ownerExtensionType")
     pairs += [("availability", value) for value in selection.availabilities]
     pairs.append(("dateFrom", to_wire(asked.from_ms)))
     if asked.to_ms is not None:
         pairs.append(("dateTo", to_wire(asked.to_ms)))
-    address = f"{call.addresses.mailbox(call.addresses.server_url)}/message-store"
-    return f"{address}?{urlencode(pairs, safe=':')}"
+    return f"{call.addresses.mailbox}/message-store?{urlencode(pairs, safe=':')}"

@@ -103,11 +103,7 @@ def _page(title: str, content: str, status: int, destination: str = "") -> Respo
     return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": _policy(destination)})
 
 
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 

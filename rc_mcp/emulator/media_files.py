@@ -4,7 +4,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-_PACKAGE = "rc_mcp.emulator"
+_FOLDER = files("rc_mcp.emulator").joinpath("media")
 _CONTENT_TYPES = {
     ".mp3": "audio/mpeg",
     ".wav": "audio/wav",
@@ -22,19 +22,18 @@ _CONTENT_TYPES = {
 
 def names(*content_types: str) -> list[str]:
     """Return the names of the files with these content types, in a fixed order."""
-    folder = files(_PACKAGE).joinpath("media")
-    found = sorted(item.name for item in folder.iterdir() if item.is_file())
+    found = sorted(item.name for item in _FOLDER.iterdir() if item.is_file())
     return [name for name in found if content_type(name) in content_types]
 
 
 def exists(name: str) -> bool:
     """Whether this is one of the files. A path to any other folder is not."""
-    return name in {item.name for item in files(_PACKAGE).joinpath("media").iterdir()}
+    return name in {item.name for item in _FOLDER.iterdir()}
 
 
 @lru_cache(maxsize=64)
 def read(name: str) -> bytes:
-    return files(_PACKAGE).joinpath("media", name).read_bytes()
+    return _FOLDER.joinpath(name).read_bytes()
 
 
 def content_type(name: str) -> str:

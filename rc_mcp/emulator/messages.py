@@ -8,17 +8,9 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from rc_mcp.emulator import query
-from rc_mcp.emulator.bulk import (
-    BODY_LIMIT,
-    MULTIPART_JSON,
-    Outcome,
-    attempt,
-    multi_status,
-    path_ids,
-    requested_bodies,
-)
+from rc_mcp.emulator.bulk import BODY_LIMIT, MULTIPART_JSON, attempt, multi_status, path_ids, requested_bodies
 from rc_mcp.emulator.call import Call, JsonObject, content_type, json_response, read_json
-from rc_mcp.emulator.conversations import delete_everything
+from rc_mcp.emulator.conversations import delete_conversations
 from rc_mcp.emulator.errors import (
     Json,
     invalid_parameter,
@@ -44,7 +36,9 @@ def read_message(call: Call) -> Response:
     resource_ids = path_ids(call)
     if len(resource_ids) > 1:
         return multi_status(call, [attempt(named, partial(read, named)) for named in resource_ids])
-    record = read(_only(resource_ids))
+    if not resource_ids:
+        raise invalid_parameter("messageId")
+    record = read(resource_ids[0])
     if record["type"] == "VoiceMail":
         # Only here, not in bulk. The specification requires it for every type, with at least one entry. So it lists all
         # recipients of the voicemail, not only the other ones.
@@ -68,7 +62,7 @@ def delete_message(call: Call) -> Response:
     if resource_ids == ["*"]:
         resource_ids = _ids_in_body(call)
     if not resource_ids:
-        return delete_everything(call)
+        return delete_conversations(call, ())
 
     def remove(resource_id: str) -> None:
         message = find_message(call, resource_id)
@@ -81,7 +75,8 @@ def delete_message(call: Call) -> Response:
         return Response(status_code=204)
     # In sequence: an id that is given twice is deleted twice, and so purged.
     outcomes = [attempt(named, partial(remove, named)) for named in resource_ids]
-    return multi_status(call, outcomes) if _any_failed(outcomes) else Response(status_code=204)
+    any_failed = any(outcome.status >= 400 for outcome in outcomes)
+    return multi_status(call, outcomes) if any_failed else Response(status_code=204)
 
 
 def find_message(call: Call, resource_id: str) -> Message:
@@ -137,7 +132,7 @@ def _member(body: JsonObject, name: str, allowed: tuple[_Word, ...], default: _W
 
 
 def _single_body(call: Call, resource_ids: list[str]) -> JsonValue:
-    if content_type(call) == "application/json":
+    if content_type(call.headers) == "application/json":
         return read_json(call.body)
     return requested_bodies(call, resource_ids)[0][1]
 
@@ -146,28 +141,14 @@ def _ids_in_body(call: Call) -> list[str]:
     """Return the ids of a request with `*`. An empty or missing body has none, and then everything is deleted."""
     if not call.body.strip():
         return []
-    if content_type(call) not in {"application/json", MULTIPART_JSON}:
+    if content_type(call.headers) not in {"application/json", MULTIPART_JSON}:
         raise unsupported_media_type()
     named = read_json(call.body)
     if named is None:
         return []
     if not isinstance(named, list):
         raise unreadable_request()
-    return _strings(named)
-
-
-def _strings(named: list[JsonValue]) -> list[str]:
     # The limit for a delete's body is not documented; this is the one for updates.
     if len(named) > BODY_LIMIT:
         raise too_many_entries(BODY_LIMIT)
     return [str(value) for value in named]
-
-
-def _only(resource_ids: list[str]) -> str:
-    if not resource_ids:
-        raise invalid_parameter("messageId")
-    return resource_ids[0]
-
-
-def _any_failed(outcomes: list[Outcome]) -> bool:
-    return any(outcome.status >= 400 for outcome in outcomes)

@@ -37,7 +37,7 @@ async def misbehave(fault: Fault, act: Callable[[], Response], connection: Conne
         case "gateway":
             await connection.send(_gateway())
         case _:
-            # For the other faults, `act` already returns the refusal.
+            # The other faults take effect in `act`.
             await connection.send(answer)
 
 

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rc_mcp.emulator.call import json_response
+from rc_mcp.emulator.call import content_type, json_response
 from rc_mcp.emulator.codes import Codes
 from rc_mcp.emulator.dates import SECOND_MS
 from rc_mcp.emulator.errors import (
@@ -92,8 +92,7 @@ def read_form(request: Request, body: bytes) -> dict[str, str]:
     """Return the fields of a POST. A revocation may have none, because its token can be in the query."""
     if request.method != "POST" or not body:
         return {}
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
+    if content_type(request.headers) != "application/x-www-form-urlencoded":
         raise unsupported_media_type()
     return once_each(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
 

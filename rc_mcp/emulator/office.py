@@ -81,8 +81,7 @@ class Office(_Strict):
         return [self._pager_draft(key, entry, start) for entry in shared]
 
     def _pager_draft(self, key: str, entry: _Entry, start: datetime) -> Draft:
-        others = {_ME: self.owner.party(), **{name: person.party() for name, person in self.people.items()}}
-        parties = {**others, key: None}
+        parties = {_ME: self.owner.party(), **{name: person.party() for name, person in self.people.items()}, key: None}
         sent = entry.from_ == key
         return Draft(
             type="Pager",

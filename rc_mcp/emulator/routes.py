@@ -36,7 +36,7 @@ class _Route:
 _ROUTES = [
     _Route(
         _PLATFORM,
-        # A path that ends where an id should follow is the collection: an empty id list joined into the path
+        # A path with an empty id is the collection's path. If a client joins an empty list of ids into the path, it
         # deletes everything, as the specification warns.
         re.compile(rf"{_EXTENSION}/message-store/?"),
         {

@@ -42,7 +42,7 @@ def fill(
     if scenario == "office":
         fill_colleagues(mailboxes, office, seed, start)
     if scenario == "busy":
-        # With the usual 30 days, two thirds of its faxes and voicemails would be gone at the first request.
+        # With the default of 30 days, the first request would purge two thirds of its faxes and voicemails.
         set_retention_days(store, RETENTION_DAYS_RANGE[-1])
     store.set_setting("epoch", store.now_ms())
 

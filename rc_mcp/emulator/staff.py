@@ -6,13 +6,7 @@ from datetime import datetime
 
 from rc_mcp.emulator import ids
 from rc_mcp.emulator.generate import generate
-from rc_mcp.emulator.identity import (
-    ADMINISTRATOR_PERMISSIONS,
-    STAFF_PERMISSIONS,
-    Account,
-    User,
-    create_user,
-)
+from rc_mcp.emulator.identity import ADMINISTRATOR_PERMISSIONS, STAFF_PERMISSIONS, Account, User, create_user
 from rc_mcp.emulator.office import Office
 from rc_mcp.emulator.store import Store
 from rc_mcp.emulator.wire import Addresses, Hosts

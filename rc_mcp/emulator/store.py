@@ -228,7 +228,8 @@ class Store:
         return message
 
     def _write(self, message: Message) -> None:
-        values = (*_row(message), self._mailbox)
+        # The fields of `Message` have the order of `_COLUMNS`.
+        values = *{**vars(message), "details": json.dumps(message.details)}.values(), self._mailbox
         marks = ", ".join("?" * len(values))
         self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
         self._note(message, 1)
@@ -314,23 +315,8 @@ def _details(text: str) -> Json:
         return json.loads(text)
 
 
-def _row(message: Message) -> tuple[str | int | None, ...]:
-    return (
-        message.id,
-        message.type,
-        message.direction,
-        message.read_status,
-        message.availability,
-        message.conversation_id,
-        message.created_ms,
-        message.modified_ms,
-        message.removed_ms,
-        json.dumps(message.details),
-    )
-
-
 def _without_content(details: Json) -> Json:
-    """Return the details without content. RingCentral documents only that a purge removes attachments, not the text."""
+    """Return a purged message's details. It is documented that attachments are removed, but not that the text is."""
     return {**{key: value for key, value in details.items() if key != "subject"}, "attachments": []}
 
 

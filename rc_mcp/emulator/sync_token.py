@@ -16,7 +16,7 @@ from rc_mcp.emulator.lifecycle import PURGED_KEPT_MS
 from rc_mcp.emulator.selection import Selection
 from rc_mcp.emulator.vocabulary import DIRECTIONS, MESSAGE_TYPES
 
-# Not documented. After this time a purged message may be removed and can no longer be reported to an older token.
+# The lifetime is not documented. After this time a purged message may be removed, and a sync could not report it.
 LIFETIME_MS = PURGED_KEPT_MS
 
 _LAYOUT = struct.Struct(">BQqqqqBB?")
@@ -86,7 +86,7 @@ def _verified(token: str) -> bytes:
 
 
 def _signature(packed: bytes) -> bytes:
-    # Guards against mistakes, not against an attacker: the key is in the source.
+    # This guards against mistakes, not against attackers: the key is in the source.
     return hmac.digest(b"rc-mcp emulator", packed, hashlib.sha256)[:_SIGNATURE_BYTES]
 
 

@@ -136,4 +136,4 @@ def _uri(call: Call, frame: Window) -> str:
     pairs.append(("dateFrom", to_wire(frame.from_ms)))
     if frame.to_ms is not None:
         pairs.append(("dateTo", to_wire(frame.to_ms)))
-    return f"{call.addresses.mailbox(call.addresses.server_url)}/message-sync?{urlencode(pairs, safe=':')}"
+    return f"{call.addresses.mailbox}/message-sync?{urlencode(pairs, safe=':')}"

@@ -33,35 +33,12 @@ OWNERS = ("Any", "Personal", "Shared")
 # current meaning is not documented; here it deletes both kinds of text, which destroys more.
 DELETABLE: dict[str, tuple[str, ...]] = {
     "All": MESSAGE_TYPES,
-    "Fax": ("Fax",),
-    "SMS": ("SMS",),
-    "VoiceMail": ("VoiceMail",),
-    "Pager": ("Pager",),
     "Text": ("SMS", "Pager"),
+    **{message_type: (message_type,) for message_type in MESSAGE_TYPES},
 }
 
 EXTENSION_TYPES = (
-    "User",
-    "Department",
-    "Announcement",
-    "Voicemail",
-    "DigitalUser",
-    "VirtualUser",
-    "FaxUser",
-    "PagingOnly",
-    "SharedLinesGroup",
-    "DelegatedLinesGroup",
-    "GroupCallPickup",
-    "IvrMenu",
-    "ApplicationExtension",
-    "ProxyAdmin",
-    "RoomConnector",
-    "ParkLocation",
-    "Limited",
-    "Bot",
-    "Site",
-    "Room",
-    "FlexibleUser",
-    "TieLine",
-    "Unknown",
-)
+    "User", "Department", "Announcement", "Voicemail", "DigitalUser", "VirtualUser", "FaxUser", "PagingOnly",
+    "SharedLinesGroup", "DelegatedLinesGroup", "GroupCallPickup", "IvrMenu", "ApplicationExtension", "ProxyAdmin",
+    "RoomConnector", "ParkLocation", "Limited", "Bot", "Site", "Room", "FlexibleUser", "TieLine", "Unknown",
+)  # fmt: skip

@@ -24,20 +24,13 @@ class Addresses:
     account_id: str
     extension_id: str
 
-    @property
-    def server_url(self) -> str:
-        return self.hosts.server_url
-
-    @property
-    def media_url(self) -> str:
-        return self.hosts.media_url
-
     @cached_property
     def path(self) -> str:
         return f"/restapi/v1.0/account/{self.account_id}/extension/{self.extension_id}"
 
-    def mailbox(self, host: str) -> str:
-        return host + self.path
+    @property
+    def mailbox(self) -> str:
+        return self.hosts.server_url + self.path
 
 
 @dataclass(frozen=True)
@@ -57,9 +50,8 @@ class Message:
 
 
 def full_record(message: Message, addresses: Addresses) -> Json:
-    mailbox = addresses.path
     record: Json = {
-        "uri": f"{addresses.server_url}{mailbox}/message-store/{message.id}",
+        "uri": message_uri(message.id, addresses),
         "id": message.id,
         "extensionId": addresses.extension_id,
         "type": message.type,
@@ -70,7 +62,7 @@ def full_record(message: Message, addresses: Addresses) -> Json:
         "lastModifiedTime": to_wire(message.modified_ms),
         **message.details,
     }
-    media = f"{addresses.media_url}{mailbox}/message-store/{message.id}/content"
+    media = f"{addresses.hosts.media_url}{addresses.path}/message-store/{message.id}/content"
     record["attachments"] = [_attachment(item, media) for item in message.details["attachments"]]
     if message.conversation_id is not None:
         record |= _conversation(message.conversation_id, addresses)
@@ -83,7 +75,7 @@ def removal(message: Message) -> Json:
 
 
 def message_uri(message_id: int | str, addresses: Addresses) -> str:
-    return f"{addresses.mailbox(addresses.server_url)}/message-store/{message_id}"
+    return f"{addresses.mailbox}/message-store/{message_id}"
 
 
 def _attachment(item: Json, media: str) -> Json:
@@ -93,5 +85,5 @@ def _attachment(item: Json, media: str) -> Json:
 
 
 def _conversation(conversation_id: int, addresses: Addresses) -> Json:
-    uri = f"{addresses.server_url}/restapi/v1.0/conversation/{conversation_id}"
+    uri = f"{addresses.hosts.server_url}/restapi/v1.0/conversation/{conversation_id}"
     return {"conversationId": conversation_id, "conversation": {"id": str(conversation_id), "uri": uri}}
