@@ -27,8 +27,8 @@ class Challenge:
     method: ChallengeMethod
 
     def meets(self, verifier: str) -> bool:
-        shown = verifier if self.method == "plain" else _s256(verifier)
-        return hmac.compare_digest(shown.encode(), self.text.encode())
+        computed = verifier if self.method == "plain" else _s256(verifier)
+        return hmac.compare_digest(computed.encode(), self.text.encode())
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class Codes:
             raise oauth_error("invalid_grant", "OAU-108", "Authorization code is expired")
         if redirect_uri != grant.redirect_uri:
             raise oauth_error("invalid_grant", "OAU-109", "Redirect URIs do not match")
-        if not _shown(grant.challenge, verifier):
+        if not _verified(grant.challenge, verifier):
             # The error code for a wrong verifier is not documented.
             raise oauth_error("invalid_grant", "CMN-101", "Parameter [code_verifier] value is invalid")
         return grant
 
 
-def _shown(challenge: Challenge | None, verifier: str | None) -> bool:
+def _verified(challenge: Challenge | None, verifier: str | None) -> bool:
     """Whether the verifier fits. Without a challenge it is refused: an attacker may have removed the challenge."""
     if challenge is None or verifier is None:
         return challenge is None and verifier is None

@@ -1,13 +1,12 @@
 """The pages of the authorization endpoint: plain HTML without scripts or external resources; all text is escaped."""
 
-import hashlib
-from base64 import b64encode
 from html import escape
 from string import Template
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from rc_mcp.emulator.identity import Account, User
+from rc_mcp.emulator.markup import html_page
 from rc_mcp.emulator.redirects import form_action_source
 
 # The request's parameters that the form must send again, in addition to the login.
@@ -32,23 +31,6 @@ details { margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; }
 td { padding: .25rem .5rem .25rem 0; overflow-wrap: anywhere; }
 """
-
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>$style</style>
-</head>
-<body>
-<main>
-<h1>$title</h1>
-$content
-</main>
-</body>
-</html>
-""")
 
 _FORM = Template("""<p><small>An app on <b>$destination</b> asks to act for you in this emulated RingCentral.
 </small></p>
@@ -99,22 +81,6 @@ def _row(user: User) -> str:
 
 
 def _page(title: str, content: str, status: int, destination: str = "") -> Response:
-    text = _PAGE.substitute(title=escape(title), style=_STYLE, content=content)
-    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": _policy(destination)})
-
-
-_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-
-def _policy(destination: str) -> str:
     # The form leads to this server, which redirects to the app; browsers check both destinations.
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src 'sha256-{_STYLE_HASH}'",
-            f"form-action 'self' {destination}".rstrip(),
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
+    form_action = f"'self' {destination}".rstrip()
+    return html_page(title, _STYLE, f"<h1>{title}</h1>\n{content}", form_action=form_action, status=status)

@@ -1,8 +1,47 @@
-"""The HTML elements of the status page. Every text is escaped and made visible, unless it is `Html`."""
+"""The frame of the emulator's HTML pages, and the elements of the status page.
+
+The elements escape every text and make it visible, unless it is `Html`.
+"""
 
 import unicodedata
+from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from html import escape
+from string import Template
+
+from starlette.responses import HTMLResponse
+
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+$head<title>$title</title>
+<style>$css</style>
+</head>
+<body>
+<main>
+$content
+</main>
+</body>
+</html>
+""")
+
+
+def html_page(
+    title: str, css: str, content: str, *, form_action: str = "'none'", head: str = "", status: int = 200
+) -> HTMLResponse:
+    """Return a page that loads nothing and runs nothing. It sends forms only to `form_action`."""
+    digest = b64encode(sha256(css.encode()).digest()).decode()
+    headers = {
+        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{digest}'; form-action {form_action}; "
+        "base-uri 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(_PAGE.substitute(head=head, title=title, css=css, content=content), status, headers)
 
 
 class Html(str):

@@ -25,7 +25,7 @@ _BUSY_MESSAGES = 5_000
 _BUSY_SPAN = timedelta(days=89)
 _FULL_VOICEMAILS = 200
 # As in office.toml, ages assume a start late on a Thursday afternoon.
-_IMAGINED_START = datetime(2026, 3, 5, 17)  # noqa: DTZ001  an office's own time
+_ASSUMED_START = datetime(2026, 3, 5, 17)  # noqa: DTZ001  an office's own time
 
 
 def fill(
@@ -79,11 +79,11 @@ def _busy(seed: int, start: datetime) -> Iterator[Draft]:
 def _age(chance: random.Random) -> timedelta:
     while True:
         age = _BUSY_SPAN * chance.random()
-        if chance.random() < _bustle(_IMAGINED_START - age):
+        if chance.random() < _likelihood(_ASSUMED_START - age):
             return age
 
 
-def _bustle(moment: datetime) -> float:
+def _likelihood(moment: datetime) -> float:
     """Return how likely a message is at this hour, relative to the middle of a working day."""
     weekend, working_hours = moment.weekday() >= 5, 8 <= moment.hour < 18
     return (0.12 if weekend else 1.0) * (1.0 if working_hours else 0.06)

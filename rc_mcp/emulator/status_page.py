@@ -4,15 +4,12 @@ It reloads itself without a script. Because it shows text from untrusted senders
 anything. It shows no credentials, so it needs no login.
 """
 
-from base64 import b64encode
 from collections import deque
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from importlib.resources import files
-from string import Template
 from urllib.parse import urlencode
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.dates import to_ms, to_wire
@@ -20,7 +17,7 @@ from rc_mcp.emulator.faults import Fault
 from rc_mcp.emulator.identity import Account
 from rc_mcp.emulator.lifecycle import pass_time, retention_days
 from rc_mcp.emulator.limits import Usage
-from rc_mcp.emulator.markup import Cell, Html, Number, facts, foreign, section, side_by_side, table
+from rc_mcp.emulator.markup import Cell, Html, Number, facts, foreign, html_page, section, side_by_side, table
 from rc_mcp.emulator.scenarios import filled_with
 from rc_mcp.emulator.seen import SeenRequest
 from rc_mcp.emulator.selection import Selection
@@ -34,31 +31,8 @@ _MESSAGES_SHOWN = 12
 _COUNTED = ["Unread", "Read", "Deleted", "Purged"]
 
 _CSS = files("rc_mcp.emulator").joinpath("status_page.css").read_text("utf-8")
-_CSS_DIGEST = b64encode(sha256(_CSS.encode()).digest()).decode()
-_HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_CSS_DIGEST}'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="$every">
-<title>RingCentral emulator</title>
-<style>$css</style>
-</head>
-<body>
-<main>
-<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>
-$content
-</main>
-</body>
-</html>
-""")
+_REFRESH = f'<meta http-equiv="refresh" content="{_RENEWED_EVERY_S}">\n'
+_HEADER = "<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>"
 
 
 def status_page(
@@ -74,17 +48,17 @@ def status_page(
     pass_time(owner)
     names = {user.extension_id: f"{user.name} ({user.extension_number})" for user in account.users}
     content = [
-        _glance(owner, requests, clock),
+        _HEADER,
+        _overview(owner, requests, clock),
         side_by_side(_by_type(owner, names[account.owner.extension_id]), _by_mailbox(mailboxes, names)),
         side_by_side(_limits(usage, names), _faults(faults)),
         _last_requests(requests),
         _newest_messages(owner),
     ]
-    page = _PAGE.substitute(css=_CSS, every=_RENEWED_EVERY_S, content="\n".join(content))
-    return HTMLResponse(page, headers=_HEADERS)
+    return html_page("RingCentral emulator", _CSS, "\n".join(content), head=_REFRESH)
 
 
-def _glance(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
+def _overview(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
     return facts(
         {
             "Emulator time, UTC": _moment(to_ms(clock())),
