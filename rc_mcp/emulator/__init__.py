@@ -1,8 +1,7 @@
-"""An embedded RingCentral Message Store: an ASGI app over SQLite that keeps the real service's rules.
+"""An emulated RingCentral Message Store: an ASGI app over SQLite that follows the real service's rules.
 
-RingCentral retired its sandbox; this stands in for it in tests, demos and trials. It knows the API from its
-documentation alone and shares nothing with the client in this project, so that one misreading cannot hide on
-both sides.
+It replaces RingCentral's retired sandbox in tests, demos and trials. It is based on the API's documentation only and
+shares no code with this project's client, so that one misreading of the API cannot hide on both sides.
 """
 
 from rc_mcp.emulator.clock import Clock

@@ -1,7 +1,7 @@
-"""The admin address: what a test in any language needs to hold the emulator still, look inside, and break it.
+"""The admin address: lets a test in any language control the clock, inspect mailboxes and inject faults.
 
-Plain JSON over HTTP, without a login. So it is off unless asked for, listens on the loopback interface only, and
-answers no web page: not by a foreign name that leads here (DNS rebinding), and not across sites.
+It is plain JSON over HTTP, without a login. It is therefore off by default, listens on the loopback interface only, and
+refuses web pages, including those that use DNS rebinding.
 """
 
 import json
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.emulator import lifecycle, media_files
 from rc_mcp.emulator.app import App
-from rc_mcp.emulator.call import json_response
+from rc_mcp.emulator.call import content_type, json_response
 from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.dates import to_ms, to_wire
 from rc_mcp.emulator.drafts import Draft
@@ -56,7 +56,7 @@ class _Arrival(_Strict):
     def _can_be_stored(cls, draft: Draft) -> Draft:
         for name, moment in {"created": draft.created, "removed": draft.removed}.items():
             if moment and (moment.tzinfo is None or moment.year not in _YEARS):
-                raise ValueError(f"{name}: needs a zone, as in 2026-03-05T15:30:00Z, and a year from 1970 to 2199")
+                raise ValueError(f"{name}: must have a zone, as in 2026-03-05T15:30:00Z, and a year from 1970 to 2199")
         for name in draft.media:
             if not media_files.exists(name):
                 raise ValueError(f"media: the emulator has no file {name!r}")
@@ -64,7 +64,7 @@ class _Arrival(_Strict):
 
 
 class Admin:
-    """Every method answers one address; `application` puts them together."""
+    """The handlers of the admin address. `application` returns the ASGI app that routes to them."""
 
     def __init__(self, app: App, mailboxes: dict[str, Store], clock: Clock) -> None:
         self._app = app
@@ -87,7 +87,7 @@ class Admin:
         return _for_this_machine_only(Starlette(routes=routes, exception_handlers={HTTPException: _refused}))
 
     async def show(self, _: Request) -> Response:
-        """The emulator at a glance."""
+        """Summarize the emulator's state."""
         return json_response(
             {
                 "time": self._time(),
@@ -108,21 +108,21 @@ class Admin:
         return json_response({"time": self._time()})
 
     async def list_messages(self, request: Request) -> Response:
-        """The newest, in whatever state they are."""
+        """List the newest messages, whatever their availability."""
         limit = request.query_params.get("limit", str(_MESSAGES_SHOWN))
         if not (limit.isascii() and limit.isdecimal() and len(limit) < 8):
-            raise _Refusal(400, "limit: needs a number", "limit")
+            raise _Refusal(400, "limit: must be a whole number of at most 7 digits", "limit")
         store = self._mailbox(request)
         lifecycle.pass_time(store)
         return json_response({"messages": store.messages()[: int(limit)]})
 
     async def read_message(self, request: Request) -> Response:
-        """From whichever mailbox it is in: no two share an id."""
+        """Find a message in any mailbox: ids are unique across mailboxes."""
         lifecycle.pass_time(self._owner)
         found = (store.message(request.path_params["id"]) for store in self._mailboxes.values())
         message = next(filter(None, found), None)
         if message is None:
-            raise _Refusal(404, "There is no such message, or no longer.")
+            raise _Refusal(404, "This message does not exist. It may have been removed after a purge.")
         return json_response(message)
 
     async def add_message(self, request: Request) -> Response:
@@ -153,10 +153,10 @@ class Admin:
         return next(iter(self._mailboxes.values()))
 
     def _mailbox(self, request: Request) -> Store:
-        """The owner's, or that of the extension the query names."""
+        """Return the mailbox of the extension that the query names; by default the owner's."""
         extension_id = request.query_params.get("extension_id", self._owner.addresses.extension_id)
         if extension_id not in self._mailboxes:
-            raise _Refusal(400, "extension_id: nobody has that extension", "extension_id")
+            raise _Refusal(400, "extension_id: no user has this extension", "extension_id")
         return self._mailboxes[extension_id]
 
     def _time(self) -> str:
@@ -164,7 +164,7 @@ class Admin:
 
 
 def _shown(seen: SeenRequest) -> dict[str, Any]:
-    """A query may repeat a key, so every value is a list."""
+    """Return a logged request as JSON. A query may repeat a key, so every query value is a list."""
     query: dict[str, list[str]] = {}
     for name, value in seen.query_without_secrets():
         query.setdefault(name, []).append(value)
@@ -180,10 +180,10 @@ def _shown(seen: SeenRequest) -> dict[str, Any]:
 
 
 async def _body(request: Request, model: type[_Body], inside: str | None = None) -> _Body:
-    """The body as that model; `inside` names the one field that it is."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        # Also what a form on a web page cannot send.
-        raise _Refusal(415, "Send JSON, as Content-Type: application/json.")
+    """Parse the body as `model`. With `inside`, the body is the value of that field."""
+    if content_type(request.headers) != "application/json":
+        # A form on a web page cannot send this content type.
+        raise _Refusal(415, "Send JSON with Content-Type: application/json.")
     try:
         sent = json.loads(await request.body())
     except (ValueError, RecursionError):
@@ -196,18 +196,18 @@ async def _body(request: Request, model: type[_Body], inside: str | None = None)
 
 
 def _explained(error: ErrorDetails, depth: int) -> tuple[str, str | None]:
-    """What is wrong, and the field it is in as `sender.name`, from this depth on."""
+    """Return the problem and its field as `sender.name`, without the first `depth` parts."""
     field = ".".join(str(part) for part in error["loc"][depth:])
     problem = error["msg"].removeprefix("Value error, ")
     if field:
         return f"{field}: {problem}", field
-    # Our own checks look at the whole and begin with the name of the field.
+    # The emulator's own validators check the whole model; their messages begin with the name of the field.
     name, colon, _ = problem.partition(":")
     return problem, name if colon else None
 
 
 class _Refusal(HTTPException):
-    """An answer other than success, with the field that is wrong where one is."""
+    """An error answer, which names the invalid field if there is one."""
 
     def __init__(self, status: int, problem: str, field: str | None = None) -> None:
         super().__init__(status, problem)
@@ -215,7 +215,7 @@ class _Refusal(HTTPException):
 
 
 def _refused(_: Request, error: Exception) -> Response:
-    """For our own refusals, and for the addresses and methods that Starlette does not find."""
+    """Answer for a `_Refusal`, or for an address or method that Starlette does not find."""
     status, problem = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
     field = {"field": error.field} if isinstance(error, _Refusal) and error.field else {}
     return json_response({"error": problem, **field}, status)
@@ -228,7 +228,7 @@ def _for_this_machine_only(app: ASGIApp) -> ASGIApp:
         if _OUR_HOST.fullmatch(host) and origin in {None, f"http://{host}"}:
             await app(scope, receive, send)
         else:
-            problem = "The admin address is for programs on this machine, not for web pages."
+            problem = "The admin address accepts requests from programs on this machine only, not from web pages."
             await json_response({"error": problem}, 403)(scope, receive, send)
 
     return check

@@ -1,7 +1,7 @@
-"""The ASGI application: everything that happens to a request before and after the operation it asks for.
+"""The ASGI application: the steps before and after the operation that a request asks for.
 
-In order: method tunnelling, route, login, rate limit, permissions, mailbox; then the operation; then a line in
-the request log. What a fault does to the answer is in `misbehave.py`.
+Before: method tunneling, route, login, rate limit, permissions, mailbox. After: an entry in the request log.
+`misbehave.py` applies faults to the answer.
 """
 
 from collections import deque
@@ -41,16 +41,10 @@ _REQUESTS_KEPT = 10_000
 
 
 class App:
-    """The service at both its addresses. `platform` and `media` are the same service at one of them."""
+    """The service, for both hosts. `platform` and `media` serve one host each."""
 
     def __init__(
-        self,
-        *,
-        mailboxes: dict[str, Store],
-        hosts: Hosts,
-        account: Account,
-        rate_limits: bool,
-        clock: Clock,
+        self, *, mailboxes: dict[str, Store], hosts: Hosts, account: Account, rate_limits: bool, clock: Clock
     ) -> None:
         self.requests: deque[SeenRequest] = deque(maxlen=_REQUESTS_KEPT)
         self.faults = Faults()
@@ -62,19 +56,12 @@ class App:
         self._hosts = hosts
         self._account = account
         self._clock = clock
+        self.platform, self.media = self._at("platform"), self._at("media")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves whichever host the request names."""
+        """Serve the host that the request names."""
         host = Request(scope).headers.get("host", "")
         await self._serve(_entry_points(host, self._hosts), scope, receive, send)
-
-    @property
-    def platform(self) -> ASGIApp:
-        return self._at("platform")
-
-    @property
-    def media(self) -> ASGIApp:
-        return self._at("media")
 
     def _at(self, entry_point: EntryPoint) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +97,7 @@ class App:
         )
 
     def _fault(self, request: Request, entry_points: frozenset[EntryPoint]) -> Fault | None:
-        """What is to go wrong with this request. Only requests for an operation can meet a fault."""
+        """Return the fault for this request, if any. Only requests for an operation can meet one."""
         if not self.faults.active:
             return None
         try:
@@ -167,17 +154,17 @@ class App:
         form = read_form(request, body)
         call = OAuthCall(method, request.query_params, request.headers, form, self._account, self.sessions, self._codes)
         if method == "POST":
-            # The login page may be looked at as often as one likes: it is nobody's yet.
+            # Opening the login page (GET) is not limited: it concerns no user yet.
             self._limit(user_concerned(call), "Auth", headers, fault)
         return handlers[method](call)
 
     def _limit(self, user: User | None, group: Group, headers: dict[str, str], fault: FaultKind | None) -> None:
-        """Counts a request for its user. Those that concern nobody we know are counted as one's."""
+        """Count a request for its user. All requests without a known user share one count."""
         name = "" if user is None else user.extension_id
-        passed, told = self.limits.take(name, group)
+        passed, limit_headers = self.limits.take(name, group)
         if fault == "rate_limit":
-            passed, told = False, self.limits.refuse(name, group)
-        headers |= told
+            passed, limit_headers = False, self.limits.refuse(name, group)
+        headers |= limit_headers
         if not passed:
             raise rate_exceeded()
 
@@ -193,11 +180,11 @@ class App:
 
 
 def _no_log(_: int) -> None:
-    """For the status page, which would see mostly itself."""
+    """Log nothing: the status page reloads itself and would fill the log with its own requests."""
 
 
 def _entry_points(host: str, hosts: Hosts) -> frozenset[EntryPoint]:
-    """By the Host header. Served at one and the same address, both answer there."""
+    """Choose the entry point by the Host header. If both hosts have the same address, both answer."""
     media, platform = urlsplit(hosts.media_url).netloc, urlsplit(hosts.server_url).netloc
     if media == platform:
         return frozenset({"platform", "media"})
@@ -205,18 +192,18 @@ def _entry_points(host: str, hosts: Hosts) -> frozenset[EntryPoint]:
 
 
 def _oauth_name(path: str) -> str | None:
-    """The last part of an address of the OAuth service is what a fault calls it."""
+    """Return the last part of an OAuth path, which is the `operation` of a fault."""
     folder, _, name = path.rpartition("/")
     return name if folder == "/restapi/oauth" else None
 
 
 def _path(request: Request) -> str:
-    # Not `request.url.path`, which would take an encoded question mark in the path for the start of the query.
+    # `request.url.path` would treat an encoded question mark in the path as the start of the query.
     return request.scope["path"]
 
 
 def _meant_method(request: Request) -> str:
-    """The method, or the one a POST stands in for, as sent by clients that cannot send any other."""
+    """Return the method, or the one that a POST is tunneling for a client that can only send GET and POST."""
     if request.method != "POST":
         return request.method
     header, parameter = request.headers.get("x-http-method-override"), request.query_params.get("_method")

@@ -1,7 +1,6 @@
-"""The authorization endpoint: a person logs in on a page, and the app gets a code at its redirect URI.
+"""The authorization endpoint: a user logs in on a page, and the app gets a code at its redirect URI.
 
-A request that cannot say safely where to go back to is answered here and now. Every other error goes to the app, as
-OAuth has it.
+An error without a safe redirect URI is shown here. Every other error goes to the redirect URI, as OAuth requires.
 """
 
 import re
@@ -19,12 +18,12 @@ from rc_mcp.emulator.redirects import redirect_target, with_parameters
 
 Parameters = dict[str, str]
 
-# RFC 7636, sections 4.1 and 4.2. Whether RingCentral looks at the form is not documented.
+# RFC 7636, sections 4.1 and 4.2. It is not documented whether RingCentral checks the form.
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def authorize(call: OAuthCall) -> Response:
-    """GET or POST. The page's own form is a POST too, with a username and a password."""
+    """Show the login page, or redirect to the app. The page's form is a POST with a username and a password."""
     try:
         asked = call.form if call.method == "POST" else once_each(call.query.multi_items())
         redirect_uri = _redirect_uri(call, asked)
@@ -78,12 +77,12 @@ def _challenge(asked: Parameters) -> Challenge | None:
 
 
 def _check_interaction(asked: Parameters) -> None:
-    """No login is remembered from one visit to the next, so that one without a person can never succeed."""
+    """Refuse `prompt=none`: no login is remembered between visits, so a login without the user cannot succeed."""
     prompts = asked.get("prompt", "").split()
     if "none" in prompts and len(prompts) > 1:
         raise invalid_request("prompt")
     if prompts == ["none"]:
-        # The specification's list of errors has no word for it; this is OpenID Connect's.
+        # The specification lists no error for this case; `login_required` is OpenID Connect's.
         raise oauth_error("login_required", "CMN-405", "Login to extension required")
 
 
@@ -95,7 +94,7 @@ def _back(redirect_uri: str, asked: Parameters, **parameters: str) -> Response:
 
 
 def _shown(call: OAuthCall, error: ApiError) -> Response:
-    """A page for a person; the JSON of the specification for a program."""
+    """Show the error as a page if the client accepts HTML; otherwise as the specification's JSON."""
     if "text/html" in call.headers.get("accept", ""):
         return error_page(error.body["message"])
     return json_response(error.body, error.status)

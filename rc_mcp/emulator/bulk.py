@@ -1,4 +1,4 @@
-"""Bulk requests: many messages named in one, each with its own outcome, told in one 207 answer."""
+"""Bulk requests: one request names many messages, and one 207 answer reports the outcome of each."""
 
 import json
 import secrets
@@ -30,7 +30,7 @@ MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one message: the status and body a single request for it would have got."""
+    """The outcome for one message: the status and body of a single request for it."""
 
     resource_id: str
     status: int
@@ -38,7 +38,7 @@ class Outcome:
 
 
 def attempt(resource_id: str, act: Callable[[], Json | None]) -> Outcome:
-    """Does one part. Its failure is its own: the parts before and after it count all the same."""
+    """Carry out one part. Its failure does not affect the other parts."""
     try:
         body = act()
     except ApiError as error:
@@ -47,7 +47,7 @@ def attempt(resource_id: str, act: Callable[[], Json | None]) -> Outcome:
 
 
 def path_ids(call: Call) -> list[str]:
-    """The ids in the path. Empty ones do not count, so a path can have a slot for ids and name none."""
+    """Return the ids in the path without empty ones, so a path can have a place for ids but name none."""
     found = [item for item in call.path["message"].split(",") if item]
     if len(found) > PATH_LIMIT:
         raise too_many_entries(PATH_LIMIT)
@@ -55,7 +55,7 @@ def path_ids(call: Call) -> list[str]:
 
 
 def requested_bodies(call: Call, resource_ids: list[str]) -> list[tuple[str, JsonValue]]:
-    """Pairs of id and body: by position when the path names the ids, by `resourceId` when it has a `*`."""
+    """Pair ids with bodies: by position if the path names the ids, by `resourceId` if it has a `*`."""
     entries = _entries(call)
     if resource_ids == ["*"]:
         return [(_resource_id(entry), entry.get("body")) for entry in entries]
@@ -68,20 +68,20 @@ def requested_bodies(call: Call, resource_ids: list[str]) -> list[tuple[str, Jso
 
 
 def multi_status(call: Call, outcomes: list[Outcome]) -> Response:
-    """207 in the form the client accepts. Plain `application/json` is no preference, as in the guide."""
+    """Return a 207 in the form that the client accepts. As in the guide, `application/json` means multipart/mixed."""
     if MULTIPART_JSON in call.headers.get("accept", ""):
         return json_response([_json_part(outcome) for outcome in outcomes], 207, MULTIPART_JSON)
     return _multipart_mixed(call, outcomes)
 
 
 def _entries(call: Call) -> list[JsonObject]:
-    match content_type(call):
+    match content_type(call.headers):
         case "application/vnd.ringcentral.multipart+json":
             entries: JsonValue = read_json(call.body)
         case "multipart/mixed":
             entries = [{"body": body} for body in _mixed_bodies(call)]
         case "application/json":
-            # One plain object for many messages: not documented, so not understood.
+            # One JSON object for several messages is not documented, so it is refused.
             raise unreadable_request()
         case _:
             raise unsupported_media_type()
@@ -104,7 +104,7 @@ def _mixed_bodies(call: Call) -> list[JsonValue]:
     parsed = BytesParser().parsebytes(header + call.body)
     if not parsed.is_multipart():
         raise unreadable_request()
-    # walk() begins with the whole itself.
+    # walk() yields the whole message first; it is multipart, so the filter drops it.
     return [read_json(_payload(part)) for part in parsed.walk() if not part.is_multipart()]
 
 

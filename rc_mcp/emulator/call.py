@@ -1,4 +1,4 @@
-"""What an operation is given, and what the app needs to know of an operation before it runs it."""
+"""Types of the ten operations: `Call`, an operation's input, and `Operation`, its limits, permissions and function."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ JsonObject = dict[str, JsonValue]
 
 @dataclass(frozen=True)
 class Call:
-    """One request that has passed every check an operation does not do itself."""
+    """A request for an operation, after route, login, rate limit, permissions and mailbox were checked."""
 
     method: str
     path: dict[str, str]
@@ -33,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Operation:
-    """One of the ten operations: what it is limited by, what it takes to be allowed, and how it is done."""
+    """One of the ten operations, with its rate limit group and required permissions."""
 
     name: str
     group: Group
@@ -42,8 +42,8 @@ class Operation:
     run: Callable[[Call], Response]
 
 
-def content_type(call: Call) -> str:
-    return call.headers.get("content-type", "").partition(";")[0].strip().lower()
+def content_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def read_json(body: bytes | str) -> JsonValue:
@@ -63,5 +63,5 @@ def _json(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
     try:
         return to_json(body)
     except PydanticSerializationError:
-        # Half an emoji can be written as an escape alone.
+        # A lone surrogate has no UTF-8 form; json.dumps writes it as an escape.
         return json.dumps(body).encode()

@@ -1,7 +1,6 @@
-"""The emulator's own time: the computer's or a test's, run faster, and moved ahead by hand.
+"""The emulator's clock: the computer's or a test's time, which can run faster and be moved ahead.
 
-Rate-limit windows, tokens, sync tokens, retention and what becomes of deleted messages all go by it, so that a
-month passes in a moment and nobody has to sleep.
+Rate limits, tokens, sync tokens, retention and the removal of deleted messages use it, so that tests need not sleep.
 """
 
 from collections.abc import Callable
@@ -9,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 
-# How often a request that waits looks at the clock, which anybody may move at any moment.
-_GLANCE_S = 0.005
+# A waiting request checks the clock this often, because the clock may be moved at any moment.
+_CHECK_EVERY_S = 0.005
 
 
 def utc_now() -> datetime:
@@ -18,7 +17,7 @@ def utc_now() -> datetime:
 
 
 class Clock:
-    """Tells the time when called. `scale` is how much faster it runs than its source; at 0 it stands still."""
+    """A clock; calling it returns the time. It runs `scale` times as fast as its source; at 0 it is stopped."""
 
     def __init__(self, source: Callable[[], datetime] = utc_now, *, scale: float = 1) -> None:
         if scale < 0:
@@ -33,22 +32,22 @@ class Clock:
 
     @property
     def lead(self) -> timedelta:
-        """How far it is ahead of its source."""
+        """How far the clock is ahead of its source."""
         return self() - self._source()
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:
-        """Moves the time ahead and gives the new one. Never back: no service forgets what it has told."""
+        """Move the time ahead and return the new time. The time never goes back, as on a real service."""
         try:
             span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
             moved = self() + span
         except OverflowError:
-            raise ValueError("that is beyond the calendar") from None
+            raise ValueError("the time would be after the year 9999; the clock was not moved") from None
         if span < timedelta():
-            raise ValueError("time cannot run backwards")
+            raise ValueError("time cannot run backwards; the clock was not moved")
         self._ahead += span
         return moved
 
     async def reach(self, moment: datetime) -> None:
-        """Waits until it is that time, however it comes about."""
-        while self() < moment:  # noqa: ASYNC110  what the time comes from has no event to wait for
-            await anyio.sleep(_GLANCE_S)
+        """Wait until the clock reaches `moment`, by itself or moved ahead."""
+        while self() < moment:  # noqa: ASYNC110  the source of the time has no event to wait for
+            await anyio.sleep(_CHECK_EVERY_S)

@@ -1,4 +1,4 @@
-"""Authorization codes: what a login in the browser leaves for the app to exchange, once and within a minute."""
+"""Authorization codes: a login in the browser creates one, and the app exchanges it once, within a minute."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from rc_mcp.emulator.errors import oauth_error
 from rc_mcp.emulator.identity import User
 
 LIFETIME_S = 60
-# Enough to tell an expired code from one that never was.
+# Expired codes are kept too, to distinguish them from unknown ones.
 _KEPT = 1_000
 
 ChallengeMethod = Literal["plain", "S256"]
@@ -21,19 +21,19 @@ ChallengeMethod = Literal["plain", "S256"]
 
 @dataclass(frozen=True)
 class Challenge:
-    """PKCE: only who knows the verifier can use the code."""
+    """A PKCE challenge: only a client that knows the verifier can use the code."""
 
     text: str
     method: ChallengeMethod
 
     def meets(self, verifier: str) -> bool:
-        shown = verifier if self.method == "plain" else _s256(verifier)
-        return hmac.compare_digest(shown.encode(), self.text.encode())
+        computed = verifier if self.method == "plain" else _s256(verifier)
+        return hmac.compare_digest(computed.encode(), self.text.encode())
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Who logged in, for which redirect URI, and what the app must show. No `redirect_uri` means none was named."""
+    """One login: its user, redirect URI (None if the app named none) and PKCE challenge."""
 
     user: User
     redirect_uri: str | None
@@ -53,12 +53,12 @@ class Codes:
         return code
 
     def grant(self, code: str | None) -> Grant | None:
-        """What a code is for, without using it."""
+        """Return the grant of a code, without using the code up."""
         found = self._grants.get(code or "")
         return None if found is None else found[0]
 
     def redeem(self, code: str, redirect_uri: str | None, verifier: str | None) -> Grant:
-        """Uses the code up, even if the rest does not fit: a second guess takes a second login."""
+        """Exchange the code and use it up, even on failure: a second attempt needs a second login."""
         grant, ends_ms = self._grants.pop(code, (None, 0))
         if grant is None:
             raise oauth_error("invalid_grant", "OAU-106", "Invalid authorization code")
@@ -66,14 +66,14 @@ class Codes:
             raise oauth_error("invalid_grant", "OAU-108", "Authorization code is expired")
         if redirect_uri != grant.redirect_uri:
             raise oauth_error("invalid_grant", "OAU-109", "Redirect URIs do not match")
-        if not _shown(grant.challenge, verifier):
-            # Which code a wrong verifier gets is not documented.
+        if not _verified(grant.challenge, verifier):
+            # The error code for a wrong verifier is not documented.
             raise oauth_error("invalid_grant", "CMN-101", "Parameter [code_verifier] value is invalid")
         return grant
 
 
-def _shown(challenge: Challenge | None, verifier: str | None) -> bool:
-    """A verifier without a challenge is refused too: somebody may have stripped the challenge on its way."""
+def _verified(challenge: Challenge | None, verifier: str | None) -> bool:
+    """Whether the verifier fits. Without a challenge it is refused: an attacker may have removed the challenge."""
     if challenge is None or verifier is None:
         return challenge is None and verifier is None
     return challenge.meets(verifier)

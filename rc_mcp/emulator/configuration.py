@@ -12,7 +12,7 @@ def read_configuration(call: Call) -> Response:
 
 
 def update_configuration(call: Call) -> Response:
-    if content_type(call) != "application/json":
+    if content_type(call.headers) != "application/json":
         raise unsupported_media_type()
     body = read_json(call.body)
     if not isinstance(body, dict):
@@ -22,7 +22,7 @@ def update_configuration(call: Call) -> Response:
 
 
 def _days(value: object) -> int:
-    # Python takes True for 1; JSON does not.
+    # In Python, True is an int.
     if isinstance(value, bool) or not isinstance(value, int) or value not in RETENTION_DAYS_RANGE:
         raise invalid_parameter("retentionPeriod")
     return value

@@ -1,7 +1,7 @@
-"""The connection a request came over: how an answer leaves, whole, in part or not at all.
+"""The connection of a request: sends the answer whole, half of it, or nothing.
 
-On real sockets, `serving.py` lends every request the means to close its connection. In-process there is none to
-close: the client's transport is made to raise what it raises when a connection is lost.
+On real sockets, `serving.py` gives every request a way to close its connection. In-process there is no connection;
+instead, the app raises the exception that the client's transport raises for a lost connection.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from rc_mcp.emulator.serving import SOCKET, Socket
 
 
 class Connection:
-    """`log` is called with the status that goes out, before it does, and with 0 when none will."""
+    """A request's connection. It calls `log` with the status before sending it, or with 0 if it sends no answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, log: Callable[[int], None]) -> None:
         self._log = log
@@ -33,7 +33,7 @@ class Connection:
         await response(self._scope, self._receive, self._send)
 
     async def send_half(self, response: Response) -> None:
-        """Promises the whole body, sends half of it and breaks off. An answer without a body comes whole."""
+        """Announce the whole body, send half of it and close. Send an answer without a body whole."""
         body = bytes(response.body)
         if not body or self._scope["method"] == "HEAD":
             await self.send(response)
@@ -50,21 +50,21 @@ class Connection:
         await self._close("Server disconnected without sending a response.")
 
     async def stall(self) -> None:
-        """Says nothing until the client gives up, or the service ends."""
+        """Send nothing until the client gives up or the service ends."""
         self._log(0)
         await self._unless_the_service_ends(self._gone)
         await self._close("Server disconnected without sending a response.")
 
     async def wait(self, until: Callable[[], Awaitable[None]]) -> bool:
-        """Waits. False when the service ended first; then the connection is closed and nothing more to be done."""
+        """Wait for `until`. Return False if the service ended first; the connection is then already closed."""
         if await self._unless_the_service_ends(until):
             return True
         await self.hang_up()
         return False
 
-    async def _close(self, what_the_client_sees: str) -> None:
+    async def _close(self, client_error: str) -> None:
         if self._socket is None:
-            raise self._lost_connection(what_the_client_sees)
+            raise self._lost_connection(client_error)
         self._socket.close()
         await self._gone()
 
@@ -76,20 +76,20 @@ class Connection:
         if self._socket is None:
             await until()
             return True
-        came = False
+        finished = False
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cancel_when_the_service_ends, self._socket, tasks.cancel_scope)
             await until()
-            came = True
+            finished = True
             tasks.cancel_scope.cancel()
-        return came
+        return finished
 
     async def _cancel_when_the_service_ends(self, socket: Socket, scope: anyio.CancelScope) -> None:
         await socket.ending.wait()
         scope.cancel()
 
     def _lost_connection(self, text: str) -> Exception:
-        """The exception of whichever httpx (its name changed) sent the request in-process, or the built-in one."""
+        """Return the exception of the httpx (or httpx2) that sent the request in-process, or the built-in one."""
         client = sys.modules.get(getattr(self._send, "__module__", "").partition(".")[0])
         kind: type[Exception] = getattr(client, "RemoteProtocolError", ConnectionResetError)
         return kind(text)

@@ -1,4 +1,4 @@
-"""readMessageContent: the bytes of one attachment, whole or a range of them."""
+"""readMessageContent: the bytes of one attachment, or a range of them."""
 
 import re
 from urllib.parse import quote
@@ -40,10 +40,10 @@ def _bytes(source: Json) -> bytes:
 
 
 def _span(header: str | None, size: int) -> range | None:
-    """The bytes asked for, or None for all of them.
+    """Return the requested range, or None for the whole content.
 
-    Several ranges at once and units other than bytes are answered with the whole, as HTTP allows. Anything
-    else that names no byte there is gets 416.
+    Several ranges, or a unit other than bytes, get the whole content, as HTTP allows. Any other range that selects no
+    byte gets 416.
     """
     if header is None or not header.startswith("bytes=") or "," in header:
         return None
@@ -63,14 +63,14 @@ def _bounds(first: str, last: str, size: int) -> range:
 
 
 def _disposition(call: Call, attachment: Json) -> str:
-    # Inline when nothing is asked: the default of an older edition; the present one names none.
+    # Inline is the default of an older edition of the specification; the current one names no default.
     asked = query.member(call.query, "contentDisposition", ("Inline", "Attachment")) or "Inline"
     name = call.query.get("contentDispositionFilename") or attachment.get("fileName")
     return asked.lower() + (_file_name(name) if name else "")
 
 
 def _file_name(name: str) -> str:
-    """RFC 6266: a plain name for all, and the true one encoded. Neither can end the header or add another."""
+    """Return an ASCII name and the encoded real name (RFC 6266). Neither can end the header or add another."""
     plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
     encoded = quote(name.encode(errors="replace"), safe="")
     return f"; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

@@ -1,4 +1,4 @@
-"""deleteMessageByFilter: whole conversations at once. Without any conversation it means the whole mailbox."""
+"""deleteMessageByFilter: deletes whole conversations, or the whole mailbox if no conversation is given."""
 
 from starlette.responses import Response
 
@@ -13,32 +13,28 @@ from rc_mcp.emulator.vocabulary import DELETABLE
 
 
 def delete_by_filter(call: Call) -> Response:
-    """Deletes what lies before `dateTo`. Conversations that do not exist are not an error.
+    """Delete messages created before `dateTo`. Conversations that do not exist are not an error.
 
-    A body is not read. The description mentions conversation ids in a body, yet declares none and has no path
-    for it; that they are ignored, and everything goes, is the reading a client has to be safe against.
+    The body is ignored. RingCentral's description mentions conversation ids in a body but declares no body. If ids in a
+    body are ignored, everything is deleted: the case that a client must be safe against.
     """
     conversations = tuple(query.identifiers(call.query, "conversationId"))
     if len(conversations) > PATH_LIMIT:
         raise too_many_entries(PATH_LIMIT)
-    return _delete_selected(call, conversations)
+    return delete_conversations(call, conversations)
 
 
-def delete_everything(call: Call) -> Response:
-    """What a delete by ids turns into when it names none."""
-    return _delete_selected(call, ())
-
-
-def _delete_selected(call: Call, conversations: tuple[int, ...]) -> Response:
+def delete_conversations(call: Call, conversations: tuple[int, ...]) -> Response:
+    """Delete these conversations, or the whole mailbox if there are none."""
     purge = query.boolean(call.query, "purge")
     selection = Selection(
         types=DELETABLE[query.member(call.query, "type", DELETABLE) or "All"],
         conversations=conversations,
-        # "Earlier than": a message of that very second stays. No date at all is no bound.
+        # "Earlier than": a message of that very second stays. Without a date there is no limit.
         created_before_ms=query.date(call.query, "dateTo"),
         nothing=not owns(call, "owner"),
     )
-    # Messages in it that were Deleted already are purged, as they would be one by one. Not documented.
+    # Messages that are Deleted already are purged, as in a delete by id. This is not documented.
     for message in call.store.select(selection):
         delete(call.store, message, purge=purge)
     return Response(status_code=204)

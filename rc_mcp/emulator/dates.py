@@ -1,8 +1,7 @@
 """Points in time: milliseconds since the epoch inside the emulator, ISO 8601 on the wire.
 
-RingCentral takes dates from a bare year down to a fraction of a second, with any offset, and always answers
-in UTC with milliseconds. Written here rather than with a library, because the question is which forms to
-refuse.
+RingCentral accepts dates from only a year down to a fraction of a second, with any offset, and always answers in UTC
+with milliseconds. No library is used, because the forms to refuse matter.
 """
 
 import re
@@ -27,11 +26,11 @@ def to_ms(moment: datetime) -> int:
 
 
 FIRST_MS = to_ms(datetime.min.replace(tzinfo=UTC))
-"""Where the calendar begins."""
+"""The start of the calendar."""
 
 
 def to_wire(ms: int) -> str:
-    # Several for every message of a page; formatting a datetime takes three times as long.
+    # A page needs several for every message, and formatting a datetime takes three times as long.
     days, ms = divmod(ms, DAY_MS)
     seconds, ms = divmod(ms, SECOND_MS)
     minutes, seconds = divmod(seconds, 60)
@@ -52,12 +51,12 @@ def whole_minutes(ms: int) -> int:
 
 
 def parse_date(text: str) -> int:
-    """Milliseconds for a date in any accepted form, cut to whole seconds.
+    """Return milliseconds for a date in any accepted form, cut to whole seconds.
 
-    Raises ValueError for any other form and OverflowError for a moment that falls off the calendar.
+    Raises ValueError for any other form and OverflowError for a time outside the calendar.
 
-    A time without a zone is in RingCentral's own list of valid examples and is read as UTC. An offset whose
-    plus sign was not percent-encoded arrives as a space and is refused.
+    A time without a zone, which RingCentral lists as valid, is read as UTC. An offset whose plus sign was not
+    percent-encoded arrives with a space and is refused.
     """
     match = _DATE.fullmatch(text)
     if match is None:

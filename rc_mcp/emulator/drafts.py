@@ -1,8 +1,4 @@
-"""What a message is before the store takes it in, and what the store makes of it.
-
-A `Draft` says what a person would say about a message. `compose` turns it into the fields RingCentral would
-keep.
-"""
+"""Drafts: `Draft` describes a message before it is stored, and `compose` makes RingCentral's fields of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +15,9 @@ from rc_mcp.emulator.vocabulary import Availability, Direction, MessageType
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A message to be. No `sender` or `recipients` means the mailbox's owner; no `created` means now.
+    """A message to add. `sender` and `recipients` default to the mailbox's owner, `created` to now.
 
-    `media` are files of the `media` folder; `file_names`, in the same order, what the sender calls them.
+    `media` are files of the `media` folder; `file_names`, in the same order, are the sender's names for them.
     """
 
     type: MessageType
@@ -49,20 +45,16 @@ class Draft:
 
 
 def compose(draft: Draft, owner: Party, message_id: int, new_id: Callable[[], int]) -> Json:
-    """The fields of a message beyond the store's columns. Attachments say where their content comes from."""
-    fields = {
-        "SMS": _text_message,
-        "Pager": _pager_message,
-        "VoiceMail": _voicemail,
-        "Fax": _fax,
-    }[draft.type](draft, owner)
+    """Return a message's fields beyond the store's columns. Every attachment names the source of its content."""
+    by_type = {"SMS": _text_message, "Pager": _pager_message, "VoiceMail": _voicemail, "Fax": _fax}
+    fields = by_type[draft.type](draft, owner)
     status = draft.status or ("Received" if draft.direction == "Inbound" else "Sent")
     attachments = _attachments(draft, message_id, new_id)
     return {**fields, "priority": draft.priority, "messageStatus": status, "attachments": attachments}
 
 
 def other_parties(draft: Draft) -> list[Party]:
-    """Everyone in the message but the owner, in a fixed order: what makes two texts one conversation."""
+    """Return all parties except the owner, in a fixed order. Texts with the same parties share a conversation."""
     return [party for party in (draft.sender, *draft.recipients) if party is not None]
 
 
@@ -76,8 +68,7 @@ def _text_message(draft: Draft, owner: Party) -> Json:
     if len(recipients) > 1 and draft.direction == "Inbound":
         fields["to"][recipients.index(None) if None in recipients else 0]["target"] = True
     if draft.direction == "Outbound":
-        # One segment holds 160 GSM characters; longer texts are cut to 153 each to make room for their
-        # numbering.
+        # One segment has 160 GSM characters. The segments of a longer text have 153, which leaves space for numbering.
         length = len(draft.text)
         fields["segmentCount"] = 1 if length <= 160 else -(-length // 153)
         fields["smsSendingAttemptsCount"] = 1
@@ -110,8 +101,7 @@ def _voicemail(draft: Draft, owner: Party) -> Json:
 def _fax(draft: Draft, owner: Party) -> Json:
     fields: Json = {"faxResolution": draft.resolution, "faxPageCount": draft.pages}
     if draft.direction == "Inbound":
-        # Samples show no `to` here, and in `subject` a number that is not the sender's: the one the fax came
-        # in on.
+        # Samples show no `to` here, and in `subject` not the sender's number but the one that received the fax.
         return {"from": (draft.sender or owner).by_phone(), "subject": owner.phone_number or "", **fields}
     fields["to"] = [_fax_recipient(party or owner, draft) for party in draft.recipients]
     fields["coverIndex"] = draft.cover_index or 0
@@ -144,26 +134,20 @@ _File = tuple[str, str | None]
 
 
 def _files(draft: Draft) -> list[_File]:
-    """Every file with the name its sender gave it, if any."""
+    """Pair every file with the sender's name for it, if any."""
     given = draft.file_names[: len(draft.media)]
     return list(zip_longest(draft.media, given))
 
 
 def _numbered(kind: str, named: list[_File], first_id: int, new_id: Callable[[], int]) -> list[Json]:
-    """One attachment a file; the first bears the message's own id, as all recent samples show."""
+    """Make one attachment per file. The first has the message's own id, as in all recent samples."""
     return [_file_attachment(kind, new_id() if at else first_id, *file) for at, file in enumerate(named)]
 
 
 def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
-    # A text that cannot be encoded comes with question marks, as from any Java server.
+    # Characters that cannot be encoded become question marks, as from any Java server.
     size = len(text.encode(errors="replace"))
-    return {
-        "id": attachment_id,
-        "type": kind,
-        "contentType": "text/plain",
-        "size": size,
-        "source": {"text": text},
-    }
+    return {"id": attachment_id, "type": kind, "contentType": "text/plain", "size": size, "source": {"text": text}}
 
 
 def _file_attachment(kind: str, attachment_id: int, name: str, given_name: str | None) -> Json:

@@ -1,4 +1,4 @@
-"""`Emulator`: a mailbox, its owner's login and the service in front of them, put together."""
+"""`Emulator`: the mailboxes, their users' logins and the service, in one object."""
 
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -10,34 +10,31 @@ from typing import Self
 from rc_mcp.emulator import admin
 from rc_mcp.emulator.app import App
 from rc_mcp.emulator.clock import Clock, utc_now
-from rc_mcp.emulator.faults import Faults
-from rc_mcp.emulator.identity import User, create_account
+from rc_mcp.emulator.identity import create_account
 from rc_mcp.emulator.office import load_office
 from rc_mcp.emulator.redirects import check_registrable
 from rc_mcp.emulator.scenarios import Scenario, fill, filled_with
 from rc_mcp.emulator.schema import open_database
 from rc_mcp.emulator.seen import SeenRequest
 from rc_mcp.emulator.serving import address, bound_sockets, serving
-from rc_mcp.emulator.sessions import Sessions
 from rc_mcp.emulator.staff import create_users, open_mailboxes
 from rc_mcp.emulator.wire import Hosts
 
 
 class Emulator:
-    """An embedded RingCentral. Close it, or use it as a context manager, when done.
+    """An emulated RingCentral. Use it as a context manager, or close it when done.
 
-    `app` is the ASGI application, answering for the platform and the media host alike. `store` is the mailbox
-    itself, for looking at the truth and for letting messages arrive. `requests` is what reached the emulator,
-    newest last. `clock` is the emulator's time and can be moved ahead; it follows `now`, `time_scale` times as
-    fast, and stands still at a scale of 0. `faults` is what is to go wrong.
+    `app` is the ASGI application for both the platform and the media host. `store` is the owner's mailbox: read its
+    state or add messages. `requests` are the logged requests, newest last. `clock` is the emulator's time and can be
+    moved ahead; it follows `now`, `time_scale` times as fast, and is stopped at a scale of 0. `faults` injects faults.
+    `sessions` are the logins, which a test can end early.
 
-    `users` are the owner and the colleagues, each with a login; `mailboxes` has a store for each, by extension id.
-    The page that logs people in sends them back to this machine or to one of `redirect_uris`.
+    `users` are the owner, with `jwt` and `extension_id`, and the colleagues, each with a login. `mailboxes` has a store
+    for each, by extension id. The login page redirects only to this machine or to one of `redirect_uris`.
 
-    The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the
-    scenario's own. `permissions` are the app's and `user_permissions` the user's; all that is needed when
-    left out. Without `rate_limits` answers carry no limit headers either. One emulator belongs to one thread:
-    that of its event loop.
+    The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the scenario's
+    own. `permissions` are the app's and `user_permissions` the owner's; by default, all that the operations need.
+    Without `rate_limits`, answers have no limit headers either. Use an emulator only in the thread of its event loop.
     """
 
     def __init__(
@@ -61,20 +58,23 @@ class Emulator:
         self._open = True
         office = load_office()
         check_registrable(redirect_uris)
-        users = create_users(office, seed, user_permissions)
-        self._account = create_account(seed, users, permissions, redirect_uris)
+        self.users = create_users(office, seed, user_permissions)
+        account = create_account(seed, self.users, permissions, redirect_uris)
+        self.client_id, self.client_secret = account.client_id, account.client_secret
+        self.account_id, self.extension_id, self.jwt = account.account_id, account.owner.extension_id, account.owner.jwt
         self._hosts = Hosts(server_url.rstrip("/"), media_url.rstrip("/"))
         database = open_database(db, self.extension_id)
-        self.mailboxes = open_mailboxes(database, office, self._account, self._hosts, seed, self.clock)
+        self.mailboxes = open_mailboxes(database, office, account, self._hosts, seed, self.clock)
         self.store = self.mailboxes[self.extension_id]
         self.app = App(
             mailboxes=self.mailboxes,
             hosts=self._hosts,
-            account=self._account,
+            account=account,
             rate_limits=rate_limits,
             clock=self.clock,
         )
-        # A database remembers how far its time had run ahead.
+        self.faults, self.sessions = self.app.faults, self.app.sessions
+        # The database has saved how far its clock was ahead.
         self.clock.advance(seconds=self.store.setting("lead_ms", 0) / 1_000)
         fill(self.mailboxes, office, scenario, messages or 0, seed, self.clock())
 
@@ -87,55 +87,21 @@ class Emulator:
         return self._hosts.media_url
 
     @property
-    def client_id(self) -> str:
-        return self._account.client_id
-
-    @property
-    def client_secret(self) -> str:
-        return self._account.client_secret
-
-    @property
-    def jwt(self) -> str:
-        return self._account.owner.jwt
-
-    @property
-    def account_id(self) -> str:
-        return self._account.account_id
-
-    @property
-    def extension_id(self) -> str:
-        return self._account.owner.extension_id
-
-    @property
-    def users(self) -> list[User]:
-        """Everybody who can log in: the owner, whose `jwt` and `extension_id` are above, and the colleagues."""
-        return list(self._account.users)
-
-    @property
     def requests(self) -> list[SeenRequest]:
         return list(self.app.requests)
 
     @property
-    def faults(self) -> Faults:
-        return self.app.faults
-
-    @property
     def scenario(self) -> Scenario:
-        """What the mailbox was filled with, which a database file keeps whatever is asked for later."""
+        """The scenario that the mailbox was filled with. A database file keeps its first scenario."""
         return filled_with(self.store)
-
-    @property
-    def sessions(self) -> Sessions:
-        """The logins, so that a test can end them before their time."""
-        return self.app.sessions
 
     @asynccontextmanager
     async def serve(
         self, host: str = "127.0.0.1", port: int = 0, media_port: int = 0, admin_port: int | None = None
     ) -> AsyncGenerator[Self]:
-        """Serves on real sockets in the running event loop; both addresses say where it can be reached.
+        """Serve on real sockets in the running event loop. `server_url` and `media_url` then have the real addresses.
 
-        With an `admin_port`, 0 included, `admin_url` is served too, on the loopback interface whatever the host is.
+        With an `admin_port`, 0 included, `admin_url` is served too: on the loopback interface, whatever the host is.
         """
         before = self._hosts.server_url, self._hosts.media_url
         admin_ports = [] if admin_port is None else [admin_port]
@@ -156,7 +122,7 @@ class Emulator:
                 self.admin_url = None
 
     def close(self) -> None:
-        """Ends it; once more is no error."""
+        """Close the emulator. Closing it again is not an error."""
         if self._open:
             self._open = False
             self.store.set_setting("lead_ms", max(0, self.clock.lead // timedelta(milliseconds=1)))

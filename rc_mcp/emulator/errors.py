@@ -1,7 +1,7 @@
-"""RingCentral's error answers: one function per documented error, each giving the `ApiError` to raise.
+"""RingCentral's error answers: one function per documented error, which returns the `ApiError` to raise.
 
-On the wire an error is an `errors` array whose first entry is repeated at the top level. The top-level code
-is not always the nested one (a bad token answers `TokenInvalid` over `OAU-149`), so both are kept apart here.
+On the wire an error is an `errors` array whose first entry is repeated at the top level. The top-level code can differ
+from the nested one: a bad token gets `TokenInvalid` with a nested `OAU-149`.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An answer other than success. Raise it from anywhere while handling a request."""
+    """An error answer. Any code that handles a request may raise it."""
 
     def __init__(
         self,
@@ -60,26 +60,25 @@ def path_mismatch(parameter: str) -> ApiError:
 
 
 def no_such_route() -> ApiError:
-    """The answer of the API gateway, which knows nothing of messages: `errors` is empty, as it was recorded."""
+    """Return the API gateway's answer, which is not about messages: `errors` is empty, as it was recorded."""
     refusal = ApiError(404, "AGW-404", "Resource not found", headers={"Server": "nginx"})
     refusal.body["errors"] = []
     return refusal
 
 
 def full_sync_required() -> ApiError:
-    # RingCentral's guide words this one differently from its old explorer; the code is the same in both.
+    # RingCentral's guide and its old explorer have different messages for this error, but the same code.
     return ApiError(400, "MSG-333", "Parameter [syncToken] is invalid", parameterName="syncToken")
 
 
 def method_not_allowed(allowed: list[str]) -> ApiError:
-    # No source shows the body of a 405. A word instead of a code is how the gateway answers for itself
-    # elsewhere.
+    # No source shows the body of a 405. The gateway's other errors have a word instead of a code.
     headers = {"Allow": ", ".join(allowed)}
     return ApiError(405, "MethodNotAllowed", "HTTP method is not allowed", headers=headers)
 
 
 def unsupported_media_type() -> ApiError:
-    # As with 405: the status is documented, the body is not.
+    # The status is documented, the body is not.
     return ApiError(415, "UnsupportedMediaType", "Content type is not supported")
 
 
@@ -88,14 +87,14 @@ def rate_exceeded() -> ApiError:
 
 
 def fax_in_progress() -> ApiError:
-    # No source gives the status. 404 is the one its operation declares that can be meant, and the harder reading:
-    # who looks at the status alone takes the fax for lost.
+    # No source gives the status. Of those that the operation declares, only 404 fits. It is also the harder case: a
+    # client that checks only the status concludes that the fax is lost.
     return ApiError(404, "MSG-368", "Fax message processing is in progress")
 
 
 def app_permission_required(permission: str) -> ApiError:
     text = f"In order to call this API endpoint, application needs to have [{permission}] permission"
-    # Seen live under this word; older material shows CMN-401 at both levels. A client must look at the nested
+    # Observed live with this top-level word; older sources show CMN-401 at both levels. Clients must check the nested
     # code.
     return ApiError(403, "CMN-401", text, top_code="InsufficientPermissions", permissionName=permission)
 
@@ -132,7 +131,7 @@ def _unauthorized(code: str, message: str, top_code: str | None = None) -> ApiEr
 
 
 def oauth_error(error: str, code: str, message: str, *, status: int = 400) -> ApiError:
-    """An error of the token endpoint: OAuth's own `error` word beside RingCentral's envelope."""
+    """Return an error of the token endpoint: OAuth's `error` fields together with RingCentral's."""
     refusal = ApiError(status, code, message)
     refusal.body = {"error": error, "error_description": message, **refusal.body}
     return refusal

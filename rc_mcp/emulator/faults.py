@@ -1,8 +1,8 @@
-"""What is to go wrong on purpose, for whom and how often. What then happens is in `misbehave.py`.
+"""Injected faults: which requests fail, how, and how often. `misbehave.py` carries them out.
 
     emulator.faults.inject("drop", operation="deleteMessage", acted=True)
 
-A fault waits for a request it fits. One request meets one fault, the oldest that fits.
+A request meets at most one fault: the oldest that matches it.
 """
 
 from typing import Literal, TypedDict, Unpack
@@ -36,10 +36,9 @@ _OWN_OPTIONS = {
 
 
 class Fault(BaseModel):
-    """One fault. Left out, `operation` and `method` mean any; `times` of None means until it is cleared.
+    """One fault. The default `operation` and `method` match any request; `times=None` means until cleared.
 
-    `acted` decides whether the request is carried out before the fault shows: the difference between a client
-    that may try again and one that must look first.
+    With `acted`, the request is carried out before the fault occurs: a client must then check the state before a retry.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,13 +55,13 @@ class Fault(BaseModel):
     @model_validator(mode="after")
     def _has_only_options_of_its_kind(self) -> "Fault":
         options = self.model_fields_set - {"kind", "operation", "method", "times"}
-        if strange := sorted(options - _OWN_OPTIONS.get(self.kind, set())):
-            raise ValueError(f"{', '.join(strange)}: not an option of {self.kind}")
+        if unknown := sorted(options - _OWN_OPTIONS.get(self.kind, set())):
+            raise ValueError(f"{', '.join(unknown)}: not an option of {self.kind}")
         return self
 
     @property
     def lets_act(self) -> bool:
-        """Whether the request is carried out at all, before or after the fault."""
+        """Whether the request is carried out, before or after the fault."""
         return self.acted or self.kind not in {"server_error", "gateway", "drop", "stall"}
 
     def fits(self, operation: str, method: str) -> bool:
@@ -80,7 +79,7 @@ class FaultOptions(TypedDict, total=False):
 
 
 class Faults:
-    """The faults still to come. `active` is a copy, by id."""
+    """The active faults. `active` is a copy, by id."""
 
     def __init__(self) -> None:
         self._active: dict[int, Fault] = {}
@@ -91,7 +90,7 @@ class Faults:
         return dict(self._active)
 
     def inject(self, kind: FaultKind, **options: Unpack[FaultOptions]) -> int:
-        """Gives the id to clear it by. Raises ValueError for options that make no sense."""
+        """Inject a fault and return its id. Raises ValueError for invalid options."""
         return self.add(Fault.model_validate({"kind": kind, **options}))
 
     def add(self, fault: Fault) -> int:
@@ -100,11 +99,11 @@ class Faults:
         return self._last_id
 
     def clear(self, fault_id: int | None = None) -> None:
-        """Removes one fault, or all. One that has already struck for the last time is no error."""
+        """Remove one fault, or all. A fault that is already used up is not an error."""
         self._active = {} if fault_id is None else {i: f for i, f in self._active.items() if i != fault_id}
 
     def take(self, operation: str, method: str) -> Fault | None:
-        """The fault this request meets, which is thereby used once."""
+        """Return the fault for this request, if any, and use it once."""
         for fault_id, fault in self._active.items():
             if fault.fits(operation, method):
                 self._use(fault_id, fault)

@@ -1,4 +1,4 @@
-"""The filters that listing, syncing and deleting have in common, read from the query."""
+"""The query filters that listing, syncing and deleting share."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _DEFAULT_WINDOW_MS = DAY_MS
 
 @dataclass(frozen=True)
 class Window:
-    """A range of creation times. `to_ms` is None when the caller left the end open."""
+    """A range of creation times. `to_ms` is None if the client gave no end."""
 
     from_ms: int
     to_ms: int | None
@@ -33,11 +33,10 @@ def mailbox_filter(call: Call) -> Selection:
 
 
 def window(call: Call, now_ms: int) -> Window:
-    """The range asked for, or the 24 hours before its end.
+    """Return the requested range; by default it starts 24 hours before its end.
 
-    The guide speaks of a week where the specification says 24 hours; the shorter one is taken, since a client
-    that forgets to say what it wants then sees less. The default start is cut to the minute, as in the
-    guide's samples.
+    The guide says a week, the specification 24 hours. With the shorter one, a client that forgets the range sees less.
+    The default start is cut to the minute, as in the guide's samples.
     """
     from_ms, to_ms = query.date(call.query, "dateFrom"), query.date(call.query, "dateTo")
     if from_ms is None:
@@ -48,7 +47,7 @@ def window(call: Call, now_ms: int) -> Window:
 
 
 def owns(call: Call, parameter: str) -> bool:
-    """Whether an owner filter lets the mailbox's own messages through. There are no shared ones here."""
+    """Whether an owner filter includes the mailbox's own messages. The emulator has no shared messages."""
     values = call.query.getlist(parameter)
     if any(value not in OWNERS and not value.isdecimal() for value in values):
         raise invalid_parameter(parameter)
@@ -56,7 +55,7 @@ def owns(call: Call, parameter: str) -> bool:
 
 
 def given(parameters: QueryParams, *names: str) -> list[tuple[str, str]]:
-    """These parameters as they came, to be repeated in a `uri`."""
+    """Return these parameters unchanged, to repeat them in a `uri`."""
     return [(name, value) for name in names for value in parameters.getlist(name)]
 
 
@@ -65,5 +64,5 @@ def _types(call: Call) -> tuple[str, ...]:
     types = query.members(call.query, "messageType", MESSAGE_TYPES)
     if owns(call, "voicemailOwner"):
         return types
-    # Filters voicemails only. An empty tuple would mean every type, so what matches nothing is said outright.
+    # The filter is for voicemails only. An empty tuple would mean every type, so "none" is used to match nothing.
     return tuple(kind for kind in types or MESSAGE_TYPES if kind != "VoiceMail") or ("none",)

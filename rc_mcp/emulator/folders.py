@@ -1,7 +1,7 @@
-"""The folders of a mailbox, how many messages each may hold, and what becomes of the oldest when one overflows.
+"""The folders of a mailbox: how many messages each can have, and where its oldest messages go when it is full.
 
-The figures are of RingCentral's guide. It says that the oldest are deleted automatically; that they become Deleted,
-as if somebody had deleted them, and that only an overfull Deleted folder purges, is a reading.
+The numbers are from RingCentral's guide. It says only that the oldest messages are deleted automatically. The emulator
+assumes that they become Deleted, as when a user deletes them, and that only a full Deleted folder purges.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class Folder:
     overflows_to: Availability
 
     def has(self, message: Message) -> bool:
-        what = self.selection
-        directed = not what.directions or message.direction in what.directions
-        return directed and message.type in what.types and message.availability in what.availabilities
+        chosen = self.selection
+        direction_fits = not chosen.directions or message.direction in chosen.directions
+        return direction_fits and message.type in chosen.types and message.availability in chosen.availabilities
 
 
-# A text is in the Outbox until it is sent. Nothing on the wire tells that folder from Sent, so both count as one.
+# A text is in the Outbox until it is sent. The API does not distinguish Outbox and Sent, so they count as one folder.
 # The Deleted folder comes last, because the others overflow into it.
 FOLDERS = (
     Folder(

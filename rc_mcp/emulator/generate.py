@@ -1,4 +1,4 @@
-"""As many messages as somebody asks for, of all four types, the same at each start."""
+"""Generated messages: any number, of all four types, the same at each start."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,7 @@ from rc_mcp.emulator.drafts import Draft
 from rc_mcp.emulator.people import Party
 from rc_mcp.emulator.vocabulary import MessageType
 
-# Inside the shortest retention an administrator is likely to set, so that nothing expires at the first
-# request.
+# Shorter than a retention period that an administrator is likely to set, so that nothing expires at the first request.
 _SPAN_DAYS = 25
 _KINDS: tuple[MessageType, ...] = ("SMS", "SMS", "SMS", "SMS", "VoiceMail", "VoiceMail", "Fax", "Pager")
 _PLACES = ("Portland, OR", "Salem, OR", "Vancouver, WA", "Boise, ID", "Tacoma, WA")
@@ -26,53 +25,53 @@ _MATTERS = (
 
 
 def generate(count: int, seed: int, start: datetime, kinds: Sequence[MessageType] = _KINDS) -> Iterator[Draft]:
-    """Messages from oldest to newest, spread over the days before `start`."""
+    """Generate messages from oldest to newest, spread over the days before `start`."""
     chance = random.Random(f"{seed}/messages")  # noqa: S311
-    people = [_person(chance, number) for number in range(max(5, min(count // 20, 400)))]
+    parties = [_party(chance, number) for number in range(max(5, min(count // 20, 400)))]
     recordings, faxes = media_files.names("audio/mpeg"), media_files.names("application/pdf", "image/tiff")
     step = timedelta(days=_SPAN_DAYS) / max(count, 1)
     for at in range(count):
         created = start - step * (count - at)
         kind = kinds[chance.randrange(len(kinds))]
-        person = people[chance.randrange(len(people))]
+        party = parties[chance.randrange(len(parties))]
         match kind:
             case "SMS":
-                yield _text(chance, person, created)
+                yield _text(chance, party, created)
             case "VoiceMail":
-                yield _voicemail(chance, person, created, chance.choice(recordings))
+                yield _voicemail(chance, party, created, chance.choice(recordings))
             case "Fax":
-                yield _fax(chance, person, created, chance.choice(faxes))
+                yield _fax(chance, party, created, chance.choice(faxes))
             case _:
                 yield _page(chance, created)
 
 
-def _person(chance: random.Random, number: int) -> Party:
-    # 555-01xx are the numbers kept for fiction; area codes make them enough.
+def _party(chance: random.Random, number: int) -> Party:
+    # 555-01xx are reserved for fiction; several area codes provide enough of them.
     area = 201 + number // 100
     name = f"Caller {number + 1}" if chance.random() < 0.7 else None
     return Party(name=name, phone_number=f"+1{area}55501{number % 100:02d}", location=chance.choice(_PLACES))
 
 
-def _text(chance: random.Random, person: Party, created: datetime) -> Draft:
+def _text(chance: random.Random, party: Party, created: datetime) -> Draft:
     text = f"{chance.choice(_OPENINGS)}, {chance.choice(_MATTERS)}?"
     if chance.random() < 0.4:
         return Draft(
             type="SMS",
             direction="Outbound",
-            recipients=(person,),
+            recipients=(party,),
             text=text,
             created=created,
             read=True,
             status="Delivered",
         )
-    return Draft(type="SMS", sender=person, text=text, created=created, read=chance.random() < 0.6)
+    return Draft(type="SMS", sender=party, text=text, created=created, read=chance.random() < 0.6)
 
 
-def _voicemail(chance: random.Random, person: Party, created: datetime, recording: str) -> Draft:
+def _voicemail(chance: random.Random, party: Party, created: datetime, recording: str) -> Draft:
     transcript = f"{chance.choice(_OPENINGS)}, {chance.choice(_MATTERS)}. Bye." if chance.random() < 0.8 else None
     return Draft(
         type="VoiceMail",
-        sender=person,
+        sender=party,
         media=(recording,),
         seconds=chance.randrange(4, 90),
         transcript=transcript,
@@ -81,13 +80,13 @@ def _voicemail(chance: random.Random, person: Party, created: datetime, recordin
     )
 
 
-def _fax(chance: random.Random, person: Party, created: datetime, document: str) -> Draft:
+def _fax(chance: random.Random, party: Party, created: datetime, document: str) -> Draft:
     pages = chance.randrange(1, 6)
     if chance.random() < 0.3:
         return Draft(
             type="Fax",
             direction="Outbound",
-            recipients=(person,),
+            recipients=(party,),
             media=(document,),
             pages=pages,
             created=created,
@@ -95,7 +94,7 @@ def _fax(chance: random.Random, person: Party, created: datetime, document: str)
         )
     return Draft(
         type="Fax",
-        sender=person,
+        sender=party,
         media=(document,),
         pages=pages,
         created=created,

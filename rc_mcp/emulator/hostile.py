@@ -1,4 +1,4 @@
-"""The mailbox of `hostile.toml`, with what TOML cannot hold put into it."""
+"""The mailbox of `hostile.toml`, with its notation for special characters spelled out."""
 
 import re
 from dataclasses import fields, is_dataclass, replace
@@ -15,21 +15,21 @@ _TAG_BLOCK = 0xE0000
 
 
 def hostile_drafts(start: datetime) -> list[Draft]:
-    return [_spelt_out(draft) for draft in load_office("hostile.toml").drafts(start)]
+    return [_spelled_out(draft) for draft in load_office("hostile.toml").drafts(start)]
 
 
 def spell_out(text: str) -> str:
     text = _REPETITION.sub(lambda match: match[2] * int(match[1]), text)
     text = _TAGS.sub(lambda match: "".join(chr(_TAG_BLOCK + ord(letter)) for letter in match[1]), text)
-    # Last: what comes of it may look like the notation.
+    # Code units are last, because their characters may look like the notation.
     return _CODE_UNIT.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-def _spelt_out(value: Any) -> Any:
+def _spelled_out(value: Any) -> Any:
     if isinstance(value, str):
         return spell_out(value)
     if isinstance(value, tuple):
-        return tuple(_spelt_out(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+        return tuple(_spelled_out(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{field.name: _spelt_out(getattr(value, field.name)) for field in fields(value)})
+        return replace(value, **{field.name: _spelled_out(getattr(value, field.name)) for field in fields(value)})
     return value

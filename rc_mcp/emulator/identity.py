@@ -1,20 +1,15 @@
-"""Who may do what: the app's credentials and permissions, and the account's users with theirs."""
+"""Identity and permissions: the app's credentials and permissions, and those of the account's users."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from rc_mcp.emulator import ids
-from rc_mcp.emulator.errors import (
-    app_permission_required,
-    extended_scope_required,
-    not_found,
-    user_permission_required,
-)
+from rc_mcp.emulator.errors import app_permission_required, extended_scope_required, not_found, user_permission_required
 from rc_mcp.emulator.people import Party, extension_id_of
 
 APP_PERMISSIONS = ("EditAccounts", "EditMessages", "ReadAccounts", "ReadMessages")
-# `ReadMessageContent` was asked for in older editions and is no longer named. It is still asked for here, so
-# that a client meets a refusal where it could meet one.
+# Older editions of the specification require `ReadMessageContent`; the current one does not name it. The emulator still
+# requires it, so that a client meets a refusal wherever the real service could send one.
 STAFF_PERMISSIONS = ("EditMessages", "ReadMessageContent", "ReadMessages")
 ADMINISTRATOR_PERMISSIONS = ("AccountAdministration", *STAFF_PERMISSIONS)
 
@@ -41,10 +36,10 @@ class User:
 
     @property
     def extended_permissions(self) -> frozenset[str]:
-        """What the user may do to other extensions too.
+        """The permissions that the user also has for other extensions.
 
-        Which role has what with extended scope is up to each account. Here administrators read everybody's
-        messages and change nobody's.
+        Each account decides which roles have extended scope. Here administrators can read all users' messages and
+        change only their own.
         """
         return frozenset({"ReadMessages"}) if "AccountAdministration" in self.permissions else frozenset()
 
@@ -92,13 +87,13 @@ def create_account(
     )
 
 
-def create_user(seed: int, person: Party, username: str | None, permissions: Collection[str], *, jwt: str) -> User:
-    """`jwt` is what the credential is made from: each user's another."""
-    number = person.extension_number or ""
+def create_user(seed: int, party: Party, username: str | None, permissions: Collection[str], *, jwt: str) -> User:
+    """Create a user. The credential is derived from `jwt`, which must differ between users."""
+    number = party.extension_number or ""
     return User(
         extension_id=extension_id_of(number),
         extension_number=number,
-        name=person.name or "",
+        name=party.name or "",
         jwt=".".join(ids.token(seed, f"{jwt} {part}", length) for part, length in enumerate((36, 180, 43))),
         username=username or number,
         password=ids.token(seed, f"password {number}", 12),
@@ -114,7 +109,7 @@ def check_permissions(account: Account, user: User, app_permission: str, user_pe
 
 
 def mailbox_asked_for(account: Account, user: User, path: dict[str, str], permission: str) -> str:
-    """The extension whose mailbox a path names. Another's takes the permission with extended scope."""
+    """Return the extension that a path names. Another user's extension requires the permission with extended scope."""
     if path["account"] not in {"~", account.account_id}:
         raise not_found("accountId")
     extension_id = path.get("extension", "~")

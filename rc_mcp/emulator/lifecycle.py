@@ -1,15 +1,15 @@
-"""Alive, Deleted, Purged, gone: the moves a message makes, by request and by the passing of time."""
+"""A message's life cycle: Alive, Deleted, Purged, removed; by request and over time."""
 
 from rc_mcp.emulator.dates import DAY_MS, SECOND_MS
 from rc_mcp.emulator.errors import not_found
 from rc_mcp.emulator.store import Store
 from rc_mcp.emulator.wire import Message
 
-# RingCentral's guide gives both as defaults; the message itself tells neither.
+# RingCentral's guide gives both as defaults; no field of a message shows them.
 DELETED_KEPT_MS = 5 * DAY_MS
 PURGED_KEPT_MS = 5 * DAY_MS
 
-# How long a fax is being rendered is not documented, only that it cannot be read meanwhile.
+# The documentation says that a fax cannot be read while it is rendered, but not how long that takes.
 FAX_RENDERING_MS = 10 * SECOND_MS
 
 RETENTION_DAYS_DEFAULT = 30
@@ -17,21 +17,21 @@ RETENTION_DAYS_RANGE = range(7, 91)
 
 
 def delete(store: Store, message: Message, *, purge: bool) -> None:
-    """Alive becomes Deleted, Deleted becomes Purged; with `purge` either becomes Purged. Purged stays."""
+    """Delete an Alive message and purge a Deleted one; with `purge`, purge both. A Purged message stays Purged."""
     if message.availability != "Purged":
         already_deleted = message.availability == "Deleted"
         store.move(message, "Purged" if purge or already_deleted else "Deleted")
 
 
 def require_content(message: Message) -> Message:
-    """Refuses a purged message. Not documented for changes; only the metadata is known to stay readable."""
+    """Refuse a purged message. Its metadata stays readable; whether it can be changed is not documented."""
     if message.availability == "Purged":
         raise not_found("messageId")
     return message
 
 
 def is_rendering(message: Message, now_ms: int) -> bool:
-    """Whether a fax has no pages to show yet: one that is queued to be sent, for the first seconds."""
+    """Whether a fax has no pages to show yet: it is queued for sending, and was created seconds ago."""
     queued = message.type == "Fax" and message.details["messageStatus"] == "Queued"
     return queued and now_ms < message.created_ms + FAX_RENDERING_MS
 
@@ -46,10 +46,10 @@ def set_retention_days(store: Store, days: int) -> None:
 
 
 def pass_time(store: Store) -> None:
-    """Does what the clock has made due in a mailbox since the last request, as of the moment it was due.
+    """Carry out every removal that is due in a mailbox, dated at the moment when it was due.
 
-    So it makes no difference how seldom somebody asks: ten days after a deletion nothing is left, even if nobody
-    came by on the fifth.
+    So the result does not depend on how often requests arrive: a deleted message is gone after ten days even if no
+    request arrived on the fifth.
     """
     with store.transaction():
         _expire(store)
@@ -59,12 +59,12 @@ def pass_time(store: Store) -> None:
 
 
 def _expire(store: Store) -> None:
-    # Retention covers faxes and voicemails only. Whether it deletes or purges is not documented; it purges here,
-    # because a client must not take a lowered retention period for something that can be undone.
+    # Retention covers faxes and voicemails only. It is not documented whether it deletes or purges. It purges here,
+    # because a client must not assume that lowering the retention period can be undone.
     kept_ms, set_ms = retention_days(store) * DAY_MS, store.setting("retention_set_ms", 0)
     expired = "type IN ('Fax', 'VoiceMail') AND availability <> 'Purged' AND created_ms < ?"
     for message in store.matching(expired, store.now_ms() - kept_ms):
-        # What a lowered period takes, it takes when it is lowered.
+        # A lowered period purges old messages at the moment when it is lowered.
         due_ms = max(message.created_ms + kept_ms, set_ms)
         store.move(message, "Purged", min(due_ms, _purge_due_ms(message, due_ms)))
 

@@ -1,4 +1,4 @@
-"""Rate limits: requests per minute by user and group, and the penalty that every further request restarts."""
+"""Rate limits: requests per minute for each user and group, and the penalty that every further request restarts."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _PENALTY_S = 60
 
 @dataclass
 class _Bucket:
-    """What one user did in one group."""
+    """The recent requests and the penalty of one user in one group."""
 
     passed_at: deque[int] = field(default_factory=deque[int])
     penalty_until_ms: int = 0
@@ -24,7 +24,7 @@ class _Bucket:
 
 @dataclass(frozen=True)
 class Usage:
-    """One user's requests in one group within the present window."""
+    """One user's requests in one group in the current window."""
 
     user: str
     group: Group
@@ -34,7 +34,7 @@ class Usage:
 
 
 class RateLimits:
-    """The limits of every user. Not `enforced`, they let everything pass and tell nothing."""
+    """The limits of all users. Without `enforced`, every request passes and no limit headers are sent."""
 
     def __init__(self, now_ms: Callable[[], int], *, enforced: bool = True) -> None:
         self._now_ms = now_ms
@@ -42,7 +42,7 @@ class RateLimits:
         self._buckets: defaultdict[tuple[str, Group], _Bucket] = defaultdict(_Bucket)
 
     def take(self, user: str, group: Group) -> tuple[bool, dict[str, str]]:
-        """Counts one request. Says whether it may pass, and the headers its answer carries either way."""
+        """Count one request. Return whether it may pass, and the headers for its answer."""
         if not self._enforced:
             return True, {}
         bucket, now_ms = self._buckets[user, group], self._now_ms()
@@ -54,12 +54,12 @@ class RateLimits:
         return True, _headers(group, limit, limit - len(bucket.passed_at))
 
     def refuse(self, user: str, group: Group) -> dict[str, str]:
-        """Starts the penalty, or starts it again, and gives the headers of a refusal."""
+        """Start or restart the penalty and return the headers of a refusal."""
         self._buckets[user, group].penalty_until_ms = self._now_ms() + _PENALTY_S * SECOND_MS
         return {**_headers(group, _REQUESTS_PER_WINDOW[group], 0), "Retry-After": str(_PENALTY_S)}
 
     def usage(self) -> list[Usage]:
-        """How far every user who has sent anything is from the limits, for a person to watch."""
+        """Return the usage of every user who has sent a request, for the status page."""
         if not self._enforced:
             return []
         return [self._usage(user, group) for user, group in sorted(self._buckets)]

@@ -48,9 +48,8 @@ def _selection(call: Call, asked: Window) -> Selection:
         availabilities=query.members(call.query, "availability", AVAILABILITIES) or ("Alive",),
         phone_number=call.query.get("phoneNumber"),
         created_from_ms=asked.from_ms,
-        # Inclusive at both ends: whole seconds are compared, and RingCentral's own client pages back by
-        # passing the creation time of the last message it has. A start after the end finds nothing; it is not
-        # refused.
+        # Both ends are included: whole seconds are compared, and RingCentral's own client pages back by passing the
+        # creation time of its last message. A start after the end is not refused, but finds nothing.
         created_to_ms=call.store.now_ms() if asked.to_ms is None else asked.to_ms,
     )
 
@@ -88,19 +87,11 @@ def _page_uri(page: _Page, number: int) -> str:
 
 
 def _base_uri(call: Call, selection: Selection, asked: Window) -> str:
-    """The address without its page: what was asked, with the defaults in force spelled out."""
-    names = (
-        "messageType",
-        "direction",
-        "readStatus",
-        "conversationId",
-        "phoneNumber",
-        "distinctConversations",
-    )
+    """Return the address without its page: the requested filters and the defaults in effect."""
+    names = ("messageType", "direction", "readStatus", "conversationId", "phoneNumber", "distinctConversations")
     pairs = given(call.query, *names, "owner", "voicemailOwner", "ownerExtensionType")
     pairs += [("availability", value) for value in selection.availabilities]
     pairs.append(("dateFrom", to_wire(asked.from_ms)))
     if asked.to_ms is not None:
         pairs.append(("dateTo", to_wire(asked.to_ms)))
-    address = f"{call.addresses.mailbox(call.addresses.server_url)}/message-store"
-    return f"{address}?{urlencode(pairs, safe=':')}"
+    return f"{call.addresses.mailbox}/message-store?{urlencode(pairs, safe=':')}"

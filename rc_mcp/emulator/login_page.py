@@ -1,17 +1,16 @@
-"""The pages of the authorization endpoint: plain HTML, no script, nothing from elsewhere, everything escaped."""
+"""The pages of the authorization endpoint: plain HTML without scripts or external resources; all text is escaped."""
 
-import hashlib
-from base64 import b64encode
 from html import escape
 from string import Template
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from rc_mcp.emulator.identity import Account, User
+from rc_mcp.emulator.markup import html_page
 from rc_mcp.emulator.redirects import form_action_source
 
-# What the form has to bring back, beside the login.
-_CARRIED = ("response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
+# The request's parameters that the form must send again, in addition to the login.
+_HIDDEN = ("response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: #8885; --accent: #06c; }
@@ -33,23 +32,6 @@ table { border-collapse: collapse; width: 100%; }
 td { padding: .25rem .5rem .25rem 0; overflow-wrap: anywhere; }
 """
 
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>$style</style>
-</head>
-<body>
-<main>
-<h1>$title</h1>
-$content
-</main>
-</body>
-</html>
-""")
-
 _FORM = Template("""<p><small>An app on <b>$destination</b> asks to act for you in this emulated RingCentral.
 </small></p>
 $alert
@@ -61,13 +43,13 @@ $hidden
 <button name="cancel" value="1">Cancel</button>
 </form>
 <details>
-<summary>Who can log in here?</summary>
+<summary>Show the users who can log in</summary>
 <table>
 $users
 </table>
 </details>""")
 
-_WRONG = '<p role="alert">That username and password do not go together. Please try again.</p>'
+_WRONG = '<p role="alert">Wrong username or password. You are not logged in. Try again.</p>'
 
 
 def login_page(account: Account, asked: dict[str, str], redirect_uri: str, *, wrong: bool = False) -> Response:
@@ -75,18 +57,18 @@ def login_page(account: Account, asked: dict[str, str], redirect_uri: str, *, wr
     content = _FORM.substitute(
         destination=escape(destination),
         alert=_WRONG if wrong else "",
-        hidden="\n".join(_hidden(name, asked[name]) for name in _CARRIED if name in asked),
+        hidden="\n".join(_hidden(name, asked[name]) for name in _HIDDEN if name in asked),
         username=escape(asked.get("username") or asked.get("login_hint") or ""),
-        # Nothing here is secret, and whoever started the emulator by its command has no other place to learn it.
+        # These are not secret, and an operator who started the emulator by its command finds them only here.
         users="\n".join(_row(user) for user in account.users),
     )
     return _page("Log in", content, 200, destination)
 
 
 def error_page(message: str) -> Response:
-    """For a request that nobody can safely be sent back from."""
-    explained = "The app that sent you here made a mistake, and you have not been logged in."
-    return _page("This login cannot go on", f'<p role="alert">{escape(message)}</p><p>{explained}</p>', 400)
+    """Return the page for a request that has no safe redirect URI."""
+    explained = "The app sent an invalid request. You are not logged in. Return to the app and try again."
+    return _page("Login failed", f'<p role="alert">{escape(message)}</p><p>{explained}</p>', 400)
 
 
 def _hidden(name: str, value: str) -> str:
@@ -99,26 +81,6 @@ def _row(user: User) -> str:
 
 
 def _page(title: str, content: str, status: int, destination: str = "") -> Response:
-    text = _PAGE.substitute(title=escape(title), style=_STYLE, content=content)
-    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": _policy(destination)})
-
-
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-
-def _policy(destination: str) -> str:
-    # The form leads to this server and from there to the app, and browsers count both.
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src 'sha256-{_STYLE_HASH}'",
-            f"form-action 'self' {destination}".rstrip(),
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
+    # The form leads to this server, which redirects to the app; browsers check both destinations.
+    form_action = f"'self' {destination}".rstrip()
+    return html_page(title, _STYLE, f"<h1>{title}</h1>\n{content}", form_action=form_action, status=status)

@@ -1,18 +1,57 @@
-"""The few pieces of HTML the status page is made of. Every text is escaped and made visible, unless it is `Html`."""
+"""The frame of the emulator's HTML pages, and the elements of the status page.
+
+The elements escape every text and make it visible, unless it is `Html`.
+"""
 
 import unicodedata
+from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from html import escape
+from string import Template
+
+from starlette.responses import HTMLResponse
+
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+$head<title>$title</title>
+<style>$css</style>
+</head>
+<body>
+<main>
+$content
+</main>
+</body>
+</html>
+""")
+
+
+def html_page(
+    title: str, css: str, content: str, *, form_action: str = "'none'", head: str = "", status: int = 200
+) -> HTMLResponse:
+    """Return a page that loads nothing and runs nothing. It sends forms only to `form_action`."""
+    digest = b64encode(sha256(css.encode()).digest()).decode()
+    headers = {
+        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{digest}'; form-action {form_action}; "
+        "base-uri 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(_PAGE.substitute(head=head, title=title, css=css, content=content), status, headers)
 
 
 class Html(str):
-    """Markup of our own, which stays what it is."""
+    """Markup of the emulator's own, which is not escaped."""
 
     __slots__ = ()
 
 
 class Number(int):
-    """A number to be set flush right."""
+    """A number, which is aligned right."""
 
 
 Cell = Html | Number | str
@@ -23,7 +62,7 @@ def html(text: str) -> Html:
 
 
 def foreign(text: str, max_chars: int = 90) -> Html:
-    """A text that strangers may have written: cut, and kept from reaching out of its place."""
+    """Return an untrusted text truncated, and isolated so that it cannot affect the text around it."""
     cut = text if len(text) <= max_chars else text[: max_chars - 1] + "…"
     return Html(f"<bdi>{html(cut)}</bdi>")
 
@@ -42,7 +81,7 @@ def facts(pairs: dict[str, str]) -> Html:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], otherwise: str = "None.") -> Html:
-    """Columns whose first row holds numbers have their heading flush right too."""
+    """Return a table. If the first row has a number in a column, the column's heading is aligned right too."""
     if not rows:
         return Html(f"<p>{html(otherwise)}</p>")
     headings = "".join(f"<th{_class(cell)}>{html(name)}</th>" for name, cell in zip(head, rows[0], strict=True))
@@ -59,7 +98,7 @@ def _class(cell: Cell) -> str:
 
 
 def _visible(character: str) -> str:
-    """What is invisible, turns the line around, or is no character, shows that something is there."""
+    """Replace a character that is invisible, changes the text direction, or is unassigned, so that it is noticed."""
     if character in "\t\r\n":
         return " "
     return "\ufffd" if unicodedata.category(character) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} else character

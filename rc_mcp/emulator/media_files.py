@@ -1,10 +1,10 @@
-"""The recordings, faxes and pictures that messages refer to, read from the package when asked for."""
+"""The recordings, faxes and pictures of the messages, read from the package on demand."""
 
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-_PACKAGE = "rc_mcp.emulator"
+_FOLDER = files("rc_mcp.emulator").joinpath("media")
 _CONTENT_TYPES = {
     ".mp3": "audio/mpeg",
     ".wav": "audio/wav",
@@ -21,20 +21,19 @@ _CONTENT_TYPES = {
 
 
 def names(*content_types: str) -> list[str]:
-    """The files of these content types, in a fixed order."""
-    folder = files(_PACKAGE).joinpath("media")
-    found = sorted(item.name for item in folder.iterdir() if item.is_file())
+    """Return the names of the files with these content types, in a fixed order."""
+    found = sorted(item.name for item in _FOLDER.iterdir() if item.is_file())
     return [name for name in found if content_type(name) in content_types]
 
 
 def exists(name: str) -> bool:
-    """Whether that is one of the files. A path to anywhere else is none."""
-    return name in {item.name for item in files(_PACKAGE).joinpath("media").iterdir()}
+    """Whether this is one of the files. A path to any other folder is not."""
+    return name in {item.name for item in _FOLDER.iterdir()}
 
 
 @lru_cache(maxsize=64)
 def read(name: str) -> bytes:
-    return files(_PACKAGE).joinpath("media", name).read_bytes()
+    return _FOLDER.joinpath(name).read_bytes()
 
 
 def content_type(name: str) -> str:
@@ -42,7 +41,7 @@ def content_type(name: str) -> str:
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a PNG or JPEG, from its header: too little work to bring an image library for."""
+    """Return width and height of a PNG or JPEG from its header, which does not justify an image library."""
     if data.startswith(b"\x89PNG"):
         return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     if data.startswith(b"\xff\xd8"):

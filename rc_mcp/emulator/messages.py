@@ -1,4 +1,4 @@
-"""readMessage, updateMessage, patchMessage, deleteMessage: messages named by id, one or many at a time."""
+"""readMessage, updateMessage, patchMessage, deleteMessage: one or more messages by id."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,17 +8,9 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from rc_mcp.emulator import query
-from rc_mcp.emulator.bulk import (
-    BODY_LIMIT,
-    MULTIPART_JSON,
-    Outcome,
-    attempt,
-    multi_status,
-    path_ids,
-    requested_bodies,
-)
+from rc_mcp.emulator.bulk import BODY_LIMIT, MULTIPART_JSON, attempt, multi_status, path_ids, requested_bodies
 from rc_mcp.emulator.call import Call, JsonObject, content_type, json_response, read_json
-from rc_mcp.emulator.conversations import delete_everything
+from rc_mcp.emulator.conversations import delete_conversations
 from rc_mcp.emulator.errors import (
     Json,
     invalid_parameter,
@@ -36,7 +28,7 @@ _Word = TypeVar("_Word")
 
 
 def read_message(call: Call) -> Response:
-    """Deleted and purged messages are shown too: otherwise nobody could see that they are."""
+    """Read messages, including deleted and purged ones, whose `availability` shows their state."""
 
     def read(resource_id: str) -> Json:
         return full_record(find_message(call, resource_id), call.addresses)
@@ -44,10 +36,12 @@ def read_message(call: Call) -> Response:
     resource_ids = path_ids(call)
     if len(resource_ids) > 1:
         return multi_status(call, [attempt(named, partial(read, named)) for named in resource_ids])
-    record = read(_only(resource_ids))
+    if not resource_ids:
+        raise invalid_parameter("messageId")
+    record = read(resource_ids[0])
     if record["type"] == "VoiceMail":
-        # Only here, not in bulk. The specification asks for it whatever the type and for at least one entry, so
-        # that everyone the voicemail went to is named, not only the others.
+        # Only here, not in bulk. The specification requires it for every type, with at least one entry. So it lists all
+        # recipients of the voicemail, not only the other ones.
         record["vmSideRecipients"] = record["to"]
     return json_response(record)
 
@@ -61,27 +55,28 @@ def patch_message(call: Call) -> Response:
 
 
 def delete_message(call: Call) -> Response:
-    """204 if every message named is now deleted, 207 if one is not. With no ids at all, everything goes."""
+    """Delete messages; answer 204 if all are deleted, 207 if one is not. Without any id, delete the whole mailbox."""
     purge = query.boolean(call.query, "purge")
     types = DELETABLE[query.member(call.query, "type", DELETABLE) or "All"]
     resource_ids = path_ids(call)
     if resource_ids == ["*"]:
         resource_ids = _ids_in_body(call)
     if not resource_ids:
-        return delete_everything(call)
+        return delete_conversations(call, ())
 
     def remove(resource_id: str) -> None:
         message = find_message(call, resource_id)
-        # A message of another type is left alone. Nothing says it is an error, so nothing tells the client.
+        # A message of another type is skipped. It is not documented as an error, so none is reported.
         if message.type in types:
             delete(call.store, message, purge=purge)
 
     if len(resource_ids) == 1 and call.path["message"] != "*":
         remove(resource_ids[0])
         return Response(status_code=204)
-    # One after the other: an id named twice is deleted twice, and that purges.
+    # In sequence: an id that is given twice is deleted twice, and so purged.
     outcomes = [attempt(named, partial(remove, named)) for named in resource_ids]
-    return multi_status(call, outcomes) if _any_failed(outcomes) else Response(status_code=204)
+    any_failed = any(outcome.status >= 400 for outcome in outcomes)
+    return multi_status(call, outcomes) if any_failed else Response(status_code=204)
 
 
 def find_message(call: Call, resource_id: str) -> Message:
@@ -112,10 +107,10 @@ def _updated(call: Call, message: Message, body: JsonObject) -> Message:
 
 
 def _patched(call: Call, message: Message, body: JsonObject) -> Message:
-    """Restores, marks, or both.
+    """Restore the message, change its read status, or both.
 
-    Only `Alive` has a documented use. The schema allows the other two, so they are obeyed: the reading in
-    which a client that sends them by mistake loses something.
+    Only `Alive` has a documented use, but the schema allows all three. They are all obeyed: the case in which a client
+    that sends one by mistake loses messages.
     """
     if "readStatus" not in body and "availability" not in body:
         raise invalid_parameter("readStatus")
@@ -127,7 +122,7 @@ def _patched(call: Call, message: Message, body: JsonObject) -> Message:
 
 
 def _member(body: JsonObject, name: str, allowed: tuple[_Word, ...], default: _Word | None = None) -> _Word:
-    """A word of the body. The default is for one left out; one that is there must be right."""
+    """Return an allowed word of the body, or the default if it is missing."""
     if name not in body and default is not None:
         return default
     for word in allowed:
@@ -137,37 +132,23 @@ def _member(body: JsonObject, name: str, allowed: tuple[_Word, ...], default: _W
 
 
 def _single_body(call: Call, resource_ids: list[str]) -> JsonValue:
-    if content_type(call) == "application/json":
+    if content_type(call.headers) == "application/json":
         return read_json(call.body)
     return requested_bodies(call, resource_ids)[0][1]
 
 
 def _ids_in_body(call: Call) -> list[str]:
-    """The ids a `*` stands for. A body that is left out or empty names none, which is no protection."""
+    """Return the ids of a request with `*`. An empty or missing body has none, and then everything is deleted."""
     if not call.body.strip():
         return []
-    if content_type(call) not in {"application/json", MULTIPART_JSON}:
+    if content_type(call.headers) not in {"application/json", MULTIPART_JSON}:
         raise unsupported_media_type()
     named = read_json(call.body)
     if named is None:
         return []
     if not isinstance(named, list):
         raise unreadable_request()
-    return _strings(named)
-
-
-def _strings(named: list[JsonValue]) -> list[str]:
-    # The limit of a delete's body is not documented; the one for updates is taken.
+    # The limit for a delete's body is not documented; this is the one for updates.
     if len(named) > BODY_LIMIT:
         raise too_many_entries(BODY_LIMIT)
     return [str(value) for value in named]
-
-
-def _only(resource_ids: list[str]) -> str:
-    if not resource_ids:
-        raise invalid_parameter("messageId")
-    return resource_ids[0]
-
-
-def _any_failed(outcomes: list[Outcome]) -> bool:
-    return any(outcome.status >= 400 for outcome in outcomes)

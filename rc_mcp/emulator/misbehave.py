@@ -1,4 +1,4 @@
-"""Answering a request the way its fault says."""
+"""Answers to requests that meet a fault."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,12 +13,12 @@ from rc_mcp.emulator.errors import ApiError, no_such_route
 from rc_mcp.emulator.faults import Fault
 
 _BROKEN_JSON = b'{"records": [{"id": 1, "uri": '
-# What a proxy or a captive portal on the way says with a 200.
+# A proxy or captive portal may answer with 200 and a page like this.
 _NOT_THE_API = "<!DOCTYPE html><html><body>Sign in to use this network.</body></html>"
 
 
 async def misbehave(fault: Fault, act: Callable[[], Response], connection: Connection, clock: Clock) -> None:
-    """`act` carries the request out and gives the answer it should have had."""
+    """Answer as the fault demands. `act` carries the request out and returns its correct answer."""
     if fault.kind == "latency":
         await _late(fault, act, connection, clock)
         return
@@ -37,12 +37,12 @@ async def misbehave(fault: Fault, act: Callable[[], Response], connection: Conne
         case "gateway":
             await connection.send(_gateway())
         case _:
-            # The others are answers like any other: the service has already been told to refuse.
+            # The other faults take effect in `act`.
             await connection.send(answer)
 
 
 async def _late(fault: Fault, act: Callable[[], Response], connection: Connection, clock: Clock) -> None:
-    """Not acted, it acts when the time has come, even if the client has long given up. So do queues."""
+    """Answer late. Without `acted`, act after the delay even if the client has gone, as a queue does."""
     due = clock() + timedelta(seconds=fault.seconds)
     answer = act() if fault.acted else None
     if await connection.wait(partial(clock.reach, due)):
@@ -65,8 +65,8 @@ def _gateway() -> Response:
 
 
 def _server_error(status: int) -> Response:
-    # The guide lists CMN-201 as a 500 and knows 503 as well. What comes with 502 and 504 is not documented; they are a
-    # gateway's, and a gateway speaks HTML.
+    # The guide lists CMN-201 as a 500, and also mentions 503. The bodies of 502 and 504 are not documented. Gateways
+    # send these, with HTML.
     if status in {502, 504}:
         return HTMLResponse(f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>", status)
     error = ApiError(status, "CMN-201", "Service Temporary Unavailable")

@@ -1,4 +1,4 @@
-"""The token endpoint: exchanging a JWT, a code or a refresh token for tokens, and ending a session."""
+"""The token endpoint: exchanges a JWT, a code or a refresh token for tokens, and revokes tokens."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rc_mcp.emulator.call import json_response
+from rc_mcp.emulator.call import content_type, json_response
 from rc_mcp.emulator.codes import Codes
 from rc_mcp.emulator.dates import SECOND_MS
 from rc_mcp.emulator.errors import (
@@ -32,7 +32,7 @@ _REFRESH_TTL_MOST_S = 2_592_000
 
 @dataclass(frozen=True)
 class OAuthCall:
-    """One request to the OAuth service, and all it has to do with."""
+    """One request to the OAuth service, with the state that it needs."""
 
     method: str
     query: QueryParams
@@ -54,7 +54,7 @@ def issue_token(call: OAuthCall) -> Response:
 
 
 def revoke_token(call: OAuthCall) -> Response:
-    """Ends the whole session. As RFC 7009 has it, a token nobody knows is no error."""
+    """End the whole session. As in RFC 7009, an unknown token is not an error."""
     _check_client(call, secret_needed=False)
     token = call.form.get("token") or call.query.get("token")
     if not token:
@@ -64,7 +64,7 @@ def revoke_token(call: OAuthCall) -> Response:
 
 
 def authenticate(request: Request, sessions: Sessions) -> Session:
-    """The session behind a request's bearer token, which may also come as a query parameter."""
+    """Return the session of a request's bearer token, which may also be a query parameter."""
     header = request.headers.get("authorization")
     if header is None:
         if token := request.query_params.get("access_token"):
@@ -77,7 +77,7 @@ def authenticate(request: Request, sessions: Sessions) -> Session:
 
 
 def user_concerned(call: OAuthCall) -> User | None:
-    """Whom a request is about, right or wrong as it may be. Its limit is that user's."""
+    """Return the user whose limit counts a request, whether or not its credentials are valid."""
     grant = call.codes.grant(call.form.get("code"))
     token = call.form.get("refresh_token") or call.form.get("token") or call.query.get("token")
     return (
@@ -89,11 +89,10 @@ def user_concerned(call: OAuthCall) -> User | None:
 
 
 def read_form(request: Request, body: bytes) -> dict[str, str]:
-    """The fields of a POST. A revocation may have none, its token being in the query."""
+    """Return the fields of a POST. A revocation may have none, because its token can be in the query."""
     if request.method != "POST" or not body:
         return {}
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
+    if content_type(request.headers) != "application/x-www-form-urlencoded":
         raise unsupported_media_type()
     return once_each(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
 
@@ -112,8 +111,8 @@ def _by_jwt(call: OAuthCall) -> Session:
     _check_client(call, secret_needed=True)
     terms, user = _terms(call.form), call.account.user_by_jwt(call.form.get("assertion"))
     if user is None:
-        # Which code a wrong JWT gets is not documented. OAuth's own word is certain, and 400 the only status
-        # declared.
+        # The error code for a wrong JWT is not documented. OAuth defines `invalid_grant`, and 400 is the only declared
+        # status.
         raise oauth_error("invalid_grant", "OAU-140", "Invalid resource owner credentials")
     return call.sessions.start(user, terms)
 
@@ -121,7 +120,7 @@ def _by_jwt(call: OAuthCall) -> Session:
 def _by_code(call: OAuthCall) -> Session:
     code = call.form.get("code", "")
     known = call.codes.grant(code)
-    # Either the secret or the verifier has to show that it is the app that asks.
+    # The app must prove its identity by its secret or by the verifier.
     _check_client(call, secret_needed=known is not None and known.challenge is None)
     terms = _terms(call.form)
     grant = call.codes.redeem(code, call.form.get("redirect_uri"), call.form.get("code_verifier"))
@@ -141,13 +140,13 @@ _GRANTS: dict[str, Callable[[OAuthCall], Session]] = {
 
 
 def _answer(session: Session, call: OAuthCall) -> Response:
-    # What is left, not what was given: the grace of a refresh answers late with tokens issued before.
+    # The remaining lifetime: a refresh during the grace period returns tokens that were issued earlier.
     spent_s = (call.sessions.now_ms() - session.issued_ms) // SECOND_MS
     body: Json = {
         "access_token": session.access_token,
         "token_type": "bearer",
         "expires_in": max(0, session.terms.access_ttl_s - spent_s),
-        # What is asked for in `scope` is ignored: the answer always names all the app has.
+        # A requested `scope` is ignored: the answer always lists all permissions of the app.
         "scope": call.account.scope,
         "owner_id": session.user.extension_id,
         "endpoint_id": session.endpoint_id,
@@ -162,13 +161,13 @@ def _answer(session: Session, call: OAuthCall) -> Response:
 
 
 def _terms(form: dict[str, str]) -> Terms:
-    """Lifetimes out of bounds are brought within them, not refused, as RingCentral's guide has it."""
+    """Return the requested lifetimes. As in RingCentral's guide, a lifetime out of range is changed, not refused."""
     access_ttl_s = _seconds(form, "access_token_ttl", _ACCESS_TTL_DEFAULT_S)
     refresh_ttl_s = _seconds(form, "refresh_token_ttl", _REFRESH_TTL_DEFAULT_S)
     return Terms(
         access_ttl_s=min(max(access_ttl_s, _ACCESS_TTL_LEAST_S), _ACCESS_TTL_DEFAULT_S),
-        # The guide knows no more than the default and falls back to it; the specification allows more, and beyond
-        # that the guide's way is taken. Zero or less asks for no refresh token, as an older edition says.
+        # In the guide, the default is also the maximum and the fallback. The specification has a higher maximum; above
+        # it, the fallback is the guide's. Zero or less means no refresh token, as an older edition says.
         refresh_ttl_s=refresh_ttl_s if refresh_ttl_s <= _REFRESH_TTL_MOST_S else _REFRESH_TTL_DEFAULT_S,
         endpoint_id=form.get("endpoint_id") or None,
     )
@@ -183,13 +182,12 @@ def _seconds(form: dict[str, str], name: str, default: int) -> int:
 
 
 def _check_client(call: OAuthCall, *, secret_needed: bool) -> None:
-    """Knows the app by the Basic header, or by `client_id` in the form.
+    """Identify the app by the Basic header, or by `client_id` in the form.
 
-    An id without its secret is how apps that cannot keep one exchange a code, refresh and revoke; logging in by JWT
-    takes the secret.
+    Apps that cannot keep a secret exchange a code, refresh and revoke with only the id. A JWT needs the secret too.
     """
     if {"client_assertion", "client_assertion_type"} & call.form.keys():
-        text = "client_assertion is not emulated: send client id and secret in the Authorization header"
+        text = "client_assertion is not emulated; send the client id and secret in the Authorization header"
         raise oauth_error("invalid_client", "OAU-116", text)
     header = call.headers.get("authorization")
     if header is not None:
@@ -199,8 +197,8 @@ def _check_client(call: OAuthCall, *, secret_needed: bool) -> None:
     known = call.account.client_secret
     allowed = {known} if secret_needed or header is not None else {known, None}
     if client_id != call.account.client_id or secret not in allowed:
-        # Listed as 401, though the specification knows only 400 here. A client that logs in again upon 401
-        # had better not do so for this one.
+        # The guide lists 401, but the specification has only 400 here. A client that logs in again after a 401 should
+        # not do so after this one.
         raise oauth_error("invalid_client", "OAU-146", "Invalid client credentials", status=401)
 
 

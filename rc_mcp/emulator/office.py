@@ -1,4 +1,4 @@
-"""The mailbox of `office.toml`: read, checked, and dated back from the moment the emulator starts."""
+"""The mailbox of `office.toml`: read, validated, and dated relative to the emulator's start."""
 
 import re
 import tomllib
@@ -17,7 +17,7 @@ _ME = "me"
 
 
 class _Strict(BaseModel):
-    """A misspelt key in the file is an error, not something to be left out in silence."""
+    """A model that refuses unknown keys, so that a misspelled key in the file is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,29 +60,28 @@ class _Entry(_Strict):
 
 
 class Office(_Strict):
-    """The file as a whole."""
+    """The whole file."""
 
     owner: _Person
     people: dict[str, _Person] = {}
     message: list[_Entry] = []
 
     def colleagues(self) -> list[str]:
-        """Who has an extension beside the owner, by its number."""
+        """Return the keys of the colleagues with an extension, sorted by its number."""
         numbers = {key: person.extension_number for key, person in self.people.items() if person.extension_number}
         return sorted(numbers, key=lambda key: numbers[key])
 
     def drafts(self, start: datetime) -> list[Draft]:
-        """Every message of the file, as of an office whose present moment is `start`."""
+        """Return every message of the file. Ages are relative to `start`."""
         return [self._draft(entry, start) for entry in self.message]
 
     def pager_messages(self, key: str, start: datetime) -> list[Draft]:
-        """The owner's pager messages that a colleague wrote or got, as they look from there."""
+        """Return the owner's pager messages with a colleague, as they appear in the colleague's mailbox."""
         shared = [entry for entry in self.message if entry.type == "Pager" and key in {entry.from_, *entry.to}]
-        return [self._seen_by(key, entry, start) for entry in shared]
+        return [self._pager_draft(key, entry, start) for entry in shared]
 
-    def _seen_by(self, key: str, entry: _Entry, start: datetime) -> Draft:
-        others = {_ME: self.owner.party(), **{name: person.party() for name, person in self.people.items()}}
-        parties = {**others, key: None}
+    def _pager_draft(self, key: str, entry: _Entry, start: datetime) -> Draft:
+        parties = {_ME: self.owner.party(), **{name: person.party() for name, person in self.people.items()}, key: None}
         sent = entry.from_ == key
         return Draft(
             type="Pager",
@@ -111,7 +110,7 @@ class Office(_Strict):
         )
 
     def _party(self, key: str) -> Party | None:
-        """None stands for the owner."""
+        """Return the party; None means the owner."""
         return None if key == _ME else self.people[key].party()
 
 
@@ -125,7 +124,7 @@ _AGE = re.compile(r"(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)
 
 
 def age(text: str) -> timedelta:
-    """A span such as `2d4h` or `40m`."""
+    """Parse an age such as `2d4h` or `40m`."""
     match = _AGE.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"not an age: {text!r}")

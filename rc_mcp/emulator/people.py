@@ -1,4 +1,4 @@
-"""Who messages come from and go to: the mailbox's owner, colleagues with an extension, and everybody else."""
+"""The parties of messages: the mailbox's owner, colleagues with an extension, and external callers."""
 
 import random
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class Party:
         return None if self.extension_number is None else extension_id_of(self.extension_number)
 
     def by_phone(self) -> Json:
-        """How a party looks in a text, a fax or a voicemail: known by its phone number."""
+        """Return the party as it appears in a text, a fax or a voicemail: with its phone number."""
         return _present(phoneNumber=self.phone_number, name=self.name, location=self.location)
 
     def by_extension(self) -> Json:
-        """How a party looks in a pager message, which goes from extension to extension."""
+        """Return the party as it appears in a pager message, which goes from extension to extension."""
         return _present(extensionNumber=self.extension_number, extensionId=self.extension_id, name=self.name)
 
 
 def extension_id_of(extension_number: str) -> str:
-    """The internal id behind a short number: never the same digits, so that mixing the two up shows."""
+    """Return the internal id for an extension number. The two always differ, so that confusing them is noticed."""
     return f"{random.Random(f'extension {extension_number}').randrange(10**7, 10**8)}008"  # noqa: S311
 
 

@@ -1,11 +1,10 @@
-"""The pytest fixture `ringcentral`: a RingCentral of the test's own, to be reached over HTTP by any client.
+"""The pytest fixture `ringcentral`: one emulator per test, which any client can reach over HTTP.
 
 Other projects enable it with one line in their topmost `conftest.py`:
 
     pytest_plugins = ["rc_mcp.emulator.pytest_plugin"]
 
-It is no entry point on purpose: pytest would load it, and the emulator with it, in every project of everyone who has
-rc-mcp installed.
+It is not an entry point, because pytest would then load it and the emulator wherever rc-mcp is installed.
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -23,9 +22,9 @@ _Result = TypeVar("_Result")
 
 
 class RingCentral:
-    """An emulator at work in a thread of its own: where it is, how to log in, and a safe way to its mailbox.
+    """An emulator that runs in its own thread: its addresses, its login, and thread-safe access to its mailbox.
 
-    Its methods can be called from any thread, and from sync and async tests alike.
+    Both sync and async tests may call its methods, from any thread.
     """
 
     def __init__(self, emulator: Emulator, portal: BlockingPortal) -> None:
@@ -40,35 +39,35 @@ class RingCentral:
         self.extension_id = emulator.extension_id
 
     def do(self, act: Callable[[Emulator], _Result]) -> _Result:
-        """Calls `act` with the emulator, in the emulator's thread and between two requests, and gives its result.
+        """Call `act` with the emulator, in its thread and between two requests, and return the result.
 
-        The emulator itself, and above all its store, may be used nowhere else.
+        Use the emulator, and especially its store, nowhere else.
         """
         return self._portal.call(act, self._emulator)
 
     def add(self, draft: Draft) -> dict[str, Any]:
-        """Lets a message arrive. Gives its record."""
+        """Add an arriving message and return its record."""
         return self.do(lambda emulator: emulator.store.add(draft))
 
     def message(self, message_id: str | int) -> dict[str, Any] | None:
-        """The message as it is now, whatever its state. None when it never was or is gone for good."""
+        """Return the message as it is now, whatever its availability; None if it does not exist (any more)."""
         return self.do(lambda emulator: emulator.store.message(message_id))
 
     def messages(self) -> list[dict[str, Any]]:
-        """Every message as it is now, newest first, the deleted and purged ones too."""
+        """Return every message as it is now, newest first, including deleted and purged ones."""
         return self.do(lambda emulator: emulator.store.messages())
 
     @property
     def requests(self) -> list[SeenRequest]:
-        """What has reached it so far, newest last."""
+        """The requests so far, newest last."""
         return self.do(lambda emulator: emulator.requests)
 
 
 @pytest.fixture
 def ringcentral(request: pytest.FixtureRequest) -> Generator[RingCentral]:
-    """An emulated RingCentral on this machine, with an office's mailbox, for this test alone.
+    """Serve an emulated RingCentral with an office's mailbox on this machine, for this test only.
 
-    `@pytest.mark.ringcentral(scenario="empty", rate_limits=False)` hands these on to `Emulator`.
+    `@pytest.mark.ringcentral(scenario="empty", rate_limits=False)` passes these options to `Emulator`.
     """
     marker = request.node.get_closest_marker("ringcentral")
     options: dict[str, Any] = {} if marker is None else marker.kwargs
@@ -77,12 +76,12 @@ def ringcentral(request: pytest.FixtureRequest) -> Generator[RingCentral]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "ringcentral(**options): what the emulator of this test is to be like")
+    config.addinivalue_line("markers", "ringcentral(**options): options for this test's emulator")
 
 
 @asynccontextmanager
 async def _served(options: dict[str, Any]) -> AsyncGenerator[Emulator]:
-    # Made in the thread that serves it, because the database may be used in no other.
+    # Created in the thread that serves it, because SQLite allows the database in no other.
     with Emulator(**options) as emulator:
         async with emulator.serve():
             yield emulator

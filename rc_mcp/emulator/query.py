@@ -1,7 +1,6 @@
-"""Query parameters as RingCentral reads them: repeated keys for many values, unknown names ignored.
+"""Query parameters as RingCentral reads them: repeated keys for several values, unknown names ignored.
 
-Every function takes the whole query and a name, and raises CMN-101 naming the parameter when its value will
-not do.
+Every function takes the whole query and a name, and raises CMN-101 with this name if the value is invalid.
 """
 
 import re
@@ -18,7 +17,7 @@ _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 def members(query: QueryParams, name: str, allowed: Collection[str]) -> tuple[str, ...]:
-    """Every value given under the name. A comma-joined list is one unknown member, as on the real service."""
+    """Return all values of the name. As on the real service, a comma-separated list is one unknown value."""
     values = tuple(dict.fromkeys(query.getlist(name)))
     if any(value not in allowed for value in values):
         raise invalid_parameter(name)
@@ -33,7 +32,7 @@ def member(query: QueryParams, name: str, allowed: Collection[str]) -> str | Non
 
 
 def boolean(query: QueryParams, name: str) -> bool:
-    """False when left out. `True` counts as well as `true`: a purge spelt Python's way still purges."""
+    """Return the value; False if it is missing. Case is ignored, so `purge=True` also purges."""
     value = (_first(query, name) or "false").lower()
     if value not in {"true", "false"} or query.get(name) == "":
         raise invalid_parameter(name)
@@ -60,10 +59,10 @@ def date(query: QueryParams, name: str) -> int | None:
 
 
 def identifiers(query: QueryParams, name: str) -> list[int]:
-    """Every non-empty value as an id.
+    """Return every non-empty value as an id.
 
-    Whether an empty value counts as given is not documented. It does not here, because for a delete that is
-    the reading that hurts: `conversationId=` asks for every conversation.
+    It is not documented whether an empty value counts. Here it does not, which is the worse case for a delete:
+    `conversationId=` then means every conversation.
     """
     return [identifier(value, name) for value in query.getlist(name) if value]
 

@@ -1,6 +1,6 @@
-"""Where a login may lead: the redirect URIs registered for the app, and any address of this very machine.
+"""Allowed redirect URIs: those registered for the app, and any address of this machine.
 
-Everything else is refused before anybody is sent there, so the login page cannot be used to lead people elsewhere.
+All others are refused before any redirect, so the login page cannot send users to other sites.
 """
 
 import re
@@ -9,8 +9,8 @@ from urllib.parse import urlencode, urlsplit
 
 from rc_mcp.emulator.errors import oauth_error
 
-# RFC 8252: a program on the user's machine listens on whatever port is free, so the port is not compared. Strict in
-# its characters, because what a lenient pattern takes for a path may be a host to a browser.
+# RFC 8252: a program on the user's machine listens on any free port, so the port is not compared. The characters are
+# restricted, because a browser may read as a host what a lenient pattern reads as a path.
 _LOOPBACK = re.compile(
     r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
@@ -20,14 +20,14 @@ _PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 
 
 def check_registrable(redirect_uris: Collection[str]) -> None:
-    """Raises ValueError for what is no absolute URI, or has a fragment, which a redirect would lose."""
+    """Raise ValueError for a URI that is not absolute or has a fragment, which a redirect would lose."""
     for uri in redirect_uris:
         if not _ABSOLUTE.fullmatch(uri):
-            raise ValueError(f"not a redirect URI: {uri!r}")
+            raise ValueError(f"not a redirect URI: {uri!r}; it must be absolute and have no fragment")
 
 
 def redirect_target(asked: str | None, registered: Collection[str]) -> str:
-    """The URI to go back to. Left out, it is the registered one, if there is just one."""
+    """Return the URI to redirect to: the requested one, or by default the only registered one."""
     if asked is None and len(registered) == 1:
         return next(iter(registered))
     if asked is not None and (asked in registered or _LOOPBACK.fullmatch(asked)):
@@ -42,7 +42,7 @@ def with_parameters(uri: str, parameters: dict[str, str]) -> str:
 
 
 def form_action_source(uri: str) -> str:
-    """How a Content-Security-Policy names the place a form may lead to. It knows no IPv6 addresses."""
+    """Return a form's destination for a Content-Security-Policy, which cannot contain IPv6 addresses."""
     parts = urlsplit(uri)
     if _PLAIN_HOST.fullmatch(parts.netloc):
         return f"{parts.scheme}://{parts.netloc}"

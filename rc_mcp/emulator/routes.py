@@ -1,4 +1,4 @@
-"""The addresses of the ten operations, and which of the two hosts answers each."""
+"""The addresses of the ten operations, and the hosts that serve them."""
 
 import re
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class _Route:
 _ROUTES = [
     _Route(
         _PLATFORM,
-        # A path that ends where an id should follow is the collection: an empty id list joined into the path
+        # A path with an empty id is the collection's path. If a client joins an empty list of ids into the path, it
         # deletes everything, as the specification warns.
         re.compile(rf"{_EXTENSION}/message-store/?"),
         {
@@ -76,11 +76,10 @@ _ROUTES = [
 
 
 def find_operation(entry_points: frozenset[EntryPoint], method: str, path: str) -> tuple[Operation, dict[str, str]]:
-    """The operation at an address and the parts of its path.
+    """Return the operation at an address and the parts of its path.
 
-    Content is served by the media host, which serves nothing else, and by the platform host as well. The
-    specification wants it asked of media; yet the calls generated from it in RingCentral's own SDKs (`@rc-ex/core`
-    1.8) go to the platform, and whether that still answers is not known.
+    Both hosts serve content; the media host serves nothing else. The specification demands the media host, but
+    RingCentral's own SDKs (`@rc-ex/core` 1.8) ask the platform host. It is not known whether that still answers.
     """
     for route in _ROUTES:
         match = route.pattern.fullmatch(path)

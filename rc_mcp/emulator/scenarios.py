@@ -1,7 +1,7 @@
-"""The mailboxes an emulator can start with.
+"""The mailboxes that an emulator can start with.
 
-`office` is an ordinary one, `empty` has nothing in it. `busy` is a quarter of a year of a large practice, `full`
-stands at the cap for voicemails with all of them unheard, and in `hostile` everybody means harm.
+`office` is an ordinary mailbox, `empty` an empty one. `busy` has three months of a large practice. `full` has as many
+voicemails as allowed, all unheard. In `hostile` every sender is an attacker.
 """
 
 import random
@@ -24,14 +24,14 @@ SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 _BUSY_MESSAGES = 5_000
 _BUSY_SPAN = timedelta(days=89)
 _FULL_VOICEMAILS = 200
-# As in office.toml, ages imagine a start late on a Thursday afternoon.
-_IMAGINED_START = datetime(2026, 3, 5, 17)  # noqa: DTZ001  an office's own time
+# As in office.toml, ages assume a start late on a Thursday afternoon.
+_ASSUMED_START = datetime(2026, 3, 5, 17)  # noqa: DTZ001  an office's own time
 
 
 def fill(
     mailboxes: dict[str, Store], office: Office, scenario: Scenario, count: int, seed: int, start: datetime
 ) -> None:
-    """Puts the messages in, once: a database that has been filled keeps what became of them."""
+    """Add the scenario's messages, unless the database was filled before: it keeps its messages and their state."""
     store = next(iter(mailboxes.values()))
     if store.setting("epoch", 0):
         return
@@ -42,13 +42,13 @@ def fill(
     if scenario == "office":
         fill_colleagues(mailboxes, office, seed, start)
     if scenario == "busy":
-        # With the usual 30 days, two thirds of its faxes and voicemails would be gone at the first request.
+        # With the default of 30 days, the first request would purge two thirds of its faxes and voicemails.
         set_retention_days(store, RETENTION_DAYS_RANGE[-1])
     store.set_setting("epoch", store.now_ms())
 
 
 def filled_with(store: Store) -> Scenario:
-    """The scenario a mailbox was first filled with, which a database file keeps."""
+    """Return the scenario that the mailbox was first filled with, which a database file keeps."""
     return SCENARIOS[store.setting("scenario", 0)]
 
 
@@ -71,7 +71,7 @@ def _busy(seed: int, start: datetime) -> Iterator[Draft]:
     chance = random.Random(f"{seed}/busy")  # noqa: S311
     ages = sorted((_age(chance) for _ in range(_BUSY_MESSAGES)), reverse=True)
     for draft, age in zip(generate(_BUSY_MESSAGES, seed, start), ages, strict=True):
-        # What is older than a few days has been dealt with, but for the odd one.
+        # Nearly all messages older than a few days are read.
         old = age > timedelta(days=4) and chance.random() < 0.97
         yield replace(draft, created=start - age, read=draft.read or old)
 
@@ -79,11 +79,11 @@ def _busy(seed: int, start: datetime) -> Iterator[Draft]:
 def _age(chance: random.Random) -> timedelta:
     while True:
         age = _BUSY_SPAN * chance.random()
-        if chance.random() < _bustle(_IMAGINED_START - age):
+        if chance.random() < _likelihood(_ASSUMED_START - age):
             return age
 
 
-def _bustle(moment: datetime) -> float:
-    """How likely a message is at this hour, against the middle of a working day."""
+def _likelihood(moment: datetime) -> float:
+    """Return how likely a message is at this hour, relative to the middle of a working day."""
     weekend, working_hours = moment.weekday() >= 5, 8 <= moment.hour < 18
     return (0.12 if weekend else 1.0) * (1.0 if working_hours else 0.06)

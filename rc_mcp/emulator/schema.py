@@ -1,7 +1,7 @@
 """The SQLite database: its tables, and the indexes that keep a page of 100,000 messages cheap.
 
-All mailboxes of the account share it; `mailbox` is the extension id. A file that an older emulator made is brought to
-the present version; one that a newer one made is left as it is.
+All mailboxes of the account share it; `mailbox` is the extension id. A file of an older emulator is migrated to the
+current version; a file of a newer one is refused and not changed.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ MIGRATIONS = (
     CREATE INDEX phone_number_by_message ON phone_number (message_id);
     CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     """,
-    # Mailboxes of several users. What there was is the owner's; indexes go with the table that is replaced.
+    # Mailboxes of several users. Existing messages are the owner's. Dropping the old table also drops its indexes.
     """
     CREATE TABLE message_of_mailbox (
         id INTEGER PRIMARY KEY,
@@ -52,32 +52,29 @@ MIGRATIONS = (
     ALTER TABLE message_of_mailbox RENAME TO message;
     UPDATE setting SET name = 'last_id ' || owner() WHERE name = 'last_id';
 
-    -- Holds every column a list filters on, so that counting a large result never reads the messages themselves.
+    -- Has every column that a list filters on, so that counting a large result never reads the messages themselves.
     CREATE INDEX message_by_time ON message
         (mailbox, created_ms DESC, id DESC, availability, type, direction, read_status, conversation_id);
     CREATE INDEX message_by_change ON message (modified_ms);
     CREATE INDEX message_by_conversation ON message (conversation_id) WHERE conversation_id IS NOT NULL;
 
-    -- What time does to messages is looked for at every request; partial indexes keep that to a glance.
+    -- Every request looks for messages that are due for removal; partial indexes make this cheap.
     CREATE INDEX message_removed ON message (removed_ms) WHERE removed_ms IS NOT NULL;
     CREATE INDEX message_retained ON message (created_ms)
         WHERE type IN ('Fax', 'VoiceMail') AND availability <> 'Purged';
     """,
 )
-"""The script at N makes version N + 1 of the file from version N; `owner()` is the owner's extension id. Add to the
-end."""
+"""The script at index N migrates version N to N + 1; `owner()` is the owner's extension id. Only append."""
 VERSION = len(MIGRATIONS)
 
 
 def open_database(path: str | Path, owner: str) -> sqlite3.Connection:
-    """A connection in autocommit: the store says itself where a transaction begins and ends.
+    """Open the database at `path`, or `:memory:`. A missing file is created, an older one migrated.
 
-    Args:
-        path: the file, made where there is none; or `:memory:`.
-        owner: the owner's extension id.
+    The connection is in autocommit mode, because the store controls transactions. `owner` is the owner's extension id.
 
     Raises:
-        sqlite3.Error: it cannot be used, or is no emulator's, or a newer one's. It is as it was.
+        sqlite3.Error: the file cannot be used, is not an emulator's, or is a newer one's. It was not changed.
     """
     connection = sqlite3.connect(path, isolation_level=None)
     try:
@@ -86,7 +83,7 @@ def open_database(path: str | Path, owner: str) -> sqlite3.Connection:
         if _stamp(connection) < VERSION:
             connection.create_function("owner", 0, lambda: int(owner))
             scripts = "".join(MIGRATIONS[version:])
-            # In one transaction: after an error, closing undoes what was begun.
+            # In one transaction: after an error, closing rolls it back.
             connection.executescript(f"BEGIN IMMEDIATE; {scripts} PRAGMA user_version = {VERSION}; COMMIT;")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
@@ -96,21 +93,21 @@ def open_database(path: str | Path, owner: str) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection) -> int:
-    """The version of the file; 0 where there is nothing in it yet."""
+    """Return the version of the file; 0 if it is empty."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not tables:
         return 0
     if not {"message", "phone_number", "setting"} <= tables:
-        raise sqlite3.DatabaseError("it is no mailbox of the emulator's. Nothing was changed. Use another file.")
+        raise sqlite3.DatabaseError("it is not a database of the emulator. Nothing was changed. Use another file.")
     stamp = _stamp(connection)
     if stamp > VERSION:
         raise sqlite3.DatabaseError(
-            f"it was made by a newer rc-mcp (version {stamp} of the file; this rc-mcp knows {VERSION}). "
+            f"it was made by a newer rc-mcp (file version {stamp}; this rc-mcp supports up to {VERSION}). "
             "Nothing was changed. Use the newer rc-mcp, or another file."
         )
     if stamp:
         return stamp
-    # Made before there were versions.
+    # The file is from before versions were introduced.
     columns = {column[1] for column in connection.execute("PRAGMA table_info(message)")}
     return 2 if "mailbox" in columns else 1
 

@@ -1,4 +1,4 @@
-"""The request log: what reached the emulator, and what it got."""
+"""The request log: one entry per request that reached the emulator, with its answer's status."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +12,9 @@ _SECRETS = {"access_token", "assertion", "client_secret", "code", "code_verifier
 
 @dataclass(frozen=True)
 class SeenRequest:
-    """One request that reached the emulator, with the method it meant and the status it got.
+    """A logged request. `method` is the tunneled method, if any.
 
-    `fault` is the kind of the fault it met. `status` is 0 where that left it without an answer.
+    `fault` is the kind of the fault it met. `status` is 0 if the fault left it without an answer.
     """
 
     entry_point: str

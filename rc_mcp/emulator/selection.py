@@ -1,4 +1,4 @@
-"""Which messages a request is about, as one value, and that value as SQL."""
+"""`Selection`: the messages that a request is about, and its SQL condition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """A filter over the mailbox. An empty tuple or None leaves that side open."""
+    """A filter over the mailbox. An empty tuple or None does not filter."""
 
     types: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
@@ -22,11 +22,11 @@ class Selection:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it names what few messages share, beside their mailbox and their time."""
+        """Whether it filters on a column that few messages share, other than their mailbox and time."""
         return bool(self.conversations) or self.modified_from_ms is not None or self.phone_number is not None
 
     def where(self) -> tuple[str, list[str | int]]:
-        """A condition for WHERE, and its parameters."""
+        """Return a condition for WHERE and its parameters."""
         conditions: list[str] = []
         parameters: list[str | int] = []
         for column, values in self._memberships():
@@ -55,7 +55,7 @@ class Selection:
             "created_ms >= ?": self.created_from_ms,
             "created_ms <= ?": self.created_to_ms,
             "created_ms < ?": self.created_before_ms,
-            # As a subquery it goes by its own index; beside the others SQLite would walk through all of time.
+            # As a subquery it uses its own index; otherwise SQLite would scan all messages in order of time.
             "id IN (SELECT id FROM message WHERE modified_ms >= ?)": self.modified_from_ms,
             "id IN (SELECT message_id FROM phone_number WHERE digits = ?)": phone,
         }
@@ -63,5 +63,5 @@ class Selection:
 
 
 def digits(phone_number: str) -> str:
-    """Numbers are compared by their digits: records carry `+1650...` as well as `(650) ...`."""
+    """Return only the digits, to compare numbers: records have both `+1650...` and `(650) ...`."""
     return "".join(character for character in phone_number if character in "0123456789")

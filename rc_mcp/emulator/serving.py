@@ -1,4 +1,4 @@
-"""The emulator on real sockets: one port for the platform and one for media, in the running event loop."""
+"""The emulator on real sockets: one port per application, in the running event loop."""
 
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -12,19 +12,19 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 SOCKET = "rc_mcp.socket"
-"""The ASGI extension under which a request finds the `Socket` it came over."""
+"""The ASGI extension that has a request's `Socket`."""
 
 
 @dataclass(frozen=True)
 class Socket:
-    """What ASGI itself does not give an application: to close the client's connection, and to learn of the end."""
+    """A way to close the client's connection and an event for the service's end, which ASGI does not provide."""
 
     close: Callable[[], None]
     ending: anyio.Event
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to its host and says when it is ready."""
+    """A uvicorn server that leaves signals to its host process and reports when it is ready."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(
@@ -50,9 +50,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.ready.set()
 
-    async def run_until_told(self, bound: socket.socket) -> None:
-        # Cancelling uvicorn half-way leaves its connections open. So it is told to end instead, and shielded
-        # meanwhile.
+    async def run_until_ended(self, bound: socket.socket) -> None:
+        # If uvicorn is canceled, its connections stay open. So it is shielded and ends through `end`.
         with anyio.CancelScope(shield=True):
             await self.serve([bound])
 
@@ -68,7 +67,7 @@ class _Server(uvicorn.Server):
         return lend
 
     def _close(self, client: Any) -> None:
-        """Ends the connection from this client's address once what was written to it has gone out."""
+        """Close the connection from this client's address after sending the bytes already written to it."""
         connections: set[Any] = {*self.server_state.connections}
         for connection in connections:
             if connection.client == client:
@@ -77,17 +76,17 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(apps: dict[ASGIApp, socket.socket]) -> AsyncGenerator[None]:
-    """Serves every app on its socket until the block ends, however it ends."""
+    """Serve every app on its socket until the block ends, also by an error."""
     servers = {_Server(app): bound for app, bound in apps.items()}
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         for server, bound in servers.items():
-            tasks.start_soon(server.run_until_told, bound)
+            tasks.start_soon(server.run_until_ended, bound)
         try:
             for server in servers:
                 await server.ready.wait()
             yield
-        except Exception as error:  # noqa: BLE001  # raised below, where the task group cannot wrap it in a group
+        except Exception as error:  # noqa: BLE001  # raised below, so that the task group does not wrap it in a group
             failure = error
         finally:
             for server in servers:
@@ -98,14 +97,14 @@ async def serving(apps: dict[ASGIApp, socket.socket]) -> AsyncGenerator[None]:
 
 @contextmanager
 def bound_sockets(host: str, *ports: int) -> Generator[list[socket.socket]]:
-    """Listening sockets; a port of 0 lets the system choose. All are closed in the end, served or not."""
+    """Open listening sockets and close them at the end, used or not. For port 0 the system chooses one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened: list[socket.socket] = []
     try:
         for port in ports:
             opened.append(socket.create_server((host, port), family=family))
-            # For every connection: asyncio does so only on sockets made by itself, and without it each answer on a
-            # kept connection waits 40 ms for the client to acknowledge its headers.
+            # asyncio sets this only on sockets that it creates. Without it, each answer on a kept connection waits
+            # 40 ms for the client to acknowledge its headers.
             opened[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield opened
     finally:
@@ -114,7 +113,7 @@ def bound_sockets(host: str, *ports: int) -> Generator[list[socket.socket]]:
 
 
 def address(bound: socket.socket) -> str:
-    """The URL a client on this machine reaches a socket by."""
+    """Return the URL of a socket for a client on this machine."""
     name: tuple[str, int] = bound.getsockname()[:2]
     host, port = name
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104

@@ -1,8 +1,7 @@
 """OAuth sessions: issuing, refreshing, checking and ending tokens.
 
-Habits of RingCentral's that break clients are kept: a sixth login ends the user's oldest session; a refreshed
-access token dies at once; a refresh token is used once, yet for a short grace the old one still answers with the
-same new pair.
+The rules of RingCentral that break clients are kept: a sixth login ends the user's oldest session; a refreshed access
+token is invalid at once; a refresh token is valid once, but for a short grace period returns the same new pair again.
 """
 
 import secrets
@@ -16,13 +15,13 @@ from rc_mcp.emulator.identity import User
 SESSIONS_PER_USER = 5
 _GRACE_UNUSED_MS = 60 * MINUTE_MS
 _GRACE_USED_MS = 10 * SECOND_MS
-# For so long a refreshed access token is remembered for what it was.
+# For this long, a replaced access token gets an error of its own.
 _REPLACED_KNOWN_MS = 10 * SECOND_MS
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a client asks of its tokens. Without a lifetime there is no refresh token."""
+    """The lifetimes and endpoint id that a client requests. A lifetime of zero or less means no refresh token."""
 
     access_ttl_s: int
     refresh_ttl_s: int
@@ -72,7 +71,7 @@ class Sessions:
         return session
 
     def refresh(self, refresh_token: str, terms: Terms) -> Session:
-        """New tokens for an old one; in its grace an old one gets the same new ones again, whatever the terms."""
+        """Exchange a refresh token. In its grace period, a used one gets the same new tokens, whatever the terms."""
         for session in self._sessions:
             if refresh_token == session.refresh_token and self.now_ms() < session.refresh_ends_ms():
                 return self._renewed(session, terms)
@@ -81,7 +80,7 @@ class Sessions:
         raise oauth_error("invalid_grant", "OAU-213", "Token not found")
 
     def check(self, access_token: str) -> Session:
-        """The live session of an access token; marks it as used. Raises the 401 that fits otherwise."""
+        """Return the live session of an access token and mark it as used. Raises the matching 401 if there is none."""
         for session in self._sessions:
             if access_token == session.access_token:
                 return self._used(session)
@@ -90,15 +89,15 @@ class Sessions:
         raise _unknown(access_token)
 
     def user(self, token: str | None) -> User | None:
-        """Whose session a token belongs to, an access or a refresh token, of now or before the last refresh."""
+        """Return the user of an access or refresh token, current or replaced by the last refresh."""
         return next((each.user for each in self._sessions if token and token in each.tokens()), None)
 
     def end(self, token: str) -> None:
-        """Ends the session a token belongs to, with all its tokens. One just replaced will do as well."""
+        """End the session of a token, current or just replaced, with all its tokens."""
         self._sessions = [each for each in self._sessions if token not in each.tokens()]
 
     def end_all(self) -> None:
-        """As when an administrator signs everybody out everywhere: every token dies before its time."""
+        """End all sessions and so all tokens, as when an administrator signs out all users."""
         self._sessions = []
 
     def _renewed(self, session: Session, terms: Terms) -> Session:

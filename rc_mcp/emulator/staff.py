@@ -1,4 +1,4 @@
-"""The office's people with an extension: their logins, their mailboxes, and what is in these at the start."""
+"""The office's users: their logins, their mailboxes, and the messages in these at the start."""
 
 import sqlite3
 from collections.abc import Callable, Collection
@@ -6,13 +6,7 @@ from datetime import datetime
 
 from rc_mcp.emulator import ids
 from rc_mcp.emulator.generate import generate
-from rc_mcp.emulator.identity import (
-    ADMINISTRATOR_PERMISSIONS,
-    STAFF_PERMISSIONS,
-    Account,
-    User,
-    create_user,
-)
+from rc_mcp.emulator.identity import ADMINISTRATOR_PERMISSIONS, STAFF_PERMISSIONS, Account, User, create_user
 from rc_mcp.emulator.office import Office
 from rc_mcp.emulator.store import Store
 from rc_mcp.emulator.wire import Addresses, Hosts
@@ -21,7 +15,7 @@ _VOICEMAILS_EACH = 2
 
 
 def create_users(office: Office, seed: int, owner_permissions: Collection[str] | None) -> list[User]:
-    """The owner, who is an administrator, and the colleagues by extension number."""
+    """Create the owner, who is an administrator, and the colleagues in order of extension number."""
     permissions = ADMINISTRATOR_PERMISSIONS if owner_permissions is None else owner_permissions
     owner = create_user(seed, office.owner.party(), office.owner.username, permissions, jwt="jwt")
     return [owner, *(_colleague(office, key, seed) for key in office.colleagues())]
@@ -30,23 +24,26 @@ def create_users(office: Office, seed: int, owner_permissions: Collection[str] |
 def open_mailboxes(
     database: sqlite3.Connection, office: Office, account: Account, hosts: Hosts, seed: int, now: Callable[[], datetime]
 ) -> dict[str, Store]:
-    """Every user's mailbox, by extension id. No two ever share a message id: ids grow by thousands, from apart."""
-    people = [office.owner, *(office.people[key] for key in office.colleagues())]
+    """Open every user's mailbox, by extension id.
+
+    Message ids are unique across mailboxes: they grow in steps of thousands, and each mailbox has another first id.
+    """
+    owners = [office.owner, *(office.people[key] for key in office.colleagues())]
     return {
         user.extension_id: Store(
             database,
             addresses=Addresses(hosts, account.account_id, user.extension_id),
-            owner=person.party(),
+            owner=owner.party(),
             seed=seed,
             now=now,
             first_id=ids.FIRST_ID + at,
         )
-        for at, (user, person) in enumerate(zip(account.users, people, strict=True))
+        for at, (user, owner) in enumerate(zip(account.users, owners, strict=True))
     }
 
 
 def fill_colleagues(mailboxes: dict[str, Store], office: Office, seed: int, start: datetime) -> None:
-    """A handful of messages each: what they and the owner wrote to each other, and some voicemails."""
+    """Add a few messages to each colleague's mailbox: pager messages with the owner, and voicemails."""
     for key in office.colleagues():
         party = office.people[key].party()
         voicemails = generate(_VOICEMAILS_EACH, seed * 1_000 + int(party.extension_number or 0), start, ["VoiceMail"])

@@ -1,18 +1,15 @@
-"""The page at `/` of the platform address: what the emulator holds and what was asked of it, for a person to watch.
+"""The status page at `/` of the platform address: the emulator's messages and recent requests.
 
-It renews itself without a script, and the browser is told to load nothing and to run nothing: strangers wrote some of
-what it shows. It shows no credentials, so it needs no login.
+It reloads itself without a script. Because it shows text from untrusted senders, the browser may not load or run
+anything. It shows no credentials, so it needs no login.
 """
 
-from base64 import b64encode
 from collections import deque
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from importlib.resources import files
-from string import Template
 from urllib.parse import urlencode
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.dates import to_ms, to_wire
@@ -20,7 +17,7 @@ from rc_mcp.emulator.faults import Fault
 from rc_mcp.emulator.identity import Account
 from rc_mcp.emulator.lifecycle import pass_time, retention_days
 from rc_mcp.emulator.limits import Usage
-from rc_mcp.emulator.markup import Cell, Html, Number, facts, foreign, section, side_by_side, table
+from rc_mcp.emulator.markup import Cell, Html, Number, facts, foreign, html_page, section, side_by_side, table
 from rc_mcp.emulator.scenarios import filled_with
 from rc_mcp.emulator.seen import SeenRequest
 from rc_mcp.emulator.selection import Selection
@@ -34,31 +31,8 @@ _MESSAGES_SHOWN = 12
 _COUNTED = ["Unread", "Read", "Deleted", "Purged"]
 
 _CSS = files("rc_mcp.emulator").joinpath("status_page.css").read_text("utf-8")
-_CSS_DIGEST = b64encode(sha256(_CSS.encode()).digest()).decode()
-_HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_CSS_DIGEST}'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="$every">
-<title>RingCentral emulator</title>
-<style>$css</style>
-</head>
-<body>
-<main>
-<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>
-$content
-</main>
-</body>
-</html>
-""")
+_REFRESH = f'<meta http-equiv="refresh" content="{_RENEWED_EVERY_S}">\n'
+_HEADER = "<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>"
 
 
 def status_page(
@@ -74,23 +48,23 @@ def status_page(
     pass_time(owner)
     names = {user.extension_id: f"{user.name} ({user.extension_number})" for user in account.users}
     content = [
-        _glance(owner, requests, clock),
+        _HEADER,
+        _overview(owner, requests, clock),
         side_by_side(_by_type(owner, names[account.owner.extension_id]), _by_mailbox(mailboxes, names)),
         side_by_side(_limits(usage, names), _faults(faults)),
         _last_requests(requests),
         _newest_messages(owner),
     ]
-    page = _PAGE.substitute(css=_CSS, every=_RENEWED_EVERY_S, content="\n".join(content))
-    return HTMLResponse(page, headers=_HEADERS)
+    return html_page("RingCentral emulator", _CSS, "\n".join(content), head=_REFRESH)
 
 
-def _glance(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
+def _overview(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
     return facts(
         {
             "Emulator time, UTC": _moment(to_ms(clock())),
-            "Time": "stands still" if clock.scale == 0 else f"{clock.scale:g} x real time",
+            "Time": "stopped" if clock.scale == 0 else f"{clock.scale:g} x real time",
             "Scenario": filled_with(owner),
-            "Faxes and voicemails kept": f"{retention_days(owner)} days",
+            "Retention of faxes and voicemails": f"{retention_days(owner)} days",
             "Requests in the log": f"{len(requests):,}",
         }
     )
@@ -106,7 +80,7 @@ def _by_mailbox(mailboxes: Mapping[str, Store], names: Mapping[str, str]) -> Htm
     rows: list[list[Cell]] = [
         [names[extension_id], *_counts(store.tally(), set(MESSAGE_TYPES))] for extension_id, store in mailboxes.items()
     ]
-    return section("Mailboxes", table(["Whose", *_COUNTED], rows))
+    return section("Mailboxes", table(["User", *_COUNTED], rows))
 
 
 def _counts(tally: Mapping[tuple[str, str, str], int], types: Collection[str]) -> list[Number]:
@@ -118,9 +92,9 @@ def _counts(tally: Mapping[tuple[str, str, str], int], types: Collection[str]) -
 
 def _limits(usage: Collection[Usage], names: Mapping[str, str]) -> Html:
     rows: list[list[Cell]] = [
-        [names.get(each.user, "Nobody we know"), each.group, _used(each), _penalty(each)] for each in usage
+        [names.get(each.user, "Unknown user"), each.group, _used(each), _penalty(each)] for each in usage
     ]
-    return section("Rate limits", table(["User", "Group", "This minute", "Penalty"], rows, "None counted."))
+    return section("Rate limits", table(["User", "Group", "This minute", "Penalty"], rows, "No requests counted."))
 
 
 def _used(usage: Usage) -> Html:
@@ -137,7 +111,7 @@ def _faults(faults: Collection[Fault]) -> Html:
         [fault.kind, fault.operation or "any", fault.method or "any", f"{fault.times or 'until cleared'}"]
         for fault in faults
     ]
-    return section("Faults to come", table(["Kind", "Operation", "Method", "Times"], rows))
+    return section("Active faults", table(["Kind", "Operation", "Method", "Times"], rows, "No active faults."))
 
 
 def _last_requests(requests: deque[SeenRequest]) -> Html:
@@ -147,7 +121,7 @@ def _last_requests(requests: deque[SeenRequest]) -> Html:
         for seen in newest
     ]
     head = ["Time, UTC", "Status", "Method", "Address", "Fault"]
-    return section("Last requests", table(head, rows, "None yet."))
+    return section("Last requests", table(head, rows, "No requests yet."))
 
 
 def _status(seen: SeenRequest) -> Html:
@@ -165,21 +139,21 @@ def _address(seen: SeenRequest) -> str:
 
 def _newest_messages(owner: Store) -> Html:
     rows = [_row(message) for message in owner.select(Selection(), limit=_MESSAGES_SHOWN)]
-    head = ["Created, UTC", "Type", "", "Whom", "Text", "State"]
-    return section("Newest messages", table(head, rows, "None."))
+    head = ["Created, UTC", "Type", "", "Sender or recipients", "Text", "State"]
+    return section("Newest messages", table(head, rows, "No messages."))
 
 
 def _row(message: Message) -> list[Cell]:
     inbound = message.direction == "Inbound"
     parties = [message.details.get("from", {})] if inbound else message.details.get("to", [])
-    known_by = [next((party[key] for key in ("name", "phoneNumber") if party.get(key)), "") for party in parties]
+    names = [next((party[key] for key in ("name", "phoneNumber") if party.get(key)), "") for party in parties]
     state = message.read_status if message.availability == "Alive" else message.availability
     text = message.details.get("subject", "") if message.type in {"SMS", "Pager"} else ""
     return [
         _when(message.created_ms),
         message.type,
         "from" if inbound else "to",
-        foreign(", ".join(known_by), 40),
+        foreign(", ".join(names), 40),
         foreign(text),
         state,
     ]

@@ -1,11 +1,10 @@
-"""One extension's mailbox: every message with its state, in the SQLite database all mailboxes share.
+"""One extension's mailbox: every message with its state, in the SQLite database that all mailboxes share.
 
-`message`, `messages` and `add` are for whoever watches from outside (tests, the demo); the rest serves the
-operations. Every query is short and runs to its end in the event loop's thread, so one request is never
-interleaved with another.
+`message`, `messages` and `add` are for tests and the demo; the rest is for the operations. Every query is short and
+runs in the event loop's thread without interruption, so requests never interleave.
 """
 
-# ruff: noqa: S608  conditions are put together from constants; every value is bound
+# ruff: noqa: S608  conditions are built from constants; every value is bound
 
 import json
 import sqlite3
@@ -60,27 +59,27 @@ class Store:
     def close(self) -> None:
         self._database.close()
 
-    # For whoever looks from outside
+    # For tests and the demo
 
     def message(self, message_id: str | int) -> Json | None:
-        """The message as it is stored, whatever its state. None when it never was or is gone for good."""
+        """Return the message as stored, whatever its availability; None if it does not exist (any more)."""
         message = self.find(int(message_id)) if looks_like_id(str(message_id)) else None
         return None if message is None else full_record(message, self.addresses)
 
     def messages(self) -> list[Json]:
-        """Every message as it is stored, newest first."""
+        """Return every message as stored, newest first."""
         return [full_record(message, self.addresses) for message in self.select(Selection())]
 
     def add(self, draft: Draft) -> Json:
-        """Takes in a message as if it arrived now, or at the time it names. Gives the stored record."""
+        """Add a message that arrives now or at its `created` time, and return the stored record."""
         with self.transaction():
-            # Modified now, however old it says it is: a sync must not miss what was not there before.
+            # Modified now, whatever its creation time: a sync must not miss a new message.
             message = self._insert(draft, modified_ms=self.now_ms())
             self.make_room()
         return full_record(self.find(message.id) or message, self.addresses)
 
     def add_all(self, drafts: Iterable[Draft]) -> None:
-        """Takes in messages as if they had been there all along. A folder they overfill has room for them."""
+        """Add messages as if they had always been there. Folders that they overfill get a higher limit."""
         with self.transaction():
             for draft in drafts:
                 self._insert(draft)
@@ -99,15 +98,18 @@ class Store:
         return None if row is None else _message(row)
 
     def count(self, selection: Selection, *, distinct_conversations: bool = False) -> int:
-        """How many there are. Counting is by far the dearest part of a page, so it is done once as long as nothing
-        changes: a client that goes from page to page asks for the same number each time."""
+        """Count the selected messages.
+
+        Counting is by far the most expensive part of a page, and every page needs the same count. So counts are cached
+        until the database changes.
+        """
         if self._counted_at != self._database.total_changes or len(self._counts) > _COUNTS_KEPT:
             self._counts.clear()
             self._counted_at = self._database.total_changes
         newest = "SELECT max(created_ms) FROM message WHERE mailbox = ?"
         newest_ms = self._database.execute(newest, [self._mailbox]).fetchone()[0] or 0
         if selection.created_to_ms is not None and selection.created_to_ms >= newest_ms:
-            # "Until now" is another moment every time, and no bound at all.
+            # "Until now" differs in every request but excludes no message.
             selection = replace(selection, created_to_ms=None)
         source, parameters = self._source("id", selection, distinct_conversations=distinct_conversations)
         counted = source, *parameters
@@ -117,7 +119,7 @@ class Store:
         return self._counts[counted]
 
     def tally(self) -> dict[tuple[str, str, str], int]:
-        """How many there are of each type, availability and read status."""
+        """Count the messages of each type, availability and read status."""
         columns = "type, availability, read_status"
         query = f"SELECT {columns}, count(*) FROM message WHERE mailbox = ? GROUP BY {columns}"
         return {tuple(row[:3]): row[3] for row in self._database.execute(query, [self._mailbox])}
@@ -131,8 +133,8 @@ class Store:
         distinct_conversations: bool = False,
         per_conversation: int | None = None,
     ) -> list[Message]:
-        """The selected messages, newest first. A limit below zero is no limit."""
-        # Pages are cut over the index alone; only then are the records of one page read.
+        """Return the selected messages, newest first. A limit below zero means no limit."""
+        # The subquery finds the page's ids in the index only; then the records of one page are read.
         source, parameters = self._source(
             "id, created_ms",
             selection,
@@ -153,7 +155,7 @@ class Store:
         return changed
 
     def move(self, message: Message, availability: Availability, at_ms: int | None = None) -> Message:
-        """Deletes, restores or purges, now or at a moment gone by. Purging erases the content with its attachments."""
+        """Delete, restore or purge a message, now or at a past time. A purge erases its text and attachments."""
         modified_ms = self._later_than(message, at_ms)
         moved = replace(
             message,
@@ -171,7 +173,7 @@ class Store:
         return moved
 
     def make_room(self) -> None:
-        """Takes the oldest out of every folder that holds too many."""
+        """Move the oldest messages out of every folder that has too many."""
         for folder in FOLDERS:
             for message in self._oldest(folder, self._held()[folder] - self._room[folder]):
                 self.move(message, folder.overflows_to)
@@ -182,7 +184,7 @@ class Store:
         return [_message(row) for row in rows.fetchall()]
 
     def forget(self, condition: str, *parameters: int) -> None:
-        """Removes rows for good, as RingCentral does some days after a purge."""
+        """Remove rows permanently, as RingCentral does some days after a purge."""
         self._database.execute(f"DELETE FROM message WHERE +mailbox = ? AND {condition}", [self._mailbox, *parameters])
 
     def setting(self, name: str, default: int) -> int:
@@ -226,7 +228,8 @@ class Store:
         return message
 
     def _write(self, message: Message) -> None:
-        values = (*_row(message), self._mailbox)
+        # The fields of `Message` have the order of `_COLUMNS`.
+        values = *{**vars(message), "details": json.dumps(message.details)}.values(), self._mailbox
         marks = ", ".join("?" * len(values))
         self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
         self._note(message, 1)
@@ -245,15 +248,15 @@ class Store:
         return ids.conversation_id(self._seed, draft.conversation or "/".join(parties))
 
     def _later_than(self, message: Message, at_ms: int | None = None) -> int:
-        """Strictly after the last change, even when the clock stands still: clients compare these times."""
+        """Return a time after the last change, even if the clock is stopped: clients compare these times."""
         return max(self.now_ms() if at_ms is None else at_ms, message.modified_ms + 1)
 
     def _own(self, setting: str) -> str:
-        """The name of a setting that each mailbox has for itself."""
+        """Return this mailbox's name for a setting that each mailbox has."""
         return f"{setting} {self._mailbox}"
 
     def _held(self) -> dict[Folder, int]:
-        """How many messages each folder holds: counted once, then kept up with every move."""
+        """Return the number of messages in each folder: counted once, then updated with every move."""
         if self._kept is None:
             self._kept = {folder: self.count(folder.selection) for folder in FOLDERS}
         return self._kept
@@ -281,11 +284,11 @@ class Store:
         per_conversation: int | None = None,
     ) -> tuple[str, list[str | int]]:
         condition, bound = selection.where()
-        # Where the selection has an index of its own, the plus keeps SQLite from walking through the whole mailbox.
+        # If the selection has its own index, the plus keeps SQLite from scanning the whole mailbox.
         mailbox = "+mailbox" if selection.is_narrow else "mailbox"
         where, parameters = f"{mailbox} = ? AND {condition}", [self._mailbox, *bound]
         if distinct_conversations:
-            # "The latest message of every conversation id", taken at its word: messages without one are not shown.
+            # "The latest message of every conversation id", taken literally, excludes messages without one.
             where, per_conversation = f"{where} AND conversation_id IS NOT NULL", 1
         if per_conversation is None:
             return f"SELECT {columns} FROM message WHERE {where}", parameters
@@ -305,30 +308,15 @@ def _message(row: tuple[Any, ...]) -> Message:
 
 def _details(text: str) -> Json:
     try:
-        # Pages are long, and it takes a third of the time.
+        # It takes a third of json.loads' time, and pages are long.
         return from_json(text)
     except ValueError:
-        # Half an emoji, which only the standard library lets through.
+        # Only the standard library accepts a lone surrogate.
         return json.loads(text)
 
 
-def _row(message: Message) -> tuple[str | int | None, ...]:
-    return (
-        message.id,
-        message.type,
-        message.direction,
-        message.read_status,
-        message.availability,
-        message.conversation_id,
-        message.created_ms,
-        message.modified_ms,
-        message.removed_ms,
-        json.dumps(message.details),
-    )
-
-
 def _without_content(details: Json) -> Json:
-    """What stays of a purged message. That attachments go is documented; that the text goes is the harder reading."""
+    """Return a purged message's details. It is documented that attachments are removed, but not that the text is."""
     return {**{key: value for key, value in details.items() if key != "subject"}, "attachments": []}
 
 

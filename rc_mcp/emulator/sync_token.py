@@ -1,7 +1,7 @@
-"""The opaque sync token: when the last sync was and the frame it was for, signed against editing.
+"""The opaque sync token: the time and the frame of the last sync, signed against changes.
 
-Self-contained, so that tokens outlive a restart on the same database and cost no storage. The record count is
-not in it, as RingCentral's guide says.
+It is self-contained, so it needs no storage and stays valid after a restart on the same database. As in RingCentral's
+guide, it does not include the record count.
 """
 
 import hashlib
@@ -16,8 +16,7 @@ from rc_mcp.emulator.lifecycle import PURGED_KEPT_MS
 from rc_mcp.emulator.selection import Selection
 from rc_mcp.emulator.vocabulary import DIRECTIONS, MESSAGE_TYPES
 
-# Not documented. After this long a purge may have left no trace to report, so an older token could only
-# mislead.
+# The lifetime is not documented. After this time a purged message may be removed, and a sync could not report it.
 LIFETIME_MS = PURGED_KEPT_MS
 
 _LAYOUT = struct.Struct(">BQqqqqBB?")
@@ -28,7 +27,7 @@ _OPEN = 2**63 - 1
 
 @dataclass(frozen=True)
 class Frame:
-    """What a chain of syncs is about, and when the last of them was."""
+    """The window and filters that a chain of syncs shares, and the time of the last sync."""
 
     synced_ms: int
     window: Window
@@ -37,7 +36,7 @@ class Frame:
 
 
 def seal(frame: Frame, mailbox: int) -> str:
-    """A token for this frame, good only for this mailbox."""
+    """Return a token for this frame, which is valid only for this mailbox."""
     packed = _LAYOUT.pack(
         _VERSION,
         mailbox,
@@ -53,7 +52,7 @@ def seal(frame: Frame, mailbox: int) -> str:
 
 
 def unseal(token: str, mailbox: int, now_ms: int) -> Frame:
-    """The frame in a token. A damaged one is a wrong parameter; a foreign or old one calls for a full sync."""
+    """Return a token's frame. A damaged token is an invalid parameter; a foreign or old one requires a full sync."""
     packed = _verified(token)
     version, issued_for, synced_ms, from_ms, to_ms, conversation, types, directions, distinct = _LAYOUT.unpack(packed)
     if version != _VERSION or issued_for != mailbox or now_ms - synced_ms > LIFETIME_MS:
@@ -68,7 +67,7 @@ def unseal(token: str, mailbox: int, now_ms: int) -> Frame:
 
 
 def widened(frame: Frame, from_ms: int | None, to_ms: int | None) -> Frame:
-    """The frame with the ends a client gave anew."""
+    """Return the frame with the client's new start or end, if any."""
     window = Window(
         frame.window.from_ms if from_ms is None else from_ms, frame.window.to_ms if to_ms is None else to_ms
     )
@@ -87,7 +86,7 @@ def _verified(token: str) -> bytes:
 
 
 def _signature(packed: bytes) -> bytes:
-    # Guards against mistakes, not against an attacker: the key is in the source.
+    # This guards against mistakes, not against attackers: the key is in the source.
     return hmac.digest(b"rc-mcp emulator", packed, hashlib.sha256)[:_SIGNATURE_BYTES]
 
 

@@ -1,7 +1,6 @@
-"""syncMessages: a full reading of a frame of the mailbox (FSync), then only what has changed in it (ISync).
+"""syncMessages: a full sync of a frame of the mailbox (FSync), then only the changes in it (ISync).
 
-The two differ in what they show. FSync hides deleted and purged messages; ISync reports them, by id and
-availability.
+FSync hides deleted and purged messages; ISync reports them, by id and availability.
 """
 
 from dataclasses import replace
@@ -19,16 +18,14 @@ from rc_mcp.emulator.sync_token import Frame, seal, unseal, widened
 from rc_mcp.emulator.vocabulary import SYNC_TYPES
 from rc_mcp.emulator.wire import Message, full_record, removal
 
-# The server looks this far behind the last sync, so that nothing falls between two; a client sees some
-# changes twice.
+# A sync includes changes from this long before the last sync, so that none is missed. Clients get some of them twice.
 _OVERLAP_MS = 5 * SECOND_MS
-# No maximum is documented. The one of lists is taken, so that a client which expects everything at once is
-# found out.
+# No maximum is documented. This is the maximum for lists, which exposes a client that expects all messages at once.
 _RECORDS_MAX = 1000
 
 
 def sync_messages(call: Call) -> Response:
-    # Optional in the specification, mandatory in the guide; the stricter one.
+    # Optional in the specification, mandatory in the guide; the stricter rule is used.
     if query.member(call.query, "syncType", SYNC_TYPES) is None:
         raise invalid_parameter("syncType")
     limit = min(query.integer(call.query, "recordCount", default=_RECORDS_MAX, least=1), _RECORDS_MAX)
@@ -47,10 +44,10 @@ def _full(call: Call, limit: int) -> Response:
 
 
 def _incremental(call: Call, limit: int) -> Response:
-    """All changes since the token, and what an enlarged frame newly takes in.
+    """Return all changes since the token, and the messages that an enlarged frame adds.
 
-    `recordCount` bounds only the latter. Whether it cuts changes short is not documented; the guide warns
-    that more may come than was asked, and a removal cut off here could never be learnt again.
+    `recordCount` limits only the added messages. It is not documented whether it limits changes. The guide warns of
+    more records than requested, and a client could never learn of a removal that was left out here.
     """
     now_ms = call.store.now_ms()
     known = unseal(call.query.get("syncToken", ""), _mailbox(call), now_ms)
@@ -73,10 +70,10 @@ def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Re
 
 
 def _per_conversation(call: Call) -> int | None:
-    """The newest so many of each conversation: not specified any more, yet still sent by RingCentral's own client.
+    """Return the limit per conversation. The specification no longer has it, but RingCentral's own client sends it.
 
-    Messages without a conversation are not counted: that client gives a number and expects voicemails and faxes all
-    the same. Like the record count, it is not in the token, and an incremental sync takes no notice of it.
+    It does not limit messages without a conversation, because that client still expects all voicemails and faxes. Like
+    the record count, it is not in the token, and an incremental sync ignores it.
     """
     if "recordCountPerConversation" not in call.query:
         return None
@@ -84,7 +81,7 @@ def _per_conversation(call: Call) -> int | None:
 
 
 def _alive(call: Call, frame: Frame, part: Window, limit: int, per_conversation: int | None = None) -> list[Message]:
-    """Up to one more than the limit, which tells whether there is more."""
+    """Return up to `limit` + 1 messages; the extra one shows that there are more."""
     selection = replace(_within(frame.selection, part), availabilities=("Alive",))
     return call.store.select(
         selection,
@@ -96,8 +93,8 @@ def _alive(call: Call, frame: Frame, part: Window, limit: int, per_conversation:
 
 def _changed(call: Call, frame: Frame) -> list[Message]:
     selection = replace(_within(frame.selection, frame.window), modified_from_ms=frame.synced_ms - _OVERLAP_MS)
-    # Only changes are narrowed to one a conversation. A removal is always told: it cannot be learnt any other
-    # way.
+    # Only changes are limited to one per conversation. Removals are always reported: a client has no other way to
+    # learn of them.
     alive = replace(selection, availabilities=("Alive",))
     removed = replace(selection, availabilities=("Deleted", "Purged"))
     changed = call.store.select(alive, distinct_conversations=frame.distinct_conversations)
@@ -109,7 +106,7 @@ def _within(selection: Selection, part: Window) -> Selection:
 
 
 def _outside(frame: Window, known: Window) -> list[Window]:
-    """The parts of a frame that lie before and after the one already known."""
+    """Return the parts of a window before and after the known window."""
     parts: list[Window] = []
     if frame.from_ms < known.from_ms:
         parts.append(Window(frame.from_ms, known.from_ms - 1))
@@ -128,7 +125,7 @@ def _shown(call: Call, message: Message) -> Json:
 
 
 def _mailbox(call: Call) -> int:
-    """Tells this mailbox from any other, an earlier one under the same name included."""
+    """Return a number that differs for every mailbox, including an earlier one with the same extension id."""
     return int(call.addresses.extension_id) ^ call.store.setting("epoch", 0)
 
 
@@ -139,4 +136,4 @@ def _uri(call: Call, frame: Window) -> str:
     pairs.append(("dateFrom", to_wire(frame.from_ms)))
     if frame.to_ms is not None:
         pairs.append(("dateTo", to_wire(frame.to_ms)))
-    return f"{call.addresses.mailbox(call.addresses.server_url)}/message-sync?{urlencode(pairs, safe=':')}"
+    return f"{call.addresses.mailbox}/message-sync?{urlencode(pairs, safe=':')}"

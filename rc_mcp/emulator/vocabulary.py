@@ -1,4 +1,4 @@
-"""The closed sets of words the API takes and gives."""
+"""The fixed sets of words in the API."""
 
 from typing import Literal
 
@@ -29,40 +29,16 @@ AVAILABILITIES: tuple[Availability, ...] = ("Alive", "Deleted", "Purged")
 SYNC_TYPES = ("FSync", "ISync")
 OWNERS = ("Any", "Personal", "Shared")
 
-# What the `type` of a delete covers. `Text` is a word left over from an older edition, where it stood for
-# messages made of text. What it deletes today is not documented; here it deletes both such kinds, the reading
-# that destroys more.
+# The message types for each `type` of a delete. `Text` is from an older edition, where it meant messages of text. Its
+# current meaning is not documented; here it deletes both kinds of text, which destroys more.
 DELETABLE: dict[str, tuple[str, ...]] = {
     "All": MESSAGE_TYPES,
-    "Fax": ("Fax",),
-    "SMS": ("SMS",),
-    "VoiceMail": ("VoiceMail",),
-    "Pager": ("Pager",),
     "Text": ("SMS", "Pager"),
+    **{message_type: (message_type,) for message_type in MESSAGE_TYPES},
 }
 
 EXTENSION_TYPES = (
-    "User",
-    "Department",
-    "Announcement",
-    "Voicemail",
-    "DigitalUser",
-    "VirtualUser",
-    "FaxUser",
-    "PagingOnly",
-    "SharedLinesGroup",
-    "DelegatedLinesGroup",
-    "GroupCallPickup",
-    "IvrMenu",
-    "ApplicationExtension",
-    "ProxyAdmin",
-    "RoomConnector",
-    "ParkLocation",
-    "Limited",
-    "Bot",
-    "Site",
-    "Room",
-    "FlexibleUser",
-    "TieLine",
-    "Unknown",
-)
+    "User", "Department", "Announcement", "Voicemail", "DigitalUser", "VirtualUser", "FaxUser", "PagingOnly",
+    "SharedLinesGroup", "DelegatedLinesGroup", "GroupCallPickup", "IvrMenu", "ApplicationExtension", "ProxyAdmin",
+    "RoomConnector", "ParkLocation", "Limited", "Bot", "Site", "Room", "FlexibleUser", "TieLine", "Unknown",
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Messages as the API shows them. Addresses are put in last, because a served emulator learns its ports late."""
+"""Messages as the API returns them. Addresses are added last, because a served emulator learns its ports late."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from rc_mcp.emulator.vocabulary import Availability, ReadStatus
 
 @dataclass
 class Hosts:
-    """Where the emulator can be reached. `serve` changes both."""
+    """The emulator's two base URLs. `serve` changes both."""
 
     server_url: str
     media_url: str
@@ -18,31 +18,24 @@ class Hosts:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where one mailbox is."""
+    """The addresses of one mailbox."""
 
     hosts: Hosts
     account_id: str
     extension_id: str
 
-    @property
-    def server_url(self) -> str:
-        return self.hosts.server_url
-
-    @property
-    def media_url(self) -> str:
-        return self.hosts.media_url
-
     @cached_property
     def path(self) -> str:
         return f"/restapi/v1.0/account/{self.account_id}/extension/{self.extension_id}"
 
-    def mailbox(self, host: str) -> str:
-        return host + self.path
+    @property
+    def mailbox(self) -> str:
+        return self.hosts.server_url + self.path
 
 
 @dataclass(frozen=True)
 class Message:
-    """One stored message. Times are milliseconds since the epoch; `details` holds what nothing filters on."""
+    """One stored message. Times are milliseconds since the epoch; `details` has the fields that no filter uses."""
 
     id: int
     type: str
@@ -57,9 +50,8 @@ class Message:
 
 
 def full_record(message: Message, addresses: Addresses) -> Json:
-    mailbox = addresses.path
     record: Json = {
-        "uri": f"{addresses.server_url}{mailbox}/message-store/{message.id}",
+        "uri": message_uri(message.id, addresses),
         "id": message.id,
         "extensionId": addresses.extension_id,
         "type": message.type,
@@ -70,7 +62,7 @@ def full_record(message: Message, addresses: Addresses) -> Json:
         "lastModifiedTime": to_wire(message.modified_ms),
         **message.details,
     }
-    media = f"{addresses.media_url}{mailbox}/message-store/{message.id}/content"
+    media = f"{addresses.hosts.media_url}{addresses.path}/message-store/{message.id}/content"
     record["attachments"] = [_attachment(item, media) for item in message.details["attachments"]]
     if message.conversation_id is not None:
         record |= _conversation(message.conversation_id, addresses)
@@ -78,12 +70,12 @@ def full_record(message: Message, addresses: Addresses) -> Json:
 
 
 def removal(message: Message) -> Json:
-    """All that an incremental sync tells of a message that was deleted or purged."""
+    """Return the fields that an incremental sync reports for a deleted or purged message."""
     return {"id": message.id, "availability": message.availability}
 
 
 def message_uri(message_id: int | str, addresses: Addresses) -> str:
-    return f"{addresses.mailbox(addresses.server_url)}/message-store/{message_id}"
+    return f"{addresses.mailbox}/message-store/{message_id}"
 
 
 def _attachment(item: Json, media: str) -> Json:
@@ -93,5 +85,5 @@ def _attachment(item: Json, media: str) -> Json:
 
 
 def _conversation(conversation_id: int, addresses: Addresses) -> Json:
-    uri = f"{addresses.server_url}/restapi/v1.0/conversation/{conversation_id}"
+    uri = f"{addresses.hosts.server_url}/restapi/v1.0/conversation/{conversation_id}"
     return {"conversationId": conversation_id, "conversation": {"id": str(conversation_id), "uri": uri}}

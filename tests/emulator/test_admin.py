@@ -164,7 +164,7 @@ async def test_what_is_no_json_is_refused(admin: httpx.AsyncClient) -> None:
     for body in ("{", "[]", "1", "null", '"x"', "[" * 100_000):
         assert (await admin.post("/faults", content=body, headers=headers)).status_code == 400
     form = await admin.post("/faults", data={"kind": "drop"})
-    assert (form.status_code, form.json()) == (415, {"error": "Send JSON, as Content-Type: application/json."})
+    assert (form.status_code, [*form.json()]) == (415, ["error"])
 
 
 async def test_unknown_addresses_and_methods_are_json_too(admin: httpx.AsyncClient) -> None:

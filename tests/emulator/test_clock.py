@@ -48,7 +48,7 @@ def test_it_never_runs_backwards() -> None:
 @pytest.mark.parametrize("span", [{"days": 4_000_000}, {"days": 1e300}])
 def test_it_does_not_leave_the_calendar(span: dict[str, float]) -> None:
     clock = Clock(lambda: NOON)
-    with pytest.raises(ValueError, match="calendar"):
+    with pytest.raises(ValueError, match="9999"):
         clock.advance(**span)
     assert clock() == NOON
 

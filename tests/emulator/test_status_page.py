@@ -65,7 +65,7 @@ async def test_it_shows_requests_faults_and_limits(web: httpx.AsyncClient, log_i
             emulator.faults.inject("stall", operation="deleteMessage", times=None)
             page = await page_of(client, emulator)
     told = " ".join(page.text.split())
-    for fact in ("1 of 5", "1 of 50", "60 s", "stall deleteMessage any until cleared", "stands still"):
+    for fact in ("1 of 5", "1 of 50", "60 s", "stall deleteMessage any until cleared", "Time stopped"):
         assert fact in told, fact
     assert "429 GET /restapi/v1.0/account/~/extension/~/message-store/111 rate_limit" in told
 

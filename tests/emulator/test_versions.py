@@ -1,5 +1,6 @@
 """A mailbox kept in a file has versions: older ones are brought up to date, newer ones and other files are refused."""
 
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -78,8 +79,8 @@ def test_a_file_of_a_newer_version_is_refused_in_words_and_left_as_it_is(tmp_pat
     before = contents(file)
     ended = CliRunner().invoke(main, ["emulator", "--db", str(file)])
     assert ended.exit_code == 1
-    for said in (f"{file} cannot be used", "made by a newer rc-mcp", f"version {VERSION + 1}", f"knows {VERSION}"):
-        assert said in ended.stderr
+    assert str(file) in ended.stderr
+    assert re.search(rf"\b{VERSION + 1}\b.*\b{VERSION}\b", ended.stderr)
     assert contents(file) == before
 
 
@@ -89,7 +90,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path, s
     with closing(sqlite3.connect(file)) as db:
         db.executescript(f"CREATE TABLE entry (number INTEGER PRIMARY KEY); PRAGMA user_version = {stamp};")
     before = contents(file)
-    with pytest.raises(sqlite3.DatabaseError, match="no mailbox of the emulator's"):
+    with pytest.raises(sqlite3.DatabaseError, match="emulator"):
         Emulator(db=file)
     assert contents(file) == before
 

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes every file of this folder again: ./make.sh [recordings | papers]
-# Needs flite, espeak-ng, sox, lame (Debian packages), and Python 3.11 with venv for the papers. README.md says more.
+# Make every file of this folder again: ./make.sh [recordings | papers]
+# Needs flite, espeak-ng, sox, lame (Debian packages), and Python 3.11 with venv for the papers. See README.md.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# What a recording says is its transcript in office.toml; telephone numbers are read digit by digit.
+# The words of a recording are its transcript in office.toml; telephone numbers are read digit by digit.
 words() {
     python3 - "$1" <<'PY'
 import re, sys, tomllib
@@ -16,7 +16,7 @@ print(re.sub(r"\d{3}-\d{3}-\d{4}", lambda n: ", ".join(" ".join(part) for part i
 PY
 }
 
-# A raw voice becomes a telephone call: the pitch and tempo of one person, and the band of a line.
+# Turn a raw voice into a telephone call, with the pitch and tempo of one speaker and a line's band.
 kbps=16
 call() { # file, raw wav, pitch in cents, tempo
     sox -R -v 0.5 "$2" -c 1 -r 11025 "$work/line.wav" pitch "$3" tempo -s "$4" highpass 180 lowpass 3600 pad 0.3 0.4 norm -3
@@ -29,7 +29,7 @@ flite_call() { # file, voice, pitch, tempo
     call "$1" "$work/raw.wav" "$3" "$4"
 }
 
-espeak_call() { # file, voice, words per minute, pitch 0-99, the words themselves where office.toml has none
+espeak_call() { # file, voice, words per minute, pitch 0-99, the words if office.toml has none
     if [ $# -gt 4 ]; then echo "$5" > "$work/words.txt"; else words "$1" > "$work/words.txt"; fi
     espeak-ng -v "$2" -s "$3" -p "$4" -g 2 -f "$work/words.txt" -w "$work/raw.wav"
     call "$1" "$work/raw.wav" 0 1
@@ -47,12 +47,12 @@ recordings() {
     flite_call ingrid-receipt.mp3 slt 160 1.02
     flite_call chloe-report.mp3 slt -110 1.08
     espeak_call new-client.mp3 en-gb-x-rp+f3 160 58 "Hello, my name is Ana Petrovic. My back hurts since I moved house, and I would like a first visit, best in the morning. Please call me back."
-    # What a bad line does to a voice.
+    # The distortion of a bad line.
     kbps=8
     flite_call wrong-number.mp3 kal16 -250 1.02
     espeak_call robocall.mp3 en-us+f4 165 45
     espeak_call carmen-spanish.mp3 es-419+f2 150 50 "Hola, buenos días. Soy Carmen Ruiz. Tengo cita mañana a las nueve, pero no puedo venir por la mañana. ¿Puede ser por la tarde? Muchas gracias."
-    # Nobody speaks: the hiss of a line, a knock, and the receiver goes down.
+    # No speech: line noise, a knock, and the click of hanging up.
     sox -R -n -r 11025 -c 1 "$work/hiss.wav" synth 5 brownnoise vol 0.04
     sox -R -n -r 11025 -c 1 "$work/click.wav" synth 0.03 whitenoise vol 0.5 fade l 0 0.03 0.02 pad 4.2 0.77
     sox -R -m "$work/hiss.wav" "$work/click.wav" "$work/line.wav"
@@ -81,17 +81,17 @@ def ring(turns: int, step: int) -> list[tuple[float, float]]:
     return [(math.sin(a), -math.cos(a)) for a in angles]
 
 
-MARKS = {  # what stands beside each name: strokes around the origin
+MARKS = {  # the mark next to each name: strokes around the origin
     CLINIC: [ring(48, 1), [(0, -0.6), (0, 0.6)], [(-0.6, 0), (0.6, 0)]],
     "Northlight Benefits": [ring(5, 2)],
     "Velmont Medical Supply": [[(-1, -0.8), (0, 0.9), (1, -0.8)], [(-0.5, -0.8), (0, 0.1), (0.5, -0.8)]],
 }
 
 
-# -- Faxes as PDF: embedded fonts, but for the junk, so that text looks the same everywhere ---------------------------
+# -- Faxes as PDF: embedded fonts, except in the junk fax, so that text looks the same everywhere ---------------------
 
 def small_font(name: str) -> str:
-    """The font without the hints for screens, which would be most of each file."""
+    """Write a font without hints for screens, which would be most of each file."""
     subset = ["--unicodes=U+20-7E", "--no-hinting", "--layout-features=", "--drop-tables+=FFTM", f"--output-file={WORK}/{name}.ttf"]
     fontTools.subset.main([f"{FONTS}{name}.ttf", *subset])
     return f"{WORK}/{name}.ttf"
@@ -271,7 +271,7 @@ def toner() -> None:
     paper.output("toner-offer.pdf")
 
 
-# -- Faxes as TIFF: 204 by 196 dpi, one bit, as a scanner at the other end left them -------------------------------
+# -- Faxes as TIFF: 204 by 196 dpi, one bit, as from the sender's scanner ------------------------------------------
 
 class Scan:
     def __init__(self, header: str):
@@ -322,7 +322,7 @@ class Scan:
 
 
 def save_fax(name: str, pages: list[Image.Image]) -> None:
-    white_is_zero = {262: 0}  # as fax machines have it
+    white_is_zero = {262: 0}  # as on fax machines
     pages[0].save(name, compression="group4", tiffinfo=white_is_zero, dpi=(204, 196), save_all=True, append_images=pages[1:])
 
 
