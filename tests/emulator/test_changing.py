@@ -159,18 +159,9 @@ async def test_several_ids_in_the_path_are_updated_by_position(mailbox: httpx.As
     assert stored(emulator, second)["readStatus"] == "Unread"
 
 
-async def test_several_ids_in_the_path_are_updated_by_multipart_mixed(
+async def test_several_ids_in_the_path_are_updated_by_multipart_mixed_plain_or_in_base64(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
-    first, second = add(emulator), add(emulator)
-    part = 'Content-Type: application/json\r\n\r\n{"readStatus": "Read"}\r\n'
-    body = f"--b\r\n{part}--b\r\n{part}--b--\r\n"
-    headers = {"Content-Type": "multipart/mixed; boundary=b", **AS_JSON}
-    answer = await mailbox.put(f"message-store/{first},{second}", content=body, headers=headers)
-    assert [part["body"]["readStatus"] for part in answer.json()] == ["Read", "Read"]
-
-
-async def test_the_parts_of_multipart_mixed_may_be_in_base64(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     message_id = add(emulator)
     encoded = base64.b64encode(b'{"readStatus": "Read"}').decode()
     head = "Content-Type: application/json\r\nContent-Transfer-Encoding: base64"

@@ -240,7 +240,7 @@ async def test_a_page_size_over_the_maximum_is_reduced(mailbox: httpx.AsyncClien
     assert "perPage=1000" in page["uri"]
 
 
-async def test_a_text_looks_as_on_the_wire(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_text_has_the_format_of_the_wire(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     added = emulator.store.add(text("Is anyone there?"))
     record = (await listed(mailbox))["records"][0]
     assert record == added

@@ -32,9 +32,7 @@ async def test_the_gateway_answers_for_an_unknown_address(mailbox: httpx.AsyncCl
         assert answer.json() == {"errorCode": "AGW-404", "message": "Resource not found", "errors": []}
 
 
-async def test_an_encoded_question_mark_does_not_cut_a_path_short(
-    mailbox: httpx.AsyncClient, emulator: Emulator
-) -> None:
+async def test_an_encoded_question_mark_does_not_end_the_path(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     add(emulator)
     for path in ("message-store/%3Fpurge=true", "message-store/%23"):
         assert code(await mailbox.delete(path)) == (404, "CMN-102")
@@ -182,7 +180,7 @@ async def test_past_the_limit_every_further_request_restarts_the_penalty(clock: 
             assert (answer.status_code, answer.headers["x-rate-limit-remaining"]) == (404, "39")
 
 
-async def test_the_window_slides(clock: list[datetime]) -> None:
+async def test_the_rate_limit_window_slides(clock: list[datetime]) -> None:
     with Emulator(scenario="empty", now=lambda: clock[0]) as emulator:
         async with mailbox_of(emulator) as mailbox:
             for _ in range(2):
