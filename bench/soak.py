@@ -12,15 +12,12 @@ failed:
 - contradicted: an answer or the journal disagrees with the mailbox
 """
 
-import os
 import random
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,14 +26,12 @@ from urllib.parse import parse_qs
 
 import anyio
 import click
-from anyio.abc import Process
-from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bench.wire import SERVE, Json, resident_mb
+from bench.wire import SERVE, Json, http_process, resident_mb
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.serving import SOCKET, address, bound_sockets, serving
 from rc_mcp.guard.journal import Journal
@@ -267,9 +262,16 @@ async def soak(run: Run, minutes: float, callers: int, seed: int) -> int:
     chance = random.Random(seed)  # noqa: S311  chooses tools, not secrets
     shares = shared_out(run, callers)
     with tempfile.TemporaryDirectory() as state, bound_sockets("127.0.0.1", 0) as (bound,):
+        variables = {
+            "RC_SERVER_URL": address(bound),
+            "RC_APP_CLIENT_ID": run.emulator.client_id,
+            "RC_APP_CLIENT_SECRET": run.emulator.client_secret,
+            "RC_USER_JWT": run.emulator.jwt,
+            "RC_MCP_STATE_DIR": state,
+        }
         async with (
             serving({run.proxied(run.emulator.app.platform): bound}),
-            server(run.emulator, address(bound), state) as (process, where, log),
+            http_process([*SERVE, "--http", "--port", "0"], cwd=state, **variables) as (process, where, log),
         ):
             async with anyio.create_task_group() as tasks:
                 for number, (ids, conversations) in enumerate(shares):
@@ -317,42 +319,6 @@ async def calling(
     async with Client(where, mode=era, elicitation_callback=ask if can_be_asked else None) as client:
         caller = Caller(run, client, ids, conversations, chance)
         await caller.work()
-
-
-@asynccontextmanager
-async def server(emulator: Emulator, upstream: str, state: str) -> AsyncGenerator[tuple[Process, str, list[str]]]:
-    """Run our server in a separate process; yield it with its address and its log."""
-    variables = {
-        "RC_SERVER_URL": upstream,
-        "RC_APP_CLIENT_ID": emulator.client_id,
-        "RC_APP_CLIENT_SECRET": emulator.client_secret,
-        "RC_USER_JWT": emulator.jwt,
-        "RC_MCP_STATE_DIR": state,
-    }
-    command = [*SERVE, "--http", "--port", "0"]
-    async with (
-        await anyio.open_process(
-            command, env=os.environ | variables, stderr=subprocess.PIPE, stdout=None, cwd=state
-        ) as process,
-        anyio.create_task_group() as tasks,
-    ):
-        assert process.stderr is not None  # noqa: S101
-        said = BufferedByteReceiveStream(process.stderr)
-        while not (running := re.search(rb"running on (http://\S+)", await said.receive_until(b"\n", 10_000))):
-            pass
-        log: list[str] = []
-
-        async def read() -> None:
-            with suppress(anyio.EndOfStream):
-                while True:
-                    log.append((await said.receive()).decode(errors="replace"))
-
-        tasks.start_soon(read)
-        try:
-            yield process, f"{running[1].decode()}/mcp", log
-        finally:
-            if process.returncode is None:
-                process.terminate()
 
 
 def report(run: Run, memory: list[float], exit_code: int, state: Path, log: str) -> int:

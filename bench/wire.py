@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,19 +113,42 @@ class Http:
 
 @asynccontextmanager
 async def http(command: list[str], **variables: str) -> AsyncGenerator[Http]:
-    """Run a server over HTTP, on a port that the system chooses and uvicorn prints on stderr."""
-    pipe = subprocess.PIPE
-    async with await anyio.open_process(command, env=os.environ | variables, stderr=pipe, stdout=None) as process:
+    """Run a server over HTTP and connect to it."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    async with (
+        http_process(command, **variables) as (_, address, _),
+        httpx.AsyncClient(limits=limits, timeout=60) as client,
+    ):
+        yield Http(client, address)
+
+
+@asynccontextmanager
+async def http_process(
+    command: list[str], cwd: str | None = None, **variables: str
+) -> AsyncGenerator[tuple[Process, str, list[str]]]:
+    """Run a server over HTTP, on a port that the system chooses; yield it with its address and its log."""
+    environment, pipe = os.environ | variables, subprocess.PIPE
+    async with (
+        await anyio.open_process(command, env=environment, stderr=pipe, stdout=None, cwd=cwd) as process,
+        anyio.create_task_group() as tasks,
+    ):
         assert process.stderr is not None  # noqa: S101
         said = BufferedByteReceiveStream(process.stderr)
         while not (running := re.search(rb"running on (http://\S+)", await said.receive_until(b"\n", 10_000))):
             pass
+        log: list[str] = []
+
+        async def read() -> None:
+            with suppress(anyio.EndOfStream):
+                while True:
+                    log.append((await said.receive()).decode(errors="replace"))
+
+        tasks.start_soon(read)
         try:
-            limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-            async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-                yield Http(client, f"{running[1].decode()}/mcp")
+            yield process, f"{running[1].decode()}/mcp", log
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
 
 
 Server = Stdio | Http
