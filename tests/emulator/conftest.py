@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Emulator
+from rc_mcp.emulator import Draft, Emulator, Party
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 MAILBOX = "/restapi/v1.0/account/~/extension/~/"
+ANA = Party(phone_number="+15035550111")
+BEN = Party(phone_number="+15035550122")
+HELLO = Draft(type="SMS", sender=ANA, text="Hello")
 
 
 @pytest.fixture
@@ -61,6 +66,11 @@ async def log_in(client: httpx.AsyncClient, emulator: Emulator) -> None:
         auth=(emulator.client_id, emulator.client_secret),
     )
     client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+def add(emulator: Emulator, draft: Draft = HELLO, **more: Any) -> str:
+    """Add a message with these changes to the owner's mailbox and return its id."""
+    return str(emulator.store.add(replace(draft, **more))["id"])
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:

@@ -3,23 +3,20 @@
 import base64
 import email
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
-from tests.emulator.conftest import code
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import add, code
 
 pytestmark = pytest.mark.anyio
 
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
 AS_JSON = {"Accept": MULTIPART_JSON}
 BULK = {"Accept": MULTIPART_JSON, "Content-Type": MULTIPART_JSON}
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
 
 MISMATCHED_BODIES: list[tuple[Any, str]] = [
     ([{"body": {"readStatus": "Read"}}], "CMN-104"),
@@ -28,10 +25,6 @@ MISMATCHED_BODIES: list[tuple[Any, str]] = [
     ([], "CMN-104"),
     ([{"resourceId": "1", "body": {}}, {"resourceId": "2", "body": {}}], "CMN-108"),
 ]
-
-
-def add(emulator: Emulator, **more: Any) -> str:
-    return str(emulator.store.add(replace(HELLO, **more))["id"])
 
 
 def stored(emulator: Emulator, message_id: str) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from rc_mcp.emulator import Clock, Draft, Emulator, Party
-from tests.emulator.conftest import log_in, mailbox_of
+from rc_mcp.emulator import Clock, Draft, Emulator
+from tests.emulator.conftest import ANA, log_in, mailbox_of
 
 pytestmark = pytest.mark.anyio
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
-ANA = Party(phone_number="+15035550111")
 
 
 def test_it_runs_at_its_scale_from_the_time_it_started() -> None:

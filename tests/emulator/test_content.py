@@ -6,12 +6,10 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party, media_files
+from rc_mcp.emulator import Emulator, media_files
+from tests.emulator.conftest import HELLO
 
 pytestmark = pytest.mark.anyio
-
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
 
 
 def recording() -> str:

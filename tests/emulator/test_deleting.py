@@ -1,24 +1,17 @@
 """deleteMessage and deleteMessageByFilter, including the ways in which they delete more than the caller meant."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import BEN, add
 
 pytestmark = pytest.mark.anyio
 
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
-BEN = Party(phone_number="+15035550122")
 AS_JSON = {"Accept": "application/vnd.ringcentral.multipart+json"}
-
-
-def add(emulator: Emulator, **more: Any) -> str:
-    return str(emulator.store.add(replace(HELLO, **more))["id"])
 
 
 def state(emulator: Emulator, *message_ids: str) -> list[str]:

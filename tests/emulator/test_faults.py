@@ -8,14 +8,12 @@ import anyio.lowlevel
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.routes import EntryPoint, find_operation
 from rc_mcp.emulator.vocabulary import OperationName
-from tests.emulator.conftest import code, log_in, mailbox_of, states
+from tests.emulator.conftest import HELLO, code, log_in, mailbox_of, states
 
 pytestmark = pytest.mark.anyio
-
-HELLO = Draft(type="SMS", sender=Party(phone_number="+15035550111"), text="Hello")
 
 
 @pytest.fixture

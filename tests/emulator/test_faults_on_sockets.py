@@ -7,12 +7,10 @@ import anyio.lowlevel
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
-from tests.emulator.conftest import MAILBOX, log_in, states
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import HELLO, MAILBOX, log_in, states
 
 pytestmark = pytest.mark.anyio
-
-HELLO = Draft(type="SMS", sender=Party(phone_number="+15035550111"), text="Hello")
 
 
 def mailbox(emulator: Emulator) -> httpx.AsyncClient:

@@ -3,27 +3,20 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party, media_files
+from rc_mcp.emulator import Draft, Emulator, media_files
 from rc_mcp.emulator.lifecycle import FAX_RENDERING_MS, pass_time
-from tests.emulator.conftest import log_in
+from tests.emulator.conftest import ANA, HELLO, add, log_in
 
 pytestmark = pytest.mark.anyio
 
-ANA = Party(phone_number="+15035550111")
-TEXT = Draft(type="SMS", sender=ANA, text="Hi")
 SENT = Draft(type="SMS", direction="Outbound", recipients=(ANA,), text="Hello")
 VOICEMAIL = Draft(type="VoiceMail", sender=ANA)
 DAY = timedelta(days=1)
 MOMENT = timedelta(seconds=1)
-
-
-def add(emulator: Emulator, draft: Draft = TEXT, **more: Any) -> str:
-    return str(emulator.store.add(replace(draft, **more))["id"])
 
 
 def state(emulator: Emulator, *ids: str) -> list[str | None]:
@@ -225,10 +218,10 @@ async def test_a_sync_reports_a_pushed_out_message_which_can_be_restored(
     assert state(emulator, oldest, second) == ["Alive", "Alive"]
 
 
-@pytest.mark.parametrize("draft", [TEXT, SENT], ids=["received", "sent"])
+@pytest.mark.parametrize("draft", [HELLO, SENT], ids=["received", "sent"])
 def test_the_5001st_text_of_a_folder_pushes_out_the_oldest(emulator: Emulator, draft: Draft) -> None:
     oldest, second, *_ = fill(emulator, draft, 4_999)
-    add(emulator, SENT if draft is TEXT else TEXT)
+    add(emulator, SENT if draft is HELLO else HELLO)
     add(emulator, draft)
     assert state(emulator, oldest) == ["Alive"]
     add(emulator, draft)
@@ -236,7 +229,7 @@ def test_the_5001st_text_of_a_folder_pushes_out_the_oldest(emulator: Emulator, d
 
 
 async def test_the_5001st_deleted_text_purges_the_oldest(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
-    oldest, second, *_ = fill(emulator, replace(TEXT, availability="Deleted"), 5_000)
+    oldest, second, *_ = fill(emulator, replace(HELLO, availability="Deleted"), 5_000)
     message_id = add(emulator)
     assert state(emulator, oldest) == ["Deleted"]
     await mailbox.delete(f"message-store/{message_id}")
@@ -246,7 +239,7 @@ async def test_the_5001st_deleted_text_purges_the_oldest(mailbox: httpx.AsyncCli
 async def test_deleting_more_texts_than_the_deleted_folder_holds_purges_the_oldest_of_them(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
-    oldest, second, third, *_ = fill(emulator, TEXT, 5_000)
+    oldest, second, third, *_ = fill(emulator, HELLO, 5_000)
     last = add(emulator, SENT), add(emulator, SENT)
     assert (await mailbox.delete("message-store?type=SMS&dateTo=2027")).status_code == 204
     assert state(emulator, oldest, second, third, *last) == ["Purged", "Purged", "Deleted", "Deleted", "Deleted"]

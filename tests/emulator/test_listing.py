@@ -7,11 +7,11 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from tests.emulator.conftest import BEN
 
 pytestmark = pytest.mark.anyio
 
 ANA = Party(name="Ana", phone_number="+15035550111")
-BEN = Party(phone_number="+15035550122")
 
 
 def text(words: str, sender: Party = ANA, **more: Any) -> Draft:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party, media_files
+from rc_mcp.emulator import Draft, Emulator, media_files
 from rc_mcp.emulator.office import age
+from tests.emulator.conftest import ANA
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
-ANA = Party(phone_number="+15035550111")
 
 
 def messages(*, now: datetime = NOON, **options: Any) -> list[dict[str, Any]]:

@@ -1,23 +1,14 @@
 """Behavior common to all operations: addresses, permissions, limits and configuration."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
-from tests.emulator.conftest import code, mailbox_of, states
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import add, code, mailbox_of, states
 
 pytestmark = pytest.mark.anyio
-
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
-
-
-def add(emulator: Emulator, **more: Any) -> str:
-    return str(emulator.store.add(replace(HELLO, **more))["id"])
 
 
 async def test_every_answer_has_a_unique_request_id(mailbox: httpx.AsyncClient, web: httpx.AsyncClient) -> None:

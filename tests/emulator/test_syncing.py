@@ -7,14 +7,11 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
-from tests.emulator.conftest import log_in, mailbox_of
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import ANA, BEN, HELLO, log_in, mailbox_of
 
 pytestmark = pytest.mark.anyio
 
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
-BEN = Party(phone_number="+15035550122")
 OVERLAP = timedelta(seconds=6)
 
 

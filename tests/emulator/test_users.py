@@ -9,12 +9,11 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party, User
-from tests.emulator.conftest import JWT_GRANT, code
+from rc_mcp.emulator import Draft, Emulator, User
+from tests.emulator.conftest import ANA, JWT_GRANT, code
 
 pytestmark = pytest.mark.anyio
 
-ANA = Party(phone_number="+15035550111")
 As = Callable[[str], Awaitable[httpx.AsyncClient]]
 
 
