@@ -81,7 +81,7 @@ bench: .venv/dev.ready         ## all benchmarks, written into docs/performance.
 	@$(BIN)/python -m bench
 
 bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears load: two minutes
-	@$(BIN)/python bench/emulator.py
+	@$(BIN)/python -m bench.emulator
 
 bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python package: three minutes
 	@$(BIN)/python -m bench.client

@@ -1,18 +1,18 @@
 """How our client compares with RingCentral's own Python package on the same work: `make bench-client`.
 
-Both work on one `rc-mcp emulator --no-rate-limits` over loopback, in turns, each job in a process of its own, after the
-login. What to know when reading the figures:
+Both clients use one `rc-mcp emulator --no-rate-limits` over loopback, in turns. Each job runs in its own process and is
+measured from the end of the login. How to read the figures:
 
-- Each ratio is the median of those of the paired runs. Above 1 is in our favour.
-- The emulator's own time is in both sides' figures, and it answers one request after the other. So even a client that
-  costs nothing has a bound on such a machine, which is printed. RingCentral is not such a machine: hence the same jobs
-  once more with a network's way before each answer (the emulator's own fault `latency`), the same for both.
-- Ours does four things at once where they do not depend on each other; the official package is synchronous.
-- An attachment is a voicemail's transcript of the size asked for: the emulator has no recording of a megabyte.
-- "Its own" is the processor's time alone, of the client's process. It says more than the time on a busy machine.
-- Memory is the process's peak resident set, as Linux tells it: its imports are in it, a growth is since the login.
-- The last run has RingCentral's limits and no official package, which knows none: 500 attachments by 16 callers take
-  twelve minutes. There time is virtual.
+- Each ratio is the median over the paired runs. Above 1 is in our favor.
+- Both sides' times include the emulator's, which answers one request at a time. This limits the ratio even for a client
+  that costs nothing; that limit is printed. RingCentral has no such limit, so the same jobs also run with network
+  latency before each answer, the same for both (the emulator's fault `latency`).
+- Our client does up to four independent things at once; the official package is synchronous.
+- An attachment is a voicemail transcript of the given size, because the emulator has no recording of a megabyte.
+- "Its own" is the processor time of only the client's process. On a busy machine it says more than the time.
+- Memory is the process's peak resident set, as Linux reports it. It includes imports; growth counts from the login.
+- The last run has RingCentral's limits, and only our client, because the official package has no support for them:
+  500 attachments by 16 callers take twelve minutes of virtual time.
 """
 
 import json
@@ -49,15 +49,15 @@ JOBS = {
 
 Measured = dict[str, Any]
 Pairs = dict[str, list[tuple[Measured, Measured]]]
-"""Of each job the paired runs, ours first."""
+"""The paired runs of each job, ours first."""
 
 
 @click.command()
 @click.option("--runs", default=5, show_default=True, help="Paired runs of each job.")
 @click.option("--messages", default=10_000, show_default=True)
-@click.option("--latency", default=40, show_default=True, help="Milliseconds on the way, in the second table.")
+@click.option("--latency", default=40, show_default=True, help="Milliseconds of latency in the second table.")
 def main(runs: int, messages: int, latency: int) -> None:
-    """Measures both clients and prints what it found."""
+    """Measure both clients and print the results."""
     official = python_of(python_environment(ROOT / "tests/interop"))
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as temporary:
@@ -73,10 +73,10 @@ def main(runs: int, messages: int, latency: int) -> None:
     click.echo(f"{runs} paired runs on {os.cpu_count()} cores with a load of {load:.1f} before\n")
     report("official / ours, on loopback", near)
     together(near)
-    row("a client that costs nothing", f"{bound(near):.2f}", "would get no further: the emulator's own time is left")
-    report(f"\nofficial / ours, {latency} ms on the way", far)
+    row("a client that costs nothing", f"{bound(near):.2f}", "the limit: only the emulator's own time is left")
+    report(f"\nofficial / ours, {latency} ms of latency", far)
     together(far)
-    click.echo("\nours alone")
+    click.echo("\nonly ours")
     row("requests to mark 1,000 read", f"{near['mark'][0][0]['requests']}", "target 1")
     official_mb = f"target under 20; the official package {large[1]['grown_mb']:.0f}"
     row("MB that a file of 200 MB adds to memory", f"{large[0]['grown_mb']:.1f}", official_mb)
@@ -84,12 +84,12 @@ def main(runs: int, messages: int, latency: int) -> None:
 
 
 def under_budget() -> None:
-    """Prints what becomes of 500 attachments and 16 callers under RingCentral's limits."""
+    """Measure 500 attachments by 16 callers under RingCentral's limits and print the results."""
     run, refused = in_virtual_time(), in_virtual_time(refuse_after=70, count=200)
     row("500 attachments, % of the rate allowed", f"{run.share_of_rate * 100:.1f}", "target 97")
     row("    answers with 429", f"{run.refused}", "target 0")
-    row("    requests sent into a penalty", f"{run.into_penalty}", "target 0")
-    row("    the same after a 429 that came unasked", f"{refused.into_penalty}", "target 0")
+    row("    requests sent during a penalty", f"{run.into_penalty}", "target 0")
+    row("    the same after an unexpected 429", f"{refused.into_penalty}", "target 0")
 
 
 def in_virtual_time(**how: int) -> Run:
@@ -101,7 +101,7 @@ def in_virtual_time(**how: int) -> Run:
 
 
 def filled(database: Path, messages: int) -> dict[str, Any]:
-    """A mailbox, and what to do with it."""
+    """Fill a mailbox and return the ids, addresses and dates for the jobs."""
     now = datetime.now(UTC)
     with Emulator(db=database, messages=messages, rate_limits=False) as emulator:
         ids = [record["id"] for record in emulator.store.messages() if record["availability"] == "Alive"]
@@ -140,7 +140,7 @@ def running(database: Path) -> Generator[dict[str, Any]]:
 
 
 def both(plan: dict[str, Any], official: str) -> tuple[Measured, Measured]:
-    """What ours and theirs took, one after the other."""
+    """Run our client and then the official one; return their measurements."""
     ours = ran([sys.executable, str(HERE / "client_ours.py")], plan)
     theirs = ran([official, str(HERE / "client_official.py")], plan | {"attachments": full_addresses(plan)})
     if ours["done"] != theirs["done"]:
@@ -187,7 +187,7 @@ def together(pairs: Pairs) -> None:
 
 
 def bound(pairs: Pairs) -> float:
-    """What the ratio were, with the processors free, if our client took no time: the emulator's own would stay."""
+    """Return the ratio for a client that takes no time, on an idle machine: only the emulator's own time is left."""
     return statistics.median(
         (total(turn, 1, "cpu_seconds") + total(turn, 1, "emulator_seconds")) / total(turn, 0, "emulator_seconds")
         for turn in turns(pairs)
@@ -195,7 +195,7 @@ def bound(pairs: Pairs) -> float:
 
 
 def turns(pairs: Pairs) -> list[tuple[tuple[Measured, Measured], ...]]:
-    """The first runs of all jobs, then the second ones."""
+    """Group the runs by turn: the first runs of all jobs, then the second ones."""
     return list(zip(*pairs.values(), strict=True))
 
 

@@ -1,5 +1,8 @@
-"""The jobs of `bench/client.py`, as a user of PyPI `ringcentral` writes them: one after the other, in its documented
-way; many ids in one address, which its answers' `multipart()` is for, and 50 changes in one request by a header."""
+"""The jobs of `bench/client.py` with `ringcentral` from PyPI, as documented: one request after another.
+
+Reads put many ids into one address, for which its answers have `multipart()`. A header puts 50 changes into one
+request.
+"""
 
 import json
 import sys
@@ -9,7 +12,7 @@ from typing import Any
 
 from measuring import measuring
 
-# Not imported by name: where types are checked it is not installed, and it has none.
+# Not imported by name: the type checker's environment lacks the package, and the package has no types.
 SDK: Any = import_module("ringcentral").SDK
 sessions: Any = import_module("requests.sessions").Session
 STORE = "/restapi/v1.0/account/~/extension/~/message-store"

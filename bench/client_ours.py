@@ -1,4 +1,4 @@
-"""The jobs of `bench/client.py` with our client: what does not depend on each other at once, in a task group."""
+"""The jobs of `bench/client.py` with our client: independent requests run at once, in a task group."""
 
 import json
 import sys
@@ -64,7 +64,7 @@ async def fetch(store: MessageStoreClient, plan: Any) -> int:
 
 
 async def each(act: Callable[[Any], Awaitable[None]], items: list[Any]) -> None:
-    """Does it with every item, a few at a time."""
+    """Call `act` with every item, a few at a time."""
     left = iter(items)
 
     async def work() -> None:

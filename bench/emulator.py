@@ -1,16 +1,16 @@
-"""How quick the emulator is with a full mailbox, and how it bears load: `make bench-emulator`.
+"""How fast the emulator is with a full mailbox and under load: `make bench-emulator`.
 
-The figures stand beside the project's targets; nothing fails when one is missed. What to know when reading them:
+The figures are shown with the project's targets; a missed target is not an error. How to read them:
 
-- The load comes from a process of its own on the same machine, as plain bytes over kept connections. On two cores
-  it has one and the server the other.
-- `paced` sends at the rate asked for, and times each request from when it was due. `flat out` sends the next as soon
+- A separate process on the same machine sends the load, as plain bytes over kept connections. On two cores it has one
+  and the server the other.
+- `paced` sends at the given rate and times each request from when it was due. `flat out` sends the next request as soon
   as the last is answered.
-- The bare app is Starlette giving every request the same few bytes, served in the same way: the floor that HTTP
-  itself sets. It does none of the work.
-- The load is reads alone. Nothing changes meanwhile, so the filtered list is counted once and then only paged
-  through; what a count costs is the difference between the first two rows.
-- Memory is the server's resident set, as Linux tells it.
+- The minimal app is Starlette, served in the same way, with the same few bytes for every request. It does none of the
+  work, so it shows the cost of HTTP itself.
+- The load consists only of reads. Nothing changes during it, so the filtered list is counted once and then only paged
+  through; the difference between the first two rows is the cost of a count.
+- Memory is the server's resident set, as Linux reports it.
 """
 
 import json
@@ -34,6 +34,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bench.wire import resident_mb
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.serving import address, bound_sockets, serving
 
@@ -62,18 +63,18 @@ class Login(NamedTuple):
 @click.option("--seconds", default=60.0, show_default=True, help="How long the paced load lasts.")
 @click.option("--rate", default=1_000, show_default=True, help="Requests a second of the paced load.")
 @click.option("--connections", default=32, show_default=True)
-@click.option("--bare", is_flag=True, hidden=True, help="Serve the bare app, for a run of this program to measure.")
-def main(messages: int, seconds: float, rate: int, connections: int, bare: bool) -> None:
-    """Measures the emulator and prints what it found."""
-    if bare:
-        anyio.run(serve_bare_app)
+@click.option("--minimal", is_flag=True, hidden=True, help="Serve the minimal app, which another run measures.")
+def main(messages: int, seconds: float, rate: int, connections: int, minimal: bool) -> None:
+    """Measure the emulator and print the results."""
+    if minimal:
+        anyio.run(serve_minimal_app)
         return
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "mailbox.db"
         began = time.perf_counter()
-        # As of an hour ago, so that what it holds is not news to the first sync.
+        # Made an hour ago, so that its messages are not new to the first sync.
         Emulator(db=database, messages=messages, now=lambda: datetime.now(UTC) - timedelta(hours=1)).close()
-        row(f"making up {messages:,} messages, once", f"{time.perf_counter() - began:.1f} s")
+        row(f"generating {messages:,} messages, once", f"{time.perf_counter() - began:.1f} s")
         anyio.run(in_process, database)
         measure_load(database, {"seconds": seconds, "rate": rate, "connections": connections})
 
@@ -86,7 +87,7 @@ async def in_process(database: Path) -> None:
         transport = httpx.ASGITransport(app=emulator.app)
         async with httpx.AsyncClient(transport=transport, base_url=emulator.server_url) as client:
             client.headers["Authorization"] = await authorization(client, emulator)
-            # Each from another second on, so that none is counted already.
+            # Each list starts at a different second, so that none is counted already.
             pages = [f"{STORE}?{FILTER}&perPage=100&{since(seconds)}" for seconds in range(REPEATS)]
             new_page_ms = await measured(client, pages)
             page_ms = await measured(client, pages[:1] * REPEATS)
@@ -102,7 +103,7 @@ async def in_process(database: Path) -> None:
 
 
 async def measured(client: httpx.AsyncClient, urls: list[str]) -> float:
-    """The median time of these GETs in milliseconds."""
+    """Return the median time of these GETs in milliseconds."""
     times_s: list[float] = []
     for url in urls:
         began = time.perf_counter()
@@ -127,29 +128,29 @@ def measure_load(database: Path, how: dict[str, Any]) -> None:
         row("start from a file, until the first line", f"{time.perf_counter() - began:.2f} s", "1 s")
         login = Login(**line)
         requests = anyio.run(mixed_reads, login)
-        # First, so that the log of requests, which is of a fixed length, is full before growth counts.
+        # First, so that the request log, which has a fixed length, is full before growth is measured.
         ours = load(login.server_url, requests, {**how, "rate": 0, "seconds": FLAT_OUT_S})
         before_mb = resident_mb(process)
         paced = load(login.server_url, requests, how)
         after_mb = resident_mb(process)
-    with running(str(HERE / "emulator.py"), "--bare") as (_, line):
-        bare_paced = load(line["server_url"], requests, {**how, "seconds": FLAT_OUT_S})
-        bare = load(line["server_url"], requests, {**how, "rate": 0, "seconds": FLAT_OUT_S})
+    with running("-m", "bench.emulator", "--minimal") as (_, line):
+        minimal_paced = load(line["server_url"], requests, {**how, "seconds": FLAT_OUT_S})
+        minimal = load(line["server_url"], requests, {**how, "rate": 0, "seconds": FLAT_OUT_S})
     row("resident memory under load", f"{after_mb:.0f} MB", "200 MB")
     row(f"    over {how['seconds']:.0f} s of paced load", f"{after_mb - before_mb:+.1f} MB", "no growth")
     click.echo(f"\nMixed reads over {how['connections']} connections: {MIX}.")
     row(f"paced at {how['rate']:,} a second", described(paced), f"{how['rate']:,} a second, no error")
-    row("    the bare app", described(bare_paced))
+    row("    the minimal app", described(minimal_paced))
     row("flat out", described(ours))
-    row("    the bare app", described(bare))
-    row("    that is", f"{rate_of(bare) / rate_of(ours):.1f} times as many", "2 times, unless paced holds")
+    row("    the minimal app", described(minimal))
+    row("    that is", f"{rate_of(minimal) / rate_of(ours):.1f} times as many", "2 times, unless paced holds")
 
 
 MIX = "40 % one message, 20 % ISync, 20 % a page of 20 of the filtered list, 10 % an attachment, 10 % two messages"
 
 
 async def mixed_reads(login: Login) -> list[str]:
-    """A thousand requests such as a client has that keeps up with its mailbox, as bytes ready to send."""
+    """Return a thousand requests of a client that keeps up with its mailbox, ready to send."""
     async with httpx.AsyncClient(base_url=login.server_url) as client:
         client.headers["Authorization"] = await authorization(client, login)
         records: list[Any] = (await client.get(f"{STORE}?{since()}&perPage=100")).json()["records"]
@@ -167,7 +168,7 @@ async def mixed_reads(login: Login) -> list[str]:
 
 
 def load(url: str, requests: list[str], how: dict[str, Any]) -> dict[str, Any]:
-    """A run of the load program, whose own file says what it takes and gives."""
+    """Run `bench/load.py`, which describes its input and output."""
     where = {"host": urlsplit(url).hostname, "port": urlsplit(url).port, "requests": requests}
     command = [sys.executable, HERE / "load.py"]
     ran = subprocess.run(command, input=json.dumps(where | how), capture_output=True, text=True, check=True)  # noqa: S603
@@ -176,7 +177,7 @@ def load(url: str, requests: list[str], how: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def running(*arguments: str) -> Generator[tuple[int, dict[str, str]]]:
-    """A program of ours that says in its first line how to reach it."""
+    """Run a program of ours; yield its process id and its first line, which says how to reach it."""
     with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             assert process.stdout is not None  # noqa: S101
@@ -185,7 +186,7 @@ def running(*arguments: str) -> Generator[tuple[int, dict[str, str]]]:
             process.terminate()
 
 
-async def serve_bare_app() -> None:
+async def serve_minimal_app() -> None:
     async def nothing(_: Request) -> Response:
         return Response("nothing to see here", media_type="text/plain")
 
@@ -196,15 +197,8 @@ async def serve_bare_app() -> None:
             await anyio.sleep_forever()
 
 
-def resident_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status")
-    if not status.exists():
-        return float("nan")
-    return int(status.read_text().partition("VmRSS:")[2].split()[0]) / 1024
-
-
 def since(seconds: int = 0) -> str:
-    """The parameter that takes in every message, a little different for every number of seconds."""
+    """Return a parameter that includes every message and differs for each number of seconds."""
     return f"dateFrom={BEGINNING + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -1,7 +1,7 @@
-"""Sends requests over kept connections and times the answers. A process of its own, so that it has a core of its own.
+"""Send requests over kept connections and time the answers, in a separate process that has a core for itself.
 
-Takes a `Plan` as JSON on stdin and prints a `Result`. Plain bytes over asyncio: an HTTP client would be busier than
-the server it measures.
+Reads a `Plan` as JSON from stdin and prints a `Result`. Sends plain bytes over asyncio, because an HTTP client would be
+busier than the server that it measures.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Plan(NamedTuple):
     seconds: float
     connections: int
     rate: float
-    """Requests a second; 0 for as many as go."""
+    """Requests a second; 0 for as many as possible."""
 
 
 class Result(NamedTuple):
@@ -47,9 +47,9 @@ async def load(plan: Plan) -> Result:
 
 
 async def connection(plan: Plan, number: int, began: float) -> tuple[list[float], Counter[str]]:
-    """One connection's share: every so-manyth request, each sent when due or when the one before is answered.
+    """Send one connection's share of the requests, each when it is due and the one before is answered.
 
-    Time counts from when a request was due, so that one the server kept waiting is not counted as quick.
+    Time counts from when a request was due, so that a request that the server kept waiting does not count as fast.
     """
     reader, writer = await asyncio.open_connection(plan.host, plan.port)
     times_s: list[float] = []

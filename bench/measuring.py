@@ -1,4 +1,4 @@
-"""What one job of `bench/client.py` took, for both its programs: one runs where nothing of ours is installed."""
+"""Measurement of one job of `bench/client.py`, for both programs: one runs where none of our code is installed."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def measuring(plan: Any, sent: Callable[[], int]) -> Generator[dict[str, Any]]:
-    """Measures the block and prints what it took. The block puts in how much it `done`."""
+    """Measure the block and print the result, to which the block adds how much it has `done`."""
     result: dict[str, Any] = {}
     before, before_mb = on_cpu_s(plan["emulator"]), peak_mb()
     began, began_cpu = time.perf_counter(), time.process_time()
@@ -29,5 +29,5 @@ def peak_mb() -> float:
 
 
 def on_cpu_s(process: int) -> float:
-    """How long its first thread has been computing."""
+    """Return the processor time of the first thread."""
     return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9

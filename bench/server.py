@@ -1,13 +1,12 @@
-"""What our server costs beside the least there could be: `python -m bench.server`, and part of `make bench`.
+"""How much our server costs compared with a minimal one: `python -m bench.server`, and part of `make bench`.
 
-What to know when reading the figures:
+How to read the figures:
 
-- Each ratio is the median of those of the paired runs, one side straight after the other. Under 1 is in our favour.
-- The bare server is the SDK's own, with ten tools that do nothing (`bench/bare.py`).
-- The mailbox is `rc-mcp emulator --scenario busy --no-rate-limits`, 5,000 messages, in a process of its own, whose time
-  is in every figure that reads it.
-- The client takes a share of the machine too. A machine that is busy with other things makes the times longer, the
-  ratios hardly.
+- Each ratio is the median over the paired runs, one side straight after the other. Under 1 is in our favor.
+- The minimal server is the SDK's own, with ten tools that do nothing (`bench/bare.py`).
+- The mailbox is `rc-mcp emulator --scenario busy --no-rate-limits`, 5,000 messages, in a separate process. Every figure
+  that reads the mailbox includes that process's time.
+- The client uses part of the machine too. Other work on the machine makes the times longer, but hardly the ratios.
 """
 
 import json
@@ -24,7 +23,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitResult
 
-from bench.wire import BARE, SERVE, Json, Server, emulator, http, request, resident_mb, stdio
+from bench.wire import MINIMAL, SERVE, Json, Server, emulator, http, request, resident_mb, stdio
 
 LIST: Json = {"date_from": "90d", "per_page": 100}
 LIGHT: Json = {}
@@ -42,9 +41,9 @@ class Row(NamedTuple):
 @click.command()
 @click.option("--runs", default=11, show_default=True, help="Paired starts.")
 @click.option("--calls", default=1_000, show_default=True, help="Calls at each number of callers.")
-@click.option("--many", default=10_000, show_default=True, help="Calls over which memory is watched.")
+@click.option("--many", default=10_000, show_default=True, help="Calls over which memory is measured.")
 def main(runs: int, calls: int, many: int) -> None:
-    """Measures our server and prints what it found."""
+    """Measure our server and print the results."""
     with emulator("--scenario", "busy") as variables:
         for measure in (
             lambda: starts(runs, variables),
@@ -58,7 +57,7 @@ def main(runs: int, calls: int, many: int) -> None:
 
 
 async def starts(runs: int, variables: dict[str, str]) -> list[Row]:
-    """From nothing to the first answer to `tools/list`."""
+    """Time a start up to the first answer to `tools/list`."""
 
     async def start(command: list[str]) -> float:
         began = time.perf_counter()
@@ -66,19 +65,19 @@ async def starts(runs: int, variables: dict[str, str]) -> list[Row]:
             await server.ask(request(1, "tools/list"))
             return time.perf_counter() - began
 
-    pairs = [(await start(SERVE), await start(BARE), await start([*SERVE, "--demo"])) for _ in range(runs)]
-    ours, bare, demo = (statistics.median(side) for side in zip(*pairs, strict=True))
+    pairs = [(await start(SERVE), await start(MINIMAL), await start([*SERVE, "--demo"])) for _ in range(runs)]
+    ours, minimal, demo = (statistics.median(side) for side in zip(*pairs, strict=True))
     return [
-        Row("start to tools/list, over bare", ratio([(o, b) for o, b, _ in pairs]), "at most 1.25"),
-        Row("    ours, bare, the demo", f"{ours:.2f} s, {bare:.2f} s, {demo:.2f} s"),
+        Row("start to tools/list, over the minimal server", ratio([(o, m) for o, m, _ in pairs]), "at most 1.25"),
+        Row("    ours, minimal, the demo", f"{ours:.2f} s, {minimal:.2f} s, {demo:.2f} s"),
     ]
 
 
 async def listing(runs: int, variables: dict[str, str]) -> list[Row]:
-    """`list_messages` of 100 beside its parts: the page fetched by httpx alone, and a call of an idle tool."""
+    """Compare `list_messages` of 100 with its parts: the page fetched by plain httpx, and a call of an idle tool."""
     async with (
         stdio(SERVE, **variables) as ours,
-        stdio(BARE) as bare,
+        stdio(MINIMAL) as minimal,
         httpx.AsyncClient(base_url=variables["RC_SERVER_URL"]) as client,
     ):
         client.headers["Authorization"] = await authorization(client, variables)
@@ -87,7 +86,7 @@ async def listing(runs: int, variables: dict[str, str]) -> list[Row]:
         for _ in range(runs):
             whole = await timed(lambda: ours.call("list_messages", LIST))
             fetched = await timed(lambda: client.get(page))
-            echoed = await timed(lambda: bare.call("echo", {"text": "hello"}))
+            echoed = await timed(lambda: minimal.call("echo", {"text": "hello"}))
             pairs.append((whole, fetched + echoed))
     whole, parts = (statistics.median(side) * 1000 for side in zip(*pairs, strict=True))
     return [
@@ -97,7 +96,7 @@ async def listing(runs: int, variables: dict[str, str]) -> list[Row]:
 
 
 async def throughput(calls: int, variables: dict[str, str]) -> list[Row]:
-    """A tool that makes one request, by 1, 16 and 64 callers at once, over stdio and over HTTP."""
+    """Measure a tool that makes one request, with 1, 16 and 64 callers at once, over stdio and over HTTP."""
     rows: list[Row] = []
     for name, opened in {
         "stdio": stdio(SERVE, **variables),
@@ -114,7 +113,7 @@ async def throughput(calls: int, variables: dict[str, str]) -> list[Row]:
 
 
 async def together(server: Server, callers: int, calls: int) -> tuple[float, float, float, int]:
-    """Calls a second, the median and the 99th of 100 in milliseconds, and how many went wrong."""
+    """Return calls a second, the median and the 99th percentile in milliseconds, and the number of errors."""
     times: list[float] = []
     errors = 0
     left = iter(range(calls))
@@ -124,7 +123,7 @@ async def together(server: Server, callers: int, calls: int) -> tuple[float, flo
         for _ in left:
             try:
                 times.append(await timed(lambda: server.call("read_message_store_configuration", LIGHT)))
-            except Exception:  # noqa: BLE001  whatever it was, it is counted
+            except Exception:  # noqa: BLE001  every error is counted
                 errors += 1
 
     began = time.perf_counter()
@@ -137,7 +136,7 @@ async def together(server: Server, callers: int, calls: int) -> tuple[float, flo
 
 
 async def memory(many: int, variables: dict[str, str]) -> list[Row]:
-    """What many calls leave behind, after as many that warm it up as a tenth of them."""
+    """Measure memory growth over many calls, after a tenth as many to warm up."""
     async with stdio(SERVE, **variables) as server:
         for _ in range(3):
             await server.call("list_messages", LIST)
@@ -152,13 +151,13 @@ async def memory(many: int, variables: dict[str, str]) -> list[Row]:
 
 
 async def day(variables: dict[str, str]) -> list[Row]:
-    """A day in a busy mailbox, as an assistant has it, with a person who says yes."""
+    """Time an assistant's day in a busy mailbox, with a user who approves every deletion."""
 
-    async def yes(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    async def approve(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         return ElicitResult(action="accept", content={"confirm": True})
 
     server = StdioServerParameters(command=SERVE[0], args=SERVE[1:], env=dict(os.environ) | variables)
-    async with Client(server, elicitation_callback=yes) as client:
+    async with Client(server, elicitation_callback=approve) as client:
 
         async def tool(name: str, **arguments: Any) -> Json:
             result = await client.call_tool(name, arguments)
@@ -180,8 +179,8 @@ async def day(variables: dict[str, str]) -> list[Row]:
             "triage: a summary of 90 days": triage,
             "read 200": await timed(lambda: batches("read_message", ids[:200], 10)),
             "mark 1,000 read": await timed(lambda: batches("update_message", ids[:1000], 1000, read_status="Read")),
-            "delete 400, asked twice": await timed(lambda: batches("delete_message", ids[:400], 200)),
-            "undo it": await timed(lambda: batches("patch_message", ids[:400], 400, availability="Alive")),
+            "delete 400, with two approvals": await timed(lambda: batches("delete_message", ids[:400], 200)),
+            "restore them": await timed(lambda: batches("patch_message", ids[:400], 400, availability="Alive")),
         }
     whole = Row("a day in a mailbox of 5,000 messages", f"{sum(steps.values()):.2f} s")
     return [whole, *(Row(f"    {what}", f"{seconds:.2f} s") for what, seconds in steps.items())]

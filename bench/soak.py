@@ -1,25 +1,23 @@
 """Many callers at once over HTTP, with lost answers, for minutes: `make soak`.
 
-Half of the callers speak 2025-11-25, half 2026-07-28; half can be asked (a form), half cannot. Each has messages of its
-own, and lists, reads, marks, deletes by id and by conversation, purges and restores them, in a random order. Of
-RingCentral's answers, one in `--drop` is lost after the request was carried out. One in 30 calls is given up by its
-client, and some people decline or type a wrong phrase. The emulator is in this process, so each answer is compared with
-what the mailbox holds. All of it is on loopback. Exits with 1 if one of these is not 0, or if memory grew:
+Half of the callers use protocol 2025-11-25, half 2026-07-28; half support forms, half do not. Each caller has its own
+messages and lists, reads, marks, deletes (by id and by conversation), purges and restores them in a random order. One
+in `--drop` of RingCentral's answers is lost after the request was carried out. Clients give up one in 30 calls, and
+some users decline or type a wrong phrase. The emulator is in this process, so each answer is compared with the mailbox.
+All traffic is on loopback. The exit code is 1 if one of these is not 0, if memory grew, or if the server or journal
+failed:
 
-- doubled: a plain DELETE reached a message that was Deleted already, which purges it
-- purged without its phrase: a message is gone though nobody typed the phrase for it
-- contradicted: an answer or the journal says what the mailbox does not hold
+- doubled: a plain DELETE reached a message that was already Deleted, which purges it
+- purged without its phrase: a message was purged although no user typed the phrase for it
+- contradicted: an answer or the journal disagrees with the mailbox
 """
 
-import os
 import random
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,14 +26,12 @@ from urllib.parse import parse_qs
 
 import anyio
 import click
-from anyio.abc import Process
-from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bench.wire import SERVE, Json, resident_mb
+from bench.wire import SERVE, Json, http_process, resident_mb
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.serving import SOCKET, address, bound_sockets, serving
 from rc_mcp.guard.journal import Journal
@@ -43,10 +39,10 @@ from rc_mcp.guard.journal import Journal
 GIVE_UP_EVERY = 30
 MESSAGES_EACH = 60
 MAY_GROW = 1.1
-"""Resident memory at the end, as a multiple of that after the first minute.
+"""The limit for resident memory at the end, as a multiple of that after the first minute.
 
-What is in use did not grow in 2,300 calls, as the C library reported it (22 MB). It keeps more and more free memory,
-though less each minute, for peaks in between.
+Memory in use did not grow in 2,300 calls, as the C library reported it (22 MB). The library keeps more and more free
+memory for peaks, though less each minute.
 """
 
 Era = Literal["auto", "legacy"]
@@ -54,7 +50,7 @@ Era = Literal["auto", "legacy"]
 
 @dataclass
 class Run:
-    """What was seen so far."""
+    """The counts and records of a run."""
 
     emulator: Emulator
     every: int
@@ -69,31 +65,31 @@ class Run:
     given_up: int = 0
     conversations: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     history: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """By message: what was sent to RingCentral about it, and what was answered, to find out what went wrong."""
+    """By message: the requests to RingCentral and the answers about it, to find the cause of a fault."""
 
     def note(self, what: str, ids: Iterable[str]) -> None:
-        """Remember it for each of these messages, with the time and where the mailbox has it."""
+        """Record an event for each of these messages, with the time and the message's state."""
         for message_id in ids:
             line = f"{datetime.now(UTC):%H:%M:%S.%f} {what} ({self.state(message_id)})"
             self.history.setdefault(message_id, []).append(line)
 
     def state(self, message_id: str) -> str:
-        """Where the mailbox has it: Alive, Deleted or Purged."""
+        """Return the message's availability; Purged if it no longer exists."""
         message = self.emulator.store.message(message_id)
         return message["availability"] if message else "Purged"
 
     def created(self, message_id: str) -> str:
-        """When the message was created; the end of time where it is gone."""
+        """Return the message's creation time; the year 9999 if it has none or no longer exists."""
         message = self.emulator.store.message(message_id)
         return message["creationTime"] if message and "creationTime" in message else "9999"
 
     def proxied(self, app: ASGIApp) -> ASGIApp:
-        """`app` behind a proxy that loses one answer in `every`, and looks at each DELETE before it arrives."""
+        """Put `app` behind a proxy that loses one answer in `every` and checks each DELETE before it arrives."""
 
         async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
             self.requests += 1
             if scope["method"] == "DELETE":
-                self._look_at(scope["path"], parse_qs(scope["query_string"].decode()))
+                self._check_delete(scope["path"], parse_qs(scope["query_string"].decode()))
             elif scope["method"] == "PATCH":
                 self.note("PATCH arrives", self.named_in(scope["path"]))
             if self.requests % self.every:
@@ -112,18 +108,18 @@ class Run:
         return proxy
 
     def named_in(self, path: str) -> list[str]:
-        """The messages that a path names."""
+        """Return the ids in a path."""
         named = path.rpartition("/message-store")[2].strip("/")
         return named.split(",") if named else []
 
-    def _look_at(self, path: str, query: Mapping[str, list[str]]) -> None:
+    def _check_delete(self, path: str, query: Mapping[str, list[str]]) -> None:
         self.deletes += 1
         ids = self.named_in(path)
-        until = query.get("dateTo", [""])[0]  # what lies later stays; both times are written in one form
+        until = query.get("dateTo", [""])[0]  # later messages stay; both times have the same format
         for conversation in ",".join(query.get("conversationId", [])).split(","):
             ids += [i for i in self.conversations.get(conversation, []) if self.created(i) < until]
         if not ids:
-            self.contradicted.append(f"a DELETE that names nothing: {path}")
+            self.contradicted.append(f"a DELETE without ids: {path}")
         self.note(f"DELETE arrives, {query}", ids)
         if query.get("purge") == ["true"]:
             self.doubled += [i for i in ids if i not in self.agreed_to_purge]
@@ -131,7 +127,7 @@ class Run:
             self.doubled += [i for i in ids if self.state(i) == "Deleted"]
 
     def compare(self, tool: str, outcomes: Mapping[str, str], *, purge: bool) -> None:
-        """Hold an answer against the mailbox."""
+        """Compare an answer with the mailbox."""
         for message_id, word in outcomes.items():
             self.note(f"{tool} said {word}", [message_id])
             state = self.state(message_id)
@@ -149,31 +145,30 @@ class Run:
 
 @dataclass
 class Caller:
-    """A client with messages of its own, and the person in front of it."""
+    """A client with its own messages, and its user."""
 
     run: Run
     client: Client
     ids: list[str]
     conversations: list[str]
     chance: random.Random
-    can_be_asked: bool
     answer: str = "yes"
     about: tuple[str, ...] = ()
-    """The messages that the person is asked about."""
+    """The messages that the user is asked about."""
 
     async def ask(self, params: ElicitRequestFormParams) -> ElicitResult:
-        """What the person says."""
+        """Return the user's reply to a confirmation request."""
         if self.answer == "decline":
             return ElicitResult(action="decline")
-        if phrase := re.search(r"type: (PURGE \d+)", params.message):
+        if phrase := re.search(r"\bPURGE \d+\b", params.message):
             if self.answer == "wrong":
                 return ElicitResult(action="accept", content={"phrase": "PURGE"})
             self.run.agreed_to_purge.update(self.about)
-            return ElicitResult(action="accept", content={"phrase": phrase[1]})
+            return ElicitResult(action="accept", content={"phrase": phrase[0]})
         return ElicitResult(action="accept", content={"confirm": self.answer == "yes"})
 
     async def work(self) -> None:
-        """One thing after another, until it is cancelled."""
+        """Take one random step after another, until canceled."""
         steps = {
             self.list_some: 3,
             self.read: 3,
@@ -214,19 +209,19 @@ class Caller:
             await self.change("delete_message_by_filter", ids, conversation_id=[conversation])
 
     async def change(self, tool: str, about: list[str], **arguments: Any) -> None:
-        """A call that changes something; where a yes in the chat is called for, it is given."""
+        """Make a change; if the answer asks for confirmation in the chat, give it."""
         self.about = tuple(about)
         self.answer = self.chance.choices(["yes", "decline", "wrong"], [8, 1, 1])[0]
         purge = bool(arguments.get("purge"))
         answer = await self.call(tool, **arguments)
         if answer and answer["status"] == "confirmation_required":
-            # Of a purge as well, for which it must not be enough.
+            # For a purge as well, for which it must not be enough.
             answer = await self.call(tool, **arguments, plan_id=answer["plan_id"])
         if answer:
             self.run.compare(tool, answer.get("outcomes", {}), purge=purge)
 
     async def call(self, tool: str, **arguments: Any) -> Json | None:
-        """The structured answer; None where there is none: a refusal, or the client gave up."""
+        """Call a tool and return its structured answer; None after an error, or if the client gave up."""
         patience_s = self.chance.uniform(0, 0.3) if self.chance.randrange(GIVE_UP_EVERY) == 0 else 120
         self.run.calls[tool] += 1
         try:
@@ -242,7 +237,7 @@ class Caller:
             self.run.statuses[f"protocol error {error.error.code}"] += 1
             return None
         if result.is_error or result.structured_content is None:
-            self.run.statuses["error in words"] += 1
+            self.run.statuses["tool error"] += 1
             return None
         self.run.statuses[result.structured_content.get("status", "read")] += 1
         return result.structured_content
@@ -252,24 +247,31 @@ class Caller:
 
 
 @click.command()
-@click.option("--minutes", default=5.0, show_default=True, help="How long.")
-@click.option("--callers", default=64, show_default=True, help="How many at once.")
-@click.option("--drop", "every", default=50, show_default=True, help="One answer in so many is lost.")
-@click.option("--seed", default=1, show_default=True, help="Decides who does what.")
+@click.option("--minutes", default=5.0, show_default=True, help="Duration.")
+@click.option("--callers", default=64, show_default=True, help="Number of callers at once.")
+@click.option("--drop", "every", default=50, show_default=True, help="One answer in this many is lost.")
+@click.option("--seed", default=1, show_default=True, help="Seed of all random choices.")
 def main(minutes: float, callers: int, every: int, seed: int) -> None:
-    """Run it, and print what was seen."""
+    """Run the callers and print the results."""
     with Emulator(rate_limits=False, messages=MESSAGES_EACH * callers) as emulator:
         sys.exit(anyio.run(soak, Run(emulator, every), minutes, callers, seed))
 
 
 async def soak(run: Run, minutes: float, callers: int, seed: int) -> int:
     memory: list[float] = []
-    chance = random.Random(seed)  # noqa: S311  which tool next, not a secret
+    chance = random.Random(seed)  # noqa: S311  chooses tools, not secrets
     shares = shared_out(run, callers)
     with tempfile.TemporaryDirectory() as state, bound_sockets("127.0.0.1", 0) as (bound,):
+        variables = {
+            "RC_SERVER_URL": address(bound),
+            "RC_APP_CLIENT_ID": run.emulator.client_id,
+            "RC_APP_CLIENT_SECRET": run.emulator.client_secret,
+            "RC_USER_JWT": run.emulator.jwt,
+            "RC_MCP_STATE_DIR": state,
+        }
         async with (
             serving({run.proxied(run.emulator.app.platform): bound}),
-            server(run.emulator, address(bound), state) as (process, where, log),
+            http_process([*SERVE, "--http", "--port", "0"], cwd=state, **variables) as (process, where, log),
         ):
             async with anyio.create_task_group() as tasks:
                 for number, (ids, conversations) in enumerate(shares):
@@ -288,7 +290,7 @@ async def soak(run: Run, minutes: float, callers: int, seed: int) -> int:
 
 
 def shared_out(run: Run, callers: int) -> list[tuple[list[str], list[str]]]:
-    """For each caller the ids of messages that only it touches, and of conversations that are wholly among them."""
+    """Return for each caller the ids of its own messages, and of the conversations that consist of them."""
     shares: list[tuple[list[str], list[str]]] = [([], []) for _ in range(callers)]
     for message in run.emulator.store.messages():
         if message.get("conversationId"):
@@ -315,48 +317,12 @@ async def calling(
         return await caller.ask(params)
 
     async with Client(where, mode=era, elicitation_callback=ask if can_be_asked else None) as client:
-        caller = Caller(run, client, ids, conversations, chance, can_be_asked)
+        caller = Caller(run, client, ids, conversations, chance)
         await caller.work()
 
 
-@asynccontextmanager
-async def server(emulator: Emulator, upstream: str, state: str) -> AsyncGenerator[tuple[Process, str, list[str]]]:
-    """Our server in a process of its own, its address and its log."""
-    variables = {
-        "RC_SERVER_URL": upstream,
-        "RC_APP_CLIENT_ID": emulator.client_id,
-        "RC_APP_CLIENT_SECRET": emulator.client_secret,
-        "RC_USER_JWT": emulator.jwt,
-        "RC_MCP_STATE_DIR": state,
-    }
-    command = [*SERVE, "--http", "--port", "0"]
-    async with (
-        await anyio.open_process(
-            command, env=os.environ | variables, stderr=subprocess.PIPE, stdout=None, cwd=state
-        ) as process,
-        anyio.create_task_group() as tasks,
-    ):
-        assert process.stderr is not None  # noqa: S101
-        said = BufferedByteReceiveStream(process.stderr)
-        while not (running := re.search(rb"running on (http://\S+)", await said.receive_until(b"\n", 10_000))):
-            pass
-        log: list[str] = []
-
-        async def read() -> None:
-            with suppress(anyio.EndOfStream):
-                while True:
-                    log.append((await said.receive()).decode(errors="replace"))
-
-        tasks.start_soon(read)
-        try:
-            yield process, f"{running[1].decode()}/mcp", log
-        finally:
-            if process.returncode is None:
-                process.terminate()
-
-
 def report(run: Run, memory: list[float], exit_code: int, state: Path, log: str) -> int:
-    """Prints the table; the exit code."""
+    """Print the table and return the exit code."""
     journal = Journal(state)
     operations = journal.operations()
     still_open = sum(operation.begun is not None and operation.done is None for operation in operations)

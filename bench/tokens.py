@@ -1,9 +1,9 @@
-"""What our answers and tools cost a model, beside RingCentral's own JSON and other servers: `make bench-tokens`.
+"""The tokens of our answers and tools, compared with RingCentral's JSON and with other servers: `make bench-tokens`.
 
-Tokens are o200k. RingCentral's JSON is the emulator's for the same question, as it travels ("raw") and without spaces
+Tokens are o200k. RingCentral's JSON is the emulator's for the same question, as it is sent ("raw") and without spaces
 ("compact"; the emulator sends none, RingCentral itself many). The mailbox is the office of the demo with 300
-made-up messages; nothing in it is private. The other servers are installed from PyPI into environments of their own,
-started over stdio with made-up credentials, and asked for `tools/list` alone.
+generated messages; nothing in it is private. The other servers are installed from PyPI into separate environments,
+started over stdio with made-up credentials, and asked only for `tools/list`.
 """
 
 import json
@@ -35,7 +35,7 @@ PATIENCE_S = 120
 
 @dataclass(frozen=True)
 class Peer:
-    """Another MCP server: what to install, how it is started, and with which made-up credentials."""
+    """Another MCP server: its package, its command line and its made-up credentials."""
 
     requirement: str
     command: str
@@ -64,7 +64,7 @@ PEERS = (
 @click.command()
 @click.option("--peers/--no-peers", default=True, help="Also install and ask other servers.")
 def main(peers: bool) -> None:
-    """Counts, and prints what it found."""
+    """Count the tokens and print the results."""
     anyio.run(_count, peers)
 
 
@@ -101,7 +101,7 @@ async def _count(peers: bool) -> None:
 
 
 async def syncs(desk: Desk, client: Client) -> None:
-    """A full sync, one without a change, and one after three messages came in."""
+    """Measure a full sync, one without a change, and one after three new messages."""
     first = await answer(client, "sync_messages", date_from="90d", record_count=100)
     raw = await from_ringcentral(desk.emulator, "message-sync", syncType="FSync", dateFrom=EVER, recordCount="100")
     answers("a full sync of 100", first, raw)
@@ -111,9 +111,9 @@ async def syncs(desk: Desk, client: Client) -> None:
         raw = await from_ringcentral(desk.emulator, "message-sync", syncType="ISync", syncToken=token)
         answers(f"a sync with {what}", await answer(client, "sync_messages", sync_token=token), raw)
         for n in range(3):
-            who = Party(name="Maria Costa", phone_number="+15035550134")
+            sender = Party(name="Maria Costa", phone_number="+15035550134")
             desk.emulator.store.add(
-                Draft(type="SMS", sender=who, text=f"Thank you, see you at {n + 1}. Which door is it?")
+                Draft(type="SMS", sender=sender, text=f"Thank you, see you at {n + 1}. Which floor is it?")
             )
 
 
@@ -147,7 +147,7 @@ def definition(name: str, tools: list[dict[str, Any]], target: str = "") -> None
 
 
 async def definitions_of(peer: Peer) -> list[dict[str, Any]]:
-    """Another server's tools, from the server itself."""
+    """Start another server and return its tools."""
     program = Path(python_of(environment(peer))).with_name(peer.command)
     nowhere = Path(os.devnull).open("w")  # noqa: ASYNC230, SIM115  it does not block, and ends with the program
     with tempfile.TemporaryDirectory() as home, anyio.fail_after(PATIENCE_S):
@@ -162,7 +162,7 @@ async def definitions_of(peer: Peer) -> list[dict[str, Any]]:
 
 
 def environment(peer: Peer) -> Path:
-    """Where it is installed; installs it the first time."""
+    """Return the environment of a server, which is installed on first use."""
     folder = CACHE / re.sub(r"[^a-z0-9.-]+", "-", f"peer-{peer.requirement}")
     if not (folder / "ready").exists():
         click.echo(f"Installing {peer.requirement} (once) ...", err=True)

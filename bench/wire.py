@@ -1,4 +1,4 @@
-"""Servers under measurement, and a client that costs next to nothing: JSON lines of 2026-07-28, over stdio or HTTP."""
+"""Servers to measure, and a client with little overhead: JSON lines of 2026-07-28, over stdio or HTTP."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 HERE = Path(__file__).resolve().parent
 SERVE = [sys.executable, "-m", "rc_mcp", "serve"]
-BARE = [sys.executable, str(HERE / "bare.py")]
+MINIMAL = [sys.executable, str(HERE / "bare.py")]
 LONGEST_LINE = 64 * 1024 * 1024
 
 Json = dict[str, Any]
@@ -35,18 +35,18 @@ def call(id_: int, tool: str, arguments: Json) -> Json:
 
 
 class CallError(Exception):
-    """An answer that is no answer. A run that has one is not measured."""
+    """A failed call. A run with a failed call is not measured."""
 
 
 def checked(answer: Json) -> Json:
-    """The result of an answer that went well."""
+    """Return the result of a successful answer."""
     if answer.get("result", {"isError": True}).get("isError"):
         raise CallError(json.dumps(answer)[:300])
     return answer["result"]
 
 
 class Stdio:
-    """A server over its stdin and stdout, for any number of callers at once."""
+    """A connection to a server over stdin and stdout, for any number of callers at once."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -54,12 +54,12 @@ class Stdio:
         self._last = 0
 
     async def call(self, tool: str, arguments: Json) -> Json:
-        """Call a tool; what it gave."""
+        """Call a tool and return its result."""
         self._last += 1
         return checked(await self.ask(call(self._last, tool, arguments)))
 
     async def ask(self, message: Json) -> Json:
-        """Send a request; the answer to it."""
+        """Send a request and return its answer."""
         came, answer = self._answers[message["id"]] = (anyio.Event(), [])
         assert self.process.stdin is not None  # noqa: S101
         await self.process.stdin.send(json.dumps(message).encode() + b"\n")
@@ -67,7 +67,7 @@ class Stdio:
         return answer[0]
 
     async def read(self) -> None:
-        """Hands each answer to whoever waits for it."""
+        """Pass each answer to the caller that waits for it."""
         assert self.process.stdout is not None  # noqa: S101
         lines = BufferedByteReceiveStream(self.process.stdout)
         while True:
@@ -79,7 +79,7 @@ class Stdio:
 
 @asynccontextmanager
 async def stdio(command: list[str], **variables: str) -> AsyncGenerator[Stdio]:
-    """This server, running."""
+    """Run a server over stdio."""
     async with await anyio.open_process(command, env=os.environ | variables, stderr=None) as process:
         server = Stdio(process)
         async with anyio.create_task_group() as tasks:
@@ -92,13 +92,13 @@ async def stdio(command: list[str], **variables: str) -> AsyncGenerator[Stdio]:
 
 
 class Http:
-    """A server over streamable HTTP, over kept connections."""
+    """Kept connections to a server over streamable HTTP."""
 
     def __init__(self, client: httpx.AsyncClient, address: str) -> None:
         self._client, self._address = client, address
 
     async def call(self, tool: str, arguments: Json) -> Json:
-        """Call a tool; what it gave."""
+        """Call a tool and return its result."""
         headers = {
             "Accept": "application/json, text/event-stream",
             "MCP-Protocol-Version": "2026-07-28",
@@ -113,19 +113,42 @@ class Http:
 
 @asynccontextmanager
 async def http(command: list[str], **variables: str) -> AsyncGenerator[Http]:
-    """This server, running on a port the system chose, which uvicorn names on stderr."""
-    pipe = subprocess.PIPE
-    async with await anyio.open_process(command, env=os.environ | variables, stderr=pipe, stdout=None) as process:
+    """Run a server over HTTP and connect to it."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    async with (
+        http_process(command, **variables) as (_, address, _),
+        httpx.AsyncClient(limits=limits, timeout=60) as client,
+    ):
+        yield Http(client, address)
+
+
+@asynccontextmanager
+async def http_process(
+    command: list[str], cwd: str | None = None, **variables: str
+) -> AsyncGenerator[tuple[Process, str, list[str]]]:
+    """Run a server over HTTP, on a port that the system chooses; yield it with its address and its log."""
+    environment, pipe = os.environ | variables, subprocess.PIPE
+    async with (
+        await anyio.open_process(command, env=environment, stderr=pipe, stdout=None, cwd=cwd) as process,
+        anyio.create_task_group() as tasks,
+    ):
         assert process.stderr is not None  # noqa: S101
         said = BufferedByteReceiveStream(process.stderr)
         while not (running := re.search(rb"running on (http://\S+)", await said.receive_until(b"\n", 10_000))):
             pass
+        log: list[str] = []
+
+        async def read() -> None:
+            with suppress(anyio.EndOfStream):
+                while True:
+                    log.append((await said.receive()).decode(errors="replace"))
+
+        tasks.start_soon(read)
         try:
-            limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-            async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-                yield Http(client, f"{running[1].decode()}/mcp")
+            yield process, f"{running[1].decode()}/mcp", log
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
 
 
 Server = Stdio | Http
@@ -133,7 +156,7 @@ Server = Stdio | Http
 
 @contextmanager
 def emulator(*options: str) -> Generator[dict[str, str]]:
-    """An emulator in a process of its own, without limits; a server's environment for it."""
+    """Run an emulator without limits in a separate process; yield the environment variables of a server for it."""
     command = [sys.executable, "-m", "rc_mcp", "emulator", "--no-rate-limits", *options]
     with tempfile.TemporaryDirectory() as state, subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603
         try:
@@ -152,6 +175,6 @@ def emulator(*options: str) -> Generator[dict[str, str]]:
 
 
 def resident_mb(pid: int) -> float:
-    """A process's resident memory, as Linux tells it."""
+    """Return a process's resident memory, as Linux reports it."""
     status = Path(f"/proc/{pid}/status")
     return int(status.read_text().partition("VmRSS:")[2].split()[0]) / 1024 if status.exists() else float("nan")

@@ -1,6 +1,6 @@
-"""The admin address: time, arrivals, the truth, the request log and faults, over HTTP and for this machine only."""
+"""The admin address: clock, new and stored messages, request log and faults, over HTTP and only for this machine."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +9,9 @@ import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.admin import Admin
+from tests.emulator.conftest import log_in
 
 pytestmark = pytest.mark.anyio
-
-LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ async def admin(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_it_shows_the_emulator_at_a_glance(admin: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_it_shows_a_summary_of_the_emulator(admin: httpx.AsyncClient, emulator: Emulator) -> None:
     emulator.store.add(Draft(type="SMS"))
     emulator.faults.inject("drop")
     assert (await admin.get("/")).json() == {
@@ -42,9 +41,7 @@ async def test_it_moves_time(admin: httpx.AsyncClient, emulator: Emulator) -> No
     assert emulator.clock() == datetime(2026, 3, 6, 17, 30, 20, 750_000, tzinfo=UTC)
 
 
-async def test_it_lets_messages_arrive(
-    admin: httpx.AsyncClient, emulator: Emulator, mailbox: httpx.AsyncClient
-) -> None:
+async def test_it_adds_messages(admin: httpx.AsyncClient, emulator: Emulator, mailbox: httpx.AsyncClient) -> None:
     sms = {"type": "SMS", "sender": {"phone_number": "+15035550111", "name": "Ana"}, "text": "Hi"}
     voicemail = {"type": "VoiceMail", "media": ["robocall.mp3"], "seconds": 6, "transcript": "Buy now"}
     group = {"type": "SMS", "recipients": [None, {"phone_number": "+15035550112"}], "created": "2026-03-05T15:00:00Z"}
@@ -56,7 +53,7 @@ async def test_it_lets_messages_arrive(
     assert answers[2].json()["creationTime"] == "2026-03-05T15:00:00.000Z"
 
 
-async def test_it_tells_the_true_state_of_a_message_as_of_now(
+async def test_it_shows_the_current_state_of_a_message(
     admin: httpx.AsyncClient, emulator: Emulator, mailbox: httpx.AsyncClient
 ) -> None:
     message_id = emulator.store.add(Draft(type="SMS", text="Hi"))["id"]
@@ -149,7 +146,7 @@ async def test_it_injects_lists_and_clears_faults(admin: httpx.AsyncClient, mail
         ("/faults", {"kind": "latency", "seconds": "NaN"}, "seconds"),
     ],
 )
-async def test_what_is_wrong_is_refused_by_name(
+async def test_an_error_names_the_wrong_field(
     admin: httpx.AsyncClient, emulator: Emulator, path: str, body: dict[str, Any], field: str
 ) -> None:
     answer = await admin.post(path, json=body)
@@ -159,18 +156,17 @@ async def test_what_is_wrong_is_refused_by_name(
     assert emulator.clock() == datetime(2026, 3, 5, 15, 30, 20, 250_000, tzinfo=UTC)
 
 
-async def test_what_is_no_json_is_refused(admin: httpx.AsyncClient) -> None:
+async def test_only_a_json_object_is_accepted(admin: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "application/json"}
     for body in ("{", "[]", "1", "null", '"x"', "[" * 100_000):
         assert (await admin.post("/faults", content=body, headers=headers)).status_code == 400
     form = await admin.post("/faults", data={"kind": "drop"})
-    assert (form.status_code, [*form.json()]) == (415, ["error"])
+    assert (form.status_code, form.json().keys()) == (415, {"error"})
 
 
-async def test_unknown_addresses_and_methods_are_json_too(admin: httpx.AsyncClient) -> None:
-    assert (await admin.get("/nowhere")).json() == {"error": "Not Found"}
-    answer = await admin.delete("/clock")
-    assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
+async def test_errors_for_unknown_addresses_and_methods_are_json_too(admin: httpx.AsyncClient) -> None:
+    for answer, status in ((await admin.get("/nowhere"), 404), (await admin.delete("/clock"), 405)):
+        assert (answer.status_code, answer.json().keys()) == (status, {"error"})
 
 
 @pytest.mark.parametrize(
@@ -185,18 +181,20 @@ async def test_unknown_addresses_and_methods_are_json_too(admin: httpx.AsyncClie
         {"Host": "127.0.0.1:4000", "Origin": "null"},
     ],
 )
-async def test_web_pages_are_turned_away(admin: httpx.AsyncClient, emulator: Emulator, headers: dict[str, str]) -> None:
+async def test_requests_from_other_web_pages_are_refused(
+    admin: httpx.AsyncClient, emulator: Emulator, headers: dict[str, str]
+) -> None:
     answer = await admin.post("/faults", json={"kind": "drop"}, headers=headers)
     assert answer.status_code == 403
     assert emulator.faults.active == {}
 
 
 @pytest.mark.parametrize("headers", [{"Host": "localhost:4000"}, {"Origin": "http://127.0.0.1:4000"}])
-async def test_programs_and_its_own_pages_are_not(admin: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_local_programs_and_its_own_pages_are_accepted(admin: httpx.AsyncClient, headers: dict[str, str]) -> None:
     assert (await admin.get("/", headers=headers)).status_code == 200
 
 
-async def test_it_is_served_only_when_asked_for_and_only_to_this_machine() -> None:
+async def test_it_is_served_only_on_request_and_only_to_this_machine() -> None:
     with Emulator(scenario="empty") as emulator:
         async with emulator.serve():
             assert emulator.admin_url is None
@@ -209,7 +207,7 @@ async def test_it_is_served_only_when_asked_for_and_only_to_this_machine() -> No
         assert emulator.admin_url is None
 
 
-async def test_a_drop_asked_for_over_http_is_a_lost_connection(log_in: LogIn) -> None:
+async def test_a_drop_injected_over_http_loses_the_connection() -> None:
     with Emulator(scenario="empty") as emulator:
         message_id = emulator.store.add(Draft(type="SMS", sender=Party(name="Ana")))["id"]
         async with emulator.serve(admin_port=0), httpx.AsyncClient() as client:

@@ -3,24 +3,22 @@
 import base64
 import email
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import add, code
 
 pytestmark = pytest.mark.anyio
 
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
 AS_JSON = {"Accept": MULTIPART_JSON}
 BULK = {"Accept": MULTIPART_JSON, "Content-Type": MULTIPART_JSON}
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
 
-UNFIT_BODIES: list[tuple[Any, str]] = [
+MISMATCHED_BODIES: list[tuple[Any, str]] = [
     ([{"body": {"readStatus": "Read"}}], "CMN-104"),
     ({"readStatus": "Read"}, "CMN-104"),
     ([1, 2], "CMN-104"),
@@ -29,21 +27,13 @@ UNFIT_BODIES: list[tuple[Any, str]] = [
 ]
 
 
-def add(emulator: Emulator, **more: Any) -> str:
-    return str(emulator.store.add(replace(HELLO, **more))["id"])
-
-
-def truth(emulator: Emulator, message_id: str) -> dict[str, Any]:
+def stored(emulator: Emulator, message_id: str) -> dict[str, Any]:
     record = emulator.store.message(message_id)
     assert record is not None
     return record
 
 
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["errors"][0]["errorCode"]
-
-
-async def test_one_message_is_read_as_it_is_stored(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_message_is_read_as_it_is_stored(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     message_id = add(emulator)
     answer = await mailbox.get(f"message-store/{message_id}")
     assert answer.status_code == 200
@@ -66,7 +56,7 @@ async def test_deleted_and_purged_messages_can_be_read_by_id(mailbox: httpx.Asyn
     assert "subject" not in answer
 
 
-async def test_many_are_read_each_with_its_status(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_several_messages_are_read_each_with_its_status(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     first, second = add(emulator), add(emulator)
     answer = await mailbox.get(f"message-store/{first},111,{second}", headers=AS_JSON)
     assert answer.status_code == 207
@@ -81,7 +71,7 @@ async def test_many_are_read_each_with_its_status(mailbox: httpx.AsyncClient, em
     }
 
 
-async def test_many_come_as_multipart_mixed_unless_json_is_asked_for(
+async def test_several_messages_come_as_multipart_mixed_unless_the_client_asks_for_json(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     message_id = add(emulator)
@@ -93,35 +83,35 @@ async def test_many_come_as_multipart_mixed_unless_json_is_asked_for(
         (200, "OK"),
         (404, "Not Found"),
     ]
-    assert parts[0]["response"][0]["href"] == truth(emulator, message_id)["uri"]
+    assert parts[0]["response"][0]["href"] == stored(emulator, message_id)["uri"]
     assert [parts[1]["id"], parts[2]["errorCode"]] == [int(message_id), "CMN-102"]
 
 
-async def test_more_than_fifty_in_the_path_are_too_many(mailbox: httpx.AsyncClient) -> None:
+async def test_more_than_fifty_ids_in_the_path_are_refused(mailbox: httpx.AsyncClient) -> None:
     ids = ",".join(str(number) for number in range(1, 52))
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         answer = await mailbox.request(method, f"message-store/{ids}", json={})
         assert code(answer) == (400, "CMN-106")
 
 
-async def test_marking_read_changes_the_message_and_answers_with_it(
+async def test_marking_read_changes_the_message_and_returns_it(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     message_id = add(emulator)
-    before = truth(emulator, message_id)
+    before = stored(emulator, message_id)
     clock[0] += timedelta(seconds=7)
     answer = await mailbox.put(f"message-store/{message_id}", json={"readStatus": "Read"})
     assert answer.status_code == 200
     assert answer.json()["readStatus"] == "Read"
-    assert answer.json() == truth(emulator, message_id)
+    assert answer.json() == stored(emulator, message_id)
     assert before["lastModifiedTime"] < answer.json()["lastModifiedTime"] == "2026-03-05T15:30:27.250Z"
 
 
-async def test_every_change_is_later_than_the_last_even_when_the_clock_stands(
+async def test_every_change_is_later_than_the_last_even_if_the_clock_is_stopped(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     message_id = add(emulator)
-    times = [truth(emulator, message_id)["lastModifiedTime"]]
+    times = [stored(emulator, message_id)["lastModifiedTime"]]
     for status in ("Read", "Unread", "Read"):
         answer = await mailbox.put(f"message-store/{message_id}", json={"readStatus": status})
         times.append(answer.json()["lastModifiedTime"])
@@ -141,7 +131,7 @@ async def test_every_change_is_later_than_the_last_even_when_the_clock_stands(
         ('{"readStatus": "Read"}', "multipart/form-data; boundary=x", (415, "UnsupportedMediaType")),
     ],
 )
-async def test_an_update_that_makes_no_sense_changes_nothing(
+async def test_an_invalid_update_changes_nothing(
     mailbox: httpx.AsyncClient, emulator: Emulator, body: str, content_type: str, expected: tuple[int, str]
 ) -> None:
     message_id = add(emulator)
@@ -153,25 +143,18 @@ async def test_an_update_that_makes_no_sense_changes_nothing(
     assert emulator.store.message(message_id) == before
 
 
-async def test_many_in_the_path_are_updated_by_position(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_several_ids_in_the_path_are_updated_by_position(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     first, second = add(emulator), add(emulator, read=True)
     body = [{"body": {"readStatus": "Read"}}, {"resourceId": second, "body": {"readStatus": "Unread"}}]
     answer = await mailbox.put(f"message-store/{first},{second}", json=body, headers=BULK)
     assert [part["status"] for part in answer.json()] == [200, 200]
-    assert truth(emulator, first)["readStatus"] == "Read"
-    assert truth(emulator, second)["readStatus"] == "Unread"
+    assert stored(emulator, first)["readStatus"] == "Read"
+    assert stored(emulator, second)["readStatus"] == "Unread"
 
 
-async def test_many_in_the_path_are_updated_by_multipart_mixed(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
-    first, second = add(emulator), add(emulator)
-    part = 'Content-Type: application/json\r\n\r\n{"readStatus": "Read"}\r\n'
-    body = f"--b\r\n{part}--b\r\n{part}--b--\r\n"
-    headers = {"Content-Type": "multipart/mixed; boundary=b", **AS_JSON}
-    answer = await mailbox.put(f"message-store/{first},{second}", content=body, headers=headers)
-    assert [part["body"]["readStatus"] for part in answer.json()] == ["Read", "Read"]
-
-
-async def test_the_parts_of_multipart_mixed_may_be_in_base64(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_several_ids_in_the_path_are_updated_by_multipart_mixed_plain_or_in_base64(
+    mailbox: httpx.AsyncClient, emulator: Emulator
+) -> None:
     message_id = add(emulator)
     encoded = base64.b64encode(b'{"readStatus": "Read"}').decode()
     head = "Content-Type: application/json\r\nContent-Transfer-Encoding: base64"
@@ -184,14 +167,14 @@ async def test_the_parts_of_multipart_mixed_may_be_in_base64(mailbox: httpx.Asyn
         assert [part["body"]["readStatus"] for part in answer.json()] == ["Read", "Read"]
 
 
-@pytest.mark.parametrize(("body", "expected"), UNFIT_BODIES)
+@pytest.mark.parametrize(("body", "expected"), MISMATCHED_BODIES)
 async def test_a_bulk_body_that_does_not_fit_the_path_is_refused(
     mailbox: httpx.AsyncClient, emulator: Emulator, body: Any, expected: str
 ) -> None:
     first, second = add(emulator), add(emulator)
     answer = await mailbox.put(f"message-store/{first},{second}", json=body, headers=BULK)
     assert code(answer) == (400, expected)
-    assert truth(emulator, first)["readStatus"] == "Unread"
+    assert stored(emulator, first)["readStatus"] == "Unread"
 
 
 async def test_one_plain_object_for_many_messages_is_refused(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
@@ -211,10 +194,10 @@ async def test_a_star_takes_the_ids_from_the_body(mailbox: httpx.AsyncClient, em
         ("111", 404),
         (second, 200),
     ]
-    assert truth(emulator, second)["readStatus"] == "Read"
+    assert stored(emulator, second)["readStatus"] == "Read"
 
 
-async def test_a_star_takes_a_thousand_ids_and_no_more(mailbox: httpx.AsyncClient) -> None:
+async def test_a_star_accepts_at_most_a_thousand_ids(mailbox: httpx.AsyncClient) -> None:
     entry = {"resourceId": "111", "body": {"readStatus": "Read"}}
     assert (await mailbox.put("message-store/*", json=[entry] * 1000, headers=BULK)).status_code == 207
     assert code(await mailbox.put("message-store/*", json=[entry] * 1001, headers=BULK)) == (400, "CMN-106")
@@ -226,14 +209,14 @@ async def test_a_star_needs_every_entry_to_name_its_message(mailbox: httpx.Async
     assert answer.json()["parameterName"] == "resourceId"
 
 
-async def test_a_wrong_part_fails_alone(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_an_invalid_part_does_not_affect_the_others(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     first, second = add(emulator), add(emulator)
     body = [{"body": {"readStatus": "Seen"}}, {"body": {"readStatus": "Read"}}]
     answer = await mailbox.put(f"message-store/{first},{second}", json=body, headers=BULK)
     assert [part["status"] for part in answer.json()] == [400, 200]
 
 
-async def test_restoring_brings_a_deleted_message_back_whole(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_restored_message_has_its_content_again(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     message_id = add(emulator, availability="Deleted")
     body = {"availability": "Alive", "readStatus": "Read"}
     answer = await mailbox.patch(f"message-store/{message_id}", json=body)
@@ -259,14 +242,14 @@ async def test_a_purged_message_cannot_be_changed(
 ) -> None:
     message_id = add(emulator, availability="Purged")
     assert code(await mailbox.patch(f"message-store/{message_id}", json=body)) == (404, "CMN-102")
-    assert truth(emulator, message_id)["availability"] == "Purged"
+    assert stored(emulator, message_id)["availability"] == "Purged"
 
 
-async def test_a_patch_with_a_wrong_half_does_neither(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_patch_with_one_invalid_field_changes_nothing(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     message_id = add(emulator, availability="Deleted")
     body = {"availability": "Alive", "readStatus": "Seen"}
     assert code(await mailbox.patch(f"message-store/{message_id}", json=body)) == (400, "CMN-101")
-    assert truth(emulator, message_id)["availability"] == "Deleted"
+    assert stored(emulator, message_id)["availability"] == "Deleted"
 
 
 async def test_a_patch_can_delete_and_purge_as_its_schema_allows(
@@ -275,10 +258,10 @@ async def test_a_patch_can_delete_and_purge_as_its_schema_allows(
     message_id = add(emulator)
     for availability in ("Deleted", "Purged"):
         await mailbox.patch(f"message-store/{message_id}", json={"availability": availability})
-        assert truth(emulator, message_id)["availability"] == availability
+        assert stored(emulator, message_id)["availability"] == availability
 
 
-async def test_many_are_restored_at_once(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_several_messages_are_restored_at_once(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     ids = [add(emulator, availability="Deleted") for _ in range(3)]
     body = [{"resourceId": named, "body": {"availability": "Alive"}} for named in ids]
     answer = await mailbox.patch("message-store/*", json=body, headers=BULK)

@@ -1,4 +1,4 @@
-"""readMessageContent: the bytes of attachments."""
+"""readMessageContent: the content of attachments."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,12 +6,10 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party, media_files
+from rc_mcp.emulator import Emulator, media_files
+from tests.emulator.conftest import HELLO
 
 pytestmark = pytest.mark.anyio
-
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
 
 
 def recording() -> str:
@@ -49,7 +47,7 @@ async def test_a_fax_is_a_document(mailbox: httpx.AsyncClient, emulator: Emulato
     assert len(answer.content) == document["size"]
 
 
-async def test_a_picture_comes_beside_its_text(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_picture_comes_with_its_text(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     words, picture = add(emulator, text="Look", media=(media_files.names("image/jpeg")[0],))
     assert (words["type"], picture["type"]) == ("Text", "MmsAttachment")
     assert picture["width"] > 0
@@ -59,7 +57,7 @@ async def test_a_picture_comes_beside_its_text(mailbox: httpx.AsyncClient, emula
     assert answer.content.startswith(b"\xff\xd8")
 
 
-async def test_content_is_served_by_both_hosts_and_nothing_else_by_media(
+async def test_both_hosts_serve_content_and_the_media_host_nothing_else(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     uri = voicemail(emulator)[0]["uri"]
@@ -69,7 +67,7 @@ async def test_content_is_served_by_both_hosts_and_nothing_else_by_media(
     assert (answer.status_code, answer.json()["errorCode"]) == (404, "AGW-404")
 
 
-async def test_content_takes_a_token(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_content_needs_a_token(web: httpx.AsyncClient, emulator: Emulator) -> None:
     answer = await web.get(voicemail(emulator)[0]["uri"])
     assert (answer.status_code, answer.json()["errorCode"]) == (401, "AGW-401")
 
@@ -78,7 +76,7 @@ async def test_content_takes_a_token(web: httpx.AsyncClient, emulator: Emulator)
     ("asked", "first", "last"),
     [("0-9", 0, 9), ("5-5", 5, 5), ("10-", 10, None), ("-7", -7, None), ("0-99999999", 0, None)],
 )
-async def test_a_range_gives_these_bytes(
+async def test_a_range_returns_only_its_bytes(
     mailbox: httpx.AsyncClient, emulator: Emulator, asked: str, first: int, last: int | None
 ) -> None:
     whole = media_files.read(recording())
@@ -96,7 +94,7 @@ LONG = "9" * 5000
 
 
 @pytest.mark.parametrize("asked", ["99999999-", "9-5", "-0", "-", "a-b", "5", f"0-{LONG}", f"{LONG}-", f"-{LONG}"])
-async def test_a_range_that_is_not_there_is_refused(mailbox: httpx.AsyncClient, emulator: Emulator, asked: str) -> None:
+async def test_an_invalid_range_is_refused(mailbox: httpx.AsyncClient, emulator: Emulator, asked: str) -> None:
     audio = voicemail(emulator)[0]
     answer = await mailbox.get(audio["uri"], headers={"Range": f"bytes={asked}"})
     assert (answer.status_code, answer.json()["errorCode"]) == (416, "CMN-107")
@@ -104,7 +102,7 @@ async def test_a_range_that_is_not_there_is_refused(mailbox: httpx.AsyncClient, 
 
 
 @pytest.mark.parametrize("asked", ["items=0-1", "bytes=0-1,5-6"])
-async def test_other_kinds_of_range_are_answered_with_the_whole(
+async def test_other_kinds_of_range_return_the_whole_content(
     mailbox: httpx.AsyncClient, emulator: Emulator, asked: str
 ) -> None:
     audio = voicemail(emulator)[0]
@@ -113,7 +111,7 @@ async def test_other_kinds_of_range_are_answered_with_the_whole(
     assert answer.headers["accept-ranges"] == "bytes"
 
 
-async def test_head_tells_the_size_and_sends_nothing(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_head_gives_the_size_without_a_body(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     audio = voicemail(emulator)[0]
     answer = await mailbox.head(audio["uri"])
     assert (answer.status_code, answer.content) == (200, b"")
@@ -139,7 +137,7 @@ async def test_head_tells_the_size_and_sends_nothing(mailbox: httpx.AsyncClient,
         ),
     ],
 )
-async def test_the_file_name_asked_for_is_given_safely(
+async def test_a_requested_file_name_is_quoted_safely(
     mailbox: httpx.AsyncClient, emulator: Emulator, query: str, expected: str
 ) -> None:
     answer = await mailbox.get(f"{voicemail(emulator)[0]['uri']}?{query}")
@@ -152,7 +150,7 @@ async def test_an_unknown_disposition_is_refused(mailbox: httpx.AsyncClient, emu
     assert (answer.status_code, answer.json()["parameterName"]) == (400, "contentDisposition")
 
 
-async def test_what_is_not_there_is_not_found(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_an_unknown_message_or_attachment_is_not_found(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     uri = voicemail(emulator)[0]["uri"]
     answer = await mailbox.get(f"{uri}1")
     assert (answer.status_code, answer.json()["parameterName"]) == (404, "attachmentId")

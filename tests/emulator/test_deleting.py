@@ -1,24 +1,17 @@
-"""deleteMessage and deleteMessageByFilter, with the ways they have of taking more than was meant."""
+"""deleteMessage and deleteMessageByFilter, including the ways in which they delete more than the caller meant."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import BEN, add
 
 pytestmark = pytest.mark.anyio
 
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
-BEN = Party(phone_number="+15035550122")
 AS_JSON = {"Accept": "application/vnd.ringcentral.multipart+json"}
-
-
-def add(emulator: Emulator, **more: Any) -> str:
-    return str(emulator.store.add(replace(HELLO, **more))["id"])
 
 
 def state(emulator: Emulator, *message_ids: str) -> list[str]:
@@ -63,20 +56,18 @@ async def test_a_wrong_parameter_deletes_nothing(mailbox: httpx.AsyncClient, emu
     assert state(emulator, message_id) == ["Alive"]
 
 
-async def test_deleting_what_does_not_exist_is_not_found(mailbox: httpx.AsyncClient) -> None:
+async def test_deleting_an_unknown_message_is_not_found(mailbox: httpx.AsyncClient) -> None:
     answer = await delete(mailbox, "message-store/111")
     assert (answer.status_code, answer.json()["errorCode"]) == (404, "CMN-102")
 
 
-async def test_many_deleted_answer_with_nothing_when_all_went_well(
-    mailbox: httpx.AsyncClient, emulator: Emulator
-) -> None:
+async def test_a_bulk_delete_has_no_body_if_all_succeed(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     ids = [add(emulator) for _ in range(3)]
     assert (await delete(mailbox, f"message-store/{','.join(ids)}", headers=AS_JSON)).status_code == 204
     assert state(emulator, *ids) == ["Deleted"] * 3
 
 
-async def test_many_deleted_answer_for_each_when_one_failed(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_bulk_delete_reports_each_message_if_one_fails(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     first, second = add(emulator), add(emulator)
     answer = await delete(mailbox, f"message-store/{first},111,{second}", headers=AS_JSON)
     assert answer.status_code == 207
@@ -94,7 +85,7 @@ async def test_an_id_named_twice_is_deleted_twice(mailbox: httpx.AsyncClient, em
     assert state(emulator, message_id) == ["Purged"]
 
 
-async def test_a_type_spares_messages_of_other_types_in_silence(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_type_silently_skips_messages_of_other_types(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     message_id = add(emulator)
     assert (await delete(mailbox, f"message-store/{message_id}?type=Fax")).status_code == 204
     assert state(emulator, message_id) == ["Alive"]
@@ -123,7 +114,7 @@ async def test_a_star_without_ids_deletes_everything(mailbox: httpx.AsyncClient,
 
 
 @pytest.mark.parametrize("body", ["{}", '"1"', "1"])
-async def test_a_star_with_something_else_than_ids_is_refused(
+async def test_a_star_with_a_body_other_than_ids_is_refused(
     mailbox: httpx.AsyncClient, emulator: Emulator, body: str
 ) -> None:
     message_id = add(emulator)
@@ -153,7 +144,7 @@ async def test_conversation_ids_in_a_body_do_not_protect_the_others(
     assert state(emulator, first, second) == ["Deleted", "Deleted"]
 
 
-async def test_deleting_a_conversation_takes_all_of_it_and_nothing_else(
+async def test_deleting_a_conversation_deletes_all_of_it_and_nothing_else(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     first, second, other = add(emulator), add(emulator), add(emulator, sender=BEN)
@@ -162,7 +153,7 @@ async def test_deleting_a_conversation_takes_all_of_it_and_nothing_else(
     assert state(emulator, first, second, other) == ["Deleted", "Deleted", "Alive"]
 
 
-async def test_deleting_a_conversation_purges_what_was_deleted_in_it(
+async def test_deleting_a_conversation_purges_its_deleted_messages(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     first, second = add(emulator), add(emulator, availability="Deleted")
@@ -170,14 +161,14 @@ async def test_deleting_a_conversation_purges_what_was_deleted_in_it(
     assert state(emulator, first, second) == ["Deleted", "Purged"]
 
 
-async def test_several_conversations_go_at_once(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_several_conversations_are_deleted_at_once(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     first, second = add(emulator), add(emulator, sender=BEN)
     ids = "&".join(f"conversationId={conversation(emulator, named)}" for named in (first, second))
     await delete(mailbox, f"message-store?{ids}&purge=true")
     assert state(emulator, first, second) == ["Purged", "Purged"]
 
 
-async def test_only_what_is_earlier_than_the_date_goes(
+async def test_only_messages_before_the_date_are_deleted(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     earlier = add(emulator, created=clock[0] - timedelta(seconds=1))
@@ -187,7 +178,7 @@ async def test_only_what_is_earlier_than_the_date_goes(
     assert state(emulator, earlier, that_second) == ["Deleted", "Alive"]
 
 
-async def test_a_type_limits_what_goes(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_type_limits_the_delete(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     fax, text, page = add(emulator, type="Fax"), add(emulator), add(emulator, type="Pager")
     await delete(mailbox, "message-store?type=Fax")
     assert state(emulator, fax, text, page) == ["Deleted", "Alive", "Alive"]
@@ -195,13 +186,13 @@ async def test_a_type_limits_what_goes(mailbox: httpx.AsyncClient, emulator: Emu
     assert state(emulator, fax, text, page) == ["Deleted", "Deleted", "Deleted"]
 
 
-async def test_a_conversation_nobody_has_deletes_nothing(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_an_unknown_conversation_deletes_nothing(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     message_id = add(emulator)
     assert (await delete(mailbox, "message-store?conversationId=111")).status_code == 204
     assert state(emulator, message_id) == ["Alive"]
 
 
-async def test_shared_messages_are_not_there_to_be_deleted(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_there_are_no_shared_messages_to_delete(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     message_id = add(emulator)
     assert (await delete(mailbox, "message-store?owner=Shared")).status_code == 204
     assert state(emulator, message_id) == ["Alive"]
@@ -216,7 +207,7 @@ async def test_shared_messages_are_not_there_to_be_deleted(mailbox: httpx.AsyncC
         ("&".join(f"conversationId={number}" for number in range(1, 52)), "CMN-106"),
     ],
 )
-async def test_a_filter_that_makes_no_sense_deletes_nothing(
+async def test_an_invalid_filter_deletes_nothing(
     mailbox: httpx.AsyncClient, emulator: Emulator, query: str, code: str
 ) -> None:
     message_id = add(emulator)

@@ -1,6 +1,5 @@
-"""Faults, in-process: each shows what it is said to show, where it is said to, as often as it is said to."""
+"""Faults in process: each has its documented effect, on the requests it matches, as often as requested."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -9,28 +8,18 @@ import anyio.lowlevel
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.routes import EntryPoint, find_operation
 from rc_mcp.emulator.vocabulary import OperationName
+from tests.emulator.conftest import HELLO, code, log_in, mailbox_of, states
 
 pytestmark = pytest.mark.anyio
-
-HELLO = Draft(type="SMS", sender=Party(phone_number="+15035550111"), text="Hello")
-LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
 
 
 @pytest.fixture
 def path(emulator: Emulator) -> str:
-    """The address of one message."""
+    """Return the address of a message."""
     return f"message-store/{emulator.store.add(HELLO)['id']}"
-
-
-def states(emulator: Emulator) -> list[str]:
-    return [record["availability"] for record in emulator.store.messages()]
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["errors"][0]["errorCode"]
 
 
 @pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
@@ -82,7 +71,7 @@ async def test_a_stalled_answer_never_comes(
 
 
 @pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
-async def test_a_late_answer_comes_when_the_emulators_time_has_come(
+async def test_a_late_answer_comes_when_the_emulators_clock_reaches_its_time(
     mailbox: httpx.AsyncClient, emulator: Emulator, path: str, acted: bool, expected: str
 ) -> None:
     answers: list[httpx.Response] = []
@@ -117,7 +106,7 @@ async def test_an_answer_without_a_body_cannot_be_truncated(
     assert (await mailbox.delete(path)).status_code == 204
 
 
-async def test_a_malformed_answer_is_a_200_that_nobody_can_read(
+async def test_a_malformed_answer_is_a_200_that_cannot_be_parsed(
     mailbox: httpx.AsyncClient, emulator: Emulator, path: str
 ) -> None:
     emulator.faults.inject("malformed", times=2)
@@ -140,8 +129,8 @@ async def test_a_fax_can_be_in_progress(mailbox: httpx.AsyncClient, emulator: Em
     assert (await mailbox.get(uri)).text == "Hello"
 
 
-async def test_a_revoked_login_is_refused_like_any_dead_token(
-    mailbox: httpx.AsyncClient, emulator: Emulator, path: str, log_in: LogIn
+async def test_a_revoked_login_is_refused_like_an_unknown_token(
+    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
 ) -> None:
     emulator.faults.inject("token_revoked", operation="deleteMessage")
     assert (await mailbox.get(path)).status_code == 200
@@ -152,11 +141,9 @@ async def test_a_revoked_login_is_refused_like_any_dead_token(
     assert (await mailbox.delete(path)).status_code == 204
 
 
-async def test_a_rate_limit_starts_the_penalty(log_in: LogIn, clock: list[datetime]) -> None:
+async def test_a_rate_limit_starts_the_penalty(clock: list[datetime]) -> None:
     with Emulator(scenario="empty", now=lambda: clock[0]) as emulator:
-        base = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app), base_url=base) as mailbox:
-            await log_in(mailbox, emulator)
+        async with mailbox_of(emulator) as mailbox:
             emulator.faults.inject("rate_limit", operation="deleteMessage")
             answer = await mailbox.delete("message-store/111")
             assert code(answer) == (429, "CMN-301")
@@ -170,7 +157,7 @@ async def test_a_rate_limit_starts_the_penalty(log_in: LogIn, clock: list[dateti
             assert code(await mailbox.delete("message-store/111")) == (404, "CMN-102")
 
 
-async def test_without_limits_a_rate_limit_is_over_at_once(
+async def test_without_limits_a_rate_limit_fault_affects_one_request(
     mailbox: httpx.AsyncClient, emulator: Emulator, path: str
 ) -> None:
     emulator.faults.inject("rate_limit")
@@ -180,7 +167,7 @@ async def test_without_limits_a_rate_limit_is_over_at_once(
     assert (await mailbox.delete(path)).status_code == 204
 
 
-async def test_logging_in_can_fail_too(web: httpx.AsyncClient, emulator: Emulator, log_in: LogIn) -> None:
+async def test_a_login_can_fail_too(web: httpx.AsyncClient, emulator: Emulator) -> None:
     emulator.faults.inject("server_error", operation="token")
     with pytest.raises(KeyError):
         await log_in(web, emulator)
@@ -188,7 +175,7 @@ async def test_logging_in_can_fail_too(web: httpx.AsyncClient, emulator: Emulato
     assert [seen.status for seen in emulator.requests] == [503, 200]
 
 
-async def test_a_fault_strikes_only_what_it_fits_and_as_often_as_told(
+async def test_a_fault_affects_only_matching_requests_as_often_as_requested(
     mailbox: httpx.AsyncClient, emulator: Emulator, path: str
 ) -> None:
     emulator.faults.inject("server_error", operation="readMessage", times=2)
@@ -203,14 +190,12 @@ async def test_a_fault_strikes_only_what_it_fits_and_as_often_as_told(
     assert (await mailbox.put(path, json={"readStatus": "Read"})).status_code == 200
 
 
-async def test_a_tunnelled_method_counts_as_what_it_means(
-    mailbox: httpx.AsyncClient, emulator: Emulator, path: str
-) -> None:
+async def test_a_fault_matches_an_overridden_method(mailbox: httpx.AsyncClient, emulator: Emulator, path: str) -> None:
     emulator.faults.inject("server_error", operation="deleteMessage", method="DELETE")
     assert (await mailbox.post(path, headers={"X-HTTP-Method-Override": "DELETE"})).status_code == 503
 
 
-async def test_the_oldest_fault_that_fits_comes_first_and_alone(
+async def test_a_request_meets_only_the_oldest_matching_fault(
     mailbox: httpx.AsyncClient, emulator: Emulator, path: str
 ) -> None:
     emulator.faults.inject("server_error", status=500)
@@ -218,7 +203,7 @@ async def test_the_oldest_fault_that_fits_comes_first_and_alone(
     assert [(await mailbox.get(path)).status_code for _ in range(3)] == [500, 501, 200]
 
 
-async def test_addresses_that_are_no_operation_meet_no_fault(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_an_address_without_an_operation_meets_no_fault(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     emulator.faults.inject("drop")
     assert (await mailbox.get("nowhere")).json()["errorCode"] == "AGW-404"
     assert len(emulator.faults.active) == 1
@@ -226,7 +211,7 @@ async def test_addresses_that_are_no_operation_meet_no_fault(mailbox: httpx.Asyn
     assert emulator.faults.active == {}
 
 
-async def test_the_request_log_tells_the_fault(mailbox: httpx.AsyncClient, emulator: Emulator, path: str) -> None:
+async def test_the_request_log_names_the_fault(mailbox: httpx.AsyncClient, emulator: Emulator, path: str) -> None:
     emulator.faults.inject("drop", acted=True)
     with pytest.raises(httpx.RemoteProtocolError):
         await mailbox.delete(path)
@@ -250,7 +235,7 @@ async def test_the_request_log_tells_the_fault(mailbox: httpx.AsyncClient, emula
         ("drop", {"colour": "red"}),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(emulator: Emulator, kind: Any, options: dict[str, Any]) -> None:
+def test_an_invalid_fault_is_refused(emulator: Emulator, kind: Any, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Fault"):
         emulator.faults.inject(kind, **options)
     assert emulator.faults.active == {}

@@ -1,31 +1,24 @@
-"""Faults on real sockets, where a lost connection is one, and a service that ends takes what waits with it."""
+"""Faults on real sockets: connections are really lost, and waiting requests do not delay the end of the service."""
 
 import logging
-from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import HELLO, MAILBOX, log_in, states
 
 pytestmark = pytest.mark.anyio
 
-HELLO = Draft(type="SMS", sender=Party(phone_number="+15035550111"), text="Hello")
-LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
-
 
 def mailbox(emulator: Emulator) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/")
-
-
-def states(emulator: Emulator) -> list[str]:
-    return [record["availability"] for record in emulator.store.messages()]
+    return httpx.AsyncClient(base_url=f"{emulator.server_url}{MAILBOX}")
 
 
 async def everything_sent_back(emulator: Emulator, request: str) -> bytes:
-    """What comes over a bare connection until the other side closes it."""
+    """Send a request over a plain connection and return all bytes until the server closes it."""
     received = b""
     async with await anyio.connect_tcp("127.0.0.1", int(emulator.server_url.rpartition(":")[2])) as stream:
         await stream.send(request.encode())
@@ -37,7 +30,7 @@ async def everything_sent_back(emulator: Emulator, request: str) -> bytes:
 
 
 @pytest.mark.parametrize(("acted", "expected"), [(False, "Alive"), (True, "Deleted")])
-async def test_a_drop_closes_the_connection_without_a_byte(log_in: LogIn, acted: bool, expected: str) -> None:
+async def test_a_drop_closes_the_connection_without_a_byte(acted: bool, expected: str) -> None:
     with Emulator(scenario="empty") as emulator, anyio.fail_after(10):
         message_id = emulator.store.add(HELLO)["id"]
         async with emulator.serve(), mailbox(emulator) as client:
@@ -47,13 +40,12 @@ async def test_a_drop_closes_the_connection_without_a_byte(log_in: LogIn, acted:
                 await client.delete(f"message-store/{message_id}")
             assert states(emulator) == [expected]
             token = client.headers["authorization"]
-            path = "/restapi/v1.0/account/~/extension/~/message-store/1"
-            request = f"DELETE {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
+            request = f"DELETE {MAILBOX}message-store/1 HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
             assert await everything_sent_back(emulator, request) == b""
             assert (await client.get(f"message-store/{message_id}")).status_code == 200
 
 
-async def test_a_truncated_answer_promises_more_than_comes(log_in: LogIn) -> None:
+async def test_a_truncated_answer_is_shorter_than_its_content_length() -> None:
     with Emulator(scenario="empty") as emulator, anyio.fail_after(10):
         emulator.store.add(HELLO)
         async with emulator.serve(), mailbox(emulator) as client:
@@ -68,7 +60,7 @@ async def test_a_truncated_answer_promises_more_than_comes(log_in: LogIn) -> Non
             assert (await client.get("message-store")).status_code == 200
 
 
-async def test_a_stalled_request_ends_when_the_client_gives_up(log_in: LogIn) -> None:
+async def test_a_stalled_request_ends_when_the_client_gives_up() -> None:
     with Emulator(scenario="empty") as emulator, anyio.fail_after(10):
         async with emulator.serve(), mailbox(emulator) as client:
             await log_in(client, emulator)
@@ -79,7 +71,7 @@ async def test_a_stalled_request_ends_when_the_client_gives_up(log_in: LogIn) ->
             assert (await client.get("message-store")).status_code == 200
 
 
-async def test_a_late_request_acts_even_after_the_client_gave_up(log_in: LogIn) -> None:
+async def test_a_late_request_is_carried_out_after_the_client_gave_up() -> None:
     with Emulator(scenario="empty", time_scale=0) as emulator, anyio.fail_after(10):
         message_id = emulator.store.add(HELLO)["id"]
         async with emulator.serve(), mailbox(emulator) as client:
@@ -95,9 +87,7 @@ async def test_a_late_request_acts_even_after_the_client_gave_up(log_in: LogIn) 
 
 
 @pytest.mark.parametrize("kind", ["stall", "latency"])
-async def test_what_still_waits_does_not_hold_up_the_end(
-    log_in: LogIn, caplog: pytest.LogCaptureFixture, kind: str
-) -> None:
+async def test_waiting_requests_do_not_delay_the_end(caplog: pytest.LogCaptureFixture, kind: str) -> None:
     caplog.set_level(logging.WARNING)
     with Emulator(scenario="empty", time_scale=0) as emulator, anyio.fail_after(10):
         message_id = emulator.store.add(HELLO)["id"]
@@ -107,7 +97,7 @@ async def test_what_still_waits_does_not_hold_up_the_end(
                 await client.delete(f"message-store/{message_id}")
 
         async with mailbox(emulator) as client, anyio.create_task_group() as tasks, emulator.serve():
-            client.base_url = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
+            client.base_url = f"{emulator.server_url}{MAILBOX}"
             await log_in(client, emulator)
             emulator.faults.inject("stall" if kind == "stall" else "latency")
             tasks.start_soon(delete)

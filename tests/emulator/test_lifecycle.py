@@ -1,35 +1,26 @@
-"""What time and full folders do to messages: exactly when, in what order, and told to whoever syncs."""
+"""Changes that time and full folders make to messages: exactly when, in what order, and as a sync reports them."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party, media_files
+from rc_mcp.emulator import Draft, Emulator, media_files
 from rc_mcp.emulator.lifecycle import FAX_RENDERING_MS, pass_time
+from tests.emulator.conftest import ANA, HELLO, add, log_in
 
 pytestmark = pytest.mark.anyio
 
-ANA = Party(phone_number="+15035550111")
-TEXT = Draft(type="SMS", sender=ANA, text="Hi")
 SENT = Draft(type="SMS", direction="Outbound", recipients=(ANA,), text="Hello")
 VOICEMAIL = Draft(type="VoiceMail", sender=ANA)
 DAY = timedelta(days=1)
 MOMENT = timedelta(seconds=1)
 
-LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
-
-
-def add(emulator: Emulator, draft: Draft = TEXT, **more: Any) -> str:
-    return str(emulator.store.add(replace(draft, **more))["id"])
-
 
 def state(emulator: Emulator, *ids: str) -> list[str | None]:
-    """After the clock has done what is due; None for what is gone for good."""
+    """Apply the changes that are due and return each availability; None if the message no longer exists."""
     pass_time(emulator.store)
     records = [emulator.store.message(message_id) for message_id in ids]
     return [None if record is None else record["availability"] for record in records]
@@ -52,8 +43,8 @@ async def test_five_days_deleted_then_five_days_purged_then_gone(
     assert seen == ["Deleted", "Purged", "Purged", None]
 
 
-async def test_it_makes_no_difference_how_seldom_somebody_looks(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
+async def test_the_result_does_not_depend_on_how_often_the_mailbox_is_read(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     gone, purged, deleted = add(emulator), add(emulator), clock[0]
     await mailbox.delete(f"message-store/{gone}")
@@ -69,8 +60,8 @@ async def test_it_makes_no_difference_how_seldom_somebody_looks(
     assert state(emulator, purged) == [None]
 
 
-async def test_a_restored_message_starts_anew(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
+async def test_restoring_a_message_resets_its_purge_date(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     message_id = add(emulator)
     await mailbox.delete(f"message-store/{message_id}")
@@ -95,7 +86,7 @@ def test_faxes_and_voicemails_expire_with_the_retention_period(emulator: Emulato
     assert state(emulator, *expiring, *staying) == [None] * 3 + ["Alive"] * 2
 
 
-def test_an_expired_message_was_changed_when_it_expired(emulator: Emulator, clock: list[datetime]) -> None:
+def test_an_expired_message_was_last_modified_when_it_expired(emulator: Emulator, clock: list[datetime]) -> None:
     message_id, created = add(emulator, VOICEMAIL), clock[0].replace(microsecond=0)
     clock[0] += 33 * DAY
     assert state(emulator, message_id) == ["Purged"]
@@ -104,8 +95,8 @@ def test_an_expired_message_was_changed_when_it_expired(emulator: Emulator, cloc
     assert (record["lastModifiedTime"], record["attachments"]) == (when(created + 30 * DAY), [])
 
 
-async def test_a_deleted_voicemail_is_purged_by_whatever_comes_first(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
+async def test_a_deleted_voicemail_is_purged_after_five_days_or_the_retention_period(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     start = clock[0]
     early, late = add(emulator, VOICEMAIL), add(emulator, VOICEMAIL)
@@ -121,7 +112,7 @@ async def test_a_deleted_voicemail_is_purged_by_whatever_comes_first(
 
 
 async def test_a_lowered_retention_period_purges_when_it_is_lowered(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     message_id = add(emulator, VOICEMAIL)
     clock[0] += 20 * DAY
@@ -137,7 +128,7 @@ async def test_a_lowered_retention_period_purges_when_it_is_lowered(
     assert state(emulator, message_id) == [None]
 
 
-async def test_the_retention_period_is_one_for_all_mailboxes(
+async def test_all_mailboxes_share_the_retention_period(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     colleague = emulator.mailboxes[emulator.users[1].extension_id]
@@ -148,8 +139,8 @@ async def test_the_retention_period_is_one_for_all_mailboxes(
     assert (colleague.message(message_id) or {})["availability"] == "Purged"
 
 
-async def test_what_time_purged_is_told_to_whoever_syncs(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
+async def test_a_sync_reports_an_expired_message(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     message_id = add(emulator, VOICEMAIL)
     clock[0] += 29 * DAY
@@ -162,7 +153,7 @@ async def test_what_time_purged_is_told_to_whoever_syncs(
 
 
 def fill(emulator: Emulator, draft: Draft, count: int) -> list[str]:
-    """So many messages, a second apart, the last a day ago. Oldest first."""
+    """Add `count` messages, a second apart, the last a day ago; return the ids, oldest first."""
     start = emulator.clock() - DAY
     drafts = [replace(draft, created=start - at * MOMENT) for at in reversed(range(count))]
     emulator.store.add_all(drafts)
@@ -179,7 +170,7 @@ def test_the_201st_voicemail_or_fax_pushes_out_the_oldest(emulator: Emulator) ->
     assert state(emulator, oldest, second, third) == ["Deleted", "Deleted", "Alive"]
 
 
-def test_only_what_came_in_and_is_alive_takes_room_in_the_inbox(emulator: Emulator) -> None:
+def test_only_received_messages_that_are_alive_count_in_the_inbox(emulator: Emulator) -> None:
     oldest, *_ = fill(emulator, VOICEMAIL, 200)
     add(emulator, SENT, type="Fax")
     add(emulator)
@@ -188,14 +179,14 @@ def test_only_what_came_in_and_is_alive_takes_room_in_the_inbox(emulator: Emulat
     assert state(emulator, oldest) == ["Alive"]
 
 
-def test_an_arrival_older_than_all_the_others_is_the_one_to_go(emulator: Emulator) -> None:
+def test_a_new_message_older_than_all_others_is_deleted_itself(emulator: Emulator) -> None:
     oldest, *_ = fill(emulator, VOICEMAIL, 200)
     late = emulator.store.add(replace(VOICEMAIL, created=emulator.clock() - 2 * DAY))
     assert late["availability"] == "Deleted"
     assert state(emulator, oldest) == ["Alive"]
 
 
-async def test_room_made_in_the_inbox_is_room(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_deleting_a_message_makes_room_in_the_inbox(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     oldest, second, *_ = fill(emulator, VOICEMAIL, 200)
     await mailbox.delete(f"message-store/{second}")
     add(emulator, VOICEMAIL)
@@ -213,7 +204,7 @@ async def test_a_message_restored_to_a_full_inbox_pushes_out_the_oldest(
     assert state(emulator, oldest, second, newest) == ["Deleted", "Alive", "Alive"]
 
 
-async def test_what_was_pushed_out_is_told_to_whoever_syncs_and_can_be_restored(
+async def test_a_sync_reports_a_pushed_out_message_which_can_be_restored(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     oldest, second, *_ = fill(emulator, VOICEMAIL, 200)
@@ -227,20 +218,18 @@ async def test_what_was_pushed_out_is_told_to_whoever_syncs_and_can_be_restored(
     assert state(emulator, oldest, second) == ["Alive", "Alive"]
 
 
-@pytest.mark.parametrize("draft", [TEXT, SENT], ids=["received", "sent"])
+@pytest.mark.parametrize("draft", [HELLO, SENT], ids=["received", "sent"])
 def test_the_5001st_text_of_a_folder_pushes_out_the_oldest(emulator: Emulator, draft: Draft) -> None:
     oldest, second, *_ = fill(emulator, draft, 4_999)
-    add(emulator, SENT if draft is TEXT else TEXT)
+    add(emulator, SENT if draft is HELLO else HELLO)
     add(emulator, draft)
     assert state(emulator, oldest) == ["Alive"]
     add(emulator, draft)
     assert state(emulator, oldest, second) == ["Deleted", "Alive"]
 
 
-async def test_the_5001st_deleted_text_pushes_out_the_oldest_for_good(
-    mailbox: httpx.AsyncClient, emulator: Emulator
-) -> None:
-    oldest, second, *_ = fill(emulator, replace(TEXT, availability="Deleted"), 5_000)
+async def test_the_5001st_deleted_text_purges_the_oldest(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+    oldest, second, *_ = fill(emulator, replace(HELLO, availability="Deleted"), 5_000)
     message_id = add(emulator)
     assert state(emulator, oldest) == ["Deleted"]
     await mailbox.delete(f"message-store/{message_id}")
@@ -250,13 +239,13 @@ async def test_the_5001st_deleted_text_pushes_out_the_oldest_for_good(
 async def test_deleting_more_texts_than_the_deleted_folder_holds_purges_the_oldest_of_them(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
-    oldest, second, third, *_ = fill(emulator, TEXT, 5_000)
+    oldest, second, third, *_ = fill(emulator, HELLO, 5_000)
     last = add(emulator, SENT), add(emulator, SENT)
     assert (await mailbox.delete("message-store?type=SMS&dateTo=2027")).status_code == 204
     assert state(emulator, oldest, second, third, *last) == ["Purged", "Purged", "Deleted", "Deleted", "Deleted"]
 
 
-def test_a_mailbox_made_larger_than_its_folders_stays_so_large(tmp_path: Path, clock: list[datetime]) -> None:
+def test_a_mailbox_created_over_its_limits_keeps_its_size(tmp_path: Path, clock: list[datetime]) -> None:
     path = tmp_path / "mailbox.db"
     with Emulator(scenario="empty", db=path, now=lambda: clock[0]) as emulator:
         oldest, second, *_ = fill(emulator, VOICEMAIL, 300)
@@ -269,13 +258,13 @@ def test_a_mailbox_made_larger_than_its_folders_stays_so_large(tmp_path: Path, c
         assert state(emulator, second) == ["Deleted"]
 
 
-def test_each_mailbox_has_room_of_its_own(emulator: Emulator) -> None:
+def test_each_mailbox_has_separate_limits(emulator: Emulator) -> None:
     oldest, *_ = fill(emulator, VOICEMAIL, 200)
     emulator.mailboxes[emulator.users[1].extension_id].add(VOICEMAIL)
     assert state(emulator, oldest) == ["Alive"]
 
 
-def test_a_message_that_could_not_be_stored_takes_no_room(emulator: Emulator) -> None:
+def test_a_message_that_could_not_be_stored_does_not_count(emulator: Emulator) -> None:
     oldest, *_ = fill(emulator, VOICEMAIL, 199)
     with pytest.raises(FileNotFoundError):
         emulator.store.add(replace(VOICEMAIL, media=("nowhere.mp3",)))
@@ -283,7 +272,7 @@ def test_a_message_that_could_not_be_stored_takes_no_room(emulator: Emulator) ->
     assert state(emulator, oldest) == ["Alive"]
 
 
-async def test_a_fax_on_its_way_out_has_no_pages_for_its_first_seconds(
+async def test_a_queued_fax_has_no_pages_for_its_first_seconds(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     [document, *_] = media_files.names("application/pdf")

@@ -1,4 +1,4 @@
-"""listMessages: the window, the filters, the pages, and what an answer says about them."""
+"""listMessages: dates, filters, pages, and how an answer describes them."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,11 +7,11 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from tests.emulator.conftest import BEN
 
 pytestmark = pytest.mark.anyio
 
 ANA = Party(name="Ana", phone_number="+15035550111")
-BEN = Party(phone_number="+15035550122")
 
 
 def text(words: str, sender: Party = ANA, **more: Any) -> Draft:
@@ -53,7 +53,7 @@ async def test_without_dates_only_the_last_day_is_shown(
     assert await subjects(mailbox, "dateFrom=2026-03-01") == ["today", "yesterday"]
 
 
-async def test_the_default_start_is_a_day_before_the_end_that_was_given(
+async def test_the_default_start_is_a_day_before_the_given_end(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     for days in (1, 2, 3):
@@ -61,7 +61,7 @@ async def test_the_default_start_is_a_day_before_the_end_that_was_given(
     assert await subjects(mailbox, "dateTo=2026-03-03T16:00:00Z") == ["2 days"]
 
 
-async def test_the_uri_spells_out_the_defaults_with_the_start_cut_to_the_minute(
+async def test_the_uri_includes_the_defaults_with_the_start_cut_to_the_minute(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     uri = (await listed(mailbox, "messageType=Fax"))["uri"]
@@ -92,9 +92,7 @@ async def test_any_other_date_is_refused(mailbox: httpx.AsyncClient, given: str)
 
 
 @pytest.mark.parametrize("path", ["message-store?", "message-sync?syncType=FSync&"])
-async def test_an_end_whose_default_start_lies_before_the_calendar_is_refused(
-    mailbox: httpx.AsyncClient, path: str
-) -> None:
+async def test_an_end_whose_default_start_is_before_year_one_is_refused(mailbox: httpx.AsyncClient, path: str) -> None:
     answer = await mailbox.get(f"{path}dateTo=0001")
     body = answer.json()
     assert (answer.status_code, body["errorCode"], body["parameterName"]) == (400, "CMN-101", "dateTo")
@@ -114,7 +112,7 @@ async def test_a_start_after_the_end_finds_nothing(mailbox: httpx.AsyncClient, e
     assert await subjects(mailbox, "dateFrom=2026-03-05&dateTo=2026-03-01") == []
 
 
-async def test_deleted_and_purged_messages_are_hidden_unless_asked_for(
+async def test_deleted_and_purged_messages_are_hidden_unless_requested(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     emulator.store.add(text("alive"))
@@ -151,11 +149,13 @@ async def test_repeated_keys_widen_a_filter(mailbox: httpx.AsyncClient, emulator
         ("page=99999999999", "page"),
         ("perPage=-1", "perPage"),
         ("conversationId=abc", "conversationId"),
-        ("owner=Nobody", "owner"),
+        ("owner=Other", "owner"),
         ("ownerExtensionType=Robot", "ownerExtensionType"),
     ],
 )
-async def test_a_wrong_value_is_refused_by_name(mailbox: httpx.AsyncClient, query: str, parameter: str) -> None:
+async def test_an_error_names_the_parameter_with_the_wrong_value(
+    mailbox: httpx.AsyncClient, query: str, parameter: str
+) -> None:
     assert await refused(mailbox, query) == parameter
 
 
@@ -217,7 +217,7 @@ async def test_pages_are_counted_and_linked(mailbox: httpx.AsyncClient, emulator
     assert set(following["navigation"]) == {"firstPage", "previousPage", "lastPage"}
 
 
-async def test_one_page_links_to_itself_alone(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_single_page_links_only_to_itself(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     emulator.store.add(text("only"))
     page = await listed(mailbox)
     assert set(page["navigation"]) == {"firstPage", "lastPage"}
@@ -234,13 +234,13 @@ async def test_an_empty_page_has_no_number(mailbox: httpx.AsyncClient, emulator:
     assert page["paging"]["totalElements"] == 1
 
 
-async def test_too_large_a_page_is_cut_not_refused(mailbox: httpx.AsyncClient) -> None:
+async def test_a_page_size_over_the_maximum_is_reduced(mailbox: httpx.AsyncClient) -> None:
     page = await listed(mailbox, "perPage=5000")
     assert page["paging"]["perPage"] == 1000
     assert "perPage=1000" in page["uri"]
 
 
-async def test_a_text_looks_as_on_the_wire(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_text_has_the_format_of_the_wire(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     added = emulator.store.add(text("Is anyone there?"))
     record = (await listed(mailbox))["records"][0]
     assert record == added

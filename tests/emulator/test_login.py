@@ -1,4 +1,4 @@
-"""The token endpoint, and what becomes of a request whose token will not do."""
+"""The token endpoint, and the answers to requests with a missing, invalid or expired token."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,10 +7,9 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import JWT_GRANT, MAILBOX
 
 pytestmark = pytest.mark.anyio
-
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 async def ask_token(web: httpx.AsyncClient, emulator: Emulator, **form: str) -> httpx.Response:
@@ -24,7 +23,7 @@ async def refresh(web: httpx.AsyncClient, emulator: Emulator, token: str, **form
 
 
 async def use(web: httpx.AsyncClient, emulator: Emulator, token: str) -> httpx.Response:
-    url = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
+    url = f"{emulator.server_url}{MAILBOX}message-store"
     return await web.get(url, headers={"Authorization": f"Bearer {token}"})
 
 
@@ -42,7 +41,7 @@ async def test_a_jwt_is_exchanged_for_a_token_that_works(web: httpx.AsyncClient,
     assert (await use(web, emulator, token["access_token"])).status_code == 200
 
 
-async def test_the_lifetime_asked_for_is_given_within_bounds(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_requested_lifetime_is_limited(web: httpx.AsyncClient, emulator: Emulator) -> None:
     for asked, given in {"600": 600, "599": 600, "1800": 1800, "7200": 3600, "-1": 600}.items():
         assert (await ask_token(web, emulator, access_token_ttl=asked)).json()["expires_in"] == given
     for asked, given in {"60": 60, "2592000": 2_592_000, "2592001": 604_800}.items():
@@ -50,11 +49,6 @@ async def test_the_lifetime_asked_for_is_given_within_bounds(web: httpx.AsyncCli
     for wrong in ("an hour", "", "1e3", "9" * 11):
         refused = await ask_token(web, emulator, access_token_ttl=wrong)
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
-
-
-async def test_a_wrong_jwt_is_an_invalid_grant(web: httpx.AsyncClient, emulator: Emulator) -> None:
-    refused = await ask_token(web, emulator, assertion="not.the.jwt")
-    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
 
 
 async def test_an_unknown_grant_is_refused(web: httpx.AsyncClient, emulator: Emulator) -> None:
@@ -70,7 +64,7 @@ async def test_a_wrong_secret_is_an_invalid_client(web: httpx.AsyncClient, emula
     assert refused.json()["error"] == "invalid_client"
 
 
-async def test_logging_in_by_jwt_takes_the_secret_in_header_or_form(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_jwt_login_accepts_the_secret_in_header_or_form(web: httpx.AsyncClient, emulator: Emulator) -> None:
     url = f"{emulator.server_url}/restapi/oauth/token"
     form = {"grant_type": JWT_GRANT, "assertion": emulator.jwt, "client_id": emulator.client_id}
     assert (await web.post(url, data=form)).status_code == 401
@@ -78,13 +72,13 @@ async def test_logging_in_by_jwt_takes_the_secret_in_header_or_form(web: httpx.A
     assert (await web.post(url, data=form)).status_code == 200
 
 
-async def test_the_token_endpoint_takes_forms_only(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_the_token_endpoint_accepts_only_forms(web: httpx.AsyncClient, emulator: Emulator) -> None:
     refused = await web.post(f"{emulator.server_url}/restapi/oauth/token", json={"grant_type": JWT_GRANT})
     assert refused.status_code == 415
 
 
-async def test_a_request_without_a_token_is_told_so(web: httpx.AsyncClient, emulator: Emulator) -> None:
-    url = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
+async def test_a_request_without_a_token_is_refused(web: httpx.AsyncClient, emulator: Emulator) -> None:
+    url = f"{emulator.server_url}{MAILBOX}message-store"
     answer = await web.get(url)
     assert codes(answer) == (401, "AGW-401", "AGW-401")
     assert "x-rate-limit-group" not in answer.headers
@@ -97,7 +91,7 @@ async def test_a_made_up_token_is_invalid(web: httpx.AsyncClient, emulator: Emul
 
 async def test_a_token_may_come_in_the_query(web: httpx.AsyncClient, emulator: Emulator) -> None:
     token = (await ask_token(web, emulator)).json()["access_token"]
-    url = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
+    url = f"{emulator.server_url}{MAILBOX}message-store"
     answer = await web.get(url, params={"access_token": token})
     assert answer.status_code == 200
     assert token not in answer.text
@@ -125,7 +119,7 @@ async def test_refreshing_replaces_both_tokens_at_once(web: httpx.AsyncClient, e
     assert codes(await use(web, emulator, old["access_token"])) == (401, "TokenInvalid", "OAU-129")
 
 
-async def test_a_refreshed_access_token_is_soon_forgotten(
+async def test_an_access_token_replaced_by_a_refresh_soon_becomes_unknown(
     web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     old = (await ask_token(web, emulator)).json()
@@ -134,7 +128,7 @@ async def test_a_refreshed_access_token_is_soon_forgotten(
     assert codes(await use(web, emulator, old["access_token"])) == (401, "TokenInvalid", "OAU-213")
 
 
-async def test_a_refresh_has_lifetimes_of_its_own(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_refresh_sets_its_own_lifetimes(web: httpx.AsyncClient, emulator: Emulator) -> None:
     old = (await ask_token(web, emulator, access_token_ttl="600", refresh_token_ttl="60")).json()
     new = (await refresh(web, emulator, old["refresh_token"], access_token_ttl="900")).json()
     assert (new["expires_in"], new["refresh_token_expires_in"]) == (900, 604_800)
@@ -149,7 +143,7 @@ async def test_a_refresh_token_expires_by_the_clock(
     assert codes(await refresh(web, emulator, token)) == (400, "OAU-213", "OAU-213")
 
 
-async def test_a_client_can_do_without_a_refresh_token(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_client_can_decline_a_refresh_token(web: httpx.AsyncClient, emulator: Emulator) -> None:
     for asked in ("0", "-1"):
         token = (await ask_token(web, emulator, refresh_token_ttl=asked)).json()
         assert {"refresh_token", "refresh_token_expires_in"}.isdisjoint(token)
@@ -158,7 +152,7 @@ async def test_a_client_can_do_without_a_refresh_token(web: httpx.AsyncClient, e
         assert codes(await refresh(web, emulator, nothing)) == (400, "OAU-213", "OAU-213")
 
 
-async def test_an_endpoint_id_is_kept_or_made_up(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_an_endpoint_id_is_kept_or_generated(web: httpx.AsyncClient, emulator: Emulator) -> None:
     given = (await ask_token(web, emulator, endpoint_id="desk-7")).json()
     assert given["endpoint_id"] == "desk-7"
     assert (await refresh(web, emulator, given["refresh_token"])).json()["endpoint_id"] == "desk-7"
@@ -167,7 +161,7 @@ async def test_an_endpoint_id_is_kept_or_made_up(web: httpx.AsyncClient, emulato
     assert (await refresh(web, emulator, made_up["refresh_token"])).json()["endpoint_id"] == made_up["endpoint_id"]
 
 
-async def test_the_grace_tells_the_time_that_is_left(
+async def test_the_remaining_lifetimes_are_given_during_the_grace_period(
     web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     old = (await ask_token(web, emulator)).json()
@@ -177,17 +171,20 @@ async def test_the_grace_tells_the_time_that_is_left(
     assert (again["expires_in"], again["refresh_token_expires_in"]) == (3000, 604_200)
 
 
-async def test_a_client_assertion_is_refused_in_so_many_words(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_client_assertion_is_refused_by_name(web: httpx.AsyncClient, emulator: Emulator) -> None:
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     refused = await ask_token(web, emulator, client_assertion="a.b.c", client_assertion_type=kind)
     assert codes(refused) == (400, "OAU-116", "OAU-116")
     assert refused.json()["error"] == "invalid_client"
-    assert "client_assertion is not emulated" in refused.json()["error_description"]
+    assert "client_assertion" in refused.json()["error_description"]
 
 
-async def test_an_error_comes_in_oauths_form_and_ringcentrals(web: httpx.AsyncClient, emulator: Emulator) -> None:
+async def test_a_wrong_jwt_is_an_error_with_the_fields_of_oauth_and_of_ringcentral(
+    web: httpx.AsyncClient, emulator: Emulator
+) -> None:
     refused = await ask_token(web, emulator, assertion="not.the.jwt")
     message = "Invalid resource owner credentials"
+    assert refused.status_code == 400
     assert refused.json() == {
         "error": "invalid_grant",
         "error_description": message,
@@ -197,7 +194,7 @@ async def test_an_error_comes_in_oauths_form_and_ringcentrals(web: httpx.AsyncCl
     }
 
 
-async def test_an_old_refresh_token_gives_the_same_new_pair_for_a_short_grace(
+async def test_an_old_refresh_token_gives_the_same_new_pair_during_a_grace_period(
     web: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     old = (await ask_token(web, emulator)).json()
@@ -228,7 +225,7 @@ async def test_any_token_of_a_session_revokes_all_of_it(
     auth, url = (emulator.client_id, emulator.client_secret), f"{emulator.server_url}/restapi/oauth/revoke"
     old = (await ask_token(web, emulator)).json()
     new = (await refresh(web, emulator, old["refresh_token"])).json()
-    # Replaced already: all that a client has which never got the answer to its refresh.
+    # Already replaced: a client that lost the answer to its refresh has only these tokens.
     given = {"token": old[kind]}
     answer = await (web.post(url, data=given, auth=auth) if place == "body" else web.post(url, params=given, auth=auth))
     assert (answer.status_code, answer.content) == (200, b"")

@@ -1,4 +1,4 @@
-"""The seeded mailbox holds together: its stories, its people and the real media files its messages name."""
+"""The seeded mailbox is consistent: its conversations, its parties and the real media files of its messages."""
 
 import re
 import struct
@@ -59,7 +59,7 @@ def media_files() -> list[Path]:
 
 
 def mp3_frames(data: bytes) -> Iterator[tuple[int, float]]:
-    """Size in bytes and length in seconds of each MPEG 2.5 layer III frame, one after the other to the end."""
+    """Yield the size in bytes and the length in seconds of each MPEG 2.5 layer III frame, up to the end."""
     kbps = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
     rates = (11025, 12000, 8000)
     at = 0
@@ -74,7 +74,7 @@ def mp3_frames(data: bytes) -> Iterator[tuple[int, float]]:
 
 
 def tiff_directories(data: bytes) -> Iterator[dict[int, int]]:
-    """Tags and single values of each page. Enough for our own files, which keep small numbers in place."""
+    """Yield the tags and single values of each page. Our own files store small numbers inline, so this is enough."""
     order = "<" if data[:2] == b"II" else ">"
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     while at:
@@ -94,11 +94,11 @@ def page_count(path: Path) -> int:
     return len(list(tiff_directories(data)))
 
 
-def test_every_media_file_is_named_and_every_name_is_a_file() -> None:
+def test_messages_use_every_media_file_and_no_other_names() -> None:
     assert named_media() == {path.name for path in media_files()}
 
 
-def test_nothing_else_lies_in_the_media_folder() -> None:
+def test_the_media_folder_has_no_other_files() -> None:
     others = {path.name for path in MEDIA.iterdir()} - {path.name for path in media_files()}
     assert others == {"README.md", "make.sh"}
 
@@ -108,7 +108,7 @@ def test_the_media_stay_small_enough_to_ship() -> None:
 
 
 @pytest.mark.parametrize("path", media_files(), ids=lambda path: path.name)
-def test_a_file_is_what_its_name_says(path: Path) -> None:
+def test_a_file_has_the_format_of_its_name(path: Path) -> None:
     assert path.read_bytes().startswith(MAGIC[path.suffix])
 
 
@@ -146,7 +146,7 @@ def test_each_type_of_message_has_its_own_kind_of_media() -> None:
     assert any("media" in message for message in of_type("SMS"))
 
 
-def test_all_four_types_are_there_in_an_offices_proportions() -> None:
+def test_all_four_types_occur_in_realistic_proportions() -> None:
     counts = Counter(message["type"] for message in MESSAGES)
     assert counts.keys() == {"SMS", "VoiceMail", "Fax", "Pager"}
     assert 55 <= counts.total() <= 70
@@ -159,12 +159,12 @@ def test_messages_use_only_the_keys_the_emulator_reads() -> None:
         assert message.keys() <= REQUIRED | OPTIONAL
 
 
-def test_everyone_named_is_in_the_people_table_and_everyone_there_is_named() -> None:
+def test_messages_name_exactly_the_parties_in_the_table() -> None:
     named = {key for message in MESSAGES for key in [message["from"], *message["to"]]}
     assert named - {"me"} == PEOPLE.keys()
 
 
-def test_the_owner_sends_what_goes_out_and_is_among_those_who_receive_what_comes_in() -> None:
+def test_the_owner_sends_outbound_and_receives_inbound_messages() -> None:
     for message in MESSAGES:
         if message["direction"] == "Outbound":
             assert message["from"] == "me"
@@ -174,23 +174,18 @@ def test_the_owner_sends_what_goes_out_and_is_among_those_who_receive_what_comes
             assert "me" in message["to"]
 
 
-def test_pager_messages_stay_between_extensions() -> None:
-    for message in of_type("Pager"):
+@pytest.mark.parametrize(("kind", "field"), [("Pager", "extension_number"), ("SMS", "phone_number")])
+def test_the_parties_of_a_text_or_pager_message_have_a_number(kind: str, field: str) -> None:
+    for message in of_type(kind):
         for key in {message["from"], *message["to"]} - {"me"}:
-            assert "extension_number" in PEOPLE[key], key
+            assert field in PEOPLE[key], key
 
 
-def test_texts_go_to_and_come_from_telephone_numbers() -> None:
-    for message in of_type("SMS"):
-        for key in {message["from"], *message["to"]} - {"me"}:
-            assert "phone_number" in PEOPLE[key], key
-
-
-def test_every_phone_number_is_kept_for_fiction() -> None:
+def test_every_phone_number_is_reserved_for_fiction() -> None:
     source = (EMULATOR / "office.toml").read_text("utf-8") + (MEDIA / "make.sh").read_text("utf-8")
-    for person in [OWNER, *PEOPLE.values()]:
-        if "phone_number" in person:
-            assert re.fullmatch(r"\+1[2-9]\d\d55501\d\d", person["phone_number"]), person
+    for party in [OWNER, *PEOPLE.values()]:
+        if "phone_number" in party:
+            assert re.fullmatch(r"\+1[2-9]\d\d55501\d\d", party["phone_number"]), party
     written = re.findall(r"\b\d{3}[- ]\d{3}[- ]\d{4}\b", source)
     assert written
     assert all(re.fullmatch(r"\d{3}.555.01\d\d", number) for number in written)
@@ -203,7 +198,7 @@ def test_only_texts_and_pager_messages_belong_to_conversations_and_carry_text() 
         assert ("text" in message) is is_text, message
 
 
-def test_a_conversation_is_one_type_with_the_same_people_throughout() -> None:
+def test_a_conversation_keeps_its_type_and_its_parties() -> None:
     members: dict[str, set[frozenset[str]]] = {}
     for message in of_type("SMS", "Pager"):
         people = frozenset([message["type"], message["from"], *message["to"]])
@@ -212,7 +207,7 @@ def test_a_conversation_is_one_type_with_the_same_people_throughout() -> None:
     assert len(members) >= 10
 
 
-def test_one_conversation_is_old_delivery_notices_worth_clearing_out() -> None:
+def test_one_conversation_has_eight_or_more_old_delivery_notices() -> None:
     old = [m for m in of_type("SMS") if m["conversation"] == "courier" and age(m["age"]) > timedelta(days=6)]
     assert len(old) >= 8
 
@@ -224,7 +219,7 @@ def test_only_completed_transcriptions_have_a_transcript_and_other_states_occur(
     assert states.keys() == {"Completed", "InProgress", "NotAvailable", "Failed"}
 
 
-def test_statuses_fit_directions_and_failures_say_why() -> None:
+def test_statuses_match_directions_and_failures_have_an_error() -> None:
     for message in MESSAGES:
         assert message["status"] in STATUSES[message["direction"]], message
         assert ("error" in message) is message["status"].endswith("Failed"), message
@@ -232,7 +227,7 @@ def test_statuses_fit_directions_and_failures_say_why() -> None:
     assert {m["error"] for m in of_type("Fax") if "error" in m} == {"NoAnswer", "LineBusy"}
 
 
-def test_four_messages_are_deleted_and_recently_enough_to_be_restored() -> None:
+def test_four_messages_were_deleted_recently_enough_to_be_restored() -> None:
     deleted = [message for message in MESSAGES if message.get("availability", "Alive") == "Deleted"]
     assert len(deleted) == 4
     for message in MESSAGES:
@@ -241,19 +236,19 @@ def test_four_messages_are_deleted_and_recently_enough_to_be_restored() -> None:
         assert age(message["deleted_age"]) < min(age(message["age"]), timedelta(days=4))
 
 
-def test_about_a_third_of_what_came_in_is_unread_and_nothing_sent_is() -> None:
+def test_about_a_third_of_received_messages_and_no_sent_message_is_unread() -> None:
     unread = [message for message in MESSAGES if not message["read"]]
     assert 16 <= len(unread) <= 24
     assert all(message["direction"] == "Inbound" for message in unread)
 
 
-def test_the_last_24_hours_are_lively_and_all_four_types_are_in_them() -> None:
+def test_the_last_24_hours_have_ten_to_fifteen_messages_of_all_four_types() -> None:
     recent = [message for message in MESSAGES if age(message["age"]) <= timedelta(hours=24)]
     assert 10 <= len(recent) <= 15
     assert {message["type"] for message in recent} == {"SMS", "VoiceMail", "Fax", "Pager"}
 
 
-def test_the_mailbox_reaches_back_almost_a_month_and_no_two_messages_share_a_moment() -> None:
+def test_the_mailbox_covers_almost_a_month_and_no_two_messages_have_the_same_time() -> None:
     ages = [age(message["age"]) for message in MESSAGES]
     assert timedelta(days=27) < max(ages) < timedelta(days=30)
     assert len(set(ages)) == len(ages)

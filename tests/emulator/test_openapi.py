@@ -1,13 +1,12 @@
-"""The emulator against RingCentral's own specification, where that is at hand.
+"""The emulator compared with RingCentral's own specification, if the specification is available.
 
-Every request sent here and every answer to it is checked: names, types, formats, words, statuses, media types; and
-nothing is in an answer that the specification does not have. What RingCentral does beyond its specification is
-listed below with its source.
+Each request and answer is checked: names, types, formats, enumerated values, statuses and media types. An answer may
+contain nothing that the specification does not have, apart from the exceptions listed below with their sources.
 """
 
 import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from functools import cache
@@ -21,6 +20,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from tests.emulator.conftest import mailbox_of
 
 SPECIFICATION = Path(__file__).parents[3] / "shared/reference/message-store.openapi.yaml"
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
@@ -29,13 +29,13 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(
         not SPECIFICATION.exists(),
-        reason=f"RingCentral's specification is not at {SPECIFICATION}; its licence keeps it out of this repository",
+        reason=f"RingCentral's specification is not at {SPECIFICATION}; its license keeps it out of this repository",
     ),
 ]
 
 Json = dict[str, Any]
 
-# Answers that are documented elsewhere. Errors are left out here: they all have one form.
+# Answers documented elsewhere. Errors are not listed, because they all have the same form.
 ALSO_ANSWERED = {
     # Bulk deletes: "204 if all parts succeed, 207 if at least one fails" (developer guide, batch requests).
     "deleteMessage 207 application/vnd.ringcentral.multipart+json",
@@ -44,7 +44,7 @@ ALSO_ANSWERED = {
     # Texts and transcripts are attachments of this type (RingCentral's own web client).
     "readMessageContent 200 text/plain",
 }
-# What the specification has and the emulator does not: no message here comes with a film.
+# Documented but not emulated: no message here has a video.
 NOT_EMULATED = {"readMessageContent 200 video/*"}
 
 
@@ -79,7 +79,7 @@ def operation(described: Json, shared: list[Json]) -> Operation:
 
 
 def documented() -> set[str]:
-    """Everything that there is to see, in the words of `Observer.seen`."""
+    """Return all that the specification documents, in the format of `Observer.covered`."""
     found: set[str] = set()
     for _, _, each in operations():
         found |= {f"{each.id} ?{name}" for name in each.parameters}
@@ -90,10 +90,10 @@ def documented() -> set[str]:
 
 
 class Observer:
-    """Checks every exchange of a client, and remembers what it has seen."""
+    """A check of every exchange of a client, with a record of the documented forms that occurred."""
 
     def __init__(self) -> None:
-        self.seen: set[str] = set()
+        self.covered: set[str] = set()
 
     async def exchange(self, answer: httpx.Response) -> None:
         request = answer.request
@@ -112,21 +112,21 @@ class Observer:
         for name in request.url.params:
             schema = resolved(asked.parameters[name]["schema"])
             check(closed(schema), as_json(schema, request.url.params.get_list(name)))
-            self.seen.add(f"{asked.id} ?{name}")
+            self.covered.add(f"{asked.id} ?{name}")
 
     def _body(self, asked: Operation, request: httpx.Request) -> None:
         if request.content:
             media_type = media_type_of(request.headers)
             if media_type.endswith("json"):
                 check(closed(asked.bodies[media_type]["schema"]), json.loads(request.content))
-            self.seen.add(f"{asked.id} takes {media_type}")
+            self.covered.add(f"{asked.id} takes {media_type}")
 
     def _answer(self, asked: Operation, answer: httpx.Response) -> None:
         media_type = media_type_of(answer.headers) if answer.content else ""
         got = f"{asked.id} {answer.status_code} {media_type}"
         known = next((form for form in documented() | ALSO_ANSWERED if fnmatch(got, form)), None)
         assert known, f"{got} is not documented"
-        self.seen.add(known)
+        self.covered.add(known)
         if media_type.endswith("json"):
             body = answer.json()
             if answer.status_code == 207:
@@ -140,12 +140,14 @@ class Observer:
 
     def _error(self, asked: Operation, answer: httpx.Response) -> None:
         check_error(answer.json())
-        self.seen.add(f"{asked.id} {answer.status_code} {media_type_of(answer.headers)}")
+        self.covered.add(f"{asked.id} {answer.status_code} {media_type_of(answer.headers)}")
 
 
 def check_error(body: Json) -> None:
-    """The specification has `errors` alone. On the wire the first of them is there twice (seen live, and in
-    RingCentral's own code), with a code that may differ."""
+    """Check an error, whose first entry of `errors` is repeated at the top level, with a code that may differ.
+
+    The specification has only `errors`. The repetition was observed live, and in RingCentral's own code.
+    """
     check(closed({"$ref": "#/components/schemas/ApiErrorResponseModel"})["properties"]["errors"], body["errors"])
     first = body["errors"][0]
     assert body == {**first, "errorCode": body["errorCode"], "errors": body["errors"]}
@@ -160,7 +162,7 @@ def media_type_of(headers: httpx.Headers) -> str:
 
 
 def as_json(schema: Json, values: list[str]) -> Any:
-    """The values of a query parameter as what the schema speaks of."""
+    """Convert the values of a query parameter to the type in the schema."""
     kind = schema.get("type")
     if kind == "array" or len(values) > 1:
         return values
@@ -180,16 +182,16 @@ def resolved(schema: Json) -> Json:
 
 
 def closed(schema: Json) -> Json:
-    """The schema with nothing allowed beyond what it names, all the way down."""
+    """Return the schema with unnamed properties forbidden, at every level."""
     schema = opened(schema)
     return {**schema, "unevaluatedProperties": False} if schema.keys() & {"properties", "allOf"} else schema
 
 
 def opened(schema: Json) -> Json:
-    """Closed within, but open itself, so that it can be one of several that make up an object."""
+    """Return the schema closed below its top level, so that it can be one of several that describe an object."""
     schema = dict(resolved(schema))
     if schema.get("required") == ["vmSideRecipients"]:
-        # Asked of every message read on its own, yet only voicemails can have it.
+        # Required in every message that is read by id, although only voicemails can have it.
         voicemail = {"properties": {"type": {"const": "VoiceMail"}}}
         schema |= {"required": [], "if": voicemail, "then": {"required": ["vmSideRecipients"]}}
     for keyword in ("allOf", "oneOf"):
@@ -243,7 +245,7 @@ class Mailbox(NamedTuple):
     client: httpx.AsyncClient
 
     def ids(self, **fields: str) -> list[str]:
-        """Messages that are as these fields say, newest first."""
+        """Return the ids of messages with these field values, newest first."""
         records = self.emulator.store.messages()
         return [str(record["id"]) for record in records if fields.items() <= record.items()]
 
@@ -252,16 +254,11 @@ class Mailbox(NamedTuple):
 
 
 @pytest.fixture
-async def mailbox(
-    observer: Observer, log_in: Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
-) -> AsyncGenerator[Mailbox]:
-    """The office and a hundred messages more, with a client that is watched in all it does."""
+async def mailbox(observer: Observer) -> AsyncGenerator[Mailbox]:
+    """Yield the office with 100 more messages, and a client whose every exchange is checked."""
     with Emulator(messages=100, rate_limits=False) as emulator:
-        base = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
-        hooks = {"response": [observer.exchange]}
-        transport = httpx.ASGITransport(app=emulator.app)
-        async with httpx.AsyncClient(transport=transport, base_url=base, event_hooks=hooks) as client:
-            await log_in(client, emulator)
+        async with mailbox_of(emulator) as client:
+            client.event_hooks = {"response": [observer.exchange]}
             yield Mailbox(emulator, client)
 
 
@@ -346,22 +343,20 @@ async def configuring(mailbox: Mailbox) -> None:
     assert (await mailbox.client.put(url, json={"retentionPeriod": 90})).status_code == 200
 
 
-async def test_every_operation_takes_and_answers_all_that_is_documented_and_nothing_else(
-    mailbox: Mailbox, observer: Observer
-) -> None:
+async def test_every_operation_covers_its_documentation_and_nothing_else(mailbox: Mailbox, observer: Observer) -> None:
     for act in (listing, reading, changing, content, syncing, deleting, deleting_by_filter, configuring):
         await act(mailbox)
-    assert sorted(documented() - observer.seen) == sorted(NOT_EMULATED)
-    assert observer.seen >= ALSO_ANSWERED
+    assert sorted(documented() - observer.covered) == sorted(NOT_EMULATED)
+    assert observer.covered >= ALSO_ANSWERED
     assert len({each.id for _, _, each in operations()}) == 10
 
 
 async def test_a_message_in_any_state_is_as_documented(mailbox: Mailbox, observer: Observer) -> None:
-    """The office has every type, direction and status; after this, each of them in all three states."""
+    """The office has every type, direction and status. This test deletes and purges each of them."""
     for state in ("Deleted", "Purged"):
         for message_id in mailbox.ids():
             await mailbox.client.delete(f"message-store/{message_id}")
             await mailbox.client.get(f"message-store/{message_id}")
         assert state in {record["availability"] for record in mailbox.emulator.store.messages()}
     await listing(mailbox)
-    assert observer.seen
+    assert observer.covered

@@ -23,7 +23,7 @@ def headers(ringcentral):
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A project with the one line that enables the plugin, in which warnings are errors."""
+    """Return a project that enables the plugin and in which warnings are errors."""
     pytester.makeconftest(ENABLED)
     pytester.makeini("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
     return pytester
@@ -35,14 +35,14 @@ def passes(project: pytest.Pytester, tests: str, count: int) -> None:
     result.assert_outcomes(passed=count)
 
 
-def test_sync_and_async_tests_reach_it_over_http_and_see_its_mailbox(project: pytest.Pytester) -> None:
+def test_sync_and_async_tests_reach_it_over_http_and_read_its_mailbox(project: pytest.Pytester) -> None:
     passes(
         project,
         """
 def test_sync(ringcentral):
     answer = httpx.get(ringcentral.server_url + STORE, headers=headers(ringcentral))
     assert [record["id"] for record in answer.json()["records"]][0] == ringcentral.messages()[0]["id"]
-    assert [seen.status for seen in ringcentral.requests] == [200, 200]
+    assert [request.status for request in ringcentral.requests] == [200, 200]
 
 @pytest.mark.anyio
 async def test_async(ringcentral, anyio_backend_name):
@@ -62,7 +62,7 @@ def anyio_backend():
     )
 
 
-def test_every_test_has_its_own_made_as_its_mark_says(project: pytest.Pytester) -> None:
+def test_every_test_has_a_separate_emulator_with_the_options_of_its_mark(project: pytest.Pytester) -> None:
     passes(
         project,
         """
@@ -85,7 +85,7 @@ def test_the_nearest_mark_counts(ringcentral):
     )
 
 
-def test_an_error_in_what_it_is_asked_to_do_comes_back_to_the_test(project: pytest.Pytester) -> None:
+def test_an_error_in_a_function_that_the_emulator_runs_reaches_the_test(project: pytest.Pytester) -> None:
     passes(
         project,
         """
@@ -98,6 +98,6 @@ def test_error(ringcentral):
     )
 
 
-def test_without_that_line_nothing_is_loaded(pytester: pytest.Pytester) -> None:
+def test_without_the_plugin_nothing_is_loaded(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import sys\n\ndef test_absent():\n    assert 'rc_mcp' not in sys.modules\n")
     pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)

@@ -1,16 +1,15 @@
-"""The mailboxes to start with: what is promised of each, and that each is the same at every start."""
+"""The mailboxes to start with: the documented properties of each, which are the same at every start."""
 
 import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import httpx2 as httpx
 import pytest
 
 from rc_mcp.cli.emulator import SCENARIOS as OFFERED
@@ -18,11 +17,11 @@ from rc_mcp.emulator import Draft, Emulator
 from rc_mcp.emulator.hostile import spell_out
 from rc_mcp.emulator.lifecycle import pass_time
 from rc_mcp.emulator.scenarios import SCENARIOS, Scenario
+from tests.emulator.conftest import mailbox_of
 
 pytestmark = pytest.mark.anyio
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
-LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
 Record = dict[str, Any]
 
 
@@ -68,7 +67,7 @@ def test_generated_messages_come_in_addition(scenario: Scenario) -> None:
         assert len(emulator.store.messages()) == len(records(scenario)) + 20
 
 
-def test_a_busy_mailbox_is_a_quarter_of_a_year_with_working_hours_and_weekends() -> None:
+def test_a_busy_mailbox_covers_three_months_of_busy_and_quiet_days() -> None:
     busy = records("busy")
     assert len(busy) == 5_000
     assert {record["type"] for record in busy} == {"SMS", "VoiceMail", "Fax", "Pager"}
@@ -80,14 +79,14 @@ def test_a_busy_mailbox_is_a_quarter_of_a_year_with_working_hours_and_weekends()
     assert records("busy", seed=2) != busy
 
 
-def test_what_is_unread_in_a_busy_mailbox_is_mostly_new() -> None:
+def test_most_unread_messages_in_a_busy_mailbox_are_new() -> None:
     unread = [record for record in records("busy") if record["readStatus"] == "Unread"]
     new = sum(1 for record in unread if age(record) < timedelta(days=5))
     assert 100 < len(unread) < 400
     assert new > len(unread) / 2
 
 
-def test_a_full_mailbox_is_200_voicemails_nobody_has_heard() -> None:
+def test_a_full_mailbox_has_200_unread_voicemails() -> None:
     full = records("full")
     assert len(full) == 200
     assert {(record["type"], record["direction"], record["readStatus"]) for record in full} == {
@@ -122,25 +121,22 @@ def test_a_hostile_mailbox_has_every_kind_of_character(attack: str) -> None:
     assert any(attack in text for record in records("hostile") for text in strings(record))
 
 
-def test_hostile_file_names_are_the_senders_and_the_files_are_ours() -> None:
+def test_hostile_attachments_have_dangerous_file_names() -> None:
     named = [part["fileName"] for record in records("hostile") for part in record["attachments"] if "fileName" in part]
     assert {"..", "CON", "", "parcel.jpg\0.exe"} <= set(named)
     assert max(len(name) for name in named) > 1_000
 
 
-def test_hostile_telephone_numbers_are_kept_for_fiction() -> None:
+def test_hostile_phone_numbers_are_reserved_for_fiction() -> None:
     text = (Path(__file__).parents[2] / "rc_mcp/emulator/hostile.toml").read_text("utf-8")
     numbers = re.findall(r"\+1[\d ]{10,}", text)
     assert numbers
     assert all(re.fullmatch(r"\+1\d{3}55501\d\d", number.replace(" ", "")) for number in numbers)
 
 
-async def test_every_hostile_message_and_attachment_can_be_fetched(log_in: LogIn) -> None:
+async def test_every_hostile_message_and_attachment_can_be_fetched() -> None:
     with Emulator(scenario="hostile", rate_limits=False, now=lambda: NOON) as emulator:
-        transport = httpx.ASGITransport(app=emulator.app)
-        base = f"{emulator.server_url}/restapi/v1.0/account/~/extension/~/"
-        async with httpx.AsyncClient(transport=transport, base_url=base) as mailbox:
-            await log_in(mailbox, emulator)
+        async with mailbox_of(emulator) as mailbox:
             answer = await mailbox.get("message-store?dateFrom=2026&availability=Alive&availability=Deleted")
             assert answer.content.isascii()
             assert len(answer.json()["records"]) == len(records("hostile"))
@@ -161,7 +157,7 @@ async def test_every_hostile_message_and_attachment_can_be_fetched(log_in: LogIn
         ("{{nothing}}", "{{nothing}}"),
     ],
 )
-def test_what_toml_cannot_hold_is_spelt_out(written: str, meant: str) -> None:
+def test_escapes_for_characters_that_toml_cannot_hold_are_expanded(written: str, meant: str) -> None:
     assert spell_out(written) == meant
 
 

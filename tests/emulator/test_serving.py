@@ -8,19 +8,9 @@ import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.serving import bound_sockets
+from tests.emulator.conftest import log_in
 
 pytestmark = pytest.mark.anyio
-
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-async def log_in(client: httpx.AsyncClient, emulator: Emulator) -> None:
-    answer = await client.post(
-        f"{emulator.server_url}/restapi/oauth/token",
-        data={"grant_type": JWT_GRANT, "assertion": emulator.jwt},
-        auth=(emulator.client_id, emulator.client_secret),
-    )
-    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
 async def test_it_serves_platform_and_media_on_two_ports() -> None:
@@ -38,7 +28,7 @@ async def test_it_serves_platform_and_media_on_two_ports() -> None:
             assert (await client.get(f"{emulator.media_url}/restapi/oauth/token")).status_code == 404
 
 
-def test_no_answer_waits_for_the_one_before_it_to_be_acknowledged() -> None:
+def test_answers_are_sent_without_waiting_for_acknowledgments() -> None:
     with bound_sockets("127.0.0.1", 0, 0) as bound:
         assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in bound)
 
@@ -57,7 +47,7 @@ async def test_head_and_errors_are_well_formed_on_the_wire() -> None:
             assert (await client.get(f"{emulator.server_url}/nowhere")).status_code == 404
 
 
-async def test_afterwards_the_ports_are_free_and_the_addresses_as_before() -> None:
+async def test_afterwards_the_ports_are_free_and_the_addresses_are_restored() -> None:
     with Emulator(scenario="empty") as emulator, anyio.fail_after(10):
         before = emulator.server_url
         async with emulator.serve() as emulator:
@@ -83,7 +73,7 @@ async def test_cancelling_ends_it_cleanly() -> None:
             tasks.cancel_scope.cancel()
 
 
-async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
+async def test_a_port_in_use_is_an_error_and_leaves_nothing_open() -> None:
     with Emulator(scenario="empty") as emulator, socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(OSError, match="in use"):
             async with emulator.serve(media_port=taken.getsockname()[1]):
@@ -91,13 +81,13 @@ async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> Non
         assert emulator.server_url == "http://platform.rc-emulator.test"
 
 
-async def test_an_error_inside_the_block_comes_out_as_itself() -> None:
+async def test_an_error_inside_the_block_is_raised_unchanged() -> None:
     with Emulator(scenario="empty") as emulator, anyio.fail_after(10), pytest.raises(KeyError):
         async with emulator.serve():
             raise KeyError("mine")
 
 
-async def test_a_client_that_hangs_up_half_way_leaves_the_service_working() -> None:
+async def test_a_client_that_disconnects_mid_request_does_not_stop_the_service() -> None:
     with Emulator(scenario="empty") as emulator, anyio.fail_after(10):
         async with emulator.serve() as emulator, httpx.AsyncClient() as client:
             port = int(emulator.server_url.rpartition(":")[2])

@@ -1,6 +1,5 @@
-"""syncMessages: full and incremental, the token between them, and what each shows."""
+"""syncMessages: full and incremental syncs, their records and their tokens."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,16 +7,12 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator import Emulator
+from tests.emulator.conftest import ANA, BEN, HELLO, log_in, mailbox_of
 
 pytestmark = pytest.mark.anyio
 
-ANA = Party(phone_number="+15035550111")
-HELLO = Draft(type="SMS", sender=ANA, text="Hello")
-BEN = Party(phone_number="+15035550122")
 OVERLAP = timedelta(seconds=6)
-
-LogIn = Callable[[httpx.AsyncClient, Emulator], Awaitable[None]]
 
 
 def add(emulator: Emulator, words: str = "Hello", **more: Any) -> int:
@@ -45,7 +40,7 @@ def ids(records: list[dict[str, Any]]) -> list[int]:
     return [record["id"] for record in records]
 
 
-async def test_a_full_sync_shows_the_last_day_without_what_was_removed(
+async def test_a_full_sync_returns_the_last_day_without_removed_messages(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     alive = add(emulator)
@@ -58,7 +53,7 @@ async def test_a_full_sync_shows_the_last_day_without_what_was_removed(
     assert info["syncTime"] == "2026-03-05T15:30:20.000Z"
 
 
-async def test_an_incremental_sync_shows_what_is_new_and_what_changed(
+async def test_an_incremental_sync_returns_new_and_changed_messages(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     old, untouched = add(emulator), add(emulator)
@@ -74,7 +69,7 @@ async def test_an_incremental_sync_shows_what_is_new_and_what_changed(
     assert untouched not in ids(records)
 
 
-async def test_removals_are_told_by_id_and_availability_alone(
+async def test_a_removed_message_has_only_its_id_and_availability(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     first, second = add(emulator), add(emulator)
@@ -86,7 +81,7 @@ async def test_removals_are_told_by_id_and_availability_alone(
     assert records == [{"id": second, "availability": "Purged"}, {"id": first, "availability": "Deleted"}]
 
 
-async def test_a_restored_message_comes_back_whole(
+async def test_a_restored_message_is_returned_in_full(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     message_id = add(emulator, availability="Deleted")
@@ -97,7 +92,7 @@ async def test_a_restored_message_comes_back_whole(
     assert records == [emulator.store.message(str(message_id))]
 
 
-async def test_changes_of_the_last_five_seconds_are_told_again(
+async def test_changes_of_the_last_five_seconds_are_repeated(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     message_id = add(emulator)
@@ -110,9 +105,7 @@ async def test_changes_of_the_last_five_seconds_are_told_again(
     assert (await changes(mailbox, token))[0] == []
 
 
-async def test_a_token_carries_its_filters(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
-) -> None:
+async def test_a_token_keeps_its_filters(mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]) -> None:
     _, token = await full(mailbox, "messageType=Fax&messageType=VoiceMail&direction=Inbound")
     clock[0] += OVERLAP
     fax = add(emulator, type="Fax")
@@ -123,7 +116,7 @@ async def test_a_token_carries_its_filters(
     assert ids((await changes(mailbox, token))[0]) == [fax]
 
 
-async def test_a_token_carries_its_conversation(
+async def test_a_token_keeps_its_conversation(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     first = add(emulator)
@@ -137,8 +130,8 @@ async def test_a_token_carries_its_conversation(
     assert ids((await changes(mailbox, token))[0]) == [second]
 
 
-async def test_a_token_keeps_the_frame_it_began_with(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
+async def test_a_token_keeps_its_original_dates(
+    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     inside, outside = add(emulator), add(emulator, created=clock[0] - timedelta(days=3))
     _, token = await full(mailbox)
@@ -149,7 +142,7 @@ async def test_a_token_keeps_the_frame_it_began_with(
     assert ids((await changes(mailbox, token))[0]) == [inside]
 
 
-async def test_a_closed_frame_takes_in_nothing_later(
+async def test_a_sync_with_an_end_date_returns_no_later_messages(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     _, token = await full(mailbox, "dateFrom=2026-03-01&dateTo=2026-03-05T15:30:25Z")
@@ -158,7 +151,7 @@ async def test_a_closed_frame_takes_in_nothing_later(
     assert (await changes(mailbox, token))[0] == []
 
 
-async def test_widening_the_frame_brings_the_older_messages(
+async def test_an_earlier_start_date_returns_the_older_messages(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     add(emulator)
@@ -172,7 +165,7 @@ async def test_widening_the_frame_brings_the_older_messages(
     assert ids((await changes(mailbox, token))[0]) == [older]
 
 
-async def test_a_record_count_cuts_a_full_sync_and_says_that_there_is_more(
+async def test_a_record_count_limits_a_full_sync_and_reports_older_records(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     for number in range(3):
@@ -185,7 +178,7 @@ async def test_a_record_count_cuts_a_full_sync_and_says_that_there_is_more(
     assert info["olderRecordsExist"] is False
 
 
-async def test_a_record_count_never_cuts_changes(
+async def test_a_record_count_never_limits_changes(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     _, token = await full(mailbox)
@@ -227,7 +220,7 @@ async def test_a_wrong_request_is_refused(mailbox: httpx.AsyncClient, query: str
     assert answer.json()["parameterName"] == parameter
 
 
-async def test_a_token_that_was_tampered_with_is_a_wrong_parameter(mailbox: httpx.AsyncClient) -> None:
+async def test_a_modified_token_is_a_wrong_parameter(mailbox: httpx.AsyncClient) -> None:
     _, token = await full(mailbox)
     for at in (0, len(token) // 2, len(token) - 4):
         other = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
@@ -235,9 +228,7 @@ async def test_a_token_that_was_tampered_with_is_a_wrong_parameter(mailbox: http
         assert (answer.status_code, answer.json()["errorCode"]) == (400, "CMN-101")
 
 
-async def test_a_token_grows_too_old(
-    mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime], log_in: LogIn
-) -> None:
+async def test_a_token_expires(mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]) -> None:
     _, token = await full(mailbox)
     clock[0] += timedelta(minutes=50)
     _, renewed = await changes(mailbox, token)
@@ -248,11 +239,9 @@ async def test_a_token_grows_too_old(
     assert (await changes(mailbox, renewed))[0] == []
 
 
-async def test_a_token_of_another_mailbox_calls_for_a_full_sync(mailbox: httpx.AsyncClient, log_in: LogIn) -> None:
+async def test_a_token_of_another_emulator_is_refused(mailbox: httpx.AsyncClient) -> None:
     with Emulator(scenario="empty", rate_limits=False) as other:
-        base = f"{other.server_url}/restapi/v1.0/account/~/extension/~/"
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=other.app), base_url=base) as client:
-            await log_in(client, other)
+        async with mailbox_of(other) as client:
             _, foreign = await full(client)
     answer = await mailbox.get(f"message-sync?syncType=ISync&syncToken={foreign}")
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "MSG-333")
@@ -275,7 +264,7 @@ async def test_a_full_sync_can_be_limited_to_the_newest_of_each_conversation(
     assert ids(records) == [from_ben[-1], from_ana[-1]]
 
 
-async def test_what_follows_a_limited_sync_is_not_limited(
+async def test_an_incremental_sync_after_a_limited_one_is_not_limited(
     mailbox: httpx.AsyncClient, emulator: Emulator, clock: list[datetime]
 ) -> None:
     _, token = await full(mailbox, "recordCountPerConversation=1")

@@ -1,20 +1,19 @@
-"""Several users of one account: their logins, their mailboxes, and what each may do in another's."""
+"""Several users of one account: their logins, their mailboxes and their rights in other mailboxes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.emulator import Draft, Emulator, Party, User
+from rc_mcp.emulator import Draft, Emulator, User
+from tests.emulator.conftest import ANA, JWT_GRANT, code
 
 pytestmark = pytest.mark.anyio
 
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-ANA = Party(phone_number="+15035550111")
 As = Callable[[str], Awaitable[httpx.AsyncClient]]
 
 
@@ -26,7 +25,7 @@ def office(clock: list[datetime]) -> Iterator[Emulator]:
 
 @pytest.fixture
 async def log_in_as(office: Emulator) -> AsyncIterator[As]:
-    """Logs in whoever has that extension number. Relative addresses start at the account."""
+    """Return a function that logs in a user by extension number. Relative addresses start at the account."""
     async with AsyncExitStack() as clients:
 
         async def log_in_as(extension_number: str) -> httpx.AsyncClient:
@@ -51,11 +50,7 @@ def user(emulator: Emulator, extension_number: str) -> User:
     return found
 
 
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["errors"][0]["errorCode"]
-
-
-def test_the_owner_comes_first_and_everybody_has_a_login_of_their_own() -> None:
+def test_the_owner_comes_first_and_each_user_has_a_separate_login() -> None:
     with Emulator() as emulator:
         users = emulator.users
         assert (users[0].jwt, users[0].extension_id) == (emulator.jwt, emulator.extension_id)
@@ -66,14 +61,14 @@ def test_the_owner_comes_first_and_everybody_has_a_login_of_their_own() -> None:
         assert all(getattr(each, field) for each in users)
 
 
-def test_logins_are_the_same_at_each_start_and_others_with_another_seed() -> None:
+def test_logins_are_the_same_at_each_start_and_differ_by_seed() -> None:
     with Emulator() as first, Emulator() as again, Emulator(seed=2) as other:
         assert again.users == first.users
         assert {each.password for each in other.users}.isdisjoint(each.password for each in first.users)
         assert {each.jwt for each in other.users}.isdisjoint(each.jwt for each in first.users)
 
 
-def test_colleagues_hold_a_handful_of_messages_the_same_at_each_start(clock: list[datetime]) -> None:
+def test_colleagues_have_a_few_messages_the_same_at_each_start(clock: list[datetime]) -> None:
     with Emulator(now=lambda: clock[0]) as first, Emulator(now=lambda: clock[0]) as again:
         for extension_id, mailbox in first.mailboxes.items():
             assert again.mailboxes[extension_id].messages() == mailbox.messages()
@@ -81,7 +76,7 @@ def test_colleagues_hold_a_handful_of_messages_the_same_at_each_start(clock: lis
                 assert 3 <= len(mailbox.messages()) <= 10
 
 
-def test_a_pager_message_is_in_the_mailbox_of_each_who_wrote_or_got_it() -> None:
+def test_a_pager_message_is_in_the_mailboxes_of_its_sender_and_recipients() -> None:
     with Emulator() as emulator:
         priya, nadia = emulator.mailboxes[user(emulator, "102").extension_id], emulator.store
         [asked] = [record for record in nadia.messages() if record.get("subject", "").startswith("Is Maria Costa's")]
@@ -91,7 +86,7 @@ def test_a_pager_message_is_in_the_mailbox_of_each_who_wrote_or_got_it() -> None
     assert sent["id"] != asked["id"]
 
 
-def test_no_two_mailboxes_share_an_id_however_many_messages_come() -> None:
+def test_no_two_mailboxes_share_an_id_even_with_many_messages() -> None:
     with Emulator(messages=200) as emulator:
         for mailbox in emulator.mailboxes.values():
             for _ in range(50):
@@ -112,8 +107,10 @@ def test_a_database_file_keeps_every_mailbox(tmp_path: Path, clock: list[datetim
     with Emulator(db=path, now=lambda: clock[0]) as emulator:
         ewa = user(emulator, "104").extension_id
         added = emulator.mailboxes[ewa].add(Draft(type="SMS", sender=ANA, text="Hi"))
-        before = {key: mailbox.messages() for key, mailbox in emulator.mailboxes.items()}
+        before, users = {key: mailbox.messages() for key, mailbox in emulator.mailboxes.items()}, emulator.users
+    clock[0] += timedelta(hours=1)
     with Emulator(db=path, now=lambda: clock[0]) as emulator:
+        assert emulator.users == users
         assert {key: mailbox.messages() for key, mailbox in emulator.mailboxes.items()} == before
         assert emulator.mailboxes[ewa].add(Draft(type="SMS", sender=ANA, text="Hi"))["id"] > added["id"]
 
@@ -130,7 +127,7 @@ async def test_each_user_reads_and_changes_their_own_mailbox(office: Emulator, l
         assert office.mailboxes[extension_id].messages()[0]["availability"] == "Deleted"
 
 
-async def test_a_message_of_another_mailbox_is_not_found_in_ones_own(office: Emulator, log_in_as: As) -> None:
+async def test_a_message_of_another_mailbox_is_not_found_in_the_users_own(office: Emulator, log_in_as: As) -> None:
     priya, message_id = await log_in_as("102"), office.store.messages()[0]["id"]
     before = office.store.messages()
     for ask in (priya.get, priya.delete):
@@ -143,7 +140,7 @@ async def test_a_message_of_another_mailbox_is_not_found_in_ones_own(office: Emu
     }
 
 
-async def test_an_administrator_reads_everybodys_messages(office: Emulator, log_in_as: As) -> None:
+async def test_an_administrator_reads_the_messages_of_others(office: Emulator, log_in_as: As) -> None:
     nadia, jonas = await log_in_as("101"), user(office, "103").extension_id
     listed = (await nadia.get(f"extension/{jonas}/message-store?dateFrom=2026-01")).json()
     assert listed["records"] == office.mailboxes[jonas].messages()
@@ -155,14 +152,14 @@ async def test_an_administrator_reads_everybodys_messages(office: Emulator, log_
     assert synced["records"] == listed["records"]
 
 
-async def test_a_sync_token_of_one_mailbox_is_no_good_in_another(office: Emulator, log_in_as: As) -> None:
+async def test_a_sync_token_of_one_mailbox_is_refused_in_another(office: Emulator, log_in_as: As) -> None:
     nadia, jonas = await log_in_as("101"), user(office, "103").extension_id
     token = (await nadia.get("extension/~/message-sync?syncType=FSync")).json()["syncInfo"]["syncToken"]
     answer = await nadia.get(f"extension/{jonas}/message-sync?syncType=ISync&syncToken={token}")
     assert code(answer) == (400, "MSG-333")
 
 
-async def test_an_administrator_changes_nobodys_messages(office: Emulator, log_in_as: As) -> None:
+async def test_an_administrator_cannot_change_the_messages_of_others(office: Emulator, log_in_as: As) -> None:
     nadia, jonas = await log_in_as("101"), user(office, "103").extension_id
     before = office.mailboxes[jonas].messages()
     one = f"extension/{jonas}/message-store/{before[0]['id']}"
@@ -178,7 +175,7 @@ async def test_an_administrator_changes_nobodys_messages(office: Emulator, log_i
     assert office.mailboxes[jonas].messages() == before
 
 
-async def test_a_colleague_reads_nobody_elses_messages(office: Emulator, log_in_as: As) -> None:
+async def test_a_colleague_cannot_read_the_messages_of_others(office: Emulator, log_in_as: As) -> None:
     priya = await log_in_as("102")
     for other in (office.extension_id, user(office, "104").extension_id):
         for path in ("message-store", "message-store/1", "message-sync?syncType=FSync", "message-store/1/content/1"):
@@ -188,12 +185,12 @@ async def test_a_colleague_reads_nobody_elses_messages(office: Emulator, log_in_
             assert body["permissionsName"] == body["errors"][0]["permissionsName"] == "ReadMessages"
 
 
-async def test_ones_own_mailbox_by_its_id_takes_no_extended_scope(office: Emulator, log_in_as: As) -> None:
+async def test_a_users_own_mailbox_by_its_id_needs_no_extended_scope(office: Emulator, log_in_as: As) -> None:
     priya, own = await log_in_as("102"), user(office, "102").extension_id
     assert (await priya.get(f"extension/{own}/message-store")).status_code == 200
 
 
-async def test_an_unknown_account_or_extension_is_not_found_by_anybody(log_in_as: As) -> None:
+async def test_an_unknown_account_or_extension_is_not_found(log_in_as: As) -> None:
     for number in ("101", "102"):
         client = await log_in_as(number)
         for path, parameter in {
@@ -205,14 +202,14 @@ async def test_an_unknown_account_or_extension_is_not_found_by_anybody(log_in_as
             assert (code(answer), answer.json()["parameterName"]) == ((404, "CMN-102"), parameter)
 
 
-async def test_only_an_administrator_sees_the_retention_period(log_in_as: As) -> None:
+async def test_only_an_administrator_reads_the_retention_period(log_in_as: As) -> None:
     assert (await (await log_in_as("101")).get("message-store-configuration")).status_code == 200
     answer = await (await log_in_as("102")).get("message-store-configuration")
     assert code(answer) == (403, "CMN-408")
     assert answer.json()["permissionName"] == "AccountAdministration"
 
 
-async def test_one_colleague_may_read_and_change_nothing(office: Emulator, log_in_as: As) -> None:
+async def test_one_colleague_may_read_but_not_change_messages(office: Emulator, log_in_as: As) -> None:
     jonas = await log_in_as("103")
     message = office.mailboxes[user(office, "103").extension_id].messages()[0]
     assert (await jonas.get(message["uri"])).status_code == 200
@@ -221,7 +218,7 @@ async def test_one_colleague_may_read_and_change_nothing(office: Emulator, log_i
         assert answer.json()["permissionName"] == "EditMessages"
 
 
-async def test_what_the_app_may_not_nobody_may(clock: list[datetime]) -> None:
+async def test_no_user_has_a_permission_that_the_app_lacks(clock: list[datetime]) -> None:
     with Emulator(permissions=["ReadMessages"], now=lambda: clock[0]) as emulator:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app)) as client:
             for number in ("101", "104"):
@@ -231,7 +228,7 @@ async def test_what_the_app_may_not_nobody_may(clock: list[datetime]) -> None:
                 assert code(await client.delete(url, headers=headers)) == (403, "CMN-401")
 
 
-async def test_an_owner_who_is_no_administrator_reads_only_their_own(clock: list[datetime]) -> None:
+async def test_an_owner_without_administrator_rights_reads_only_their_own_mailbox(clock: list[datetime]) -> None:
     with Emulator(user_permissions=["ReadMessages"], now=lambda: clock[0]) as emulator:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app)) as client:
             token = await ask_token(client, emulator, assertion=emulator.jwt)
@@ -241,7 +238,7 @@ async def test_an_owner_who_is_no_administrator_reads_only_their_own(clock: list
     assert code(answer) == (403, "CMN-419")
 
 
-async def test_each_user_has_limits_of_their_own(log_in_as: As) -> None:
+async def test_each_user_has_separate_limits(log_in_as: As) -> None:
     priya, ewa = await log_in_as("102"), await log_in_as("104")
     answers = [(await priya.delete("extension/~/message-store/1")).status_code for _ in range(41)]
     assert answers == [404] * 40 + [429]
@@ -249,7 +246,7 @@ async def test_each_user_has_limits_of_their_own(log_in_as: As) -> None:
     assert (answer.status_code, answer.headers["x-rate-limit-remaining"]) == (404, "39")
 
 
-async def test_each_user_has_five_sessions_of_their_own(office: Emulator) -> None:
+async def test_each_user_has_five_separate_sessions(office: Emulator) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=office.app)) as client:
         first = await ask_token(client, office, assertion=user(office, "102").jwt)
         for _ in range(5):
@@ -257,7 +254,7 @@ async def test_each_user_has_five_sessions_of_their_own(office: Emulator) -> Non
         assert office.sessions.user(first["access_token"]) == user(office, "102")
 
 
-async def test_what_arrives_for_a_colleague_is_theirs_alone(office: Emulator, log_in_as: As) -> None:
+async def test_a_message_for_a_colleague_appears_only_in_their_mailbox(office: Emulator, log_in_as: As) -> None:
     nadia, ewa = await log_in_as("101"), await log_in_as("104")
     tokens = {
         client: (await client.get("extension/~/message-sync?syncType=FSync")).json()["syncInfo"]["syncToken"]
