@@ -8,6 +8,7 @@ import pytest
 
 from rc_mcp import server
 from rc_mcp.guard.alone import alone
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Aim, Operation, Record
 from rc_mcp.ringcentral import Forbidden, RingCentralError
@@ -276,7 +277,7 @@ async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(des
     async with desk.client(era, answer=YES) as client:
         said = await refused(client, "delete_message", message_id=[target])
         assert "60 seconds" in said
-        assert said.endswith("Nothing was deleted or changed.")
+        assert said.endswith(NOTHING_DONE)
         assert desk.sent("DELETE") == []
 
         desk.clock.time += timedelta(seconds=61)

@@ -9,7 +9,9 @@ import pytest
 from mcp import Client
 
 from rc_mcp.guard.alone import alone
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.journal import Record
+from rc_mcp.guard.not_now import Busy, NoTime
 from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +43,7 @@ async def test_a_plan_that_takes_too_long_to_read_is_given_up(desk: Desk, era: E
     async with desk.client(era, YES) as client:
         with anyio.fail_after(30):
             said = await refused(client, "delete_message", message_id=["1"])
-    assert "Nothing was" in said
+    assert said.endswith(NOTHING_DONE)
     assert desk.sent("DELETE") == []
 
 
@@ -100,7 +102,7 @@ async def test_who_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(
                 said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
         assert desk.journal.entries()[-1].details == {"reason": "busy"}
         again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-    assert said.endswith("Nothing was deleted or changed.")
+    assert said.endswith(str(Busy()))
     assert again["outcomes"] == {message_id: "deleted"}
 
 
@@ -116,7 +118,7 @@ async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time
         slow = [2.8]
         desk.faults.before(lambda _: time_passes(sum(slow)))  # while it finds out what became of that one
         said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-        assert said.endswith("Call again. Nothing was deleted or changed.")
+        assert said.endswith(str(NoTime()))
         assert desk.journal.entries()[-1].details == {"reason": "no_time"}
         slow.clear()
         again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)

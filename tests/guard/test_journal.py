@@ -1,5 +1,6 @@
 """The journal: every step of a destructive request is a row, on disk before anything leaves, and no row can change."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,7 +11,7 @@ import pytest
 
 from rc_mcp.guard import database
 from rc_mcp.guard.clock import Clock
-from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.journal import DEMO, Channel, Counted, Event, Journal, OnItsWay
 from rc_mcp.ringcentral.locks import HeldLock, wait_for_lock
 
@@ -112,16 +113,16 @@ def test_an_untouched_journal_is_unbroken_and_its_head_is_the_newest_hash(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("statements", "fault"),
+    ("statements", "numbers"),
     [
-        (["UPDATE entry SET detail = '{}' WHERE number = 3"], "Entry 3 is not what was written after entry 2."),
-        (["UPDATE entry SET detail = x'00ff' WHERE number = 3"], "Entry 3 is not what was written after entry 2."),
-        (["UPDATE entry SET at = '2020' WHERE number = 1"], "Entry 1 is not what was written after entry 0."),
-        (["DELETE FROM entry WHERE number = 2"], "Entry 2 is missing."),
-        (["DELETE FROM entry WHERE number < 4"], "Entries 1 to 3 are missing."),
+        (["UPDATE entry SET detail = '{}' WHERE number = 3"], [3, 2]),
+        (["UPDATE entry SET detail = x'00ff' WHERE number = 3"], [3, 2]),
+        (["UPDATE entry SET at = '2020' WHERE number = 1"], [1, 0]),
+        (["DELETE FROM entry WHERE number = 2"], [2]),
+        (["DELETE FROM entry WHERE number < 4"], [1, 3]),
         (
             ["DELETE FROM entry WHERE number = 2", "UPDATE entry SET number = number - 1 WHERE number > 2"],
-            "Entry 2 is not what was written after entry 1.",
+            [2, 1],
         ),
         (
             [
@@ -129,7 +130,7 @@ def test_an_untouched_journal_is_unbroken_and_its_head_is_the_newest_hash(tmp_pa
                 "UPDATE entry SET number = 3 WHERE number = 4",
                 "UPDATE entry SET number = 4 WHERE number = 99",
             ],
-            "Entry 3 is not what was written after entry 2.",
+            [3, 2],
         ),
     ],
     ids=[
@@ -142,11 +143,13 @@ def test_an_untouched_journal_is_unbroken_and_its_head_is_the_newest_hash(tmp_pa
         "swapped",
     ],
 )
-def test_a_row_that_was_changed_removed_or_moved_is_named(tmp_path: Path, statements: list[str], fault: str) -> None:
+def test_a_row_that_was_changed_removed_or_moved_is_named(
+    tmp_path: Path, statements: list[str], numbers: list[int]
+) -> None:
     journal = a_journal(tmp_path)
     write(journal)
     tamper(tmp_path, *statements)
-    assert journal.verify().faults[0] == fault
+    assert [int(n) for n in re.findall(r"\d+", journal.verify().faults[0])] == numbers
 
 
 def test_the_database_itself_takes_no_change_and_no_removal(tmp_path: Path) -> None:
@@ -162,7 +165,7 @@ def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
     write(a_journal(tmp_path))
     with closing(sqlite3.connect(tmp_path / FILE)) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(GuardError, match="Nothing was deleted"):
+    with pytest.raises(GuardError, match=NOTHING_DONE):
         a_journal(tmp_path).verify()
 
 
@@ -181,5 +184,5 @@ def test_who_comes_second_does_not_make_the_database_again(tmp_path: Path, monke
 @pytest.mark.parametrize("use", [Journal.verify, write], ids=["read", "write"])
 def test_what_is_no_database_is_refused(tmp_path: Path, use: Callable[[Journal], object]) -> None:
     (tmp_path / FILE).write_bytes(b"not a database, and longer than a header" * 100)
-    with pytest.raises(GuardError, match="Nothing was deleted"):
+    with pytest.raises(GuardError, match=NOTHING_DONE):
         use(a_journal(tmp_path))

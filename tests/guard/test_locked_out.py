@@ -11,7 +11,7 @@ import pytest
 from rc_mcp.guard import database
 from rc_mcp.guard import guard as guarding
 from rc_mcp.guard.alone import alone
-from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.journal import Journal, Record
 from rc_mcp.ringcentral import LoginNotKept, token_store
 from rc_mcp.ringcentral import locks as locking
@@ -62,7 +62,7 @@ async def test_two_servers_without_a_lock_both_refuse_and_nothing_is_deleted(
         flock(fault)
         for client, ids, plan in agreed:
             said = await refused(client, "delete_message", message_id=ids, plan_id=plan)
-            assert said.endswith("Nothing was deleted or changed.")
+            assert said.endswith(NOTHING_DONE)
     assert desk.sent("DELETE") == []
     assert [desk.availability(i) for i in (one, other)] == ["Alive", "Alive"]
 
@@ -71,7 +71,7 @@ async def test_two_servers_without_a_lock_both_refuse_and_nothing_is_deleted(
 def test_the_state_is_not_created_without_a_lock(tmp_path: Path, flock: Fail, fault: int | None) -> None:
     flock(fault)
     for _ in range(2):
-        with pytest.raises(GuardError, match=r"cannot be used .* Nothing was deleted or changed\.$"):
+        with pytest.raises(GuardError, match=rf"\(\w+\).* {NOTHING_DONE}$"):
             Journal(tmp_path).entries()
     assert not list(tmp_path.glob("*.db")) + list(tmp_path.glob("*.new"))
 
@@ -111,9 +111,9 @@ async def test_who_lost_the_lock_file_sends_nothing_while_another_holds_the_new_
         (tmp_path / "changing.lock").unlink()
         if put_another:
             (tmp_path / "changing.lock").touch()
-        with pytest.raises(GuardError, match="was removed while it was held"):
+        with pytest.raises(GuardError, match=NOTHING_DONE):
             await record.sending({"2": ("Alive", None)}, "Deleted")
-        with pytest.raises(GuardError, match="was removed while it was held"):
+        with pytest.raises(GuardError, match=NOTHING_DONE):
             await record.sending_retention(30, before=90)
 
 
@@ -164,7 +164,7 @@ def test_a_state_that_another_process_makes_for_too_long_is_not_made(
     monkeypatch.setattr(database, "_PATIENCE_S", 0.05)
     held = locking.wait_for_lock((tmp_path / FILE).with_suffix(".lock"), 0)
     assert held is not None
-    with pytest.raises(GuardError, match="Nothing was deleted"):
+    with pytest.raises(GuardError, match=NOTHING_DONE):
         Journal(tmp_path).entries()
     held.release()
     assert Journal(tmp_path).entries() == []

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rc_mcp.guard import plans
-from rc_mcp.guard.database import FILE, writing
+from rc_mcp.guard.database import FILE, NOTHING_DONE, writing
 from rc_mcp.guard.journal import ROWS_AN_HOUR, TOO_MANY, Event, Journal, add_note
-from rc_mcp.guard.plans import LIFETIME, REUSED_FOR, Draft, Plan, PlanStore, Target, TooManyPlans
+from rc_mcp.guard.plans import LIFETIME, REUSED_FOR, TOO_MANY_PLANS, Draft, Plan, PlanStore, Target, TooManyPlans
 from rc_mcp.views.changes import Preview
 from tests.desk import NO, YES, Clock, Desk, call
 
@@ -205,8 +205,7 @@ async def test_a_looping_model_gets_one_plan_then_a_refusal_that_says_what_to_do
         for _ in range(3):
             answer = await call(client, "delete_message", message_id=[other])
             assert answer["status"] == "refused"
-            assert "Ask the user" in answer["said"]
-            assert answer["said"].endswith("Nothing was deleted or changed.")
+            assert answer["said"] == f"{TOO_MANY_PLANS} {NOTHING_DONE}"
         done = await call(client, "delete_message", message_id=[one], plan_id=first["plan_id"])
     assert done["status"] == "done"
     refusal = next(entry for entry in desk.journal.entries() if entry.event == "refused")

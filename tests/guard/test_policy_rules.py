@@ -1,5 +1,6 @@
 """What a policy means for messages: one line that does not hold is enough, and who is protected is protected."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -90,7 +91,7 @@ def test_one_message_that_breaks_one_line_keeps_all_from_going(case: tuple[str, 
     assert misfits[line] == 1
     objection = GUARDED.objection(misfits, len(messages), lambda _: 0, purge=False)
     assert objection is not None
-    assert f"{line} does not hold for 1 of {len(messages)}" in objection
+    assert re.search(rf"{line}\b.*\b1 of {len(messages)}\b", objection)
 
 
 @settings(deadline=None)
@@ -111,8 +112,10 @@ def test_without_a_rule_nothing_may_go(case: tuple[str, Changes]) -> None:
     for m in (message(), message(**case[1])):
         assert not NO_POLICY.fits(m, NOW, purge=False)
         assert not GUARDED.fits(m, NOW, purge=True)  # it has a rule for deletes alone
-    assert GUARDED.objection({}, 1, lambda _: 0, purge=True) == "nothing of the kind may happen unattended"
-    assert GUARDED.objection(None, 1, lambda _: 0, purge=False) == "nothing of the kind may happen unattended"
+    no_rule = NO_POLICY.objection(None, 1, lambda _: 0, purge=True)
+    assert no_rule
+    assert GUARDED.objection({}, 1, lambda _: 0, purge=True) == no_rule
+    assert GUARDED.objection(None, 1, lambda _: 0, purge=False) == no_rule
 
 
 @settings(deadline=None)

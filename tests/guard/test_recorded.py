@@ -9,8 +9,9 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft
-from rc_mcp.guard.database import FILE
+from rc_mcp.guard.database import FILE, NOTHING_DONE
 from rc_mcp.guard.journal import Entry, Record
+from rc_mcp.guard.retention import PERIOD_NOT_CHANGED
 from rc_mcp.guard.stopping import Stopped, stop_file, unless_stopped
 from tests.desk import NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
@@ -208,7 +209,7 @@ async def test_what_cannot_be_written_down_is_not_sent(desk: Desk) -> None:
         desk.faults.before(spoiled(desk, lambda request: request.method == "GET"))
         answer = await call(client, "delete_message", message_id=targets, plan_id=plan)
     assert answer["outcomes"] == dict.fromkeys(targets, "skipped")
-    assert "state folder cannot be used any more" in answer["said"]
+    assert "state folder" in answer["said"]
     assert desk.sent("DELETE") == []
 
 
@@ -219,7 +220,7 @@ async def test_a_retention_period_that_cannot_be_written_down_is_not_set(desk: D
         desk.faults.before(spoiled(desk, lambda request: request.method == "GET"))
         answer = await call(client, "update_message_store_configuration", retention_period=7, plan_id=plan)
     assert answer["status"] == "failed"
-    assert "not changed" in answer["said"]
+    assert answer["said"].endswith(PERIOD_NOT_CHANGED)
     assert desk.sent("PUT") == []
 
 
@@ -231,8 +232,8 @@ async def test_a_journal_that_fails_after_a_batch_stops_the_next_and_the_truth_i
     async with desk.client(answer=YES) as client:
         answer = await call(client, "delete_message", message_id=targets)
     assert [answer["outcomes"][t] for t in targets] == ["deleted"] * 50 + ["skipped"] * 10
-    assert "journal could not be written" in answer["said"]
-    assert "Nothing was deleted" not in answer["said"]
+    assert "journal" in answer["said"]
+    assert NOTHING_DONE not in answer["said"]
     assert len(desk.sent("DELETE")) == 1
 
 
@@ -257,7 +258,7 @@ async def test_a_stop_does_not_wait_for_a_reading_that_waits(desk: Desk) -> None
         with anyio.fail_after(5):
             answers.append(await call(client, "delete_message", message_id=[target], plan_id=plan))
     assert answers[0]["outcomes"] == {target: "skipped"}
-    assert "A person stopped it" in answers[0]["said"]
+    assert str(Stopped()) in answers[0]["said"]
     assert desk.sent("DELETE") == []
 
 
@@ -273,7 +274,7 @@ async def test_a_stop_during_the_last_reading_is_seen_before_anything_is_sent(de
         desk.faults.before(stop)
         answer = await call(client, "delete_message", message_id=[target], plan_id=plan)
     assert answer["outcomes"] == {target: "skipped"}
-    assert "A person stopped it" in answer["said"]
+    assert str(Stopped()) in answer["said"]
     assert desk.sent("DELETE") == []
 
 

@@ -81,7 +81,6 @@ async def test_after_a_batch_that_cannot_be_read_back_no_other_is_begun(desk: De
         answer = await call(client, "delete_message", message_id=targets)
     assert [answer["outcomes"][t] for t in targets] == ["unknown"] * 50 + ["skipped"] * (len(targets) - 50)
     assert len(targets) > 50
-    assert "nothing more was sent" in answer["said"]
     assert len(desk.sent("DELETE")) == 1
 
 
