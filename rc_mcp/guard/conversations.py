@@ -22,18 +22,6 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """The messages of one conversation.
-
-    Attributes:
-        unseen: how many more were listed but cannot be read.
-    """
-
-    messages: list[Message]
-    unseen: int
-
-
-@dataclass(frozen=True, slots=True)
 class ConversationDeletion:
     """A request to delete (or purge) the messages of these conversations up to a time."""
 
@@ -66,9 +54,9 @@ class ConversationDeletion:
         messages: list[Message] = []
         unseen = 0
         for conversation in self._conversations:
-            held = await self._read(mailbox, conversation, date_to)
-            messages += [m for m in held.messages if m.creation_time and m.creation_time < date_to]
-            unseen += held.unseen + sum(m.creation_time is None for m in held.messages)
+            found, unreadable = await self._read(mailbox, conversation, date_to)
+            messages += [m for m in found if m.creation_time and m.creation_time < date_to]
+            unseen += unreadable + sum(m.creation_time is None for m in found)
             at_most(messages)
         touch, left_out = sort_out(messages, purge=self.purge, wanted=lambda _: True)
         n = len(self._conversations)
@@ -83,13 +71,10 @@ class ConversationDeletion:
     def _conversations(self) -> list[str]:
         return list({int(c): c for c in self.conversation_id}.values())  # 7 and 007 are one
 
-    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> _Held:
-        """Read this conversation's messages of the type up to `date_to`, Alive and Deleted.
+    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> tuple[list[Message], int]:
+        """Read the conversation's messages of the type up to `date_to`, and count those that cannot be read.
 
         If the API or a proxy ignores `conversationId` and sends other conversations too, they are left out.
-
-        Raises:
-            GuardError: there are more messages than one plan may hold.
         """
         page = await mailbox.client.list_messages(
             conversation_id=conversation,
@@ -107,7 +92,7 @@ class ConversationDeletion:
             )
         listed = [(m, _number(m.conversation_id)) for m in page.records if is_of(m, self.message_type)]
         messages = [message for message, number in listed if number == int(conversation)]
-        return _Held(messages, page.unreadable + sum(number is None for _, number in listed))
+        return messages, page.unreadable + sum(number is None for _, number in listed)
 
 
 def _number(conversation_id: str | None) -> int | None:

@@ -64,31 +64,19 @@ def unusable(error: Exception) -> GuardError:
 
 
 def exists(state_dir: Path) -> bool:
-    """Return whether the state folder has a database.
-
-    Raises:
-        GuardError: the folder cannot be read.
-    """
+    """Return whether the state folder has a database."""
     with _usable_or_refused():
         return _is_there(state_dir / FILE)
 
 
 def make_folder(state_dir: Path) -> None:
-    """Create the state folder if needed, accessible only to its owner because plans contain names.
-
-    Raises:
-        OSError: it cannot be created.
-    """
+    """Create the state folder if needed, accessible only to its owner because plans contain names."""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 @contextmanager
 def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
-    """Open the database for reading. An older file is migrated first.
-
-    Raises:
-        GuardError: it cannot be used.
-    """
+    """Open the database for reading, after migrating an older file. Failures are raised as `GuardError`."""
     with _usable_or_refused():
         make_folder(state_dir)
         file = state_dir / FILE
@@ -113,11 +101,7 @@ def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
 
 @contextmanager
 def writing(state_dir: Path) -> Generator[sqlite3.Connection]:
-    """Run one exclusive transaction: at the end, all of it is on disk or none of it.
-
-    Raises:
-        GuardError: it could not be written.
-    """
+    """Run one exclusive transaction: at the end, all of it is on disk or none of it."""
     with reading(state_dir) as db, _usable_or_refused():
         db.execute("BEGIN IMMEDIATE")
         yield db

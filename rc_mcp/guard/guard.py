@@ -43,12 +43,15 @@ class Action(Protocol):
     @property
     def arguments(self) -> Mapping[str, object]:
         """Return the arguments that a plan is bound to."""
+        ...
 
     async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
         """Read the mailbox and return the draft of a plan, with times in this zone."""
+        ...
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
         """Carry out the plan and no more; journal each request before it is sent. Report RingCentral's errors."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ class Guard:
         await to_thread.run_sync(partial(self.journal.note, event, **who, details=details))
 
     async def settle_cut_short(self) -> None:
-        """Read the outcomes of interrupted operations from the mailbox, under the lock of `alone`.
+        """Read the outcomes of interrupted operations from the mailbox. The caller must hold the lock of `alone`.
 
         Raises:
             RingCentralError: a mailbox cannot be read now. Its operations are left for later.
@@ -269,7 +272,7 @@ class Guard:
         return await self._spent(action, plan.id, state) if state in {"used", "denied"} else plan
 
     async def _was_begun(self, plan_id: str) -> bool:
-        """Return whether an expired plan was carried out."""
+        """Return whether a plan that is no longer stored was claimed."""
         operation = await to_thread.run_sync(self.journal.operation, plan_id)
         return operation is not None and operation.principal == self.principal and operation.begun is not None
 

@@ -28,7 +28,7 @@ from rc_mcp.guard.held import still_alone
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done"]
-"""`asked`: a plan was made. `rehearsed`: a plan was made in a dry run. `begun`: the plan was claimed for execution.
+"""`asked`: a plan was made. `rehearsed`: a request ended as a dry run. `begun`: the plan was claimed for execution.
 `sending`: one request for these ids is about to leave. `noticed`: after a restart of the machine that request was found
 without an outcome; its time counts from here. `sent`: the outcomes of the ids. `done`: the operation is over."""
 Channel = Literal["client", "chat", "terminal", "policy"]

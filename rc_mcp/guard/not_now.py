@@ -12,20 +12,20 @@ class NotNow(GuardError):
 
     reason: ClassVar[str]
     """The reason in the journal."""
+    said: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(f"{self.said} {NOTHING_DONE}")
 
 
 class Busy(NotNow):
     reason = "busy"
-
-    def __init__(self) -> None:
-        super().__init__(f"Another change is still being carried out. Call again in a moment. {NOTHING_DONE}")
+    said = "Another change is still being carried out. Call again in a moment."
 
 
 class NoTime(NotNow):
     reason = "no_time"
-
-    def __init__(self) -> None:
-        super().__init__(f"This call has too little time left to carry it out. Call again. {NOTHING_DONE}")
+    said = "This call has too little time left to carry it out. Call again."
 
 
 class InDoubt(NotNow):
@@ -35,9 +35,7 @@ class InDoubt(NotNow):
     """
 
     reason = "in_doubt"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "An earlier request to change the same data was interrupted or not answered, and may still arrive. "
-            f"Call again in {SETTLED_AFTER.seconds} seconds. {NOTHING_DONE}"
-        )
+    said = (
+        "An earlier request to change the same data was interrupted or not answered, and may still arrive. "
+        f"Call again in {SETTLED_AFTER.seconds} seconds."
+    )

@@ -157,9 +157,9 @@ class Policy(_Section):
         return bool(self.protectors(message))
 
     def is_unsure_of(self, message: Message) -> bool:
-        """Return whether the other side has no number, so that it may be a protected one.
+        """Return whether the other side has no number, so that a protected one cannot be recognized.
 
-        A user may approve deleting such a message; unattended it is skipped.
+        The user may approve deleting such a message. Unattended it is never deleted.
         """
         others = message.to if message.direction == "Outbound" else [message.from_]
         unknown = not others or any(c is None or not (c.phone_number or c.extension_number) for c in others)
@@ -218,7 +218,7 @@ def _has_name(entry: str) -> Callable[[Caller], bool]:
 
 
 def _folded(name: str) -> str:
-    """Return a name for comparison, without differences in case, width, accents, spaces or invisible characters."""
+    """Return a name for comparison, with case, width, form of accents, spaces and invisible characters unified."""
     some = clean(unicodedata.normalize("NFKC", name[: 8 * _NAME_CHARS]), _NAME_CHARS)
     return unicodedata.normalize("NFKC", some.casefold())
 

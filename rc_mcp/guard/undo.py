@@ -52,11 +52,7 @@ def undoable(journal: Journal, operation_id: str) -> Operation:
 
 @contextmanager
 def _as_written() -> Generator[None]:
-    """Turn errors from malformed journal entries into a refusal. Use this only before anything is restored.
-
-    Raises:
-        GuardError: an entry was changed by another program.
-    """
+    """Turn errors from malformed journal entries into a `GuardError`. Use this only before anything is restored."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError):

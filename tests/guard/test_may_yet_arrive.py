@@ -1,4 +1,4 @@
-"""While a request that was not answered may still arrive, nothing is called undeleted, failed or done for certain."""
+"""While an unanswered request may still arrive, its messages are reported as unknown."""
 
 import re
 from datetime import timedelta
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 MINUTE = timedelta(seconds=61)
 
 
-async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: Desk, era: Era) -> None:
+async def test_undo_reports_unknown_for_a_message_whose_delete_may_still_arrive(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
     on_its_way = desk.faults.keep_back("DELETE")
     async with desk.client(era, YES) as client:
@@ -32,7 +32,7 @@ async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: 
     assert desk.availability(target) == "Alive"
 
 
-async def test_undo_has_nothing_to_restore_once_nothing_may_arrive(desk: Desk) -> None:
+async def test_undo_has_nothing_to_restore_once_no_request_can_arrive(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
@@ -43,7 +43,7 @@ async def test_undo_has_nothing_to_restore_once_nothing_may_arrive(desk: Desk) -
             await undo(guard, operation)
 
 
-async def test_what_undo_restores_while_another_delete_may_arrive_is_unknown(desk: Desk) -> None:
+async def test_a_message_restored_by_undo_is_unknown_while_another_delete_may_arrive(desk: Desk) -> None:
     first, second = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=[first, second]))["operation_id"]
@@ -71,7 +71,7 @@ async def test_a_restore_is_unknown_while_a_delete_may_still_arrive(desk: Desk, 
     assert late["outcomes"] == {target: "restored", other: "already"}
 
 
-async def test_a_restore_goes_on_where_the_state_folder_cannot_be_read_and_is_unknown(desk: Desk) -> None:
+async def test_a_restore_continues_without_the_state_folder_and_is_unknown(desk: Desk) -> None:
     deleted = desk.ids(availability="Deleted")[0]
     desk.state_dir.mkdir(parents=True)
     (desk.state_dir / "guard.db").write_bytes(b"spoiled" * 1000)
@@ -81,7 +81,7 @@ async def test_a_restore_goes_on_where_the_state_folder_cannot_be_read_and_is_un
     assert desk.availability(deleted) == "Alive"
 
 
-async def test_a_restore_goes_on_where_what_was_cut_short_cannot_be_settled(desk: Desk) -> None:
+async def test_a_restore_continues_although_an_interrupted_operation_cannot_be_settled(desk: Desk) -> None:
     target, deleted = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
     desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
@@ -96,7 +96,7 @@ async def test_a_restore_goes_on_where_what_was_cut_short_cannot_be_settled(desk
     assert answer["outcomes"] == {deleted: "restored"}
 
 
-async def test_marking_as_read_asks_nothing_of_the_journal(desk: Desk) -> None:
+async def test_marking_as_read_does_not_use_the_journal(desk: Desk) -> None:
     unread = desk.ids(availability="Alive", readStatus="Unread")[0]
     async with desk.client() as client:
         answer = await call(client, "patch_message", message_id=[unread], read_status="Read")

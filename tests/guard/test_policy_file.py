@@ -1,4 +1,4 @@
-"""A policy file is right, or the server does not start: each fault with its file, line and key."""
+"""A server with a faulty policy file does not start; each fault is reported with its file, line and key."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ max_per_day = 1000
 
 
 def faults(tmp_path: Path, text: str) -> list[str]:
-    """What is wrong with a file that holds this, without the file's name."""
+    """Return the faults of a file with this text, without the file's name."""
     file = tmp_path / "policy.toml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(PolicyError) as caught:
@@ -42,7 +42,7 @@ def test_the_example_is_read_as_it_is_written() -> None:
     assert policy.dry_run
 
 
-def test_an_empty_file_allows_nothing_and_protects_nobody(tmp_path: Path) -> None:
+def test_an_empty_file_allows_nothing_and_protects_nothing(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").touch()
     policy = load_policy(tmp_path / "policy.toml")
     assert (policy.rule(purge=False), policy.rule(purge=True)) == (None, None)
@@ -56,7 +56,7 @@ def test_a_file_saved_on_windows_is_read(tmp_path: Path, text: str) -> None:
     assert load_policy(tmp_path / "policy.toml").rule(purge=False)
 
 
-def test_a_span_is_taken_as_it_stands_with_all_its_digits(tmp_path: Path) -> None:
+def test_a_span_keeps_all_its_digits(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(RULE.replace('"90d"', '"876000h"'))
     rule = load_policy(tmp_path / "policy.toml").rule(purge=False)
     assert rule
@@ -113,7 +113,7 @@ def test_an_empty_section_is_refused_with_the_five_lines_it_needs(tmp_path: Path
 
 
 @pytest.mark.parametrize("line", ["types", "older_than", "read_status", "max_per_call", "max_per_day"])
-def test_each_of_the_five_has_to_be_there(tmp_path: Path, line: str) -> None:
+def test_each_of_the_five_lines_is_required(tmp_path: Path, line: str) -> None:
     without = "".join(kept for kept in RULE.splitlines(keepends=True) if not kept.startswith(line))
     [fault] = faults(tmp_path, without)
     assert fault.startswith(f"line 1: [unattended.delete] needs {line};")
@@ -178,15 +178,15 @@ def test_each_of_the_five_has_to_be_there(tmp_path: Path, line: str) -> None:
         ("# " + "x" * 1_000_000, "is larger than 1,000,000 "),
     ],
 )
-def test_a_fault_names_its_line_and_key_and_what_belongs_there(tmp_path: Path, text: str, said: str) -> None:
+def test_a_fault_names_its_line_and_key_and_the_expected_value(tmp_path: Path, text: str, said: str) -> None:
     found = faults(tmp_path, text)
     assert found[0].startswith(said)
     assert len(found) == 1
 
 
-def test_where_a_line_cannot_be_known_the_key_is_named(tmp_path: Path) -> None:
+def test_a_fault_without_a_known_line_names_the_key(tmp_path: Path) -> None:
     assert faults(tmp_path, '"unattended"."delete" = {}')[0].startswith("line 1: [unattended.delete] needs types")
-    assert faults(tmp_path, "limits = {\\\n}")  # whatever TOML makes of it, it is said in words
+    assert faults(tmp_path, "limits = {\\\n}")  # the fault depends on the TOML reader
     assert faults(tmp_path, "unattended = {delete = {}}")[0].startswith("[unattended.delete] needs types")
 
 

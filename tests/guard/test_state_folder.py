@@ -1,4 +1,4 @@
-"""A state folder that cannot be used is said to be just that, and a STOP counts in whatever form it is there."""
+"""An unusable state folder is reported as such, and STOP counts in every form."""
 
 import os
 from collections.abc import Callable
@@ -27,7 +27,7 @@ STOPS = [Path.touch, Path.mkdir, a_link_to_nothing, a_link_to_itself]
 
 
 def closed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Nothing in the folder can be looked at, as where its owner took away the rights. (To root they mean nothing.)"""
+    """Make the folder unreadable, as without access rights. (Rights do not apply to root.)"""
 
     def but_there(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ async def test_a_stop_of_any_kind_stops(desk: Desk, make: Callable[[Path], None]
     assert desk.sent("DELETE") == []
 
 
-def test_what_cannot_be_seen_counts_as_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_state_folder_counts_as_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_stopped(tmp_path / "state")
     (tmp_path / "file").touch()
     assert is_stopped(tmp_path / "file")
@@ -61,7 +61,7 @@ def test_what_cannot_be_seen_counts_as_a_stop(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("answer", [None, YES], ids=["cannot be asked", "says yes"])
-async def test_a_folder_that_cannot_be_read_is_a_refusal_in_words(
+async def test_a_folder_that_cannot_be_read_is_refused_with_a_message(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
     target = desk.ids(availability="Alive")[0]
@@ -80,7 +80,7 @@ async def test_a_folder_that_cannot_be_read_is_a_refusal_in_words(
     assert desk.asked == []
 
 
-async def test_a_folder_closed_between_question_and_answer_is_a_refusal_in_words(
+async def test_a_folder_closed_between_question_and_answer_is_refused_with_a_message(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = desk.ids(availability="Alive")[0]
@@ -97,9 +97,7 @@ async def test_a_folder_closed_between_question_and_answer_is_a_refusal_in_words
     assert desk.sent("DELETE") == []
 
 
-async def test_what_settles_in_the_background_and_undo_say_the_same(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_background_settling_and_undo_raise_the_same_error(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
@@ -113,7 +111,7 @@ async def test_what_settles_in_the_background_and_undo_say_the_same(
     assert desk.availability(target) == "Deleted"
 
 
-async def test_a_file_in_place_of_the_folder_is_a_refusal_in_words(desk: Desk) -> None:
+async def test_a_file_in_place_of_the_folder_is_refused_with_a_message(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     desk.state_dir.write_text("a file, where a folder is needed")
     async with desk.client(answer=YES) as client:

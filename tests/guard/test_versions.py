@@ -1,4 +1,4 @@
-"""The state folder's file has versions: older ones are brought up with every row as it was, newer ones are refused."""
+"""Versions of the state folder's file: older ones are migrated with every row, newer ones are refused."""
 
 import re
 import sqlite3
@@ -20,7 +20,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 def kept(folder: Path, version: int) -> Path:
-    """A state folder as that version left it."""
+    """Return a state folder as that version left it."""
     folder.mkdir(exist_ok=True)
     with closing(sqlite3.connect(folder / FILE)) as db:
         db.execute("PRAGMA journal_mode = WAL")
@@ -40,7 +40,7 @@ def layout(folder: Path) -> list[tuple[str, ...]]:
     return [tuple(" ".join(str(cell).split()) for cell in row) for row in rows]
 
 
-def test_there_is_a_file_of_each_version_that_there_ever_was() -> None:
+def test_there_is_a_file_of_every_version() -> None:
     assert {int(path.stem) for path in SCRIPTS.glob("*.sql")} == set(EVERY)
 
 
@@ -61,14 +61,14 @@ def test_a_file_of_each_version_opens_with_every_row_as_it_was(tmp_path: Path, v
 
 
 @pytest.mark.parametrize("version", EVERY)
-def test_a_migrated_file_is_as_a_new_one(tmp_path: Path, version: int) -> None:
+def test_a_migrated_file_equals_a_new_one(tmp_path: Path, version: int) -> None:
     folder = kept(tmp_path / "old", version)
     Journal(folder).entries()
     Journal(tmp_path / "new").entries()
     assert layout(folder) == layout(tmp_path / "new")
 
 
-def test_a_file_of_a_newer_version_is_refused_in_words_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_of_a_newer_version_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     folder = kept(tmp_path, VERSION)
     with closing(sqlite3.connect(folder / FILE)) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -81,7 +81,7 @@ def test_a_file_of_a_newer_version_is_refused_in_words_and_left_as_it_is(tmp_pat
     assert contents(folder) == before
 
 
-def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_migration_leaves_the_file_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = kept(tmp_path, 1)
     before, laid_out = contents(folder), layout(folder)
     broken = (*MIGRATIONS[:1], "CREATE TABLE half (way INTEGER); CREATE TABLE entry (twice INTEGER);")
@@ -93,7 +93,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkey
     assert Journal(folder).verify().faults == ()
 
 
-def test_who_comes_second_does_not_migrate_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_process_does_not_migrate_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = kept(tmp_path, 1)
 
     def after_another(lock_file: Path, patience_s: float) -> HeldLock | None:
@@ -106,14 +106,14 @@ def test_who_comes_second_does_not_migrate_again(tmp_path: Path, monkeypatch: py
     assert contents(folder)[0] == VERSION
 
 
-def test_an_empty_file_is_no_new_beginning(tmp_path: Path) -> None:
+def test_an_empty_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     with pytest.raises(GuardError, match=NOTHING_DONE):
         Journal(tmp_path).entries()
     assert (tmp_path / FILE).read_bytes() == b""
 
 
-def test_a_link_to_a_file_that_is_not_there_now_is_no_new_beginning(tmp_path: Path) -> None:
+def test_a_dangling_link_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / FILE).symlink_to(tmp_path / "not mounted")
     assert exists(tmp_path)
     with pytest.raises(GuardError, match=NOTHING_DONE):
@@ -121,7 +121,7 @@ def test_a_link_to_a_file_that_is_not_there_now_is_no_new_beginning(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
-def test_looking_for_the_file_makes_none(tmp_path: Path) -> None:
+def test_checking_for_the_file_does_not_create_it(tmp_path: Path) -> None:
     assert exists(tmp_path / "state") is False
     assert not (tmp_path / "state").exists()
     assert exists(kept(tmp_path, 1)) is True
