@@ -1,7 +1,7 @@
-"""One change at a time, over all servers and commands on one state folder.
+"""The lock that lets only one change run at a time, over all servers and commands on one state folder.
 
-Two plans may name the same message. If both were re-read before either was deleted, the second DELETE would purge what
-the first had deleted.
+Two plans may name the same message. If both were re-read before either was deleted, the second DELETE would purge the
+message that the first had deleted.
 """
 
 from collections.abc import AsyncGenerator
@@ -19,11 +19,11 @@ PATIENCE_S = 30.0
 
 @asynccontextmanager
 async def alone(state_dir: Path, patience_s: float = PATIENCE_S) -> AsyncGenerator[None]:
-    """While this is held no other change is under way.
+    """Hold the lock; no other change runs in the meantime.
 
     Raises:
-        Busy: others held it for that long.
-        GuardError: it cannot be had.
+        Busy: another change held the lock for longer than `patience_s`.
+        GuardError: the lock cannot be taken.
     """
     try:
         make_folder(state_dir)

@@ -1,4 +1,4 @@
-"""What the caller of a destructive tool is told: what happened, what did not, and what to do now."""
+"""Answers to calls of destructive tools: what happened, what did not, and what to do next."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
@@ -8,17 +8,19 @@ from rc_mcp.guard.deletion import Execution
 from rc_mcp.guard.plans import Draft, Plan
 from rc_mcp.views.changes import Changes, OutcomeWord, Status, overall, tally
 
+CHANGED_NOTHING = "This call changed nothing."
+
 
 def confirmation_required(plan: Plan, against: str | None, approve_command: str | None, zone: tzinfo) -> Changes:
-    """Nothing yet: a person has to agree. `approve_command`: where only their own terminal will do."""
-    why = f" It is not covered by what the operator lets happen unattended: {against}." if against else ""
+    """Report that the user must approve. `approve_command`: set if they can do so only in their own terminal."""
+    why = f" The operator's unattended rules do not cover it: {against}." if against else ""
     in_chat = (
-        "Show the user this preview and wait for their yes. Only then call this tool again with the same "
-        f"arguments and plan_id {plan.id}. It expires at {_clock(plan, zone)}."
+        "Show the user this preview and wait for their approval. Only then call this tool again with the same "
+        f"arguments and plan_id {plan.id}. The plan expires at {_clock(plan, zone)}."
     )
     return Changes(
         status="confirmation_required",
-        said=f"Not done yet: a person has to agree first.{why} {NOTHING_DONE}",
+        said=f"Not done yet: the user must approve it first.{why} {NOTHING_DONE}",
         outcomes=dict(plan.draft.left_out or {}),
         plan_id=plan.id,
         approve_in="terminal" if approve_command else "chat",
@@ -28,10 +30,10 @@ def confirmation_required(plan: Plan, against: str | None, approve_command: str 
 
 
 def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> Changes:
-    """The model's word is not enough for this plan."""
+    """Refuse a plan that the user has not approved in the required way."""
     return Changes(
         status="refused",
-        said=f"Plan {plan.id} has not been approved by a person. {NOTHING_DONE}",
+        said=f"The user has not approved plan {plan.id}. {NOTHING_DONE}",
         plan_id=plan.id,
         approve_in="terminal",
         preview=plan.draft.preview,
@@ -40,41 +42,41 @@ def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> Changes:
 
 
 def declined(plan: Plan) -> Changes:
-    """A person said no, or nothing that counts as a yes."""
-    said = f"The person did not agree. {NOTHING_DONE}"
+    """Report that the user declined, or gave no valid approval."""
+    said = f"The user did not approve it. {NOTHING_DONE}"
     return Changes(status="declined", said=said, preview=plan.draft.preview)
 
 
 def used(plan_id: str) -> Changes:
-    """It may have been cut short: what it did is for the mailbox to say."""
-    said = f"Plan {plan_id} was used already: read_message says what became of its messages. This call did nothing."
+    """Refuse a plan that was used before. Only the mailbox shows the result: the plan may have been interrupted."""
+    said = f"Plan {plan_id} has already been used; use read_message to see the result. {CHANGED_NOTHING}"
     return Changes(status="refused", said=said)
 
 
 def rehearsal(draft: Draft, against: str | None) -> Changes:
-    """A dry run: what would have been done, and how."""
-    how = f"once a person has agreed, as {against}" if against else "without a question"
+    """Report what a dry run would have done, and whether the user would have been asked."""
+    how = f"after the user approves it ({against})" if against else "without asking the user"
     return Changes(
         status="refused",
-        said=f"This is a dry run, by the operator's policy: the plan would be carried out {how}. {NOTHING_DONE}",
+        said=f"The operator's policy makes this a dry run: the plan would be carried out {how}. {NOTHING_DONE}",
         outcomes={**(draft.left_out or {}), **dict.fromkeys((t.id for t in draft.targets), "skipped")},
         preview=draft.preview,
     )
 
 
 def nothing_to_do(draft: Draft) -> Changes:
-    """There was nothing that could have been asked about."""
+    """Report that the request would change nothing."""
     outcomes: dict[str, OutcomeWord] = dict(draft.left_out or {})
-    left_alone = "".join(f" {sentence}" for sentence in _left_alone(draft))
+    skipped = "".join(f" {sentence}" for sentence in _skipped(draft))
     if draft.protected:
-        return Changes(status="refused", said=f"{left_alone[1:]} {NOTHING_DONE}", outcomes=outcomes)
+        return Changes(status="refused", said=f"{skipped[1:]} {NOTHING_DONE}", outcomes=outcomes)
     why = f" ({tally(outcomes)})" if outcomes else ""
-    said = f"There was nothing to do{why}.{left_alone} {NOTHING_DONE}"
+    said = f"There was nothing to do{why}.{skipped} {NOTHING_DONE}"
     return Changes(status="nothing_to_do", said=said, outcomes=outcomes)
 
 
 def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> Changes:
-    """What became of each message, in one status that is true of all of them."""
+    """Report the outcome of each message, with one status that is true of all of them."""
     draft = plan.draft
     outcomes = execution.outcomes
     status = execution.status or overall(outcomes)
@@ -84,8 +86,8 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
     if draft.severity == "reversible" and "purged" in execution.outcomes.values():
         status = "unknown" if status == "unknown" else "partial"
         problem = (
-            "Some are Purged though only a delete was agreed to: they were deleted twice, by something else or by an "
-            "earlier request that came late. It is final."
+            "Some messages were purged although only a delete was approved: another app, or an earlier request that "
+            "arrived late, deleted them too. This cannot be undone."
         )
     if status == "done" and draft.unseen:
         status = "partial"
@@ -93,7 +95,7 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
     not_done = _not_done(status, execution, purge=draft.severity == "irreversible")
     return Changes(
         status=status,
-        said=" ".join(part for part in (counted, problem, execution.note, *_left_alone(draft), not_done) if part),
+        said=" ".join(part for part in (counted, problem, execution.note, *_skipped(draft), not_done) if part),
         outcomes=outcomes,
         operation_id=plan.id,
         next=_what_now(plan, execution, undo_command),
@@ -101,19 +103,19 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
 
 
 def by_policy(done: Changes, plan: Plan) -> Changes:
-    """The same, where nobody was asked."""
-    said = f"Approved by the operator's policy, so nobody was asked. {done.said}"
+    """Add that the operator's policy approved the plan."""
+    said = f"The operator's policy approved this, so the user was not asked. {done.said}"
     return done.model_copy(update={"said": said, "preview": plan.draft.preview})
 
 
 def unrecorded(done: Changes) -> Changes:
-    """The same, where the journal does not say so. The next start reads what became of the messages."""
+    """Add that the journal lacks this result. The server reads it from the mailbox at its next start."""
     said = f"The journal could not be written; the operator must fix the state folder. {done.said}"
     return done.model_copy(update={"said": said})
 
 
 def _not_done(status: Status, execution: Execution, *, purge: bool) -> str | None:
-    """The last words of an answer about messages that were to be deleted, and were not, or not yet."""
+    """Return the sentence that says how many messages were not deleted, if any."""
     words = [word for word in execution.outcomes.values() if word in {"skipped", "failed"}]
     if status == "failed" and words:
         return NOTHING_DONE
@@ -125,8 +127,8 @@ def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str
     outcomes = execution.outcomes
     if execution.in_doubt and outcomes:
         return (
-            "Read the unknown messages again before anything else. A request for them may still arrive, so for a "
-            "minute nothing more is sent for them. No delete was retried."
+            "Before doing anything else, read the unknown messages again. A request for them may still arrive, so for "
+            "one minute no other is sent for them. No delete was retried."
         )
     if "deleted" in outcomes.values():
         return f"To undo: patch_message{f', or the user runs `{undo_command} {plan.id}`' if undo_command else ''}."
@@ -135,21 +137,20 @@ def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str
 
 def _terminal_step(plan: Plan, approve_command: str, zone: tzinfo) -> str:
     return (
-        f"The user has to run `{approve_command} {plan.id}` in their own terminal. Tell them, show the "
+        f"The user must run `{approve_command} {plan.id}` in their own terminal. Say so, show the "
         "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
-        f"It expires at {_clock(plan, zone)}."
+        f"The plan expires at {_clock(plan, zone)}."
     )
 
 
 def _clock(plan: Plan, zone: tzinfo) -> str:
-    """When it expires, by the user's clock: `07:11:05 PST`."""
+    """Return when the plan expires, in the user's time zone: `07:11:05 PST`."""
     return f"{plan.expires.astimezone(zone):%H:%M:%S %Z}"
 
 
-def _left_alone(draft: Draft) -> Iterator[str]:
-    """What is not among the outcomes, or for another reason than these tell."""
+def _skipped(draft: Draft) -> Iterator[str]:
+    """Yield the sentences about messages that the outcomes do not explain."""
     if draft.protected:
-        who = "1 message is" if draft.protected == 1 else f"{draft.protected} messages are"
-        yield f"{who} protected by the operator and left alone."
+        yield f"Skipped {draft.protected} message{'' if draft.protected == 1 else 's'} that the operator protects."
     if draft.unseen:
-        yield f"{draft.unseen} more could not be read and {'was' if draft.unseen == 1 else 'were'} left alone."
+        yield f"Skipped {draft.unseen} more that could not be read."

@@ -1,6 +1,6 @@
-"""How a person says yes: a question through the client where it can ask, a terminal where it cannot.
+"""Questions to the user through a client that can ask (form elicitation), and the meaning of the answers.
 
-Whatever is not a clear yes is a no: decline, cancel, an empty or wrong answer.
+Only a clear approval counts. A decline, a cancellation, and an empty or wrong answer all count as refusals.
 """
 
 from typing import Any, Literal
@@ -20,17 +20,17 @@ def _undefaulted(field: JsonDict) -> None:
 
 
 class Answer(BaseModel):
-    """What came back from a person, or that nobody was asked."""
+    """The user's answer, or the fact that the user was not asked."""
 
 
 class NotAsked(Answer):
-    """There was nobody to ask, or nothing to ask about."""
+    """The client cannot ask, or there was nothing to ask about."""
 
 
-# Both fields are published as required, so that a host that accepts by itself with {} shows that it did not
-# ask. They have defaults all the same, so that such an answer reads as a no instead of a protocol fault.
+# The published schema requires both fields, so a host that accepts automatically with {} reveals that it did not
+# ask. The defaults turn such an answer into a refusal instead of a protocol error.
 class Confirmation(Answer):
-    """A yes or no to something that can be undone."""
+    """Approval or refusal of a change that can be undone."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["confirm"]})
 
@@ -38,7 +38,7 @@ class Confirmation(Answer):
 
 
 class TypedPhrase(Answer):
-    """The phrase that has to be typed for something that cannot be undone."""
+    """The phrase that the user must type to approve a change that cannot be undone."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["phrase"]})
 
@@ -46,22 +46,21 @@ class TypedPhrase(Answer):
 
 
 def can_ask(ctx: Context[Any]) -> bool:
-    """Whether this very request can be answered with a question (form elicitation) by its client."""
+    """Return whether the client of this request can show the user a form (form elicitation)."""
     elicitation = ctx.client_capabilities.elicitation if ctx.client_capabilities else None
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):
-        return False  # `{}` means form; a client that can only open addresses cannot show one
+        return False  # `{}` means form; a client that only opens URLs cannot show one
     version = ctx.protocol_version
     return bool(version and is_version_at_least(version, LATEST_MODERN_VERSION)) or ctx.session.can_send_request
 
 
 def question_about(plan: Plan) -> Elicit[Answer]:
-    """The question for a plan: a yes or no, or a phrase to type where it cannot be undone."""
+    """Return the question for a plan: a checkbox, or a phrase to type if the plan cannot be undone."""
     schema = TypedPhrase if plan.draft.phrase else Confirmation
     return Elicit[Answer](plan.message, schema)
 
 
 def verdict(answer: ElicitationResult[Answer], plan: Plan) -> Verdict:
-    """What an answer means for the plan it was asked about."""
     if not isinstance(answer, AcceptedElicitation):
         return "no"
     if isinstance(answer.data, NotAsked):

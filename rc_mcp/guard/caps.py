@@ -1,4 +1,4 @@
-"""What an operator's policy has left for a plan: its caps, counted from the journal."""
+"""The caps of the operator's policy, applied to a plan and counted from the journal."""
 
 from datetime import timedelta
 
@@ -8,11 +8,7 @@ from rc_mcp.guard.policy import Policy
 
 
 def over_limits(policy: Policy, draft: Draft, journal: Journal, principal: str) -> str | None:
-    """Which of the operator's limits this would break, counted over everything that went, whoever agreed. It blocks.
-
-    Raises:
-        GuardError: the journal cannot be read.
-    """
+    """Return the operator's limit that this plan would break, counting all deletions, however approved. It blocks."""
 
     def spent(within: timedelta) -> int:
         touched = journal.touched_within(within, principal)
@@ -22,11 +18,7 @@ def over_limits(policy: Policy, draft: Draft, journal: Journal, principal: str) 
 
 
 def objection(policy: Policy, draft: Draft, journal: Journal, principal: str) -> str | None:
-    """Why this may not be done unattended; None: it may. It blocks.
-
-    Raises:
-        GuardError: the journal cannot be read.
-    """
+    """Return why this plan may not be carried out unattended, or None if it may. It blocks."""
     purge = draft.severity == "irreversible"
 
     def spent(within: timedelta) -> int:

@@ -1,7 +1,7 @@
 """Elapsed time, by a clock that only goes forward and that no user can set.
 
-The wall clock can be set: an hour ahead by a person, back by a time server. Whether a minute has passed since a request
-left must not depend on that. So what leaves is journaled with a reading of this clock too.
+The wall clock can be changed: a user may set it an hour ahead, a time server may set it back. Whether a minute has
+passed since a request left must not depend on that. So each request is journaled with a reading of this clock too.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def _boot() -> str:
-    """One name for all processes that share a monotonic clock; where the system has none, one for this process.
+    """Return a name for the monotonic clock that processes share; if the system has none, a name for this process.
 
     Linux names each boot, and a container may have a time namespace with another zero.
     """
@@ -26,19 +26,19 @@ def _boot() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A monotonic clock, which several processes may share."""
+    """A monotonic clock that several processes may share."""
 
     name: str = field(default_factory=_boot)
-    """Which clock it is. Readings of another name cannot be compared."""
+    """The clock's name. Readings of clocks with different names cannot be compared."""
     seconds: Callable[[], float] = time.monotonic
-    """Since some moment that stays the same for all who share the name."""
+    """Seconds since a moment that is the same for all processes with this name."""
 
     def read(self) -> dict[str, Any]:
-        """A reading, to be kept as JSON."""
+        """Take a reading, as JSON data."""
         return {"name": self.name, "seconds": self.seconds()}
 
     def elapsed_s(self, reading: Mapping[str, Any] | None) -> float | None:
-        """How long ago a reading was taken. None: this clock did not take it, or it is no reading."""
+        """Return how long ago a reading was taken, or None if this clock did not take it or it is invalid."""
         if not reading or reading.get("name") != self.name:
             return None
         try:
@@ -49,4 +49,4 @@ class Clock:
 
 
 THIS_MACHINE = Clock()
-"""The clock of this machine, until it is started anew."""
+"""The clock of this machine, until the next restart."""

@@ -1,8 +1,8 @@
-"""Deleting or purging conversations up to a fixed time: planned by listing them, carried out by ids.
+"""Deleting or purging conversations up to a fixed time: planned by listing messages, carried out by message id.
 
-RingCentral has an endpoint for whole conversations up to a `dateTo`. It is not used here: it also takes a message that
-arrives late with an earlier creation time, which was in no plan, and would purge one that is in Deleted. Ids name
-exactly the messages that the user agreed to; up to 50 messages cost no more requests that way.
+RingCentral has an endpoint for whole conversations up to a `dateTo`. It is not used here: it would also delete a
+message that arrives late with an earlier creation time and was in no plan, and purge a message that is in Deleted.
+Ids name exactly the messages that the user approved, and up to 50 messages take no more requests this way.
 """
 
 from collections.abc import Callable
@@ -22,25 +22,13 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What a conversation holds.
-
-    Attributes:
-        unseen: how many more were listed that cannot be read.
-    """
-
-    messages: list[Message]
-    unseen: int
-
-
-@dataclass(frozen=True, slots=True)
 class ConversationDeletion:
     """A request to delete (or purge) the messages of these conversations up to a time."""
 
     conversation_id: tuple[str, ...]
     date_to: datetime
     date_to_as_asked: str | None
-    """The caller's own words, which stay the same when the call is run again; None means now."""
+    """The caller's own text, which stays the same when the call is run again; None means now."""
     purge: bool
     message_type: DeletableType
 
@@ -48,7 +36,6 @@ class ConversationDeletion:
 
     @property
     def arguments(self) -> dict[str, object]:
-        """What a plan for this request is bound to."""
         return {
             "conversation_id": sorted(set(self.conversation_id)),
             "date_to": self.date_to_as_asked,
@@ -57,19 +44,19 @@ class ConversationDeletion:
         }
 
     async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
-        """Read the conversations up to `date_to`, cut to the second as RingCentral's own filter is.
+        """Read the conversations up to `date_to`, cut to the second like RingCentral's own filter.
 
         Raises:
-            GuardError: they hold more messages than one plan may.
-            RingCentralError: they could not be read.
+            GuardError: they have more messages than one plan may hold.
+            RingCentralError: they cannot be read.
         """
         date_to = min(self.date_to, now).replace(microsecond=0)
         messages: list[Message] = []
         unseen = 0
         for conversation in self._conversations:
-            held = await self._read(mailbox, conversation, date_to)
-            messages += [m for m in held.messages if m.creation_time and m.creation_time < date_to]
-            unseen += held.unseen + sum(m.creation_time is None for m in held.messages)
+            found, unreadable = await self._read(mailbox, conversation, date_to)
+            messages += [m for m in found if m.creation_time and m.creation_time < date_to]
+            unseen += unreadable + sum(m.creation_time is None for m in found)
             at_most(messages)
         touch, left_out = sort_out(messages, purge=self.purge, wanted=lambda _: True)
         n = len(self._conversations)
@@ -78,20 +65,16 @@ class ConversationDeletion:
         return deletion_draft(touch, left_out, policy, purge=self.purge, now=now, zone=zone, where=where, unseen=unseen)
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
-        """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
         return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
 
     @property
     def _conversations(self) -> list[str]:
         return list({int(c): c for c in self.conversation_id}.values())  # 7 and 007 are one
 
-    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> _Held:
-        """What this conversation holds up to `date_to`: messages of the type, Alive and Deleted.
+    async def _read(self, mailbox: Mailbox, conversation: str, date_to: datetime) -> tuple[list[Message], int]:
+        """Read the conversation's messages of the type up to `date_to`, and count those that cannot be read.
 
-        An API, or a proxy before it, that ignores `conversationId` sends other conversations too: they are left out.
-
-        Raises:
-            GuardError: it is more than one plan may hold.
+        If the API or a proxy ignores `conversationId` and sends other conversations too, they are left out.
         """
         page = await mailbox.client.list_messages(
             conversation_id=conversation,
@@ -104,14 +87,14 @@ class ConversationDeletion:
         )
         if page.navigation.next_page or (page.paging.total_elements or 0) > MAX_MESSAGES:
             raise GuardError(
-                f"Conversation {conversation} holds more than {MAX_MESSAGES} messages up to then, the most one plan "
-                f"may hold. Ask for an earlier date_to. {NOTHING_DONE}"
+                f"Conversation {conversation} has more than {MAX_MESSAGES} messages up to that time, the most that one "
+                f"plan may hold. Ask for an earlier date_to. {NOTHING_DONE}"
             )
         listed = [(m, _number(m.conversation_id)) for m in page.records if is_of(m, self.message_type)]
-        held = [message for message, number in listed if number == int(conversation)]
-        return _Held(held, page.unreadable + sum(number is None for _, number in listed))
+        messages = [message for message, number in listed if number == int(conversation)]
+        return messages, page.unreadable + sum(number is None for _, number in listed)
 
 
 def _number(conversation_id: str | None) -> int | None:
-    """Ids are numbers: 7 and 007 are one conversation. None: RingCentral did not say which conversation it is."""
+    """Return the id as a number, as 7 and 007 are one conversation; None if RingCentral gave no valid id."""
     return int(conversation_id) if conversation_id and conversation_id.isdecimal() else None

@@ -1,8 +1,8 @@
-"""The guard's one file: plans and the journal in an SQLite database in the state folder.
+"""The guard's only file: plans and the journal in an SQLite database in the state folder.
 
-One file, so that a plan moves and the journal says so in one transaction: neither without the other, wherever a crash
-falls. Every use opens the file anew: uses are rare, and nothing is then held over a fork or a crash. What is committed
-is on the disk (WAL, synchronous FULL) before anything is sent because of it.
+A plan and the journal change in one transaction, so a crash cannot leave one without the other. Every use opens the
+file again: uses are rare, and no connection survives a fork or a crash. Committed data is on disk (WAL, synchronous
+FULL) before a request that depends on it is sent.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ NOTHING_DONE = "Nothing was deleted or changed."
 
 _PATIENCE_S = 10
 _CACHE_KIB = 256
-"""For each connection, and calls at once have one each: with SQLite's own 2 MB, memory grew with the journal."""
+"""Per connection, and concurrent calls have one each: with SQLite's default of 2 MB, memory grew with the journal."""
 MIGRATIONS = (
     """
     CREATE TABLE plan (
@@ -34,20 +34,20 @@ MIGRATIONS = (
     CREATE TRIGGER entry_is_not_removed BEFORE DELETE ON entry
         BEGIN SELECT RAISE(ABORT, 'the journal is only added to'); END;
     """,
-    # How often what changed nothing was repeated: counted here, so that a loop does not fill the disk with rows.
+    # Counts how often an entry that changed nothing was repeated, so that a loop does not fill the disk with rows.
     "CREATE TABLE repeat (entry INTEGER PRIMARY KEY, times INTEGER NOT NULL, last_at TEXT NOT NULL);",
 )
-"""The script at N makes version N + 1 of the file from version N. Add to the end; a row of `entry` never changes, or
-the chain of hashes breaks."""
+"""The script at N migrates the file from version N to N + 1. Add scripts at the end. Never change a row of
+`entry`: that would break the chain of hashes."""
 VERSION = len(MIGRATIONS)
 
 
 class GuardError(Exception):
-    """Why nothing was planned or carried out. Its text says what to ask for instead."""
+    """The reason why nothing was planned or carried out. Its text says what to do instead."""
 
 
 class MadeByNewer(GuardError):  # noqa: N818  a state, as the client's errors are
-    """The file is of a version that is not known here. It is left as it is."""
+    """The file has a version that this rc-mcp does not know. It is left unchanged."""
 
     def __init__(self, version: int) -> None:
         super().__init__(
@@ -57,44 +57,32 @@ class MadeByNewer(GuardError):  # noqa: N818  a state, as the client's errors ar
 
 
 def unusable(error: Exception) -> GuardError:
-    """What to raise where the state folder fails."""
-    # Not the error's own text: a model reads this, and the text may name a path.
-    fault = f"The server's state folder cannot be used ({type(error).__name__})"
-    return GuardError(f"{fault}; the operator must fix it, and rc-mcp doctor says how. {NOTHING_DONE}")
+    """Return the error to raise when the state folder fails."""
+    # Without the error's own text: a model reads this, and the text may contain a path.
+    fault = f"The state folder cannot be used ({type(error).__name__})"
+    return GuardError(f"{fault}. The operator must fix it; rc-mcp doctor says how. {NOTHING_DONE}")
 
 
 def exists(state_dir: Path) -> bool:
-    """Whether anything was ever kept there.
-
-    Raises:
-        GuardError: the folder cannot be read.
-    """
+    """Return whether the state folder has a database."""
     with _usable_or_refused():
         return _is_there(state_dir / FILE)
 
 
 def make_folder(state_dir: Path) -> None:
-    """Make the state folder where there is none. Plans name people: it and the file are the owner's alone.
-
-    Raises:
-        OSError: it cannot be made.
-    """
+    """Create the state folder if needed, accessible only to its owner because plans contain names."""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 @contextmanager
 def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
-    """The database, for reading. An older one is brought to the present version first.
-
-    Raises:
-        GuardError: it cannot be used.
-    """
+    """Open the database for reading, after migrating an older file. Failures are raised as `GuardError`."""
     with _usable_or_refused():
         make_folder(state_dir)
         file = state_dir / FILE
         if not _is_there(file):
             _make(file)
-        # Never made by opening it: an empty file would hide that a journal was lost.
+        # Opening never creates the file: an empty one would hide that a journal was lost.
         address = f"{file.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None)) as db:
             db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -106,31 +94,27 @@ def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
             if version > VERSION:
                 raise MadeByNewer(version)
             if version == 0:
-                # No file of ours: each has its version from the moment it appears.
+                # Not our file: ours has a version from the start.
                 raise sqlite3.DatabaseError("empty, or made by something else")
             yield db
 
 
 @contextmanager
 def writing(state_dir: Path) -> Generator[sqlite3.Connection]:
-    """One transaction, alone: all of it is on disk when this ends, or nothing is.
-
-    Raises:
-        GuardError: it could not be written.
-    """
+    """Run one exclusive transaction: at the end, all of it is on disk or none of it."""
     with reading(state_dir) as db, _usable_or_refused():
         db.execute("BEGIN IMMEDIATE")
         yield db
-        db.execute("COMMIT")  # not reached after an error: closing then undoes what was begun
+        db.execute("COMMIT")  # not reached after an error: closing then rolls back
 
 
 def _make(file: Path) -> None:
-    """The file appears whole: SQLite waits for nobody while it changes a file to WAL, and two may begin at once."""
-    with _alone_with(file):
+    """Create the file in one step: SQLite does not wait for other processes while it changes a file to WAL."""
+    with _locked(file):
         if _is_there(file):
             return
         new = file.with_suffix(".new")
-        new.unlink(missing_ok=True)  # of one who was killed here
+        new.unlink(missing_ok=True)  # left by a process that was killed here
         new.touch(mode=0o600)
         with closing(sqlite3.connect(new, isolation_level=None)) as db:
             db.execute("PRAGMA journal_mode = WAL")
@@ -139,7 +123,7 @@ def _make(file: Path) -> None:
 
 
 def _is_there(file: Path) -> bool:
-    """A link counts whatever it leads to: on a disk that is not there now may be the journal."""
+    """Return whether the file exists. A dangling link counts: the journal may be on a disk that is not mounted now."""
     try:
         file.lstat()
     except FileNotFoundError:
@@ -148,14 +132,14 @@ def _is_there(file: Path) -> bool:
 
 
 def _migrate(file: Path, db: sqlite3.Connection) -> None:
-    with _alone_with(file):
+    with _locked(file):
         version = _version(db)
-        if version < VERSION:  # else another process did it while this one waited
+        if version < VERSION:  # otherwise another process did it while this one waited
             _run(db, version)
 
 
 def _run(db: sqlite3.Connection, version: int) -> None:
-    # In one transaction: after an error, closing undoes what was begun.
+    # One transaction: after an error, closing rolls back.
     db.executescript(f"BEGIN IMMEDIATE; {''.join(MIGRATIONS[version:])} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
@@ -164,10 +148,10 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 @contextmanager
-def _alone_with(file: Path) -> Generator[None]:
+def _locked(file: Path) -> Generator[None]:
     lock = wait_for_lock(file.with_suffix(".lock"), _PATIENCE_S)
     if lock is None:
-        raise TimeoutError("another process makes the file")
+        raise TimeoutError("another process is creating the file")
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """Deleting or purging messages by id: planned by reading, carried out in batches, verified by reading again."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import partial
@@ -33,19 +33,19 @@ from rc_mcp.views.errors import in_words
 
 BATCH = 50
 """Ids in the path of one request (RingCentral's limit, CMN-106)."""
-_NOT_RECORDED = "The state folder cannot be used any more, so nothing more was sent; the operator must fix it."
-_NOT_CERTAIN = "What became of some is not certain, so nothing more was sent."
+_NOT_RECORDED = "The state folder can no longer be used, so nothing more was sent. The operator must fix it."
+_NOT_CERTAIN = "The outcome of some messages is uncertain, so nothing more was sent."
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What RingCentral said to a DELETE.
+    """RingCentral's answer to a DELETE.
 
     Attributes:
         confirmed: ids that it said it deleted.
-        refused: ids for which surely no request is on its way any more: RingCentral itself said no, or none left.
-        problem: why it did not delete the first of the others.
-        has_left: False where it surely never heard of it.
+        refused: ids for which no request can still arrive: RingCentral itself refused it, or none was sent.
+        problem: the first reason why an id was not deleted.
+        has_left: False if RingCentral certainly did not receive the request.
     """
 
     confirmed: Collection[str] = ()
@@ -56,16 +56,16 @@ class Answered:
 
 @dataclass(slots=True)
 class Execution:
-    """What became of a plan so far."""
+    """The result of a plan so far."""
 
     outcomes: dict[str, OutcomeWord] = field(default_factory=dict[str, OutcomeWord])
     problem: str | None = None
-    """The first thing that went wrong. Nothing is sent after it."""
+    """The first problem. Nothing is sent after it."""
     note: str | None = None
     status: Status | None = None
-    """Only where no message ids tell it: for a retention change."""
+    """Set only for a retention change, which has no outcomes of messages."""
     in_doubt: bool = False
-    """What left may yet be carried out, or nobody knows what became of it."""
+    """Whether a request may still be carried out, or has an unknown result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,13 @@ class Deletion:
 
     @property
     def arguments(self) -> dict[str, object]:
-        """What a plan for this request is bound to."""
         return {"message_id": sorted(set(self.message_id)), "purge": self.purge, "type": self.message_type}
 
     async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
-        """Read the messages and say what would become of each.
+        """Read the messages and plan the outcome of each.
 
         Raises:
-            RingCentralError: a message could not be read, other than because it does not exist.
+            RingCentralError: a message exists, or may exist, and cannot be read.
         """
         found, errors = await mailbox.read(self.message_id)
         for error in errors.values():
@@ -99,7 +98,6 @@ class Deletion:
         return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now, zone=zone)
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
-        """Delete what the plan names and is still as it was; never raises for what RingCentral does."""
         return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
 
 
@@ -114,7 +112,7 @@ def deletion_draft(
     where: str = "",
     unseen: int = 0,
 ) -> Draft:
-    """The draft for deleting these messages, but for protected ones: the question, and how a yes has to be given."""
+    """Return the draft for deleting these messages, without the protected ones."""
     touch = [m for m in messages if not policy.protects(m)]
     protected: dict[str, OutcomeWord] = {m.id: "skipped" for m in messages if policy.protects(m)}
     n = len(touch)
@@ -143,9 +141,9 @@ def deletion_draft(
 async def delete_by_id(
     mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, stopped: Callable[[], bool], record: Record
 ) -> Execution:
-    """Delete targets by their ids, 50 at a time, each batch re-read before and verified after.
+    """Delete targets by id, 50 at a time, each batch re-read before and verified after.
 
-    It ends at the first batch that did not go cleanly: what was not reached is `skipped`.
+    After the first batch with a problem, the remaining messages are `skipped`.
     """
     execution = Execution()
     for start in range(0, len(targets), BATCH):
@@ -154,66 +152,46 @@ async def delete_by_id(
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             continue
         try:
-            agreed = await _still_agreed_to(mailbox, batch, purge, stopped, execution)
+            approved = await _still_approved(mailbox, batch, purge, stopped, execution)
         except (RingCentralError, Stopped) as error:
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             execution.problem = why(error)
         else:
-            if agreed:
-                request = partial(_delete, mailbox, [t.id for t in agreed], purge)
-                sent = await send_once(mailbox, agreed, request, purge=purge, record=record)
+            if approved:
+                sent = await send_once(mailbox, approved, purge=purge, record=record)
                 execution.outcomes |= sent.outcomes
                 execution.problem, execution.in_doubt = sent.problem, sent.in_doubt
     return execution
 
 
-async def _still_agreed_to(
+async def _still_approved(
     mailbox: Mailbox, batch: Sequence[Target], purge: bool, stopped: Callable[[], bool], execution: Execution
 ) -> list[Target]:
     found, errors = await unless_stopped(stopped, partial(mailbox.read, [t.id for t in batch]))
-    left_alone = dropped(batch, found, errors, purge=purge)
-    execution.outcomes |= left_alone
-    if "skipped" in left_alone.values():
-        execution.note = "What changed since the person agreed was left alone; call again for a new plan."
+    changed = dropped(batch, found, errors, purge=purge)
+    execution.outcomes |= changed
+    if "skipped" in changed.values():
+        execution.note = "Messages that changed after approval were skipped; call again for a new plan."
     kept = unchanged(batch, found)
     spared = [t.id for t in kept if mailbox.spares(found[t.id], purge=purge)]
     if spared:
         execution.outcomes |= dict.fromkeys(spared, "skipped")
-        execution.note = "What the operator's policy does not let go was left alone."
+        execution.note = "Messages that the operator's policy does not allow to be deleted were skipped."
     return [t for t in kept if t.id not in spared]
 
 
-async def _delete(mailbox: Mailbox, ids: Sequence[str], purge: bool) -> Answered:
-    # It names exact ids, so it is narrowed to no type: a type could only make it do less than was agreed.
-    answers = await mailbox.client.delete_message(
-        ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
-    )
-    return Answered(
-        confirmed={a.id for a in answers if a.ok},
-        refused={a.id for a in answers if a.error is not None and is_over(a.error)},
-        problem=next((in_words(a.error) for a in answers if a.error is not None), None),
-    )
+async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, record: Record) -> Execution:
+    """Send one DELETE exactly once, journal it before and after, and read back the result.
 
-
-async def send_once(
-    mailbox: Mailbox,
-    targets: Sequence[Target],
-    request: Callable[[], Awaitable[Answered]],
-    *,
-    purge: bool,
-    record: Record,
-) -> Execution:
-    """Send one DELETE, once, written down before and after, and see what became of it.
-
-    What is not certain is not written down: those ids stay in doubt, and no second DELETE is sent for them meanwhile.
-    A message that reads back as it was is not certain either, unless RingCentral refused: the request may yet arrive.
+    Uncertain results are not journaled: those ids stay in doubt, and no second DELETE is sent for them.
+    A message that reads back unchanged is uncertain too, unless RingCentral refused: the request may still arrive.
     """
     ids = [t.id for t in targets]
     try:
         await record.sending({t.id: t.was for t in targets}, "Purged" if purge else "Deleted")
     except GuardError:
-        return nothing_sent(ids, _NOT_RECORDED)
-    answered = await _sent(ids, request)
+        return Execution(dict.fromkeys(ids, "skipped"), _NOT_RECORDED)
+    answered = await _sent(mailbox, ids, purge=purge)
     outcomes: dict[str, OutcomeWord] = dict.fromkeys(ids, "failed")
     if answered.has_left:
         outcomes = await _read_back(mailbox, ids, answered, purge=purge)
@@ -227,24 +205,27 @@ async def send_once(
     return execution
 
 
-async def _sent(ids: Sequence[str], request: Callable[[], Awaitable[Answered]]) -> Answered:
+async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> Answered:
     try:
         with at_once():
-            return await request()
+            # Without a type filter: the ids are exact, so a filter could only delete less than was approved.
+            answers = await mailbox.client.delete_message(
+                ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
+            )
     except RingCentralError as error:
         refused = ids if is_over(error) else ()
         return Answered(refused=refused, problem=in_words(error), has_left=not never_left(error))
-
-
-def nothing_sent(ids: Sequence[str], problem: str) -> Execution:
-    """None of these was touched."""
-    return Execution(dict.fromkeys(ids, "skipped"), problem)
+    return Answered(
+        confirmed={a.id for a in answers if a.ok},
+        refused={a.id for a in answers if a.error is not None and is_over(a.error)},
+        problem=next((in_words(a.error) for a in answers if a.error is not None), None),
+    )
 
 
 async def _read_back(
     mailbox: Mailbox, ids: Sequence[str], answered: Answered, *, purge: bool
 ) -> dict[str, OutcomeWord]:
-    """What the mailbox says became of these ids; `unknown` for what cannot be read, or may yet change."""
+    """Read the outcomes from the mailbox; `unknown` if a message cannot be read, or may still change."""
     try:
         found, errors = await mailbox.read(ids)
     except RingCentralError:
@@ -253,25 +234,25 @@ async def _read_back(
 
 
 def why(error: RingCentralError | GuardError) -> str:
-    """What kept something from being done, in words."""
+    """Return the sentence that explains the error."""
     return in_words(error) if isinstance(error, RingCentralError) else str(error)
 
 
 def is_over(error: RingCentralError) -> bool:
-    """Whether the request surely is not on its way any more."""
+    """Return whether the request certainly cannot arrive any more."""
     return is_refusal(error) or never_left(error)
 
 
 def is_refusal(error: RingCentralError) -> bool:
-    """Whether RingCentral itself said no. What answers in its place, or too late, says nothing of the request.
+    """Return whether RingCentral itself refused the request. Answers of a gateway prove nothing about it.
 
-    Of a 401, 408, 416 or 5xx nobody knows whose it is: the client gives them one class, whoever sends them.
+    A 401, 408, 416 or 5xx may come from either: the client has one class for each, whatever the source.
     """
     return isinstance(error, APIError) and not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)
 
 
 def never_left(error: RingCentralError) -> bool:
-    """Whether the request surely did not reach RingCentral. Of one that did, even a refusal is read back."""
+    """Return whether the request certainly did not reach RingCentral. If it did, even a refusal is read back."""
     if isinstance(error, RateLimited):
         return error.held_back
     return isinstance(error, NotSent | InvalidRequest | LoginFailed)

@@ -1,8 +1,8 @@
-"""The one way to anything destructive: plan, approve, execute, verify, record. It fails closed.
+"""The only path to a destructive request: plan, approve, execute, verify, record. It fails closed.
 
-A tool calls `propose` (as a resolver, so that the client can be asked about the plan) and then `settle` with
-the answer. In the 2026-07-28 protocol a call is run again when the answer comes; `propose` then finds the
-stored plan, so that the question is the same word for word and the answer cannot fit another plan.
+A tool calls `propose` (as a resolver, so that the client can ask the user about the plan) and then `settle` with
+the answer. In the 2026-07-28 protocol the call is run again with the answer; `propose` then finds the stored plan,
+so the question is the same word for word and the answer fits no other plan.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,76 +36,75 @@ from rc_mcp.views.changes import Changes
 
 
 class Action(Protocol):
-    """One destructive request: what it was asked, how it is planned and how it is carried out."""
+    """One destructive request: its arguments, its plan and its execution."""
 
     tool: ClassVar[str]
 
     @property
     def arguments(self) -> Mapping[str, object]:
-        """What its plan is bound to."""
+        """Return the arguments that a plan is bound to."""
         ...
 
     async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
-        """What it would do, read from the mailbox; times are shown in this zone."""
+        """Read the mailbox and return the draft of a plan, with times in this zone."""
         ...
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
-        """Do what the plan says, and no more; each request is written down before it leaves."""
+        """Carry out the plan and no more; journal each request before it is sent. Report RingCentral's errors."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """A fresh plan that the operator's policy agrees to: nobody is asked."""
+    """A new plan that the operator's policy approves, so the user is not asked."""
 
     plan: Plan
 
 
 Proposal = Plan | Allowed | Changes
-"""A plan to ask a person about, or not to; or the answer at once, where there is nothing to ask."""
+"""A plan to ask the user about, a plan that needs no question, or the final answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Holds what every destructive call needs; knows nothing of single tools."""
+    """The state that every destructive call needs, independent of single tools."""
 
     client: MessageStoreClient
     plans: PlanStore
     principal: str
-    """Whose plans these are: a plan made under another login, or for another emulator, does not fit."""
+    """The login that owns the plans: a plan of another login, or for another emulator, does not fit."""
     approval: Literal["auto", "human"]
     policy: Policy = NO_POLICY
     may_purge: bool = True
     approve_command: str = "rc-mcp approvals approve"
-    """What a person types before a plan's id."""
+    """The command that a user types before a plan's id."""
     undo_command: str | None = "rc-mcp undo"
-    """What a person types before an operation's id; None where no other process can reach the mailbox."""
+    """The command that a user types before an operation's id; None if no other process can reach the mailbox."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    """The wall clock, in UTC: what is counted in it is elapsed time, also on a day when clocks change."""
+    """The wall clock in UTC, so that spans are elapsed time, even on a day when clocks change."""
     zone: tzinfo = UTC
-    """In which times are shown."""
+    """The time zone for display."""
     clock: Clock = THIS_MACHINE
 
     @property
     def journal(self) -> Journal:
-        """What was asked, agreed to, sent and seen."""
         return Journal(self.plans.state_dir, self.now, self.clock)
 
     def is_stopped(self) -> bool:
-        """Whether nothing destructive may begin, and what runs ends with the request that is out."""
+        """Return whether the STOP file exists (see `stopping`)."""
         return is_stopped(self.plans.state_dir)
 
     async def propose(
         self, action: Action, account_id: str, extension_id: str, *, plan_id: str | None, answering: bool
     ) -> Proposal:
-        """The plan this call is about: the one it names, the one just asked about, or a fresh one.
+        """Return the plan for this call: the plan that it names, the one just asked about, or a new one.
 
         Raises:
-            RingCentralError: the mailbox could not be read.
+            RingCentralError: the mailbox cannot be read.
             GuardError: the request cannot be planned.
         """
         if self.is_stopped():
-            return await self._refuse(action, "stopped", "A person stopped all deletions (the STOP file).")
+            return await self._refuse(action, "stopped", "The user stopped all deletions (the STOP file).")
         mailbox = Mailbox(self.client, account_id, extension_id, self.policy)
         proposal = await self._stored(action, mailbox, plan_id, answering=answering)
         if proposal is None:
@@ -113,10 +112,10 @@ class Guard:
             proposal = await self._nothing_to_do(action, draft) if draft.changes_nothing else draft
         if isinstance(proposal, Changes):
             return proposal
-        # Asked of every plan: a stored one may have been made while the server was allowed more.
+        # Checked for every plan: the server may have had a higher level when a stored one was made.
         draft = proposal.draft if isinstance(proposal, Plan) else proposal
         if draft.severity == "irreversible" and not self.may_purge:
-            return await self._refuse(action, "level", "This server does not do what cannot be undone.")
+            return await self._refuse(action, "level", "This server does not allow changes that cannot be undone.")
         if refusal := await self._over_limits(action, draft):
             return refusal
         against = await self._objection(draft)
@@ -130,7 +129,7 @@ class Guard:
             plan = await self._planned(action, mailbox, draft)
         except TooManyPlans:
             return await self._refuse(action, "too_many_plans", TOO_MANY_PLANS)
-        # Only a plan made just now: a stored one may have been made under another policy.
+        # Only for a new plan: a stored one may have been made under another policy.
         return plan if against else Allowed(plan)
 
     async def settle(
@@ -143,9 +142,9 @@ class Guard:
         *,
         named: bool,
     ) -> Changes:
-        """Carry the plan out if a person said yes to it in a way that counts; else say what did not happen.
+        """Carry the plan out if it has a valid approval; otherwise say what did not happen.
 
-        `named`: the call named the plan itself, which is the model's word that the user agreed.
+        `named`: the call named the plan itself, by which the model states that the user approved it.
         """
         if isinstance(proposal, Changes):
             return proposal
@@ -154,7 +153,7 @@ class Guard:
         said = verdict(answer, plan)
         if said == "no":
             denied = await to_thread.run_sync(self.plans.deny, plan.id, "client")
-            # A no can come too late: when the plan was agreed to elsewhere, something may have been deleted.
+            # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
             return answers.declined(plan) if denied else await self._not_claimed(action, plan)
         if said == "not_asked" and not named and not unattended:
             return await self._confirmation_required(plan)
@@ -169,35 +168,26 @@ class Guard:
     async def note(
         self, tool: str, event: Literal["refused", "rehearsed"], operation: str | None = None, /, **details: object
     ) -> None:
-        """Write down what was asked for and not carried out, or count it where it repeats; `operation` is its plan.
-
-        Raises:
-            GuardError: the journal cannot be written.
-        """
+        """Journal a request that was not carried out, or count it if it repeats one; `operation` is its plan."""
         who = {"operation": operation, "principal": self.principal, "tool": tool}
         await to_thread.run_sync(partial(self.journal.note, event, **who, details=details))
 
     async def settle_cut_short(self) -> None:
-        """Find out what became of what was cut short. To be called `alone`.
+        """Read the outcomes of interrupted operations from the mailbox. The caller must hold the lock of `alone`.
 
         Raises:
-            RingCentralError: not now. What is not settled is left for later.
-            GuardError: the journal cannot be used.
+            RingCentralError: a mailbox cannot be read now. Its operations are left for later.
         """
         await reconcile(self.journal, self.client, self.principal)
 
     async def on_its_way(self) -> OnItsWay:
-        """What requests without an answer may still change.
-
-        Raises:
-            GuardError: the journal cannot be read.
-        """
+        """Return what unanswered requests may still change."""
         if not await to_thread.run_sync(exists, self.plans.state_dir):
             return OnItsWay()
         return await to_thread.run_sync(self.journal.on_its_way, SETTLED_AFTER)
 
     async def settle_cut_short_unless_busy(self) -> None:
-        """The same, from outside of any change. While one is under way, here or in another server, it does nothing."""
+        """Call `settle_cut_short`, unless a change is in progress here or in another server."""
         if not await to_thread.run_sync(exists, self.plans.state_dir):
             return
         if await to_thread.run_sync(self.journal.unfinished, self.principal):
@@ -210,9 +200,9 @@ class Guard:
     ) -> Changes:
         await self._nothing_on_its_way(plan)
         if time_left_s() < LIMITS.change_begins_s:
-            # Before the plan is taken, so that it can be used by the next call.
+            # Before the plan is claimed, so that the next call can use it.
             raise NoTime
-        # Again, now that nobody else can spend what is left of a cap.
+        # Checked again, now that no other process can use up a cap.
         if refusal := await self._over_limits(action, plan.draft, plan.id):
             return refusal
         if unattended and await self._objection(plan.draft):
@@ -232,15 +222,15 @@ class Guard:
         execution.outcomes = left_out | execution.outcomes
         done = answers.carried_out(plan, execution, self.undo_command)
         try:
-            if not execution.in_doubt:  # else the operation stays open, to be settled by reading
+            if not execution.in_doubt:  # otherwise the operation stays open until its outcomes are read
                 await record.done(done.status, execution.outcomes)
         except GuardError:
-            # Not the error's own words: something may have been deleted.
+            # Without the error's own text, which says that nothing was deleted.
             return answers.unrecorded(done)
         return done
 
     async def _nothing_on_its_way(self, plan: Plan) -> None:
-        """Settle what earlier requests left open, and see that none for these messages may yet arrive."""
+        """Settle earlier operations, and refuse if a request for the same messages may still arrive."""
         with suppress(RingCentralError):
             await self.settle_cut_short()
         on_its_way = await self.on_its_way()
@@ -275,14 +265,14 @@ class Guard:
             return await self._refuse(
                 action,
                 "no_such_plan",
-                "There is no such plan for this call: it expired, or it was made for other arguments. "
+                "This call has no such plan: the plan expired, or it was made for other arguments. "
                 "Call again without plan_id for a new one.",
             )
         plan, state = found
         return await self._spent(action, plan.id, state) if state in {"used", "denied"} else plan
 
     async def _was_begun(self, plan_id: str) -> bool:
-        """Whether it was carried out, though the plan itself is forgotten."""
+        """Return whether a plan that is no longer stored was claimed."""
         operation = await to_thread.run_sync(self.journal.operation, plan_id)
         return operation is not None and operation.principal == self.principal and operation.begun is not None
 
@@ -309,7 +299,7 @@ class Guard:
         return await to_thread.run_sync(partial(self.plans.add, action.tool, digest, draft, **whose))
 
     async def _claim(self, plan: Plan, said: Verdict, *, unattended: bool) -> bool:
-        """Take the plan, if what was said is enough for it. What a model says never is for what is final."""
+        """Claim the plan if its approval is sufficient. A model's word never is for a change that cannot be undone."""
         only_approved = said == "not_asked" and self._needs_terminal(plan) and not unattended
         waiting: tuple[State, ...] = () if only_approved else ("asked",) if said == "yes" else ("open",)
         by: Channel = "policy" if unattended else "client" if said == "yes" else "chat"
@@ -335,10 +325,10 @@ class Guard:
         if state == "used":
             await self.note(action.tool, "refused", plan_id, reason=state)
             return answers.used(plan_id)
-        was = "was denied by a person" if state == "denied" else "has expired"
+        was = "was denied by the user" if state == "denied" else "has expired"
         return await self._refuse(action, state, f"Plan {plan_id} {was}.", plan_id)
 
     async def _refuse(self, action: Action, reason: str, said: str, operation: str | None = None) -> Changes:
-        # The journal gets the word, not the sentence: that may name what the journal must not hold.
+        # The journal gets only the reason: the sentence may contain text that the journal must not hold.
         await self.note(action.tool, "refused", operation, reason=reason)
         return Changes(status="refused", said=f"{said} {NOTHING_DONE}")

@@ -1,4 +1,4 @@
-"""The lock under which a change runs, for whoever is about to send something because of it."""
+"""The lock of the running change, checked before each of its requests."""
 
 from contextvars import ContextVar
 
@@ -6,13 +6,13 @@ from rc_mcp.guard.database import NOTHING_DONE, GuardError
 from rc_mcp.ringcentral.locks import HeldLock
 
 HELD: ContextVar[HeldLock | None] = ContextVar("held", default=None)
-"""What `alone` holds for this task and those it starts."""
+"""The lock that `alone` holds for this task and its child tasks."""
 
 
 def still_alone() -> None:
-    """To be called after a request was written down and before it leaves.
+    """Check that the lock is in place. Call this after a request is journaled and before it is sent.
 
-    Whoever gets hold of a lock on a new file then finds the request in the journal, or this finds the new file.
+    Either this check finds a new lock file, or a process that locked the new file finds the request in the journal.
 
     Raises:
         GuardError: the lock file was removed or replaced, so another process may have begun a change.

@@ -1,12 +1,12 @@
-"""The journal: what was asked, refused, agreed to, sent and seen, in rows that are only added.
+"""The append-only journal of requests, refusals, approvals and outcomes.
 
-An operation is a plan that was, or was not, carried out, and has the plan's id. It holds ids, counts, outcomes and
-times; no message text, no name, no number of anybody. Each row holds a hash over the row before and itself, so
+An operation is a plan, whether carried out or not, and has the plan's id. The journal holds ids, counts, outcomes and
+times, but no message text, name or phone number. Each row has a hash over itself and the row before, so
 `Journal.verify` finds a row that was changed, removed or moved. It cannot find that the owner of the file cut off its
-end, or computed the chain anew from some row on: for that the newest hash has to be kept somewhere else.
+end, or computed the chain again from some row on: to detect that, keep the newest hash somewhere else.
 
-A refusal or rehearsal that repeats a row of the last hour gets no row of its own: it is counted beside that row,
-outside of the chain. So a model in a loop does not fill the disk. Whatever was agreed to or sent always gets rows.
+A refusal or rehearsal that repeats a row of the last hour gets no row of its own. It is counted next to that row,
+outside of the chain, so a model in a loop does not fill the disk. Approvals and requests always get rows.
 """
 
 import hashlib
@@ -28,25 +28,25 @@ from rc_mcp.guard.held import still_alone
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done"]
-"""`asked`: a plan was made. `rehearsed`: the same in a dry run. `begun`: it was taken, to be carried out. `sending`:
-these ids are about to leave in one request. `noticed`: after a restart of the machine that request was found without
-an outcome, and its time counts from here. `sent`: what became of the ids. `done`: nothing more happens in it."""
+"""`asked`: a plan was made. `rehearsed`: a request ended as a dry run. `begun`: the plan was claimed for execution.
+`sending`: one request for these ids is about to leave. `noticed`: after a restart of the machine that request was found
+without an outcome; its time counts from here. `sent`: the outcomes of the ids. `done`: the operation is over."""
 Channel = Literal["client", "chat", "terminal", "policy"]
-"""How a yes came: a question in the client, the model's word for the user's, a terminal, or an operator's policy."""
+"""The source of an approval: a question in the client, the model's word, a terminal, or the operator's policy."""
 Aim = Literal["Deleted", "Purged", "Alive"]
-"""The availability that a request is to bring about."""
+"""The availability that a request sets."""
 Was = tuple[str, str | None]
-"""A message's availability and lastModifiedTime when a request for it left: what shows later that it is untouched."""
+"""A message's availability and lastModifiedTime before its request, to see later whether it is unchanged."""
 
 REPEATS_WITHIN = timedelta(hours=1)
-"""For this long after a refusal or rehearsal was written down, the same is counted beside it."""
+"""How long repeats of a refusal or rehearsal are counted next to its row."""
 ROWS_AN_HOUR = 100
-"""As many different refusals, and as many rehearsals, of one principal get rows of their own within an hour."""
+"""How many different refusals of one principal get their own rows within an hour; rehearsals count separately."""
 TOO_MANY = "too_many_to_list"
-"""The reason in the row beside which all further ones of the hour are counted, for each tool."""
+"""The reason in the row that counts all further ones of the hour, for each tool."""
 
 DEMO = "demo "
-"""How the principal of a demo begins: its mailbox is in its server's memory."""
+"""The prefix of a demo's principal. The demo's mailbox is only in its server's memory."""
 
 _BEGINNING = "0" * 64
 _COLUMNS = "number, at, event, operation, principal, tool, detail, hash"
@@ -54,103 +54,95 @@ _COLUMNS = "number, at, event, operation, principal, tool, detail, hash"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row."""
-
     number: int
     at: str
     """UTC, ISO 8601 with microseconds."""
     event: Event
     operation: str | None
-    """None for a refusal that no plan was made for."""
+    """None for a refusal without a plan."""
     principal: str
     tool: str
     detail: str
-    """JSON, as it was hashed."""
+    """JSON text, exactly as hashed."""
     hash: str
     repeated: int = 0
-    """How many more like it came within an hour after it. Not part of the chain."""
+    """How many repeats followed within an hour. Not part of the chain."""
     repeated_at: str | None = None
-    """When the last of them came, as `at`."""
+    """The time of the last repeat, in the format of `at`."""
 
     @property
     def details(self) -> Mapping[str, Any]:
-        """What `detail` holds."""
         return cast("Mapping[str, Any]", json.loads(self.detail))
 
     @property
     def was(self) -> Mapping[str, Was]:
-        """Of `sending`: the messages as they were. Empty for rows of versions that did not keep it."""
+        """Return the messages' states before a `sending` entry; empty for rows of versions that did not store them."""
         return {i: (was[0], was[1]) for i, was in self.details.get("was", {}).items()}
 
     @property
     def is_demo(self) -> bool:
-        """Whether it is about a mailbox that was made up, and is gone."""
+        """Return whether the entry is about a demo's mailbox, which no longer exists."""
         return self.principal.startswith(DEMO)
 
     @property
     def moment(self) -> datetime:
-        """`at` as a time."""
         return datetime.fromisoformat(self.at)
 
     def is_as_written_after(self, former: str) -> bool:
-        """Whether it is what was written after a row with that hash."""
+        """Return whether this is the row written after a row with that hash."""
         try:
             return self.hash == self.hash_after(former)
         except (TypeError, ValueError):
-            return False  # such as bytes where there was text
+            return False  # such as bytes in place of text
 
     def hash_after(self, former: str) -> str:
-        """The hash this row has to have after a row with that one."""
+        """Return the hash that this row must have after a row with that hash."""
         content = [former, self.number, self.at, self.event, self.operation, self.principal, self.tool, self.detail]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """All rows of one operation, oldest first, and what they come to."""
+    """All rows of one operation, oldest first, and facts derived from them."""
 
     id: str
     entries: tuple[Entry, ...]
 
     @property
     def principal(self) -> str:
-        """Whose operation it is."""
         return self.entries[0].principal
 
     @property
     def tool(self) -> str:
-        """The tool that was called; `undo` for the command."""
+        """Return the tool that was called; `undo` for the command."""
         return self.entries[0].tool
 
     @property
     def is_demo(self) -> bool:
-        """Whether its mailbox was made up, and is gone."""
         return self.entries[0].is_demo
 
     @property
     def asked(self) -> Mapping[str, Any] | None:
-        """What it was to do (`action`, `severity`, `ids`); None for an undo."""
+        """Return the plan's `action`, `severity` and `ids`; None for an undo."""
         return self._last("asked")
 
     @property
     def begun(self) -> Mapping[str, Any] | None:
-        """Whose mailbox it is about (`account_id`, `extension_id`); None while it was only asked for."""
+        """Return the mailbox (`account_id`, `extension_id`); None if the plan was never claimed."""
         return self._last("begun")
 
     @property
     def done(self) -> Mapping[str, Any] | None:
-        """How it ended (`status`); None while it is under way, or when it was cut short."""
+        """Return how it ended (`status`); None while it is in progress, or if it was interrupted."""
         return self._last("done")
 
     @property
     def approved_by(self) -> Channel | None:
-        """How the yes came."""
         approved = self._last("approved")
         return approved["by"] if approved else None
 
     @property
     def outcomes(self) -> dict[str, OutcomeWord]:
-        """What is known to have become of each id."""
         known: dict[str, OutcomeWord] = {}
         for entry in self.entries:
             known |= entry.details.get("outcomes", {})
@@ -158,12 +150,11 @@ class Operation:
 
     @property
     def intents(self) -> list[Entry]:
-        """Its requests: each may have left."""
         return [e for e in self.entries if e.event == "sending"]
 
     @property
     def in_doubt(self) -> list[str]:
-        """Ids that may have been sent, and of which nothing is known yet."""
+        """Return the ids that may have been sent and have no known outcome yet."""
         known = self.outcomes
         return [i for entry in self.intents for i in entry.details.get("ids", []) if i not in known]
 
@@ -173,10 +164,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class OnItsWay:
-    """What requests without an outcome may still change."""
+    """The targets of requests without an outcome."""
 
     deletes: frozenset[str] = frozenset()
-    """Messages that a delete or purge may still reach, of whichever mailbox and login."""
+    """Messages that a delete or purge may still reach, in any mailbox and from any login."""
     restores: frozenset[str] = frozenset()
     """Messages that a restore may still reach."""
     retention: bool = False
@@ -185,7 +176,7 @@ class OnItsWay:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many messages were touched. What is unknown or in doubt counts as touched."""
+    """Numbers of deleted and purged messages. Unknown outcomes count too."""
 
     deleted: int = 0
     purged: int = 0
@@ -193,11 +184,11 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What reading the whole chain came to."""
+    """The result of reading the whole chain."""
 
     entries: int
     head: str
-    """The newest hash. Kept elsewhere, it shows later that nothing up to here was cut off or computed anew."""
+    """The newest hash. A copy kept elsewhere shows later that nothing up to here was cut off or computed again."""
     faults: tuple[str, ...]
 
 
@@ -225,35 +216,34 @@ class Journal:
     def note(
         self, event: Event, *, operation: str | None, principal: str, tool: str, details: Mapping[str, object]
     ) -> None:
-        """Write down what changed nothing, or count it beside the row that it repeats (`add_note`)."""
+        """Add an entry that changed nothing, or count it next to the row that it repeats (`add_note`)."""
         with writing(self.state_dir) as db:
             add_note(db, self._now(), event, operation=operation, principal=principal, tool=tool, details=details)
 
     def entries(self, since: datetime | None = None) -> list[Entry]:
-        """All rows of something that happened from that time on, oldest first."""
+        """Return all rows added or repeated since that time, oldest first."""
         with reading(self.state_dir) as db:
             return list(_select(db, "coalesce(last_at, at) >= ? ORDER BY number", _stamp(since) if since else ""))
 
     def operation(self, operation_id: str) -> Operation | None:
-        """One operation; None when there is none of that id."""
         return next(iter(self._operations("operation = ?", operation_id)), None)
 
     def operations(self, since: datetime | None = None) -> list[Operation]:
-        """Whole operations of which something was written from that time on, in the order they began."""
+        """Return the whole operations that have rows since that time, in the order they began."""
         return self._operations(f"{_THOSE} at >= ?)", _stamp(since) if since else "")
 
     def unfinished(self, principal: str) -> list[Operation]:
-        """Operations of this principal that were begun and not ended: under way, or cut short."""
+        """Return this principal's operations that have not ended: in progress, or interrupted."""
         ended = "SELECT operation FROM entry WHERE event = 'done'"
         return self._operations(
             f"{_THOSE} event = 'begun' AND principal = ? AND operation NOT IN ({ended}))", principal
         )
 
     def may_yet_arrive(self, operation: Operation, intent: Entry, settled_after: timedelta) -> bool:
-        """Whether a request of it that was not answered may still be carried out, by elapsed time.
+        """Return whether an unanswered request of the operation may still be carried out, by elapsed time.
 
-        The clock of a machine begins anew with each start. So for a request of an earlier start, or of another machine,
-        the time counts from when it was first noticed by this clock, which is written down.
+        A machine's clock starts again at each boot. For a request from before the boot, or from another machine, the
+        time counts from when this clock first noticed it, which is journaled.
         """
         readings = (e.details.get("clock") for e in operation.entries if e.number >= intent.number)
         elapsed_s = [s for reading in readings if (s := self.clock.elapsed_s(reading)) is not None]
@@ -263,7 +253,7 @@ class Journal:
         return max(elapsed_s, default=0.0) < settled_after.total_seconds()
 
     def on_its_way(self, settled_after: timedelta) -> OnItsWay:
-        """What requests, whoever's, may still change: they left less than `settled_after` ago and nothing is known."""
+        """Return the targets of all principals' requests that left less than `settled_after` ago without an outcome."""
         ended = "SELECT operation FROM entry WHERE event = 'done'"
         deletes, restores, retention = set[str](), set[str](), False
         for operation in self._operations(f"{_THOSE} event = 'sending') AND operation NOT IN ({ended})"):
@@ -277,14 +267,14 @@ class Journal:
         return OnItsWay(frozenset(deletes), frozenset(restores), retention)
 
     def touched_within(self, span: timedelta, principal: str, *, by: Channel | None = None) -> Counted:
-        """How many messages were deleted or purged, or may have been, in so long a time until now.
+        """Count the messages that were deleted or purged, or may have been, within this span until now.
 
-        By elapsed time for what left since this machine was started, by the wall clock for what left before.
+        Requests since this machine's start count by elapsed time, earlier ones by the wall clock.
 
         Args:
-            principal: who asks. Another one's count as well, as a renewed credential is another; but for a demo only
-                its own do, and for a real mailbox no demo's.
-            by: only what was agreed to in this way.
+            principal: the login that asks. Other logins count too, because a renewed credential is another login. But a
+                demo counts only its own, and a real mailbox counts no demo.
+            by: count only operations approved by this channel.
         """
         is_demo = principal.startswith(DEMO)
         since = self._now() - span
@@ -300,7 +290,7 @@ class Journal:
         return Counted(deleted=counts["Deleted"], purged=counts["Purged"])
 
     def verify(self) -> Verified:
-        """Read the chain from its beginning and say which rows are not as they were written."""
+        """Read the chain from its beginning and report the rows that were changed or are missing."""
         faults: list[str] = []
         former, count, expected = _BEGINNING, 0, 1
         with reading(self.state_dir) as db:
@@ -310,7 +300,7 @@ class Journal:
                 elif entry.number != expected:
                     faults.append(f"Entries {expected} to {entry.number - 1} are missing.")
                 elif not entry.is_as_written_after(former):
-                    faults.append(f"Entry {entry.number} is not what was written after entry {entry.number - 1}.")
+                    faults.append(f"Entry {entry.number} is not the one written after entry {entry.number - 1}.")
                 former, count, expected = entry.hash, count + 1, entry.number + 1
         return Verified(count, former, tuple(faults))
 
@@ -328,7 +318,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one operation writes down while it is carried out."""
+    """The journal of one operation while it is carried out."""
 
     journal: Journal
     operation: str
@@ -336,27 +326,26 @@ class Record:
     tool: str
 
     async def begun(self, account_id: str, extension_id: str, *, undoes: str) -> None:
-        """An undo begins. What a plan begins, `PlanStore.claim` writes down."""
+        """Journal the start of an undo. For a plan, `PlanStore.claim` does this."""
         await self._append("begun", {"account_id": account_id, "extension_id": extension_id, "undoes": undoes})
 
     async def sending(self, was: Mapping[str, Was], to: Aim) -> None:
-        """One request is about to name these ids; each with the message as it is now. It may leave when this returns.
+        """Journal that a request for these messages is about to leave, with their states now. Then it may leave.
 
         Raises:
-            GuardError: it could not be written, or the lock that keeps other changes out was removed.
+            GuardError: the journal cannot be written, or the lock against other changes was removed.
         """
         await self._sending({"ids": list(was), "to": to, "was": was})
 
     async def sending_retention(self, days: int, *, before: int | None) -> None:
-        """As `sending`, for a retention period in place of the one `before`."""
+        """Journal, like `sending`, a request that changes the retention period from `before`."""
         await self._sending({"retention_period": days, "before": before})
 
     async def sent(self, outcomes: Mapping[str, OutcomeWord]) -> None:
-        """What became of ids that had left."""
         await self._append("sent", {"outcomes": dict(outcomes)})
 
     async def done(self, status: Status, outcomes: Mapping[str, OutcomeWord], *, cut_short: bool = False) -> None:
-        """It is over. `outcomes`: of ids that nothing was sent for, too. `cut_short`: it was found out later."""
+        """Journal the end, with outcomes of unsent ids too. `cut_short`: it was interrupted and settled later."""
         how = {"cut_short": True} if cut_short else {}
         await self._append("done", {"status": status, "outcomes": dict(outcomes), **how})
 
@@ -379,7 +368,7 @@ def add_entry(
     tool: str,
     details: Mapping[str, object],
 ) -> None:
-    """Add a row within a transaction that is alone (`writing`)."""
+    """Add a row within an exclusive transaction (`writing`)."""
     last = db.execute("SELECT number, hash FROM entry ORDER BY number DESC LIMIT 1").fetchone()
     number, former = last or (0, _BEGINNING)
     detail = _canonical(details)
@@ -389,7 +378,7 @@ def add_entry(
 
 
 def fruitless(db: sqlite3.Connection, principal: str, since: datetime) -> int:
-    """How many plans of this principal were made after that time and not carried out, so far."""
+    """Count this principal's plans that were made after that time and not carried out so far."""
     begun = "SELECT 1 FROM entry AS later WHERE later.operation = asked.operation AND later.event = 'begun'"
     asked = f"event = 'asked' AND principal = ? AND at > ? AND NOT EXISTS ({begun})"
     return db.execute(f"SELECT count(*) FROM entry AS asked WHERE {asked}", (principal, _stamp(since))).fetchone()[0]  # noqa: S608
@@ -405,9 +394,9 @@ def add_note(
     tool: str,
     details: Mapping[str, object],
 ) -> None:
-    """Add a row for what changed nothing, or count it beside a row of the last hour that says the same.
+    """Add a row for an entry that changed nothing, or count it next to an equal row of the last hour.
 
-    After `ROWS_AN_HOUR` what differs from all of them is counted as `TOO_MANY`. Within a transaction that is alone.
+    After `ROWS_AN_HOUR` new ones are counted as `TOO_MANY`. Call this within an exclusive transaction.
     """
     lately = (event, principal, _stamp(at - REPEATS_WITHIN), _stamp(at))
     if _counted(db, lately, operation, tool, details):
@@ -440,7 +429,7 @@ def _counted(
     tool: str,
     details: Mapping[str, object],
 ) -> bool:
-    """Count it beside the row that says the same; False where there is none."""
+    """Count the entry next to its equal row; return False if there is none."""
     same = db.execute(
         f"SELECT max(number) FROM entry WHERE {_LATELY} AND operation IS ? AND tool = ? AND detail = ?",  # noqa: S608
         (*lately, operation, tool, _canonical(details)),
@@ -460,5 +449,5 @@ def _canonical(details: Mapping[str, object]) -> str:
 
 
 def _stamp(moment: datetime) -> str:
-    # Of one length, so that text sorts as time does.
+    # Of fixed length, so that text sorts by time.
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

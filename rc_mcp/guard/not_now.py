@@ -1,4 +1,4 @@
-"""Why a plan that somebody agreed to is not carried out by this call, and may be by the next."""
+"""Errors for approved plans that this call cannot carry out but a later call may."""
 # ruff: noqa: N818  states, as the client's errors are
 
 from typing import ClassVar
@@ -8,40 +8,34 @@ from rc_mcp.guard.reconcile import SETTLED_AFTER
 
 
 class NotNow(GuardError):
-    """The plan is as it was."""
+    """The plan is unchanged and can be used by a later call."""
 
     reason: ClassVar[str]
-    """For the journal."""
+    """The reason in the journal."""
+    said: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(f"{self.said} {NOTHING_DONE}")
 
 
 class Busy(NotNow):
-    """Another change is under way."""
-
     reason = "busy"
-
-    def __init__(self) -> None:
-        super().__init__(f"Another change is still being carried out. Call again in a moment. {NOTHING_DONE}")
+    said = "Another change is still being carried out. Call again in a moment."
 
 
 class NoTime(NotNow):
-    """The time for the whole call is nearly over."""
-
     reason = "no_time"
-
-    def __init__(self) -> None:
-        super().__init__(f"This call has too little time left to carry it out. Call again. {NOTHING_DONE}")
+    said = "This call has too little time left to carry it out. Call again."
 
 
 class InDoubt(NotNow):
     """An earlier request for one of its messages, or for the retention period, may still arrive.
 
-    A second delete would purge the message. An earlier period would come into force after the one agreed to now.
+    A second delete would purge the message. An earlier period would replace the one approved now.
     """
 
     reason = "in_doubt"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "An earlier request to change the same was cut short, or not answered, and may still arrive. "
-            f"Call again in {SETTLED_AFTER.seconds} seconds. {NOTHING_DONE}"
-        )
+    said = (
+        "An earlier request to change the same data was interrupted or not answered, and may still arrive. "
+        f"Call again in {SETTLED_AFTER.seconds} seconds."
+    )

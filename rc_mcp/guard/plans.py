@@ -1,9 +1,8 @@
-"""Plans and where they are kept: an exact, expiring, single-use proposal to change messages.
+"""Plans and their storage. A plan is an exact, expiring, single-use proposal to change messages.
 
-A plan's id grants nothing by itself. It names a row in the server's own state, bound to the tool, its
-arguments, the mailbox and the principal; `claim` takes it out of circulation in one SQL statement, so that
-no plan is carried out twice, whoever asks, from however many processes. Every step of a plan's life is written to
-the journal in the same transaction, and the plan's id is that of the operation which carries it out.
+A plan's id grants nothing by itself. It names a row in the server's own state, bound to the tool, its arguments, the
+mailbox and the principal. `claim` marks the plan as used in one transaction, so no plan is carried out twice, even
+from several processes. Every state change is journaled in the same transaction under the plan's id.
 """
 
 import hashlib
@@ -25,18 +24,18 @@ from rc_mcp.views.changes import OutcomeWord, Preview
 
 LIFETIME = timedelta(minutes=10)
 REUSED_FOR = LIFETIME / 2
-"""A plan that nobody answered is handed out again for the same call while it is younger than this."""
+"""An open plan younger than this is reused for the same call."""
 MAX_FRUITLESS = 500
 """The most plans of one principal within an hour that were not carried out."""
 TOO_MANY_PLANS = (
     f"{MAX_FRUITLESS} plans within the last hour were not carried out. "
-    "Ask the user what they want before calling again; within an hour new plans are made again."
+    "Ask the user what they want before calling again; new plans will be possible within an hour."
 )
 MAX_MESSAGES = 200
-"""The most messages one plan may hold: what a person can still be said to have agreed to."""
+"""The most messages that one plan may hold: with more, an approval would mean little."""
 
 State = Literal["open", "asked", "approved", "denied", "used"]
-"""`asked`: a client showed the question to a person. From then on no model's word counts, only a person's answer."""
+"""`asked`: a client showed the question to the user. From then on the model's word no longer counts."""
 Severity = Literal["reversible", "irreversible"]
 
 
@@ -51,13 +50,13 @@ class Target:
 
     @property
     def was(self) -> Was:
-        """What shows later whether it is untouched."""
+        """Return the state to compare with later."""
         return self.availability, self.last_modified
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What one request would do, as read from the mailbox, before it has an id and a lifetime."""
+    """The effect of one request, as read from the mailbox, before it has an id and a lifetime."""
 
     severity: Severity
     question: str
@@ -70,19 +69,19 @@ class Draft:
     protected: int = 0
     """How many messages are left out because the operator protects them."""
     unseen: int = 0
-    """How many more are where it looked, and cannot be read: what it does it does without them."""
+    """How many more messages cannot be read and are left out."""
     misfits: Mapping[str, int] | None = None
-    """Lines of the operator's rule for unattended work that do not hold, and for how many messages; None: no rule."""
+    """The lines of the operator's unattended rule that do not hold, and for how many messages; None: no rule."""
 
     @property
     def changes_nothing(self) -> bool:
-        """Nothing is left to ask about or to do."""
+        """Return whether there is nothing to ask about or to do."""
         return not self.targets and self.period_in_force is None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A draft with an id: what a person is shown and says yes or no to."""
+    """A draft with an id, which the user approves or refuses."""
 
     id: str
     tool: str
@@ -93,11 +92,11 @@ class Plan:
     account_id: str
     extension_id: str
     made: Mapping[str, Any] | None = None
-    """When, by the clock that cannot be set."""
+    """A reading of the elapsed-time clock when the plan was made."""
 
     @property
     def message(self) -> str:
-        """The question as a person sees it. It holds the plan's id, so no answer fits another plan."""
+        """Return the question for the user. It contains the plan's id, so no answer fits another plan."""
         return f"{self.draft.question}\nPlan {self.id}"
 
 
@@ -106,13 +105,13 @@ _VALID = "expires > ? AND expires <= ?"
 
 
 def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
-    """What a plan is bound to. The same call by the same principal has the same digest, any other has not."""
+    """Return the digest that binds a plan to one call by one principal."""
     canonical = json.dumps([principal, tool, dict(arguments)], sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class TooManyPlans(GuardError):  # noqa: N818  a state, as the client's errors are
-    """A model in a loop makes plans that come to nothing."""
+    """Too many of this principal's plans were not carried out: the model may be in a loop."""
 
     def __init__(self) -> None:
         super().__init__(f"{TOO_MANY_PLANS} {NOTHING_DONE}")
@@ -133,15 +132,15 @@ class PlanStore:
         self._clock = clock
 
     def add(self, tool: str, digest: str, draft: Draft, *, principal: str, account_id: str, extension_id: str) -> Plan:
-        """Keep a draft as an open plan, for `LIFETIME`. An equal one that is open and young is handed out again.
+        """Store a draft as an open plan for `LIFETIME`, or return an equal plan that is open and young.
 
         Raises:
-            TooManyPlans: too many of this principal's came to nothing lately.
+            TooManyPlans: too many of this principal's plans of the last hour were not carried out.
         """
         expires, made = self._now() + LIFETIME, self._clock.read()
         plan = Plan(new_id(), tool, digest, expires, draft, principal, account_id, extension_id, made)
         with writing(self.state_dir) as db:
-            # What expired is of no more use to anyone, and its preview holds names: it does not stay.
+            # Expired plans are removed: they are useless, and their previews contain names.
             db.execute("DELETE FROM plan WHERE expires <= ?", (self._now().timestamp(),))
             if again := self._same(db, plan):
                 return again
@@ -154,28 +153,28 @@ class PlanStore:
         return plan
 
     def get(self, plan_id: str) -> tuple[Plan, State] | None:
-        """The plan and its state; None when there is none, or no longer."""
+        """Return the plan and its state; None if it does not exist or has expired."""
         rows = self._select("id = ?", plan_id)
         return rows[0] if rows else None
 
     def latest_asked(self, digest: str) -> Plan | None:
-        """The newest plan for this very call that a client was asked about and that still waits for the answer."""
+        """Return the newest plan for this call that a client shows to the user now."""
         rows = self._select("digest = ? AND state = 'asked'", digest)
         return rows[-1][0] if rows else None
 
     def waiting(self) -> list[Plan]:
-        """All plans that still wait for a person, oldest first."""
+        """Return all plans that wait for the user, oldest first."""
         return [plan for plan, _ in self._select("state IN ('open', 'asked')")]
 
     def ask(self, plan_id: str) -> None:
-        """A person is about to be shown this plan in a client. Nothing, unless it is open."""
+        """Record that a client is about to show the plan to the user. Without effect unless it is open."""
         with writing(self.state_dir) as db:
             self._move(db, plan_id, "asked", "open")
 
     def approve(self, plan_id: str, shown: Plan | None = None) -> bool:
-        """Record a user's approval from outside of the client. False when the plan does not wait for one.
+        """Record a user's approval from outside of the client. Return False if the plan does not wait for one.
 
-        `shown`: the plan that the user saw. One that is stored otherwise by now is not approved.
+        `shown`: the plan that the user saw. If the stored plan differs, it is not approved.
         """
         with writing(self.state_dir) as db:
             moved = self._move(db, plan_id, "approved", "open", "asked", only=shown)
@@ -184,7 +183,7 @@ class PlanStore:
             return moved is not None
 
     def deny(self, plan_id: str, by: Channel = "terminal") -> bool:
-        """A person's no. False when the plan neither waits for a person nor was approved."""
+        """Record the user's refusal. Return False if the plan neither waits for the user nor was approved."""
         with writing(self.state_dir) as db:
             moved = self._move(db, plan_id, "denied", "open", "asked", "approved")
             if moved:
@@ -192,9 +191,9 @@ class PlanStore:
             return moved is not None
 
     def claim(self, plan_id: str, *states: State, by: Channel) -> bool:
-        """Take the plan for carrying it out: true for exactly one caller, and only from one of `states`.
+        """Claim the plan for execution. Return True for exactly one caller, and only from one of `states`.
 
-        `by`: how the yes came, unless it came in the terminal before.
+        `by`: the source of the approval, unless the plan was approved in the terminal before.
         """
         with writing(self.state_dir) as db:
             moved = self._move(db, plan_id, "used", *states)
@@ -206,7 +205,7 @@ class PlanStore:
             return moved is not None
 
     def _same(self, db: sqlite3.Connection, plan: Plan) -> Plan | None:
-        """An open plan for the same call, of which a person would be shown the same."""
+        """Return an open plan for the same call with the same draft."""
         youngest_first = db.execute(
             f"SELECT body FROM plan WHERE digest = ? AND state = 'open' AND {_VALID} ORDER BY rowid DESC",  # noqa: S608
             (plan.digest, (plan.expires - REUSED_FOR).timestamp(), plan.expires.timestamp()),
@@ -220,7 +219,7 @@ class PlanStore:
     def _move(
         self, db: sqlite3.Connection, plan_id: str, to: State, *states: State, only: Plan | None = None
     ) -> tuple[Plan, State] | None:
-        """The plan and the state it was in, if it was in one of `states` (and is `only`); it is in `to` then."""
+        """Move the plan from one of `states` to `to`, if it equals `only`; return it and its former state."""
         marks = ", ".join("?" * len(states))
         found = db.execute(
             f"SELECT body, state FROM plan WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
@@ -248,12 +247,12 @@ class PlanStore:
         return [(plan, state) for plan, state in found if self._is_young(plan)]
 
     def _is_young(self, plan: Plan) -> bool:
-        """Whether its lifetime is not over, where the wall clock was set back since it was made."""
+        """Return whether the plan has not expired by elapsed time: the wall clock may have been set back."""
         elapsed_s = self._clock.elapsed_s(plan.made)
         return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()
 
     def _valid_span(self) -> tuple[float, float]:
-        # Both ends: a clock that was set back must not give an old plan a new life.
+        # Both limits: a clock that was set back must not extend an old plan.
         now = self._now()
         return now.timestamp(), (now + LIFETIME).timestamp()
 
@@ -266,6 +265,6 @@ def _plan_of(body: str) -> Plan:
 
 
 def new_id() -> str:
-    """Short enough to read out and to type; no letters or digits that look alike."""
+    """Return an id that is short enough to read aloud and type, without characters that look alike."""
     alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
     return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(2))

@@ -1,15 +1,15 @@
-"""What an operator allows and forbids beforehand: rules for unattended work, protected people, caps, a dry run.
+"""The operator's policy: rules for unattended work, protected senders and recipients, caps, a dry run.
 
-It is judged on what was read from the mailbox, when a plan is made and again just before it is carried out, and never
-on what a model says.
+The policy is applied to messages read from the mailbox, when a plan is made and again just before it is carried out.
+It never relies on a model's word.
 
-What the policy lets happen unattended happens without a question, also where the client could show one. The operator
-wrote the file so that nobody has to sit there; a question that nobody answers is a stuck agent, and one that is asked
-although the answer is known teaches people to say yes. The answer says that the policy agreed, and what was done. What
-fits only in part is not split: it goes the ordinary way, as a whole, and a person decides.
+A plan that the policy allows unattended needs no question, even if the client could show one. The operator wants it to
+run without a user present: an unanswered question blocks the agent, and a needless one trains users to approve without
+reading. The answer says that the policy approved, and what was done. A plan that fits only in part is not split: the
+user decides about all of it.
 
-A retention period is never changed unattended. Lowering it erases messages nobody looked at, so where anybody is
-protected it is not lowered at all.
+A retention period is never changed unattended. Lowering it erases messages without a check of each, so a policy that
+protects any number or name forbids it.
 """
 
 import re
@@ -31,12 +31,13 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _NAME_CHARS = 200
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _SPAN = re.compile(r"([0-9]{1,6})([hdw])")
-"""A century of 36,500 days has 876,000 hours; more digits could be no span that is taken."""
-_SPAN_WANTED = 'has to be a span in hours (h), days (d) or weeks (w), such as "12h", "90d" or "3w", longer than nothing'
-_NUMBER_WANTED = 'has to be a phone number such as "+16505550100", or an extension number such as "102", in quotes'
+"""The longest allowed span, 36,500 days, has 876,000 hours, so six digits are enough."""
+SPAN_WANTED = 'must be a span in hours (h), days (d) or weeks (w), such as "12h", "90d" or "3w", longer than zero'
+NUMBER_WANTED = 'must be a phone number such as "+16505550100", or an extension number such as "102", in quotes'
+NAME_WANTED = 'must be a name such as "Maria Costa", in quotes'
 
 Spent = Callable[[timedelta], int]
-"""How many messages went within so long a time until now."""
+"""The number of messages deleted or purged within a span until now."""
 
 
 def _span(value: object) -> timedelta:
@@ -44,22 +45,22 @@ def _span(value: object) -> timedelta:
         span = timedelta(**{_UNITS[parts[2]]: int(parts[1])})
         if timedelta() < span <= timedelta(days=36_500):
             return span
-    # A minute is of no use in a policy, and who writes 6m for six months would lose what is six minutes old.
+    # Minutes are not useful here, and an operator who writes 6m for six months would lose messages six minutes old.
     ambiguous = isinstance(value, str) and re.fullmatch(r"[0-9]+ ?m[a-z]*", value, re.IGNORECASE)
-    raise ValueError(f"{_SPAN_WANTED}{' (m could mean minutes or months)' if ambiguous else ''}")
+    raise ValueError(f"{SPAN_WANTED}{' (m could mean minutes or months)' if ambiguous else ''}")
 
 
 def _number(value: object) -> str:
     fault = number_fault(value) if isinstance(value, str) else "it is not in quotes"
     if not isinstance(value, str) or fault:
-        raise ValueError(f"{_NUMBER_WANTED} ({fault})")
+        raise ValueError(f"{NUMBER_WANTED} ({fault})")
     return value
 
 
 def _name(value: object) -> str:
     if isinstance(value, str) and _folded(value):
         return value
-    raise ValueError('has to be a name such as "Maria Costa", in quotes')
+    raise ValueError(NAME_WANTED)
 
 
 Cap = Annotated[int, Field(ge=1)]
@@ -67,16 +68,16 @@ PlanCap = Annotated[int, Field(ge=1, le=MAX_MESSAGES)]
 
 
 class _Section(BaseModel):
-    """A misspelt line is an error, and so is a value of another type: a rule is not to be guessed at."""
+    """A section of the file. Unknown keys and values of a wrong type are errors, because guessing is not safe."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Rule(_Section):
-    """What may happen with nobody watching: every line has to hold for every message.
+    """A rule for unattended changes. Every line must hold for every message.
 
-    Five lines have to be there: which types, how old, read or not, how many at once and how many a day. So an empty
-    section allows nothing, and none of the five is opened by being forgotten.
+    Five lines are required: types, age, read status, how many per call and how many per day. So an empty section is
+    an error, and a forgotten line never widens the rule.
     """
 
     types: Annotated[list[MessageType], Field(min_length=1)]
@@ -88,7 +89,7 @@ class Rule(_Section):
     max_per_day: Cap
 
     def lines(self, message: Message, now: datetime) -> dict[str, bool]:
-        """For each line that is about single messages: whether it holds for this one. What is not known does not."""
+        """Return whether each line about single messages holds for this one. It does not for unknown values."""
         created = message.creation_time
         lines = {
             "types": message.type in self.types,
@@ -99,26 +100,26 @@ class Rule(_Section):
         return lines if self.direction is None else lines | {"direction": message.direction == self.direction}
 
     def over(self, n: int, spent: Spent) -> str | None:
-        """Which cap `n` more messages would break."""
+        """Return the cap that `n` more messages would break, if any."""
         return _over(n, spent, max_per_call=self.max_per_call, hour=self.max_per_hour, day=self.max_per_day)
 
 
 class Unattended(_Section):
-    """Deleting and purging each have a rule of their own, or none."""
+    """Separate rules for unattended deletes and purges. Both are optional."""
 
     delete: Rule | None = None
     purge: Rule | None = None
 
 
 class Protected(_Section):
-    """Whose messages are never deleted or purged, whoever asks, on whichever side of a message they stand."""
+    """Senders and recipients whose messages are never deleted or purged, whoever asks."""
 
     numbers: list[Annotated[str, BeforeValidator(_number)]] = []
     names: list[Annotated[str, BeforeValidator(_name)]] = []
 
 
 class Limits(_Section):
-    """Caps on everything the guard lets through, by whatever channel it was agreed to."""
+    """Caps on all deletions and purges, however approved."""
 
     max_per_plan: PlanCap | None = None
     max_per_call: PlanCap | None = None
@@ -126,13 +127,13 @@ class Limits(_Section):
     max_per_day: Cap | None = None
 
     def over(self, n: int, spent: Spent) -> str | None:
-        """Which cap `n` more messages would break."""
+        """Return the cap that `n` more messages would break, if any."""
         sizes = {"max_per_plan": self.max_per_plan, "max_per_call": self.max_per_call}
         return _over(n, spent, **sizes, hour=self.max_per_hour, day=self.max_per_day)
 
 
 class Policy(_Section):
-    """An operator's policy file. Without one there is nothing unattended, nobody protected, no cap but a plan's own."""
+    """An operator's policy. The default allows nothing unattended, protects no messages and caps only single plans."""
 
     unattended: Unattended = Unattended()
     protected: Protected = Protected()
@@ -140,47 +141,45 @@ class Policy(_Section):
     dry_run: bool = False
 
     def rule(self, *, purge: bool) -> Rule | None:
-        """The rule for unattended deletes, or for unattended purges."""
         return self.unattended.purge if purge else self.unattended.delete
 
     @property
     def protects_anybody(self) -> bool:
-        """Whether there is anyone to protect."""
         return bool(self.protected.numbers or self.protected.names)
 
     def protectors(self, message: Message) -> list[str]:
-        """The numbers and names, as the file spells them, because of which this message is never touched."""
+        """Return the numbers and names in the file that protect this message."""
         parties = list(_parties(message))
         return [entry for entry, fits in self._entries if any(fits(party) for party in parties)]
 
     def protects(self, message: Message) -> bool:
-        """Whether this message is never touched, whoever asks."""
+        """Return whether this message must never be deleted or purged, whoever asks."""
         return bool(self.protectors(message))
 
     def is_unsure_of(self, message: Message) -> bool:
-        """Whether a protected person could be behind this message without a way to see it.
+        """Return whether the other side has no number, so that a protected one cannot be recognized.
 
-        The other side gives no number. A person who is asked may decide about it; unattended it is left alone.
+        The user may approve deleting such a message. Unattended it is never deleted.
         """
         others = message.other_side
         unknown = not others or any(not (c.phone_number or c.extension_number) for c in others)
         return self.protects_anybody and unknown
 
     def fits(self, message: Message, now: datetime, *, purge: bool) -> bool:
-        """Whether this message may be deleted (or purged) unattended, but for the caps."""
+        """Return whether this message may be deleted (or purged) unattended, caps aside."""
         return self.misfits([message], now, purge=purge) == {}
 
     def objection(self, misfits: Mapping[str, int] | None, n: int, spent: Spent, *, purge: bool) -> str | None:
-        """Why `n` messages with these misfits may not be deleted (or purged) unattended. None: they may."""
+        """Return why `n` messages with these misfits may not be deleted (or purged) unattended, or None if they may."""
         rule = self.rule(purge=purge)
         if rule is None or misfits is None:
-            return "nothing of the kind may happen unattended"
+            return "there is no unattended rule for this kind of change"
         over = rule.over(n, spent)
         lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]
         return "; ".join([*lines, *([over] if over else [])]) or None
 
     def misfits(self, messages: Iterable[Message], now: datetime, *, purge: bool) -> dict[str, int] | None:
-        """Which lines keep these messages from going unattended, and how many by each. None: there is no rule."""
+        """Return how many messages break each line of the unattended rule. None: there is no rule."""
         rule = self.rule(purge=purge)
         if rule is None:
             return None
@@ -219,13 +218,13 @@ def _has_name(entry: str) -> Callable[[Caller], bool]:
 
 
 def _folded(name: str) -> str:
-    """A name as it is compared: case, width, how an accent is written, spaces and what is invisible do not count."""
+    """Return a name for comparison, with case, width, form of accents, spaces and invisible characters unified."""
     some = clean(unicodedata.normalize("NFKC", name[: 8 * _NAME_CHARS]), _NAME_CHARS)
     return unicodedata.normalize("NFKC", some.casefold())
 
 
 def _parties(message: Message) -> Iterator[Caller]:
-    """Who stands on a message in lists as well as when it is read alone: how it was read must not decide."""
+    """Yield the callers that a record has both in lists and when read by id, so that both are treated the same."""
     if message.from_:
         yield message.from_
     yield from message.to
@@ -236,8 +235,8 @@ def _parties(message: Message) -> Iterator[Caller]:
 def _over(n: int, spent: Spent, *, hour: int | None, day: int | None, **sizes: int | None) -> str | None:
     for name, cap in sizes.items():
         if cap is not None and n > cap:
-            return f"{name} is {cap}, and these are {n}"
+            return f"{name} is {cap}, and this plan needs {n}"
     for name, cap, window in (("max_per_hour", hour, HOUR), ("max_per_day", day, DAY)):
         if cap is not None and (used := spent(window)) + n > cap:
-            return f"{name} is {cap}, of which {used} are used, and these are {n}"
+            return f"{name} is {cap}, of which {used} are used, and this plan needs {n}"
     return None

@@ -1,7 +1,7 @@
-"""Reading a policy file: TOML, and for every fault the line and the key, in words an operator can act on.
+"""Reading a policy file in TOML. Each fault names the line and the key, so that an operator can fix it.
 
-Python's own TOML reader says where the syntax is wrong, and nothing of where a key stood. So its line is looked for in
-the text afterwards; where it cannot be found (a table in one line), the fault names the key alone.
+Python's TOML reader gives the line of a syntax error, but no lines of keys. So the key's line is searched in the text
+afterwards; if it is not found (a table in one line), the fault names only the key.
 """
 
 import difflib
@@ -19,20 +19,20 @@ _MAX_BYTES = 1_000_000
 _HEADER = re.compile(r"\s*\[{1,2}([\w\s.\"'-]+)\]{1,2}\s*(#.*)?")
 _KEY = re.compile(r"([\w\s.\"'-]+)=")
 _AT = re.compile(r" \(at line (\d+), column \d+\)$")
-_WORDS = {
-    "int_type": "has to be a whole number, without quotes",
-    "bool_type": "has to be true or false, without quotes",
-    "list_type": 'has to be a list in brackets, such as ["..."]',
-    "model_type": "has to be a section of its own, such as [limits]",
-    "too_short": "names nothing; leave the section out to allow nothing",
-    "greater_than_equal": "has to be 1 or more",
+WANTED = {
+    "int_type": "must be a whole number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "list_type": 'must be a list in brackets, such as ["..."]',
+    "model_type": "must be a section, such as [limits]",
+    "too_short": "is empty; to allow nothing, leave the section out",
+    "greater_than_equal": "must be 1 or more",
 }
 
 Place = tuple[int | str, ...]
 
 
 class PolicyError(Exception):
-    """A policy file that cannot be used. Its text is one line; `faults` are all that were found."""
+    """A policy file that cannot be used. Its text is one line; `faults` has all faults."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
@@ -41,10 +41,10 @@ class PolicyError(Exception):
 
 
 def load_policy(path: Path) -> Policy:
-    """The policy in this file.
+    """Return the policy in this file.
 
     Raises:
-        PolicyError: it cannot be read, or something in it is not what it takes.
+        PolicyError: the file cannot be read, or has a fault.
     """
     text = _text(path)
     try:
@@ -59,7 +59,7 @@ def load_policy(path: Path) -> Policy:
         found = sorted(error.errors(include_url=False), key=lambda fault: _line_of_entry(fault, text) or 0)
         raise PolicyError([f"{path}:{_fault(fault, text)}" for fault in found]) from None
     except ValueError:
-        raise PolicyError([f"{path}: holds a number that is too long"]) from None
+        raise PolicyError([f"{path}: contains a number that is too long"]) from None
 
 
 def _text(path: Path) -> str:
@@ -73,7 +73,7 @@ def _text(path: Path) -> str:
         raise PolicyError([f"{path}: is not a text file in UTF-8"]) from None
     if len(head) > _MAX_BYTES:
         raise PolicyError([f"{path}: is larger than {_MAX_BYTES:,} bytes"])
-    return text.replace("\r\n", "\n")  # as editors on Windows save it
+    return text.replace("\r\n", "\n")  # as saved by editors on Windows
 
 
 def _fault(fault: Any, text: str) -> str:
@@ -85,7 +85,7 @@ def _fault(fault: Any, text: str) -> str:
     if fault["type"] == "extra_forbidden":
         return f"{where} {_unknown(section, key)}"
     if fault["type"] == "missing":
-        return f"{where} [{section}] needs {key}; a line that is left out does not mean any"
+        return f"{where} [{section}] needs {key}; leaving it out does not allow any value"
     in_list = [str(part + 1) for part in place if isinstance(part, int)]
     entry = f", entry {in_list[-1]}," if in_list else ""
     return f"{where} {key}{entry}{f' of [{section}]' if section else ''} {_what(fault)}"
@@ -95,7 +95,7 @@ def _unknown(section: str, key: str) -> str:
     known = list(_model(section).model_fields)
     shown = key[:60]
     if section and key in Policy.model_fields:
-        return f"{shown} stands in [{section}]; it belongs above the first section"
+        return f"{shown} is in [{section}]; it belongs above the first section"
     near = difflib.get_close_matches(key, known, 1)
     hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
     return f"{f'[{section}]' if section else 'the file'} has no {shown!r}; {hint}"
@@ -104,15 +104,15 @@ def _unknown(section: str, key: str) -> str:
 def _what(fault: Any) -> str:
     kind, given = fault["type"], fault["input"]
     if kind == "value_error":
-        return f"{fault['msg'].removeprefix('Value error, ')}, and is {_shown(given)}"
+        return f"{fault['msg'].removeprefix('Value error, ')}, but is {_shown(given)}"
     if kind == "literal_error":
         words = re.findall(r"'(\w+)'", fault["ctx"]["expected"])
         near = difflib.get_close_matches(str(given), words, 1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(words)}"
         return f"is {_shown(given)}; {hint}"
     if kind == "less_than_equal":
-        return f"is {given}, and can be at most {fault['ctx']['le']}, the most one plan may hold"
-    return f"{_WORDS.get(kind, fault['msg'])}, and is {_shown(given)}"
+        return f"is {given}, but can be at most {fault['ctx']['le']}, the most one plan may hold"
+    return f"{WANTED.get(kind, fault['msg'])}, but is {_shown(given)}"
 
 
 def _shown(given: object) -> str:
@@ -132,14 +132,14 @@ def _model(section: str) -> type[BaseModel]:
 
 
 def _line(place: Place, text: str) -> int | None:
-    """The line of a key; of its section, where the key is what is missing."""
+    """Return the line of a key, or of its section if the key is missing."""
     names = ".".join(part for part in place if isinstance(part, str))
     lines = dict(_lines(text))
     return lines.get(names) or lines.get(names.rpartition(".")[0])
 
 
 def _line_of_entry(fault: Any, text: str) -> int | None:
-    """The line of the entry itself, where a list is written over several lines; else that of its key."""
+    """Return the line of an entry in a list over several lines; otherwise the line of its key."""
     line, given = _line(fault["loc"], text), fault["input"]
     if line and isinstance(given, str) and isinstance(fault["loc"][-1], int):
         below = enumerate(text.split("\n")[line - 1 :], line)

@@ -1,7 +1,7 @@
-"""What a person is shown before messages are deleted: counts, times, senders, samples, warnings, one question.
+"""The preview and the question before messages are deleted: counts, times, senders, samples, warnings.
 
-The question fits on a phone: lines of at most 40 columns, a dozen of them as a rule, and never many more. What
-strangers wrote stands in it as quotations alone, one on a line, so that none can look like a line of ours.
+The question fits on a phone: usually a dozen lines of at most 40 columns, and never many more. Text from senders
+appears only in quotation marks, one quotation per line, so that it cannot look like a line of the server.
 """
 
 import textwrap
@@ -30,7 +30,7 @@ _KINDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Warnings:
-    """What a person should know before they agree: in words, and shorter for the question."""
+    """Warnings for the user before approval: in full, and shorter for the question."""
 
     whole: list[str]
     short: list[str]
@@ -39,13 +39,13 @@ class Warnings:
 def warnings_about(
     messages: Sequence[Message], now: datetime, policy: Policy, *, protected: int = 0, unseen: int = 0
 ) -> Warnings:
-    """What to warn of.
+    """Return the warnings about these messages.
 
     Args:
-        now: decides what counts as newer than a day.
-        policy: decides whose sender may be somebody protected.
-        protected: how many more messages were left out, because they are protected.
-        unseen: how many more there are that cannot be read, and are left alone.
+        now: the time from which a message's age is counted.
+        policy: defines which unknown senders may be protected.
+        protected: how many protected messages were left out.
+        unseen: how many messages cannot be read and were left out.
     """
     unheard = sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages)
     unread = sum(m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages)
@@ -53,11 +53,11 @@ def warnings_about(
     unsure = sum(policy.is_unsure_of(m) for m in messages)
     found = (
         (unheard, "unheard voicemail{}", "unheard"),
-        (unread, "unread message{}", ""),  # the question counts them already
+        (unread, "unread message{}", ""),  # the question already counts them
         (recent, "message{} newer than a day", "newer than a day"),
-        (unsure, "message{} whose sender is not known", "of an unknown sender"),
+        (unsure, "message{} whose sender is unknown", "of an unknown sender"),
         (protected, "protected message{} left out", "protected left out"),
-        (unseen, "message{} that cannot be read left out", "that cannot be read left out"),
+        (unseen, "unreadable message{} left out", "unreadable left out"),
     )
     return Warnings(
         whole=[f"{n} {words.format('' if n == 1 else 's')}" for n, words, _ in found if n],
@@ -66,7 +66,6 @@ def warnings_about(
 
 
 def preview_of(action: str, messages: Sequence[Message], warnings: Warnings, zone: tzinfo | None) -> Preview:
-    """The preview of `action` on these messages, with times in this zone."""
     times = sorted(m.creation_time for m in messages if m.creation_time)
     senders = Counter(who(m) for m in messages)
     return Preview(
@@ -86,7 +85,7 @@ def preview_of(action: str, messages: Sequence[Message], warnings: Warnings, zon
 def question(
     headline: Sequence[str], messages: Sequence[Message], warnings: Warnings, consequence: Sequence[str], zone: tzinfo
 ) -> str:
-    """The question as plain text, with times in this zone. Nothing in it depends on when it is shown."""
+    """Return the question as plain text, with times in this zone. It is the same whenever it is shown."""
     types = _counted(Counter(word(m.type) or "unknown" for m in messages))
     read = _counted(Counter((word(m.read_status) or "unknown").lower() for m in messages))
     note = [f"Note: {', '.join(warnings.short)}."] if warnings.short else []
@@ -102,12 +101,12 @@ def question(
 
 
 def fitted(*lines: str) -> list[str]:
-    """Lines of our own, broken where a phone's screen ends."""
+    """Wrap the server's own lines to the width of a phone."""
     return [part for line in lines for part in textwrap.wrap(line, COLUMNS)]
 
 
 def _span(messages: Sequence[Message], zone: tzinfo) -> Iterator[str]:
-    """`2026-11-23 06:05 to 2026-11-24 09:30 PST`: in two lines where clocks changed in between, or the zone is long."""
+    """Yield `2026-11-23 06:05 to 2026-11-24 09:30 PST`, in two lines if the zones differ or the text is too long."""
     times = sorted(m.creation_time for m in messages if m.creation_time)
     if not times:
         return
@@ -131,7 +130,7 @@ def _senders(messages: Sequence[Message]) -> Iterator[str]:
 
 
 def _other_side(message: Message) -> str:
-    """`from “Maria Costa +16505550100”`, `to “ext. 102” +2`: short enough to stand behind a count of three digits."""
+    """Return `from “Maria Costa +16505550100”` or `to “ext. 102” +2`, to follow a count of three digits."""
     parties = message.other_side
     more = f" +{min(len(parties) - 1, 99)}" if len(parties) > 1 else ""
     way = "to" if message.direction == "Outbound" else "from"
@@ -140,7 +139,7 @@ def _other_side(message: Message) -> str:
 
 
 def _party(party: Caller, columns: int) -> str:
-    """A name is cut before it can push the number off the screen."""
+    """Return the name and the number, with a long name cut so that the number fits."""
     extension = f"ext. {party.extension_number}" if party.extension_number else ""
     number = fitting(party.phone_number or extension, _NUMBER_COLUMNS)
     name = fitting(party.name or ("" if number else party.location) or "", columns - 3 - len(number))

@@ -1,4 +1,4 @@
-"""Reading the mailbox for a plan, and again when it is carried out: nothing is assumed, nothing is added."""
+"""Reading the mailbox for a plan, and again when it is carried out, without adding targets."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,22 +22,22 @@ from rc_mcp.views.changes import OutcomeWord
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """The one mailbox a plan is about, and what its operator's policy keeps out of reach."""
+    """The mailbox of a plan, and the operator's policy for it."""
 
     client: MessageStoreClient
     account_id: str
     extension_id: str
     policy: Policy = NO_POLICY
     unattended_at: datetime | None = None
-    """Set where no person agreed: then nothing is touched but what the policy's rule covers at this moment."""
+    """Set if the user was not asked: then only messages that the unattended rule covers at this time are deleted."""
 
     def spares(self, message: Message, *, purge: bool) -> bool:
-        """Whether this message is left alone whatever was agreed to."""
+        """Return whether the policy keeps this message, whatever was approved."""
         at = self.unattended_at
         return self.policy.protects(message) or (at is not None and not self.policy.fits(message, at, purge=purge))
 
     async def read(self, ids: Sequence[str]) -> tuple[dict[str, Message], dict[str, RingCentralError]]:
-        """These messages as they are now; and for each that could not be read, why."""
+        """Read these messages, and return an error for each that could not be read."""
         outcomes = await self.client.read_messages(ids, account_id=self.account_id, extension_id=self.extension_id)
         found = {o.id: o.message for o in outcomes if o.ok and o.message is not None}
         lost = UnexpectedAnswer("RingCentral did not answer for this message")
@@ -45,7 +45,7 @@ class Mailbox:
 
 
 def target(message: Message) -> Target:
-    """What of a message has to be the same when the plan is carried out."""
+    """Return the parts of a message that must be the same when the plan is carried out."""
     modified = message.last_modified_time
     return Target(
         id=message.id,
@@ -58,9 +58,9 @@ def target(message: Message) -> Target:
 def sort_out(
     messages: Iterable[Message], *, purge: bool, wanted: Callable[[Message], bool]
 ) -> tuple[list[Message], dict[str, OutcomeWord]]:
-    """Which messages a delete (or purge) would touch, and what becomes of the others.
+    """Return the messages that a delete (or purge) would change, and outcomes for the others.
 
-    A plain delete leaves out what is Deleted already, because RingCentral would purge it.
+    A plain delete leaves out messages that are already Deleted, because RingCentral would purge them.
     """
     touch: list[Message] = []
     left_out: dict[str, OutcomeWord] = {}
@@ -70,14 +70,14 @@ def sort_out(
         elif message.availability == "Alive" or (purge and message.availability == "Deleted"):
             touch.append(message)
         else:
-            # Deleted or Purged already, or in a state this version does not know: left alone either way.
+            # Already Deleted or Purged, or in a state that this version does not know.
             known = message.availability in {"Deleted", "Purged"}
             left_out[message.id] = "already" if known else "skipped"
     return touch, left_out
 
 
 def unchanged(planned: Iterable[Target], found: Mapping[str, Message]) -> list[Target]:
-    """The targets that are exactly as they were when the person agreed."""
+    """Return the targets that are exactly as they were in the approved plan."""
     return [t for t in planned if t.id in found and target(found[t.id]) == t]
 
 
@@ -88,7 +88,7 @@ def dropped(
     *,
     purge: bool,
 ) -> dict[str, OutcomeWord]:
-    """What to say of the targets that `unchanged` left out."""
+    """Return the outcomes of the targets that `unchanged` left out."""
     done = {"Purged"} if purge else {"Deleted", "Purged"}
     outcomes: dict[str, OutcomeWord] = {}
     for t in planned:
@@ -103,9 +103,9 @@ def dropped(
 async def still_left_out(
     mailbox: Mailbox, left_out: Mapping[str, OutcomeWord], *, purge: bool
 ) -> dict[str, OutcomeWord]:
-    """What to say, when a plan is carried out, of what it left out: that may have been restored since.
+    """Return the current outcomes of the messages that a plan left out, as they may have changed since.
 
-    What cannot be read again was left alone in any case.
+    A message that cannot be read again is `skipped`: it was not deleted in any case.
     """
     said: dict[str, OutcomeWord] = dict.fromkeys(left_out, "skipped")
     ids = [i for i, word in left_out.items() if word != "skipped"]
@@ -120,7 +120,7 @@ async def still_left_out(
 
 
 def is_of(message: Message, message_type: DeletableType) -> bool:
-    """Whether a delete narrowed to this type means this message. `Text` is RingCentral's old word for both kinds."""
+    """Return whether a message is of this type. `Text` is RingCentral's old name for both SMS and pager messages."""
     if message_type == "Text":
         return message.type in {"SMS", "Pager", "Text"}
     return message_type in {"All", message.type}
@@ -135,13 +135,13 @@ def judged(
     confirmed: Collection[str],
     untouched: Collection[str],
 ) -> dict[str, OutcomeWord]:
-    """What became of ids whose DELETE was sent, by what the mailbox says now: never by what was asked.
+    """Return the outcomes of ids whose DELETE was sent, only from the mailbox's current state.
 
     Args:
-        confirmed: those that RingCentral said it deleted. Only of these, and only for a purge, does "not found" mean
-            gone; else it could come from something between us and the mailbox.
-        untouched: those that surely were not deleted in the meantime. A message that is Alive may have been deleted,
-            and restored by another app.
+        confirmed: ids that RingCentral said it deleted. Only for these, and only in a purge, does "not found" mean
+            purged; otherwise a gateway may have sent it.
+        untouched: ids that certainly were not deleted in the meantime. Another app may have restored a message that is
+            Alive now.
     """
     gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}
     done: dict[str | None, OutcomeWord] = {"Purged": "purged"} if purge else {"Purged": "purged", "Deleted": "deleted"}
@@ -155,21 +155,21 @@ def judged(
 
 
 def is_as_it_was(message: Message, was: Was | None) -> bool:
-    """Whether nothing changed this message since. Without a lastModifiedTime that cannot be known."""
+    """Return whether this message is unchanged since. Without a lastModifiedTime the answer is no."""
     now = target(message).was
     return now == was and now[1] is not None
 
 
 def restored(ids: Iterable[str], found: Mapping[str, Message]) -> dict[str, OutcomeWord]:
-    """What became of Deleted ids that were to be restored, by what the mailbox says now."""
+    """Return the outcomes of a restore of Deleted ids, from the mailbox's current state."""
     words: dict[str | None, OutcomeWord] = {"Alive": "restored", "Deleted": "failed", "Purged": "purged"}
     return {i: words.get(found[i].availability, "unknown") if i in found else "unknown" for i in ids}
 
 
 def at_most(messages: Sequence[Message]) -> None:
-    """Raises `GuardError` for more messages than a person can be said to have agreed to."""
+    """Raise `GuardError` for more messages than one plan may hold."""
     if len(messages) > MAX_MESSAGES:
         raise GuardError(
-            f"That is more than {MAX_MESSAGES} messages, the most one plan may hold. "
+            f"The request has more than {MAX_MESSAGES} messages, the most that one plan may hold. "
             f"Ask for fewer ids, or for an earlier date_to. {NOTHING_DONE}"
         )

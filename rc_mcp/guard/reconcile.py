@@ -1,4 +1,4 @@
-"""What was cut short, or not answered for certain, is settled by reading, and never by sending again."""
+"""Settling operations that were interrupted or not answered: by reading the mailbox, never by sending again."""
 
 from datetime import timedelta
 
@@ -17,20 +17,19 @@ from rc_mcp.ringcentral import (
 from rc_mcp.views.changes import OutcomeWord, overall
 
 SETTLED_AFTER = timedelta(seconds=60)
-"""How long, in elapsed time, a request may yet be carried out whose answer did not come: as long as any server would
-wait for one."""
+"""How long, in elapsed time, an unanswered request may still be carried out: as long as a server would wait for it."""
 
 _FINAL: set[OutcomeWord] = {"deleted", "purged", "restored"}
 _NOT_NOW = (TransportFailure, RateLimited, Unavailable)
 
 
 async def reconcile(journal: Journal, client: MessageStoreClient, principal: str) -> None:
-    """Settle this principal's unfinished operations. To be called where no change can be under way.
+    """Settle this principal's unfinished operations. Call this while no change can be in progress.
 
-    An id that is as it was before stays in doubt until `SETTLED_AFTER`: its request may be on its way yet.
+    An unchanged message stays in doubt until `SETTLED_AFTER`, because its request may still arrive.
 
     Raises:
-        RingCentralError: a mailbox cannot be read; what is not settled is left for later.
+        RingCentralError: a mailbox cannot be read. Its operations are left for later.
         GuardError: the journal cannot be read or written.
     """
     unread: RingCentralError | None = None
@@ -40,7 +39,7 @@ async def reconcile(journal: Journal, client: MessageStoreClient, principal: str
         except (*_NOT_NOW, Unauthorized):
             raise  # nothing can be read now
         except RingCentralError as error:
-            unread = unread or error  # of that mailbox: a permission may be gone for good
+            unread = unread or error  # only this mailbox: its permission may be gone for good
     if unread is not None:
         raise unread
 
@@ -77,7 +76,7 @@ async def _seen(mailbox: Mailbox, intent: Entry, ids: list[str]) -> dict[str, Ou
     if intent.details["to"] == "Alive":
         return restored(ids, found)
     untouched = {i for i, message in found.items() if is_as_it_was(message, intent.was.get(i))}
-    # That something is not found proves nothing here: no answer said that it was purged.
+    # "Not found" proves nothing here: no answer confirmed a purge.
     return judged(ids, found, errors, purge=intent.details["to"] == "Purged", confirmed=(), untouched=untouched)
 
 

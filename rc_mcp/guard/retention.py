@@ -1,4 +1,4 @@
-"""Changing how long the account keeps faxes and voicemails: lowering it erases what is older, for everyone."""
+"""Changing how long the account keeps faxes and voicemails. A shorter period erases older ones of every user."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from rc_mcp.views.errors import in_words
 
 _DOCUMENTED = range(7, 91)
 """Periods that RingCentral takes, in days (its OpenAPI document, `retentionPeriod`)."""
-_NOT_CHANGED = "The retention period was not changed."
-_PROTECTED = "The operator protects some people's messages, and a shorter retention period would erase theirs too."
+PERIOD_NOT_CHANGED = "The retention period was not changed."
+PERIOD_UNKNOWN = "Whether the retention period will change is unknown."
+_PROTECTED = "The operator protects some messages, and a shorter retention period would erase them too."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,15 @@ class RetentionChange:
 
     @property
     def arguments(self) -> dict[str, object]:
-        """What a plan for this request is bound to."""
         return {"retention_period": self.retention_period}
 
     async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
-        """Read the period in force and say what the change would mean."""
+        """Read the period in force and plan the change."""
         current = await self._current(mailbox)
         if current is None:
-            raise GuardError(f"RingCentral did not say which retention period is in force. {NOTHING_DONE}")
+            raise GuardError(f"RingCentral did not report the retention period in force. {NOTHING_DONE}")
         days = self.retention_period
-        # Of a period that RingCentral does not document, such as 0, nobody knows whether it means more or less.
+        # An undocumented period, such as 0, may mean more or less.
         lowered = days < current or current not in _DOCUMENTED
         if lowered and mailbox.policy.protects_anybody:
             raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
@@ -62,12 +62,12 @@ class RetentionChange:
         )
 
     async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
-        """Set the period if it is still what the person was told; never raises for what RingCentral does."""
+        """Set the period unless it changed since the plan."""
         if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
             return _unchanged(_PROTECTED)
         try:
             if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.period_in_force:
-                return _unchanged("Someone else changed it meanwhile.")
+                return _unchanged("Another user or app changed it in the meantime.")
             await record.sending_retention(self.retention_period, before=draft.period_in_force)
         except (RingCentralError, GuardError) as error:
             return _unchanged(why(error))
@@ -76,7 +76,7 @@ class RetentionChange:
     async def _set(self, mailbox: Mailbox) -> Execution:
         days = self.retention_period
         try:
-            # Sent once: a repetition could undo what an administrator, alarmed by the first, has just put right.
+            # Sent once: a repetition could undo an administrator's correction of the first request.
             with at_once():
                 await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
         except RingCentralError as error:
@@ -91,11 +91,11 @@ class RetentionChange:
         except RingCentralError as error:
             return _unknown(in_words(error))
         if now_in_force is None:
-            return _unknown("RingCentral did not say what is in force now.")
+            return _unknown("RingCentral did not report the period in force now.")
         if now_in_force == self.retention_period:
             return Execution(status="done")
         still = f"RingCentral still keeps messages for {now_in_force} days."
-        return _unchanged(still) if is_refused else _unknown(f"{still} The change may yet arrive.")
+        return _unchanged(still) if is_refused else _unknown(f"{still} The change may still arrive.")
 
     async def _current(self, mailbox: Mailbox) -> int | None:
         configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
@@ -103,9 +103,9 @@ class RetentionChange:
 
 
 def _unchanged(why: str) -> Execution:
-    return Execution(problem=f"{why} {_NOT_CHANGED}", status="failed")
+    return Execution(problem=f"{why} {PERIOD_NOT_CHANGED}", status="failed")
 
 
 def _unknown(why: str) -> Execution:
-    said = f"{why} Which retention period will be in force is unknown."
+    said = f"{why} {PERIOD_UNKNOWN}"
     return Execution(problem=said, status="unknown", in_doubt=True)

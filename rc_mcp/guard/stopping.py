@@ -1,4 +1,4 @@
-"""STOP: a file in the state folder by which a person ends all deleting, from outside of the assistant and at once."""
+"""The STOP file in the state folder, with which a user stops all deletions at once, without the assistant."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,21 +14,21 @@ T = TypeVar("T")
 
 
 class Stopped(GuardError):  # noqa: N818  a state, as the client's errors are
-    """A person stopped it."""
+    """The STOP file blocks this request."""
 
     def __init__(self) -> None:
-        super().__init__("A person stopped it (the STOP file).")
+        super().__init__("The user stopped it (the STOP file).")
 
 
 def stop_file(state_dir: Path) -> Path:
-    """While it is there nothing destructive is begun, and what runs ends with the request that is out."""
+    """Return the path of the STOP file. While it exists, no more destructive requests are sent."""
     return state_dir / "STOP"
 
 
 def is_stopped(state_dir: Path) -> bool:
-    """Whether STOP is there, as a file, a folder or a link to anything or nothing.
+    """Return whether STOP exists, as a file, a folder or a link (even a broken one).
 
-    A folder that cannot be read counts as stopped: what cannot be seen may be there.
+    A state folder that cannot be read counts as stopped, because STOP may be in it.
     """
     try:
         stop_file(state_dir).lstat()
@@ -40,10 +40,10 @@ def is_stopped(state_dir: Path) -> bool:
 
 
 async def unless_stopped(stopped: Callable[[], bool], read: Callable[[], Awaitable[T]]) -> T:
-    """What `read` gives. It may wait for RingCentral's limits; a stop does not wait for it.
+    """Return the result of `read`. It may wait for RingCentral's limits; STOP cancels it.
 
     Raises:
-        Stopped: before it began, while it ran, or by the time it was over.
+        Stopped: STOP existed before, during or after the reading.
     """
     if stopped():
         raise Stopped
@@ -53,7 +53,7 @@ async def unless_stopped(stopped: Callable[[], bool], read: Callable[[], Awaitab
 
     async def watch() -> None:
         with watching:
-            while not stopped():  # noqa: ASYNC110  a file tells nobody when it appears
+            while not stopped():  # noqa: ASYNC110  a file sends no event when it appears
                 await anyio.sleep(_LOOK_EVERY_S)
             reading.cancel()
 
@@ -62,10 +62,10 @@ async def unless_stopped(stopped: Callable[[], bool], read: Callable[[], Awaitab
         with reading:
             try:
                 answers.append(await read())
-            except Exception as error:  # noqa: BLE001  raised below: out of here it would come in a group
+            except Exception as error:  # noqa: BLE001  raised below: from here it would come in a group
                 caught = error
         watching.cancel()
-    if reading.cancelled_caught or stopped():  # the file may be gone again by now
+    if reading.cancelled_caught or stopped():  # STOP may already be removed again
         raise Stopped
     if caught is not None:
         raise caught

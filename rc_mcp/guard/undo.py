@@ -1,4 +1,4 @@
-"""Undo: what one operation deleted is restored, and read back. It deletes nothing, so nobody is asked."""
+"""Undo: restoring the messages that one operation deleted. It deletes nothing, so it needs no approval."""
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,16 +16,16 @@ from rc_mcp.ringcentral import NotFound, RingCentralError
 from rc_mcp.views.changes import MAY_ARRIVE, Changes, OutcomeWord, Status, but_in_doubt, tally
 from rc_mcp.views.errors import in_words
 
-_NOTHING_RESTORED = "Nothing was restored."
+NOTHING_RESTORED = "Nothing was restored."
 _BEFORE: dict[str, OutcomeWord] = {"Alive": "already", "Purged": "purged"}
 
 
 async def undo(guard: Guard, operation_id: str) -> Changes:
-    """Restore what this operation deleted, or may have deleted, and say of each id what it is now.
+    """Restore the messages that this operation deleted, or may have deleted, and report the outcome of each.
 
     Raises:
-        GuardError: there is nothing that could be restored; or another change is still under way; or the journal is
-            not as it was written. Nothing was restored.
+        GuardError: there is nothing to restore, another change is in progress, or the journal was tampered with.
+            Nothing was restored.
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
     await to_thread.run_sync(undoable, guard.journal, operation_id)
@@ -37,40 +37,36 @@ async def undo(guard: Guard, operation_id: str) -> Changes:
 
 
 def undoable(journal: Journal, operation_id: str) -> Operation:
-    """The operation, if there is something in it that could be restored. It blocks.
+    """Return the operation if it may have deleted messages that can be restored. It blocks.
 
     Raises:
-        GuardError: there is nothing, and why.
+        GuardError: there is nothing to restore; the text says why.
     """
     with _as_written():
         operation = journal.operation(operation_id)
         fault = _fault(operation)
     if operation is None or fault:
-        raise GuardError(f"{operation_id!r} {fault}. {_NOTHING_RESTORED}")
+        raise GuardError(f"{operation_id!r} {fault}. {NOTHING_RESTORED}")
     return operation
 
 
 @contextmanager
 def _as_written() -> Generator[None]:
-    """Around what reads the journal and restores nothing yet: whoever can write the file could have put anything there.
-
-    Raises:
-        GuardError: they did.
-    """
+    """Turn errors from malformed journal entries into a `GuardError`. Use this only before anything is restored."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise GuardError(f"An entry cannot be read; rc-mcp audit verify says which. {_NOTHING_RESTORED}") from None
+        raise GuardError(f"An entry cannot be read; rc-mcp audit verify says which. {NOTHING_RESTORED}") from None
 
 
 def _fault(operation: Operation | None) -> str | None:
     if operation is None:
-        return "is no operation of this state folder; rc-mcp audit lists them"
+        return "is not an operation of this state folder; rc-mcp audit lists them"
     if operation.is_demo:
-        return "was a demo's, whose mailbox was in its server's memory; there the assistant can restore it"
+        return "belongs to a demo, whose mailbox exists only in its server; the assistant can restore messages there"
     aims = {intent.details.get("to") for intent in operation.intents}
     if "Purged" in aims:
-        return "was a purge: what is purged is erased, and nothing can restore it"
+        return "was a purge: purged messages are erased and cannot be restored"
     if not _perhaps_deleted(operation):
         return "deleted nothing, so there is nothing to undo"
     return None
@@ -84,14 +80,14 @@ async def _restore(guard: Guard, operation: Operation) -> Changes:
     with _as_written():
         begun, ids = operation.begun or {}, _perhaps_deleted(operation)
         mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
-        on_its_way = (await guard.on_its_way()).deletes  # before the reading: what arrived until then is seen in it
+        on_its_way = (await guard.on_its_way()).deletes  # before the reading, which shows earlier arrivals
         found, errors = await mailbox.read(ids)
     outcomes: dict[str, OutcomeWord] = {i: _BEFORE.get(m.availability or "", "unknown") for i, m in found.items()}
     outcomes |= {i: "not_found" if isinstance(e, NotFound) else "unknown" for i, e in errors.items()}
     deleted = {i: target(m).was for i, m in found.items() if m.availability == "Deleted"}
     if not deleted:
         outcomes = but_in_doubt(outcomes, on_its_way)
-        said = _said(outcomes, _may_arrive(outcomes, on_its_way), _NOTHING_RESTORED)
+        said = _said(outcomes, _may_arrive(outcomes, on_its_way), NOTHING_RESTORED)
         return Changes(status=_status(outcomes), said=said, outcomes=outcomes)
     record = Record(guard.journal, new_id(), guard.principal, "undo")
     await record.begun(mailbox.account_id, mailbox.extension_id, undoes=operation.id)
@@ -105,7 +101,7 @@ async def _restore(guard: Guard, operation: Operation) -> Changes:
         await record.sent(seen)
         await record.done(undone.status, outcomes)
     except GuardError:
-        # Not the error's own words: something was restored.
+        # Without the error's own text, which says that nothing was changed.
         return unrecorded(undone)
     return undone
 

@@ -1,6 +1,7 @@
 """`rc-mcp audit`: what happened, for a person and for a program; and whether anybody changed it."""
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Generator
@@ -72,7 +73,7 @@ async def test_a_dry_run_shows_what_would_have_been_done_and_whether_the_policy_
     _, agreed, asked, *_ = run(desk).stdout.splitlines()
     assert all("delete 2 messages" in line and "dry run, not done" in line for line in (agreed, asked))
     assert "by the policy" in agreed
-    assert asked.rstrip().endswith("a person would be asked: read_status does not hold for 2 of 2")
+    assert re.search(r"\bread_status\b.*\b2 of 2$", asked.rstrip())
 
 
 async def test_a_program_gets_every_entry_whole(desk: Desk) -> None:
@@ -164,7 +165,8 @@ async def test_a_changed_entry_is_named(desk: Desk) -> None:
     desk.tamper("UPDATE entry SET detail = '{}' WHERE number = 2")
     verified = run(desk, "verify")
     assert verified.exit_code == 1
-    assert "Entry 2 is not what was written after entry 1." in verified.stderr
+    [fault] = desk.journal.verify().faults
+    assert fault in verified.stderr
 
 
 async def test_a_head_noted_before_shows_that_the_end_was_cut_off(desk: Desk) -> None:

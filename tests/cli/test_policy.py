@@ -11,7 +11,7 @@ import pytest
 
 from rc_mcp.cli.policy import check_on
 from rc_mcp.emulator import Emulator
-from rc_mcp.guard.policy_file import load_policy
+from rc_mcp.guard.policy_file import PolicyError, load_policy
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 from tests.desk import Faults, login_to, no_waiting
 
@@ -94,10 +94,10 @@ async def test_every_fault_of_a_file_is_told_and_nothing_is_tried(tmp_path: Path
     (tmp_path / "policy.toml").write_text("[limits]\nmax_per_dya = 1\nmax_per_hour = 0\n")
     code, said, errors = await check(tmp_path / "policy.toml", "--demo")
     assert (code, said) == (1, "")
-    assert [line.partition(": ")[2] for line in errors.splitlines()] == [
-        "line 2: [limits] has no 'max_per_dya'; did you mean max_per_day?",
-        "line 3: max_per_hour of [limits] has to be 1 or more, and is 0",
-    ]
+    with pytest.raises(PolicyError) as caught:
+        load_policy(tmp_path / "policy.toml")
+    assert tuple(errors.splitlines()) == caught.value.faults
+    assert len(caught.value.faults) == 2
 
 
 async def test_without_a_login_the_file_is_checked_all_the_same(tmp_path: Path) -> None:

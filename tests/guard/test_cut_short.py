@@ -1,4 +1,4 @@
-"""What was cut short is settled by reading: never sent again, never guessed, and left for later where it must be."""
+"""Interrupted operations are settled by reading, never by sending again or guessing, and later if necessary."""
 
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ import pytest
 
 from rc_mcp import server
 from rc_mcp.guard.alone import alone
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.journal import Aim, Operation, Record
 from rc_mcp.ringcentral import Forbidden, RingCentralError
@@ -19,7 +20,7 @@ CUT_SHORT = "cut2-shrt"
 
 
 async def begin(desk: Desk, guard: Guard, planned: list[str], sending: list[str], to: Aim = "Deleted") -> Record:
-    """What a server writes that is killed when its request for `sending` is out."""
+    """Journal the rows of a server that is killed after it sent its request for `sending`."""
     record = Record(guard.journal, CUT_SHORT, guard.principal, "delete_message")
     who = {"operation": CUT_SHORT, "principal": guard.principal, "tool": "delete_message"}
     guard.journal.append("asked", **who, details={"action": "delete", "severity": "reversible", "ids": planned})
@@ -39,7 +40,7 @@ def some_deleted(desk: Desk) -> list[str]:
     return desk.ids(availability="Deleted")
 
 
-async def test_what_was_carried_out_is_known_at_once_and_the_rest_when_nothing_can_be_on_its_way(desk: Desk) -> None:
+async def test_deleted_messages_are_settled_at_once_and_the_others_once_no_request_can_arrive(desk: Desk) -> None:
     deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[:2]
     async with desk.guard() as guard:
         await begin(desk, guard, [deleted, *alive], [deleted, alive[0]])
@@ -56,17 +57,17 @@ async def test_what_was_carried_out_is_known_at_once_and_the_rest_when_nothing_c
     assert desk.sent("DELETE") == []
 
 
-async def test_a_server_settles_it_when_it_starts(desk: Desk, era: Era) -> None:
+async def test_a_server_settles_interrupted_operations_when_it_starts(desk: Desk, era: Era) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     async with desk.client(era):
         with anyio.fail_after(20):
-            while cut_short(desk).done is None:  # noqa: ASYNC110  a row tells nobody when it is written
+            while cut_short(desk).done is None:  # noqa: ASYNC110  a row sends no event when it is written
                 await anyio.sleep(0.01)
     assert (cut_short(desk).done or {})["status"] == "done"
 
 
-async def test_a_server_that_gets_no_answer_about_it_holds_up_no_change_for_long(
+async def test_settling_without_an_answer_does_not_block_changes_for_long(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_SETTLE_S", 0.5)
@@ -87,7 +88,9 @@ async def test_a_server_that_gets_no_answer_about_it_holds_up_no_change_for_long
                 assert cut_short(desk).done is None
 
 
-async def test_a_server_starts_although_it_cannot_be_settled(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_server_starts_although_an_operation_cannot_be_settled(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     def unreachable(request: httpx.Request) -> None:
         raise httpx.ConnectError("no way", request=request)
 
@@ -100,7 +103,7 @@ async def test_a_server_starts_although_it_cannot_be_settled(desk: Desk, caplog:
     assert "could not be settled" not in caplog.text
 
 
-async def test_one_that_was_begun_and_never_sent_is_over_without_a_request(desk: Desk) -> None:
+async def test_an_operation_that_sent_nothing_is_settled_without_a_request(desk: Desk) -> None:
     alive = desk.ids(availability="Alive")[:2]
     async with desk.guard() as guard:
         await begin(desk, guard, alive, [])
@@ -109,7 +112,7 @@ async def test_one_that_was_begun_and_never_sent_is_over_without_a_request(desk:
     assert desk.sent("GET") == []
 
 
-async def test_what_another_server_is_still_carrying_out_is_left_alone(desk: Desk) -> None:
+async def test_an_operation_in_progress_in_another_server_is_not_settled(desk: Desk) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
         async with alone(desk.state_dir):
@@ -119,7 +122,7 @@ async def test_what_another_server_is_still_carrying_out_is_left_alone(desk: Des
     assert cut_short(desk).done is not None
 
 
-async def test_what_another_login_began_is_left_to_it(desk: Desk) -> None:
+async def test_an_operation_of_another_login_is_not_settled(desk: Desk) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     async with desk.guard(RC_ACCESS_TOKEN="another-login") as guard:
@@ -127,13 +130,13 @@ async def test_what_another_login_began_is_left_to_it(desk: Desk) -> None:
     assert cut_short(desk).done is None
 
 
-async def test_where_nothing_was_ever_asked_nothing_is_made(desk: Desk) -> None:
+async def test_settling_creates_no_state_folder(desk: Desk) -> None:
     async with desk.guard() as guard:
         await guard.settle_cut_short_unless_busy()
     assert not desk.state_dir.exists()
 
 
-async def test_a_mailbox_that_cannot_be_read_now_leaves_it_for_later(desk: Desk) -> None:
+async def test_an_operation_is_left_for_later_if_its_mailbox_cannot_be_read_now(desk: Desk) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, some_deleted(desk)[:2], some_deleted(desk)[:2])
 
@@ -156,7 +159,7 @@ async def test_a_mailbox_that_cannot_be_read_now_leaves_it_for_later(desk: Desk)
 
 
 @pytest.mark.parametrize("to", ["Deleted", "Purged"])
-async def test_what_is_not_there_is_unknown(desk: Desk, to: Aim) -> None:
+async def test_a_message_that_does_not_exist_is_unknown(desk: Desk, to: Aim) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, ["1234567"], ["1234567"], to)
         desk.clock.time += timedelta(seconds=61)
@@ -165,7 +168,7 @@ async def test_what_is_not_there_is_unknown(desk: Desk, to: Aim) -> None:
     assert (cut_short(desk).done or {})["status"] == "unknown"
 
 
-async def test_what_was_seen_before_it_was_cut_short_is_not_read_again(desk: Desk) -> None:
+async def test_outcomes_journaled_before_the_interruption_are_not_read_again(desk: Desk) -> None:
     deleted = some_deleted(desk)[:2]
     async with desk.guard() as guard:
         record = await begin(desk, guard, deleted, deleted)
@@ -176,7 +179,7 @@ async def test_what_was_seen_before_it_was_cut_short_is_not_read_again(desk: Des
     assert desk.sent("GET") == []
 
 
-async def test_a_restore_that_was_cut_short_is_settled_too(desk: Desk) -> None:
+async def test_an_interrupted_restore_is_settled_too(desk: Desk) -> None:
     deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[0]
     async with desk.guard() as guard:
         await begin(desk, guard, [], [deleted, alive], "Alive")
@@ -185,7 +188,7 @@ async def test_a_restore_that_was_cut_short_is_settled_too(desk: Desk) -> None:
     assert cut_short(desk).outcomes == {deleted: "failed", alive: "restored"}
 
 
-async def test_a_retention_change_that_was_cut_short_is_settled_by_what_is_in_force(desk: Desk) -> None:
+async def test_an_interrupted_retention_change_is_settled_by_the_period_in_force(desk: Desk) -> None:
     async with desk.guard() as guard:
         in_force = (await guard.client.read_message_store_configuration()).retention_period
         record = await begin(desk, guard, [], [])
@@ -194,7 +197,7 @@ async def test_a_retention_change_that_was_cut_short_is_settled_by_what_is_in_fo
     assert (cut_short(desk).done or {})["status"] == "done"
 
 
-async def test_a_retention_change_that_is_not_in_force_failed_once_it_cannot_be_on_its_way(desk: Desk) -> None:
+async def test_a_retention_change_that_is_not_in_force_failed_once_it_can_no_longer_arrive(desk: Desk) -> None:
     async with desk.guard() as guard:
         record = await begin(desk, guard, [], [])
         in_force = (await guard.client.read_message_store_configuration()).retention_period
@@ -234,7 +237,7 @@ async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(
 
 
 @pytest.mark.parametrize("arrives", [True, False], ids=["it arrived", "it did not arrive"])
-async def test_a_call_that_the_client_gave_up_on_is_settled_while_the_server_runs(
+async def test_a_canceled_call_is_settled_while_the_server_runs(
     arrives: bool, desk: Desk, era: Era, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_SETTLE_EVERY_S", 3600 if arrives else 0.01)
@@ -258,7 +261,7 @@ async def test_a_call_that_the_client_gave_up_on_is_settled_while_the_server_run
         with anyio.fail_after(20):
             if not arrives:
                 looked = len(desk.sent("GET"))
-                while len(desk.sent("GET")) < looked + 3:  # noqa: ASYNC110  a row wakes nothing
+                while len(desk.sent("GET")) < looked + 3:  # noqa: ASYNC110  a row sends no event
                     await anyio.sleep(0.01)
                 operation = desk.journal.operation(plan)
                 assert operation is not None
@@ -269,14 +272,14 @@ async def test_a_call_that_the_client_gave_up_on_is_settled_while_the_server_run
     assert operation.outcomes == {target: "deleted" if arrives else "failed"}
 
 
-async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(desk: Desk, era: Era) -> None:
+async def test_a_message_whose_delete_may_still_arrive_is_not_deleted_again(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.guard() as guard:
         await begin(desk, guard, [target], [target])
     async with desk.client(era, answer=YES) as client:
         said = await refused(client, "delete_message", message_id=[target])
         assert "60 seconds" in said
-        assert said.endswith("Nothing was deleted or changed.")
+        assert said.endswith(NOTHING_DONE)
         assert desk.sent("DELETE") == []
 
         desk.clock.time += timedelta(seconds=61)
@@ -285,7 +288,7 @@ async def test_a_message_whose_delete_may_be_on_its_way_is_not_deleted_again(des
     assert cut_short(desk).outcomes == {target: "failed"}
 
 
-async def test_one_that_cannot_be_read_any_more_does_not_hold_up_the_next(desk: Desk) -> None:
+async def test_an_unreadable_mailbox_does_not_block_the_next_operation(desk: Desk) -> None:
     deleted = some_deleted(desk)[0]
 
     def forbidden(request: httpx.Request) -> httpx.Response | None:
@@ -310,7 +313,7 @@ async def test_one_that_cannot_be_read_any_more_does_not_hold_up_the_next(desk: 
     assert first.done is None
 
 
-async def test_a_change_goes_on_although_an_older_one_cannot_be_settled(desk: Desk) -> None:
+async def test_a_change_continues_although_an_older_one_cannot_be_settled(desk: Desk) -> None:
     old, new = some_deleted(desk)[0], desk.ids(availability="Alive")[0]
 
     def old_is_lost(request: httpx.Request) -> None:

@@ -1,4 +1,4 @@
-"""Ages, windows, caps and the minute after an unanswered request are elapsed time, whatever zone and wall clock say."""
+"""Ages, windows, caps and the minute after an unanswered request are elapsed time, whatever the wall clock shows."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ max_per_day = 100
 
 
 def in_new_york(desk: Desk) -> AbstractAsyncContextManager[Client]:
-    """A client of a server in New York whose operator has that rule."""
+    """Open a client of a server in New York whose operator has that rule."""
     policy = desk.state_dir.parent / "policy.toml"
     policy.write_text(RULE)
     return desk.client(RC_MCP_TIMEZONE="America/New_York", RC_MCP_POLICY=str(policy))
@@ -44,7 +44,7 @@ def a_text(desk: Desk, age: timedelta) -> str:
 
 
 @pytest.mark.parametrize("change", [CLOCKS_GO_FORWARD, CLOCKS_GO_BACK], ids=["forward", "back"])
-async def test_a_cap_of_an_hour_is_an_hour_long_where_clocks_change(desk: Desk, change: datetime) -> None:
+async def test_an_hourly_cap_covers_one_hour_when_clocks_change(desk: Desk, change: datetime) -> None:
     desk.clock.time = change - timedelta(minutes=10)
     first, second = (a_text(desk, timedelta(days=3)) for _ in range(2))
     async with in_new_york(desk) as client:
@@ -56,7 +56,7 @@ async def test_a_cap_of_an_hour_is_an_hour_long_where_clocks_change(desk: Desk, 
 
 
 @pytest.mark.parametrize("change", [CLOCKS_GO_FORWARD, CLOCKS_GO_BACK], ids=["forward", "back"])
-async def test_older_than_a_day_means_24_hours_where_clocks_change(desk: Desk, change: datetime) -> None:
+async def test_older_than_a_day_means_24_hours_when_clocks_change(desk: Desk, change: datetime) -> None:
     desk.clock.time = change + timedelta(hours=2)
     young, old = a_text(desk, timedelta(hours=23, minutes=40)), a_text(desk, timedelta(hours=24, minutes=20))
     async with in_new_york(desk) as client:
@@ -65,7 +65,7 @@ async def test_older_than_a_day_means_24_hours_where_clocks_change(desk: Desk, c
 
 
 @pytest.mark.parametrize("change", [CLOCKS_GO_FORWARD, CLOCKS_GO_BACK], ids=["forward", "back"])
-async def test_a_span_lists_so_much_elapsed_time_where_clocks_change(desk: Desk, era: Era, change: datetime) -> None:
+async def test_a_span_lists_elapsed_time_when_clocks_change(desk: Desk, era: Era, change: datetime) -> None:
     desk.clock.time = change + timedelta(minutes=10)
     recent = {a_text(desk, timedelta(minutes=minutes)) for minutes in (2, 25, 55)}
     old = a_text(desk, timedelta(minutes=65))
@@ -110,7 +110,7 @@ async def test_a_wall_clock_that_is_set_does_not_shorten_the_minute_after_an_una
 
 
 @pytest.mark.parametrize("step", [timedelta(minutes=3), -timedelta(hours=5)], ids=str)
-async def test_a_wall_clock_that_is_set_does_not_shut_a_message_for_longer(desk: Desk, step: timedelta) -> None:
+async def test_a_wall_clock_that_is_set_does_not_block_a_message_for_longer(desk: Desk, step: timedelta) -> None:
     target = desk.ids(availability="Alive")[0]
     desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
@@ -129,7 +129,7 @@ async def test_a_wall_clock_that_is_set_does_not_renew_a_cap(desk: Desk, step: t
         assert (await call(client, "delete_message", message_id=[second]))["status"] == "confirmation_required"
 
 
-async def test_a_wall_clock_that_is_set_back_gives_a_plan_no_longer_life(desk: Desk) -> None:
+async def test_a_wall_clock_that_is_set_back_does_not_extend_a_plan(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client() as client:
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
@@ -144,13 +144,13 @@ async def test_a_wall_clock_that_is_set_back_gives_a_plan_no_longer_life(desk: D
 
 
 def another_start(desk: Desk) -> Journal:
-    """The journal as a process sees it after the machine was started anew: its clock began at zero."""
+    """Return the journal of a process after a reboot: its clock started at zero."""
     restarted = desk.clock()
     clock = Clock("the next start", lambda: (desk.clock() - restarted).total_seconds())
     return Journal(desk.state_dir, desk.clock, clock)
 
 
-async def test_after_a_restart_of_the_machine_the_minute_counts_from_when_the_request_is_noticed(desk: Desk) -> None:
+async def test_after_a_reboot_the_minute_counts_from_the_moment_the_request_is_noticed(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     record = Record(desk.journal, "cut2-shrt", "somebody", "delete_message")
     await record.sending({target: desk.as_it_is(target)}, "Deleted")
@@ -167,15 +167,15 @@ async def test_after_a_restart_of_the_machine_the_minute_counts_from_when_the_re
 @pytest.mark.parametrize(
     "reading", [None, {}, {"name": "here"}, {"name": "here", "seconds": "soon"}, {"name": "there"}]
 )
-def test_what_is_no_reading_of_a_clock_says_nothing_of_elapsed_time(reading: dict[str, object] | None) -> None:
+def test_an_invalid_clock_reading_gives_no_elapsed_time(reading: dict[str, object] | None) -> None:
     assert Clock("here", lambda: 5.0).elapsed_s(reading) is None
 
 
-def test_a_reading_from_the_future_says_nothing_of_elapsed_time() -> None:
+def test_a_clock_reading_from_the_future_gives_no_elapsed_time() -> None:
     assert Clock("here", lambda: 5.0).elapsed_s({"name": "here", "seconds": 6.0}) is None
 
 
-def test_two_processes_of_one_start_share_a_clock_where_the_system_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_of_one_boot_share_a_clock_if_the_system_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     if Path("/proc/sys/kernel/random/boot_id").exists():
         assert Clock().name == Clock().name
 

@@ -1,4 +1,4 @@
-"""RingCentral's API gateway answers in the mailbox's place: no message is said to be missing, gone or purged."""
+"""Errors of RingCentral's API gateway do not count as missing or purged messages."""
 
 from typing import Any
 
@@ -28,12 +28,12 @@ MESSAGES: tuple[OperationName, ...] = (
 
 @pytest.fixture(params=["AGW-404", "CMN-120", "CMN-102 extensionId", "CMN-102"])
 def answers(request: pytest.FixtureRequest, desk: Desk) -> "Answers":
-    """What is no word about a message, from now on, once `begin` is called."""
+    """A gateway's answer to every request after `begin`."""
     return Answers(desk, request.param)
 
 
 class Answers:
-    """A 404 to each request for messages, of one of the kinds that say nothing of any message."""
+    """Answer each request for messages with a 404 that is not about a message."""
 
     def __init__(self, desk: Desk, kind: str) -> None:
         self._desk = desk
@@ -60,7 +60,7 @@ def is_no_false_report(said: str) -> None:
     assert ADVICE[NotFound] not in said
 
 
-async def test_no_tool_takes_the_404_for_a_word_about_a_message(desk: Desk, era: Era, answers: Answers) -> None:
+async def test_no_tool_takes_a_gateway_404_for_a_missing_message(desk: Desk, era: Era, answers: Answers) -> None:
     alive, other = desk.ids(availability="Alive")[:2]
     async with desk.client(era, answer=YES) as client:
         await call(client, "delete_message", message_id=[alive])
@@ -77,7 +77,7 @@ async def test_no_tool_takes_the_404_for_a_word_about_a_message(desk: Desk, era:
     assert [desk.availability(i) for i in (alive, other)] == ["Deleted", "Alive"]
 
 
-async def test_a_404_of_the_gateway_to_a_change_leaves_open_what_became_of_it(desk: Desk) -> None:
+async def test_a_change_answered_with_a_gateway_404_is_not_reported_as_not_found(desk: Desk) -> None:
     target = desk.ids(availability="Alive", readStatus="Unread")[0]
     desk.emulator.faults.inject("gateway", operation="updateMessage", acted=True)
     async with desk.client() as client:
@@ -86,7 +86,7 @@ async def test_a_404_of_the_gateway_to_a_change_leaves_open_what_became_of_it(de
     assert "gateway" in answer["said"]
 
 
-async def test_a_404_of_the_gateway_to_a_delete_is_no_refusal(desk: Desk, era: Era) -> None:
+async def test_a_gateway_404_to_a_delete_does_not_count_as_a_refusal(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
     desk.emulator.faults.inject("gateway", operation="deleteMessage", acted=True)
     async with desk.client(era, answer=YES) as client:
@@ -96,9 +96,7 @@ async def test_a_404_of_the_gateway_to_a_delete_is_no_refusal(desk: Desk, era: E
     assert len(desk.sent("DELETE")) == 1
 
 
-async def test_a_purge_is_not_called_done_because_the_reading_back_got_a_404_of_another_kind(
-    desk: Desk, era: Era, answers: Answers
-) -> None:
+async def test_a_gateway_404_to_the_read_back_does_not_confirm_a_purge(desk: Desk, era: Era, answers: Answers) -> None:
     targets = desk.ids(availability="Alive")[:2]
 
     def then(request: httpx.Request) -> None:
@@ -117,7 +115,7 @@ async def test_a_purge_is_not_called_done_because_the_reading_back_got_a_404_of_
     assert set(kept.in_doubt) == set(targets)
 
 
-async def test_an_undo_that_meets_the_404_says_unknown_and_works_once_it_is_over(desk: Desk) -> None:
+async def test_an_undo_reports_unknown_for_a_gateway_404_and_works_after_it(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=targets))["operation_id"]

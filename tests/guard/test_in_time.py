@@ -1,4 +1,4 @@
-"""A delete begins only with the time to see what became of it; one that has none leaves its plan as it is."""
+"""A delete begins only with enough time for its read-back; otherwise its plan stays usable."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -9,7 +9,9 @@ import pytest
 from mcp import Client
 
 from rc_mcp.guard.alone import alone
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.journal import Record
+from rc_mcp.guard.not_now import Busy, NoTime
 from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +21,7 @@ TimePasses = Callable[[float], None]
 
 @pytest.fixture
 def time_passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
-    """Moves the clock by which the time of a call is counted."""
+    """Move the clock that counts the time of a call."""
     passed = [0.0]
 
     def pass_by(seconds: float) -> None:
@@ -31,7 +33,7 @@ def time_passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
 
 
 async def planned(client: Client, message_id: str) -> str:
-    """A plan to delete this message, which the client cannot be asked about."""
+    """Plan to delete this message in a client that cannot ask; return the plan's id."""
     return (await call(client, "delete_message", message_id=[message_id]))["plan_id"]
 
 
@@ -41,7 +43,7 @@ async def test_a_plan_that_takes_too_long_to_read_is_given_up(desk: Desk, era: E
     async with desk.client(era, YES) as client:
         with anyio.fail_after(30):
             said = await refused(client, "delete_message", message_id=["1"])
-    assert "Nothing was" in said
+    assert said.endswith(NOTHING_DONE)
     assert desk.sent("DELETE") == []
 
 
@@ -77,7 +79,7 @@ async def test_a_delete_is_not_begun_when_the_time_is_nearly_over(desk: Desk, ti
 
 
 @pytest.mark.usefixtures("a_bearable_call")
-async def test_the_time_a_person_takes_is_not_counted(desk: Desk, time_passes: TimePasses) -> None:
+async def test_the_users_thinking_time_is_not_counted(desk: Desk, time_passes: TimePasses) -> None:
     message_id = desk.ids(type="SMS", availability="Alive")[0]
     server = desk.server()
 
@@ -91,7 +93,7 @@ async def test_the_time_a_person_takes_is_not_counted(desk: Desk, time_passes: T
 
 
 @pytest.mark.usefixtures("a_bearable_call")
-async def test_who_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(desk: Desk) -> None:
+async def test_a_call_that_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(desk: Desk) -> None:
     message_id = desk.ids(type="SMS", availability="Alive")[0]
     async with desk.client() as client:
         plan_id = await planned(client, message_id)
@@ -100,12 +102,12 @@ async def test_who_waits_for_another_change_gives_up_in_time_and_keeps_the_plan(
                 said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
         assert desk.journal.entries()[-1].details == {"reason": "busy"}
         again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-    assert said.endswith("Nothing was deleted or changed.")
+    assert said.endswith(str(Busy()))
     assert again["outcomes"] == {message_id: "deleted"}
 
 
 @pytest.mark.usefixtures("a_bearable_call")
-async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
+async def test_a_plan_is_not_claimed_when_the_time_is_nearly_over(desk: Desk, time_passes: TimePasses) -> None:
     message_id, earlier = desk.ids(type="SMS", availability="Alive")[:2]
     async with desk.client() as client:
         plan_id = await planned(client, message_id)
@@ -114,9 +116,9 @@ async def test_a_plan_is_not_taken_when_the_time_is_nearly_over(desk: Desk, time
             await record.begun("~", "~", undoes="")
             await record.sending({earlier: desk.as_it_is(earlier)}, "Deleted")
         slow = [2.8]
-        desk.faults.before(lambda _: time_passes(sum(slow)))  # while it finds out what became of that one
+        desk.faults.before(lambda _: time_passes(sum(slow)))  # while it settles that operation
         said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
-        assert said.endswith("Call again. Nothing was deleted or changed.")
+        assert said.endswith(str(NoTime()))
         assert desk.journal.entries()[-1].details == {"reason": "no_time"}
         slow.clear()
         again = await call(client, "delete_message", message_id=[message_id], plan_id=plan_id)

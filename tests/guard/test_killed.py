@@ -1,8 +1,8 @@
 """A real server is killed (kill -9) at random moments of a delete of 200 messages, and started again.
 
-Afterwards the journal and the mailbox agree on every message. `make prove-kills` does it at 100 moments; CI at as many
-as fit in about a minute. The moments are spread evenly, by a seed, from before the first request to after the last;
-what they hit is printed (`pytest -s`).
+Afterwards the journal and the mailbox agree on every message. `make prove-kills` kills at 100 moments, CI at as many
+as fit in about a minute. A seed spreads the moments evenly from before the first request to after the last; `pytest -s`
+prints the states that they hit.
 """
 
 import json
@@ -35,7 +35,7 @@ PATIENCE_S = 60.0
 
 
 class Server:
-    """`rc-mcp serve` in a process of its own, spoken to over its stdin and stdout."""
+    """`rc-mcp serve` in its own process, driven over stdin and stdout."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         command = [sys.executable, "-m", "rc_mcp", "serve"]
@@ -50,7 +50,7 @@ class Server:
         return self._answer(self.begin(tool, **arguments))
 
     def begin(self, tool: str, **arguments: object) -> int:
-        """Call a tool and do not wait."""
+        """Call a tool without waiting for the answer."""
         return self._send("tools/call", {"name": tool, "arguments": arguments})
 
     def kill(self) -> None:
@@ -78,7 +78,7 @@ class Server:
 
 @contextmanager
 def mailbox() -> Generator[dict[str, str]]:
-    """An emulator in a process of its own: its addresses and a login."""
+    """Start an emulator in its own process; yield its addresses and a login."""
     command = [sys.executable, "-m", "rc_mcp", "emulator", "--no-rate-limits", "--admin", "--messages", str(MESSAGES)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
@@ -89,13 +89,13 @@ def mailbox() -> Generator[dict[str, str]]:
 
 
 def availability(login: dict[str, str]) -> dict[str, str]:
-    """What the mailbox itself says of each message."""
+    """Return the availability of each message in the mailbox."""
     messages = httpx.get(f"{login['admin_url']}/messages?limit=10000").json()["messages"]
     return {str(m["id"]): m["availability"] for m in messages}
 
 
 def settled_by_the_restart(journal: Journal, operation_id: str, login: dict[str, str]) -> Operation:
-    """The operation, once the new server has written down all that it can be sure of."""
+    """Return the operation after the new server has journaled all certain outcomes."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         operation = journal.operation(operation_id)
@@ -109,7 +109,7 @@ def settled_by_the_restart(journal: Journal, operation_id: str, login: dict[str,
 
 
 def settled_later(journal: Journal, operation: Operation, login: dict[str, str]) -> Operation:
-    """The same operation a minute later, when no request can be on its way any more."""
+    """Return the operation a minute later, when no request can still arrive."""
 
     async def settle() -> None:
         auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
@@ -125,7 +125,7 @@ def settled_later(journal: Journal, operation: Operation, login: dict[str, str])
 
 
 def agree(operation: Operation, store: dict[str, str]) -> None:
-    """What the journal says of a message is so, and what happened to one is in the journal."""
+    """Check that the journal and the mailbox agree on each message."""
     words = {"deleted": "Deleted", "failed": "Alive", "skipped": "Alive"}
     for message_id, word in operation.outcomes.items():
         assert words[word] == store[message_id], (message_id, word, store[message_id])
@@ -179,7 +179,7 @@ def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(tmp_pat
 
 
 def undisturbed(server: Server, ids: list[str]) -> float:
-    """How long the delete takes when nobody kills it, in seconds. It is undone."""
+    """Return the seconds that an undisturbed delete takes. It is undone."""
     plan = server.call("delete_message", message_id=ids)["plan_id"]
     began = time.monotonic()
     assert server.call("delete_message", message_id=ids, plan_id=plan)["status"] == "done"

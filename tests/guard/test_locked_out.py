@@ -1,4 +1,4 @@
-"""A lock that cannot be had is a refusal: no file system, and nobody who removes the file, lets two changes run."""
+"""Without a lock, changes are refused: no file system and no removal of the lock file lets two changes run."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ import pytest
 from rc_mcp.guard import database
 from rc_mcp.guard import guard as guarding
 from rc_mcp.guard.alone import alone
-from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.journal import Journal, Record
 from rc_mcp.ringcentral import LoginNotKept, token_store
 from rc_mcp.ringcentral import locks as locking
@@ -22,7 +22,7 @@ fcntl = pytest.importorskip("fcntl", reason="Windows has locks of another kind")
 
 Fail = Callable[[int | None], None]
 FAULTS = [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINTR, errno.EACCES, errno.EROFS, errno.EIO, None]
-"""None: every lock is given to everyone."""
+"""The faults of locks. None: every process gets every lock."""
 
 
 def name_of(fault: int | None) -> str:
@@ -31,7 +31,7 @@ def name_of(fault: int | None) -> str:
 
 @pytest.fixture
 def flock(monkeypatch: pytest.MonkeyPatch) -> Generator[Fail]:
-    """From its call on, the system answers so to whoever wants a lock."""
+    """Make the system answer every lock request with this fault."""
 
     def fail(fault: int | None) -> None:
         def answer(descriptor: object, operation: int) -> None:
@@ -39,7 +39,7 @@ def flock(monkeypatch: pytest.MonkeyPatch) -> Generator[Fail]:
                 raise OSError(fault, os.strerror(fault))
 
         monkeypatch.setattr(fcntl, "flock", answer)
-        # Some file systems say EACCES of a lock that others hold, so that one is waited for.
+        # Some file systems report EACCES for a held lock, so the process waits for that one.
         monkeypatch.setattr(guarding, "PATIENCE_S", 0.05)
         monkeypatch.setattr(database, "_PATIENCE_S", 0.05)
         monkeypatch.setattr(token_store, "_PATIENCE_S", 0.05)
@@ -62,7 +62,7 @@ async def test_two_servers_without_a_lock_both_refuse_and_nothing_is_deleted(
         flock(fault)
         for client, ids, plan in agreed:
             said = await refused(client, "delete_message", message_id=ids, plan_id=plan)
-            assert said.endswith("Nothing was deleted or changed.")
+            assert said.endswith(NOTHING_DONE)
     assert desk.sent("DELETE") == []
     assert [desk.availability(i) for i in (one, other)] == ["Alive", "Alive"]
 
@@ -71,7 +71,7 @@ async def test_two_servers_without_a_lock_both_refuse_and_nothing_is_deleted(
 def test_the_state_is_not_created_without_a_lock(tmp_path: Path, flock: Fail, fault: int | None) -> None:
     flock(fault)
     for _ in range(2):
-        with pytest.raises(GuardError, match=r"cannot be used .* Nothing was deleted or changed\.$"):
+        with pytest.raises(GuardError, match=rf"\(\w+\).* {NOTHING_DONE}$"):
             Journal(tmp_path).entries()
     assert not list(tmp_path.glob("*.db")) + list(tmp_path.glob("*.new"))
 
@@ -90,7 +90,7 @@ async def test_a_lock_file_removed_before_the_request_left_ends_the_change(desk:
     lock = desk.state_dir / "changing.lock"
 
     def removed(request: httpx.Request) -> None:
-        if lock.exists():  # while the plan's messages are read again, under the lock
+        if lock.exists():  # during the second reading of the plan's messages, under the lock
             lock.unlink()
 
     async with desk.client() as client:
@@ -102,24 +102,22 @@ async def test_a_lock_file_removed_before_the_request_left_ends_the_change(desk:
 
 
 @pytest.mark.parametrize("put_another", [False, True], ids=["removed", "replaced"])
-async def test_who_lost_the_lock_file_sends_nothing_while_another_holds_the_new_one(
-    tmp_path: Path, put_another: bool
-) -> None:
+async def test_a_process_that_lost_its_lock_file_sends_nothing(tmp_path: Path, put_another: bool) -> None:
     record = Record(Journal(tmp_path), "aaaa-bbbb", "me", "delete_message")
     async with alone(tmp_path):
         await record.sending({"1": ("Alive", None)}, "Deleted")
         (tmp_path / "changing.lock").unlink()
         if put_another:
             (tmp_path / "changing.lock").touch()
-        with pytest.raises(GuardError, match="was removed while it was held"):
+        with pytest.raises(GuardError, match=NOTHING_DONE):
             await record.sending({"2": ("Alive", None)}, "Deleted")
-        with pytest.raises(GuardError, match="was removed while it was held"):
+        with pytest.raises(GuardError, match=NOTHING_DONE):
             await record.sending_retention(30, before=90)
 
 
 @pytest.mark.parametrize("at", [1, 2], ids=["before it was locked", "before others were tried"])
 @pytest.mark.parametrize("put_another", [False, True], ids=["removed", "replaced"])
-async def test_a_lock_on_a_file_that_is_gone_is_not_the_lock(
+async def test_a_lock_on_a_removed_file_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, put_another: bool
 ) -> None:
     file, real, calls = tmp_path / "x.lock", fcntl.flock, list[int]()
@@ -141,7 +139,7 @@ async def test_a_lock_on_a_file_that_is_gone_is_not_the_lock(
     held.release()
 
 
-def test_a_lock_that_others_hold_is_waited_for(tmp_path: Path) -> None:
+def test_a_process_waits_for_a_lock_that_another_holds(tmp_path: Path) -> None:
     first = locking.wait_for_lock(tmp_path / "x.lock", 0)
     assert first is not None
     assert locking.wait_for_lock(tmp_path / "x.lock", 0.05) is None
@@ -151,20 +149,20 @@ def test_a_lock_that_others_hold_is_waited_for(tmp_path: Path) -> None:
     second.release()
 
 
-def test_a_link_is_no_lock_file(tmp_path: Path) -> None:
+def test_a_link_is_not_accepted_as_a_lock_file(tmp_path: Path) -> None:
     (tmp_path / "x.lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match=r"x\.lock"):
         locking.wait_for_lock(tmp_path / "x.lock", 0)
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_state_that_another_process_makes_for_too_long_is_not_made(
+def test_the_database_is_not_created_while_another_process_keeps_the_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_PATIENCE_S", 0.05)
     held = locking.wait_for_lock((tmp_path / FILE).with_suffix(".lock"), 0)
     assert held is not None
-    with pytest.raises(GuardError, match="Nothing was deleted"):
+    with pytest.raises(GuardError, match=NOTHING_DONE):
         Journal(tmp_path).entries()
     held.release()
     assert Journal(tmp_path).entries() == []

@@ -1,4 +1,4 @@
-"""A model in a loop: what changes nothing is counted, not kept again, and nothing about what was sent is lost."""
+"""A model in a loop: repeated entries are only counted, and entries about sent requests are all kept."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rc_mcp.guard import plans
-from rc_mcp.guard.database import FILE, writing
+from rc_mcp.guard.database import FILE, NOTHING_DONE, writing
 from rc_mcp.guard.journal import ROWS_AN_HOUR, TOO_MANY, Event, Journal, add_note
-from rc_mcp.guard.plans import LIFETIME, REUSED_FOR, Draft, Plan, PlanStore, Target, TooManyPlans
+from rc_mcp.guard.plans import LIFETIME, REUSED_FOR, TOO_MANY_PLANS, Draft, Plan, PlanStore, Target, TooManyPlans
 from rc_mcp.views.changes import Preview
 from tests.desk import NO, YES, Clock, Desk, call
 
@@ -30,7 +30,7 @@ def bytes_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob(f"{FILE}*"))
 
 
-def test_a_repeated_refusal_is_counted_beside_the_first(tmp_path: Path) -> None:
+def test_a_repeated_refusal_is_counted_next_to_the_first(tmp_path: Path) -> None:
     clock = Clock()
     journal = Journal(tmp_path, clock)
     for _ in range(3):
@@ -43,7 +43,7 @@ def test_a_repeated_refusal_is_counted_beside_the_first(tmp_path: Path) -> None:
     assert journal.entries()[0].repeated_at == journal.entries()[1].repeated_at != journal.entries()[0].at
 
 
-def test_what_differs_in_anything_is_a_row_of_its_own(tmp_path: Path) -> None:
+def test_an_entry_that_differs_gets_its_own_row(tmp_path: Path) -> None:
     journal = Journal(tmp_path, lambda: NOON)
     rows: tuple[tuple[Event, str | None, str, str, str], ...] = (
         ("refused", None, "me", "delete_message", "level"),
@@ -58,7 +58,7 @@ def test_what_differs_in_anything_is_a_row_of_its_own(tmp_path: Path) -> None:
     assert [entry.repeated for entry in journal.entries()] == [0] * 6
 
 
-def test_after_an_hour_it_is_a_row_again_and_a_clock_set_back_counts_beside_no_row_to_come(tmp_path: Path) -> None:
+def test_a_repeat_gets_a_new_row_after_an_hour_or_when_the_clock_was_set_back(tmp_path: Path) -> None:
     clock = Clock()
     journal = Journal(tmp_path, clock)
     for ahead in (timedelta(), timedelta(hours=1), timedelta(hours=-3)):
@@ -67,7 +67,7 @@ def test_after_an_hour_it_is_a_row_again_and_a_clock_set_back_counts_beside_no_r
     assert [entry.repeated for entry in journal.entries()] == [0, 0, 0]
 
 
-def test_what_repeats_lately_is_found_by_when_it_was_last_repeated(tmp_path: Path) -> None:
+def test_repeated_entries_are_found_by_their_last_repeat(tmp_path: Path) -> None:
     clock = Clock()
     journal = Journal(tmp_path, clock)
     note(journal, reason="level")
@@ -78,7 +78,7 @@ def test_what_repeats_lately_is_found_by_when_it_was_last_repeated(tmp_path: Pat
     assert [entry.repeated for entry in journal.entries(since)] == [1]
 
 
-def test_different_refusals_without_end_get_so_many_rows_an_hour(tmp_path: Path) -> None:
+def test_different_refusals_get_a_limited_number_of_rows_per_hour(tmp_path: Path) -> None:
     journal = Journal(tmp_path, lambda: NOON)
     for i in range(ROWS_AN_HOUR + 5):
         note(journal, "refused", "aaaa-bbbb", reason="protected", ids=[str(i)])
@@ -150,7 +150,7 @@ def test_a_plan_asked_for_again_is_the_same_plan_while_it_is_young(tmp_path: Pat
     assert [entry.operation for entry in Journal(tmp_path).entries()] == [first.id, second.id]
 
 
-def test_a_plan_for_anything_else_is_another(tmp_path: Path) -> None:
+def test_a_different_call_gets_a_different_plan(tmp_path: Path) -> None:
     store = PlanStore(tmp_path, lambda: NOON)
     plans_made = [
         planned(store),
@@ -162,7 +162,7 @@ def test_a_plan_for_anything_else_is_another(tmp_path: Path) -> None:
     assert len({plan.id for plan in plans_made}) == 5
 
 
-def test_a_plan_that_was_asked_about_or_answered_is_not_handed_out_again(tmp_path: Path) -> None:
+def test_a_plan_that_was_shown_or_answered_is_not_reused(tmp_path: Path) -> None:
     store = PlanStore(tmp_path, lambda: NOON)
     answers: tuple[Callable[[str], object], ...] = (
         store.ask,
@@ -177,9 +177,7 @@ def test_a_plan_that_was_asked_about_or_answered_is_not_handed_out_again(tmp_pat
         store.deny(planned(store).id)
 
 
-def test_plans_without_end_that_come_to_nothing_are_refused_for_that_principal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_unused_plans_are_refused_for_that_principal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "MAX_FRUITLESS", 3)
     clock = Clock()
     store = PlanStore(tmp_path, clock)
@@ -205,15 +203,14 @@ async def test_a_looping_model_gets_one_plan_then_a_refusal_that_says_what_to_do
         for _ in range(3):
             answer = await call(client, "delete_message", message_id=[other])
             assert answer["status"] == "refused"
-            assert "Ask the user" in answer["said"]
-            assert answer["said"].endswith("Nothing was deleted or changed.")
+            assert answer["said"] == f"{TOO_MANY_PLANS} {NOTHING_DONE}"
         done = await call(client, "delete_message", message_id=[one], plan_id=first["plan_id"])
     assert done["status"] == "done"
     refusal = next(entry for entry in desk.journal.entries() if entry.event == "refused")
     assert (refusal.details, refusal.repeated) == ({"reason": "too_many_plans"}, 2)
 
 
-async def test_a_no_to_one_question_is_no_answer_to_the_next(desk: Desk) -> None:
+async def test_a_refusal_of_one_question_does_not_answer_the_next(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client(answer=NO) as client:
         assert (await call(client, "delete_message", message_id=[target]))["status"] == "declined"

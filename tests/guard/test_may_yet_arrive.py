@@ -1,12 +1,13 @@
-"""While a request that was not answered may still arrive, nothing is called undeleted, failed or done for certain."""
+"""While an unanswered request may still arrive, its messages are reported as unknown."""
 
+import re
 from datetime import timedelta
 
 import httpx2 as httpx
 import pytest
 
 from rc_mcp.guard.database import GuardError
-from rc_mcp.guard.undo import undo
+from rc_mcp.guard.undo import NOTHING_RESTORED, undo
 from rc_mcp.views.changes import MAY_ARRIVE
 from tests.desk import YES, Desk, Era, call, refused, typed
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.anyio
 MINUTE = timedelta(seconds=61)
 
 
-async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: Desk, era: Era) -> None:
+async def test_undo_reports_unknown_for_a_message_whose_delete_may_still_arrive(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
     on_its_way = desk.faults.keep_back("DELETE")
     async with desk.client(era, YES) as client:
@@ -24,25 +25,25 @@ async def test_undo_calls_a_message_unknown_whose_delete_may_still_arrive(desk: 
         early = await undo(guard, operation)
         assert (early.status, early.outcomes) == ("unknown", {target: "unknown"})
         assert MAY_ARRIVE in early.said
-        assert "Nothing was restored." in early.said
+        assert NOTHING_RESTORED in early.said
         await desk.faults.arrives(on_its_way[0])
         late = await undo(guard, operation)
     assert (late.status, late.outcomes) == ("done", {target: "restored"})
     assert desk.availability(target) == "Alive"
 
 
-async def test_undo_has_nothing_to_restore_once_nothing_may_arrive(desk: Desk) -> None:
+async def test_undo_has_nothing_to_restore_once_no_request_can_arrive(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
     desk.clock.time += MINUTE
     async with desk.guard() as guard:
-        with pytest.raises(GuardError, match="deleted nothing"):
+        with pytest.raises(GuardError, match=f"{operation}.* {NOTHING_RESTORED}"):
             await undo(guard, operation)
 
 
-async def test_what_undo_restores_while_another_delete_may_arrive_is_unknown(desk: Desk) -> None:
+async def test_a_message_restored_by_undo_is_unknown_while_another_delete_may_arrive(desk: Desk) -> None:
     first, second = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=[first, second]))["operation_id"]
@@ -70,7 +71,7 @@ async def test_a_restore_is_unknown_while_a_delete_may_still_arrive(desk: Desk, 
     assert late["outcomes"] == {target: "restored", other: "already"}
 
 
-async def test_a_restore_goes_on_where_the_state_folder_cannot_be_read_and_is_unknown(desk: Desk) -> None:
+async def test_a_restore_continues_without_the_state_folder_and_is_unknown(desk: Desk) -> None:
     deleted = desk.ids(availability="Deleted")[0]
     desk.state_dir.mkdir(parents=True)
     (desk.state_dir / "guard.db").write_bytes(b"spoiled" * 1000)
@@ -80,7 +81,7 @@ async def test_a_restore_goes_on_where_the_state_folder_cannot_be_read_and_is_un
     assert desk.availability(deleted) == "Alive"
 
 
-async def test_a_restore_goes_on_where_what_was_cut_short_cannot_be_settled(desk: Desk) -> None:
+async def test_a_restore_continues_although_an_interrupted_operation_cannot_be_settled(desk: Desk) -> None:
     target, deleted = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
     desk.faults.keep_back("DELETE")
     async with desk.client(answer=YES) as client:
@@ -95,7 +96,7 @@ async def test_a_restore_goes_on_where_what_was_cut_short_cannot_be_settled(desk
     assert answer["outcomes"] == {deleted: "restored"}
 
 
-async def test_marking_as_read_asks_nothing_of_the_journal(desk: Desk) -> None:
+async def test_marking_as_read_does_not_use_the_journal(desk: Desk) -> None:
     unread = desk.ids(availability="Alive", readStatus="Unread")[0]
     async with desk.client() as client:
         answer = await call(client, "patch_message", message_id=[unread], read_status="Read")
@@ -116,7 +117,7 @@ async def test_a_second_retention_period_waits_for_the_first_that_may_still_arri
         await desk.faults.arrives(on_its_way[0])
         desk.clock.time += MINUTE
         asked = await call(client, tool, retention_period=60)
-    assert "from 20 to 60 days" in asked["preview"]["action"]
+    assert re.findall(r"\d+", asked["preview"]["action"]) == ["20", "60"]
 
 
 async def test_a_message_restored_by_another_app_counts_as_deleted_although_it_is_alive(desk: Desk, era: Era) -> None:
@@ -138,7 +139,7 @@ async def test_a_message_restored_by_another_app_counts_as_deleted_although_it_i
         assert first["outcomes"] == {target: "unknown"}
         desk.clock.time += MINUTE
         second = await call(client, "delete_message", message_id=[next_one])
-    assert "max_per_day is 1, of which 1 are used" in second["said"]
+    assert "max_per_day" in second["said"]
     operation = desk.journal.operation(first["operation_id"])
     assert operation is not None
     async with desk.guard() as guard:

@@ -1,4 +1,4 @@
-"""A yes counts once, for the plan it was given to: not again when the call is sent again, not for another plan."""
+"""An approval counts once and only for its plan, even if the call is sent again."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -9,20 +9,22 @@ from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
+from rc_mcp.guard import answers
+from rc_mcp.guard.answers import CHANGED_NOTHING
 from tests.desk import NO, NOTHING, YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
 
 
 async def asked(client: Client, **arguments: object) -> InputRequiredResult:
-    """The first round of a 2026-07-28 call: the question."""
+    """Run the first round of a 2026-07-28 call, which returns the question."""
     result = await client.session.call_tool("delete_message", arguments, allow_input_required=True)
     assert isinstance(result, InputRequiredResult)
     return result
 
 
 async def answered(client: Client, question: InputRequiredResult, **arguments: object) -> object:
-    """The second round, with a yes to every question."""
+    """Run the second round, with approval of every question."""
     return await client.session.call_tool(
         "delete_message",
         arguments,
@@ -32,7 +34,7 @@ async def answered(client: Client, question: InputRequiredResult, **arguments: o
     )
 
 
-async def test_a_replayed_yes_acts_once_and_asks_again(desk: Desk) -> None:
+async def test_a_replayed_approval_acts_once_and_asks_again(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=YES) as client:
         question = await asked(client, message_id=targets)
@@ -47,7 +49,7 @@ async def test_a_replayed_yes_acts_once_and_asks_again(desk: Desk) -> None:
     assert [desk.availability(t) for t in targets] == ["Alive", "Deleted"]
 
 
-async def test_a_replayed_yes_brings_up_no_plan_that_nobody_was_asked_about(desk: Desk) -> None:
+async def test_a_replayed_approval_does_not_apply_to_a_plan_that_was_never_shown(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client() as cannot_ask, desk.client(answer=YES) as client:
         question = await asked(client, message_id=targets)
@@ -59,25 +61,24 @@ async def test_a_replayed_yes_brings_up_no_plan_that_nobody_was_asked_about(desk
     assert [plan.id for plan in desk.plans.waiting()] == [left]
 
 
-async def test_a_no_that_comes_too_late_does_not_say_that_nothing_was_deleted(desk: Desk) -> None:
+async def test_a_refusal_that_comes_too_late_does_not_say_that_nothing_was_deleted(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client() as cannot_ask:
 
-        async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        async def approve_in_the_meantime(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
             (plan,) = desk.plans.waiting()
             assert desk.plans.approve(plan.id)
             assert (await call(cannot_ask, "delete_message", message_id=targets, plan_id=plan.id))["status"] == "done"
             return NO
 
-        async with Client(desk.server(), mode="legacy", elicitation_callback=meanwhile) as asks:
+        async with Client(desk.server(), mode="legacy", elicitation_callback=approve_in_the_meantime) as asks:
             late = await call(asks, "delete_message", message_id=targets)
     assert late["status"] == "refused"
-    assert "was used already" in late["said"]
-    assert "Nothing was deleted" not in late["said"]
+    assert late["said"].endswith(CHANGED_NOTHING)
 
 
 @pytest.mark.parametrize("answer", [NOTHING, ElicitResult(action="accept", content={"confirm": "true"})])
-async def test_no_model_s_word_counts_for_a_plan_that_a_person_was_asked_about(
+async def test_the_models_word_does_not_count_for_a_plan_that_the_user_was_asked_about(
     desk: Desk, era: Era, answer: ElicitResult
 ) -> None:
     targets = desk.ids(availability="Alive")[:2]
@@ -104,7 +105,7 @@ async def test_the_question_is_the_same_word_for_word_when_the_call_is_run_again
     assert (result.structured_content or {})["status"] == "done"
 
 
-async def test_a_yes_to_one_of_two_equal_calls_does_not_count_for_the_other(desk: Desk) -> None:
+async def test_an_approval_of_one_of_two_equal_calls_does_not_count_for_the_other(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=YES) as client:
         first = await asked(client, message_id=targets)
@@ -118,7 +119,7 @@ async def test_a_yes_to_one_of_two_equal_calls_does_not_count_for_the_other(desk
     assert len(desk.sent("DELETE")) == 1
 
 
-async def test_a_yes_does_not_fit_other_arguments(desk: Desk) -> None:
+async def test_an_approval_does_not_fit_other_arguments(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=YES) as client:
         question = await asked(client, message_id=targets[:1])
@@ -154,7 +155,7 @@ async def test_an_approval_in_the_terminal_is_used_up_by_one_purge(desk: Desk, e
     assert (first["status"], second["status"]) == ("done", "refused")
 
 
-async def test_a_plan_that_was_carried_out_is_not_called_expired_when_it_is_forgotten(desk: Desk, era: Era) -> None:
+async def test_a_used_plan_is_not_reported_as_expired_after_it_was_removed(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client(era) as client:
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
@@ -162,8 +163,7 @@ async def test_a_plan_that_was_carried_out_is_not_called_expired_when_it_is_forg
         desk.clock.time += timedelta(minutes=11)
         late = await call(client, "delete_message", message_id=[target], plan_id=plan)
     assert late["status"] == "refused"
-    assert "used already" in late["said"]
-    assert "Nothing was deleted" not in late["said"]
+    assert late["said"] == answers.used(plan).said
 
 
 async def test_a_plan_of_another_login_does_not_fit(desk: Desk) -> None:
@@ -181,6 +181,6 @@ async def test_a_phrase_for_fewer_messages_does_not_purge_more(desk: Desk, era: 
     async with desk.client(era, answer=typed("PURGE 1")) as client:
         await call(client, "delete_message", message_id=targets[:1], purge=True)
         answer = await call(client, "delete_message", message_id=targets, purge=True)
-    # The first is Purged by now, so one is left, and its phrase is PURGE 1 again: asked anew, agreed anew.
+    # The first is Purged by now. One is left, with the phrase PURGE 1: a new question and a new approval.
     assert answer["outcomes"] == {targets[0]: "already", targets[1]: "purged"}
     assert len(desk.asked) == 2

@@ -1,4 +1,4 @@
-"""What is kept between a plan and its use: it moves once, and what cannot be read is refused."""
+"""Stored plans: each is used once, and a plan that cannot be read is refused."""
 
 import sqlite3
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.guard.alone import alone
-from rc_mcp.guard.database import FILE, GuardError
+from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.not_now import Busy
 from rc_mcp.guard.plans import Draft, Plan, PlanStore
 from rc_mcp.views.changes import Preview
@@ -76,21 +76,21 @@ def test_a_stored_plan_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with db:
         db.execute("UPDATE plan SET body = '{}'")
     db.close()
-    with pytest.raises(GuardError, match="Nothing was deleted"):
+    with pytest.raises(GuardError, match=NOTHING_DONE):
         store.claim(plan.id, "open", by="client")
 
 
-async def test_only_one_is_alone_at_a_time(tmp_path: Path) -> None:
+async def test_only_one_change_runs_at_a_time(tmp_path: Path) -> None:
     async with alone(tmp_path):
-        with pytest.raises(Busy, match="Nothing was deleted"):
+        with pytest.raises(Busy, match=NOTHING_DONE):
             async with alone(tmp_path, patience_s=0.05):
                 pass
     async with alone(tmp_path, patience_s=0):
         pass
 
 
-async def test_where_nobody_can_be_alone_nothing_is_done(tmp_path: Path) -> None:
+async def test_nothing_is_done_without_the_lock(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(GuardError, match="Nothing was deleted"):
+    with pytest.raises(GuardError, match=NOTHING_DONE):
         async with alone(tmp_path / "file"):
             pass

@@ -1,5 +1,6 @@
-"""What a policy means for messages: one line that does not hold is enough, and who is protected is protected."""
+"""A policy applied to messages: one broken line blocks a plan, and protection has no exception."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -33,7 +34,7 @@ FITTING: Changes = {
     "from": {"phoneNumber": "+15035550134", "name": "Maria Costa"},
     "to": [{"phoneNumber": "+15035550110"}],
 }
-# For each line of the rule, fields that break it.
+# Fields that break each line of the rule.
 BREAKING: dict[str, list[Changes]] = {
     "types": [{"type": "Fax"}, {"type": "sms"}, {"type": None}],
     "older_than": [
@@ -55,7 +56,7 @@ BREAKING: dict[str, list[Changes]] = {
 
 
 def policy(rule: Changes | None = None, kind: Literal["delete", "purge"] = "delete", **sections: Any) -> Policy:
-    """A policy with this rule, as it would be read from a file."""
+    """Return a policy with this rule, as if read from a file."""
     return Policy.model_validate({"unattended": {kind: rule} if rule else {}, **sections})
 
 
@@ -63,26 +64,26 @@ GUARDED = policy(RULE, protected={"numbers": ["+16505550100", "104"], "names": [
 
 
 def message(**fields: Any) -> Message:
-    """A message that fits RULE, but for these fields."""
+    """Return a message that fits RULE except for these fields."""
     return Message.model_validate(FITTING | fields)
 
 
 def protects(entry: str, **party: str) -> bool:
-    """Whether protecting this number protects the messages of this party."""
+    """Return whether protecting this number protects this party's messages."""
     return policy(protected={"numbers": [entry]}).protects(message(**{"from": party}))
 
 
 broken = st.sampled_from([(line, fields) for line, kinds in BREAKING.items() for fields in kinds])
 
 
-def test_what_fits_every_line_may_go() -> None:
+def test_a_message_that_fits_every_line_may_be_deleted() -> None:
     assert GUARDED.fits(message(), NOW, purge=False)
     assert GUARDED.misfits([message()], NOW, purge=False) == {}
 
 
 @settings(deadline=None)
 @given(broken, st.integers(0, 9))
-def test_one_message_that_breaks_one_line_keeps_all_from_going(case: tuple[str, Changes], others: int) -> None:
+def test_one_message_that_breaks_one_line_blocks_all(case: tuple[str, Changes], others: int) -> None:
     line, fields = case
     messages = [message()] * others + [message(**fields)]
     misfits = GUARDED.misfits(messages, NOW, purge=False)
@@ -90,12 +91,12 @@ def test_one_message_that_breaks_one_line_keeps_all_from_going(case: tuple[str, 
     assert misfits[line] == 1
     objection = GUARDED.objection(misfits, len(messages), lambda _: 0, purge=False)
     assert objection is not None
-    assert f"{line} does not hold for 1 of {len(messages)}" in objection
+    assert re.search(rf"{line}\b.*\b1 of {len(messages)}\b", objection)
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([f for line, kinds in BREAKING.items() if line != "not protected" for f in kinds])))
-def test_whatever_else_a_message_says_protected_wins(changes: list[Changes]) -> None:
+def test_protection_has_precedence_over_every_other_line(changes: list[Changes]) -> None:
     fields = {name: value for change in changes for name, value in change.items() if name != "from"}
     protected = message(**fields, **{"from": {"phoneNumber": "+16505550100"}})
     everything = RULE | {"types": ["Fax", "SMS", "VoiceMail", "Pager"], "older_than": "1h", "read_status": "Any"}
@@ -107,17 +108,19 @@ def test_whatever_else_a_message_says_protected_wins(changes: list[Changes]) -> 
 
 @settings(deadline=None)
 @given(broken)
-def test_without_a_rule_nothing_may_go(case: tuple[str, Changes]) -> None:
+def test_nothing_may_be_deleted_without_a_rule(case: tuple[str, Changes]) -> None:
     for m in (message(), message(**case[1])):
         assert not NO_POLICY.fits(m, NOW, purge=False)
-        assert not GUARDED.fits(m, NOW, purge=True)  # it has a rule for deletes alone
-    assert GUARDED.objection({}, 1, lambda _: 0, purge=True) == "nothing of the kind may happen unattended"
-    assert GUARDED.objection(None, 1, lambda _: 0, purge=False) == "nothing of the kind may happen unattended"
+        assert not GUARDED.fits(m, NOW, purge=True)  # it has only a rule for deletes
+    no_rule = NO_POLICY.objection(None, 1, lambda _: 0, purge=True)
+    assert no_rule
+    assert GUARDED.objection({}, 1, lambda _: 0, purge=True) == no_rule
+    assert GUARDED.objection(None, 1, lambda _: 0, purge=False) == no_rule
 
 
 @settings(deadline=None)
 @given(st.integers(1, 200), st.integers(0, 60), st.integers(0, 60))
-def test_a_cap_is_never_gone_beyond(n: int, hour: int, earlier: int) -> None:
+def test_a_cap_is_never_exceeded(n: int, hour: int, earlier: int) -> None:
     spent = {timedelta(hours=1): hour, timedelta(days=1): hour + earlier}
     objection = GUARDED.objection({}, n, spent.__getitem__, purge=False)
     within = n <= 10 and hour + n <= 20 and hour + earlier + n <= 30
@@ -126,7 +129,7 @@ def test_a_cap_is_never_gone_beyond(n: int, hour: int, earlier: int) -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 200), st.integers(0, 60))
-def test_limits_hold_over_everything(n: int, used: int) -> None:
+def test_limits_apply_to_every_plan(n: int, used: int) -> None:
     limits = policy(limits={"max_per_plan": 50, "max_per_call": 40, "max_per_hour": 60, "max_per_day": 70}).limits
     over = limits.over(n, lambda _: used)
     assert (over is None) == (n <= 40 and used + n <= 60)
@@ -138,7 +141,7 @@ def test_protection_is_the_same_however_a_message_was_read() -> None:
     assert GUARDED.protects(message(**only_when_read_alone)) == GUARDED.protects(message())
 
 
-def test_any_read_status_has_to_be_one_that_is_known() -> None:
+def test_any_read_status_must_be_a_known_one() -> None:
     both = policy(RULE | {"read_status": "Any"})
     assert both.fits(message(readStatus="Unread"), NOW, purge=False)
     assert not both.fits(message(readStatus="Heard"), NOW, purge=False)
@@ -178,11 +181,11 @@ def test_a_number_is_the_same_however_it_is_written(entry: str, written: str) ->
 
 
 @pytest.mark.parametrize("written", ["+16505550101", "+16505550100123", "0100", "555", "", "x", "ext. 102"])
-def test_another_number_is_another(written: str) -> None:
+def test_different_numbers_stay_different(written: str) -> None:
     assert not protects("+16505550100", phoneNumber=written)
 
 
-def test_a_number_without_its_country_is_that_of_any_country() -> None:
+def test_a_number_without_a_country_code_fits_any_country() -> None:
     assert protects("020 7946 0018", phoneNumber="+442079460018")
     assert protects("+442079460018", phoneNumber="020 7946 0018")
 
@@ -216,7 +219,7 @@ LONDON = "+442079460000"
         "\uff0b\uff14\uff14\uff08\uff10\uff09\uff12\uff10 \uff17\uff19\uff14\uff16 \uff10\uff10\uff10\uff10",
     ],
 )
-def test_a_number_as_people_print_it_is_the_one_that_is_dialled_from_abroad(printed: str) -> None:
+def test_a_printed_number_equals_the_number_dialed_from_abroad(printed: str) -> None:
     assert protects(printed, phoneNumber=LONDON)
     assert protects(LONDON, phoneNumber=printed)
     assert not protects(printed, phoneNumber="+442079460001")
@@ -237,7 +240,7 @@ def test_a_number_as_people_print_it_is_the_one_that_is_dialled_from_abroad(prin
         ("0117 496 0000", "+441174960000"),
     ],
 )
-def test_what_is_dialled_only_inland_does_not_hide_a_number(printed: str, dialled: str) -> None:
+def test_digits_dialed_only_inland_do_not_hide_a_number(printed: str, dialled: str) -> None:
     assert protects(printed, phoneNumber=dialled)
     assert protects(dialled, phoneNumber=printed)
 
@@ -245,7 +248,7 @@ def test_what_is_dialled_only_inland_does_not_hide_a_number(printed: str, dialle
 @pytest.mark.parametrize("country", ["1", "7", "20", "44", "49", "61", "81", "353", "420", "971"])
 @pytest.mark.parametrize("zero", ["(0)", " (0) ", "0", "-0-"])
 @pytest.mark.parametrize("prefix", ["+", "00", "011 "])
-def test_a_trunk_zero_behind_any_country_code_is_left_out(prefix: str, country: str, zero: str) -> None:
+def test_a_trunk_zero_after_any_country_code_is_ignored(prefix: str, country: str, zero: str) -> None:
     printed = f"{prefix}{country}{zero}2125550123"
     assert may_be_same(readings(printed), readings(f"+{country}2125550123"))
 
@@ -253,11 +256,11 @@ def test_a_trunk_zero_behind_any_country_code_is_left_out(prefix: str, country: 
 @pytest.mark.parametrize(
     "written", ["Fax +16505550100", "sip:16505550100@host", "+1650\u200b5550100", "16505550100 ext 2"]
 )
-def test_what_stands_around_a_number_in_the_mailbox_does_not_hide_it(written: str) -> None:
+def test_text_around_a_number_in_the_mailbox_does_not_hide_it(written: str) -> None:
     assert protects("+16505550100", phoneNumber=written)
 
 
-def test_an_extension_number_is_no_end_of_a_longer_one() -> None:
+def test_an_extension_number_does_not_match_the_end_of_a_longer_number() -> None:
     assert protects("104", extensionNumber="104")
     assert not protects("104", extensionNumber="1104")
     assert not protects("104", phoneNumber="+15035550104")
@@ -288,11 +291,11 @@ def test_a_name_is_the_same_however_it_is_written(entry: str, written: str) -> N
 
 
 @pytest.mark.parametrize("written", ["Maria", "Maria Costa Jr.", "Anna Maria Costa", "", "Maria C\u043esta"])
-def test_another_name_is_another(written: str) -> None:
+def test_different_names_stay_different(written: str) -> None:
     assert not policy(protected={"names": ["Maria Costa"]}).protects(message(**{"from": {"name": written}}))
 
 
-def test_the_entries_that_protect_are_told_as_the_file_spells_them() -> None:
+def test_protecting_entries_are_reported_as_the_file_spells_them() -> None:
     assert GUARDED.protectors(message(to=[{"phoneNumber": "650 555 0100", "name": "the clinic"}])) == [
         "+16505550100",
         "The Clinic",
@@ -311,7 +314,7 @@ def test_the_entries_that_protect_are_told_as_the_file_spells_them() -> None:
         ({"direction": "Outbound", "to": [{"extensionNumber": "102"}]}, False),
     ],
 )
-def test_only_the_other_side_of_a_message_has_to_be_known_and_only_where_somebody_is_protected(
+def test_only_the_other_side_must_be_known_and_only_if_the_policy_protects_messages(
     fields: Changes, unsure: bool
 ) -> None:
     assert GUARDED.is_unsure_of(message(**fields)) is unsure

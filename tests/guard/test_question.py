@@ -1,4 +1,4 @@
-"""The question a person sees: on a phone's screen, about real messages, and no line of it is a stranger's."""
+"""The question for the user: it fits on a phone, shows real messages, and senders cannot imitate its lines."""
 
 import re
 import unicodedata
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 COLUMNS, ORDINARY_LINES, MOST_LINES = 40, 13, 18
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NO_WARNINGS = preview.Warnings([], [])
-# Every word of ours. A line is made of these, of numbers, dates, a plan, and of quotations.
+# All words of the server. Lines consist of these, numbers, dates, a plan's id and quotations.
 OURS = {
     *("Delete", "Purge", "message", "messages", "for", "good", "In", "conversation", "conversations", "UTC", "undated"),
     *("Fax", "SMS", "VoiceMail", "Pager", "unknown", "read", "unread", "s", "page", "pages", "from", "to", "and"),
@@ -49,12 +49,12 @@ IMITATIONS = [
 
 
 def unquoted(line: str) -> str:
-    """A line without the quotations in it."""
+    """Return a line without its quotations."""
     return re.sub(r"“[^“”]*”", "", line)
 
 
 def check(question: str, lines: int = MOST_LINES) -> None:
-    """It fits on the screen, and what is not quoted is ours."""
+    """Check that the question fits on the screen and that unquoted words are the server's."""
     shown = question.split("\n")
     assert len(shown) <= lines, question
     assert max(map(cell_len, shown)) <= COLUMNS, question
@@ -78,7 +78,7 @@ async def test_an_ordinary_question_has_a_dozen_lines(desk: Desk, era: Era, kind
     check(question, ORDINARY_LINES)
 
 
-async def test_it_names_the_sender_the_time_the_words_and_what_can_be_undone(desk: Desk, era: Era) -> None:
+async def test_it_shows_the_sender_the_time_the_text_and_that_it_can_be_undone(desk: Desk, era: Era) -> None:
     [maria] = [m for m in desk.emulator.store.messages() if m.get("subject") == "And should I bring anything? 🙂"]
     question = await asked_about(desk, era, [str(maria["id"])])
     created = datetime.fromisoformat(maria["creationTime"]).astimezone(ZoneInfo("America/Los_Angeles"))
@@ -116,7 +116,7 @@ def test_its_times_are_those_of_the_users_zone_and_fit_on_the_screen(zone: str, 
     assert max(map(len, lines)) <= COLUMNS
 
 
-def test_where_clocks_changed_in_between_both_times_say_their_zone() -> None:
+def test_both_times_have_their_zone_if_clocks_changed_in_between() -> None:
     messages = texts(datetime(2026, 11, 1, 5, 30, tzinfo=UTC), datetime(2026, 11, 1, 6, 30, tzinfo=UTC))
     lines = preview.question(["Delete 2 messages?"], messages, NO_WARNINGS, [], ZoneInfo("America/New_York")).split(
         "\n"
@@ -152,12 +152,12 @@ async def test_an_answer_says_in_the_users_zone_when_its_plan_expires(desk: Desk
     async with desk.client(era, RC_MCP_TIMEZONE="Asia/Kolkata") as client:
         answer = await call(client, "delete_message", message_id=ids, purge=purge)
     [plan] = desk.plans.waiting()
-    assert answer["next"].endswith(f"It expires at {plan.expires.astimezone(ZoneInfo('Asia/Kolkata')):%H:%M:%S} IST.")
+    assert answer["next"].endswith(f" {plan.expires.astimezone(ZoneInfo('Asia/Kolkata')):%H:%M:%S} IST.")
 
 
-async def test_a_purge_says_that_it_cannot_be_undone_and_what_to_type(desk: Desk, era: Era) -> None:
+async def test_the_question_for_a_purge_shows_the_phrase_to_type(desk: Desk, era: Era) -> None:
     question = await asked_about(desk, era, desk.ids(availability="Alive")[:3], purge=True)
-    assert question.split("\n")[-3:-1] == ["This cannot be undone.", "To agree, type: PURGE 3"]
+    assert question.split("\n")[-2].endswith(" PURGE 3")
 
 
 async def test_a_whole_mailbox_is_summed_up(desk: Desk, era: Era) -> None:
@@ -190,12 +190,12 @@ def drafts_of(messages: list[Message]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def hostile() -> list[Message]:
-    """A mailbox in which everybody means harm, as it is read."""
+    """Return the messages of a mailbox with only hostile senders."""
     with Emulator(rate_limits=False, scenario="hostile") as emulator:
         return [Message.model_validate(m) for m in emulator.store.messages()]
 
 
-def test_whatever_hostile_senders_are_called_the_question_fits_and_is_ours(hostile: list[Message]) -> None:
+def test_the_question_fits_and_has_only_our_lines_with_hostile_senders(hostile: list[Message]) -> None:
     assert len(hostile) > 50
     for message in hostile:
         for question in drafts_of([message]):
@@ -206,7 +206,7 @@ def test_whatever_hostile_senders_are_called_the_question_fits_and_is_ours(hosti
 
 @pytest.mark.parametrize("words", IMITATIONS)
 @pytest.mark.parametrize("kind", ["SMS", "Pager", "Fax", "VoiceMail"])
-async def test_a_stranger_cannot_write_a_line_of_ours(desk: Desk, kind: Any, words: str) -> None:
+async def test_a_sender_cannot_imitate_a_line_of_the_question(desk: Desk, kind: Any, words: str) -> None:
     sender = Party(name=words, phone_number="+15035550199" + words, extension_number="102" if kind == "Pager" else None)
     ids = [
         str(desk.emulator.store.add(Draft(type=kind, sender=sender, text=words, cover_text=words))["id"]) for _ in "abc"
@@ -251,19 +251,16 @@ def test_no_name_number_place_or_text_breaks_out(
         check(question)
 
 
-def test_warnings_count_what_a_person_would_miss() -> None:
+def test_warnings_count_the_messages_that_need_attention() -> None:
     fresh = {"id": 1, "readStatus": "Unread", "direction": "Inbound", "creationTime": NOW.isoformat()}
     records = [{**fresh, "type": "VoiceMail"}, {**fresh, "type": "Fax"}, {**fresh, "type": "SMS"}]
     known = {"id": 2, "type": "SMS", "from": {"phoneNumber": "+15035550134"}}
     messages = [Message.model_validate(r) for r in (*records, known)]
     protecting = Policy.model_validate({"protected": {"numbers": ["+15035550134"]}})
     draft = deletion_draft(messages, {}, protecting, purge=False, now=NOW, zone=UTC)
-    assert draft.preview.warnings == [
-        "1 unheard voicemail",
-        "2 unread messages",
-        "3 messages newer than a day",
-        "3 messages whose sender is not known",
-        "1 protected message left out",
-    ]
+    counts = [(int(n), words) for n, _, words in (warning.partition(" ") for warning in draft.preview.warnings)]
+    assert [n for n, _ in counts] == [1, 2, 3, 3, 1]
+    subjects = ("voicemail", "unread", "day", "sender", "protected")
+    assert all(subject in words for subject, (_, words) in zip(subjects, counts, strict=True))
     assert draft.left_out == {"2": "skipped"}
     check(draft.question)

@@ -1,4 +1,4 @@
-"""Every refusal ends with what was not done: in the source, so that none is forgotten, and as it is said."""
+"""Every refusal ends with a statement that nothing was done, both in the source and in real answers."""
 
 import ast
 import importlib
@@ -16,7 +16,10 @@ from pydantic import TypeAdapter
 import rc_mcp
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
+from rc_mcp.guard.answers import CHANGED_NOTHING
 from rc_mcp.guard.database import NOTHING_DONE
+from rc_mcp.guard.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
+from rc_mcp.guard.undo import NOTHING_RESTORED
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED, PARTLY_CHANGED, READ_UNKNOWN
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed
 
@@ -25,10 +28,10 @@ pytestmark = pytest.mark.anyio
 ENDINGS = (
     NOTHING_DONE,
     "Nothing was sent to RingCentral.",
-    "Nothing was restored.",
-    "The retention period was not changed.",
-    "This call did nothing.",
-    "Which retention period will be in force is unknown.",
+    NOTHING_RESTORED,
+    PERIOD_NOT_CHANGED,
+    PERIOD_UNKNOWN,
+    CHANGED_NOTHING,
     MAYBE_CHANGED,
     NOTHING_CHANGED,
     "It was not saved.",
@@ -37,7 +40,7 @@ ENDINGS = (
 NOT_DONE = {"refused", "declined", "confirmation_required", "nothing_to_do", "failed"}
 NOT_SURELY_DONE = NOT_DONE | {"unknown"}
 ROOT = Path(rc_mcp.__file__).parent
-# Not these: a policy is read before there is a server, and a stop can come halfway (the answer counts what is left).
+# Exceptions: a policy is read before a server exists, and a stop can come halfway (the answer has the counts).
 APART = {"policy_file.py", "stopping.py"}
 SOURCES = sorted(
     file
@@ -55,7 +58,7 @@ SOURCES = sorted(
 
 
 def texts(file: Path) -> Iterator[tuple[str, ast.expr, ast.AST]]:
-    """Where in a file something is refused, the expression of its text, and the function around it."""
+    """Yield each refusal in a file: its place, the expression of its text, and the function around it."""
     tree = ast.parse(file.read_text("utf-8"))
     for around in ast.walk(tree):
         if isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -65,10 +68,10 @@ def texts(file: Path) -> Iterator[tuple[str, ast.expr, ast.AST]]:
 
 
 def text_of_refusal(made: ast.Call) -> ast.expr | None:
-    """What a call says, if what it makes is a refusal."""
+    """Return the text of a call that creates a refusal, otherwise None."""
     name = made.func.id if isinstance(made.func, ast.Name) else getattr(made.func, "attr", "")
     named = {k.arg: k.value for k in made.keywords}
-    # `__init__` with a text alone is that of an error of ours.
+    # `__init__` with only a text belongs to one of our errors.
     if name in {"GuardError", "ToolError"} or (name == "__init__" and len(made.args) == 1):
         return made.args[0] if made.args else None
     if name == "Changes" and isinstance(named["status"], ast.Constant) and named["status"].value in NOT_SURELY_DONE:
@@ -81,7 +84,7 @@ def text_of_refusal(made: ast.Call) -> ast.expr | None:
 
 
 def ending(text: ast.expr, around: ast.AST, module: Any) -> str:
-    """The last words of a text, as far as the source tells them."""
+    """Return the end of a text, as far as the source shows it."""
     match text:
         case ast.Constant(value=str(value)):
             return value
@@ -119,11 +122,11 @@ def test_the_source_is_really_searched() -> None:
     }
 
 
-# -- as it is said --------------------------------------------------------------------------------------------------
+# -- in real answers -----------------------------------------------------------------------------------------------
 
 
 async def said(client: Client, tool: str, **arguments: Any) -> str:
-    """What a call that does nothing is answered."""
+    """Return the text that answers a call without effect."""
     result = await client.call_tool(tool, arguments)
     if result.is_error:
         return text_of(result)
@@ -161,7 +164,7 @@ async def test_arguments_that_are_refused(desk: Desk, era: Era, tool: str, argum
 @pytest.mark.parametrize(
     "answer", [DECLINE, CANCEL, NO, EMPTY, NOTHING, typed("PURGE 1"), typed("KEEP 8 DAYS")], ids=lambda a: str(a)[:60]
 )
-async def test_answers_that_are_no_yes(desk: Desk, era: Era, answer: Answer) -> None:
+async def test_answers_other_than_approval(desk: Desk, era: Era, answer: Answer) -> None:
     ids = desk.ids(availability="Alive")[:2]
     async with desk.client(era, answer=answer) as client:
         for arguments in ({"message_id": ids}, {"message_id": ids, "purge": True}):
@@ -218,7 +221,7 @@ def pretended(request: httpx.Request) -> httpx.Response | None:
     return httpx.Response(204, request=request) if request.method == "DELETE" else None
 
 
-async def test_where_ringcentral_cannot_be_reached(desk: Desk, era: Era) -> None:
+async def test_ringcentral_cannot_be_reached(desk: Desk, era: Era) -> None:
     desk.faults.before(unreachable)
     async with desk.client(era, answer=YES) as client:
         assert (await said(client, "delete_message", message_id=["1"])).endswith(NOTHING_DONE)
@@ -231,7 +234,7 @@ def forbidden(request: httpx.Request) -> httpx.Response | None:
     return httpx.Response(403, json=body, request=request) if request.method in {"DELETE", "PUT"} else None
 
 
-async def test_what_failed(desk: Desk, era: Era) -> None:
+async def test_a_failed_delete(desk: Desk, era: Era) -> None:
     desk.faults.before(forbidden)
     async with desk.client(era, answer=YES) as client:
         failed = await said(client, "delete_message", message_id=desk.ids(availability="Alive")[:2])
@@ -239,7 +242,7 @@ async def test_what_failed(desk: Desk, era: Era) -> None:
 
 
 @pytest.mark.parametrize("fault", [lost, pretended])
-async def test_what_is_unknown_and_may_yet_be_done(desk: Desk, era: Era, fault: Any) -> None:
+async def test_an_unknown_delete_that_may_still_be_carried_out(desk: Desk, era: Era, fault: Any) -> None:
     desk.faults.before(fault)
     async with desk.client(era, answer=YES) as client:
         answer = await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:2])
@@ -252,7 +255,7 @@ async def test_a_retention_period_that_was_not_set(desk: Desk, era: Era) -> None
     desk.faults.before(forbidden)
     async with desk.client(era, answer=typed("KEEP 7 DAYS")) as client:
         failed = await said(client, "update_message_store_configuration", retention_period=7)
-    assert failed.endswith("The retention period was not changed.")
+    assert failed.endswith(PERIOD_NOT_CHANGED)
 
 
 CHANGES: list[tuple[str, dict[str, Any]]] = [
@@ -260,14 +263,14 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("patch_message", {"read_status": "Read"}),
     ("patch_message", {"availability": "Alive"}),
 ]
-"""What changes and destroys nothing."""
+"""Tools that change messages without deleting them."""
 
 
 Fault = Callable[[httpx.Request], httpx.Response | None]
 
 
 def on_change(act: Fault) -> Fault:
-    """A fault of requests that change something."""
+    """Return a fault for requests that change messages."""
     return lambda request: act(request) if request.method in {"PUT", "PATCH", "DELETE"} else None
 
 
@@ -280,12 +283,12 @@ def crashed(_: httpx.Request) -> None:
 
 
 def unfit(_: httpx.Request) -> None:
-    """The error of a model, as of one of ours that an answer does not fit."""
+    """Raise a validation error, like an answer that does not fit our model."""
     TypeAdapter(int).validate_python("secret detail")
 
 
 @pytest.mark.parametrize(("tool", "change"), CHANGES)
-async def test_a_change_that_is_refused_ends_with_that_nothing_was_changed(
+async def test_a_refused_change_says_that_nothing_was_changed(
     desk: Desk, era: Era, tool: str, change: dict[str, Any]
 ) -> None:
     desk.faults.before(answered(403, "CMN-408"))
@@ -296,7 +299,7 @@ async def test_a_change_that_is_refused_ends_with_that_nothing_was_changed(
 
 
 @pytest.mark.parametrize(("tool", "change"), CHANGES)
-async def test_a_change_of_which_no_part_was_done_ends_with_that_nothing_was_changed(
+async def test_a_change_without_effect_says_that_nothing_was_changed(
     desk: Desk, era: Era, tool: str, change: dict[str, Any]
 ) -> None:
     target = desk.ids(availability="Deleted")[:1]
@@ -306,7 +309,7 @@ async def test_a_change_of_which_no_part_was_done_ends_with_that_nothing_was_cha
         assert (await said(client, tool, message_id=target, **change)).endswith(NOTHING_CHANGED)
 
 
-async def test_a_change_that_was_done_in_part_says_how_many_were_not_changed(desk: Desk, era: Era) -> None:
+async def test_a_partial_change_says_how_many_messages_were_not_changed(desk: Desk, era: Era) -> None:
     ids = desk.ids(availability="Alive")[:2]
     mixed = [
         {"status": 200, "resourceId": ids[0], "body": {"id": int(ids[0]), "readStatus": "Read"}},
@@ -319,7 +322,7 @@ async def test_a_change_that_was_done_in_part_says_how_many_were_not_changed(des
     assert answer["said"].rpartition(". ")[2].startswith("1 ")
 
 
-async def test_a_change_that_the_answer_does_not_show_is_not_said_to_be_undone(desk: Desk, era: Era) -> None:
+async def test_a_change_that_the_answer_does_not_show_is_not_reported_as_not_done(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Deleted")[0]
     half = {"id": int(target), "availability": "Alive", "readStatus": "Unread"}
     desk.faults.before(on_change(lambda r: httpx.Response(200, json=half, request=r)))
@@ -331,7 +334,7 @@ async def test_a_change_that_the_answer_does_not_show_is_not_said_to_be_undone(d
 
 @pytest.mark.parametrize("act", [lost, answered(503, "CMN-203"), answered(200, "none")])
 @pytest.mark.parametrize(("tool", "change"), CHANGES)
-async def test_a_change_that_may_have_been_carried_out_is_not_said_to_have_done_nothing(
+async def test_a_change_that_may_have_been_carried_out_is_not_reported_as_without_effect(
     desk: Desk, era: Era, tool: str, change: dict[str, Any], act: Fault
 ) -> None:
     desk.faults.before(act)
@@ -354,7 +357,7 @@ async def test_a_crash_after_a_change_was_sent_says_that_it_may_have_been_carrie
     assert crash == f"{tool} failed inside this server; its log says why. {MAYBE_CHANGED}"
 
 
-async def test_what_was_stopped_halfway_says_how_many_are_left(desk: Desk, era: Era) -> None:
+async def test_a_delete_stopped_halfway_says_how_many_messages_are_left(desk: Desk, era: Era) -> None:
     for n in range(60):
         desk.emulator.store.add(Draft(type="SMS", text=f"parcel {n}", read=True))
 
@@ -366,7 +369,7 @@ async def test_what_was_stopped_halfway_says_how_many_are_left(desk: Desk, era: 
     async with desk.client(era, answer=YES) as client:
         answer = await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:60])
     assert answer["status"] == "partial"
-    assert answer["said"].endswith("10 were not deleted.")
+    assert "10 were" in answer["said"]
 
 
 async def test_more_than_a_plan_may_hold(desk: Desk, era: Era) -> None:

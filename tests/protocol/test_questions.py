@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rc_mcp.guard.database import NOTHING_DONE
 from tests.desk import rows
 from tests.protocol.wire import Json, Wire, meta, request, stdio
 
@@ -78,7 +79,7 @@ async def test_an_answer_that_is_none_counts_as_a_no(tmp_path: Path) -> None:
     async with asking(tmp_path) as (wire, ids):
         for nonsense in NO_ANSWERS:
             await wire.send(answer(await asked(wire, "delete", ids[0]), nonsense))
-            assert "Nothing was deleted or changed." in str(await wire.receive())
+            assert NOTHING_DONE in str(await wire.receive())
             assert await is_there(wire, ids[0])
 
 

@@ -3,6 +3,7 @@
 import anyio
 import pytest
 
+from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.tools import tools_for
 from rc_mcp.views.changes import MAYBE_CHANGED
 from tests.desk import Desk, Era, refused
@@ -21,7 +22,7 @@ async def test_a_read_that_takes_too_long_is_given_up_and_said_to_be(desk: Desk,
         with anyio.fail_after(10):
             said = await refused(client, tool, **CALLS[tool][0])
     assert "was given up. Ask for less" in said
-    assert "Nothing was deleted or changed" in said
+    assert NOTHING_DONE in said
 
 
 @pytest.mark.usefixtures("a_short_call")
