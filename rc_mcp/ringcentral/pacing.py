@@ -1,7 +1,7 @@
-"""Holds every HTTP request back until its budget has a place: the login's and a repetition after a 401 too.
+"""Delays every HTTP request until its budget has a place, including logins and retries after a 401.
 
-A wrapper around the client's authentication, because that is where httpx shows each request and each answer of a call.
-A transport would see them as well, but one that is given keeps httpx from finding the proxy of its environment.
+It wraps the client's authentication, because httpx passes each request and each answer of a call through it. A custom
+transport would see them too, but then httpx would ignore the proxy from the environment.
 """
 
 from collections.abc import AsyncGenerator
@@ -18,10 +18,10 @@ _BUDGET = "rc_mcp.budget"
 
 
 class Paced(httpx.Auth):
-    """`auth`, with its requests paced by `budgets`.
+    """Authentication by `auth` whose requests are paced by `budgets`.
 
     Raises:
-        RateLimited: the place would come later than the caller is ready to wait. The request was not sent.
+        RateLimited: the request would wait longer than the caller allows. It was not sent.
     """
 
     def __init__(self, auth: httpx.Auth, budgets: Budgets) -> None:
@@ -51,7 +51,7 @@ class Paced(httpx.Auth):
 
 
 def give_place_back(request: httpx.Request) -> None:
-    """Gives the place of a request back that surely did not reach RingCentral."""
+    """Free the place of a request that certainly did not reach RingCentral."""
     budget = request.extensions.pop(_BUDGET, None)
     if isinstance(budget, Budget):
         budget.give_back()

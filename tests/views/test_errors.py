@@ -114,7 +114,7 @@ async def test_each_cause_has_its_own_advice(
 
 def test_messages_that_cannot_be_read_raise_no_doubt_of_who_answered() -> None:
     said = in_words(RecordsUnreadable(3))
-    assert said.startswith("Up to 3 more messages were listed that cannot be read. All others have come")
+    assert said.startswith(str(RecordsUnreadable(3)))
     assert "answered" not in said
 
 
