@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from unicodedata import category
 
 from pydantic_core import from_json
@@ -37,9 +37,6 @@ from rc_mcp.ringcentral.errors import (
     UnexpectedAnswer,
 )
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.models import WireRecord
-
-Record = TypeVar("Record", bound=WireRecord)
 
 _BY_STATUS: Mapping[int, type[APIError]] = {
     400: BadRequest,
@@ -64,11 +61,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-
-
-def record(model: type[Record], value: object) -> Record | None:
-    """Return `value` as a record, or None if it cannot be one."""
-    return model(cast("dict[str, Any]", value)) if model.can_read(value) else None
 
 
 def parsed(body: bytes, *secrets: str) -> object:

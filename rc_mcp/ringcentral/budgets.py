@@ -19,12 +19,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Unpack
 
 import anyio
 import httpx2 as httpx
 
 from rc_mcp.ringcentral.answers import penalty_s
-from rc_mcp.ringcentral.errors import RateLimited
+from rc_mcp.ringcentral.errors import ErrorFacts, RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.waiting import Time
 
@@ -36,7 +37,7 @@ _GROUP_NAME = re.compile("[a-z]{1,20}")
 
 
 @dataclass(frozen=True)
-class Told:
+class StatedLimits:
     """Rate limits from an answer's headers; None where a header is missing or not credible."""
 
     group: str | None
@@ -45,7 +46,7 @@ class Told:
     window_s: int | None
 
     @classmethod
-    def by(cls, headers: Mapping[str, str]) -> "Told":
+    def in_headers(cls, headers: Mapping[str, str]) -> "StatedLimits":
         group = headers.get("x-rate-limit-group", "").strip().lower()
         return cls(
             group if _GROUP_NAME.fullmatch(group) else None,
@@ -72,18 +73,18 @@ class Budget:
         self._first_in_line = anyio.Lock()
         self._nap: anyio.CancelScope | None = None
 
-    async def enter(self, until: float) -> None:
+    async def enter(self, until: float, **request: Unpack[ErrorFacts]) -> None:
         """Wait for a place, and take it.
 
         Raises:
             RateLimited: the place would come after `until`.
         """
         queue = self._first_in_line.statistics()
-        self._give_up_beyond(until, ahead=queue.tasks_waiting + queue.locked)
+        self._give_up_beyond(until, queue.tasks_waiting + queue.locked, request)
         async with self._first_in_line:
             while (wait_s := self._wait_s()) > 0:
                 patience_s = until - self._time.now()
-                self._give_up_beyond(until if patience_s > 0 else -inf, ahead=0)
+                self._give_up_beyond(until if patience_s > 0 else -inf, 0, request)
                 await self._sleep(min(wait_s, patience_s))
             self._in_flight += 1
 
@@ -103,16 +104,16 @@ class Budget:
             self._answered_at.pop()
             self._look_again()
 
-    def learn(self, told: Told) -> None:
+    def learn(self, stated: StatedLimits) -> None:
         """Apply the limits that RingCentral states. It may not have counted requests in flight: they count on top."""
-        self._limit = told.limit or self._limit
-        if told.window_s:
-            self._window_s = told.window_s + LIMITS.rate_margin_s
-        if told.remaining is not None and self._limit != _NO_LIMIT:
+        self._limit = stated.limit or self._limit
+        if stated.window_s:
+            self._window_s = stated.window_s + LIMITS.rate_margin_s
+        if stated.remaining is not None and self._limit != _NO_LIMIT:
             self._forget()
-            self._others = max(0, self._limit - told.remaining - len(self._answered_at))
+            self._others = max(0, self._limit - stated.remaining - len(self._answered_at))
             self._others_at = self._time.now()
-        elif told.remaining == 0:
+        elif stated.remaining == 0:
             # The limit is unknown, and so is the number of places taken; known is only that none is free.
             self.close(self._window_s)
         self._look_again()
@@ -135,11 +136,11 @@ class Budget:
         if self._nap:
             self._nap.cancel()
 
-    def _give_up_beyond(self, until: float, ahead: int) -> None:
+    def _give_up_beyond(self, until: float, ahead: int, request: ErrorFacts) -> None:
         now = self._time.now()
         wait_s = self._opens_at(ahead, now) - now
         if wait_s > max(until - now, 0.0) or until == -inf:
-            raise RateLimited(retry_after_s=max(1.0, wait_s), group=self.group, held_back=True)
+            raise RateLimited(retry_after_s=max(1.0, wait_s), group=self.group, held_back=True, **request)
 
     def _wait_s(self) -> float:
         """Return how long the first in the queue must wait before it checks again; 0 if it may go."""
@@ -191,13 +192,13 @@ class Budgets:
 
     def learn(self, request: httpx.Request, response: httpx.Response, budget: Budget) -> None:
         """Apply the limits in the answer to this request, which was sent under `budget`."""
-        told = Told.by(response.headers)
-        if told.group and told.group != budget.group:
-            self._group_of[_kind(request)] = told.group
+        stated = StatedLimits.in_headers(response.headers)
+        if stated.group and stated.group != budget.group:
+            self._group_of[_kind(request)] = stated.group
             budget.give_back()
-            budget = self._budget(told.group)
+            budget = self._budget(stated.group)
             budget.count()
-        budget.learn(told)
+        budget.learn(stated)
         if response.status_code == 429:
             budget.close(penalty_s(response.headers))
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from rc_mcp.ringcentral.answers import Answer, parsed, record, refusal
+from rc_mcp.ringcentral.answers import Answer, parsed, refusal
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
     Forbidden,
@@ -89,7 +89,7 @@ def _outcome(call: Call, id_: str, part: Part | None, answer: Answer) -> Outcome
     if not 200 <= part.status < 300:
         error = refusal(part.status, part.body, answer.headers, method=call.method, path=call.path, in_207=True)
         return Outcome(id_, part.status, error=error)
-    message = None if call.method == "DELETE" else record(Message, part.body)
+    message = None if call.method == "DELETE" else Message.read(part.body)
     if call.method != "DELETE" and (message is None or _number(message.id) != int(id_)):
         error = UnexpectedAnswer(f"RingCentral's answer for {id_} does not contain that message", status=part.status)
         return Outcome(id_, part.status, error=error)

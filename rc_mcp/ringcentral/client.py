@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.answers import parsed, record
+from rc_mcp.ringcentral.answers import parsed
 from rc_mcp.ringcentral.arguments import (
     flag,
     id_or_ids,
@@ -479,12 +479,8 @@ class MessageStoreClient:
             read_status: the new read status.
             availability: `Alive`, the only valid value, restores. A Purged message cannot be restored.
         """
-        body = dict(
-            [
-                *given("read_status", read_status, one_of, ReadStatus),
-                *given("availability", availability, only_alive),
-            ]
-        )
+        status = given("read_status", read_status, one_of, ReadStatus)
+        body = dict([*status, *given("availability", availability, only_alive)])
         if not body:
             raise InvalidRequest("read_status or availability is required. Nothing was sent.")
         return await self._change("PATCH", message_id, body, account_id, extension_id)
@@ -547,9 +543,8 @@ class MessageStoreClient:
 
         It needs the app permission EditAccounts and an administrator's login.
         """
-        return await self._record(
-            MessageStoreConfiguration, Call("GET", f"{account(account_id)}/message-store-configuration")
-        )
+        call = Call("GET", f"{account(account_id)}/message-store-configuration")
+        return await self._record(MessageStoreConfiguration, call)
 
     async def update_message_store_configuration(
         self, retention_period: int, *, account_id: str = "~"
@@ -587,7 +582,7 @@ class MessageStoreClient:
 
     async def _record(self, model: type[Record], call: Call) -> Record:
         answer = await self._connection.send(call)
-        found = record(model, parsed(answer.body))
+        found = model.read(parsed(answer.body))
         if found is None or answer.status != 200:
             said = f"RingCentral's answer to {call.method} {call.path} is not a {model.__name__}"
             raise UnexpectedAnswer(said, status=answer.status)
@@ -614,7 +609,4 @@ def _labelling(disposition: ContentDisposition | None, file_name: str | None) ->
 def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]:
     """Omit default values: older versions of the API do not know these parameters for every delete."""
     kind = one_of("message_type", message_type, DeletableType)
-    return [
-        *([("purge", "true")] if flag("purge", purge) else []),
-        *([("type", kind)] if kind != "All" else []),
-    ]
+    return [*([("purge", "true")] if flag("purge", purge) else []), *([("type", kind)] if kind != "All" else [])]

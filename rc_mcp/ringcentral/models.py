@@ -73,9 +73,14 @@ class WireRecord(_Frozen):
         Raises:
             ValueError: it cannot be one.
         """
-        if not cls.can_read(value):
+        if (found := cls.read(value)) is None:
             raise ValueError(f"not a {cls.__name__}")
-        return cls(cast("dict[str, Any]", value))
+        return found
+
+    @classmethod
+    def read(cls, value: object) -> Self | None:
+        """Return `value` as a record, or None if it cannot be one."""
+        return cls(cast("dict[str, Any]", value)) if cls.can_read(value) else None
 
     @classmethod
     def can_read(cls, value: object) -> bool:
@@ -136,12 +141,12 @@ def moment() -> Field[datetime | None]:
 
 
 def one(kind: type[RecordT], key: str = "") -> Field[RecordT | None]:
-    return Field(lambda value: kind(cast("dict[str, Any]", value)) if kind.can_read(value) else None, key)
+    return Field(kind.read, key)
 
 
 def always(kind: type[RecordT]) -> Field[RecordT]:
     """Read a record; an empty one if it is missing."""
-    return Field(lambda value: kind(cast("dict[str, Any]", value)) if kind.can_read(value) else kind())
+    return Field(lambda value: kind.read(value) or kind())
 
 
 def many(kind: type[RecordT]) -> Field[list[RecordT]]:

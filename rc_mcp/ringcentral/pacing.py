@@ -11,7 +11,6 @@ import httpx2 as httpx
 
 from rc_mcp.ringcentral.bounds import awaiting
 from rc_mcp.ringcentral.budgets import Budget, Budgets
-from rc_mcp.ringcentral.errors import RateLimited
 from rc_mcp.ringcentral.waiting import latest
 
 _BUDGET = "rc_mcp.budget"
@@ -33,10 +32,7 @@ class Paced(httpx.Auth):
             outgoing = await anext(flow)
             while True:
                 budget = self._budgets.of(outgoing)
-                try:
-                    await budget.enter(latest())
-                except RateLimited as held_back:
-                    raise _of(outgoing, held_back) from None
+                await budget.enter(latest(), method=outgoing.method, path=outgoing.url.path)
                 outgoing.extensions[_BUDGET] = budget
                 try:
                     with awaiting(outgoing):
@@ -55,13 +51,3 @@ def give_place_back(request: httpx.Request) -> None:
     budget = request.extensions.pop(_BUDGET, None)
     if isinstance(budget, Budget):
         budget.give_back()
-
-
-def _of(request: httpx.Request, error: RateLimited) -> RateLimited:
-    return RateLimited(
-        retry_after_s=error.retry_after_s,
-        group=error.group,
-        held_back=True,
-        method=request.method,
-        path=request.url.path,
-    )

@@ -59,7 +59,7 @@ async def raised_by(answer: httpx.Response | httpx.HTTPError) -> RingCentralErro
 
 async def test_an_answer_above_the_limit_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LIMITS", replace(LIMITS, answer_bytes=1_000))
-    page = {"records": [], "syncInfo": {"syncToken": "t"}, "uri": "x" * 1_000}
+    page: dict[str, Any] = {"records": [], "syncInfo": {"syncToken": "t"}, "uri": "x" * 1_000}
     assert isinstance(await raised_by(httpx.Response(200, json=page)), UnexpectedAnswer)
 
 
