@@ -80,10 +80,10 @@ def parsed(body: bytes, *secrets: str) -> object:
 
 def without(headers: Mapping[str, str], *secrets: str) -> dict[str, str]:
     """Return the headers with these secrets masked."""
-    harmless = dict(headers)
+    masked = dict(headers)
     for secret in secrets:
-        harmless = {name: value.replace(secret, "***") for name, value in harmless.items()}
-    return harmless
+        masked = {name: value.replace(secret, "***") for name, value in masked.items()}
+    return masked
 
 
 def refusal(
@@ -98,11 +98,11 @@ def refusal(
     if status < 500 and status not in _TRUSTED_WITHOUT_CODE:
         codes = _specific_codes(facts)
         if gateways := [code for code in codes if _GATEWAYS_CODE.fullmatch(code)]:
-            said = f"RingCentral's API gateway answered {status} {gateways[0]} to {method} {path[:120]}"
-            return GatewayAnswered(f"{said}; the Message Store did not answer", status=status)
+            text = f"RingCentral's API gateway answered {status} {gateways[0]} to {method} {path[:120]}"
+            return GatewayAnswered(f"{text}; the Message Store did not answer", status=status)
         if not codes and (status == 404 or not in_207):
-            said = f"The answer {status} to {method} {path[:120]} has no RingCentral error code"
-            return UnexpectedAnswer(f"{said}; a proxy or firewall may have sent it", status=status)
+            text = f"The answer {status} to {method} {path[:120]} has no RingCentral error code"
+            return UnexpectedAnswer(f"{text}; a proxy or firewall may have sent it", status=status)
     kind = _class_of_404(facts, path, in_207=in_207) if status == 404 else _class(status, facts)
     if kind is Unavailable:
         return Unavailable(status, retry_after_s=retry_after_s(headers), **facts)
@@ -136,8 +136,8 @@ def one_line(value: object, max_chars: int) -> str | None:
     """Return a text on one bounded line without control and formatting characters; None if nothing is left."""
     if not isinstance(value, str):
         return None
-    near = value[: max_chars * 4]
-    tidy = " ".join("".join(" " if category(char)[0] in "CZ" else char for char in near).split())
+    start = value[: max_chars * 4]
+    tidy = " ".join("".join(" " if category(char)[0] in "CZ" else char for char in start).split())
     return _cut(tidy, max_chars) or None
 
 

@@ -76,21 +76,21 @@ class RenewingAuth(BearerAuth):
         self.server = endpoint.server
         self._endpoint = endpoint
         self._clock = clock
-        self._one_login = anyio.Lock()
+        self._login_lock = anyio.Lock()
         self._token = ""
         self._failure: RingCentralError | None = None
         self._no_login_before = 0.0
         self._no_renewal_before = 0.0
 
     @abstractmethod
-    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
+    def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
         """Return whether `_token` is usable for this request."""
 
-    def _alone(self) -> AbstractAsyncContextManager[None]:
+    def _locked(self) -> AbstractAsyncContextManager[None]:
         """Return the lock to hold during a search for a new token."""
         return nullcontext()
 
-    async def _found_another_than(self, turned_away: str) -> bool:
+    async def _load_token_other_than(self, refused: str) -> bool:
         """Set `_token` to a valid one found without a login. Return whether there was one."""
         return False
 
@@ -103,12 +103,12 @@ class RenewingAuth(BearerAuth):
         """Set `_token` from the answer, whose body has been read."""
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        turned_away = ""
+        refused = ""
         for _ in range(2):
-            async with self._one_login:
-                if not self._has_token_other_than(turned_away, request):
-                    async with self._alone():
-                        if not await self._found_another_than(turned_away):
+            async with self._login_lock:
+                if not self._has_token_other_than(refused, request):
+                    async with self._locked():
+                        if not await self._load_token_other_than(refused):
                             self._hold_back_after_failure()
                             answer = yield self._login(request)
                             await read_bounded(answer)
@@ -122,15 +122,15 @@ class RenewingAuth(BearerAuth):
                 self._forget(token)
                 return
             await read_bounded(response)
-            turned_away = token
+            refused = token
         self._no_renewal_before = self._clock() + LIMITS.login_pause_s
 
-    def _may_renew(self, turned_away: str) -> bool:
-        return self._token != turned_away or self._clock() >= self._no_renewal_before
+    def _may_renew(self, refused: str) -> bool:
+        return self._token != refused or self._clock() >= self._no_renewal_before
 
-    def _forget(self, turned_away: str) -> None:
+    def _forget(self, refused: str) -> None:
         """Leave the login to the next call: its failure here would suggest that the DELETE was not sent."""
-        if self._token == turned_away:
+        if self._token == refused:
             self._token = ""
             self._no_renewal_before = self._clock() + LIMITS.login_pause_s
 
@@ -188,8 +188,8 @@ class JWTAuth(RenewingAuth):
     def __repr__(self) -> str:
         return f"JWTAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
 
-    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
-        return self._token not in ("", turned_away) and self._clock() < self._good_until
+    def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
+        return self._token not in ("", refused) and self._clock() < self._good_until
 
     def _login(self, request: httpx.Request) -> httpx.Request:
         return self._endpoint.request({"grant_type": _GRANT_TYPE, "assertion": self._jwt}, like=request)

@@ -64,8 +64,8 @@ def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]
     if listed is None and answer.status == 200 and call.method != "DELETE" and len(ids) == 1:
         listed = [Part(None, 200, parsed(answer.body))]
     if listed is None:
-        said = f"RingCentral's {answer.status} to {call.method} {call.path[:120]} does not state what happened"
-        raise UnexpectedAnswer(said, status=answer.status)
+        text = f"RingCentral's {answer.status} to {call.method} {call.path[:120]} does not state what happened"
+        raise UnexpectedAnswer(text, status=answer.status)
     in_place = _matched(call, ids, listed)
     return [_outcome(call, id_, part, answer) for id_, part in zip(ids, in_place, strict=True)]
 

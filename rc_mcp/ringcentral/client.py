@@ -584,8 +584,8 @@ class MessageStoreClient:
         answer = await self._connection.send(call)
         found = model.read(parsed(answer.body))
         if found is None or answer.status != 200:
-            said = f"RingCentral's answer to {call.method} {call.path} is not a {model.__name__}"
-            raise UnexpectedAnswer(said, status=answer.status)
+            message = f"RingCentral's answer to {call.method} {call.path} is not a {model.__name__}"
+            raise UnexpectedAnswer(message, status=answer.status)
         return found
 
 

@@ -198,8 +198,8 @@ def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure
         give_place_back(error.request)
     not_sent = Unreachable if isinstance(error, _NO_CONNECTION) else NotSent
     if error.request is not request:
-        said = f"{what} was not carried out: its login got no answer ({kind})"
-        return not_sent(said, login_unanswered=left)
+        text = f"{what} was not carried out: its login got no answer ({kind})"
+        return not_sent(text, login_unanswered=left)
     if not left:
         return not_sent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
     doubt = "" if request.method == "GET" else f"; {MAYBE_CARRIED_OUT}"

@@ -181,7 +181,7 @@ class APIError(RingCentralError):
         super().__init__(self._text())
 
     def _text(self) -> str:
-        said = ": ".join(filter(None, [f"{self.status} {self.error_code or ''}".strip(), self.message]))
+        answer = ": ".join(filter(None, [f"{self.status} {self.error_code or ''}".strip(), self.message]))
         about = [
             f"{self.method} {self.path[:120]}".strip(),
             self.parameter and f"parameter {self.parameter}",
@@ -189,7 +189,7 @@ class APIError(RingCentralError):
             self.request_id and f"request id {self.request_id}",
         ]
         where = "; ".join(filter(None, about))
-        return f"RingCentral answered {said}" + (f" ({where})" if where else "")
+        return f"RingCentral answered {answer}" + (f" ({where})" if where else "")
 
 
 class BadRequest(APIError):
@@ -275,7 +275,7 @@ class RateLimited(APIError):
         if not self.held_back:
             return super()._text()
         what = f"{self.method} {self.path[:120]} was not sent: " if self.method else ""
-        return f"{what}RingCentral's limit for the group {self.group} allows none for {self.retry_after_s:.0f} s"
+        return f"{what}RingCentral's limit for the group {self.group} allows no request for {self.retry_after_s:.0f} s"
 
 
 class FaxNotReady(APIError):

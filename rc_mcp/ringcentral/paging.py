@@ -2,8 +2,8 @@
 
 Each arrival or removal shifts page numbers, which then skip or repeat messages. So each page requests messages that are
 as old as the oldest message of the page before, or older: arrivals and removals do not change that time. The second
-around it is requested twice, because times have only seconds, and it is not documented whether `dateTo` includes them.
-Repeated messages are recognized by id.
+around it is requested twice, because times have no milliseconds, and it is not documented whether `dateTo` is truncated
+or inclusive. Repeated messages are recognized by id.
 
 Page numbers are used only in a second with more messages than one page can have. Each of these pages has a different
 size, so that it begins before the end of the page before. A message on both pages proves that none was missed between
@@ -63,13 +63,13 @@ async def new_on_each_page(
         page = await fetch(place)
         created = [message.creation_time for message in page.records]
         ids = {message.id for message in page.records}
-        fresh: list[Message] = []
+        new: list[Message] = []
         for at, message in zip(created, page.records, strict=True):
             key = message.conversation_id or message.id if distinct_conversations else message.id
             if key not in known:
                 known[key] = at
-                fresh.append(message)
-        yield fresh
+                new.append(message)
+        yield new
         until = _end_of_oldest(created)
         is_cut_off = place.page > 1 and page_before.isdisjoint(ids)
         if is_cut_off or (place.page > 1 and page.more and walked.issuperset(ids)):

@@ -61,18 +61,18 @@ class PersonAuth(RenewingAuth):
         self._lock_file = lock_file
         self._now = now
         self._tokens: Tokens | None = None
-        self._turned_away = ""
+        self._refused = ""
 
     def __repr__(self) -> str:
         return f"PersonAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
 
-    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
+    def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
         # A DELETE is not repeated after a 401, so it must not use a token that another process has renewed: each
         # DELETE reads the stored login.
-        return request.method != "DELETE" and self._token != "" and self._is_good(self._tokens, turned_away)
+        return request.method != "DELETE" and self._token != "" and self._is_good(self._tokens, refused)
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[None]:
+    async def _locked(self) -> AsyncGenerator[None]:
         try:
             async with alone(self._lock_file):
                 yield
@@ -80,7 +80,7 @@ class PersonAuth(RenewingAuth):
             # The store does not know the request. A renewal, or a request that got a 401, may have been sent.
             raise LoginNotKept(f"{error} The request was not carried out.") from None
 
-    async def _found_another_than(self, turned_away: str) -> bool:
+    async def _load_token_other_than(self, refused: str) -> bool:
         before, self._tokens = self._tokens, await to_thread.run_sync(self._store.load)
         if self._tokens is None:
             raise LoginEnded(401, message="no login is stored; the user never logged in, or logged out")
@@ -89,15 +89,15 @@ class PersonAuth(RenewingAuth):
         if before and before.refresh_token != self._tokens.refresh_token:
             self._failure = None
         self.granted = permissions_of(self._tokens.scope)
-        if self._is_good(self._tokens, turned_away):
+        if self._is_good(self._tokens, refused):
             self._token = self._tokens.access_token
             return True
         if not self._tokens.refresh_token:
             raise LoginEnded(401, message="it has expired, and the app gets no refresh tokens")
         return False
 
-    def _is_good(self, tokens: Tokens | None, turned_away: str) -> bool:
-        bad = ("", turned_away, self._turned_away)
+    def _is_good(self, tokens: Tokens | None, refused: str) -> bool:
+        bad = ("", refused, self._refused)
         return tokens is not None and tokens.access_token not in bad and self._now() < tokens.good_until
 
     def _login(self, request: httpx.Request) -> httpx.Request:
@@ -119,9 +119,9 @@ class PersonAuth(RenewingAuth):
         self._tokens, self._token = tokens, tokens.access_token
         self.granted = permissions_of(tokens.scope)
 
-    def _forget(self, turned_away: str) -> None:
-        super()._forget(turned_away)
-        self._turned_away = turned_away
+    def _forget(self, refused: str) -> None:
+        super()._forget(refused)
+        self._refused = refused
 
 
 def tokens_of(issued: Issued, now: float, owner_id: str = "") -> Tokens:

@@ -117,8 +117,8 @@ class KeyringTokenStore:
 
     def load(self) -> Tokens | None:
         try:
-            kept = self._keyring().get_password(_SERVICE, self._name)
-            return None if kept is None else _read(kept)
+            stored = self._keyring().get_password(_SERVICE, self._name)
+            return None if stored is None else _read(stored)
         except Exception as error:  # noqa: BLE001  each system's keyring has its own exceptions
             raise _not_kept("read", self, error) from None
 
@@ -126,10 +126,10 @@ class KeyringTokenStore:
         text = _format().dump_json(tokens).decode()
         try:
             self._keyring().set_password(_SERVICE, self._name, text)
-            kept = self._keyring().get_password(_SERVICE, self._name)
+            stored = self._keyring().get_password(_SERVICE, self._name)
         except Exception as error:  # noqa: BLE001
             raise _not_kept("written", self, error) from None
-        if kept != text:
+        if stored != text:
             # A keyring that is switched off accepts a value without an error and does not store it.
             raise LoginNotKept("The system's keyring did not keep the login.")
 
@@ -162,22 +162,20 @@ class LoginStore:
     def load(self) -> Tokens | None:
         """Return the newest login: a move from one place to the other may have left a copy."""
         found: list[Tokens] = []
-        trouble: LoginNotKept | None = None
+        failure: LoginNotKept | None = None
         for store in self._stores:
             try:
-                tokens = store.load()
+                found += filter(None, [store.load()])
             except LoginNotKept as error:
-                trouble = error
-            else:
-                found += [tokens] if tokens else []
-        if not found and trouble:
-            raise trouble
+                failure = error
+        if not found and failure:
+            raise failure
         return max(found, key=lambda tokens: tokens.issued_at, default=None)
 
     def save(self, tokens: Tokens) -> None:
-        keeps_it = self._saved(tokens)
+        used = self._saved(tokens)
         for other in self._stores:
-            if other is not keeps_it:
+            if other is not used:
                 with suppress(LoginNotKept):
                     other.clear()
 
@@ -192,14 +190,14 @@ class LoginStore:
 
     def clear(self) -> None:
         """Remove the login from every place, then raise the last error if there was one."""
-        trouble: LoginNotKept | None = None
+        failure: LoginNotKept | None = None
         for store in self._stores:
             try:
                 store.clear()
             except LoginNotKept as error:
-                trouble = error
-        if trouble:
-            raise trouble
+                failure = error
+        if failure:
+            raise failure
 
     def where(self) -> str | None:
         """Return the current place of the login in words; None if no login is stored."""

@@ -27,8 +27,8 @@ REAL_TIME = Time()
 def waiting_until(moment: float) -> Generator[None]:
     """Set the deadline until which requests in the block, and their logins, wait for rate limits and retries.
 
-    `moment` is a time of the client's clock: `anyio.current_time() + 20` for 20 seconds. A request that would
-    wait longer raises `RateLimited` at once, with the time to wait. An earlier outer deadline applies.
+    `moment` is a time of the client's clock: `anyio.current_time() + 20` for 20 seconds. A request that would wait
+    longer raises `RateLimited` at once, with the time to wait. An earlier outer deadline applies.
 
     The wait for a login by another call of this client, or for up to a minute by another process, can exceed it.
     """
@@ -61,7 +61,7 @@ class Allowance:
     """The total time that a call with many requests may take, counted only inside `spent`.
 
     A read is stopped when the time runs out. A change is sent only if there is time to wait for its answer and to read
-    its messages again; if no answer arrives in that time, its answer is lost.
+    its messages again; if no answer arrives in that time, its answer is lost. Nothing else is cancelled.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -49,7 +49,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
     return "asyncio", {"loop_factory": VirtualLoop}
 
 
-class Way(Faults):
+class FaultyTransport(Faults):
     """A transport to the emulator that can change the content type of every answer."""
 
     content_type: str | None = None
@@ -66,9 +66,9 @@ class Mailbox:
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
-        self.way = Way(emulator)
+        self.transport = FaultyTransport(emulator)
         self.left: list[str] = []
-        self.way.before(lambda request: self.left.append(f"{request.method} {request.url.path}"))
+        self.transport.before(lambda request: self.left.append(f"{request.method} {request.url.path}"))
         self.text = self._added("SMS", conversation="the one to go")
         self.deleted = self._added("SMS", availability="Deleted")
         self.voicemail = self._added("VoiceMail", transcript="Please call back. " * 4)
@@ -79,7 +79,7 @@ class Mailbox:
             emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt, clock=anyio.current_time
         )
         self.store = MessageStoreClient(
-            auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=self.way
+            auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=self.transport
         )
 
     def _added(self, kind: Literal["SMS", "VoiceMail"], **fields: Any) -> str:
@@ -171,7 +171,7 @@ OPERATIONS = [
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Fault:
     """A fault and its allowed results.
 
     Attributes:
@@ -202,7 +202,7 @@ def by_emulator(kind: Any, **options: Any) -> Callable[[Mailbox, Operation, int 
     return strike
 
 
-def on_the_way(
+def by_transport(
     act: Callable[[httpx.Request], httpx.Response], *, after: bool = False
 ) -> Callable[[Mailbox, Operation, int | None], object]:
     """Let `act` answer or raise instead of RingCentral, before or after RingCentral has acted."""
@@ -216,7 +216,7 @@ def on_the_way(
             left[0] = left[0] and left[0] - 1
             return act(request)
 
-        (box.way.after if after else box.way.before)(meet)
+        (box.transport.after if after else box.transport.before)(meet)
 
     return strike
 
@@ -233,36 +233,36 @@ def answering(status: int, content: str = "", **headers: str) -> Callable[[httpx
     return lambda _: httpx.Response(status, content=content, headers=named)
 
 
-def five_hundred(status: int) -> Trouble:
+def five_hundred(status: int) -> Fault:
     name = "500 CMN-201" if status == 500 else str(status)
-    return Trouble(name, by_emulator("server_error", status=status, acted=True), Unavailable, acted=True)
+    return Fault(name, by_emulator("server_error", status=status, acted=True), Unavailable, acted=True)
 
 
 PASSING = [
-    Trouble("refused", on_the_way(raising(httpx.ConnectError)), Unreachable, harmless=True, arrives=False),
-    Trouble("reset before", by_emulator("drop"), AnswerLost),
-    Trouble("reset after it acted", by_emulator("drop", acted=True), AnswerLost, acted=True),
-    Trouble("timeout", on_the_way(raising(httpx.ReadTimeout), after=True), AnswerLost, acted=True),
-    Trouble("429 Retry-After", by_emulator("rate_limit"), RateLimited, harmless=True, least_wait_s=60),
-    Trouble("429", on_the_way(answering(429)), RateLimited, harmless=True, arrives=False, least_wait_s=60),
+    Fault("refused", by_transport(raising(httpx.ConnectError)), Unreachable, harmless=True, arrives=False),
+    Fault("reset before", by_emulator("drop"), AnswerLost),
+    Fault("reset after it acted", by_emulator("drop", acted=True), AnswerLost, acted=True),
+    Fault("timeout", by_transport(raising(httpx.ReadTimeout), after=True), AnswerLost, acted=True),
+    Fault("429 Retry-After", by_emulator("rate_limit"), RateLimited, harmless=True, least_wait_s=60),
+    Fault("429", by_transport(answering(429)), RateLimited, harmless=True, arrives=False, least_wait_s=60),
     *map(five_hundred, (500, 502, 503, 504)),
-    Trouble("cut off", by_emulator("truncate"), AnswerLost, acted=True),
+    Fault("cut off", by_emulator("truncate"), AnswerLost, acted=True),
 ]
 FINAL = [
-    Trouble("gateway before", by_emulator("gateway"), GatewayAnswered, passes=False),
-    Trouble("gateway after it acted", by_emulator("gateway", acted=True), GatewayAnswered, passes=False, acted=True),
-    Trouble("truncated JSON", by_emulator("malformed"), UnexpectedAnswer, passes=False, acted=True),
-    Trouble("HTML 200", by_emulator("malformed", body="html"), UnexpectedAnswer, passes=False, acted=True),
-    Trouble(
+    Fault("gateway before", by_emulator("gateway"), GatewayAnswered, passes=False),
+    Fault("gateway after it acted", by_emulator("gateway", acted=True), GatewayAnswered, passes=False, acted=True),
+    Fault("truncated JSON", by_emulator("malformed"), UnexpectedAnswer, passes=False, acted=True),
+    Fault("HTML 200", by_emulator("malformed", body="html"), UnexpectedAnswer, passes=False, acted=True),
+    Fault(
         "HTML 403",
-        on_the_way(answering(403, PAGE, content_type="text/html")),
+        by_transport(answering(403, PAGE, content_type="text/html")),
         UnexpectedAnswer,
         passes=False,
         arrives=False,
     ),
-    Trouble(
+    Fault(
         "wrong content type",
-        on_the_way(answering(200, "OK", content_type="text/plain"), after=True),
+        by_transport(answering(200, "OK", content_type="text/plain"), after=True),
         UnexpectedAnswer,
         passes=False,
         acted=True,
@@ -281,14 +281,14 @@ async def box() -> AsyncIterator[Mailbox]:
             yield made
 
 
-def each(troubles: list[Trouble]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("trouble", troubles, ids=lambda trouble: trouble.name)
+def each(all_faults: list[Fault]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("fault", all_faults, ids=lambda fault: fault.name)
 
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 
 
-async def end_of(operation: Operation, box: Mailbox) -> tuple[object, RingCentralError | None, bool]:
+async def result_of(operation: Operation, box: Mailbox) -> tuple[object, RingCentralError | None, bool]:
     """Return the value, the error, and whether the result is unknown."""
     try:
         value = await operation.act(box)
@@ -300,96 +300,96 @@ async def end_of(operation: Operation, box: Mailbox) -> tuple[object, RingCentra
     return value, None, False
 
 
-def hands_over_whatever_comes(operation: Operation, trouble: Trouble) -> bool:
+def accepts_any_content(operation: Operation, fault: Fault) -> bool:
     """Return whether the client accepts the faulty answer: an attachment can be of any type, even a web page."""
-    return operation.name == "readMessageContent" and trouble.name in {
+    return operation.name == "readMessageContent" and fault.name in {
         "truncated JSON",
         "HTML 200",
         "wrong content type",
     }
 
 
-def nothing_to_cut(operation: Operation, trouble: Trouble) -> bool:
+def has_no_body_to_cut(operation: Operation, fault: Fault) -> bool:
     """Return whether there is no body to cut off: a delete's 204 has none."""
-    return operation.kind == "delete" and trouble.name == "cut off"
+    return operation.kind == "delete" and fault.name == "cut off"
 
 
 @each([*PASSING, *FINAL])
 @every_operation
-async def test_a_single_fault(trouble: Trouble, operation: Operation, box: Mailbox) -> None:
-    trouble.strike(box, operation, 1)
+async def test_a_single_fault(fault: Fault, operation: Operation, box: Mailbox) -> None:
+    fault.strike(box, operation, 1)
     began = anyio.current_time()
-    value, error, unknown = await end_of(operation, box)
+    value, error, unknown = await result_of(operation, box)
     took_s = anyio.current_time() - began
-    if hands_over_whatever_comes(operation, trouble):
+    if accepts_any_content(operation, fault):
         assert isinstance(value, Downloaded)
         assert value.content_type in {"application/json", "text/html", "text/plain"}
         assert box.sent() == 1
     elif operation.kind == "delete":
-        check_delete(trouble, operation, box, error, unknown)
-    elif trouble.passes:
+        check_delete(fault, operation, box, error, unknown)
+    elif fault.passes:
         assert (error, unknown) == (None, False)
         assert box.sent() == 2
         assert operation.done(box)
-        assert trouble.least_wait_s <= took_s <= trouble.least_wait_s + 5
+        assert fault.least_wait_s <= took_s <= fault.least_wait_s + 5
     else:
-        assert type(error) is trouble.error
+        assert type(error) is fault.error
         assert unknown
         assert box.sent() == 1
-        assert operation.done(box) == (trouble.acted or operation.kind == "read")
+        assert operation.done(box) == (fault.acted or operation.kind == "read")
     assert box.logins() == 0
 
 
 def check_delete(
-    trouble: Trouble, operation: Operation, box: Mailbox, error: RingCentralError | None, unknown: bool
+    fault: Fault, operation: Operation, box: Mailbox, error: RingCentralError | None, unknown: bool
 ) -> None:
-    expected = None if trouble.harmless or nothing_to_cut(operation, trouble) else trouble.error
+    expected = None if fault.harmless or has_no_body_to_cut(operation, fault) else fault.error
     assert type(error) is (expected or type(None))
     assert unknown == (expected is not None)
     # RingCentral's own count: at most one request got through its rate limit.
     let_through = [status for status in box.reached("DELETE") if status != 429]
-    assert len(let_through) == (1 if trouble.arrives or expected is None else 0)
-    assert operation.done(box) == (trouble.acted or expected is None)
+    assert len(let_through) == (1 if fault.arrives or expected is None else 0)
+    assert operation.done(box) == (fault.acted or expected is None)
     assert box.stored(box.text, "availability") != "Purged"
 
 
 @each([*PASSING, *FINAL])
 @every_operation
-async def test_a_lasting_fault(trouble: Trouble, operation: Operation, box: Mailbox) -> None:
-    trouble.strike(box, operation, None)
+async def test_a_lasting_fault(fault: Fault, operation: Operation, box: Mailbox) -> None:
+    fault.strike(box, operation, None)
     began = anyio.current_time()
-    value, error, unknown = await end_of(operation, box)
+    value, error, unknown = await result_of(operation, box)
     took_s = anyio.current_time() - began
-    if hands_over_whatever_comes(operation, trouble):
+    if accepts_any_content(operation, fault):
         assert isinstance(value, Downloaded)
-    elif nothing_to_cut(operation, trouble):
+    elif has_no_body_to_cut(operation, fault):
         assert error is None
     else:
-        assert type(error) is trouble.error
-        assert unknown == (not trouble.harmless)
-    may_repeat = trouble.passes and (operation.kind != "delete" or trouble.harmless)
+        assert type(error) is fault.error
+        assert unknown == (not fault.harmless)
+    may_repeat = fault.passes and (operation.kind != "delete" or fault.harmless)
     # A download resumes five times after a broken connection, each time with its own request.
-    assert box.sent() <= (6 if operation.name == "readMessageContent" and trouble.name == "cut off" else 4)
+    assert box.sent() <= (6 if operation.name == "readMessageContent" and fault.name == "cut off" else 4)
     assert box.sent() > 1 if may_repeat else box.sent() == 1
     assert took_s <= 150
     if operation.kind == "delete":
         assert len([status for status in box.reached("DELETE") if status != 429]) == int(
-            trouble.arrives and trouble.error is not RateLimited
+            fault.arrives and fault.error is not RateLimited
         )
-        assert operation.done(box) == trouble.acted
+        assert operation.done(box) == fault.acted
         assert box.stored(box.text, "availability") != "Purged"
 
 
 @every_operation
 async def test_a_token_revoked_before_the_request(operation: Operation, box: Mailbox) -> None:
     box.emulator.faults.inject("token_revoked", operation=operation.name)  # pyright: ignore[reportArgumentType]
-    _, error, unknown = await end_of(operation, box)
+    _, error, unknown = await result_of(operation, box)
     if operation.kind == "delete":
         assert type(error) is Unauthorized
         assert unknown
         assert (box.reached("DELETE"), box.logins()) == ([401], 0)
         assert not operation.done(box)
-        _, error, _ = await end_of(operation, box)
+        _, error, _ = await result_of(operation, box)
         assert box.reached("DELETE") == [401, 204]
     assert error is None
     assert operation.done(box)
@@ -407,8 +407,8 @@ async def test_a_207_with_a_failed_part(operation: Operation, box: Mailbox) -> N
         # Of these operations only a delete of conversations can be answered with a 207.
         part = {"resourceId": box.conversation, "status": 404, "body": {"errorCode": "CMN-102", "message": "None"}}
         answer = httpx.Response(207, json=[part], headers={"Content-Type": BULK})
-        on_the_way(lambda _: answer)(box, operation, None)
-        _, error, unknown = await end_of(operation, box)
+        by_transport(lambda _: answer)(box, operation, None)
+        _, error, unknown = await result_of(operation, box)
         assert type(error) is (APIError if operation.kind == "delete" else UnexpectedAnswer)
         assert unknown == (operation.kind != "delete")
     assert box.sent() == 1
@@ -417,7 +417,7 @@ async def test_a_207_with_a_failed_part(operation: Operation, box: Mailbox) -> N
 
 @every_operation
 async def test_a_valid_answer_with_a_wrong_content_type_is_accepted(operation: Operation, box: Mailbox) -> None:
-    box.way.content_type = "text/html"
-    _, error, unknown = await end_of(operation, box)
+    box.transport.content_type = "text/html"
+    _, error, unknown = await result_of(operation, box)
     assert (error, unknown, box.sent()) == (None, False, 1)
     assert operation.done(box)

@@ -43,7 +43,7 @@ def client(emulator: Emulator, transport: httpx.AsyncBaseTransport | None = None
     )
 
 
-def truth(emulator: Emulator, message_id: str) -> str:
+def stored_availability(emulator: Emulator, message_id: str) -> str:
     stored = emulator.store.message(message_id)
     return str(stored["availability"]) if stored else "gone"
 
@@ -160,14 +160,14 @@ async def test_delete_restore_and_purge(emulator: Emulator):
     ids = add_many(emulator, 60)
     async with client(emulator) as store:
         assert all(outcome.ok for outcome in await store.delete_message(ids))
-        assert {truth(emulator, id_) for id_ in ids} == {"Deleted"}
+        assert {stored_availability(emulator, id_) for id_ in ids} == {"Deleted"}
         restored = await store.patch_message(ids, availability="Alive")
         assert all(outcome.message and outcome.message.availability == "Alive" for outcome in restored)
         assert [outcome.ok for outcome in await store.delete_message(ids[0], purge=True)] == [True]
-        assert truth(emulator, ids[0]) == "Purged"
+        assert stored_availability(emulator, ids[0]) == "Purged"
         mixed = await store.delete_message([ids[1], "404404", ids[1]])
         assert [(outcome.id, outcome.ok) for outcome in mixed] == [(ids[1], True), ("404404", False)]
-        assert truth(emulator, ids[1]) == "Deleted"
+        assert stored_availability(emulator, ids[1]) == "Deleted"
 
 
 async def test_conversations_are_deleted_up_to_a_moment(emulator: Emulator):
@@ -193,7 +193,7 @@ async def test_a_delete_with_a_lost_answer_is_unknown_and_was_carried_out(emulat
     async with client(emulator, DropsAnswers(emulator, "DELETE")) as store:
         outcomes = await store.delete_message(ids)
     assert [outcome.unknown for outcome in outcomes] == [True] * 50 + [False] * 10
-    assert [truth(emulator, id_) for id_ in ids] == ["Deleted"] * 50 + ["Alive"] * 10
+    assert [stored_availability(emulator, id_) for id_ in ids] == ["Deleted"] * 50 + ["Alive"] * 10
 
 
 class AsksForPlainJson(httpx.AsyncBaseTransport):
@@ -247,7 +247,7 @@ async def test_a_delete_that_got_a_401_can_be_sent_again_by_the_caller(emulator:
         assert [request.method for request in emulator.requests].count("DELETE") == 1
         assert (await store.read_message(ids[0])).availability == "Alive"
         assert [outcome.ok for outcome in await store.delete_message(ids)] == [True]
-    assert truth(emulator, ids[0]) == "Deleted"
+    assert stored_availability(emulator, ids[0]) == "Deleted"
 
 
 async def test_a_wrong_secret_is_a_failed_login(emulator: Emulator):
