@@ -4,8 +4,8 @@
     async with MessageStoreClient(auth) as store:
         page = await store.list_messages(message_type=["VoiceMail"], read_status=["Unread"])
 
-It knows HTTP and RingCentral, and nothing of MCP. What RingCentral makes dangerous by omission cannot be said
-through it: see `rc_mcp.ringcentral.calls`. Errors are drawn in `rc_mcp.ringcentral.errors`.
+It does not depend on MCP. It cannot send a request that deletes a whole mailbox because an argument is missing: see
+`rc_mcp.ringcentral.calls`. `rc_mcp.ringcentral.errors` has the tree of errors.
 """
 
 from rc_mcp.ringcentral.auth import JWTAuth, TokenAuth

@@ -1,8 +1,8 @@
-"""What an answer says: a record, or a refusal as the right error class.
+"""Turns HTTP answers into records or errors.
 
-Bodies may be HTML, cut off or empty, and then it is not known whose they are: `rc_mcp.ringcentral.errors` says what a
-status alone is worth. The error format and its codes are from RingCentral's guide ("Errors") and from answers its own
-clients are tested with.
+A body may be HTML, cut off or empty, and a proxy may have sent it: `rc_mcp.ringcentral.errors` says which statuses are
+trusted without a code. Sources of the error format and codes: RingCentral's guide ("Errors") and the test data of its
+own clients.
 """
 
 import json
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from unicodedata import category
 
 from pydantic_core import from_json
@@ -37,9 +37,6 @@ from rc_mcp.ringcentral.errors import (
     UnexpectedAnswer,
 )
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.models import WireRecord
-
-Record = TypeVar("Record", bound=WireRecord)
 
 _BY_STATUS: Mapping[int, type[APIError]] = {
     400: BadRequest,
@@ -48,9 +45,9 @@ _BY_STATUS: Mapping[int, type[APIError]] = {
     408: Unavailable,
     416: RangeNotSatisfiable,
 }
-_SAME_WHOEVER_SAYS_IT = (401, 408, 416, 429)
+_TRUSTED_WITHOUT_CODE = (401, 408, 416, 429)
 _SPECIFIC_CODE = re.compile(r"[A-Z]{2,5}-[0-9]+")
-# CMN-120, "Invalid URI", means that the request was not brought to any service, so not to the one with the messages.
+# CMN-120, "Invalid URI", means that the request reached no service, so not the Message Store either.
 _GATEWAYS_CODE = re.compile(r"AGW-[0-9]+|CMN-120")
 _NAMED_IN_TEXT = re.compile(r"\[([A-Za-z]{1,40})\]")
 _ONE_MESSAGE = re.compile(r"/message-store/[0-9]+(/content/[0-9]+)?$")
@@ -59,25 +56,20 @@ _MAYBE_A_SECRET = re.compile(r"[A-Za-z0-9+/=_.~-]{40,}")
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer, read to its end."""
+    """A successful answer with its complete body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
 
 
-def record(model: type[Record], value: object) -> Record | None:
-    """`value` as a record, or None when it is none."""
-    return model(cast("dict[str, Any]", value)) if model.can_read(value) else None
-
-
 def parsed(body: bytes, *secrets: str) -> object:
-    """A body's JSON without these secrets, however they were escaped; None when it has none."""
+    """Parse a JSON body and mask these secrets, also where they are escaped. Return None for invalid JSON."""
     if not secrets:
         with suppress(ValueError):
             return from_json(body)
     try:
-        # A text cut in the middle of an emoji ends in half a surrogate pair, which no UTF-8 can hold.
+        # A text cut inside an emoji ends in half a surrogate pair, which UTF-8 cannot encode.
         text = json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace")
         for secret in secrets:
             text = text.replace(json.dumps(secret)[1:-1].encode(), b"***")
@@ -87,30 +79,30 @@ def parsed(body: bytes, *secrets: str) -> object:
 
 
 def without(headers: Mapping[str, str], *secrets: str) -> dict[str, str]:
-    """Headers in which these secrets are struck out."""
-    harmless = dict(headers)
+    """Return the headers with these secrets masked."""
+    masked = dict(headers)
     for secret in secrets:
-        harmless = {name: value.replace(secret, "***") for name, value in harmless.items()}
-    return harmless
+        masked = {name: value.replace(secret, "***") for name, value in masked.items()}
+    return masked
 
 
 def refusal(
     status: int, body: object, headers: Mapping[str, str], *, method: str, path: str, in_207: bool = False
 ) -> APIError | UnexpectedAnswer:
-    """The error for an answer that is not a success, or for one part of a 207."""
+    """Return the error for an unsuccessful answer, or for one part of a 207."""
     if status < 400:
         return UnexpectedAnswer(f"RingCentral answered {status} to {method} {path[:120]}", status=status)
     facts = _facts(body, headers, method, path)
     if status == 429:
         return _rate_limited(headers, facts)
-    if status < 500 and status not in _SAME_WHOEVER_SAYS_IT:
+    if status < 500 and status not in _TRUSTED_WITHOUT_CODE:
         codes = _specific_codes(facts)
         if gateways := [code for code in codes if _GATEWAYS_CODE.fullmatch(code)]:
-            said = f"RingCentral's API gateway answered {status} {gateways[0]} to {method} {path[:120]}"
-            return GatewayAnswered(f"{said}; the Message Store did not answer", status=status)
+            text = f"RingCentral's API gateway answered {status} {gateways[0]} to {method} {path[:120]}"
+            return GatewayAnswered(f"{text}; the Message Store did not answer", status=status)
         if not codes and (status == 404 or not in_207):
-            said = f"The answer {status} to {method} {path[:120]} has none of RingCentral's error codes"
-            return UnexpectedAnswer(f"{said}: it may be another's than RingCentral's", status=status)
+            text = f"The answer {status} to {method} {path[:120]} has no RingCentral error code"
+            return UnexpectedAnswer(f"{text}; a proxy or firewall may have sent it", status=status)
     kind = _class_of_404(facts, path, in_207=in_207) if status == 404 else _class(status, facts)
     if kind is Unavailable:
         return Unavailable(status, retry_after_s=retry_after_s(headers), **facts)
@@ -118,34 +110,34 @@ def refusal(
 
 
 def login_refusal(status: int, body: object, headers: Mapping[str, str], path: str) -> APIError:
-    """The error for a token endpoint's answer that gave no token."""
+    """Return the error for a token endpoint's answer without a token."""
     facts = _facts(body, headers, "POST", path)
     if status == 429:
         return _rate_limited(headers, facts)
     is_gateways = status != 401 and any(_GATEWAYS_CODE.fullmatch(code) for code in _specific_codes(facts))
-    is_outage = status == 408 or not 400 <= status < 500  # also a page of a hotel's network, with 200
+    is_outage = status == 408 or not 400 <= status < 500  # also a 200 with a network's login page
     if is_outage or is_gateways:
         return LoginUnavailable(status, retry_after_s=retry_after_s(headers), **facts)
     return LoginFailed(status, **facts)
 
 
 def fields_of(value: object) -> dict[str, Any]:
-    """A JSON object's fields; none for anything else."""
+    """Return the fields of a JSON object; empty for any other value."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def plain(value: object, max_chars: int = LIMITS.error_text_chars) -> str | None:
-    """A server's text made fit for an error: one bounded line, without what could be a token."""
+    """Return a server's text as one bounded line for an error, without anything that could be a token."""
     line = one_line(value, max_chars * 4)
     return line and _cut(_MAYBE_A_SECRET.sub("[...]", line), max_chars)
 
 
 def one_line(value: object, max_chars: int) -> str | None:
-    """A server's text on one bounded line, without control and formatting characters; None for none."""
+    """Return a text on one bounded line without control and formatting characters; None if nothing is left."""
     if not isinstance(value, str):
         return None
-    near = value[: max_chars * 4]
-    tidy = " ".join("".join(" " if category(char)[0] in "CZ" else char for char in near).split())
+    start = value[: max_chars * 4]
+    tidy = " ".join("".join(" " if category(char)[0] in "CZ" else char for char in start).split())
     return _cut(tidy, max_chars) or None
 
 
@@ -159,7 +151,7 @@ def _specific_codes(facts: ErrorFacts) -> list[str]:
 
 
 def _class_of_404(facts: ErrorFacts, path: str, *, in_207: bool) -> type[APIError]:
-    """What was not found, by the parameters that CMN-102 names. A plain 404 to many ids does not say which is meant."""
+    """Decide by the parameters that CMN-102 names. A plain 404 for many ids does not say which one is missing."""
     named = _named_by_cmn_102(facts)
     if named & {"accountId", "extensionId"}:
         return MailboxNotFound
@@ -171,7 +163,7 @@ def _class_of_404(facts: ErrorFacts, path: str, *, in_207: bool) -> type[APIErro
 
 
 def _named_by_cmn_102(facts: ErrorFacts) -> set[str]:
-    """Parameters named beside the code, or as `[messageId]` in the text, of each error that has it."""
+    """Return the parameters of each CMN-102 error, given in a field or as `[messageId]` in the text."""
     envelope = ErrorDetail(facts.get("envelope_code"), facts.get("message"), facts.get("parameter"))
     named: set[str] = set()
     for error in (envelope, *facts.get("errors", ())):
@@ -192,9 +184,8 @@ def _class(status: int, facts: ErrorFacts) -> type[APIError]:
 
 
 def _names_sync_token(codes: Iterable[str | None], facts: ErrorFacts) -> bool:
-    """CMN-101 is for any parameter, and some answers name it in the text alone."""
-    told = f"[{facts.get('parameter')}] {facts.get('message')}"
-    return "CMN-101" in codes and "[syncToken]" in told
+    """CMN-101 can mean any parameter, and some answers name it only in the text."""
+    return "CMN-101" in codes and "[syncToken]" in f"[{facts.get('parameter')}] {facts.get('message')}"
 
 
 def _rate_limited(headers: Mapping[str, str], facts: ErrorFacts) -> RateLimited:
@@ -232,18 +223,18 @@ def _detail(entry: object) -> ErrorDetail:
 
 
 def _most_specific(codes: Iterable[str | None]) -> str | None:
-    """The first of the form `CMN-102`; the envelope's may be a general word such as `TokenInvalid`."""
+    """Return the first code of the form `CMN-102`. Without one, return the first code, such as `TokenInvalid`."""
     given = [code for code in codes if code]
     return next((code for code in given if _SPECIFIC_CODE.fullmatch(code)), given[0] if given else None)
 
 
 def penalty_s(headers: Mapping[str, str]) -> float:
-    """How long after a 429 nothing may be sent."""
+    """Return how many seconds after a 429 no request may be sent."""
     return retry_after_s(headers) or LIMITS.retry_after_s
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """From one second to an hour, whether the header has a number or a date (RFC 9110); None where it has neither."""
+    """Read Retry-After, a number or a date (RFC 9110), as 1 to 3,600 s. Return None if it is neither."""
     seconds = _seconds(headers.get("retry-after", "").strip())
     return None if seconds is None else min(max(1.0, seconds), LIMITS.max_retry_after_s)
 

@@ -1,4 +1,4 @@
-"""Who the client is to RingCentral, as httpx authentication flows: they yield requests and are given the answers.
+"""Authentication with RingCentral as httpx authentication flows, which yield requests and receive the answers.
 
 Sources: RingCentral's guide ("JWT auth flow", "Refresh tokens", "Rate limits") and its OpenAPI document for the token
 endpoint.
@@ -24,10 +24,10 @@ _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class BearerAuth(httpx.Auth):
-    """What all kinds share: a token goes to the origins of the client it was given to, and nowhere else.
+    """Authentication whose token is sent only to the client's own origins.
 
     Attributes:
-        granted: what RingCentral granted this login; None until it has said so.
+        granted: the permissions of this login; None until RingCentral has stated them.
     """
 
     def __init__(self) -> None:
@@ -35,17 +35,17 @@ class BearerAuth(httpx.Auth):
         self._origins: set[tuple[str, str, int | None]] = set()
 
     def allow(self, *entry_points: httpx.URL) -> None:
-        """Lets the token go to these. Before this it goes nowhere."""
+        """Allow the token to be sent to these origins. Before this it is sent to none."""
         self._origins.update(map(origin, entry_points))
 
     def _authorize(self, request: httpx.Request, token: str) -> None:
         if origin(request.url) not in self._origins:
-            raise InvalidRequest(f"{request.url.host} is no entry point of this client: the token stayed here")
+            raise InvalidRequest(f"{request.url.host} is not an entry point of this client. The token was not sent.")
         request.headers["Authorization"] = f"Bearer {token}"
 
 
 class TokenAuth(BearerAuth):
-    """A ready access token. It is not renewed: once it expires, calls raise `Unauthorized`."""
+    """Authentication with a given access token, which is not renewed. When it expires, calls raise `Unauthorized`."""
 
     def __init__(self, access_token: str) -> None:
         super().__init__()
@@ -60,15 +60,15 @@ class TokenAuth(BearerAuth):
 
 
 class RenewingAuth(BearerAuth):
-    """What logs in by itself: once for all who wait, again when the token runs out, and never as a hammer.
+    """Authentication that logs in on demand: one login for all waiting requests, renewed on expiry, paused on failure.
 
-    A request turned away with 401 is sent a second time with a new token. Not so a DELETE, or what is sent `at_once`:
-    something between us and RingCentral may answer 401 while the request still arrives, and a second DELETE purges, or
-    a retention period comes into force after one that was set later. Such a 401 stands, and the next call
-    renews. A refused login is not repeated for a minute (10 s after an outage, longer where RingCentral says so, and as
-    long as it says after a 429); calls meanwhile raise the same error. A renewal that did not help is not repeated for
-    a minute either, and the minute after a DELETE was turned away counts as that. A login that got no answer at all is
-    tried again by the next call.
+    A request that gets a 401 is sent again with a new token, except a DELETE or a request in `at_once`. A proxy may
+    answer 401 while the request still arrives; then a second DELETE would purge, and a repeated retention period could
+    override a newer one. Such a 401 is raised, and the next call renews the token.
+
+    A refused login is not repeated for 60 s (10 s after a 5xx, longer if RingCentral says so; after a 429 as long as
+    it says); calls in the meantime raise the same error. For 60 s after a renewal that did not help, or after a 401
+    to a DELETE, another 401 starts no renewal. The next call repeats a login that got no answer.
     """
 
     def __init__(self, endpoint: TokenEndpoint, clock: Callable[[], float]) -> None:
@@ -76,39 +76,39 @@ class RenewingAuth(BearerAuth):
         self.server = endpoint.server
         self._endpoint = endpoint
         self._clock = clock
-        self._one_login = anyio.Lock()
+        self._login_lock = anyio.Lock()
         self._token = ""
         self._failure: RingCentralError | None = None
         self._no_login_before = 0.0
         self._no_renewal_before = 0.0
 
     @abstractmethod
-    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
-        """Whether `_token` will do for this request."""
+    def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
+        """Return whether `_token` is usable for this request."""
 
-    def _alone(self) -> AbstractAsyncContextManager[None]:
-        """What is held while a new token is looked for."""
+    def _locked(self) -> AbstractAsyncContextManager[None]:
+        """Return the lock to hold during a search for a new token."""
         return nullcontext()
 
-    async def _found_another_than(self, turned_away: str) -> bool:
-        """Whether a good token was found without a login. It is `_token` then."""
+    async def _load_token_other_than(self, refused: str) -> bool:
+        """Set `_token` to a valid one found without a login. Return whether there was one."""
         return False
 
     @abstractmethod
     def _login(self, request: httpx.Request) -> httpx.Request:
-        """What to send for a new token; it waits no longer than `request`."""
+        """Return the request for a new token, with the timeouts of `request`."""
 
     @abstractmethod
     async def _keep_token(self, answer: httpx.Response) -> None:
-        """Makes `_token` of the answer, which has been read."""
+        """Set `_token` from the answer, whose body has been read."""
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        turned_away = ""
+        refused = ""
         for _ in range(2):
-            async with self._one_login:
-                if not self._has_token_other_than(turned_away, request):
-                    async with self._alone():
-                        if not await self._found_another_than(turned_away):
+            async with self._login_lock:
+                if not self._has_token_other_than(refused, request):
+                    async with self._locked():
+                        if not await self._load_token_other_than(refused):
                             self._hold_back_after_failure()
                             answer = yield self._login(request)
                             await read_bounded(answer)
@@ -122,15 +122,15 @@ class RenewingAuth(BearerAuth):
                 self._forget(token)
                 return
             await read_bounded(response)
-            turned_away = token
+            refused = token
         self._no_renewal_before = self._clock() + LIMITS.login_pause_s
 
-    def _may_renew(self, turned_away: str) -> bool:
-        return self._token != turned_away or self._clock() >= self._no_renewal_before
+    def _may_renew(self, refused: str) -> bool:
+        return self._token != refused or self._clock() >= self._no_renewal_before
 
-    def _forget(self, turned_away: str) -> None:
-        """Leaves the login to the next call: one that failed here would say that the DELETE was not sent."""
-        if self._token == turned_away:
+    def _forget(self, refused: str) -> None:
+        """Leave the login to the next call: its failure here would suggest that the DELETE was not sent."""
+        if self._token == refused:
             self._token = ""
             self._no_renewal_before = self._clock() + LIMITS.login_pause_s
 
@@ -151,25 +151,25 @@ def _pause_s(failure: RingCentralError) -> float:
     if isinstance(failure, RateLimited):
         return failure.retry_after_s
     is_outage = isinstance(failure, APIError) and failure.status >= 500
-    told_s = failure.retry_after_s if isinstance(failure, LoginUnavailable) else None
-    return max(LIMITS.outage_pause_s if is_outage else LIMITS.login_pause_s, told_s or 0.0)
+    retry_after_s = failure.retry_after_s if isinstance(failure, LoginUnavailable) else None
+    return max(LIMITS.outage_pause_s if is_outage else LIMITS.login_pause_s, retry_after_s or 0.0)
 
 
 class JWTAuth(RenewingAuth):
-    """Logs in with a JWT credential from RingCentral's developer console, and again when the token runs out.
+    """Authentication with a JWT credential from RingCentral's developer console.
 
-    One login at a time, whoever waits for it: RingCentral allows 5 a minute and ends older sessions. A token is renewed
-    a minute before it expires, and once when it is turned away with 401 (see `RenewingAuth`).
+    It logs in once at a time, because RingCentral allows 5 logins a minute and ends older sessions. It renews a token a
+    minute before it expires, and once after a 401 (see `RenewingAuth`).
 
     Args:
-        server_url: where to log in, an https origin; the client's own `server_url`.
-        client_id: of the app.
-        client_secret: of a confidential app; empty for a public one, which names its `client_id` in the form instead.
-        jwt: the credential. Sent to `server_url` only.
-        clock: seconds, never going back. Tests set it.
+        server_url: the https origin to log in at; the same as the client's.
+        client_id: the app's id.
+        client_secret: a confidential app's secret; empty for a public app, whose `client_id` goes into the form.
+        jwt: the credential. It is sent only to `server_url`.
+        clock: returns monotonic seconds. Tests set it.
 
     Raises:
-        InvalidRequest: an empty or unprintable credential, or a `server_url` that is not an https origin.
+        InvalidRequest: a credential is empty or unprintable, or `server_url` is not an https origin.
     """
 
     def __init__(
@@ -188,8 +188,8 @@ class JWTAuth(RenewingAuth):
     def __repr__(self) -> str:
         return f"JWTAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
 
-    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
-        return self._token not in ("", turned_away) and self._clock() < self._good_until
+    def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
+        return self._token not in ("", refused) and self._clock() < self._good_until
 
     def _login(self, request: httpx.Request) -> httpx.Request:
         return self._endpoint.request({"grant_type": _GRANT_TYPE, "assertion": self._jwt}, like=request)

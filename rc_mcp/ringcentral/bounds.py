@@ -1,4 +1,4 @@
-"""Ends to the wait for an answer, and to its size. httpx's own timeouts begin anew with every byte."""
+"""Limits the total wait for an answer and its size. httpx's own timeouts restart with every byte."""
 
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 
 @contextmanager
 def in_time(request: httpx.Request) -> Generator[None]:
-    """Bounds what is done inside about the answer to `request`.
+    """Limit the time that the block spends on the answer to `request`.
 
     Raises:
         httpx.ReadTimeout: it took longer than `LIMITS.answer_s`.
@@ -25,25 +25,25 @@ def in_time(request: httpx.Request) -> Generator[None]:
 
 
 async def read_bounded(answer: httpx.Response) -> None:
-    """Reads the body of an answer that an authentication flow keeps for itself, up to `LIMITS.login_bytes`.
+    """Read the body of an answer inside an authentication flow, up to `LIMITS.login_bytes`.
 
-    As it was sent: a few bytes can decode to more than this machine has. A token endpoint was asked for no encoding.
+    It is not decoded, because a few bytes can expand to more than the memory. Logins ask for no encoding.
 
     Raises:
-        httpx.HTTPError: also when it takes longer than `LIMITS.answer_s`.
+        httpx.HTTPError: the connection failed, or the body took longer than `LIMITS.answer_s`.
     """
     answer.headers.pop("content-encoding", None)
-    # Not a loop of our own: httpx reads such an answer too, and has to find that done.
+    # httpx reads this answer too, so it must be marked as read: a loop here would not do that.
     answer.stream = _Beginning(answer.stream)
     with in_time(answer.request):
         await answer.aread()
 
 
 class _Beginning(httpx.AsyncByteStream):
-    """A body up to `LIMITS.login_bytes`, as if it ended there."""
+    """A body that ends after `LIMITS.login_bytes`."""
 
     def __init__(self, whole: object) -> None:
-        assert isinstance(whole, httpx.AsyncByteStream)  # noqa: S101  an asynchronous client has no others
+        assert isinstance(whole, httpx.AsyncByteStream)  # noqa: S101  always so in an async client
         self._whole = whole
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -59,7 +59,7 @@ class _Beginning(httpx.AsyncByteStream):
 
 
 class _Wait:
-    """For the head of an answer: to which request, and until when."""
+    """A wait for the head of an answer, and the request it is for."""
 
     def __init__(self, asked: httpx.Request) -> None:
         self.asked = asked
@@ -71,11 +71,10 @@ _WAIT: ContextVar[_Wait] = ContextVar("wait")
 
 @contextmanager
 def heads_in_time(request: httpx.Request) -> Generator[None]:
-    """Bounds the sending of `request`: each wait inside that is marked by `awaiting`, and no other.
+    """Limit each wait that `awaiting` marks while `request` is sent.
 
     Raises:
-        httpx.ReadTimeout: the head of an answer, to `request` or to a login before it, took longer than
-            `LIMITS.answer_s`.
+        httpx.ReadTimeout: the head of an answer, to `request` or to its login, took longer than `LIMITS.answer_s`.
     """
     wait = _Wait(request)
     before = _WAIT.set(wait)
@@ -90,8 +89,8 @@ def heads_in_time(request: httpx.Request) -> Generator[None]:
 
 @contextmanager
 def awaiting(outgoing: httpx.Request) -> Generator[None]:
-    """While the head of the answer to `outgoing` is waited for."""
-    # No scope of its own: in a flow of httpx it could not say what it ended.
+    """Mark the wait for the head of the answer to `outgoing`."""
+    # A scope opened inside an httpx flow could not attribute its timeout to a request.
     wait = _WAIT.get()
     wait.asked, wait.scope.deadline = outgoing, anyio.current_time() + LIMITS.answer_s
     try:

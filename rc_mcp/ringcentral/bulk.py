@@ -1,9 +1,9 @@
-"""One outcome per id, whatever RingCentral answers to a request for one or many."""
+"""Sends requests for many ids in chunks, and turns each answer into one outcome per id."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from rc_mcp.ringcentral.answers import Answer, parsed, record, refusal
+from rc_mcp.ringcentral.answers import Answer, parsed, refusal
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
     Forbidden,
@@ -23,14 +23,14 @@ _NOTHING_HAPPENED = (Unauthorized, Forbidden, RateLimited, NotSent)
 async def in_chunks(
     ids: Sequence[str], size: int, send: Callable[[Sequence[str]], Awaitable[list[Outcome]]]
 ) -> list[Outcome]:
-    """Sends `ids` in chunks of `size`, one after the other, up to the first that went wrong as a whole.
+    """Send `ids` in chunks of `size`, one after the other, and stop after the first chunk that failed as a whole.
 
-    What went wrong there would go wrong again, or leaves open what happened; going on could only do harm. So it ends
-    too where a part was rate limited or is unknown. The ids left over get `NotSent`.
+    The next chunk would probably fail too, or the result of this one is unknown. For the same reasons it stops after a
+    part that was rate limited or is unknown. The remaining ids get `NotSent`.
 
     Raises:
-        Unauthorized, Forbidden, RateLimited, NotSent: on the first chunk, when nothing has happened yet (a 401 to a
-            DELETE is no proof of that). Later they are outcomes, since the chunks before did happen.
+        Unauthorized, Forbidden, RateLimited, NotSent: only on the first chunk, when no change has been made (a 401 to a
+            DELETE does not prove that). On later chunks they become outcomes.
     """
     outcomes: list[Outcome] = []
     while len(outcomes) < len(ids):
@@ -45,18 +45,18 @@ async def in_chunks(
         outcomes += got
         if any(outcome.unknown or isinstance(outcome.error, RateLimited) for outcome in got):
             break
-    return [*outcomes, *_left_over(ids[len(outcomes) :])]
+    held_back = NotSent("It was not sent because an earlier part of the same request failed or has an unknown result")
+    return [*outcomes, *(Outcome(id_, error=held_back) for id_ in ids[len(outcomes) :])]
 
 
 def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]:
-    """The outcome of each of `ids`, from a successful answer that has been read.
+    """Return the outcome of each of `ids` from a successful answer.
 
-    Parts are matched by `resourceId`, or by position where the request had its ids in order in its address and no part
-    is named. Parts for other ids are ignored. An id without a part, or with parts of different statuses, is unknown,
-    never a success.
+    Parts are matched by `resourceId`, or by position if no part has one and the ids were in the URL. Parts for other
+    ids are ignored. An id without a part, or with parts of different statuses, is unknown, never a success.
 
     Raises:
-        UnexpectedAnswer: the answer is neither of the forms the API has for `call`, or too large to be looked into.
+        UnexpectedAnswer: the answer has no form that the API documents for `call`, or is too large to parse.
     """
     if answer.status == 204 and call.method == "DELETE":
         return [Outcome(id_, status=204) for id_ in ids]
@@ -64,8 +64,8 @@ def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]
     if listed is None and answer.status == 200 and call.method != "DELETE" and len(ids) == 1:
         listed = [Part(None, 200, parsed(answer.body))]
     if listed is None:
-        said = f"RingCentral's {answer.status} to {call.method} {call.path[:120]} says nothing of the messages"
-        raise UnexpectedAnswer(said, status=answer.status)
+        text = f"RingCentral's {answer.status} to {call.method} {call.path[:120]} does not state what happened"
+        raise UnexpectedAnswer(text, status=answer.status)
     in_place = _matched(call, ids, listed)
     return [_outcome(call, id_, part, answer) for id_, part in zip(ids, in_place, strict=True)]
 
@@ -85,21 +85,16 @@ def _matched(call: Call, ids: Sequence[str], listed: Sequence[Part | None]) -> l
 
 def _outcome(call: Call, id_: str, part: Part | None, answer: Answer) -> Outcome:
     if part is None:
-        return Outcome(id_, error=UnexpectedAnswer(f"RingCentral's answer says nothing of {id_}, or two things"))
+        return Outcome(id_, error=UnexpectedAnswer(f"RingCentral's answer has no clear result for {id_}"))
     if not 200 <= part.status < 300:
         error = refusal(part.status, part.body, answer.headers, method=call.method, path=call.path, in_207=True)
         return Outcome(id_, part.status, error=error)
-    message = None if call.method == "DELETE" else record(Message, part.body)
+    message = None if call.method == "DELETE" else Message.read(part.body)
     if call.method != "DELETE" and (message is None or _number(message.id) != int(id_)):
-        error = UnexpectedAnswer(f"RingCentral's answer for {id_} is not that message", status=part.status)
+        error = UnexpectedAnswer(f"RingCentral's answer for {id_} does not contain that message", status=part.status)
         return Outcome(id_, part.status, error=error)
     return Outcome(id_, part.status, message)
 
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch("[0-9]{1,20}", text) else None
-
-
-def _left_over(ids: Sequence[str]) -> list[Outcome]:
-    held_back = NotSent("not sent, because an earlier part of the same request did not end well")
-    return [Outcome(id_, error=held_back) for id_ in ids]

@@ -1,7 +1,7 @@
-"""One call of the API as a value: method, path, query and body, before any host or token is known.
+"""API requests as values: method, path, query and body, without a host or a token.
 
-Everything dangerous is decided here, where no network is. A `DELETE` names its ids, at most 50, in the path or in the
-query, or it cannot be made: without ids, and through `*` when a proxy drops the body, RingCentral deletes everything.
+A `DELETE` without 1 to 50 ids in its path or query cannot be created. Without ids, or through `*` when a proxy drops
+the body, RingCentral would delete everything.
 """
 
 import json
@@ -27,7 +27,7 @@ _LIST_OF_IDS = re.compile(rf"[0-9]{{1,20}}(,[0-9]{{1,20}}){{0,{LIMITS.ids_per_pa
 
 @dataclass(frozen=True)
 class Call:
-    """A request as far as the API knows it. `media`: it goes to the media entry point."""
+    """An API request without host and token. With `media` it goes to the media entry point."""
 
     method: Literal["GET", "PUT", "PATCH", "DELETE"]
     path: str
@@ -45,17 +45,17 @@ class Call:
 
 
 def account(account_id: str) -> str:
-    """The path of an account."""
+    """Return the path of an account."""
     return f"/restapi/v1.0/account/{account_or_extension('account_id', account_id)}"
 
 
 def mailbox(account_id: str, extension_id: str) -> str:
-    """The path of an extension, under which its messages are."""
+    """Return the path of an extension, which contains its messages."""
     return f"{account(account_id)}/extension/{account_or_extension('extension_id', extension_id)}"
 
 
 def given(name: str, value: object, check: Callable[..., Checked], *limits: object) -> Pairs:
-    """An optional argument as query pairs, checked; none when it was left out. A list repeats its key."""
+    """Return an optional argument as checked query pairs; none if it is None. A list repeats its key."""
     if value is None:
         return ()
     checked = check(name, value, *limits)
@@ -64,17 +64,17 @@ def given(name: str, value: object, check: Callable[..., Checked], *limits: obje
 
 
 def read(box: str, ids: Sequence[str]) -> Call:
-    """Reads up to 50 messages."""
+    """Build a read of up to 50 messages."""
     return Call("GET", f"{box}/message-store/{','.join(ids)}", accept=_accept(ids))
 
 
 def delete(box: str, ids: Sequence[str], query: Pairs) -> Call:
-    """Deletes up to 50 messages."""
+    """Build a delete of up to 50 messages."""
     return Call("DELETE", f"{box}/message-store/{','.join(ids)}", query, accept=_accept(ids))
 
 
 def delete_conversations(box: str, ids: Sequence[str], query: Pairs) -> Call:
-    """Deletes up to 50 conversations."""
+    """Build a delete of up to 50 conversations."""
     named = [("conversationId", id_) for id_ in ids]
     return Call("DELETE", f"{box}/message-store", [*named, *query], accept=_accept(ids))
 
@@ -87,9 +87,10 @@ def content(
     byte_range: tuple[int, int | None] | None,
     if_range: str | None = None,
 ) -> Call:
-    """Reads an attachment's bytes, or those from the first to the last of `byte_range`.
+    """Build a read of an attachment's bytes, or only of `byte_range` (first and last byte).
 
-    With `if_range`, an ETag, all of them once it is another's; it goes with a range only (RFC 9110, 13.1.5).
+    If the content no longer has the ETag `if_range`, the answer has all bytes. `if_range` is sent only with a range
+    (RFC 9110, 13.1.5).
     """
     path = f"{box}/message-store/{message_id}/content/{attachment_id}"
     asked = byte_range and _range(byte_range)
@@ -97,10 +98,10 @@ def content(
 
 
 def change(method: Literal["PUT", "PATCH"], box: str, ids: Sequence[str], body: dict[str, str]) -> Call:
-    """Gives up to 1,000 messages the same `body`, in the form the API has for that many.
+    """Build an update of up to 1,000 messages with the same `body`.
 
-    One id takes the plain form; up to 50 stand in the path and are matched by position; more go through `*`, each with
-    its `resourceId` (RingCentral's guide, "Bulk requests").
+    One id takes the plain form. Up to 50 ids go into the path and are matched by position. More are sent to `*`, each
+    with its `resourceId` (RingCentral's guide, "Bulk requests").
     """
     if len(ids) == 1:
         return Call(method, f"{box}/message-store/{ids[0]}", body=_json(body))
@@ -113,7 +114,7 @@ def change(method: Literal["PUT", "PATCH"], box: str, ids: Sequence[str], body: 
 
 
 def configure(account_path: str, retention_days: int) -> Call:
-    """Sets the retention period."""
+    """Build an update of the retention period."""
     body = _json({"retentionPeriod": retention_days})
     return Call("PUT", f"{account_path}/message-store-configuration", body=body)
 
@@ -126,7 +127,7 @@ def _names_its_targets(path: str, query: Pairs) -> bool:
 
 def _range(byte_range: tuple[int, int | None]) -> str:
     if type(byte_range) is not tuple or len(byte_range) != 2:
-        raise InvalidRequest("byte_range: the first and the last byte are expected. Nothing was sent.")
+        raise InvalidRequest("byte_range: expected the first and the last byte. Nothing was sent.")
     first = whole("byte_range", byte_range[0], 0)
     last = "" if byte_range[1] is None else whole("byte_range", byte_range[1], first)
     return f"bytes={first}-{last}"

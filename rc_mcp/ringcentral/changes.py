@@ -1,4 +1,4 @@
-"""What changed in a mailbox since a sync token was given, or all of it where there is none that is still good."""
+"""Syncs a mailbox: the changes since a sync token, or all messages without a valid token."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ class Changes:
     """The messages of a sync.
 
     Attributes:
-        messages: newest first, each once. Put them over what you have by their id: those of the last 5 seconds before
-            the token was given may come again.
-        removed: ids that are not Alive any more, each with its availability now: Deleted or Purged.
-        sync_token: for the next call. Keep it once you have kept the rest.
-        is_full: these are all Alive messages there are in the frame, and `removed` is empty: drop what is not here.
-        unreadable: how many messages, at most, were sent and cannot be read. They will not be sent again. 0 as a rule.
+        messages: newest first, each once. Replace your copies by id: messages from the 5 seconds before the token was
+            issued may be repeated.
+        removed: ids of messages that are no longer Alive, each with its availability: Deleted or Purged.
+        sync_token: for the next call. Store it after you have stored the rest.
+        is_full: `messages` has all Alive messages of the frame, and `removed` is empty. Drop all messages not listed.
+        unreadable: upper bound of messages that were sent but cannot be read. They are not sent again. Usually 0.
     """
 
     messages: list[Message]
@@ -33,9 +33,9 @@ class Changes:
 
 
 def changes_of(sync: MessageSync) -> Changes:
-    """The changes that an ISync answered with.
+    """Return the changes in an ISync's answer.
 
-    Its `olderRecordsExist` is about the frame, of which the token's owner has the older part.
+    Its `olderRecordsExist` is ignored: it concerns older messages of the frame, which the token's owner already has.
     """
     return _changes(sync.records, sync, is_full=False, unreadable=sync.unreadable)
 
@@ -47,20 +47,18 @@ async def full_sync(
     *,
     distinct_conversations: bool,
 ) -> Changes:
-    """FSyncs from the end of the frame to its beginning.
+    """Repeat FSyncs from the end of the frame to its beginning.
 
-    The token is the first one's: what happens while the others are on their way is a change since then.
+    It returns the token of the first FSync, so that the next sync reports changes made during the later ones.
 
     Raises:
-        UnexpectedAnswer: also when a second holds more messages than one FSync gives.
+        UnexpectedAnswer: among other causes, one second has more messages than one FSync returns.
     """
     syncs: list[MessageSync] = []
 
     async def fetch(place: Place) -> Page:
         if place.page > 1:
-            raise UnexpectedAnswer(
-                f"More messages than an FSync gives ({LIMITS.records_per_page:,}) came in the same second"
-            )
+            raise UnexpectedAnswer(f"One second has more messages than an FSync returns ({LIMITS.records_per_page:,})")
         sync = await send(place.date_to, place.per_page)
         syncs.append(sync)
         return Page(sync.records, more=bool(sync.sync_info.older_records_exist))
@@ -72,7 +70,7 @@ async def full_sync(
 
 
 def _changes(records: Iterable[Message], sync: MessageSync, *, is_full: bool, unreadable: int) -> Changes:
-    token = sync.sync_info.sync_token or ""  # the client takes no sync without one
+    token = sync.sync_info.sync_token or ""  # the client rejects a sync without one
     current = {message.id: message for message in records}
     removed = {id_: str(message.availability) for id_, message in current.items() if message.availability in _REMOVED}
     messages = [message for id_, message in current.items() if id_ not in removed]

@@ -1,4 +1,4 @@
-"""The ten operations of RingCentral's Message Store, one method each, under the API's own names in snake_case."""
+"""The client for RingCentral's Message Store, with one method per API operation, named as in the API."""
 
 import sys
 from collections.abc import AsyncGenerator, Sequence
@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.answers import parsed, record
+from rc_mcp.ringcentral.answers import parsed
 from rc_mcp.ringcentral.arguments import (
     flag,
     id_or_ids,
@@ -71,33 +71,32 @@ class MessageStoreClient:
 
     Args:
         auth: `JWTAuth`, `TokenAuth` or `PersonAuth`.
-        server_url: the API's entry point, an https origin; http for localhost and `.test` hosts only.
-        media_url: where attachments' bytes come from. Left out: RingCentral's media host where `server_url` is
-            RingCentral's, else `server_url`.
-        transport: how requests travel; the network when left out.
-        timeout_s: seconds, for each of: a connection, a free place in the pool, the next bytes in either direction.
-        max_wait_s: how long one request may wait in all: for a place under RingCentral's rate limits, for a penalty to
-            end, before it is repeated. A longer wait raises `RateLimited` at once. As long as it takes when left out.
-            Not counted is the wait for a login that somebody else has begun. `waiting_until` sets a deadline for some
-            calls alone.
-        assume_limits: hold back for RingCentral's published limits before it has told any. Left out: only where
-            `server_url` is RingCentral's own, since another server may have none.
+        server_url: the API's entry point, an https origin; http only for localhost and `.test` hosts.
+        media_url: the entry point for attachments. Default: RingCentral's media host if `server_url` is RingCentral's,
+            otherwise `server_url`.
+        transport: sends the requests. Default: over the network.
+        timeout_s: seconds for each of: a connection, a free connection in the pool, the next bytes in either direction.
+        max_wait_s: seconds that one request may wait in total for a place under RingCentral's rate limits, the end of a
+            penalty, and retries. A longer wait raises `RateLimited` at once. Default: no limit. It does not include the
+            wait for a login by another call or process. `waiting_until` sets a deadline for some calls only.
+        assume_limits: apply RingCentral's published limits until it states others. Default: only if `server_url` is
+            RingCentral's, since another server may have none.
         time: the clock and the sleep behind these waits. Tests set it.
 
-    Every method takes `account_id` and `extension_id`: `~` for one's own, or an internal id (not an extension number).
-    Everything is checked before a request is built, and `InvalidRequest` says what was wrong. Beside it every method
-    raises `APIError` and its kinds, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see `rc_mcp.ringcentral.errors`).
-    A list given as a filter has 1 to 50 values.
+    Every method takes `account_id` and `extension_id`: `~` for the user's own, or an internal id (not an extension
+    number). Arguments are checked before a request is built, and `InvalidRequest` names the invalid one. Every method
+    also raises `APIError` and its subclasses, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see
+    `rc_mcp.ringcentral.errors`). A filter that is a list has 1 to 50 values.
 
-    Concurrent calls share RingCentral's rate limits without running into them (`rc_mcp.ringcentral.budgets`). Reads and
-    updates are repeated for a while when the connection fails or RingCentral is not available; a DELETE only when it
-    was surely not carried out (`rc_mcp.ringcentral.retries`). After a 401 a request is sent once more with a fresh
-    token, a DELETE excepted.
+    Concurrent calls share RingCentral's rate limits without exceeding them (`rc_mcp.ringcentral.budgets`). Reads and
+    updates are retried for a while when the connection fails or RingCentral is unavailable. A DELETE is retried only
+    if it was certainly not carried out (`rc_mcp.ringcentral.retries`). After a 401 a request is sent once more with a
+    new token, except a DELETE.
 
-    Methods that take one or many ids give one `Outcome` per distinct id, in the caller's order. They send chunks one
-    after the other, and the first that goes wrong as a whole is the last: its ids get its error (`Outcome.unknown`
-    where it may have been carried out), the rest get `NotSent`. Only when nothing has happened yet are `Unauthorized`,
-    `Forbidden`, `RateLimited` and `NotSent` raised instead; an `Unauthorized` that a delete raises is no proof of that.
+    Methods that take one or many ids return one `Outcome` per distinct id, in the caller's order. They send chunks one
+    after the other and stop when one fails as a whole: its ids get its error (`Outcome.unknown` if it may have been
+    carried out), the remaining ids get `NotSent`. If no change has been made yet, `Unauthorized`, `Forbidden`,
+    `RateLimited` and `NotSent` are raised instead. An `Unauthorized` from a delete does not prove that nothing changed.
 
     Source of names, limits and defaults: RingCentral's OpenAPI document and developer guide for the Message Store.
     """
@@ -116,7 +115,7 @@ class MessageStoreClient:
     ) -> None:
         server = entry_point("server_url", server_url)
         if isinstance(auth, RenewingAuth) and origin(auth.server) != origin(server):
-            raise InvalidRequest("auth logs in at another server than server_url")
+            raise InvalidRequest("auth must log in at server_url, not at another server. Nothing was sent.")
         self._auth = auth
         media = media_entry_point(server) if media_url is None else entry_point("media_url", media_url)
         self._connection = Connection(
@@ -132,7 +131,7 @@ class MessageStoreClient:
 
     @property
     def granted(self) -> frozenset[str] | None:
-        """Permissions that RingCentral named at the last login; None before the first, and for a ready token."""
+        """The permissions that RingCentral stated at the last login; None before the first, and for `TokenAuth`."""
         return self._auth.granted
 
     async def __aenter__(self) -> Self:
@@ -144,7 +143,7 @@ class MessageStoreClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes every connection. The client cannot be used afterwards."""
+        """Close every connection. The client cannot be used afterwards."""
         await self._connection.aclose()
 
     async def list_messages(
@@ -167,24 +166,25 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> MessageList:
-        """One page of messages, newest first. Rate limit group Light.
+        """List one page of messages, newest first. Rate limit group Light.
 
         Args:
-            availability: RingCentral shows Alive messages alone when left out.
-            conversation_id: only this conversation, also where something on the way ignored that; then without totals.
-            date_from: only messages created from this moment on; 24 hours before `date_to` when left out.
-            date_to: only messages created up to this moment; now when left out. Sent in UTC, to the millisecond.
-            direction: both when left out.
+            availability: default: only Alive messages.
+            conversation_id: only this conversation. If the server or a proxy ignores this filter, the client applies
+                it, and drops the totals.
+            date_from: only messages created from this time on. Default: 24 hours before `date_to`.
+            date_to: only messages created up to this time. Default: now. Sent in UTC, to the millisecond.
+            direction: default: both.
             distinct_conversations: only the latest message of each conversation.
-            message_type: all when left out.
-            read_status: both when left out.
+            message_type: default: all.
+            read_status: default: both.
             page: from 1.
-            per_page: 0 to 1000; 100 when left out.
+            per_page: 0 to 1000. Default: 100.
             phone_number: only messages to or from this number.
             owner: `Any`, `Personal` (RingCentral's default) or `Shared`, or extension ids. Needs the feature
                 SharedVoicemail or CallQueueSmsRecipient.
-            owner_extension_type: only messages owned by extensions of these types. Needs the same.
-            voicemail_owner: deprecated by RingCentral in favour of `owner`.
+            owner_extension_type: only messages owned by extensions of these types. Needs the same feature.
+            voicemail_owner: deprecated by RingCentral; use `owner`.
         """
         query = [
             *given("availability", availability, some_of, Availability),
@@ -215,22 +215,22 @@ class MessageStoreClient:
         extension_id: str = "~",
         **filters: Unpack[ListFilters],
     ) -> AsyncGenerator[Message]:
-        """All messages, newest first, each once, a page at a time as they are wanted. Rate limit group Light.
+        """Iterate over all messages, newest first, each once. Each page is requested on demand. Rate limit group Light.
 
-        Whatever arrives, leaves or changes meanwhile, no message comes twice, and none is missed that is there from
-        the first page on. Of those that arrive meanwhile only some of the first second may come.
+        Even if the mailbox changes in the meantime, no message is repeated, and none that exists from the first page on
+        is missed. Of messages that arrive in the meantime, only some from the first second may be included.
 
-        Held in memory: one page, and with `distinct_conversations` the ids of all conversations so far.
+        Memory holds one page, and with `distinct_conversations` the ids of all conversations so far.
 
         Args:
-            date_from: 24 hours before `date_to`, or before now, when left out.
-            per_page: 1 to 1000 messages per request; more than asked for where the same second has more.
+            date_from: default: 24 hours before `date_to`, or before now.
+            per_page: 1 to 1000 messages per request. It is raised if one second has more messages.
 
         The filters are those of `list_messages`.
 
         Raises:
-            RecordsUnreadable: at the end, when messages were sent that cannot be read; all others have come by then.
-            UnexpectedAnswer: at once, when a page is not sorted newest first, or pages go on without anything new.
+            RecordsUnreadable: some messages cannot be read. It is raised after all others were returned.
+            UnexpectedAnswer: a page is not sorted newest first, or further pages have no new messages.
         """
         start = Place(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
         since, unreadable = _frame_start(date_from, date_to), 0
@@ -275,27 +275,27 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> MessageSync:
-        """All messages of a frame (FSync), or what changed in it since a token was given (ISync).
+        """Sync all messages of a time frame (FSync), or its changes since a token was issued (ISync).
 
-        Rate limit group Light. An ISync takes over the frame and filters of the FSync that began it, overlaps by 5
+        Rate limit group Light. An ISync uses the frame and filters of the first FSync, overlaps the sync before by 5
         seconds, and reports deleted and purged messages as id and availability.
 
         Args:
-            sync_type: left out: ISync with a `sync_token`, else FSync.
-            sync_token: of the previous sync; required by ISync, refused with FSync.
-            record_count: about how many records at most, from 1. RingCentral may send more, and publishes no maximum.
-            date_from: start of the frame; 24 hours before `date_to` when left out (RingCentral's guide says a week).
-            date_to: end of the frame; now when left out.
+            sync_type: default: ISync with a `sync_token`, otherwise FSync.
+            sync_token: from the previous sync; required by ISync, refused with FSync.
+            record_count: approximate maximum of records, from 1. RingCentral may send more, and publishes no maximum.
+            date_from: start of the frame. Default: 24 hours before `date_to` (RingCentral's guide says a week).
+            date_to: end of the frame. Default: now.
             conversation_id: SMS and Pager only.
 
         The other filters are those of `list_messages`.
 
         Raises:
-            SyncTokenRejected: the token is no longer good. Do an FSync.
+            SyncTokenRejected: the token is no longer valid. Do an FSync.
         """
         kind = one_of("sync_type", sync_type or ("FSync" if sync_token is None else "ISync"), SyncType)
         if (kind == "ISync") != (sync_token is not None):
-            raise InvalidRequest("sync_token: an ISync needs one and an FSync takes none. Nothing was sent.")
+            raise InvalidRequest("sync_token: required for an ISync, and not allowed for an FSync. Nothing was sent.")
         query = [
             ("syncType", kind),
             *given("sync_token", sync_token, text),
@@ -313,8 +313,8 @@ class MessageStoreClient:
         call = Call("GET", f"{mailbox(account_id, extension_id)}/message-sync", query)
         found = await self._record(MessageSync, call)
         if not found.sync_info.sync_token:
-            raise UnexpectedAnswer("RingCentral answered a sync without a token for the next one")
-        # An ISync does not say of which conversation a removed message was.
+            raise UnexpectedAnswer("RingCentral's answer to a sync has no token for the next one")
+        # An ISync does not give the conversation of a removed message.
         return found.only_of(conversation_id if kind == "FSync" else None)
 
     async def changes(
@@ -328,18 +328,18 @@ class MessageStoreClient:
         extension_id: str = "~",
         **filters: Unpack[SyncFilters],
     ) -> Changes:
-        """What changed since `sync_token` was given; everything, without one or when RingCentral rejects it.
+        """Return the changes since `sync_token`, or all messages without one or if RingCentral rejects it.
 
-        One ISync, or as many FSyncs as the frame needs. Rate limit group Light. Everything else is raised as it is:
-        no other error leads to a full sync.
+        It sends one ISync, or as many FSyncs as the frame needs. Rate limit group Light. No other error leads to a full
+        sync.
 
         Args:
-            sync_token: of the `Changes` before. It has their frame and filters in it.
-            date_from: of a full sync: 24 hours before `date_to`, or before now, when left out.
-            date_to: of a full sync: no end when left out.
-            record_count: about how many records per FSync, 1 to 1000; all are fetched.
+            sync_token: from the previous `Changes`. It contains their frame and filters.
+            date_from: only for a full sync. Default: 24 hours before `date_to`, or before now.
+            date_to: only for a full sync. Default: no end.
+            record_count: approximate number of records per FSync, 1 to 1000; all are fetched.
 
-        The filters are those of `sync_messages`, and a full sync's alone; give them with each call.
+        The filters are those of `sync_messages`. Pass them with each call; only a full sync uses them.
         """
         whole("record_count", record_count, 1, LIMITS.records_per_page)
         sync = partial(self.sync_messages, account_id=account_id, extension_id=extension_id)
@@ -355,10 +355,10 @@ class MessageStoreClient:
         return await full_sync(send, date_to, record_count, distinct_conversations=distinct)
 
     async def read_message(self, message_id: str, *, account_id: str = "~", extension_id: str = "~") -> Message:
-        """One message, Deleted and Purged ones too. Rate limit group Light.
+        """Read one message; it may be Deleted or Purged. Rate limit group Light.
 
         Raises:
-            NotFound: there is no such message, or not any more.
+            NotFound: the message does not exist, or no longer exists.
         """
         ids = [identifier("message_id", message_id)]
         outcome = (await self.read_messages(ids, account_id=account_id, extension_id=extension_id))[0]
@@ -369,7 +369,7 @@ class MessageStoreClient:
     async def read_messages(
         self, message_id: Sequence[str], *, account_id: str = "~", extension_id: str = "~"
     ) -> list[Outcome]:
-        """Many messages, 50 per request, each of which counts once. Rate limit group Light."""
+        """Read many messages, 50 per request; each request counts once. Rate limit group Light."""
         box, ids = mailbox(account_id, extension_id), identifiers("message_id", message_id)
         return await in_chunks(ids, LIMITS.ids_per_path, lambda chunk: self._outcomes(read(box, chunk), chunk))
 
@@ -385,17 +385,17 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> AsyncGenerator[Content]:
-        """An attachment's bytes, streamed: `async with store.read_message_content(...) as content`.
+        """Stream an attachment from the media entry point: `async with store.read_message_content(...) as content`.
 
-        They come from the media entry point. Rate limit group Medium. Reading content does not mark a message as read.
+        Rate limit group Medium. Reading content does not mark a message as read.
 
         Args:
-            content_disposition: what RingCentral is to put in that header.
-            content_disposition_filename: the file name there, at most 255 characters.
-            byte_range: first and last byte, from 0 and inclusive; the last may be None, for all that follow.
+            content_disposition: the value RingCentral puts into the header of that name.
+            content_disposition_filename: the file name in that header, at most 255 characters.
+            byte_range: first and last byte, from 0 and inclusive. If the last is None, all following bytes.
 
         Raises:
-            NotFound: no such message or attachment; a purged message has none.
+            NotFound: the message or attachment does not exist; a purged message has no attachments.
             FaxNotReady: the fax is still being rendered.
             RangeNotSatisfiable: the content ends before `byte_range` begins.
         """
@@ -418,23 +418,23 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> Downloaded:
-        """Writes an attachment to a file, in constant memory. Rate limit group Medium.
+        """Write an attachment to a file, in constant memory. Rate limit group Medium.
 
-        When the connection breaks it goes on from there, up to 5 times.
+        After a broken connection it resumes, up to 5 times.
 
         Args:
-            to: a path, which gets a file that only its owner can read (0600), in place of one that is there, once all
-                bytes have arrived, and otherwise stays as it was; or a seekable binary file, written from where it
-                stands, which keeps what came before an error.
-            max_bytes: any number when left out.
+            to: a path or a seekable binary file. At a path, a file that only its owner can read (0600) is created or
+                replaced after all bytes have arrived; after an error the path is unchanged. A file is written from
+                its current position on, and after an error keeps the bytes that arrived.
+            max_bytes: default: no limit.
             content_disposition, content_disposition_filename: as in `read_message_content`.
 
         Raises:
-            ContentTooLarge: there are more than `max_bytes`. Nothing was written if RingCentral said so before.
+            ContentTooLarge: the content has more than `max_bytes`. If RingCentral stated its size, nothing was written.
             FaxNotReady: the fax is still being rendered.
-            NotFound: no such message or attachment; a purged message has none.
+            NotFound: the message or attachment does not exist; a purged message has no attachments.
             AnswerLost: the connection broke too often.
-            UnexpectedAnswer: what came after a break is not of the same content.
+            UnexpectedAnswer: the content changed after a broken connection.
             OSError: the file cannot be written.
         """
         box = mailbox(account_id, extension_id)
@@ -460,7 +460,7 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> list[Outcome]:
-        """Marks messages as read or unread, 1,000 per request. Rate limit group Medium."""
+        """Mark messages as read or unread, 1,000 per request. Rate limit group Medium."""
         body = {"readStatus": one_of("read_status", read_status, ReadStatus)}
         return await self._change("PUT", message_id, body, account_id, extension_id)
 
@@ -473,20 +473,16 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> list[Outcome]:
-        """Marks messages as read or unread, restores Deleted ones, or both; 1,000 per request. Rate limit group Medium.
+        """Mark messages as read or unread, restore Deleted ones, or both; 1,000 per request. Rate limit group Medium.
 
         Args:
             read_status: the new read status.
-            availability: `Alive` restores. A Purged message cannot be restored. Nothing else is taken.
+            availability: `Alive`, the only valid value, restores. A Purged message cannot be restored.
         """
-        body = dict(
-            [
-                *given("read_status", read_status, one_of, ReadStatus),
-                *given("availability", availability, only_alive),
-            ]
-        )
+        status = given("read_status", read_status, one_of, ReadStatus)
+        body = dict([*status, *given("availability", availability, only_alive)])
         if not body:
-            raise InvalidRequest("read_status or availability: one of them is needed. Nothing was sent.")
+            raise InvalidRequest("read_status or availability is required. Nothing was sent.")
         return await self._change("PATCH", message_id, body, account_id, extension_id)
 
     async def delete_message(
@@ -498,15 +494,15 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> list[Outcome]:
-        """Deletes messages, 50 per request, their ids in the address. Rate limit group Medium.
+        """Delete messages, 50 per request, with their ids in the URL. Rate limit group Medium.
 
-        RingCentral moves an Alive message to Deleted and a **Deleted one to Purged**: calling twice is final. An id
-        given twice is sent once, and no request is ever repeated here, after a 401 neither. After an outcome that is
-        `unknown`, or an `Unauthorized`, read the messages back before anything else.
+        RingCentral moves an Alive message to Deleted and a **Deleted one to Purged**: a second call is final. An id
+        given twice is sent once. No request is retried that may have been carried out, nor after a 401. After an
+        `unknown` outcome, or an `Unauthorized`, read the messages again before any other change.
 
         Args:
-            purge: skip Deleted. Final.
-            message_type: leaves messages of other types alone.
+            purge: skip Deleted. This is final.
+            message_type: only messages of this type.
         """
         box, ids = mailbox(account_id, extension_id), id_or_ids("message_id", message_id)
         query = _deletion(purge, message_type)
@@ -522,17 +518,17 @@ class MessageStoreClient:
         account_id: str = "~",
         extension_id: str = "~",
     ) -> list[Outcome]:
-        """Deletes whole conversations, 50 per request, and says of each what became of it. Rate limit group Medium.
+        """Delete whole conversations, 50 per request, and return one outcome for each. Rate limit group Medium.
 
-        What `delete_message` says of Deleted messages, and of what it raises, holds here too. Of a conversation whose
-        outcome is not `ok` a part may be gone.
+        The notes on Deleted messages and errors in `delete_message` apply. If an outcome is not `ok`, a part of the
+        conversation may be deleted.
 
         Args:
-            conversation_id: at least one. Without any, RingCentral would delete the mailbox.
-            date_to: only messages received before this moment. RingCentral takes "now" for a missing one; here it is
-                required, so that what arrives meanwhile stays.
+            conversation_id: at least one. Without one, RingCentral would delete the whole mailbox.
+            date_to: only messages received before this time. RingCentral would default to "now"; it is required here,
+                so that messages that arrive in the meantime are kept.
             message_type: only messages of this type.
-            purge: skip Deleted. Final.
+            purge: skip Deleted. This is final.
         """
         box, ids = mailbox(account_id, extension_id), identifiers("conversation_id", conversation_id)
         query = [("dateTo", instant("date_to", date_to)), *_deletion(purge, message_type)]
@@ -543,18 +539,17 @@ class MessageStoreClient:
         )
 
     async def read_message_store_configuration(self, *, account_id: str = "~") -> MessageStoreConfiguration:
-        """The account's message store settings. Rate limit group Light.
+        """Read the account's message store settings. Rate limit group Light.
 
-        Reading too needs the app permission EditAccounts and an administrator's login.
+        It needs the app permission EditAccounts and an administrator's login.
         """
-        return await self._record(
-            MessageStoreConfiguration, Call("GET", f"{account(account_id)}/message-store-configuration")
-        )
+        call = Call("GET", f"{account(account_id)}/message-store-configuration")
+        return await self._record(MessageStoreConfiguration, call)
 
     async def update_message_store_configuration(
         self, retention_period: int, *, account_id: str = "~"
     ) -> MessageStoreConfiguration:
-        """Sets how long faxes and voicemails of the whole account are kept. Lowering it destroys what is older.
+        """Set how long the whole account's faxes and voicemails are kept. A lower value destroys older ones.
 
         Rate limit group Light; needs the app permission EditAccounts and an administrator's login.
 
@@ -587,20 +582,21 @@ class MessageStoreClient:
 
     async def _record(self, model: type[Record], call: Call) -> Record:
         answer = await self._connection.send(call)
-        found = record(model, parsed(answer.body))
+        found = model.read(parsed(answer.body))
         if found is None or answer.status != 200:
-            raise UnexpectedAnswer(f"{call.method} {call.path} got no {model.__name__}", status=answer.status)
+            message = f"RingCentral's answer to {call.method} {call.path} is not a {model.__name__}"
+            raise UnexpectedAnswer(message, status=answer.status)
         return found
 
 
 def _frame_start(date_from: datetime | None, date_to: datetime | None) -> datetime:
-    """RingCentral's own default, which it would count back from each page's `dateTo`."""
+    """Return the start of the frame. RingCentral would apply its default to each page's `dateTo`."""
     if date_to is not None:
         instant("date_to", date_to)
     try:
         return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
     except OverflowError:
-        raise InvalidRequest("date_to: there are no 24 hours before it. Nothing was sent.") from None
+        raise InvalidRequest("date_to: 24 hours before it are out of range. Nothing was sent.") from None
 
 
 def _labelling(disposition: ContentDisposition | None, file_name: str | None) -> list[tuple[str, str]]:
@@ -611,9 +607,6 @@ def _labelling(disposition: ContentDisposition | None, file_name: str | None) ->
 
 
 def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]:
-    """Both at their defaults are left out, as older versions of the API know neither for every delete."""
+    """Omit default values: older versions of the API do not know these parameters for every delete."""
     kind = one_of("message_type", message_type, DeletableType)
-    return [
-        *([("purge", "true")] if flag("purge", purge) else []),
-        *([("type", kind)] if kind != "All" else []),
-    ]
+    return [*([("purge", "true")] if flag("purge", purge) else []), *([("type", kind)] if kind != "All" else [])]

@@ -1,6 +1,6 @@
-"""The way a `Call` takes to RingCentral and back: paced, repeated where that is safe, every failure named.
+"""Sends a `Call` to RingCentral: paced, retried where that is safe, with a typed error for every failure.
 
-Redirects are not followed: a redirected DELETE is not the one that was asked for, and no token travels on.
+Redirects are not followed: a redirected DELETE could affect other messages, and the token must not reach other hosts.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
@@ -37,10 +37,11 @@ from rc_mcp.ringcentral.waiting import Time, time_left_s, waiting_until
 T = TypeVar("T")
 
 PLAIN_HTTP_DIRECTLY: Mapping[str, httpx.AsyncBaseTransport | None] = {"http://": None}
-"""The `mounts` of every HTTP client: plain http is for hosts inside this machine (`entry_point`), and a proxy that the
-environment names would be shown the token."""
+"""The `mounts` of every HTTP client. Plain http stays on this machine (`entry_point`): a proxy would see the token."""
 
-# A proxy fails before it has let anything through: only https goes to one, inside a tunnel.
+MAYBE_CARRIED_OUT = "it may have been carried out"
+
+# A proxy error means that nothing got through: only https uses a proxy, inside a tunnel.
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 _NEVER_LEFT = (*_NO_CONNECTION, httpx.PoolTimeout)
 
@@ -71,7 +72,7 @@ class Connection:
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:
-        # With the first request: to read the certificates that this machine trusts takes a while.
+        # Created with the first request: reading the trusted certificates takes a while.
         with environment_named():
             return httpx.AsyncClient(
                 auth=self._auth,
@@ -87,19 +88,19 @@ class Connection:
             await self._http.aclose()
 
     async def send(self, call: Call) -> Answer:
-        """Sends `call` and reads its successful answer, up to 64 MiB.
+        """Send `call` and read its successful answer, up to 64 MiB.
 
         Raises:
-            RingCentralError: any but `ContentTooLarge`; `InvalidRequest` only for an address that would be too long.
+            RingCentralError: any but `ContentTooLarge`; `InvalidRequest` only if the URL would be too long.
         """
         return await self._patiently(call, self._exchange)
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncGenerator[httpx.Response]:
-        """Sends `call` and gives its successful answer with the body still to be read. That is not repeated any more.
+        """Send `call` and yield its successful answer with an unread body. Reading the body is not retried.
 
         Raises:
-            RingCentralError: as `send`.
+            RingCentralError: as for `send`.
         """
         response = await self._patiently(call, self._open)
         try:
@@ -111,12 +112,12 @@ class Connection:
         left_s = time_left_s()
         if call.method != "GET" and left_s < inf:
             if left_s < LIMITS.change_begins_s:
-                raise NoTimeLeft(f"{call.method} was not sent: the time for this call is over")
+                raise NoTimeLeft(f"{call.method} was not sent: the time for this call has run out")
             left_s -= LIMITS.read_back_s
         with waiting_until(self._time.now() + min(self._max_wait_s, max(left_s, 0.0))):
             with anyio.move_on_after(left_s):
                 return await with_retries(call, lambda: act(call), self._time)
-        raise AnswerLost(f"{call.method} had no complete answer when the time for this call was over")
+        raise AnswerLost(f"{call.method} had no complete answer when the time for this call ran out")
 
     async def _exchange(self, call: Call) -> Answer:
         response = await self._open(call)
@@ -130,7 +131,7 @@ class Connection:
         return Answer(response.status_code, response.headers, body)
 
     async def _open(self, call: Call) -> httpx.Response:
-        """A successful answer, its body still to be read."""
+        """Return a successful answer whose body has not been read."""
         request = self._request(call)
         with failures_named(request), heads_in_time(request):
             response = await self._http.send(request, stream=True)
@@ -146,7 +147,7 @@ class Connection:
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         if call.media:
-            # Sizes and ranges are of the bytes as they are sent.
+            # Sizes and ranges count the bytes as they are sent.
             headers["Accept-Encoding"] = "identity"
         if call.byte_range:
             headers["Range"] = call.byte_range
@@ -164,29 +165,29 @@ class Connection:
 
 @contextmanager
 def environment_named() -> Generator[None]:
-    """Around the making of an HTTP client, which reads what the environment says of proxies and certificates.
+    """Wrap the creation of an HTTP client, which reads proxies and certificates from the environment.
 
     Raises:
-        BadEnvironment: that cannot be used.
+        BadEnvironment: they cannot be used.
     """
     try:
         yield
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-        # Not quoted: the address of a proxy may have a password in it.
+        # The error is not quoted: a proxy's URL may contain a password.
         advice = " A SOCKS proxy needs the package socksio." if isinstance(error, ImportError) else ""
         raise BadEnvironment(
-            "A proxy or a file of certificates that the environment names (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE "
-            f"and their like) cannot be used ({type(error).__name__}).{advice} Nothing was sent."
+            "A proxy or certificate file from the environment (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE or similar) "
+            f"cannot be used ({type(error).__name__}).{advice} Nothing was sent."
         ) from None
 
 
 @contextmanager
 def failures_named(request: httpx.Request) -> Generator[None]:
-    """Says of each of httpx's failures whether the request may have been carried out."""
+    """Turn each httpx failure into an error that says whether the request may have been carried out."""
     try:
         yield
     except httpx.HTTPError as error:
-        # Not chained: httpx quotes header values in some of its messages.
+        # Not chained: some httpx messages quote header values.
         raise _failure(error, request) from None
 
 
@@ -197,16 +198,16 @@ def _failure(error: httpx.HTTPError, request: httpx.Request) -> TransportFailure
         give_place_back(error.request)
     not_sent = Unreachable if isinstance(error, _NO_CONNECTION) else NotSent
     if error.request is not request:
-        said = f"{what} was not carried out: the login before it got no answer ({kind})"
-        return not_sent(said, login_unanswered=left)
+        text = f"{what} was not carried out: its login got no answer ({kind})"
+        return not_sent(text, login_unanswered=left)
     if not left:
         return not_sent(f"{what} was not sent: no connection to {request.url.host} ({kind}: {plain(str(error), 120)})")
-    doubt = "" if request.method == "GET" else "; it may have been carried out"
+    doubt = "" if request.method == "GET" else f"; {MAYBE_CARRIED_OUT}"
     return AnswerLost(f"{what} got no complete answer ({kind}){doubt}")
 
 
 async def _refusal(call: Call, response: httpx.Response) -> RingCentralError:
-    """What is known by now stands even when the body does not arrive."""
+    """Return the error for an unsuccessful answer, from status and headers if the body does not arrive."""
     body = b""
     with suppress(httpx.HTTPError):
         body = await _body(response, LIMITS.error_body_bytes) or b""
@@ -221,10 +222,10 @@ async def _close(response: httpx.Response) -> None:
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:
-    """The whole body; None when it is larger than `max_bytes`.
+    """Return the whole body; None if it is larger than `max_bytes`.
 
     Raises:
-        httpx.HTTPError: also when it takes longer than `LIMITS.answer_s`.
+        httpx.HTTPError: the connection failed, or the body took longer than `LIMITS.answer_s`.
     """
     body = bytearray()
     with in_time(response.request):

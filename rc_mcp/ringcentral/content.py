@@ -1,4 +1,4 @@
-"""The bytes of an attachment, as they arrive."""
+"""Reads the content of an attachment: its bytes as a stream, and its headers."""
 
 import re
 from collections.abc import AsyncGenerator, Callable
@@ -23,12 +23,12 @@ class Content:
 
     Attributes:
         content_type: the MIME type RingCentral sent, in lower case and without parameters.
-        charset: of a text, where RingCentral said it.
-        size: bytes of the whole attachment, also when only a range was asked for; None when RingCentral did not say.
-        file_name: as RingCentral suggests it, without any folder; None when it did not.
-        status: 200, or 206 when this is only the range that was asked for.
-        body_size: bytes that will arrive here; None when RingCentral did not say.
-        etag: a strong one, which says that two answers are of the same bytes; None when RingCentral sent none.
+        charset: a text's charset; None if RingCentral sent none.
+        size: bytes of the whole attachment, even if only a range was requested; None if unknown.
+        file_name: RingCentral's suggestion without folders; None if it sent none.
+        status: 200, or 206 if only the requested range follows.
+        body_size: bytes that will arrive here; None if unknown.
+        etag: a strong ETag, equal for equal bytes; None if RingCentral sent none.
     """
 
     content_type: str
@@ -41,7 +41,7 @@ class Content:
     _response: httpx.Response = field(repr=False)
 
     async def aiter_bytes(self) -> AsyncGenerator[bytes]:
-        """The bytes, piece by piece.
+        """Yield the bytes in pieces.
 
         Raises:
             AnswerLost: the connection broke before the end.
@@ -55,10 +55,10 @@ class Content:
             raise AnswerLost(f"Only {arrived:,} of {self.body_size:,} bytes of the content arrived")
 
     async def read(self, max_bytes: int) -> bytes:
-        """All bytes at once.
+        """Return all bytes.
 
         Raises:
-            ContentTooLarge: there are more than `max_bytes`. Not more than that is ever held.
+            ContentTooLarge: there are more than `max_bytes`. No more than that is held in memory.
             AnswerLost: the connection broke before the end.
         """
         if self.body_size is not None and self.body_size > max_bytes:
@@ -72,10 +72,10 @@ class Content:
 
 
 def content_of(response: httpx.Response, start: int | None) -> Content:
-    """The content behind a successful answer to a request for all of it, or for the bytes from `start` on.
+    """Return the content in a successful answer to a request for all of it, or for the bytes from `start` on.
 
     Raises:
-        UnexpectedAnswer: it is neither the whole nor that range.
+        UnexpectedAnswer: the answer is neither the whole content nor that range.
     """
     encoded = "content-encoding" in response.headers
     body_size = None if encoded else _length(response.headers.get("content-length"))
@@ -98,10 +98,10 @@ def content_of(response: httpx.Response, start: int | None) -> Content:
 
 
 def _size_behind_range(content_range: str, start: int | None) -> int | None:
-    told = _CONTENT_RANGE.fullmatch(content_range.strip())
-    if not told or start is None or int(told[1]) != start:
-        raise UnexpectedAnswer("RingCentral answered with other bytes than were asked for", status=206)
-    return None if told[3] == "*" else int(told[3])
+    stated = _CONTENT_RANGE.fullmatch(content_range.strip())
+    if not stated or start is None or int(stated[1]) != start:
+        raise UnexpectedAnswer("RingCentral answered with bytes that were not requested", status=206)
+    return None if stated[3] == "*" else int(stated[3])
 
 
 def _length(value: str | None) -> int | None:
@@ -109,7 +109,7 @@ def _length(value: str | None) -> int | None:
 
 
 def _strong(etag: str) -> str | None:
-    """An ETag that If-Range may carry: a weak one promises less than the same bytes (RFC 9110, 13.1.5)."""
+    """Return an ETag if If-Range may carry it. A weak one does not guarantee equal bytes (RFC 9110, 13.1.5)."""
     return etag if re.fullmatch(r'"[!#-~]{1,200}"', etag) else None
 
 
@@ -122,22 +122,22 @@ def _parsed_headers(response: httpx.Response) -> Message:
 
 
 def _read(part: Callable[[], object]) -> object:
-    """A part of a header; None where it cannot be decoded."""
+    """Return a part of a header; None if it cannot be decoded."""
     try:
         return part()
-    except Exception:  # noqa: BLE001  the email package lets out whatever a header makes it trip over
+    except Exception:  # noqa: BLE001  a header can make the email package raise anything
         return None
 
 
 def _extended_name(header: Message) -> str | None:
-    """What `filename*` says, which goes before `filename` (RFC 6266, 4.3). The email package takes the latter."""
+    """Return `filename*`, which has priority over `filename` (RFC 6266, 4.3); the email package prefers the latter."""
     parameters = header.get_params([], "content-disposition")
     extended = (value for name, value in parameters if name.lower() == "filename" and isinstance(value, tuple))
     return next(map(collapse_rfc2231_value, extended), None)
 
 
 def _file_name(header: Message) -> str | None:
-    """The last part alone: a name with folders in it would decide where a download lands."""
+    """Return only the last part: a name with folders could decide where a download is saved."""
     name = one_line(_read(partial(_extended_name, header)) or _read(header.get_filename), LIMITS.file_name_chars)
     last = re.split(r"[/\\]", name)[-1].strip(". ") if name else ""
     return last or None

@@ -1,4 +1,4 @@
-"""An attachment into a file: in constant memory, on from where a connection broke, under its name only once whole."""
+"""Downloads an attachment to a file in constant memory, and resumes after a broken connection."""
 
 import os
 import tempfile
@@ -15,16 +15,16 @@ from rc_mcp.ringcentral.errors import AnswerLost, ContentTooLarge, InvalidReques
 from rc_mcp.ringcentral.limits import LIMITS
 
 Opener = Callable[[int, str | None], AbstractAsyncContextManager[Content]]
-"""Asks for the bytes from the first given on, provided that they still have the ETag given."""
+"""Requests the bytes from an offset on, if the content still has the given ETag."""
 
 
 @dataclass(frozen=True)
 class Downloaded:
-    """What was written.
+    """The size and headers of a finished download.
 
     Attributes:
-        size: bytes.
-        content_type, charset, file_name: as `Content` has them.
+        size: bytes written.
+        content_type, charset, file_name: as in `Content`.
     """
 
     size: int
@@ -35,7 +35,7 @@ class Downloaded:
 
 @contextmanager
 def written_whole(path: Path) -> Generator[BinaryIO]:
-    """A new file, for its owner alone (0600), that gets the name `path` when the block ends well and else goes."""
+    """Open a new file for its owner only (0600). Name it `path` if the block succeeds, and otherwise remove it."""
     if path.is_dir():
         raise InvalidRequest(f"{path} is a folder. Nothing was sent.")
     descriptor, temporary = tempfile.mkstemp(prefix=".rc-mcp-", suffix=".part", dir=path.parent)
@@ -50,15 +50,15 @@ def written_whole(path: Path) -> Generator[BinaryIO]:
 
 
 async def write(open_at: Opener, file: BinaryIO, max_bytes: int | None) -> Downloaded:
-    """Writes an attachment to `file`, from where that stands.
+    """Write an attachment to `file`, from its current position on.
 
-    A broken connection is followed by a request for the rest, and what came before it is kept only if the answer says
-    that it goes on at the right byte of as many. An answer with the whole, or one whose size nobody knew, starts over.
+    After a broken connection it requests the rest, and keeps the earlier bytes only if the answer continues at the
+    right byte and states the same size. If the answer is the whole content, or the size was unknown, it starts again.
 
     Raises:
-        AnswerLost: it broke once more than `LIMITS.resumptions`.
-        UnexpectedAnswer: the rest is not of the same content.
-        ContentTooLarge: it has more than `max_bytes`.
+        AnswerLost: the connection broke more than `LIMITS.resumptions` times.
+        UnexpectedAnswer: the rest belongs to other content.
+        ContentTooLarge: the content has more than `max_bytes`.
     """
     download = _Download(file, max_bytes)
     left = LIMITS.resumptions
@@ -67,14 +67,14 @@ async def write(open_at: Opener, file: BinaryIO, max_bytes: int | None) -> Downl
             async with open_at(*download.rest()) as content:
                 return await download.take(content)
         except AnswerLost:
-            # A request that brought no answer at all was repeated already, if that could help.
+            # A request without any answer was already retried where that is useful.
             if not left or not download.begun:
                 raise
             left -= 1
 
 
 class _Download:
-    """How much of which content has been written so far."""
+    """The progress of one download."""
 
     def __init__(self, file: BinaryIO, max_bytes: int | None) -> None:
         self._file = file
@@ -86,11 +86,11 @@ class _Download:
         self.begun = False
 
     def rest(self) -> tuple[int, str | None]:
-        """The first byte still to come, and the ETag of those before it."""
+        """Return the offset of the next byte, and the ETag of the bytes before it."""
         return (0, None) if self._size is None else (self._arrived, self._etag)
 
     async def take(self, content: Content) -> Downloaded:
-        """Writes what `content` brings, up to its end."""
+        """Write `content` up to its end."""
         if content.status == 206:
             self._check_same(content)
         else:
@@ -105,7 +105,7 @@ class _Download:
                 await to_thread.run_sync(_write_all, self._file, pieces)
                 self._arrived = arrived
         except AnswerLost:
-            # Of an answer with all bytes only the end was lost, and there is no rest to ask for.
+            # All bytes arrived; only the end of the answer was lost.
             if self._arrived != self._size:
                 raise
         if self._size not in (None, self._arrived):
@@ -115,13 +115,13 @@ class _Download:
     def _check_same(self, content: Content) -> None:
         other_etag = None not in (content.etag, self._etag) and content.etag != self._etag
         if content.size != self._size or other_etag:
-            raise UnexpectedAnswer("RingCentral went on with other content than it began with", status=content.status)
+            raise UnexpectedAnswer("RingCentral continued with different content", status=content.status)
 
     def _check_fits(self, size: int) -> None:
         if self._max_bytes is not None and size > self._max_bytes:
             raise ContentTooLarge(self._max_bytes, self._size)
         if self._size is not None and size > self._size:
-            raise UnexpectedAnswer(f"More than the {self._size:,} bytes there are of the content arrived")
+            raise UnexpectedAnswer(f"More bytes arrived than the {self._size:,} that the content has")
 
     def _start_over(self) -> None:
         self._file.seek(self._start)
@@ -130,7 +130,7 @@ class _Download:
 
 
 async def _in_large_pieces(content: Content) -> AsyncGenerator[list[bytes]]:
-    """All that arrives, also when the connection then breaks."""
+    """Yield the bytes in large pieces, also the last ones before the connection breaks."""
     pieces: list[bytes] = []
     held = 0
     try:

@@ -1,6 +1,6 @@
-"""The addresses a client may talk to: one for the API, one for attachments' bytes.
+"""Entry points that a client may use: one for the API, one for the content of attachments.
 
-Sources: the hosts are in RingCentral's OpenAPI document (`servers`) and its guide to segregated environments.
+Sources of the hosts: RingCentral's OpenAPI document (`servers`) and its guide to segregated environments.
 """
 
 from ipaddress import ip_address
@@ -18,35 +18,35 @@ _MEDIA_HOSTS = {
 
 
 def entry_point(name: str, url: str) -> httpx.URL:
-    """An origin that credentials may be sent to.
+    """Return an origin that credentials may be sent to.
 
     Raises:
-        InvalidRequest: not a bare origin, or not https. Plain http is for loopback and for `.test`, which no name
-            server answers (RFC 6761) and where an emulator inside this process lives.
+        InvalidRequest: it is not an origin, or not https. Plain http is only for loopback and for `.test`, which is
+            never resolved (RFC 6761) and is used by an emulator in this process.
     """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         raise InvalidRequest(f"{name} is not a URL") from None
     if not parsed.host or parsed.userinfo or parsed.query or parsed.fragment or parsed.path not in ("", "/"):
-        raise InvalidRequest(f"{name} must be an origin such as {PRODUCTION}: scheme, host and port alone")
+        raise InvalidRequest(f"{name} must be an origin such as {PRODUCTION}: only scheme, host and port")
     if parsed.scheme != "https" and not (parsed.scheme == "http" and _stays_here(parsed.host)):
-        raise InvalidRequest(f"{name} must be https; plain http is for localhost and .test hosts only")
+        raise InvalidRequest(f"{name} must use https; plain http is only for localhost and .test hosts")
     return parsed.copy_with(path="/")
 
 
 def media_entry_point(server: httpx.URL) -> httpx.URL:
-    """Where attachments' bytes come from, when nobody said: RingCentral's media host, or the server itself."""
+    """Return the default entry point for attachments: RingCentral's media host, or `server` if it is another's."""
     return httpx.URL(_MEDIA_HOSTS.get(server.host, server))
 
 
 def is_ringcentral(server: httpx.URL) -> bool:
-    """Whether this is one of RingCentral's own API servers."""
+    """Return whether this is one of RingCentral's own API servers."""
     return server.host in _MEDIA_HOSTS
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Scheme, host and port: what decides whether a token may go there."""
+    """Return scheme, host and port, which decide whether a token may be sent there."""
     return url.scheme, url.host, url.port
 
 

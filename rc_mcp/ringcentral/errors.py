@@ -1,45 +1,44 @@
-# ruff: noqa: N818  the names are answers and states; in "except NotFound" a suffix says nothing more
-"""Everything the client raises.
+# ruff: noqa: N818  "except NotFound" is clear without the suffix Error
+"""The errors that the client raises.
 
 RingCentralError
-├── InvalidRequest                 refused here, before anything was sent; also a ValueError
+├── InvalidRequest                 an invalid argument; nothing was sent; also a ValueError
 ├── TransportFailure
-│   ├── NotSent                    surely not carried out
+│   ├── NotSent                    certainly not carried out
 │   │   ├── Unreachable            no connection to RingCentral
-│   │   ├── NoTimeLeft             held back here: the time for the whole call is over
-│   │   ├── BadEnvironment         a proxy or certificates of the environment cannot be used
-│   │   └── LoginNotKept           the stored login could not be read or written, or is in use for too long
+│   │   ├── NoTimeLeft             not sent: the time for the whole call has run out
+│   │   ├── BadEnvironment         a proxy or certificates from the environment cannot be used
+│   │   └── LoginNotKept           the stored login could not be read or written, or was locked for too long
 │   └── AnswerLost                 may have been carried out
-├── UnexpectedAnswer               an answer that is not in the API's words; may have been carried out
-│   ├── GatewayAnswered            AGW-nnn, CMN-120: RingCentral's API gateway, which knows of no message
-│   └── RecordsUnreadable          some messages of a listing cannot be read; all others came
+├── UnexpectedAnswer               not an answer of the documented API; may have been carried out
+│   ├── GatewayAnswered            AGW-nnn, CMN-120: RingCentral's API gateway, which has no message data
+│   └── RecordsUnreadable          some listed messages cannot be read; all others were returned
 ├── ContentTooLarge                an attachment is larger than the caller allowed
-└── APIError                       RingCentral said no, with a status and a code
+└── APIError                       RingCentral refused, with a status and a code
     ├── BadRequest                 400
     │   └── SyncTokenRejected      CMN-101 on syncToken, MSG-333, MSG-411: start again with an FSync
-    ├── Unauthorized               401: the token was refused, and a fresh one too; a DELETE is sent once only
-    │   └── LoginFailed            the token endpoint gave no token; the request itself was not carried out
-    │       ├── LoginUnavailable   408, or no 4xx: the token endpoint is out of order; no credentials are at fault
-    │       └── LoginEnded         a person's login is over: they have to log in again
+    ├── Unauthorized               401: the token was refused, and a new one too; a DELETE is sent only once
+    │   └── LoginFailed            the token endpoint issued no token; the request itself was not carried out
+    │       ├── LoginUnavailable   408, or no 4xx: the token endpoint is unavailable; the credentials are not at fault
+    │       └── LoginEnded         a user's login has ended; they must log in again
     ├── Forbidden                  403
-    ├── NotFound                   404 CMN-102 that names the message or attachment asked for
-    ├── MailboxNotFound            404 CMN-102 that names the account or extension: no word about a message
+    ├── NotFound                   404 CMN-102 that names the requested message or attachment
+    ├── MailboxNotFound            404 CMN-102 that names the account or extension, not a message
     ├── RangeNotSatisfiable        416
-    ├── RateLimited                429, or held back here to avoid one: not carried out
+    ├── RateLimited                429, or held back to avoid one; not carried out
     ├── FaxNotReady                MSG-368: the fax is still being rendered
     └── Unavailable                5xx, 408, CMN-201; may have been carried out
 
-A proxy or a firewall on the way answers 400, 403, 404 or 413 as well, and knows nothing of messages. So an error answer
-without a RingCentral error code, such as CMN-102, is an `UnexpectedAnswer` with its status. Some statuses keep their
-class whoever says them, because what to do about them is the same: 401, 408, 416, 429 and 5xx. The parts of a 207 keep
-theirs too, as the 207 around them is RingCentral's.
+A proxy or firewall may answer 400, 403, 404 or 413 and has no message data. So an error answer without a RingCentral
+error code such as CMN-102 is an `UnexpectedAnswer` with its status. The statuses 401, 408, 416, 429 and 5xx keep their
+class without a code, because the remedy is the same. So do the parts of a 207, which only RingCentral sends.
 
-"Not found" is taken with more care, because it can be read as "gone". `NotFound` is raised only for CMN-102 that names
-the message or the attachment, in an answer about that one message. Any other CMN-102 is a refusal of RingCentral's and
-no more: an `APIError`. A 404 without a code is an `UnexpectedAnswer` in a part of a 207 as well.
+`NotFound` has a stricter rule, because it can be read as "deleted": it requires a CMN-102 that names the message or the
+attachment, in an answer about that one message. Any other CMN-102 is only an `APIError`. A 404 without a code is an
+`UnexpectedAnswer` even in a part of a 207.
 
-No error holds a body, a token, a secret or a query string. Text from the server is bounded and free of
-control characters.
+No error contains a body, a token, a secret or a query string. Text from the server is bounded and has no control
+characters.
 """
 
 from collections.abc import Sequence
@@ -50,21 +49,21 @@ from rc_mcp.ringcentral.limits import LIMITS
 
 
 class RingCentralError(Exception):
-    """The root of the tree above."""
+    """The base class of all errors of this client."""
 
 
 class InvalidRequest(RingCentralError, ValueError):
-    """An argument was refused. Nothing was sent."""
+    """An argument is invalid. Nothing was sent."""
 
 
 class TransportFailure(RingCentralError):
-    """No complete answer came from RingCentral."""
+    """RingCentral sent no complete answer."""
 
 
 class NotSent(TransportFailure):
-    """The request was surely not carried out: it never reached RingCentral, or was held back here.
+    """The request was certainly not carried out: it never reached RingCentral, or was held back.
 
-    `login_unanswered`: what was sent is the login before it, which may count against the five a minute.
+    With `login_unanswered`, a login for it was sent, which may count against the five a minute.
     """
 
     def __init__(self, message: str, *, login_unanswered: bool = False) -> None:
@@ -73,33 +72,30 @@ class NotSent(TransportFailure):
 
 
 class Unreachable(NotSent):
-    """There was no connection to RingCentral, for the request or for the login before it."""
+    """RingCentral could not be reached, for the request or for its login."""
 
 
 class NoTimeLeft(NotSent):
-    """The `Allowance` it was to be sent in has no time left to wait for the answer."""
+    """The request was not sent: its `Allowance` has too little time left to wait for the answer."""
 
 
 class BadEnvironment(NotSent):
-    """What the environment names of proxies or certificates cannot be used. Nothing was sent."""
+    """Proxies or certificates from the environment cannot be used. Nothing was sent."""
 
 
 class LoginNotKept(NotSent):
-    """Where a person's login is kept could not be read, written or waited for.
-
-    A renewal of it may have been sent before, and nothing else.
-    """
+    """A user's stored login could not be read, written or locked. At most its renewal was sent."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, login_unanswered=True)
 
 
 class AnswerLost(TransportFailure):
-    """The request left, and no complete answer came back. It may have been carried out."""
+    """The request was sent, but no complete answer arrived. It may have been carried out."""
 
 
 class UnexpectedAnswer(RingCentralError):
-    """An answer that says neither yes nor no as the API does, and may not be RingCentral's.
+    """The answer has no form that the API documents, and may not be RingCentral's.
 
     The request may have been carried out.
     """
@@ -110,23 +106,23 @@ class UnexpectedAnswer(RingCentralError):
 
 
 class GatewayAnswered(UnexpectedAnswer):
-    """RingCentral's API gateway answered, and not the Message Store: this says nothing about any message."""
+    """RingCentral's API gateway answered, not the Message Store. The answer says nothing about any message."""
 
 
 class RecordsUnreadable(UnexpectedAnswer):
-    """At the end of a listing: up to `count` more messages were sent that cannot be read. All others have come."""
+    """Up to `count` listed messages cannot be read. It is raised after all others were returned."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"Up to {count} more messages were listed that cannot be read")
+        super().__init__(f"Up to {count} listed messages cannot be read")
         self.count = count
 
 
 class ContentTooLarge(RingCentralError):
-    """An attachment has more than `max_bytes`. `size` is the number of bytes where RingCentral said it."""
+    """An attachment has more than `max_bytes`. `size` is its number of bytes, if RingCentral stated it."""
 
     def __init__(self, max_bytes: int, size: int | None = None) -> None:
         known = "more" if size is None else f"{size:,}"
-        super().__init__(f"The content has {known} bytes; at most {max_bytes:,} were allowed. Nothing was kept.")
+        super().__init__(f"The content has {known} bytes; at most {max_bytes:,} are allowed. Nothing was kept.")
         self.max_bytes = max_bytes
         self.size = size
 
@@ -142,7 +138,7 @@ class ErrorDetail:
 
 
 class ErrorFacts(TypedDict, total=False):
-    """What an `APIError` can be given beside its status. The names are its attributes."""
+    """The attributes of an `APIError` besides its status."""
 
     error_code: str | None
     envelope_code: str | None
@@ -159,17 +155,16 @@ class APIError(RingCentralError):
     """RingCentral refused the request, or one part of a bulk request.
 
     Attributes:
-        status: HTTP status, of the part where the error is a part's.
-        error_code: the most specific of RingCentral's codes, such as `CMN-102`; None when there was none, which can be
-            for a 401, 408, 416, 429 or 5xx and for a part of a 207.
-        envelope_code: the code of the whole answer; differs from `error_code` when it is general, such as
-            `TokenInvalid`.
+        status: HTTP status of the answer, or of the part of a 207.
+        error_code: the most specific of RingCentral's codes, such as `CMN-102`. It can be None for a 401, 408, 416, 429
+            or 5xx and for a part of a 207.
+        envelope_code: the code of the whole answer. It differs from `error_code` if it is general (`TokenInvalid`).
         message: RingCentral's text, at most 300 characters. Rely on the code, not on this.
         parameter: the API's name of the parameter at fault.
-        permission: the app or user permission that is missing.
+        permission: the missing app or user permission.
         request_id: `RCRequestId`, which RingCentral's support asks for.
         errors: every entry of the answer's `errors` list.
-        method, path: of the request, without host and query.
+        method, path: the request's, without host and query.
     """
 
     def __init__(self, status: int, **facts: Unpack[ErrorFacts]) -> None:
@@ -186,7 +181,7 @@ class APIError(RingCentralError):
         super().__init__(self._text())
 
     def _text(self) -> str:
-        said = ": ".join(filter(None, [f"{self.status} {self.error_code or ''}".strip(), self.message]))
+        answer = ": ".join(filter(None, [f"{self.status} {self.error_code or ''}".strip(), self.message]))
         about = [
             f"{self.method} {self.path[:120]}".strip(),
             self.parameter and f"parameter {self.parameter}",
@@ -194,33 +189,33 @@ class APIError(RingCentralError):
             self.request_id and f"request id {self.request_id}",
         ]
         where = "; ".join(filter(None, about))
-        return f"RingCentral answered {said}" + (f" ({where})" if where else "")
+        return f"RingCentral answered {answer}" + (f" ({where})" if where else "")
 
 
 class BadRequest(APIError):
-    """400: RingCentral does not accept the request as it is. `parameter` names what is wrong."""
+    """400: RingCentral does not accept the request. `parameter` names the wrong parameter."""
 
 
 class SyncTokenRejected(BadRequest):
-    """The sync token is no longer good. Drop it and do an FSync."""
+    """The sync token is no longer valid. Drop it and do an FSync."""
 
 
 class Unauthorized(APIError):
     """401: the access token was refused.
 
-    A DELETE is not sent again with a fresh token, and is not surely undone either: something on the way may answer 401
-    after RingCentral acted. Read back what it named; then it may be sent once more, as a decision of its own.
+    A DELETE is not sent again with a new token, and it may have been carried out: a proxy may answer 401 after
+    RingCentral acted. Read its messages again before you decide to send it once more.
     """
 
 
 class LoginFailed(Unauthorized):
-    """The token endpoint gave no token; `status` is its own. Nothing was carried out."""
+    """The token endpoint issued no token; `status` is from its answer. Nothing was carried out."""
 
 
 class LoginUnavailable(LoginFailed):
-    """The token endpoint, or something in front of it, is out of order: 408, or neither tokens nor another 4xx.
+    """The token endpoint, or a proxy before it, is unavailable: 408, or neither tokens nor another 4xx.
 
-    `retry_after_s`: in so many seconds it says to come back; None where it does not.
+    `retry_after_s`: seconds to wait before a retry; None if not stated.
     """
 
     def __init__(self, status: int, *, retry_after_s: float | None = None, **facts: Unpack[ErrorFacts]) -> None:
@@ -229,29 +224,26 @@ class LoginUnavailable(LoginFailed):
 
 
 class LoginEnded(LoginFailed):
-    """A person's login is over, or there is none: only they can mend it, by `rc-mcp login`. Nothing was carried out.
+    """A user's login has ended or does not exist. The user must run `rc-mcp login`. Nothing was carried out.
 
-    Without `method` nobody was asked: there was nothing to ask with, and `status` is only what the kind stands for.
+    Without `method` nothing was sent to RingCentral, and `status` is only a default.
     """
 
     def _text(self) -> str:
-        why = super()._text() if self.method else self.message or "there is none"
+        why = super()._text() if self.method else self.message or "no login is stored"
         return f"The stored login cannot be used; log in again: rc-mcp login. ({why})"
 
 
 class Forbidden(APIError):
-    """403: the app or the user lacks a permission, often named in `permission`."""
+    """403: the app or the user lacks a permission, often given in `permission`."""
 
 
 class NotFound(APIError):
-    """RingCentral says that there is no such message or attachment, or that this user cannot see it."""
+    """The message or attachment does not exist, or this user cannot see it."""
 
 
 class MailboxNotFound(APIError):
-    """RingCentral says that there is no such account or extension, or that this user cannot see it.
-
-    The messages that were asked for may exist.
-    """
+    """The account or extension does not exist, or this user cannot see it. The requested messages may exist."""
 
 
 class RangeNotSatisfiable(APIError):
@@ -259,10 +251,10 @@ class RangeNotSatisfiable(APIError):
 
 
 class RateLimited(APIError):
-    """429, or what would have become one: too many requests in `group`. Not carried out.
+    """Too many requests in `group`: 429, or held back to avoid one. The request was not carried out.
 
-    Come back after `retry_after_s` seconds; the client sends nothing of that group before a penalty is over.
-    `held_back`: it was not sent at all, because its place would have come later than the caller is ready to wait.
+    Retry after `retry_after_s` seconds. The client sends no request of that group before a penalty ends.
+    With `held_back`, the request was not sent, because it would wait longer than the caller allows.
     """
 
     def __init__(
@@ -283,17 +275,17 @@ class RateLimited(APIError):
         if not self.held_back:
             return super()._text()
         what = f"{self.method} {self.path[:120]} was not sent: " if self.method else ""
-        return f"{what}RingCentral's limit for the group {self.group} has no place for {self.retry_after_s:.0f} s"
+        return f"{what}RingCentral's limit for the group {self.group} allows no request for {self.retry_after_s:.0f} s"
 
 
 class FaxNotReady(APIError):
-    """MSG-368: the fax is still being rendered. Ask again in a minute."""
+    """MSG-368: the fax is still being rendered. Try again in a minute."""
 
 
 class Unavailable(APIError):
-    """RingCentral, or something in front of it, failed (5xx, 408). The request may have been carried out.
+    """RingCentral, or a proxy before it, failed (5xx, 408). The request may have been carried out.
 
-    `retry_after_s`: in so many seconds it says to come back; None where it does not.
+    `retry_after_s`: seconds to wait before a retry; None if not stated.
     """
 
     def __init__(self, status: int, *, retry_after_s: float | None = None, **facts: Unpack[ErrorFacts]) -> None:

@@ -1,4 +1,4 @@
-"""The filters that lists and syncs share, as types, for the methods that send more than one request."""
+"""Types for the filters of lists and syncs, for methods that send more than one request."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -7,7 +7,7 @@ from rc_mcp.ringcentral.literals import Availability, Direction, MessageType, Re
 
 
 class SyncFilters(TypedDict, total=False):
-    """What `MessageStoreClient.sync_messages` can be narrowed by, beside time."""
+    """The filters of `MessageStoreClient.sync_messages` except time."""
 
     direction: Sequence[Direction] | None
     message_type: Sequence[MessageType] | None
@@ -19,7 +19,7 @@ class SyncFilters(TypedDict, total=False):
 
 
 class ListFilters(SyncFilters, total=False):
-    """What `MessageStoreClient.list_messages` can be narrowed by, beside time."""
+    """The filters of `MessageStoreClient.list_messages` except time."""
 
     availability: Sequence[Availability] | None
     read_status: Sequence[ReadStatus] | None

@@ -1,15 +1,15 @@
-"""The closed sets of words a request may carry, as RingCentral's API reference for the Message Store lists them.
+"""The allowed values of request parameters, from RingCentral's API reference for the Message Store.
 
-They bind requests only. On reads the same fields are plain `str | None`, so that a new word never breaks a page.
+They apply only to requests. In records the same fields are `str | None`, so that a new value never breaks a page.
 """
 
 from typing import Literal
 
 MessageType = Literal["Fax", "SMS", "VoiceMail", "Pager"]
-"""The types a list or a sync can be filtered by. An MMS is an SMS with `MmsAttachment` attachments."""
+"""The types that a list or a sync can filter by. An MMS is an SMS with `MmsAttachment` attachments."""
 
 DeletableType = Literal["Fax", "SMS", "VoiceMail", "Pager", "Text", "All"]
-"""The types a delete can be narrowed to."""
+"""The types that a delete can be limited to."""
 
 Direction = Literal["Inbound", "Outbound"]
 ReadStatus = Literal["Read", "Unread"]
@@ -18,6 +18,6 @@ Availability = Literal["Alive", "Deleted", "Purged"]
 """Alive, then Deleted (can be restored), then Purged (attachments gone, final)."""
 
 SyncType = Literal["FSync", "ISync"]
-"""FSync reads a frame of messages anew and gives a token; ISync reads what changed since a token was given."""
+"""FSync reads all messages of a frame and returns a token; ISync reads the changes since a token."""
 
 ContentDisposition = Literal["Inline", "Attachment"]

@@ -1,7 +1,7 @@
-"""One at a time over all processes of this machine, by a lock on a file.
+"""File locks across all processes of this machine.
 
-A lock that cannot be had is an error. `filelock.FileLock` is not used: where the file system has no `flock`, it turns
-into a lock that other objects do not see. `lock_descriptor` takes the same lock of the system, and nothing else.
+A lock that the file system does not support is an error. So `filelock.FileLock` is not used: without `flock` it falls
+back to a lock that other objects do not see. `lock_descriptor` takes only the system's lock.
 """
 
 import errno
@@ -17,19 +17,19 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 
 
 class HeldLock:
-    """A lock of the system's own on an open file. It ends with the process that holds it, however that ends."""
+    """A system lock on an open file. It ends with its process, even after a crash."""
 
     def __init__(self, file: Path, descriptor: int) -> None:
         self._file = file
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Let others have it. Never fails: what was done under the lock is done."""
+        """Release the lock. It never fails: the work under the lock is already done."""
         with suppress(OSError):
             os.close(self._descriptor)
 
     def is_in_place(self) -> bool:
-        """Whether others still meet this lock: the file may have been removed or replaced since."""
+        """Return whether the file is still the locked one: it may have been removed or replaced."""
         try:
             there = self._file.lstat()
             return os.path.samestat(there, os.fstat(self._descriptor))
@@ -38,12 +38,12 @@ class HeldLock:
 
 
 async def lock_on(lock_file: Path, patience_s: float) -> HeldLock | None:
-    """The lock, held, to be released by the caller; None when others held it for that long.
+    """Take the lock, which the caller must release. Return None if others held it all that time.
 
-    Its folder must exist.
+    The folder of the file must exist.
 
     Raises:
-        OSError: there can be no lock there, or it would keep nobody out.
+        OSError: the file cannot be locked, or the lock would have no effect.
     """
     until = anyio.current_time() + patience_s
     while (held := _attempt(lock_file)) is None:
@@ -54,10 +54,10 @@ async def lock_on(lock_file: Path, patience_s: float) -> HeldLock | None:
 
 
 def wait_for_lock(lock_file: Path, patience_s: float) -> HeldLock | None:
-    """As `lock_on`, for a thread that may block.
+    """Do as `lock_on`, in a thread that may block.
 
     Raises:
-        OSError: there can be no lock there, or it would keep nobody out.
+        OSError: the file cannot be locked, or the lock would have no effect.
     """
     until = time.monotonic() + patience_s
     while (held := _attempt(lock_file)) is None:
@@ -68,7 +68,7 @@ def wait_for_lock(lock_file: Path, patience_s: float) -> HeldLock | None:
 
 
 def _attempt(lock_file: Path) -> HeldLock | None:
-    from filelock import lock_descriptor  # here, so that no start waits for it
+    from filelock import lock_descriptor  # imported late for a fast start
 
     descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
     held = HeldLock(lock_file, descriptor)
@@ -83,10 +83,10 @@ def _attempt(lock_file: Path) -> HeldLock | None:
 
 
 def _keeps_others_out(held: HeldLock, lock_file: Path) -> bool:
-    """Whether another handle on the file is refused, as another process's would be. False when it was replaced.
+    """Return whether the lock refuses another handle, as it would another process's. False if the file was replaced.
 
     Raises:
-        OSError: the system says yes to everyone.
+        OSError: the system grants the lock twice.
     """
     from filelock import lock_descriptor
 
@@ -98,7 +98,7 @@ def _keeps_others_out(held: HeldLock, lock_file: Path) -> bool:
         if not lock_descriptor(second, blocking=False):
             return held.is_in_place()
         if held.is_in_place():
-            raise OSError(errno.ENOLCK, "locks on this file system keep nobody out", str(lock_file))
+            raise OSError(errno.ENOLCK, "file locks have no effect on this file system", str(lock_file))
         return False
     finally:
         os.close(second)

@@ -1,13 +1,12 @@
 """RingCentral's records as typed, frozen values.
 
-Field names are the API's own in snake_case; the fields are those of its OpenAPI document and its developer guide.
-Reading is lenient, because a mailbox must stay readable whatever RingCentral adds: unknown fields are kept (`sent`), an
-enum is a plain string, a field of an unexpected type reads as if it were absent, and a list loses only the entry that
-cannot be read. A page of messages says how many those were (`unreadable`).
+The fields are from the API's OpenAPI document and developer guide, with names in snake_case. Reading is lenient,
+because a mailbox must stay readable when RingCentral extends the API: unknown fields are kept (`sent`), an enum is a
+plain string, a field of an unexpected type is absent, and a list omits only unreadable entries. A page of messages
+counts those (`unreadable`).
 
-A record is a view of the JSON it came in, and each field is read when it is first asked for. Pages have up to a
-thousand messages of some thirty fields, of which a caller looks at a few: pydantic, which reads all of them at once,
-takes several times as long over a page, and several times the memory.
+A record is a view of its JSON, and reads each field on first access. A page has up to a thousand messages of about
+thirty fields, and a caller uses a few. Pydantic reads all at once, and takes several times the time and the memory.
 """
 
 import re
@@ -26,9 +25,9 @@ _WORDS = {"true": True, "false": False}
 
 
 class Field(Generic[T]):
-    """One field of a record: what `read` makes of what was sent, of None when nothing was.
+    """One field of a record, converted by `read` from the value sent, or from None.
 
-    As `cached_property`, which takes a lock each time: what was read stands in the record from then on.
+    The converted value is stored in the record. `cached_property` does the same, but takes a lock each time.
     """
 
     def __init__(self, read: Callable[[object], T], key: str = "") -> None:
@@ -51,7 +50,7 @@ class Field(Generic[T]):
 
 
 class _Frozen:
-    """What `dataclass` freezes is the class it decorates, not those that inherit from it."""
+    """A base class that freezes subclasses too: `dataclass` freezes only the class it decorates."""
 
     def __setattr__(self, name: str, value: Never) -> None:
         raise AttributeError("records are frozen")
@@ -59,28 +58,33 @@ class _Frozen:
 
 @dataclass(frozen=True)
 class WireRecord(_Frozen):
-    """What all records share.
+    """The base class of all records.
 
     Attributes:
-        sent: the whole record as RingCentral sent it, also what has no attribute here.
+        sent: the whole record as RingCentral sent it, including fields without an attribute here.
     """
 
     sent: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
     def model_validate(cls, value: object) -> Self:
-        """`value`, a JSON object, as a record.
+        """Return `value` as a record.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it cannot be one.
         """
-        if not cls.can_read(value):
+        if (found := cls.read(value)) is None:
             raise ValueError(f"not a {cls.__name__}")
-        return cls(cast("dict[str, Any]", value))
+        return found
+
+    @classmethod
+    def read(cls, value: object) -> Self | None:
+        """Return `value` as a record, or None if it cannot be one."""
+        return cls(cast("dict[str, Any]", value)) if cls.can_read(value) else None
 
     @classmethod
     def can_read(cls, value: object) -> bool:
-        """Whether `value` is such a record, whatever is wrong with its fields."""
+        """Return whether `value` is such a record, even if its fields are invalid."""
         return isinstance(value, dict)
 
 
@@ -88,7 +92,7 @@ RecordT = TypeVar("RecordT", bound=WireRecord)
 
 
 def _text(value: object) -> str | None:
-    """Ids are numbers in some places and strings in others."""
+    """Return a text. Ids are numbers in some records and strings in others."""
     if isinstance(value, str):
         return value
     return str(value) if type(value) in (int, float) else None
@@ -112,7 +116,7 @@ def _flag(value: object) -> bool | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """A moment that can be told in any time zone. One without a zone is none."""
+    """Return a time that can be converted to any time zone; None for one without a zone."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -137,12 +141,12 @@ def moment() -> Field[datetime | None]:
 
 
 def one(kind: type[RecordT], key: str = "") -> Field[RecordT | None]:
-    return Field(lambda value: kind(cast("dict[str, Any]", value)) if kind.can_read(value) else None, key)
+    return Field(kind.read, key)
 
 
 def always(kind: type[RecordT]) -> Field[RecordT]:
-    """One with nothing in it, where there is none."""
-    return Field(lambda value: kind(cast("dict[str, Any]", value)) if kind.can_read(value) else kind())
+    """Read a record; an empty one if it is missing."""
+    return Field(lambda value: kind.read(value) or kind())
 
 
 def many(kind: type[RecordT]) -> Field[list[RecordT]]:
@@ -155,7 +159,7 @@ def _readable(kind: type[RecordT], value: object) -> list[RecordT]:
 
 
 class _Identified(WireRecord):
-    """A record that is worth nothing without its id."""
+    """A record that cannot be read without an id."""
 
     id = Field(lambda value: _text(value) or "")
 
@@ -165,12 +169,12 @@ class _Identified(WireRecord):
 
 
 class Caller(WireRecord):
-    """A sender or a recipient. Which fields are there depends on the message type."""
+    """A sender or a recipient. The message type decides which fields are present."""
 
     phone_number = text()
-    """E.164 as a rule, now and then formatted as in the database."""
+    """Usually E.164, sometimes formatted as in RingCentral's database."""
     extension_number = text()
-    """The short number people dial; not an id."""
+    """The short number to dial; not an id."""
     extension_id = text()
     name = text()
     location = text()
@@ -182,7 +186,7 @@ class Caller(WireRecord):
 
 
 class Attachment(_Identified):
-    """One piece of a message's content. Its bytes come from `MessageStoreClient.read_message_content`."""
+    """One part of a message's content. `MessageStoreClient.read_message_content` reads its bytes."""
 
     uri = text()
     type = text()
@@ -206,7 +210,7 @@ class Conversation(_Identified):
 
 
 class Owner(WireRecord):
-    """Whose shared voicemail or shared SMS a message is."""
+    """The owner of a shared voicemail or shared SMS."""
 
     name = text()
     extension_type = text()
@@ -214,7 +218,7 @@ class Owner(WireRecord):
 
 
 class Forwarding(WireRecord):
-    """Where a forwarded voicemail came from."""
+    """The origin of a forwarded voicemail."""
 
     original_sender = one(Caller)
     original_creation_time = moment()
@@ -233,7 +237,7 @@ class Message(_Identified):
     """Queued, Sent, Delivered, DeliveryFailed, SendingFailed or Received."""
     priority = text()
     subject = text()
-    """SMS and Pager: the text itself. Inbound fax: the sender's number."""
+    """SMS and Pager: the text. Inbound fax: the sender's number."""
     from_ = one(Caller, "from")
     to = many(Caller)
     creation_time = moment()
@@ -260,7 +264,7 @@ class Message(_Identified):
 
     @property
     def conversation_id(self) -> str | None:
-        """Exact digits, from `conversation.id` where that is sent: the number beside it may be rounded on its way."""
+        """The exact digits of `conversation.id` if sent: the number in `conversationId` may arrive rounded."""
         return self.conversation.id if self.conversation else _text(self.sent.get("conversationId"))
 
     @property
@@ -271,7 +275,7 @@ class Message(_Identified):
         return [self.from_] if self.from_ else []
 
     def is_of(self, conversation_id: str) -> bool:
-        """Whether it belongs to this conversation. A number that was rounded on its way is compared as rounded."""
+        """Return whether it belongs to this conversation. A number that arrived rounded is compared as rounded."""
         own = self.conversation_id or ""
         if own.isdecimal() and int(own) == int(conversation_id):
             return True
@@ -279,7 +283,7 @@ class Message(_Identified):
 
 
 class Paging(WireRecord):
-    """Where a page stands. Everything may be absent: RingCentral leaves out totals when they cost too much."""
+    """The position of a page. Any field may be absent: RingCentral omits totals when they are expensive."""
 
     page = number()
     """From 1."""
@@ -298,7 +302,7 @@ class PageLink(WireRecord):
 
 
 class Navigation(WireRecord):
-    """Links to other pages; only those that exist. A missing `next_page` means that this is the last page."""
+    """Links to other pages that exist. Without `next_page` this is the last page."""
 
     first_page = one(PageLink)
     next_page = one(PageLink)
@@ -307,7 +311,7 @@ class Navigation(WireRecord):
 
 
 class _Messages(WireRecord):
-    """Messages as they were sent, but for those that cannot be read."""
+    """Messages in the order sent, without those that cannot be read."""
 
     uri = text()
 
@@ -317,13 +321,13 @@ class _Messages(WireRecord):
 
     @property
     def unreadable(self) -> int:
-        """How many messages were sent that are not in `records`, because they cannot be read. 0 as a rule."""
+        """The number of messages sent that cannot be read and are not in `records`. Usually 0."""
         return len(self.sent["records"]) - len(self.records)
 
     def only_of(self, conversation_id: str | None) -> Self:
-        """The same without messages of other conversations, which come where the filter was ignored.
+        """Return the page without messages of other conversations, which are sent if the filter was ignored.
 
-        Then the totals count others as well, and are left out.
+        The totals then count the other messages too, so they are omitted.
         """
         sent = cast("list[Any]", self.sent["records"])
         if conversation_id is None:
@@ -344,7 +348,7 @@ class MessageList(_Messages):
 
 
 class SyncInfo(WireRecord):
-    """What the next sync needs. `sync_token` is opaque; its lifetime is not published."""
+    """The state for the next sync. `sync_token` is opaque; its lifetime is not published."""
 
     sync_type = text()
     sync_token = text()
@@ -353,7 +357,7 @@ class SyncInfo(WireRecord):
 
 
 class MessageSync(_Messages):
-    """Messages of a sync. An ISync may repeat some (it overlaps by 5 s) and reports removals as id and availability."""
+    """Messages of a sync. An ISync may repeat some (5 s overlap), and reports removals as id and availability."""
 
     sync_info = always(SyncInfo)
 

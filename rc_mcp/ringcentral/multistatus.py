@@ -1,8 +1,8 @@
-"""Reads a 207: one answer that holds an answer for each of several ids.
+"""Reads a 207: one answer that contains an answer for each of several ids.
 
-It comes in two forms, both in RingCentral's guide ("Bulk requests"): a JSON array of `{resourceId, status, body}`,
-which we ask for, and `multipart/mixed`, which some paths send whatever was asked: first a part that lists every status,
-then a part per id.
+It has two forms, both in RingCentral's guide ("Bulk requests"). One is a JSON array of `{resourceId, status, body}`,
+which the client requests. Some paths always send `multipart/mixed` instead: a part with every status, then a part per
+id.
 """
 
 import re
@@ -20,7 +20,7 @@ _ID_AT_THE_END = re.compile(r"/([0-9]{1,20})/?$")
 
 @dataclass(frozen=True)
 class Part:
-    """The answer for one id. `resource_id` is None where RingCentral left it to the position."""
+    """The answer for one id. Without `resource_id` only the position identifies it."""
 
     resource_id: str | None
     status: int
@@ -28,10 +28,10 @@ class Part:
 
 
 def parts(content_type: str, body: bytes) -> list[Part | None] | None:
-    """Every part in its place, None for one that cannot be read; None alone for an answer without parts.
+    """Return all parts in order, with None for an unreadable part. Return None for an answer without parts.
 
     Raises:
-        UnexpectedAnswer: a `multipart/mixed` one is larger than `LIMITS.multipart_bytes`.
+        UnexpectedAnswer: a `multipart/mixed` answer is larger than `LIMITS.multipart_bytes`.
     """
     if content_type.lower().startswith("multipart/"):
         if len(body) > LIMITS.multipart_bytes:
@@ -57,7 +57,7 @@ def _from_mixed(content_type: str, body: bytes) -> list[Part | None] | None:
     if not isinstance(listed, list):
         return None
     statuses = cast("list[object]", listed)
-    # A body belongs to a status by position alone, so one too many or too few and none can be trusted.
+    # Only the position matches a body to a status, so with one too many or too few none can be trusted.
     own = bodies[1:] if len(bodies) == len(statuses) + 1 else [None] * len(statuses)
     return [_from_listed(entry, part_body) for entry, part_body in zip(statuses, own, strict=True)]
 
@@ -74,7 +74,7 @@ def _payloads(mime: bytes) -> list[bytes]:
         pieces: object = message_from_bytes(mime).get_payload()
         found = cast("list[Message]", pieces) if isinstance(pieces, list) else []
         decoded: list[object] = [piece.get_payload(decode=True) for piece in found]
-    except Exception:  # noqa: BLE001  the email package lets out whatever a header makes it trip over
+    except Exception:  # noqa: BLE001  a header can make the email package raise anything
         return []
     return [payload if isinstance(payload, bytes) else b"" for payload in decoded]
 

@@ -1,4 +1,4 @@
-"""What became of one message, or one conversation, of a request for one or many."""
+"""The outcome of a request for one message or conversation."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ from rc_mcp.ringcentral.models import Message
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one id: carried out (`ok`), refused (`error`), or not known (`unknown`).
+    """The outcome for one id: carried out (`ok`), failed (`error`), or possibly carried out (`unknown`).
 
     Attributes:
         id: as the caller gave it.
-        status: HTTP status of this id's part; None when no answer arrived for it, or nothing was sent.
-        message: the record as it is now, where the answer has one. A delete's answer has none.
-        error: None only when RingCentral confirmed this id.
+        status: HTTP status of this id's part; None if no answer arrived for it, or nothing was sent.
+        message: the current record, if the answer has one. A delete's answer has none.
+        error: None only if RingCentral confirmed this id.
     """
 
     id: str
@@ -33,14 +33,14 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """RingCentral confirmed it."""
+        """Whether RingCentral confirmed this id."""
         return self.error is None
 
     @property
     def unknown(self) -> bool:
-        """It was sent, and there is no answer to trust: it may have been carried out or not. Read it back.
+        """Whether the request may have been carried out, although it was not confirmed. Read the message again.
 
-        A 401 to a DELETE is no such answer either (see `Unauthorized`).
+        This includes a 401 to a DELETE (see `Unauthorized`).
         """
         if isinstance(self.error, Unauthorized) and not isinstance(self.error, LoginFailed):
             return self.error.method == "DELETE"
@@ -48,7 +48,7 @@ class Outcome:
 
     @classmethod
     def failed(cls, id: str, error: RingCentralError) -> "Outcome":  # noqa: A002  the field's own name
-        """The outcome of an id whose whole request ended in `error`."""
+        """Return the outcome of an id whose whole request ended in `error`."""
         held_back = isinstance(error, RateLimited) and error.held_back
         if isinstance(error, APIError) and not isinstance(error, LoginFailed) and not held_back:
             return cls(id, status=error.status, error=error)

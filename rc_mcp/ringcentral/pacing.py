@@ -1,7 +1,7 @@
-"""Holds every HTTP request back until its budget has a place: the login's and a repetition after a 401 too.
+"""Delays every HTTP request until its budget has a place, including logins and retries after a 401.
 
-A wrapper around the client's authentication, because that is where httpx shows each request and each answer of a call.
-A transport would see them as well, but one that is given keeps httpx from finding the proxy of its environment.
+It wraps the client's authentication, because httpx passes each request and each answer of a call through it. A custom
+transport would see them too, but then httpx would ignore the proxy from the environment.
 """
 
 from collections.abc import AsyncGenerator
@@ -11,17 +11,16 @@ import httpx2 as httpx
 
 from rc_mcp.ringcentral.bounds import awaiting
 from rc_mcp.ringcentral.budgets import Budget, Budgets
-from rc_mcp.ringcentral.errors import RateLimited
 from rc_mcp.ringcentral.waiting import latest
 
 _BUDGET = "rc_mcp.budget"
 
 
 class Paced(httpx.Auth):
-    """`auth`, with its requests paced by `budgets`.
+    """Authentication by `auth` whose requests are paced by `budgets`.
 
     Raises:
-        RateLimited: the place would come later than the caller is ready to wait. The request was not sent.
+        RateLimited: the request would wait longer than the caller allows. It was not sent.
     """
 
     def __init__(self, auth: httpx.Auth, budgets: Budgets) -> None:
@@ -33,10 +32,7 @@ class Paced(httpx.Auth):
             outgoing = await anext(flow)
             while True:
                 budget = self._budgets.of(outgoing)
-                try:
-                    await budget.enter(latest())
-                except RateLimited as held_back:
-                    raise _of(outgoing, held_back) from None
+                await budget.enter(latest(), method=outgoing.method, path=outgoing.url.path)
                 outgoing.extensions[_BUDGET] = budget
                 try:
                     with awaiting(outgoing):
@@ -51,17 +47,7 @@ class Paced(httpx.Auth):
 
 
 def give_place_back(request: httpx.Request) -> None:
-    """Gives the place of a request back that surely did not reach RingCentral."""
+    """Free the place of a request that certainly did not reach RingCentral."""
     budget = request.extensions.pop(_BUDGET, None)
     if isinstance(budget, Budget):
         budget.give_back()
-
-
-def _of(request: httpx.Request, error: RateLimited) -> RateLimited:
-    return RateLimited(
-        retry_after_s=error.retry_after_s,
-        group=error.group,
-        held_back=True,
-        method=request.method,
-        path=request.url.path,
-    )

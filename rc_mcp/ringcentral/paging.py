@@ -1,14 +1,14 @@
-"""All messages of a window, newest first, while others arrive and leave.
+"""Pages through all messages of a time frame, newest first, while messages arrive and are removed.
 
-Page numbers shift with every message that comes or goes, and then skip some or repeat some. So each page asks for what
-is as old as the oldest message of the page before, or older: where that stands, no arrival and no removal moves. The
-second around it is asked for twice, since times are shown to the second and nobody says whether `dateTo` is cut to it
-or includes it; what was seen there is known by its id.
+Each arrival or removal shifts page numbers, which then skip or repeat messages. So each page requests messages that are
+as old as the oldest message of the page before, or older: arrivals and removals do not change that time. The second
+around it is requested twice, because times have no milliseconds, and it is not documented whether `dateTo` is truncated
+or inclusive. Repeated messages are recognized by id.
 
-Only a second with more messages than a page can hold is gone through by page number. Its pages overlap: each is of a
-size of its own, so that it begins before the end of the page before. A message that is on both shows that none
-slipped through between them, for the order of messages does not change. Where none is on both, because those in the
-overlap left in the meantime, the walk through that second begins again.
+Page numbers are used only in a second with more messages than one page can have. Each of these pages has a different
+size, so that it begins before the end of the page before. A message on both pages proves that none was missed between
+them, because the order of messages does not change. If none is on both, because the overlapping messages were removed,
+that second is read again from its start.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -22,12 +22,12 @@ from rc_mcp.ringcentral.models import Message
 
 _SECOND = timedelta(seconds=1)
 _SETBACKS = 10
-"""So many pages of one second may show nothing new, or no message of the page before, until it is given up."""
+"""The number of pages of one second without new messages, or without overlap, before the listing fails."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What to ask for: up to so many messages created up to `date_to` (until now, when None)."""
+    """The position of a page: up to `per_page` messages created up to `date_to` (now if None)."""
 
     date_to: datetime | None
     per_page: int
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """Messages as they were sent, and whether there are older ones."""
+    """Messages in the order sent, and whether older ones exist."""
 
     records: Sequence[Message]
     more: bool
@@ -45,17 +45,17 @@ class Page:
 async def new_on_each_page(
     fetch: Callable[[Place], Awaitable[Page]], start: Place, *, distinct_conversations: bool = False
 ) -> AsyncGenerator[list[Message]]:
-    """The messages of each page that were on none before.
+    """Yield the messages of each page that were on no page before.
 
-    Held in memory: one page, and the ids of the last seconds; with `distinct_conversations` the ids of all
-    conversations so far, as an older page has an older message of each.
+    Memory holds one page and the ids of the last seconds. With `distinct_conversations` it holds the ids of all
+    conversations so far, because an older page has an older message of each.
 
     Raises:
-        UnexpectedAnswer: a page is not sorted newest first, so that what follows it is not known; or too many further
-            pages of one second show no progress, so that there may be no end.
+        UnexpectedAnswer: a page is not sorted newest first, so that messages could be missed; or too many further pages
+            of one second show no progress, so that the listing might never end.
     """
     place: Place | None = start
-    seen: dict[str, datetime | None] = {}
+    known: dict[str, datetime | None] = {}
     walked: set[str] = set()
     page_before: set[str] = set()
     setbacks = 0
@@ -63,19 +63,19 @@ async def new_on_each_page(
         page = await fetch(place)
         created = [message.creation_time for message in page.records]
         ids = {message.id for message in page.records}
-        fresh: list[Message] = []
+        new: list[Message] = []
         for at, message in zip(created, page.records, strict=True):
             key = message.conversation_id or message.id if distinct_conversations else message.id
-            if key not in seen:
-                seen[key] = at
-                fresh.append(message)
-        yield fresh
+            if key not in known:
+                known[key] = at
+                new.append(message)
+        yield new
         until = _end_of_oldest(created)
         is_cut_off = place.page > 1 and page_before.isdisjoint(ids)
         if is_cut_off or (place.page > 1 and page.more and walked.issuperset(ids)):
             setbacks += 1
             if setbacks == _SETBACKS:
-                raise UnexpectedAnswer(f"{_SETBACKS} pages of one second showed no progress: they may have no end")
+                raise UnexpectedAnswer(f"{_SETBACKS} pages of one second showed no progress; the listing was stopped")
         walked, page_before = (walked | ids if place.page > 1 else ids), ids
         if is_cut_off:
             place = replace(place, page=1, per_page=LIMITS.records_per_page)
@@ -83,11 +83,11 @@ async def new_on_each_page(
             place = _following(place, page, until, start.per_page)
             setbacks = setbacks if place and place.page > 1 else 0
         if place and not distinct_conversations:
-            seen = {key: created for key, created in seen.items() if _may_come_again(created, place)}
+            known = {key: created for key, created in known.items() if _may_come_again(created, place)}
 
 
 def _following(place: Place, page: Page, until: datetime | None, per_page: int) -> Place | None:
-    """Where to go on; None at the end."""
+    """Return the next place; None at the end."""
     if not page.more:
         return None
     if until is not None and (place.date_to is None or until < place.date_to):
@@ -98,14 +98,14 @@ def _following(place: Place, page: Page, until: datetime | None, per_page: int) 
 
 
 def _overlapping(place: Place) -> Place:
-    """The page that begins before the end of this one, and ends latest."""
+    """Return the page that begins before the end of this one, and ends latest."""
     end = place.page * place.per_page
     size = max(range(2, LIMITS.records_per_page + 1), key=lambda size: (size - end % size) if end % size else 0)
     return replace(place, page=end // size + 1, per_page=size)
 
 
 def _end_of_oldest(times: Sequence[datetime | None]) -> datetime | None:
-    """The end of the second that holds the oldest message, by the times of a page's messages."""
+    """Return the end of the second of the oldest message, from the times of a page's messages."""
     created = [at for at in times if at]
     if any(later < earlier for later, earlier in pairwise(created)):
         raise UnexpectedAnswer("RingCentral's messages are not sorted newest first: older ones could be missed")

@@ -1,8 +1,8 @@
-"""A person's login: by an authorization code with PKCE (RFC 7636), kept between runs, renewed by refresh tokens.
+"""A user's login: made with an authorization code and PKCE (RFC 7636), stored, and renewed with refresh tokens.
 
-RingCentral's refresh tokens are for one use. A used one still gives the same new tokens for 10 s after those were first
-used, or an hour if they never were: who crashed between an answer and its keeping can ask again. So the new tokens are
-kept before they are used, and one process at a time asks. Source: RingCentral's guide ("Refresh tokens").
+RingCentral's refresh tokens can be used once. A used one still returns the same new tokens until 10 s after their first
+use, or for an hour if they are never used, so that a process that crashed before it stored them can ask again. So new
+tokens are stored before use, and one process at a time renews. Source: RingCentral's guide ("Refresh tokens").
 """
 
 import hashlib
@@ -26,19 +26,19 @@ from rc_mcp.ringcentral.token_store import Tokens, TokenStore, alone
 
 
 class PersonAuth(RenewingAuth):
-    """A login that a person made in a browser (`rc-mcp login`), shared by every process on this machine.
+    """Authentication with a user's browser login (`rc-mcp login`), shared by all processes on this machine.
 
-    Tokens are renewed a minute before they expire and once when turned away with 401 (see `RenewingAuth`), by one
-    process at a time; the others take what it kept. A refused renewal raises `LoginEnded`.
+    One process at a time renews the tokens, a minute before they expire and once after a 401 (see `RenewingAuth`). The
+    other processes use the tokens it stored. A refused renewal raises `LoginEnded`.
 
     Args:
         server_url, client_id, client_secret: as for `JWTAuth`; a public app has no secret.
-        store: where the login is kept.
-        lock_file: held while it is renewed.
-        owner_id: whose login it is. One that somebody else has put in its place is not used.
-        scope: what it was granted, as far as that is kept.
-        clock: seconds, never going back. Tests set it.
-        now: seconds since 1970.
+        store: the place of the stored login.
+        lock_file: locked during a renewal.
+        owner_id: the owner of the login. If another user logs in, that login is not used.
+        scope: the stored permissions of the login; may be empty.
+        clock: returns monotonic seconds. Tests set it.
+        now: returns seconds since 1970.
     """
 
     def __init__(
@@ -61,43 +61,43 @@ class PersonAuth(RenewingAuth):
         self._lock_file = lock_file
         self._now = now
         self._tokens: Tokens | None = None
-        self._turned_away = ""
+        self._refused = ""
 
     def __repr__(self) -> str:
         return f"PersonAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
 
-    def _has_token_other_than(self, turned_away: str, request: httpx.Request) -> bool:
-        # A DELETE is not sent twice, so it should not meet the end of a token that another process has renewed: it
-        # looks at what is kept, every time.
-        return request.method != "DELETE" and self._token != "" and self._is_good(self._tokens, turned_away)
+    def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
+        # A DELETE is not repeated after a 401, so it must not use a token that another process has renewed: each
+        # DELETE reads the stored login.
+        return request.method != "DELETE" and self._token != "" and self._is_good(self._tokens, refused)
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[None]:
+    async def _locked(self) -> AsyncGenerator[None]:
         try:
             async with alone(self._lock_file):
                 yield
         except LoginNotKept as error:
-            # The store does not know what for: a renewal was sent, perhaps, and perhaps a request that was turned away.
+            # The store does not know the request. A renewal, or a request that got a 401, may have been sent.
             raise LoginNotKept(f"{error} The request was not carried out.") from None
 
-    async def _found_another_than(self, turned_away: str) -> bool:
+    async def _load_token_other_than(self, refused: str) -> bool:
         before, self._tokens = self._tokens, await to_thread.run_sync(self._store.load)
         if self._tokens is None:
-            raise LoginEnded(401, message="There is none: nobody logged in, or somebody logged out")
+            raise LoginEnded(401, message="no login is stored; the user never logged in, or logged out")
         if self._tokens.owner_id != self.owner_id:
-            raise LoginEnded(401, message="Somebody else is logged in now; start the server again to use their mailbox")
+            raise LoginEnded(401, message="another user is logged in now; restart the server to use that mailbox")
         if before and before.refresh_token != self._tokens.refresh_token:
             self._failure = None
         self.granted = permissions_of(self._tokens.scope)
-        if self._is_good(self._tokens, turned_away):
+        if self._is_good(self._tokens, refused):
             self._token = self._tokens.access_token
             return True
         if not self._tokens.refresh_token:
-            raise LoginEnded(401, message="It has expired, and the app gets no refresh tokens")
+            raise LoginEnded(401, message="it has expired, and the app gets no refresh tokens")
         return False
 
-    def _is_good(self, tokens: Tokens | None, turned_away: str) -> bool:
-        bad = ("", turned_away, self._turned_away)
+    def _is_good(self, tokens: Tokens | None, refused: str) -> bool:
+        bad = ("", refused, self._refused)
         return tokens is not None and tokens.access_token not in bad and self._now() < tokens.good_until
 
     def _login(self, request: httpx.Request) -> httpx.Request:
@@ -112,27 +112,27 @@ class PersonAuth(RenewingAuth):
             issued = self._endpoint.issued(answer, self._refresh_token())
         except APIError as refused:
             raise self._endpoint.refused_refresh(answer, refused) from None
-        # An answer without a refresh token leaves the old one as it is (RFC 6749, 6).
+        # Without a refresh token in the answer, the old one stays valid (RFC 6749, 6).
         issued = replace(issued, refresh_token=issued.refresh_token or self._refresh_token())
         tokens = tokens_of(issued, self._now(), self.owner_id)
         await to_thread.run_sync(self._store.save, tokens)
         self._tokens, self._token = tokens, tokens.access_token
         self.granted = permissions_of(tokens.scope)
 
-    def _forget(self, turned_away: str) -> None:
-        super()._forget(turned_away)
-        self._turned_away = turned_away
+    def _forget(self, refused: str) -> None:
+        super()._forget(refused)
+        self._refused = refused
 
 
 def tokens_of(issued: Issued, now: float, owner_id: str = "") -> Tokens:
-    """What is kept of an answer. A login whose owner is not told has a name of its own, which it keeps."""
+    """Return the tokens to store. If RingCentral names no owner, the login keeps a random owner id."""
     owner = owner_id or issued.owner_id or secrets.token_hex(16)
     return Tokens(issued.access_token, issued.refresh_token, owner, now, now + issued.good_for_s, issued.scope)
 
 
 @dataclass(frozen=True)
 class Authorization:
-    """One attempt to log in: the address to send a person to, and what their answer is exchanged with."""
+    """One attempt to log in: the URL for the user's browser, and the values to exchange the code for tokens."""
 
     endpoint: TokenEndpoint
     redirect_uri: str
@@ -153,10 +153,10 @@ class Authorization:
         return str(self.endpoint.server.join(AUTHORIZE_PATH).copy_merge_params(asked))
 
     async def exchange(self, http: httpx.AsyncClient, code: str, now: Callable[[], float] = time) -> Tokens:
-        """The tokens for a code.
+        """Exchange a code for tokens.
 
         Raises:
-            LoginFailed, RateLimited, NotSent, AnswerLost: there are none.
+            LoginFailed, RateLimited, NotSent, AnswerLost: no tokens were issued.
         """
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
         answer = await _answer(http, self.endpoint.request({**form, "code_verifier": self.verifier}))
@@ -164,7 +164,7 @@ class Authorization:
 
 
 async def revoke(http: httpx.AsyncClient, endpoint: TokenEndpoint, tokens: Tokens) -> RingCentralError | None:
-    """Ends the whole session at RingCentral; what kept it from that."""
+    """End the whole session at RingCentral. Return the error if that failed."""
     token = tokens.refresh_token or tokens.access_token
     try:
         answer = await _answer(http, endpoint.request({"token": token}, path=REVOKE_PATH))

@@ -1,15 +1,14 @@
-"""What is sent again after it failed, and when.
+"""Retries failed requests where that is safe.
 
-Reads, and the updates of this API, which mean the same however often they are carried out, are sent again when the
-connection failed or RingCentral was not available. A DELETE is sent again only when it was surely not carried out: a
-second one purges. A login is never repeated here: five a minute are allowed, and the next call tries anyway.
+Reads, and this API's updates, which are idempotent, are sent again after the connection failed or RingCentral was
+unavailable. A DELETE is sent again only if it was certainly not carried out: a second one purges. A login is not
+retried here: five a minute are allowed, and the next call logs in again.
 
-A 429 says when to come back, and its budget is closed until then, so the repetition waits there. All other
-repetitions wait twice as long each time, with jitter, so that many that failed together do not come back together; and
-where RingCentral says when it will be available again, at least until then.
+A 429 says how long to wait, and its budget stays closed for that time, so its retry waits there. Before every other
+retry the wait doubles, with jitter to spread requests that failed together, and lasts at least as long as RingCentral
+says that it is unavailable.
 
-Own loop: tenacity and stamina retry by exception alone, where here the method decides as well, and bound the total time
-by a clock that cannot be set.
+Why not tenacity or stamina: tests need to set the clock, and a retry after a 429 waits in its budget.
 """
 
 import random
@@ -23,11 +22,11 @@ from rc_mcp.ringcentral.waiting import Time, latest
 
 T = TypeVar("T")
 
-_PASSES = (502, 503, 504)
+_SHORT_OUTAGES = (502, 503, 504)
 
 
 async def with_retries(call: Call, send: Callable[[], Awaitable[T]], time: Time) -> T:
-    """Sends `call`, and again after failures that allow it, within its caller's patience and our limits."""
+    """Send `call`, and retry it where that is safe, within the caller's deadline and `LIMITS`."""
     give_up_at = None
     for attempt in range(1, LIMITS.attempts):
         try:
@@ -37,33 +36,33 @@ async def with_retries(call: Call, send: Callable[[], Awaitable[T]], time: Time)
             give_up_at = give_up_at or min(latest(), time.now() + LIMITS.retry_total_s)
             if not may_be_repeated(call, error) or time.now() + wait_s > give_up_at:
                 raise
-            waits_in_its_budget = isinstance(error, RateLimited)
-        if not waits_in_its_budget:
+            waits_in_budget = isinstance(error, RateLimited)
+        if not waits_in_budget:
             await time.sleep(wait_s)
     return await send()
 
 
 def may_be_repeated(call: Call, error: RingCentralError) -> bool:
-    """Whether `call` can be sent again after `error` without doing more than it was asked for once."""
+    """Return whether a retry of `call` after `error` cannot change more than one request would."""
     if isinstance(error, NotSent):
         return not error.login_unanswered
     if isinstance(error, APIError) and error.path != call.path:
-        return False  # the login's
+        return False  # an error of the login
     if isinstance(error, RateLimited):
         return not error.held_back
-    return call.method != "DELETE" and (isinstance(error, AnswerLost) or _passes(error))
+    return call.method != "DELETE" and (isinstance(error, AnswerLost) or _is_short_outage(error))
 
 
-def _passes(error: RingCentralError) -> bool:
-    """Whether RingCentral will likely be available in a moment. CMN-201, "temporarily unavailable", comes as a 500."""
-    return isinstance(error, Unavailable) and (error.status in _PASSES or error.error_code == "CMN-201")
+def _is_short_outage(error: RingCentralError) -> bool:
+    """Return whether the outage is probably short. CMN-201, "temporarily unavailable", has the status 500."""
+    return isinstance(error, Unavailable) and (error.status in _SHORT_OUTAGES or error.error_code == "CMN-201")
 
 
 def _wait_s(error: RingCentralError, attempt: int) -> float:
     if isinstance(error, RateLimited):
         return error.retry_after_s
-    told_s = error.retry_after_s if isinstance(error, Unavailable) else None
-    return max(_backoff_s(attempt), told_s or 0.0)
+    retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else None
+    return max(_backoff_s(attempt), retry_after_s or 0.0)
 
 
 def _backoff_s(attempt: int) -> float:

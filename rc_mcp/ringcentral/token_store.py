@@ -1,7 +1,7 @@
-"""Where a person's login is kept between runs: the system's keyring where there is one, else a file of their own.
+"""Stores a user's login between runs: in the system's keyring if there is one, otherwise in a file.
 
-`keyring` is an extra (`rc-mcp[keyring]`): on Linux it brings D-Bus and cryptography with it, and a container or a
-server has no keyring to talk to.
+`keyring` is an extra (`rc-mcp[keyring]`): on Linux it requires D-Bus and cryptography, and a container or a server has
+no keyring.
 """
 
 import hashlib
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
 
 _SERVICE = "rc-mcp"
 _PATIENCE_S = 60.0
-"""How long a login waits for another process to end with it: longer than one request to RingCentral takes."""
+"""How long to wait for another process that uses the login: longer than one request to RingCentral takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One login of one person. Times are seconds since 1970, so that another process can tell them."""
+    """One login of one user. Times are seconds since 1970, so that other processes can read them."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
-    """Empty where the app is not set up to get one: the login then ends with its access token."""
+    """Empty if the app is not configured to get one: the login then ends with its access token."""
     owner_id: str
     issued_at: float
     good_until: float
     scope: str = ""
-    """As RingCentral named it: the permissions."""
+    """The permissions, as RingCentral stated them."""
 
 
 @cache
 def _format() -> "TypeAdapter[Tokens]":
-    # Few clients keep a login, and the import is a good part of the time this package takes to start.
+    # Few clients store a login, and this import takes a large part of the package's start time.
     from pydantic import TypeAdapter
 
     return TypeAdapter(Tokens)
 
 
 class TokenStore(Protocol):
-    """Keeps one login. All three block, and raise `LoginNotKept` when the place itself fails."""
+    """A place for one login. All three methods block, and raise `LoginNotKept` if the place fails."""
 
     def load(self) -> Tokens | None: ...
     def save(self, tokens: Tokens) -> None: ...
@@ -57,7 +57,7 @@ class TokenStore(Protocol):
 
 
 class FileTokenStore:
-    """A file that only its owner can read. It is replaced as a whole: a crash leaves the old one or the new one."""
+    """A file that only its owner can read. It is replaced atomically: a crash leaves the old or the new file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -76,7 +76,7 @@ class FileTokenStore:
     def save(self, tokens: Tokens) -> None:
         try:
             own_folder(self._file.parent)
-            # Made with mode 0600, under a name of its own.
+            # mkstemp creates it with mode 0600.
             handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=".", suffix=".new")
             try:
                 with os.fdopen(handle, "wb") as new:
@@ -98,7 +98,7 @@ class FileTokenStore:
 
 
 class _Keyring(Protocol):
-    """What is used of the `keyring` package, which may not be there."""
+    """The functions used from the `keyring` package, which may not be installed."""
 
     def get_keyring(self) -> object: ...
     def get_password(self, service_name: str, username: str) -> str | None: ...
@@ -117,20 +117,20 @@ class KeyringTokenStore:
 
     def load(self) -> Tokens | None:
         try:
-            kept = self._keyring().get_password(_SERVICE, self._name)
-            return None if kept is None else _read(kept)
-        except Exception as error:  # noqa: BLE001  each system's keyring has exceptions of its own
+            stored = self._keyring().get_password(_SERVICE, self._name)
+            return None if stored is None else _read(stored)
+        except Exception as error:  # noqa: BLE001  each system's keyring has its own exceptions
             raise _not_kept("read", self, error) from None
 
     def save(self, tokens: Tokens) -> None:
         text = _format().dump_json(tokens).decode()
         try:
             self._keyring().set_password(_SERVICE, self._name, text)
-            kept = self._keyring().get_password(_SERVICE, self._name)
+            stored = self._keyring().get_password(_SERVICE, self._name)
         except Exception as error:  # noqa: BLE001
             raise _not_kept("written", self, error) from None
-        if kept != text:
-            # One that is switched off takes everything and keeps nothing.
+        if stored != text:
+            # A keyring that is switched off accepts a value without an error and does not store it.
             raise LoginNotKept("The system's keyring did not keep the login.")
 
     def clear(self) -> None:
@@ -145,10 +145,10 @@ class KeyringTokenStore:
 
 
 class LoginStore:
-    """One person's login at one server, as one app: in the keyring if that will have it, else in a file.
+    """One user's login at one server with one app: in the keyring if that works, otherwise in a file.
 
-    A login made for one pair of addresses is not found under another: a `.env` that names some other place for the
-    media cannot have this login's token sent there.
+    A login is found only for the pair of URLs it was made for. So a `.env` with another media URL cannot send its token
+    there.
     """
 
     def __init__(self, folder: Path, server_url: str, media_url: str | None, client_id: str) -> None:
@@ -156,28 +156,26 @@ class LoginStore:
         name = hashlib.sha256(identity.encode()).hexdigest()[:32]
         self.lock_file = folder / f"{name}.lock"
         self._file = FileTokenStore(folder / f"{name}.json")
-        # An extra that is not installed is no fault of anything.
+        # A missing extra is not an error.
         self._stores = (KeyringTokenStore(name), self._file) if _has_keyring() else (self._file,)
 
     def load(self) -> Tokens | None:
-        """The newest there is: one that was moved from one place to the other may have left a copy behind."""
+        """Return the newest login: a move from one place to the other may have left a copy."""
         found: list[Tokens] = []
-        trouble: LoginNotKept | None = None
+        failure: LoginNotKept | None = None
         for store in self._stores:
             try:
-                tokens = store.load()
+                found += filter(None, [store.load()])
             except LoginNotKept as error:
-                trouble = error
-            else:
-                found += [tokens] if tokens else []
-        if not found and trouble:
-            raise trouble
+                failure = error
+        if not found and failure:
+            raise failure
         return max(found, key=lambda tokens: tokens.issued_at, default=None)
 
     def save(self, tokens: Tokens) -> None:
-        keeps_it = self._saved(tokens)
+        used = self._saved(tokens)
         for other in self._stores:
-            if other is not keeps_it:
+            if other is not used:
                 with suppress(LoginNotKept):
                     other.clear()
 
@@ -191,18 +189,18 @@ class LoginStore:
         return last
 
     def clear(self) -> None:
-        """Removes it everywhere, as far as that goes, before it says what failed."""
-        trouble: LoginNotKept | None = None
+        """Remove the login from every place, then raise the last error if there was one."""
+        failure: LoginNotKept | None = None
         for store in self._stores:
             try:
                 store.clear()
             except LoginNotKept as error:
-                trouble = error
-        if trouble:
-            raise trouble
+                failure = error
+        if failure:
+            raise failure
 
     def where(self) -> str | None:
-        """In words, where it is kept now."""
+        """Return the current place of the login in words; None if no login is stored."""
         for store in self._stores:
             with suppress(LoginNotKept):
                 if store.load():
@@ -212,10 +210,10 @@ class LoginStore:
 
 @asynccontextmanager
 async def alone(lock_file: Path) -> AsyncGenerator[None]:
-    """One at a time over all processes. The lock is the system's, so it ends with the process that holds it.
+    """Lock out all other processes. It is a system lock, which ends with its process.
 
     Raises:
-        LoginNotKept: it was held for too long, or cannot be had.
+        LoginNotKept: another process held the lock for a minute, or the file cannot be locked.
     """
     try:
         own_folder(lock_file.parent)
@@ -223,7 +221,7 @@ async def alone(lock_file: Path) -> AsyncGenerator[None]:
     except OSError as error:
         raise _not_kept("locked", lock_file, error) from None
     if lock is None:
-        raise LoginNotKept("Another process has been renewing this login for a minute.")
+        raise LoginNotKept("Another process has locked this login for a minute.")
     try:
         yield
     finally:
@@ -231,7 +229,7 @@ async def alone(lock_file: Path) -> AsyncGenerator[None]:
 
 
 def own_folder(folder: Path) -> None:
-    """A folder nobody else can look into, even where one stood already."""
+    """Create the folder if needed, and make it accessible only to its owner."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
 
@@ -239,9 +237,9 @@ def own_folder(folder: Path) -> None:
 def _has_keyring() -> bool:
     try:
         backend = cast("_Keyring", import_module("keyring")).get_keyring()
-    except Exception:  # noqa: BLE001  it looks for the system's keyring when it is imported
+    except Exception:  # noqa: BLE001  the import itself looks for the system's keyring
         return False
-    # At or below 0 there is nothing behind it, or it is switched off.
+    # 0 or less means that no keyring exists, or that it is switched off.
     return getattr(backend, "priority", 0) > 0
 
 
@@ -249,10 +247,10 @@ def _read(text: str) -> Tokens:
     try:
         return _format().validate_json(text)
     except ValueError:
-        # Its text would quote what it read.
+        # Its own text would quote the file.
         raise ValueError("not a login") from None
 
 
 def _not_kept(done: str, where: object, error: Exception) -> LoginNotKept:
-    # Not the error's own text: it may quote what was to be kept.
+    # Not the error's own text: it may quote the login.
     return LoginNotKept(f"The stored login could not be {done} ({where}: {type(error).__name__}).")

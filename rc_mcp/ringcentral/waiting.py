@@ -1,4 +1,4 @@
-"""What a request that waits needs to know: the time, and how long its caller is ready to wait."""
+"""Clock and deadlines for requests that wait."""
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _ENDS: ContextVar[float] = ContextVar("ends", default=inf)
 
 @dataclass(frozen=True)
 class Time:
-    """A clock in seconds that never goes back, and a sleep that moves it. Tests set both."""
+    """A monotonic clock in seconds, and a sleep on that clock. Tests set both."""
 
     now: Callable[[], float] = anyio.current_time
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
@@ -25,13 +25,12 @@ REAL_TIME = Time()
 
 @contextmanager
 def waiting_until(moment: float) -> Generator[None]:
-    """The deadline of all requests sent inside, a login before them included, for their places and repetitions.
+    """Set the deadline until which requests in the block, and their logins, wait for rate limits and retries.
 
-    `moment` is of the client's clock: `anyio.current_time() + 20` for 20 seconds. One that would have to wait longer
-    raises `RateLimited` at once, with the time to come back. An earlier deadline around it counts.
+    `moment` is a time of the client's clock: `anyio.current_time() + 20` for 20 seconds. A request that would wait
+    longer raises `RateLimited` at once, with the time to wait. An earlier outer deadline applies.
 
-    A login that somebody else has begun is waited for beyond it, as long as they wait: another call of this client, or
-    another process for up to a minute.
+    The wait for a login by another call of this client, or for up to a minute by another process, can exceed it.
     """
     before = _UNTIL.set(min(moment, _UNTIL.get()))
     try:
@@ -42,27 +41,27 @@ def waiting_until(moment: float) -> Generator[None]:
 
 @contextmanager
 def at_once() -> Generator[None]:
-    """Requests sent inside wait for no place and no penalty, and are sent once: they go now, or raise `RateLimited`.
+    """Send each request in the block now and only once, or raise `RateLimited` instead of waiting.
 
-    After a 401 they are not sent again either: something on the way may answer it while the first still arrives.
+    It is not sent again after a 401 either: a proxy may send the 401 while the first request still arrives.
 
-    For a delete that has to follow on what was just read: the longer it waits, the older that is. Where a login is
-    needed and somebody else has begun it, they wait for that as in `waiting_until`.
+    Use it for a delete right after a read: the longer it waits, the older that read is. A request waits for a login by
+    another call or process as in `waiting_until`.
     """
     with waiting_until(0.0):
         yield
 
 
 def is_sent_once() -> bool:
-    """Whether a request that leaves now must not be repeated, not even with a fresh token after a 401."""
+    """Return whether requests sent now must not be repeated, not even with a new token after a 401."""
     return latest() <= 0.0
 
 
 class Allowance:
-    """The time that a call of many requests may take in all, counted inside of `spent` alone.
+    """The total time that a call with many requests may take, counted only inside `spent`.
 
-    A read is given up when it is over. A change begins only while there is time to wait for its answer and to read back
-    what became of it, and is then given up as one whose answer was lost. Nothing is cancelled in between.
+    A read is stopped when the time runs out. A change is sent only if there is time to wait for its answer and to read
+    its messages again; if no answer arrives in that time, its answer is lost. Nothing else is cancelled.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -70,7 +69,7 @@ class Allowance:
 
     @contextmanager
     def spent(self) -> Generator[None]:
-        """Bounds all requests sent inside by what is left, and takes the time they took off it."""
+        """Limit all requests in the block to the time left, and subtract the time they take."""
         began = anyio.current_time()
         before = _ENDS.set(began + self.left_s)
         try:
@@ -81,10 +80,10 @@ class Allowance:
 
 
 def time_left_s() -> float:
-    """Of the `Allowance` that is being spent; without end outside of one."""
+    """Return the time left of the current `Allowance`; infinite outside one."""
     return _ENDS.get() - anyio.current_time() if _ENDS.get() < inf else inf
 
 
 def latest() -> float:
-    """When the present caller's patience ends."""
+    """Return the deadline of the current caller."""
     return _UNTIL.get()

@@ -1,4 +1,4 @@
-"""All tests of the client run on asyncio, and none of them on a network."""
+"""Runs all tests of the client on asyncio, without a network."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The time that a call of many requests may take in all: a read ends with it, and no change begins near its end."""
+"""Tests of the total time for a call with many requests: a read ends with it, and no change is sent near its end."""
 
 import anyio
 import httpx2 as httpx
@@ -29,7 +29,7 @@ class Silent(httpx.AsyncBaseTransport):
         raise AssertionError
 
 
-async def test_a_read_is_given_up_when_the_time_is_over() -> None:
+async def test_a_read_is_stopped_when_the_time_runs_out() -> None:
     async with MessageStoreClient(TokenAuth("t"), transport=Silent()) as store:
         began = anyio.current_time()
         with Allowance(10).spent(), pytest.raises(AnswerLost):
@@ -37,7 +37,7 @@ async def test_a_read_is_given_up_when_the_time_is_over() -> None:
         assert anyio.current_time() - began == pytest.approx(10)
 
 
-async def test_a_change_is_given_up_while_there_is_time_to_read_what_became_of_it() -> None:
+async def test_a_change_is_stopped_while_there_is_time_to_read_the_result() -> None:
     service, allowance = Silent(), Allowance(40)
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
         with allowance.spent():
@@ -47,7 +47,7 @@ async def test_a_change_is_given_up_while_there_is_time_to_read_what_became_of_i
     assert allowance.left_s == pytest.approx(LIMITS.read_back_s)
 
 
-async def test_no_change_begins_when_there_is_no_time_to_wait_for_its_answer() -> None:
+async def test_a_change_is_not_sent_without_time_to_wait_for_its_answer() -> None:
     service = Silent()
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
         with Allowance(LIMITS.change_begins_s - 1).spent(), pytest.raises(NoTimeLeft):

@@ -11,7 +11,7 @@ from rc_mcp.ringcentral import InvalidRequest, MessageStoreClient, TokenAuth
 
 pytestmark = pytest.mark.anyio
 
-NAIVE = datetime(2026, 3, 1)  # noqa: DTZ001  what is to be refused
+NAIVE = datetime(2026, 3, 1)  # noqa: DTZ001  must be refused
 BEFORE_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -81,12 +81,12 @@ async def test_a_sync_refuses(arguments: dict[str, object], name: str):
     await refused(lambda store: store.sync_messages(**arguments), name)
 
 
-async def test_an_address_that_would_be_too_long_is_refused():
+async def test_a_url_that_would_be_too_long_is_refused():
     await refused(lambda store: store.list_messages(owner=["é" * 1024] * 50), "The address of this GET")
 
 
 @pytest.mark.parametrize("byte_range", [(-1, 5), (5, 4), (0.0, 1), (1,), [0, 1], "01", (None, 5)])
-async def test_content_refuses_a_range_that_is_none(byte_range: object):
+async def test_content_refuses_an_invalid_range(byte_range: object):
     async def act(store: MessageStoreClient) -> None:
         async with store.read_message_content("7", "8", byte_range=cast("Any", byte_range)):
             raise AssertionError
@@ -106,7 +106,7 @@ async def test_a_patch_without_anything_to_change_is_refused():
     await refused(lambda store: store.patch_message("7"), "read_status or availability")
 
 
-async def test_a_conversation_delete_refuses_a_bare_string_and_a_naive_moment():
+async def test_a_conversation_delete_refuses_a_string_and_a_naive_datetime():
     await refused(lambda store: store.delete_message_by_filter("56", date_to=NOW), "conversation_id")
     await refused(lambda store: store.delete_message_by_filter(["56"], date_to=NAIVE), "date_to")
     await refused(lambda store: store.delete_message_by_filter(["56"], date_to=None), "date_to")

@@ -1,4 +1,4 @@
-"""Logging in: once for everyone who waits, again when the token runs out, and never as a hammer."""
+"""Tests of logins: one for all waiting requests, again when the token expires, and never too often."""
 
 import base64
 import gzip
@@ -43,7 +43,7 @@ class Clock:
 
 
 class Service(httpx.AsyncBaseTransport):
-    """A token endpoint that counts its tokens, and an API that takes those in `good`."""
+    """A token endpoint that counts its tokens, and an API that accepts those in `good`."""
 
     def __init__(self, login: Callable[[], httpx.Response | httpx.HTTPError] | None = None) -> None:
         self.logins: list[httpx.Request] = []
@@ -106,7 +106,7 @@ async def test_a_confidential_app_logs_in_with_basic_and_its_jwt():
     assert service.tokens == ["token-1"]
 
 
-async def test_a_public_app_names_itself_in_the_form():
+async def test_a_public_app_sends_its_id_in_the_form():
     service = Service()
     await store(service, secret="").list_messages()
     assert "authorization" not in service.logins[0].headers
@@ -121,7 +121,7 @@ async def test_a_login_waits_no_longer_than_any_request():
 
 
 @pytest.mark.parametrize("lifetime", ["1e999", "9" * 4000, "99999999999"])
-async def test_a_token_of_an_impossible_lifetime_is_used_for_a_day(lifetime: str):
+async def test_a_token_with_an_impossible_lifetime_is_used_for_a_day(lifetime: str):
     service = Service(lambda: httpx.Response(200, content=f'{{"access_token": "t", "expires_in": {lifetime}}}'))
     clock = Clock()
     client = store(service, clock)
@@ -134,7 +134,7 @@ async def test_a_token_of_an_impossible_lifetime_is_used_for_a_day(lifetime: str
     assert len(service.logins) == 2
 
 
-async def test_everyone_who_waits_shares_one_login():
+async def test_all_waiting_requests_share_one_login():
     service = Service()
     client = store(service)
     assert await at_once(20, client.list_messages) == [None] * 20
@@ -161,14 +161,14 @@ async def test_a_short_lived_token_is_still_used():
     assert len(service.logins) == 1
 
 
-async def test_a_token_turned_away_is_renewed_once_and_the_request_sent_again():
+async def test_a_refused_token_is_renewed_once_and_the_request_sent_again():
     service = Service()
     service.good = lambda token: token != "token-1"
     await store(service).list_messages()
     assert service.tokens == ["token-1", "token-2"]
 
 
-async def test_a_delete_turned_away_is_not_sent_again_and_the_next_call_has_a_new_token():
+async def test_a_delete_with_a_401_is_not_sent_again_and_the_next_call_has_a_new_token():
     service = Service()
     service.good = lambda token: token != "token-1"
     client = store(service)
@@ -180,7 +180,7 @@ async def test_a_delete_turned_away_is_not_sent_again_and_the_next_call_has_a_ne
     assert service.tokens == ["token-1", "token-2"]
 
 
-async def test_what_is_to_be_sent_once_is_not_sent_again_when_turned_away():
+async def test_a_request_in_at_once_is_not_sent_again_after_a_401():
     service = Service()
     service.good = lambda token: token != "token-1"
     client = store(service)
@@ -191,7 +191,7 @@ async def test_what_is_to_be_sent_once_is_not_sent_again_when_turned_away():
     assert service.tokens == ["token-1", "token-2"]
 
 
-async def test_a_delete_of_conversations_turned_away_is_not_sent_again_either():
+async def test_a_delete_of_conversations_is_not_sent_again_after_a_401():
     service = Service()
     service.good = lambda _: False
     with pytest.raises(Unauthorized):
@@ -199,7 +199,7 @@ async def test_a_delete_of_conversations_turned_away_is_not_sent_again_either():
     assert [request.method for request in service.calls] == ["DELETE"]
 
 
-async def test_a_delete_turned_away_for_good_does_not_hammer_the_login():
+async def test_a_delete_that_always_gets_a_401_does_not_repeat_the_login():
     service, clock = Service(), Clock()
     service.good = lambda _: False
     client = store(service, clock)
@@ -214,9 +214,9 @@ async def test_a_delete_turned_away_for_good_does_not_hammer_the_login():
     assert len(service.logins) == 3
 
 
-async def test_a_read_turned_away_beside_a_delete_is_still_sent_again():
+async def test_a_read_is_sent_again_although_a_concurrent_delete_got_a_401():
     class Overtaken(Service):
-        """Answers the read only once a delete, sent with the same token, was turned away."""
+        """Answer the read only after a delete with the same token got a 401."""
 
         deleted = anyio.Event()
 
@@ -242,9 +242,9 @@ async def test_a_read_turned_away_beside_a_delete_is_still_sent_again():
     assert len(service.logins) == 2
 
 
-async def test_a_delete_turned_away_after_another_call_renewed_leaves_the_new_token_alone():
+async def test_a_late_401_to_a_delete_does_not_discard_the_new_token_of_another_call():
     class Overtaken(Service):
-        """Turns the delete away only once the read has a new token."""
+        """Answer the delete with 401 only after the read has a new token."""
 
         renewed = anyio.Event()
 
@@ -271,7 +271,7 @@ async def test_a_delete_turned_away_after_another_call_renewed_leaves_the_new_to
     assert len(service.logins) == 2
 
 
-async def test_a_token_near_its_end_is_renewed_before_a_delete_goes_out():
+async def test_a_token_about_to_expire_is_renewed_before_a_delete_is_sent():
     service, clock = Service(), Clock()
     client = store(service, clock)
     await client.list_messages()
@@ -288,7 +288,7 @@ async def test_a_body_is_sent_again_with_the_request():
     assert [request.content for request in service.calls] == [b'{"readStatus": "Read"}'] * 2
 
 
-async def test_requests_turned_away_together_cause_one_login():
+async def test_simultaneous_401s_cause_one_login():
     service = Service()
     client = store(service)
     await client.list_messages()
@@ -334,7 +334,7 @@ async def test_a_refused_login_says_why_and_is_shared_and_not_repeated_for_a_min
     assert service.calls == []
 
 
-async def test_an_oauth_error_without_ringcentrals_codes_is_told_as_it_is():
+async def test_an_oauth_error_without_ringcentral_codes_is_reported_unchanged():
     answer = {"error": "invalid_client", "error_description": "Unknown app"}
     with pytest.raises(LoginFailed) as caught:
         await store(Service(lambda: httpx.Response(400, json=answer))).list_messages()
@@ -354,15 +354,15 @@ async def test_a_rate_limited_login_waits_as_long_as_ringcentral_says():
     assert len(service.logins) == 1
 
 
-@pytest.mark.parametrize(("status", "told", "pause_s"), [(503, "300", 300), (503, "3", 10), (408, "3", 60)])
-async def test_a_login_that_is_out_of_order_is_not_repeated_before_it_says(status: int, told: str, pause_s: float):
-    service, clock = Service(lambda: httpx.Response(status, headers={"Retry-After": told})), Clock()
+@pytest.mark.parametrize(("status", "header", "pause_s"), [(503, "300", 300), (503, "3", 10), (408, "3", 60)])
+async def test_an_unavailable_login_is_not_repeated_before_its_retry_after(status: int, header: str, pause_s: float):
+    service, clock = Service(lambda: httpx.Response(status, headers={"Retry-After": header})), Clock()
     client = store(service, clock)
     for after_s, logins in ((0, 1), (pause_s - 1, 1), (1, 2)):
         clock.now_s += after_s
         with pytest.raises(LoginUnavailable) as caught:
             await client.list_messages()
-        assert (len(service.logins), caught.value.retry_after_s) == (logins, float(told))
+        assert (len(service.logins), caught.value.retry_after_s) == (logins, float(header))
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ async def test_a_login_that_is_out_of_order_is_not_repeated_before_it_says(statu
         httpx.Response(302, headers={"location": "https://elsewhere.example"}),
     ],
 )
-async def test_a_login_that_gives_no_token_means_that_a_delete_was_not_carried_out(answer: httpx.Response):
+async def test_a_login_without_a_token_means_that_a_delete_was_not_carried_out(answer: httpx.Response):
     service = Service(lambda: answer)
     with pytest.raises(LoginFailed):
         await store(service).delete_message("7")
@@ -383,7 +383,7 @@ async def test_a_login_that_gives_no_token_means_that_a_delete_was_not_carried_o
 
 
 class Endless(httpx.AsyncByteStream):
-    """These bytes, and then blanks without end."""
+    """A body of these bytes, followed by endless blanks."""
 
     def __init__(self, begins: bytes) -> None:
         self._begins = begins
@@ -398,7 +398,7 @@ class Endless(httpx.AsyncByteStream):
 
 
 class Sent(httpx.AsyncByteStream):
-    """A body that is decoded by whoever reads it, as one from a network."""
+    """A body that its reader decodes, like one from a network."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -410,13 +410,13 @@ class Sent(httpx.AsyncByteStream):
 @pytest.mark.parametrize(
     ("status", "kind"), [*((status, LoginUnavailable) for status in (200, 302, 408, 503)), (400, LoginFailed)]
 )
-async def test_a_login_that_is_out_of_order_is_told_from_one_that_is_refused(status: int, kind: type[LoginFailed]):
+async def test_an_unavailable_login_differs_from_a_refused_one(status: int, kind: type[LoginFailed]):
     with pytest.raises(LoginFailed) as caught:
         await store(Service(lambda: httpx.Response(status))).list_messages()
     assert type(caught.value) is kind
 
 
-async def test_a_logins_answer_without_end_is_not_read_to_its_end():
+async def test_an_endless_login_answer_is_not_read_to_its_end():
     body = Endless(b"<html>")
     service = Service(lambda: httpx.Response(200, stream=body))
     with anyio.fail_after(5), pytest.raises(LoginFailed):
@@ -426,7 +426,7 @@ async def test_a_logins_answer_without_end_is_not_read_to_its_end():
 
 
 @pytest.mark.parametrize("turned_away", ["login", "call"])
-async def test_an_answer_that_a_login_keeps_for_itself_is_not_decoded(turned_away: str):
+async def test_an_answer_to_a_login_is_not_decoded(turned_away: str):
     bomb = gzip.compress(gzip.compress(b" " * 32 * LIMITS.login_bytes))
     assert len(bomb) < LIMITS.login_bytes // 32
     answers: list[httpx.Response] = []
@@ -451,7 +451,7 @@ async def test_a_login_asks_for_an_answer_without_encoding():
     assert service.logins[0].headers["accept-encoding"] == "identity"
 
 
-async def test_a_token_that_came_before_blanks_without_end_is_used():
+async def test_a_token_before_endless_blanks_is_used():
     service = Service(lambda: httpx.Response(200, stream=Endless(b'{"access_token": "t", "expires_in": 60}')))
     with anyio.fail_after(5):
         await store(service).list_messages()
@@ -474,7 +474,7 @@ async def test_a_login_that_got_no_answer_does_not_hold_up_the_next():
     await client.list_messages()
 
 
-async def test_a_cancelled_login_leaves_the_way_free_for_the_next():
+async def test_a_cancelled_login_does_not_block_the_next():
     class Stuck(Service):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if not self.logins:
@@ -500,7 +500,7 @@ async def test_a_ready_token_is_not_renewed():
 
 
 @pytest.mark.parametrize("auth", [TokenAuth("ready"), JWTAuth(SERVER, "an-app", SECRET, JWT)])
-async def test_a_token_goes_to_its_own_clients_entry_points_and_nowhere_else(auth: TokenAuth | JWTAuth):
+async def test_a_token_is_sent_only_to_its_own_clients_entry_points(auth: TokenAuth | JWTAuth):
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -511,12 +511,12 @@ async def test_a_token_goes_to_its_own_clients_entry_points_and_nowhere_else(aut
         pass
     async with httpx.AsyncClient(auth=auth, transport=httpx.MockTransport(handler)) as other:
         for url in ("https://evil.example/", "http://platform.ringcentral.com/", "https://media.ringcentral.com:8443/"):
-            with pytest.raises(InvalidRequest, match="token stayed here"):
+            with pytest.raises(InvalidRequest, match=httpx.URL(url).host):
                 await other.get(url)
     assert all(request.url.path == "/restapi/oauth/token" for request in seen)
 
 
-async def test_a_token_without_a_client_goes_nowhere():
+async def test_a_token_without_a_client_is_not_sent():
     async with httpx.AsyncClient(
         auth=TokenAuth("ready"), transport=httpx.MockTransport(lambda _: httpx.Response(200))
     ) as c:
@@ -525,12 +525,12 @@ async def test_a_token_without_a_client_goes_nowhere():
 
 
 def test_a_client_does_not_take_a_login_made_for_another_server():
-    with pytest.raises(InvalidRequest, match="another server"):
+    with pytest.raises(InvalidRequest, match=r"\bserver_url\b"):
         MessageStoreClient(JWTAuth("https://other.example", "an-app", SECRET, JWT))
 
 
 @pytest.mark.parametrize("bad", ["", " ", "a b", "line\nbreak", "ünïcode"])
-def test_a_credential_that_cannot_stand_in_a_header_is_refused_without_being_shown(bad: str):
+def test_a_credential_that_a_header_cannot_contain_is_refused_without_being_shown(bad: str):
     for make in (
         lambda: TokenAuth(bad),
         lambda: JWTAuth(SERVER, bad, SECRET, JWT),

@@ -1,4 +1,4 @@
-"""Budgets in virtual time against the emulator's own limits: as fast as allowed, and never refused."""
+"""Tests of budgets in virtual time against the emulator's limits: as fast as allowed, and never refused."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -66,7 +66,7 @@ async def test_two_programs_on_one_login_share_it_and_never_send_into_a_penalty(
 
 
 class Scripted(httpx.AsyncBaseTransport):
-    """Answers 429 to the first request of each path in `refuse`, and remembers when each request came."""
+    """A service that answers 429 to the first request of each path in `refuse`, and records request times."""
 
     def __init__(self, *refuse: str, retry_after: str | None = None) -> None:
         self._refuse = set(refuse)
@@ -83,7 +83,7 @@ class Scripted(httpx.AsyncBaseTransport):
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(None, 60), ("7", 7)])
-async def test_a_429_closes_its_group_alone_until_it_says(retry_after: str | None, seconds: float) -> None:
+async def test_a_429_closes_only_its_group_for_the_stated_time(retry_after: str | None, seconds: float) -> None:
     service = Scripted("GET message-store", retry_after=retry_after)
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store, anyio.create_task_group() as tasks:
         tasks.start_soon(store.list_messages)
@@ -95,7 +95,7 @@ async def test_a_429_closes_its_group_alone_until_it_says(retry_after: str | Non
     assert times["GET message-store"] == [0, seconds, seconds]
 
 
-async def test_the_group_that_ringcentral_names_is_the_one_whose_limit_counts() -> None:
+async def test_the_limit_of_the_group_that_ringcentral_names_applies() -> None:
     came: list[float] = []
 
     def heavy(_: httpx.Request) -> httpx.Response:
@@ -110,7 +110,7 @@ async def test_the_group_that_ringcentral_names_is_the_one_whose_limit_counts() 
 
 
 @pytest.mark.parametrize("limit", [{}, {"X-Rate-Limit-Limit": "0"}, {"X-Rate-Limit-Limit": "9" * 9}])
-async def test_where_no_limit_is_known_no_places_left_means_a_window_later_and_some_left_mean_nothing(
+async def test_without_a_known_limit_zero_remaining_closes_a_window_and_more_remaining_means_nothing(
     limit: dict[str, str],
 ) -> None:
     came: list[float] = []
@@ -127,7 +127,7 @@ async def test_where_no_limit_is_known_no_places_left_means_a_window_later_and_s
     assert came == [1_000, 1_000, pytest.approx(1_060.1), pytest.approx(1_120.2)]
 
 
-async def test_a_place_given_back_can_be_taken_and_one_that_nobody_took_counts_for_nothing() -> None:
+async def test_a_returned_place_can_be_taken_and_an_unused_one_does_not_count() -> None:
     budget = Budget("light", 1, Time(lambda: 0.0, anyio.sleep))
     budget.give_back()
     budget.count()
@@ -137,7 +137,7 @@ async def test_a_place_given_back_can_be_taken_and_one_that_nobody_took_counts_f
     await budget.enter(0.0)
 
 
-async def test_a_delete_that_was_refused_with_429_is_sent_again_after_it() -> None:
+async def test_a_delete_refused_with_429_is_sent_again_after_it() -> None:
     service = Scripted("DELETE 5", retry_after="9")
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
         (outcome,) = await store.delete_message("5")
@@ -145,23 +145,23 @@ async def test_a_delete_that_was_refused_with_429_is_sent_again_after_it() -> No
     assert [at for at, _ in service.came] == [0, pytest.approx(9)]
 
 
-async def test_a_wait_beyond_the_callers_patience_is_refused_at_once_and_nothing_is_sent() -> None:
+async def test_a_wait_beyond_the_callers_limit_is_refused_at_once_and_nothing_is_sent() -> None:
     service = Scripted()
     async with MessageStoreClient(TokenAuth("t"), transport=service, max_wait_s=20) as store:
         await together(5, 50, store.list_messages)
         before = anyio.current_time()
-        with pytest.raises(RateLimited, match=r"was not sent: .*light has no place for 60 s") as caught:
+        with pytest.raises(RateLimited) as caught:
             await store.list_messages()
         assert anyio.current_time() == before
         await anyio.sleep(41)
         await store.list_messages()
     assert caught.value.held_back
-    assert caught.value.group == "light"
+    assert (caught.value.group, caught.value.method) == ("light", "GET")
     assert caught.value.retry_after_s == pytest.approx(60, abs=0.5)
     assert len(service.came) == 51
 
 
-async def test_a_caller_may_give_some_calls_a_deadline_and_an_earlier_one_around_it_counts() -> None:
+async def test_a_caller_can_set_a_deadline_for_some_calls_and_an_earlier_outer_one_applies() -> None:
     service = Scripted()
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
         await together(5, 50, store.list_messages)
@@ -175,7 +175,7 @@ async def test_a_caller_may_give_some_calls_a_deadline_and_an_earlier_one_around
     assert len(service.came) == 51
 
 
-async def test_who_waits_when_a_group_closes_for_longer_than_their_patience_is_told_at_once() -> None:
+async def test_a_waiting_request_fails_at_once_when_its_group_closes_for_too_long() -> None:
     service = Scripted("GET message-sync")
     async with MessageStoreClient(TokenAuth("t"), transport=service, max_wait_s=20) as store:
         await together(5, 49, store.list_messages)
@@ -188,7 +188,7 @@ async def test_who_waits_when_a_group_closes_for_longer_than_their_patience_is_t
         assert anyio.current_time() == before
 
 
-async def test_a_waiter_that_is_cancelled_leaves_its_place_to_the_next() -> None:
+async def test_a_cancelled_waiter_leaves_its_place_to_the_next() -> None:
     service = Scripted()
     async with MessageStoreClient(TokenAuth("t"), transport=service) as store:
         await together(5, 50, store.list_messages)
@@ -213,7 +213,7 @@ def test_no_window_ever_holds_more_than_the_limit(limit: int, jobs: list[tuple[f
         with anyio.move_on_after(3 if cancelled else 10_000) as scope:
             await budget.enter(float("inf"))
             try:
-                # RingCentral counts it at some moment while it is on its way.
+                # RingCentral counts it at some time between request and answer.
                 await anyio.sleep(answer_s / 2)
                 came.append(anyio.current_time())
                 await anyio.sleep(answer_s / 2)

@@ -1,4 +1,4 @@
-"""Whatever RingCentral answers to a request for many, every id gets one outcome, and none a success it did not have."""
+"""Tests of requests for many ids: with any answer every id gets one outcome, and never a false success."""
 
 import json
 from collections.abc import Iterator
@@ -29,6 +29,7 @@ from rc_mcp.ringcentral import (
 from rc_mcp.ringcentral.answers import Answer
 from rc_mcp.ringcentral.bulk import outcomes_of
 from rc_mcp.ringcentral.calls import Call, change, delete, read
+from rc_mcp.ringcentral.connection import MAYBE_CARRIED_OUT
 from rc_mcp.ringcentral.limits import LIMITS
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +47,7 @@ Step = httpx.Response | httpx.HTTPError
 
 
 class Script(httpx.AsyncBaseTransport):
-    """Plays one step per request: an answer, or a failure on the way."""
+    """A transport that plays one step per request: an answer or a transport failure."""
 
     def __init__(self, *steps: Step) -> None:
         self._steps: Iterator[Step] = iter(steps)
@@ -102,7 +103,7 @@ async def test_parts_come_back_in_the_callers_order_each_with_its_own_error():
 
 
 @pytest.mark.parametrize("beyond", [0, 1])
-async def test_an_answer_in_mime_parts_too_large_to_be_looked_into_leaves_every_id_unknown(beyond: int):
+async def test_an_answer_in_mime_parts_too_large_to_parse_leaves_every_id_unknown(beyond: int):
     answer = mixed([{"href": href("1"), "status": 200}], {"id": 1})
     epilogue = b" " * (LIMITS.multipart_bytes + beyond - len(answer.content))
     script = Script(httpx.Response(207, content=answer.content + epilogue, headers=answer.headers))
@@ -120,7 +121,7 @@ async def test_a_delete_that_failed_for_some_says_so_for_those():
     assert summary(await store(script).delete_message(["1", "2"])) == [("1", 204, "ok"), ("2", 404, "NotFound")]
 
 
-async def test_multipart_mixed_is_understood_as_well():
+async def test_multipart_mixed_is_read_too():
     statuses = [
         {"href": href("1"), "status": 200, "responseDescription": "OK"},
         {"href": href("2"), "status": 404, "responseDescription": "Not Found"},
@@ -131,19 +132,19 @@ async def test_multipart_mixed_is_understood_as_well():
     assert outcomes[0].message.subject == "é"
 
 
-async def test_multipart_mixed_without_a_body_per_part_still_tells_a_deletes_statuses():
+async def test_multipart_mixed_without_a_body_per_part_still_gives_a_deletes_statuses():
     statuses = [{"href": href("1"), "status": 204}, {"href": href("2"), "status": 404}]
     outcomes = await store(Script(mixed(statuses, GONE))).delete_message(["1", "2"])
     assert summary(outcomes) == [("1", 204, "ok"), ("2", 404, "UnexpectedAnswer")]
 
 
-async def test_multipart_mixed_bodies_are_not_guessed_when_their_number_is_off():
+async def test_multipart_mixed_bodies_are_ignored_when_one_is_missing():
     statuses = [{"href": href("1"), "status": 200}, {"href": href("2"), "status": 200}]
     outcomes = await store(Script(mixed(statuses, {"id": 2}))).read_messages(["1", "2"])
     assert [o.unknown for o in outcomes] == [True, True]
 
 
-async def test_multipart_mixed_with_a_body_too_many_is_not_guessed_either():
+async def test_multipart_mixed_bodies_are_ignored_when_there_is_one_too_many():
     statuses = [{"href": href("1"), "status": 200}]
     outcomes = await store(Script(mixed(statuses, {"id": 1}, {"id": 1}))).read_messages(["1", "2"])
     assert [o.unknown for o in outcomes] == [True, True]
@@ -152,7 +153,7 @@ async def test_multipart_mixed_with_a_body_too_many_is_not_guessed_either():
 @pytest.mark.parametrize(
     "answer", [httpx.Response(200, text="<html>hotel login</html>"), httpx.Response(200, json={"id": 7})]
 )
-async def test_a_200_is_no_answer_to_a_delete(answer: httpx.Response):
+async def test_a_200_is_not_a_valid_answer_to_a_delete(answer: httpx.Response):
     (outcome,) = await store(Script(answer)).delete_message("7")
     assert isinstance(outcome.error, UnexpectedAnswer)
     assert outcome.status is None
@@ -180,7 +181,7 @@ async def test_a_missing_part_is_unknown_never_a_success():
 
 
 @pytest.mark.parametrize("statuses", [(204, 404), (404, 204), (204, 503, 204), (404, 204, 404)])
-async def test_parts_that_contradict_each_other_leave_open_what_became_of_their_message(statuses: tuple[int, ...]):
+async def test_contradictory_parts_make_their_message_unknown(statuses: tuple[int, ...]):
     parts = [{"resourceId": "1", "status": status, "body": GONE} for status in statuses]
     outcomes = await store(Script(multi(*parts, {"resourceId": "2", "status": 204}))).delete_message(["1", "2"])
     assert [(o.ok, o.unknown) for o in outcomes] == [(False, True), (True, False)]
@@ -198,7 +199,7 @@ async def test_parts_for_other_ids_and_repeated_parts_are_ignored():
     ]
 
 
-async def test_an_answer_about_another_message_is_no_success():
+async def test_an_answer_about_another_message_is_not_a_success():
     assert summary(await store(Script(httpx.Response(200, json={"id": 8}))).update_message("7", "Read")) == [
         ("7", 200, "UnexpectedAnswer")
     ]
@@ -231,7 +232,7 @@ async def test_a_part_that_says_server_error_is_unknown():
         httpx.WriteError("half"),
     ],
 )
-async def test_a_delete_without_an_answer_to_trust_is_unknown_and_the_rest_is_not_sent(answer: Step):
+async def test_a_delete_without_a_reliable_answer_is_unknown_and_the_rest_is_not_sent(answer: Step):
     script = Script(answer, httpx.Response(204))
     outcomes = await store(script).delete_message(numbers(60))
     assert len(script.requests) == 1
@@ -240,7 +241,7 @@ async def test_a_delete_without_an_answer_to_trust_is_unknown_and_the_rest_is_no
     assert [o.id for o in outcomes] == numbers(60)
 
 
-async def test_a_later_chunk_that_fails_leaves_the_earlier_outcomes_standing():
+async def test_a_later_chunk_that_fails_keeps_the_earlier_outcomes():
     limited = httpx.Response(429, json={"errorCode": "CMN-301"})
     script = Script(httpx.Response(204), limited, httpx.Response(204))
     outcomes = await store(script).delete_message(numbers(101))
@@ -250,7 +251,7 @@ async def test_a_later_chunk_that_fails_leaves_the_earlier_outcomes_standing():
     assert isinstance(outcomes[100].error, NotSent)
 
 
-async def test_a_part_that_is_unknown_ends_the_run_too():
+async def test_an_unknown_part_also_ends_the_run():
     script = Script(multi(*(part(id_, 204) for id_ in numbers(49))), httpx.Response(204))
     outcomes = await store(script).delete_message(numbers(51))
     assert len(script.requests) == 1
@@ -268,12 +269,12 @@ async def test_a_part_that_is_unknown_ends_the_run_too():
         (httpx.PoolTimeout("busy"), NotSent),
     ],
 )
-async def test_what_stops_the_very_first_chunk_is_raised_for_nothing_happened(answer: Step, kind: type[Exception]):
+async def test_an_error_that_stops_the_first_chunk_is_raised(answer: Step, kind: type[Exception]):
     with pytest.raises(kind):
         await store(Script(answer)).delete_message(numbers(60))
 
 
-async def test_a_404_that_is_not_in_ringcentrals_words_says_nothing_of_the_messages():
+async def test_a_404_without_a_ringcentral_code_says_nothing_about_the_messages():
     page = httpx.Response(404, text="<html>no such page</html>")
     for outcomes in (
         await store(Script(page)).read_messages(["1", "2"]),
@@ -305,7 +306,7 @@ NO_WORD_ABOUT_A_MESSAGE: list[tuple[dict[str, Any], str]] = [
     ({"errorCode": "CMN-102", "parameterName": "accountId"}, "MailboxNotFound"),
     ({**GONE, "errors": [{"errorCode": "CMN-102", "parameterName": "extensionId"}]}, "MailboxNotFound"),
 ]
-"""Bodies of a 404 that do not say that there is no such message, and what they are taken for."""
+"""Bodies of a 404 that do not prove that the message does not exist, and the resulting error."""
 
 
 @pytest.mark.parametrize(("body", "kind"), NO_WORD_ABOUT_A_MESSAGE)
@@ -341,7 +342,7 @@ async def test_a_404_to_one_message_is_not_found_only_where_it_names_the_message
         {"errorCode": "InvalidParameter", "errors": [{"errorCode": "CMN-102", "message": GONE["message"]}]},
     ],
 )
-async def test_a_message_that_ringcentral_says_it_does_not_have_is_not_found_in_every_envelope(body: dict[str, Any]):
+async def test_a_missing_message_is_not_found_in_every_form_of_answer(body: dict[str, Any]):
     single = await store(Script(httpx.Response(404, json=body))).read_messages(["2"])
     in_part = await store(Script(multi({"resourceId": "2", "status": 404, "body": body}))).read_messages(["2"])
     assert [type(outcome.error) for outcome in (*single, *in_part)] == [NotFound, NotFound]
@@ -358,7 +359,7 @@ async def test_one_404_to_a_request_for_many_does_not_say_which_message_is_meant
         assert {type(outcome.error) for outcome in outcomes} == {APIError}
 
 
-async def test_a_401_leaves_open_what_became_of_a_delete_and_of_nothing_else():
+async def test_a_401_makes_only_a_delete_unknown():
     turned_away = httpx.Response(401, json={"errorCode": "OAU-129"})
     deleted = await store(Script(httpx.Response(204), turned_away)).delete_message(numbers(51))
     assert (type(deleted[50].error), deleted[50].status, deleted[50].unknown) == (Unauthorized, 401, True)
@@ -367,7 +368,7 @@ async def test_a_401_leaves_open_what_became_of_a_delete_and_of_nothing_else():
 
 
 @pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "1", "²", "-1"])
-async def test_an_id_that_can_be_none_is_ignored(digits: str):
+async def test_an_impossible_id_is_ignored(digits: str):
     parts = multi({"resourceId": digits, "status": 204}, {"resourceId": "2", "status": 204})
     outcomes = await store(Script(parts)).delete_message(["1", "2"])
     assert [(o.ok, o.unknown) for o in outcomes] == [(False, True), (True, False)]
@@ -401,7 +402,7 @@ async def test_an_error_about_the_whole_request_is_each_ids_error():
     assert all(isinstance(o.error, BadRequest) and o.error.error_code == "CMN-106" for o in outcomes)
 
 
-async def test_updates_go_a_thousand_at_a_time_and_the_rest_in_the_form_it_fits():
+async def test_updates_are_sent_a_thousand_at_a_time_and_the_rest_in_the_fitting_form():
     ids = numbers(1001)
     script = Script(multi(*map(part, ids[:1000])), httpx.Response(200, json={"id": 1001}))
     outcomes = await store(script).update_message(ids, "Read")
@@ -409,16 +410,16 @@ async def test_updates_go_a_thousand_at_a_time_and_the_rest_in_the_form_it_fits(
     assert [request.url.path.rpartition("/")[2] for request in script.requests] == ["*", "1001"]
 
 
-async def test_one_message_that_comes_in_a_207_is_still_read():
+async def test_one_message_in_a_207_is_still_read():
     assert (await store(Script(multi(part("7")))).read_message("7")).id == "7"
 
 
-async def test_one_message_that_is_not_there_raises():
+async def test_one_missing_message_raises():
     with pytest.raises(NotFound):
         await store(Script(httpx.Response(404, json=GONE))).read_message("7")
 
 
-async def test_a_conversation_delete_that_is_lost_later_says_what_was_confirmed_before():
+async def test_a_conversation_delete_that_is_lost_later_keeps_the_confirmed_outcomes():
     script = Script(httpx.Response(204), httpx.ReadError("dropped"))
     outcomes = await store(script).delete_message_by_filter(numbers(101), date_to=WHEN)
     assert [outcome.ok for outcome in outcomes] == [True] * 50 + [False] * 51
@@ -426,12 +427,12 @@ async def test_a_conversation_delete_that_is_lost_later_says_what_was_confirmed_
     assert type(outcomes[100].error) is NotSent
 
 
-async def test_only_a_change_whose_answer_is_lost_may_have_been_carried_out():
+async def test_only_a_change_with_a_lost_answer_may_have_been_carried_out():
     lost = await store(Script(httpx.ReadError("dropped"))).delete_message_by_filter(["5"], date_to=WHEN)
-    assert "may have been carried out" in str(lost[0].error)
+    assert MAYBE_CARRIED_OUT in str(lost[0].error)
     with pytest.raises(AnswerLost) as caught:
         await store(Script(*[httpx.ReadError("dropped")] * 9)).read_message("7")
-    assert "carried out" not in str(caught.value)
+    assert MAYBE_CARRIED_OUT not in str(caught.value)
 
 
 async def test_each_conversation_of_a_delete_has_its_own_outcome():
@@ -455,9 +456,7 @@ content_types = st.sampled_from([MULTIPART_JSON, "application/json", "multipart/
 
 @pytest.mark.parametrize("call", [read(BOX, ["1", "2"]), delete(BOX, ["1", "2"], ())])
 @given(status=st.sampled_from([200, 202, 204, 206, 207]), content_type=content_types, body=bodies)
-def test_no_answer_whatever_breaks_the_reading_or_makes_up_an_id(
-    call: Call, status: int, content_type: str, body: bytes
-):
+def test_no_answer_breaks_the_parsing_or_adds_an_id(call: Call, status: int, content_type: str, body: bytes):
     answer = Answer(status, {"content-type": content_type}, body)
     try:
         outcomes = outcomes_of(call, ["1", "2"], answer)
@@ -468,7 +467,7 @@ def test_no_answer_whatever_breaks_the_reading_or_makes_up_an_id(
 
 
 @given(cut=st.integers(0, 10_000))
-def test_a_truncated_answer_never_reports_a_success_it_does_not_hold(cut: int):
+def test_a_truncated_answer_never_reports_a_success_it_does_not_contain(cut: int):
     ids = numbers(60)
     whole = json.dumps([part(id_, 404 if int(id_) % 2 else 200) for id_ in ids]).encode()
     answer = Answer(207, {"content-type": MULTIPART_JSON}, whole[: min(cut, len(whole) - 1)])

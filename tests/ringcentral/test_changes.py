@@ -1,4 +1,4 @@
-"""Following a mailbox: everything once, then what changed; all again only when the token is no good any more."""
+"""Tests of syncs: all messages once, then only changes; all again only if the token is no longer valid."""
 
 from datetime import timedelta
 
@@ -7,6 +7,7 @@ import pytest
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.ringcentral import Forbidden, MessageStoreClient, TokenAuth, UnexpectedAnswer
+from rc_mcp.ringcentral.limits import LIMITS
 from tests.ringcentral.test_paging import NOW, BetweenRequests, arrive, client, mailbox, remove
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +53,7 @@ async def test_messages_of_the_same_second_are_not_lost_between_two_syncs():
 
 
 def rejecting(emulator: Emulator, status: int, code: str, parameter: str = "syncToken") -> MessageStoreClient:
-    """A client whose ISyncs are refused."""
+    """Return a client that gets a refusal to every ISync."""
     inner = httpx.ASGITransport(app=emulator.app)
 
     class Refuses(httpx.AsyncBaseTransport):
@@ -81,7 +82,7 @@ async def test_no_other_refusal_leads_to_a_full_sync():
         assert not [request for request in emulator.requests if "message-sync" in request.path]
 
 
-async def test_more_in_one_second_than_a_sync_can_give_is_no_answer():
+async def test_more_messages_in_one_second_than_a_sync_returns_are_an_error():
     record = {"id": 1, "creationTime": "2026-05-04T12:00:00Z"}
 
     def always_full(request: httpx.Request) -> httpx.Response:
@@ -90,11 +91,11 @@ async def test_more_in_one_second_than_a_sync_can_give_is_no_answer():
         return httpx.Response(200, json={"records": records, "syncInfo": {"syncToken": "t", "olderRecordsExist": True}})
 
     async with MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(always_full)) as store:
-        with pytest.raises(UnexpectedAnswer, match="same second"):
+        with pytest.raises(UnexpectedAnswer, match=f"{LIMITS.records_per_page:,}"):
             await store.changes()
 
 
-async def test_a_sync_without_a_token_for_the_next_one_is_no_answer():
+async def test_a_sync_without_a_token_for_the_next_one_is_an_error():
     answer = httpx.Response(200, json={"records": [], "syncInfo": {}})
     async with MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(lambda _: answer)) as store:
         with pytest.raises(UnexpectedAnswer):

@@ -1,4 +1,4 @@
-"""An attachment's bytes are streamed, never held beyond what the caller allows, and never half taken for whole."""
+"""Tests of attachments: streamed, never held beyond the caller's limit, and never accepted incomplete."""
 
 from collections.abc import AsyncIterator
 
@@ -27,7 +27,7 @@ WAV = {"content-type": "Audio/X-WAV", "content-length": "5", "content-dispositio
 
 
 class Pieces(httpx.AsyncByteStream):
-    """A body that counts what is taken from it, may break, and knows whether it was closed."""
+    """A body that counts the bytes read, can break, and records whether it was closed."""
 
     def __init__(self, *pieces: bytes, breaks: bool = False) -> None:
         self._pieces = pieces
@@ -50,7 +50,7 @@ def store(answer: httpx.Response) -> MessageStoreClient:
     return MessageStoreClient(TokenAuth("a-token"), transport=httpx.MockTransport(lambda _: answer), max_wait_s=0)
 
 
-async def test_content_says_what_it_is_before_a_byte_is_read():
+async def test_content_has_its_headers_before_a_byte_is_read():
     body = Pieces(b"abc", b"de")
     async with store(httpx.Response(200, headers=WAV, stream=body)).read_message_content("7", "8") as content:
         assert (content.status, content.content_type, content.size) == (200, "audio/x-wav", 5)
@@ -67,7 +67,7 @@ async def test_content_left_unread_is_closed():
     assert (body.taken, body.closed) == (0, True)
 
 
-async def test_content_left_in_the_middle_is_closed():
+async def test_content_read_in_part_is_closed():
     body = Pieces(*[b"x"] * 9)
     async with store(httpx.Response(200, stream=body)).read_message_content("7", "8") as content:
         pieces = content.aiter_bytes()
@@ -100,7 +100,7 @@ async def test_content_of_unknown_size_is_read_no_further_than_allowed():
     assert body.taken == 3
 
 
-async def test_a_range_tells_the_size_of_the_whole():
+async def test_a_range_gives_the_size_of_the_whole():
     headers = {"content-range": "bytes 10-12/999", "content-length": "3"}
     answer = httpx.Response(206, headers=headers, stream=Pieces(b"abc"))
     async with store(answer).read_message_content("7", "8", byte_range=(10, 12)) as content:
@@ -125,7 +125,7 @@ async def test_a_server_that_ignores_the_range_sends_the_whole_and_says_so():
         (207, "", None),
     ],
 )
-async def test_other_bytes_than_were_asked_for_are_no_answer(
+async def test_bytes_that_were_not_requested_are_an_error(
     status: int, content_range: str, byte_range: tuple[int, int] | None
 ):
     body = Pieces(b"abc")
@@ -137,7 +137,7 @@ async def test_other_bytes_than_were_asked_for_are_no_answer(
 
 
 @pytest.mark.parametrize("body", [Pieces(b"abc"), Pieces(b"abc", breaks=True)])
-async def test_content_that_ends_too_soon_is_never_taken_for_whole(body: Pieces):
+async def test_content_that_ends_too_soon_is_never_treated_as_whole(body: Pieces):
     async with store(httpx.Response(200, headers=WAV, stream=body)).read_message_content("7", "8") as content:
         with pytest.raises(AnswerLost):
             await content.read(100)
@@ -162,7 +162,7 @@ async def test_refusals_are_raised_on_entering(status: int, code: str, parameter
             raise AssertionError
 
 
-async def test_a_404_that_is_not_in_ringcentrals_words_is_not_taken_for_a_missing_attachment():
+async def test_a_404_without_a_ringcentral_code_does_not_mean_a_missing_attachment():
     with pytest.raises(UnexpectedAnswer):
         async with store(httpx.Response(404, text="<html>")).read_message_content("7", "8"):
             raise AssertionError
@@ -187,28 +187,28 @@ async def test_a_404_that_is_not_in_ringcentrals_words_is_not_taken_for_a_missin
         (f'attachment; filename="{"n" * 60}.pdf"', f"{'n' * 60}.pdf"),
     ],
 )
-async def test_a_file_name_never_says_where_it_goes(disposition: str, name: str | None):
+async def test_a_file_name_never_decides_where_it_is_saved(disposition: str, name: str | None):
     answer = httpx.Response(200, headers={"content-disposition": disposition}, content=b"")
     async with store(answer).read_message_content("7", "8") as content:
         assert content.file_name == name
         assert content.content_type == "application/octet-stream"
 
 
-async def test_a_transcripts_charset_is_told():
+async def test_a_transcripts_charset_is_given():
     answer = httpx.Response(200, headers={"content-type": "text/plain; charset=UTF-8"}, content=b"hi")
     async with store(answer).read_message_content("7", "8") as content:
         assert (content.content_type, content.charset) == ("text/plain", "utf-8")
 
 
 @pytest.mark.parametrize("parameter", [f"charset*{'9' * 5000}=x", "charset*=a%00b'x'y"])
-async def test_a_charset_that_cannot_be_read_is_not_told(parameter: str):
+async def test_an_unreadable_charset_is_omitted(parameter: str):
     answer = httpx.Response(200, headers={"content-type": f"text/plain; {parameter}"}, content=b"hi")
     async with store(answer).read_message_content("7", "8") as content:
         assert (content.content_type, content.charset) == ("text/plain", None)
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "-1", "²"])
-async def test_a_length_that_cannot_be_read_is_not_told(length: str):
+async def test_an_unreadable_length_is_omitted(length: str):
     headers = httpx.Headers({"content-length": length}, encoding="utf-8")
     async with store(httpx.Response(200, headers=headers, stream=Pieces(b"abc"))).read_message_content("7", "8") as c:
         assert (c.size, await c.read(3)) == (None, b"abc")
@@ -218,7 +218,7 @@ header_text = st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(st
 
 
 @given(content_type=header_text, disposition=header_text.map(lambda text: f"attachment; {text}"), length=header_text)
-def test_no_header_breaks_the_reading(content_type: str, disposition: str, length: str):
+def test_no_header_breaks_the_parsing(content_type: str, disposition: str, length: str):
     headers = {"content-type": content_type, "content-disposition": disposition, "content-length": length}
     content = content_of(httpx.Response(200, headers=headers, stream=Pieces()), None)
     assert content.file_name is None or not set("/\\") & set(content.file_name)

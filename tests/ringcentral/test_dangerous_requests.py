@@ -1,4 +1,4 @@
-"""What would wipe a mailbox cannot be said: not by mistake, and not on purpose."""
+"""Tests that no arguments lead to a request that would delete a whole mailbox."""
 
 import re
 from collections import UserString
@@ -61,7 +61,7 @@ def path_of(request: httpx.Request) -> str:
 
 
 @given(message_id=ids, purge=st.one_of(st.booleans(), anything), kind=kinds, account=owners, extension=owners)
-def test_whatever_the_arguments_a_delete_by_ids_names_ids_it_was_given(
+def test_with_any_arguments_a_delete_by_ids_names_only_given_ids(
     message_id: Any, purge: Any, kind: Any, account: Any, extension: Any
 ):
     requests = sent(
@@ -96,7 +96,7 @@ def test_whatever_the_arguments_a_delete_by_filter_names_conversations_and_a_mom
 
 
 @given(message_id=ids, value=anything)
-def test_the_asterisk_is_for_changes_with_ids_in_the_body_only(message_id: Any, value: Any):
+def test_the_asterisk_is_only_for_changes_with_ids_in_the_body(message_id: Any, value: Any):
     requests = [
         *sent(lambda store: store.update_message(message_id, value)),
         *sent(lambda store: store.update_message(message_id, "Read")),
@@ -114,27 +114,27 @@ def test_the_asterisk_is_for_changes_with_ids_in_the_body_only(message_id: Any, 
 
 
 @given(path=st.text(), query=st.lists(st.tuples(st.just("type"), st.text())))
-def test_a_delete_that_names_nothing_cannot_even_be_a_value(path: str, query: list[tuple[str, str]]):
+def test_a_delete_without_ids_cannot_be_created(path: str, query: list[tuple[str, str]]):
     store = "/restapi/v1.0/account/~/extension/~/message-store"
     for address in (path, store, f"{store}/", f"{store}/*", f"{store}/,", f"{store}/1,*", f"{store}/1/content/2"):
-        with pytest.raises(InvalidRequest, match="nothing was deleted"):
+        with pytest.raises(InvalidRequest):
             Call("DELETE", address, query)
 
 
 @pytest.mark.parametrize("twice", [["7", "7"], ["7", "007"], ["7", *map(str, range(100, 170)), "07"]])
-def test_an_id_given_twice_is_deleted_once_for_a_second_delete_purges(twice: list[str]):
+def test_an_id_given_twice_is_deleted_once_because_a_second_delete_purges(twice: list[str]):
     paths = [path_of(request) for request in sent(lambda store: store.delete_message(twice))]
     named = ",".join(path.rpartition("/")[2] for path in paths).split(",")
     assert [int(id_) for id_ in named].count(7) == 1
 
 
 @pytest.mark.parametrize("value", ["Deleted", "Purged", "alive", "", True, ["Alive"]])
-def test_a_patch_takes_no_availability_but_alive(value: Any):
+def test_a_patch_accepts_only_the_availability_alive(value: Any):
     assert sent(lambda store: store.patch_message("7", availability=value)) == []
 
 
 @pytest.mark.parametrize("value", ["false", "true", 1, 0, None])
-def test_purge_is_true_or_false_and_nothing_that_looks_like_it(value: Any):
+def test_purge_must_be_true_or_false(value: Any):
     assert sent(lambda store: store.delete_message("7", purge=value)) == []
 
 
@@ -143,7 +143,7 @@ def test_a_retention_outside_seven_to_ninety_days_is_not_sent(value: Any):
     assert sent(lambda store: store.update_message_store_configuration(value)) == []
 
 
-def test_a_string_that_is_no_plain_string_is_no_id():
+def test_a_subclass_of_str_is_not_an_id():
     class Sly(str):
         __slots__ = ()
 

@@ -1,6 +1,6 @@
-"""A download is whole or it is not there: it goes on after a break, never with other bytes, never beyond a limit."""
+"""Tests of downloads: complete or absent, resumed after a break, never with wrong bytes or beyond a limit."""
 
-# ruff: noqa: ASYNC240  nothing else runs while a test looks at its own folder
+# ruff: noqa: ASYNC240  nothing else runs while a test reads its own folder
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -44,7 +44,7 @@ class Pieces(httpx.AsyncByteStream):
 
 
 class Media:
-    """Answers as RingCentral's media host, and breaks off every answer after so many bytes."""
+    """A media host like RingCentral's that breaks off every answer after a number of bytes."""
 
     def __init__(self, breaks_after: int, *, etag: str | None = '"v1"') -> None:
         self.breaks_after = breaks_after
@@ -77,7 +77,7 @@ def store(handler: Callable[[httpx.Request], httpx.Response]) -> MessageStoreCli
     return MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(handler))
 
 
-async def test_a_file_gets_its_name_once_it_is_whole_and_is_its_owners_alone(tmp_path: Path):
+async def test_a_file_gets_its_name_when_it_is_complete_and_only_its_owner_can_read_it(tmp_path: Path):
     path = tmp_path / "fax.pdf"
     path.write_bytes(b"older")
     path.chmod(0o644)
@@ -90,7 +90,7 @@ async def test_a_file_gets_its_name_once_it_is_whole_and_is_its_owners_alone(tmp
 
 
 @pytest.mark.parametrize("etag", ['"v1"', None, 'W/"weak"'])
-async def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path, etag: str | None):
+async def test_a_broken_download_resumes_where_it_broke(tmp_path: Path, etag: str | None):
     media = Media(3_000, etag=etag)
     async with store(media) as client:
         await client.download("7", "8", tmp_path / "fax.pdf")
@@ -103,7 +103,7 @@ async def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path, etag: st
 
 
 @pytest.mark.parametrize("body", [WHOLE, b""])
-async def test_a_download_of_which_all_but_the_end_of_the_answer_arrived_is_whole(body: bytes):
+async def test_a_download_with_all_bytes_but_a_lost_end_of_the_answer_is_complete(body: bytes):
     def handle(request: httpx.Request) -> httpx.Response:
         asked.append(request)
         stream = Pieces(body, loses_its_end=True)
@@ -115,7 +115,7 @@ async def test_a_download_of_which_all_but_the_end_of_the_answer_arrived_is_whol
     assert (file.getvalue(), len(asked)) == (body, 1)
 
 
-async def test_a_download_that_broke_before_its_first_byte_is_asked_for_from_the_start():
+async def test_a_download_that_broke_before_its_first_byte_starts_again():
     media = Media(0)
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -141,7 +141,7 @@ async def test_a_download_that_breaks_too_often_leaves_nothing_behind(tmp_path: 
 
 
 @pytest.mark.parametrize("attribute", ["takes_ranges", "says_size"])
-async def test_an_answer_that_cannot_be_continued_is_started_over(attribute: str):
+async def test_an_answer_that_cannot_be_resumed_starts_again(attribute: str):
     media = Media(3_000)
     setattr(media, attribute, False)
 
@@ -157,7 +157,7 @@ async def test_an_answer_that_cannot_be_continued_is_started_over(attribute: str
     assert file.getvalue() == b"kept" + WHOLE
 
 
-async def test_content_that_changed_meanwhile_is_started_over_by_its_etag(tmp_path: Path):
+async def test_content_that_changed_in_the_meantime_starts_again_by_its_etag(tmp_path: Path):
     media = Media(3_000)
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -181,7 +181,7 @@ async def test_content_that_changed_meanwhile_is_started_over_by_its_etag(tmp_pa
         {},
     ],
 )
-async def test_a_rest_that_is_not_the_rest_is_never_written(tmp_path: Path, headers: dict[str, str]):
+async def test_a_wrong_rest_is_never_written(tmp_path: Path, headers: dict[str, str]):
     media = Media(3_000)
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -195,7 +195,7 @@ async def test_a_rest_that_is_not_the_rest_is_never_written(tmp_path: Path, head
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_rest_that_comes_in_parts_is_asked_for_until_it_is_whole(tmp_path: Path):
+async def test_a_rest_in_parts_is_requested_until_it_is_complete(tmp_path: Path):
     media = Media(3_000)
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -213,14 +213,14 @@ async def test_a_rest_that_comes_in_parts_is_asked_for_until_it_is_whole(tmp_pat
 
 
 @pytest.mark.parametrize("at_a_time", [1_000, len(WHOLE)])
-async def test_what_is_long_is_written_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int):
+async def test_long_content_is_written_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int):
     monkeypatch.setattr(download, "LIMITS", replace(LIMITS, write_bytes=at_a_time))
     async with store(Media(len(WHOLE))) as client:
         await client.download("7", "8", tmp_path / "fax.pdf")
     assert (tmp_path / "fax.pdf").read_bytes() == WHOLE
 
 
-async def test_a_rest_longer_than_it_said_is_never_written(tmp_path: Path):
+async def test_a_rest_longer_than_stated_is_never_written(tmp_path: Path):
     media = Media(3_000)
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -236,7 +236,7 @@ async def test_a_rest_longer_than_it_said_is_never_written(tmp_path: Path):
 
 
 @pytest.mark.parametrize("says_size", [True, False])
-async def test_more_than_allowed_is_refused_and_before_writing_where_the_size_is_known(says_size: bool):
+async def test_content_above_the_limit_is_refused_before_writing_if_its_size_is_known(says_size: bool):
     media = Media(len(WHOLE))
     media.says_size = says_size
     file = BytesIO()
@@ -246,7 +246,7 @@ async def test_more_than_allowed_is_refused_and_before_writing_where_the_size_is
     assert (caught.value.size, file.getvalue()) == (len(WHOLE) if says_size else None, b"")
 
 
-async def test_as_much_as_allowed_is_written():
+async def test_content_at_the_limit_is_written():
     file = BytesIO()
     async with store(Media(len(WHOLE))) as client:
         await client.download("7", "8", file, max_bytes=len(WHOLE))
@@ -260,7 +260,7 @@ async def test_a_fax_that_is_still_rendering_is_its_own_error(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_place_that_cannot_be_written_is_found_before_anything_is_sent(tmp_path: Path):
+async def test_an_unwritable_path_is_found_before_anything_is_sent(tmp_path: Path):
     media = Media(len(WHOLE))
     async with store(media) as client:
         with pytest.raises(FileNotFoundError):

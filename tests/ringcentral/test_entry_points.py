@@ -1,4 +1,4 @@
-"""Credentials go to https origins only, but for this machine."""
+"""Tests that credentials are sent only to https origins, or to this machine."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from rc_mcp.ringcentral.entry_points import entry_point, media_entry_point
         "http://platform.rc-emulator.test",
     ],
 )
-def test_these_may_be_talked_to(url: str):
+def test_these_entry_points_are_allowed(url: str):
     assert str(entry_point("server_url", url)).startswith(url)
 
 
@@ -44,7 +44,7 @@ def test_these_may_be_talked_to(url: str):
         "https://rc\n.example",
     ],
 )
-def test_these_may_not(url: str):
+def test_these_entry_points_are_refused(url: str):
     with pytest.raises(InvalidRequest, match=r"^media_url"):
         MessageStoreClient(TokenAuth("t"), media_url=url)
 

@@ -1,7 +1,7 @@
-"""Every way an answer can go wrong, for each of the ten operations: one definite end, and no delete sent twice.
+"""Tests of every fault with each API operation: each call ends with a definite result, and no delete is sent twice.
 
-The emulator is the witness: its own log of requests and its store say what was carried out, whatever the client says.
-Time is virtual, retries are those a user gets.
+The emulator's log of requests and its store prove which requests were carried out. Time is virtual; the retries are the
+client's defaults.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,7 +39,7 @@ from tests.ringcentral.virtual_time import VirtualLoop
 pytestmark = pytest.mark.anyio
 
 LONG_AGO = EPOCH - timedelta(days=365)
-NOBODY = "12345"
+NO_SUCH_ID = "12345"
 PAGE = "<!DOCTYPE html><html><body>Blocked by the firewall</body></html>"
 BULK = "application/vnd.ringcentral.multipart+json"
 
@@ -49,8 +49,8 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
     return "asyncio", {"loop_factory": VirtualLoop}
 
 
-class Way(Faults):
-    """The way to the emulator, on which every answer can get another content type."""
+class FaultyTransport(Faults):
+    """A transport to the emulator that can change the content type of every answer."""
 
     content_type: str | None = None
 
@@ -62,13 +62,13 @@ class Way(Faults):
 
 
 class Mailbox:
-    """A mailbox with something for each operation, a client of it, and a way between them that can be broken."""
+    """A mailbox with data for each operation, a client, and a transport between them that can fail."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
-        self.way = Way(emulator)
+        self.transport = FaultyTransport(emulator)
         self.left: list[str] = []
-        self.way.before(lambda request: self.left.append(f"{request.method} {request.url.path}"))
+        self.transport.before(lambda request: self.left.append(f"{request.method} {request.url.path}"))
         self.text = self._added("SMS", conversation="the one to go")
         self.deleted = self._added("SMS", availability="Deleted")
         self.voicemail = self._added("VoiceMail", transcript="Please call back. " * 4)
@@ -79,7 +79,7 @@ class Mailbox:
             emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt, clock=anyio.current_time
         )
         self.store = MessageStoreClient(
-            auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=self.way
+            auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=self.transport
         )
 
     def _added(self, kind: Literal["SMS", "VoiceMail"], **fields: Any) -> str:
@@ -90,11 +90,11 @@ class Mailbox:
         return message[field] if message else "gone"
 
     def sent(self) -> int:
-        """How often the operation left the client. Logins do not count."""
+        """Return how often the client sent the operation. Logins do not count."""
         return sum("oauth" not in line for line in self.left)
 
     def reached(self, method: str) -> list[int]:
-        """The statuses of the requests of this method that reached RingCentral; 0 where no answer went out."""
+        """Return the statuses of requests with this method that reached RingCentral; 0 if it sent no answer."""
         return [each.status for each in self.emulator.requests if each.method == method and "oauth" not in each.path]
 
     def logins(self) -> int:
@@ -103,7 +103,7 @@ class Mailbox:
 
 @dataclass(frozen=True)
 class Operation:
-    """One of the ten. `done`: what the mailbox shows once it was carried out, and only then."""
+    """One API operation. `done` returns whether the mailbox shows that it was carried out."""
 
     name: str
     kind: Literal["read", "update", "delete"]
@@ -129,7 +129,7 @@ OPERATIONS = [
         "readMessage",
         "read",
         lambda box: box.store.read_message(box.text),
-        with_a_failing_part=lambda box: box.store.read_messages([box.text, NOBODY]),
+        with_a_failing_part=lambda box: box.store.read_messages([box.text, NO_SUCH_ID]),
     ),
     Operation("readMessageContent", "read", transcript),
     Operation("syncMessages", "read", lambda box: box.store.sync_messages(sync_type="FSync", date_from=LONG_AGO)),
@@ -139,14 +139,14 @@ OPERATIONS = [
         "update",
         lambda box: box.store.update_message(box.text, "Read"),
         lambda box: box.stored(box.text, "readStatus") == "Read",
-        lambda box: box.store.update_message([box.text, NOBODY], "Read"),
+        lambda box: box.store.update_message([box.text, NO_SUCH_ID], "Read"),
     ),
     Operation(
         "patchMessage",
         "update",
         lambda box: box.store.patch_message(box.deleted, availability="Alive"),
         lambda box: box.stored(box.deleted, "availability") == "Alive",
-        lambda box: box.store.patch_message([box.deleted, NOBODY], availability="Alive"),
+        lambda box: box.store.patch_message([box.deleted, NO_SUCH_ID], availability="Alive"),
     ),
     Operation(
         "updateMessageStoreConfiguration",
@@ -159,7 +159,7 @@ OPERATIONS = [
         "delete",
         lambda box: box.store.delete_message(box.text),
         lambda box: box.stored(box.text, "availability") == "Deleted",
-        lambda box: box.store.delete_message([box.text, NOBODY]),
+        lambda box: box.store.delete_message([box.text, NO_SUCH_ID]),
     ),
     Operation(
         "deleteMessageByFilter",
@@ -171,17 +171,17 @@ OPERATIONS = [
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A fault, and what it may come to.
+class Fault:
+    """A fault and its allowed results.
 
     Attributes:
-        strike: makes it happen to the operation's next requests, so many times; for ever, when None.
-        error: what is raised, or stands in the outcome, when it does not pass.
+        strike: causes the fault in the operation's next requests, this number of times; None means for ever.
+        error: the error that is raised or in the outcome if the fault lasts.
         passes: reads and updates are sent again.
-        acted: RingCentral carried the request out before.
-        harmless: it was surely not carried out: a DELETE is sent again too.
-        arrives: RingCentral saw the request.
-        least_wait_s: before it is sent again.
+        acted: RingCentral carried out the request before the fault.
+        harmless: the request was certainly not carried out: a DELETE is sent again too.
+        arrives: the request reached RingCentral.
+        least_wait_s: the shortest wait before the request is sent again.
     """
 
     name: str
@@ -202,10 +202,10 @@ def by_emulator(kind: Any, **options: Any) -> Callable[[Mailbox, Operation, int 
     return strike
 
 
-def on_the_way(
+def by_transport(
     act: Callable[[httpx.Request], httpx.Response], *, after: bool = False
 ) -> Callable[[Mailbox, Operation, int | None], object]:
-    """`act` answers or raises in RingCentral's place, before or after RingCentral has acted."""
+    """Let `act` answer or raise instead of RingCentral, before or after RingCentral has acted."""
 
     def strike(box: Mailbox, _: Operation, times: int | None) -> None:
         left = [times]
@@ -216,7 +216,7 @@ def on_the_way(
             left[0] = left[0] and left[0] - 1
             return act(request)
 
-        (box.way.after if after else box.way.before)(meet)
+        (box.transport.after if after else box.transport.before)(meet)
 
     return strike
 
@@ -233,36 +233,36 @@ def answering(status: int, content: str = "", **headers: str) -> Callable[[httpx
     return lambda _: httpx.Response(status, content=content, headers=named)
 
 
-def five_hundred(status: int) -> Trouble:
+def five_hundred(status: int) -> Fault:
     name = "500 CMN-201" if status == 500 else str(status)
-    return Trouble(name, by_emulator("server_error", status=status, acted=True), Unavailable, acted=True)
+    return Fault(name, by_emulator("server_error", status=status, acted=True), Unavailable, acted=True)
 
 
 PASSING = [
-    Trouble("refused", on_the_way(raising(httpx.ConnectError)), Unreachable, harmless=True, arrives=False),
-    Trouble("reset before", by_emulator("drop"), AnswerLost),
-    Trouble("reset after it acted", by_emulator("drop", acted=True), AnswerLost, acted=True),
-    Trouble("timeout", on_the_way(raising(httpx.ReadTimeout), after=True), AnswerLost, acted=True),
-    Trouble("429 Retry-After", by_emulator("rate_limit"), RateLimited, harmless=True, least_wait_s=60),
-    Trouble("429", on_the_way(answering(429)), RateLimited, harmless=True, arrives=False, least_wait_s=60),
+    Fault("refused", by_transport(raising(httpx.ConnectError)), Unreachable, harmless=True, arrives=False),
+    Fault("reset before", by_emulator("drop"), AnswerLost),
+    Fault("reset after it acted", by_emulator("drop", acted=True), AnswerLost, acted=True),
+    Fault("timeout", by_transport(raising(httpx.ReadTimeout), after=True), AnswerLost, acted=True),
+    Fault("429 Retry-After", by_emulator("rate_limit"), RateLimited, harmless=True, least_wait_s=60),
+    Fault("429", by_transport(answering(429)), RateLimited, harmless=True, arrives=False, least_wait_s=60),
     *map(five_hundred, (500, 502, 503, 504)),
-    Trouble("cut off", by_emulator("truncate"), AnswerLost, acted=True),
+    Fault("cut off", by_emulator("truncate"), AnswerLost, acted=True),
 ]
 FINAL = [
-    Trouble("gateway before", by_emulator("gateway"), GatewayAnswered, passes=False),
-    Trouble("gateway after it acted", by_emulator("gateway", acted=True), GatewayAnswered, passes=False, acted=True),
-    Trouble("truncated JSON", by_emulator("malformed"), UnexpectedAnswer, passes=False, acted=True),
-    Trouble("HTML 200", by_emulator("malformed", body="html"), UnexpectedAnswer, passes=False, acted=True),
-    Trouble(
+    Fault("gateway before", by_emulator("gateway"), GatewayAnswered, passes=False),
+    Fault("gateway after it acted", by_emulator("gateway", acted=True), GatewayAnswered, passes=False, acted=True),
+    Fault("truncated JSON", by_emulator("malformed"), UnexpectedAnswer, passes=False, acted=True),
+    Fault("HTML 200", by_emulator("malformed", body="html"), UnexpectedAnswer, passes=False, acted=True),
+    Fault(
         "HTML 403",
-        on_the_way(answering(403, PAGE, content_type="text/html")),
+        by_transport(answering(403, PAGE, content_type="text/html")),
         UnexpectedAnswer,
         passes=False,
         arrives=False,
     ),
-    Trouble(
+    Fault(
         "wrong content type",
-        on_the_way(answering(200, "OK", content_type="text/plain"), after=True),
+        by_transport(answering(200, "OK", content_type="text/plain"), after=True),
         UnexpectedAnswer,
         passes=False,
         acted=True,
@@ -281,15 +281,15 @@ async def box() -> AsyncIterator[Mailbox]:
             yield made
 
 
-def each(troubles: list[Trouble]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("trouble", troubles, ids=lambda trouble: trouble.name)
+def each(all_faults: list[Fault]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("fault", all_faults, ids=lambda fault: fault.name)
 
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 
 
-async def end_of(operation: Operation, box: Mailbox) -> tuple[object, RingCentralError | None, bool]:
-    """The value, the error, and whether it is unknown what happened."""
+async def result_of(operation: Operation, box: Mailbox) -> tuple[object, RingCentralError | None, bool]:
+    """Return the value, the error, and whether the result is unknown."""
     try:
         value = await operation.act(box)
     except RingCentralError as error:
@@ -300,96 +300,96 @@ async def end_of(operation: Operation, box: Mailbox) -> tuple[object, RingCentra
     return value, None, False
 
 
-def hands_over_whatever_comes(operation: Operation, trouble: Trouble) -> bool:
-    """Content may be anything, a web page too: what came, and its type, is all that can be told."""
-    return operation.name == "readMessageContent" and trouble.name in {
+def accepts_any_content(operation: Operation, fault: Fault) -> bool:
+    """Return whether the client accepts the faulty answer: an attachment can be of any type, even a web page."""
+    return operation.name == "readMessageContent" and fault.name in {
         "truncated JSON",
         "HTML 200",
         "wrong content type",
     }
 
 
-def nothing_to_cut(operation: Operation, trouble: Trouble) -> bool:
-    """A delete's 204 has no body."""
-    return operation.kind == "delete" and trouble.name == "cut off"
+def has_no_body_to_cut(operation: Operation, fault: Fault) -> bool:
+    """Return whether there is no body to cut off: a delete's 204 has none."""
+    return operation.kind == "delete" and fault.name == "cut off"
 
 
 @each([*PASSING, *FINAL])
 @every_operation
-async def test_trouble_once(trouble: Trouble, operation: Operation, box: Mailbox) -> None:
-    trouble.strike(box, operation, 1)
+async def test_a_single_fault(fault: Fault, operation: Operation, box: Mailbox) -> None:
+    fault.strike(box, operation, 1)
     began = anyio.current_time()
-    value, error, unknown = await end_of(operation, box)
+    value, error, unknown = await result_of(operation, box)
     took_s = anyio.current_time() - began
-    if hands_over_whatever_comes(operation, trouble):
+    if accepts_any_content(operation, fault):
         assert isinstance(value, Downloaded)
         assert value.content_type in {"application/json", "text/html", "text/plain"}
         assert box.sent() == 1
     elif operation.kind == "delete":
-        check_delete(trouble, operation, box, error, unknown)
-    elif trouble.passes:
+        check_delete(fault, operation, box, error, unknown)
+    elif fault.passes:
         assert (error, unknown) == (None, False)
         assert box.sent() == 2
         assert operation.done(box)
-        assert trouble.least_wait_s <= took_s <= trouble.least_wait_s + 5
+        assert fault.least_wait_s <= took_s <= fault.least_wait_s + 5
     else:
-        assert type(error) is trouble.error
+        assert type(error) is fault.error
         assert unknown
         assert box.sent() == 1
-        assert operation.done(box) == (trouble.acted or operation.kind == "read")
+        assert operation.done(box) == (fault.acted or operation.kind == "read")
     assert box.logins() == 0
 
 
 def check_delete(
-    trouble: Trouble, operation: Operation, box: Mailbox, error: RingCentralError | None, unknown: bool
+    fault: Fault, operation: Operation, box: Mailbox, error: RingCentralError | None, unknown: bool
 ) -> None:
-    expected = None if trouble.harmless or nothing_to_cut(operation, trouble) else trouble.error
+    expected = None if fault.harmless or has_no_body_to_cut(operation, fault) else fault.error
     assert type(error) is (expected or type(None))
     assert unknown == (expected is not None)
-    # RingCentral's own count: whatever else it refused, one at most was let through.
+    # RingCentral's own count: at most one request got through its rate limit.
     let_through = [status for status in box.reached("DELETE") if status != 429]
-    assert len(let_through) == (1 if trouble.arrives or expected is None else 0)
-    assert operation.done(box) == (trouble.acted or expected is None)
+    assert len(let_through) == (1 if fault.arrives or expected is None else 0)
+    assert operation.done(box) == (fault.acted or expected is None)
     assert box.stored(box.text, "availability") != "Purged"
 
 
 @each([*PASSING, *FINAL])
 @every_operation
-async def test_trouble_that_does_not_end(trouble: Trouble, operation: Operation, box: Mailbox) -> None:
-    trouble.strike(box, operation, None)
+async def test_a_lasting_fault(fault: Fault, operation: Operation, box: Mailbox) -> None:
+    fault.strike(box, operation, None)
     began = anyio.current_time()
-    value, error, unknown = await end_of(operation, box)
+    value, error, unknown = await result_of(operation, box)
     took_s = anyio.current_time() - began
-    if hands_over_whatever_comes(operation, trouble):
+    if accepts_any_content(operation, fault):
         assert isinstance(value, Downloaded)
-    elif nothing_to_cut(operation, trouble):
+    elif has_no_body_to_cut(operation, fault):
         assert error is None
     else:
-        assert type(error) is trouble.error
-        assert unknown == (not trouble.harmless)
-    may_repeat = trouble.passes and (operation.kind != "delete" or trouble.harmless)
-    # A download goes on five times after its connection broke, each time by a request of its own.
-    assert box.sent() <= (6 if operation.name == "readMessageContent" and trouble.name == "cut off" else 4)
+        assert type(error) is fault.error
+        assert unknown == (not fault.harmless)
+    may_repeat = fault.passes and (operation.kind != "delete" or fault.harmless)
+    # A download resumes five times after a broken connection, each time with its own request.
+    assert box.sent() <= (6 if operation.name == "readMessageContent" and fault.name == "cut off" else 4)
     assert box.sent() > 1 if may_repeat else box.sent() == 1
     assert took_s <= 150
     if operation.kind == "delete":
         assert len([status for status in box.reached("DELETE") if status != 429]) == int(
-            trouble.arrives and trouble.error is not RateLimited
+            fault.arrives and fault.error is not RateLimited
         )
-        assert operation.done(box) == trouble.acted
+        assert operation.done(box) == fault.acted
         assert box.stored(box.text, "availability") != "Purged"
 
 
 @every_operation
-async def test_a_401_in_the_middle(operation: Operation, box: Mailbox) -> None:
+async def test_a_token_revoked_before_the_request(operation: Operation, box: Mailbox) -> None:
     box.emulator.faults.inject("token_revoked", operation=operation.name)  # pyright: ignore[reportArgumentType]
-    _, error, unknown = await end_of(operation, box)
+    _, error, unknown = await result_of(operation, box)
     if operation.kind == "delete":
         assert type(error) is Unauthorized
         assert unknown
         assert (box.reached("DELETE"), box.logins()) == ([401], 0)
         assert not operation.done(box)
-        _, error, _ = await end_of(operation, box)
+        _, error, _ = await result_of(operation, box)
         assert box.reached("DELETE") == [401, 204]
     assert error is None
     assert operation.done(box)
@@ -397,18 +397,18 @@ async def test_a_401_in_the_middle(operation: Operation, box: Mailbox) -> None:
 
 
 @every_operation
-async def test_a_207_with_failures(operation: Operation, box: Mailbox) -> None:
+async def test_a_207_with_a_failed_part(operation: Operation, box: Mailbox) -> None:
     if operation.with_a_failing_part:
         good, bad = await operation.with_a_failing_part(box)
         assert (good.ok, good.unknown, bad.unknown) == (True, False, False)
         assert type(bad.error) is NotFound
         assert operation.done(box)
     else:
-        # A 207 is none of this operation's answers, but for a delete of conversations.
+        # Of these operations only a delete of conversations can be answered with a 207.
         part = {"resourceId": box.conversation, "status": 404, "body": {"errorCode": "CMN-102", "message": "None"}}
         answer = httpx.Response(207, json=[part], headers={"Content-Type": BULK})
-        on_the_way(lambda _: answer)(box, operation, None)
-        _, error, unknown = await end_of(operation, box)
+        by_transport(lambda _: answer)(box, operation, None)
+        _, error, unknown = await result_of(operation, box)
         assert type(error) is (APIError if operation.kind == "delete" else UnexpectedAnswer)
         assert unknown == (operation.kind != "delete")
     assert box.sent() == 1
@@ -416,10 +416,8 @@ async def test_a_207_with_failures(operation: Operation, box: Mailbox) -> None:
 
 
 @every_operation
-async def test_a_right_answer_under_a_wrong_content_type_is_still_the_answer(
-    operation: Operation, box: Mailbox
-) -> None:
-    box.way.content_type = "text/html"
-    _, error, unknown = await end_of(operation, box)
+async def test_a_valid_answer_with_a_wrong_content_type_is_accepted(operation: Operation, box: Mailbox) -> None:
+    box.transport.content_type = "text/html"
+    _, error, unknown = await result_of(operation, box)
     assert (error, unknown, box.sent()) == (None, False, 1)
     assert operation.done(box)

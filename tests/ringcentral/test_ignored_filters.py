@@ -1,4 +1,4 @@
-"""What comes where something on the way drops the query, or answers for RingCentral, is not passed on as the answer."""
+"""Tests of a proxy that drops the query or answers for RingCentral: its answer is not passed on as RingCentral's."""
 
 from datetime import timedelta
 from typing import Any
@@ -26,7 +26,7 @@ SINCE = NOW - timedelta(days=1)
 
 
 class WithoutConversation(httpx.AsyncBaseTransport):
-    """A way on which `conversationId` is lost."""
+    """A transport that drops `conversationId`."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._inner = httpx.ASGITransport(app=emulator.app)
@@ -40,12 +40,12 @@ class WithoutConversation(httpx.AsyncBaseTransport):
 
 
 def two_conversations(emulator: Emulator) -> list[list[str]]:
-    """The messages of each, newest first, and every other second one of the other."""
+    """Add messages of two conversations in turns, and return those of each, newest first."""
     ids = [arrive(emulator, age, conversation=str(age % 2 + 1)) for age in range(1, 9)]
     return [ids[1::2], ids[::2]]
 
 
-async def test_only_messages_of_the_conversation_that_was_asked_for_are_listed() -> None:
+async def test_only_messages_of_the_requested_conversation_are_listed() -> None:
     with mailbox() as emulator:
         first, _ = two_conversations(emulator)
         conversation = emulator.store.messages()[-1]["conversation"]["id"]
@@ -66,7 +66,7 @@ async def test_only_messages_of_the_conversation_that_was_asked_for_are_listed()
     assert [message.id for message in complete.messages] == mine
 
 
-async def test_what_was_removed_is_reported_though_its_conversation_is_not_said() -> None:
+async def test_a_removed_message_is_reported_although_its_conversation_is_not_given() -> None:
     with mailbox() as emulator:
         two_conversations(emulator)
         newest = emulator.store.messages()[0]
@@ -93,25 +93,23 @@ async def test_what_was_removed_is_reported_though_its_conversation_is_not_said(
         ({}, False),
     ],
 )
-def test_a_message_is_of_a_conversation_by_its_number_even_if_that_was_rounded(
-    sent: dict[str, Any], is_of: bool
-) -> None:
-    # What JavaScript makes of the number: the nearest that a double can hold, in its shortest form.
+def test_a_message_belongs_to_a_conversation_even_if_its_number_was_rounded(sent: dict[str, Any], is_of: bool) -> None:
+    # JavaScript's form of the number: the nearest double, in its shortest form.
     asked = "6015823250778200064" if sent.get("conversationId") == 6.0158232507782e18 else "6015823250778200123"
     assert Message({"id": 1, **sent}).is_of(asked) == is_of
 
 
-async def test_a_sync_that_gives_no_token_does_not_say_that_nothing_changed() -> None:
+async def test_a_sync_without_a_token_does_not_mean_that_nothing_changed() -> None:
     bodies: list[dict[str, Any]] = [{}, {"syncInfo": {}}, {"syncInfo": {"syncToken": ""}}]
     for body in bodies:
         answer = httpx.Response(200, json={"records": [], **body})
         async with MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(lambda _, a=answer: a)) as store:
-            with pytest.raises(UnexpectedAnswer, match="without a token"):
+            with pytest.raises(UnexpectedAnswer):
                 await store.sync_messages(sync_token="token")
 
 
 @pytest.mark.parametrize("code", ["AGW-404", "CMN-120"])
-def test_a_gateway_that_knows_no_login_says_nothing_of_the_credentials(code: str) -> None:
+def test_a_gateway_error_says_nothing_about_the_credentials(code: str) -> None:
     refused = login_refusal(404, {"errorCode": code, "errors": []}, {}, "/restapi/oauth/token")
     assert type(refused) is LoginUnavailable
 
@@ -126,7 +124,7 @@ def test_a_gateway_that_knows_no_login_says_nothing_of_the_credentials(code: str
         (401, b'{"errorCode": "OAU-213"}', LoginEnded),
     ],
 )
-def test_only_ringcentrals_own_word_ends_a_persons_login(status: int, body: bytes, kind: type[LoginFailed]) -> None:
+def test_only_an_error_by_ringcentral_ends_a_users_login(status: int, body: bytes, kind: type[LoginFailed]) -> None:
     endpoint = TokenEndpoint("https://platform.ringcentral.com", "an-app", "")
     answer = httpx.Response(status, content=body)
     assert type(endpoint.refused_refresh(answer, endpoint.refusal(answer))) is kind

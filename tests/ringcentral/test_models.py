@@ -1,4 +1,4 @@
-"""Records read whatever RingCentral sends: exactly where it is as documented, leniently where it is not."""
+"""Tests of records: documented fields are read exactly, all others leniently."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -46,7 +46,7 @@ def test_a_conversation_id_keeps_every_digit():
     assert Message.model_validate(alone).conversation_id == "8031152018338945839"
 
 
-def test_unknown_fields_are_kept_and_unknown_words_are_read():
+def test_unknown_fields_are_kept_and_unknown_enum_values_are_read():
     message = Message.model_validate({"id": 1, "type": "Hologram", "availability": "Frozen", "mood": "good"})
     assert (message.type, message.availability) == ("Hologram", "Frozen")
     assert message.sent["mood"] == "good"
@@ -77,11 +77,11 @@ def test_a_field_of_an_unexpected_type_reads_as_absent(wire_name: str, value: ob
 
 
 @pytest.mark.parametrize("value", ["3", 3.0, 3])
-def test_a_number_may_come_in_other_clothes(value: object):
+def test_a_number_can_have_other_json_types(value: object):
     assert Message.model_validate({**FAX, "faxPageCount": value}).fax_page_count == 3
 
 
-def test_a_list_loses_the_entry_that_cannot_be_read_and_no_other():
+def test_a_list_omits_only_unreadable_entries():
     page = MessageList.model_validate({"records": [{"id": 1}, "garbage", {"subject": "no id"}, {"id": "2"}]})
     assert [message.id for message in page.records] == ["1", "2"]
     message = Message.model_validate({"id": 1, "attachments": [None, {"id": 5}], "to": "nobody"})
@@ -90,7 +90,7 @@ def test_a_list_loses_the_entry_that_cannot_be_read_and_no_other():
 
 
 @pytest.mark.parametrize("kind", [MessageList, MessageSync])
-def test_a_page_says_how_many_messages_cannot_be_read(kind: type[MessageList | MessageSync]):
+def test_a_page_counts_unreadable_messages(kind: type[MessageList | MessageSync]):
     whole: dict[str, Any] = {"records": [{"id": 1}, {"id": 2}], "unreadable": 7}
     in_part: dict[str, Any] = {"records": [{"id": 1}, "garbage", {"subject": "no id"}, {"id": "2"}, None]}
     assert kind.model_validate(whole).unreadable == 0
@@ -98,9 +98,9 @@ def test_a_page_says_how_many_messages_cannot_be_read(kind: type[MessageList | M
     assert kind.model_validate(parsed(json.dumps(in_part).encode())).unreadable == 3
 
 
-def test_a_page_without_records_is_no_page():
+def test_a_page_without_records_is_refused():
     for text in (b"{}", b'{"records": null}', b'{"records": {"id": 1}}', b"[]", b"null"):
-        with pytest.raises(ValueError, match="not a MessageList"):
+        with pytest.raises(ValueError, match="MessageList"):
             MessageList.model_validate(parsed(text))
 
 
@@ -121,7 +121,7 @@ def test_a_removal_in_a_sync_has_only_id_and_availability():
 
 
 def test_records_are_frozen():
-    with pytest.raises(AttributeError, match="frozen"):
+    with pytest.raises(AttributeError):
         MessageStoreConfiguration({"retentionPeriod": 30}).retention_period = 7  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(AttributeError):
         MessageStoreConfiguration().sent = {}  # pyright: ignore[reportAttributeAccessIssue]
@@ -170,7 +170,7 @@ def test_no_field_of_a_record_breaks_the_page_it_is_on(records: list[dict[str, A
 
 
 @given(st.datetimes(timezones=st.timezones()).map(datetime.isoformat))
-def test_a_moment_that_is_read_can_be_told_in_any_time_zone(moment: str):
+def test_a_time_can_be_converted_to_any_time_zone(moment: str):
     created = Message.model_validate({"id": 1, "creationTime": moment}).creation_time
     if created:
         for hours in (-14, 0, 14):

@@ -1,4 +1,4 @@
-"""Every operation against the emulator, which knows the API's rules and shares no line with the client."""
+"""Tests of every operation against the emulator, which has the API's rules and shares no code with the client."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ def client(emulator: Emulator, transport: httpx.AsyncBaseTransport | None = None
     )
 
 
-def truth(emulator: Emulator, message_id: str) -> str:
+def stored_availability(emulator: Emulator, message_id: str) -> str:
     stored = emulator.store.message(message_id)
     return str(stored["availability"]) if stored else "gone"
 
@@ -57,7 +57,7 @@ def add_many(emulator: Emulator, count: int) -> list[str]:
 
 
 class DropsAnswers(httpx.AsyncBaseTransport):
-    """Lets requests of one method through and loses their answers."""
+    """A transport that loses the answers to requests with one method."""
 
     def __init__(self, emulator: Emulator, method: str) -> None:
         self._inner = httpx.ASGITransport(app=emulator.app)
@@ -84,7 +84,7 @@ async def test_pages_and_filters(emulator: Emulator):
     )
 
 
-async def test_a_sync_tells_what_came_and_what_went(emulator: Emulator):
+async def test_a_sync_reports_new_and_removed_messages(emulator: Emulator):
     async with client(emulator) as store:
         whole = await store.sync_messages(sync_type="FSync", date_from=LONG_AGO, record_count=1000)
         gone = whole.records[0].id
@@ -109,7 +109,7 @@ async def test_one_and_many_messages_are_read(emulator: Emulator):
     assert isinstance(outcomes[-1].error, NotFound)
 
 
-async def test_content_whole_and_in_part(emulator: Emulator):
+async def test_whole_and_partial_content_is_read(emulator: Emulator):
     async with client(emulator) as store:
         voicemails = await store.list_messages(date_from=LONG_AGO, message_type=["VoiceMail"])
         message, attachment = next(
@@ -160,14 +160,14 @@ async def test_delete_restore_and_purge(emulator: Emulator):
     ids = add_many(emulator, 60)
     async with client(emulator) as store:
         assert all(outcome.ok for outcome in await store.delete_message(ids))
-        assert {truth(emulator, id_) for id_ in ids} == {"Deleted"}
+        assert {stored_availability(emulator, id_) for id_ in ids} == {"Deleted"}
         restored = await store.patch_message(ids, availability="Alive")
         assert all(outcome.message and outcome.message.availability == "Alive" for outcome in restored)
         assert [outcome.ok for outcome in await store.delete_message(ids[0], purge=True)] == [True]
-        assert truth(emulator, ids[0]) == "Purged"
+        assert stored_availability(emulator, ids[0]) == "Purged"
         mixed = await store.delete_message([ids[1], "404404", ids[1]])
         assert [(outcome.id, outcome.ok) for outcome in mixed] == [(ids[1], True), ("404404", False)]
-        assert truth(emulator, ids[1]) == "Deleted"
+        assert stored_availability(emulator, ids[1]) == "Deleted"
 
 
 async def test_conversations_are_deleted_up_to_a_moment(emulator: Emulator):
@@ -188,16 +188,16 @@ async def test_the_retention_period_is_read_and_set(emulator: Emulator):
         assert (await store.read_message_store_configuration()).retention_period == 42
 
 
-async def test_a_delete_whose_answer_is_lost_is_unknown_and_was_carried_out(emulator: Emulator):
+async def test_a_delete_with_a_lost_answer_is_unknown_and_was_carried_out(emulator: Emulator):
     ids = add_many(emulator, 60)
     async with client(emulator, DropsAnswers(emulator, "DELETE")) as store:
         outcomes = await store.delete_message(ids)
     assert [outcome.unknown for outcome in outcomes] == [True] * 50 + [False] * 10
-    assert [truth(emulator, id_) for id_ in ids] == ["Deleted"] * 50 + ["Alive"] * 10
+    assert [stored_availability(emulator, id_) for id_ in ids] == ["Deleted"] * 50 + ["Alive"] * 10
 
 
 class AsksForPlainJson(httpx.AsyncBaseTransport):
-    """Undoes the Accept header, so that a 207 comes as multipart/mixed."""
+    """Remove the Accept header, so that a 207 is sent as multipart/mixed."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._inner = httpx.ASGITransport(app=emulator.app)
@@ -229,7 +229,7 @@ async def test_the_same_over_real_http():
                     assert len(await content.read(1_000_000)) == fax.attachments[0].size
 
 
-async def test_a_session_that_ends_before_its_time_is_renewed(emulator: Emulator):
+async def test_a_session_that_ends_early_is_renewed(emulator: Emulator):
     async with client(emulator) as store:
         ids = add_many(emulator, 1)
         await store.read_message(ids[0])
@@ -237,7 +237,7 @@ async def test_a_session_that_ends_before_its_time_is_renewed(emulator: Emulator
         assert (await store.read_message(ids[0])).availability == "Alive"
 
 
-async def test_a_delete_that_met_the_end_of_its_session_may_be_sent_again_by_the_caller(emulator: Emulator):
+async def test_a_delete_that_got_a_401_can_be_sent_again_by_the_caller(emulator: Emulator):
     async with client(emulator) as store:
         ids = add_many(emulator, 1)
         await store.read_message(ids[0])
@@ -247,7 +247,7 @@ async def test_a_delete_that_met_the_end_of_its_session_may_be_sent_again_by_the
         assert [request.method for request in emulator.requests].count("DELETE") == 1
         assert (await store.read_message(ids[0])).availability == "Alive"
         assert [outcome.ok for outcome in await store.delete_message(ids)] == [True]
-    assert truth(emulator, ids[0]) == "Deleted"
+    assert stored_availability(emulator, ids[0]) == "Deleted"
 
 
 async def test_a_wrong_secret_is_a_failed_login(emulator: Emulator):

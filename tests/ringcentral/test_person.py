@@ -1,4 +1,4 @@
-"""A person's login: renewed once for all who share it, kept before it is used, over when RingCentral says so."""
+"""Tests of a user's login: renewed once for all processes, stored before use, and ended only by RingCentral."""
 
 import os
 import stat
@@ -40,7 +40,7 @@ CANARY = "canary-0123456789"
 
 
 class Login:
-    """A person who has logged in at the emulator, and processes that use what they left."""
+    """A user with a login at the emulator, and clients that use the stored tokens."""
 
     def __init__(self, emulator: Emulator, folder: Path, clock: Clock) -> None:
         self.emulator = emulator
@@ -99,7 +99,7 @@ async def login(tmp_path: Path) -> AsyncIterator[Login]:
         yield made
 
 
-async def test_a_kept_login_is_used_as_long_as_it_is_good(login: Login) -> None:
+async def test_a_stored_login_is_used_until_it_expires(login: Login) -> None:
     auth = login.auth()
     assert await login.read(auth) == 200
     login.pass_time(3_500)
@@ -107,7 +107,7 @@ async def test_a_kept_login_is_used_as_long_as_it_is_good(login: Login) -> None:
     assert login.refreshes() == 0
 
 
-async def test_it_is_renewed_a_minute_before_it_expires_and_the_new_tokens_are_kept(login: Login) -> None:
+async def test_it_is_renewed_a_minute_before_it_expires_and_the_new_tokens_are_stored(login: Login) -> None:
     before, auth = login.store.load(), login.auth()
     login.pass_time(3_541)
     assert await login.read(auth) == 200
@@ -120,7 +120,7 @@ async def test_it_is_renewed_a_minute_before_it_expires_and_the_new_tokens_are_k
     assert after.owner_id == before.owner_id == login.emulator.extension_id
 
 
-async def test_a_renewal_that_brings_no_refresh_token_leaves_the_one_that_was(login: Login) -> None:
+async def test_a_renewal_without_a_refresh_token_keeps_the_old_one(login: Login) -> None:
     class Forgetful(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if request.url.path != LIST:
@@ -170,7 +170,7 @@ anyio.run(main)
 
 
 class Processes:
-    """Real processes on one expired login, at an emulator on a real port."""
+    """Real processes that share one expired login, at an emulator on a real port."""
 
     def __init__(self, emulator: Emulator, folder: Path) -> None:
         self.emulator = emulator
@@ -183,7 +183,7 @@ class Processes:
         return tokens
 
     async def start(self) -> Process:
-        """One that is ready, and waits to be told to begin."""
+        """Return a process that is ready and waits for its signal to begin."""
         process = await anyio.open_process(self.command)
         assert process.stdout is not None
         assert (await process.stdout.receive()).startswith(b"ready")
@@ -200,13 +200,13 @@ class Processes:
             await process.aclose()
 
     async def statuses(self, process: Process) -> list[bytes]:
-        """What its three reads came to."""
+        """Return the statuses of its three reads."""
         assert process.stdout is not None
         async with process:
             return b"".join([part async for part in process.stdout]).split()
 
     def one_renewal_after(self, first: Tokens) -> bool:
-        """Whether what is kept came from `first` by one renewal: RingCentral knows what it took the place of."""
+        """Return whether the stored tokens are one renewal after `first`. RingCentral records the replaced token."""
         kept = self.login.store.load()
         return kept is not None and self.emulator.sessions.check(kept.access_token).replaced_refresh_token == (
             first.refresh_token
@@ -220,7 +220,7 @@ async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
             yield Processes(emulator, tmp_path / "logins")
 
 
-async def test_two_processes_at_once_make_one_renewal_and_both_go_on(processes: Processes) -> None:
+async def test_two_processes_at_once_make_one_renewal_and_both_continue(processes: Processes) -> None:
     await processes.expire()
     one, other = await processes.start(), await processes.start()
     await processes.begin(one, other)
@@ -229,30 +229,28 @@ async def test_two_processes_at_once_make_one_renewal_and_both_go_on(processes: 
 
 
 @pytest.mark.parametrize("both", [True, False], ids=["both killed", "one killed"])
-async def test_a_process_killed_while_it_renews_and_started_again_costs_no_login(
-    processes: Processes, both: bool
-) -> None:
+async def test_a_process_killed_during_a_renewal_does_not_lose_the_login(processes: Processes, both: bool) -> None:
     first = await processes.expire()
     processes.emulator.faults.inject("latency", operation="token", acted=True, seconds=3_600)
     one, other = await processes.start(), await processes.start()
     await processes.begin(one)
-    while processes.emulator.faults.active:  # noqa: ASYNC110  what happens there has no event to wait for
+    while processes.emulator.faults.active:  # noqa: ASYNC110  there is no event to wait for
         await anyio.sleep(0.01)
     await processes.begin(other)
     await processes.kill(*((one, other) if both else (one,)))
     living = [await processes.start(), await processes.start() if both else other]
     await processes.begin(*(living if both else living[:1]))
     assert [await processes.statuses(each) for each in living] == [[b"200"] * 3] * 2
-    # The answer to the one that was killed never came, so one of the others asked again, and was given the same.
+    # The killed process got no answer, so one of the others asked again, and got the same tokens.
     assert processes.login.refreshes() == 1
     assert processes.one_renewal_after(first)
 
 
-async def test_a_crash_between_the_answer_and_its_keeping_loses_nothing(login: Login) -> None:
+async def test_a_crash_before_the_answer_is_stored_loses_nothing(login: Login) -> None:
     login.pass_time(4_000)
     kept = login.store.load()
     assert kept is not None
-    async with login.http() as http:  # answered, and never kept
+    async with login.http() as http:  # answered, but never stored
         form = {"grant_type": "refresh_token", "refresh_token": kept.refresh_token}
         lost = login.endpoint.issued(await http.send(login.endpoint.request(form)))
     login.pass_time(3_000)
@@ -262,7 +260,7 @@ async def test_a_crash_between_the_answer_and_its_keeping_loses_nothing(login: L
     assert found.access_token == lost.access_token
 
 
-async def test_what_cannot_be_kept_is_not_used(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tokens_that_cannot_be_stored_are_not_used(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
     login.pass_time(4_000)
     auth = login.auth()
 
@@ -273,9 +271,10 @@ async def test_what_cannot_be_kept_is_not_used(login: Login, monkeypatch: pytest
         patch.setattr(os, "fsync", full)
         with pytest.raises(LoginNotKept) as caught:
             await login.read(auth)
-        with pytest.raises(LoginNotKept, match=r"^[^.]* written \(.*\)\. The request was not carried out\.$"):
+        with pytest.raises(LoginNotKept) as again:
             await login.read(auth)
-    assert "sent" not in str(caught.value)  # the renewal was
+    assert str(again.value) == str(caught.value)
+    assert caught.value.login_unanswered
     assert CANARY not in shown(caught.value)
     assert login.refreshes() == 1
     assert [request.path for request in login.emulator.requests].count(LIST) == 0
@@ -285,7 +284,7 @@ async def test_what_cannot_be_kept_is_not_used(login: Login, monkeypatch: pytest
 
 
 async def renewed_elsewhere(login: Login) -> None:
-    """As by a process that shares the login and whose clock runs ahead."""
+    """Renew as a process that shares the login, with a clock that is ahead."""
     assert await login.read(login.auth(now=lambda: login.now() + 3_541)) == 200
     kept = login.store.load()
     assert kept is not None
@@ -293,7 +292,7 @@ async def renewed_elsewhere(login: Login) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_what_another_process_renewed_is_taken_over_without_a_renewal(login: Login, method: str) -> None:
+async def test_tokens_renewed_by_another_process_are_used_without_a_renewal(login: Login, method: str) -> None:
     auth = login.auth()
     assert await login.read(auth) == 200
     await renewed_elsewhere(login)
@@ -304,12 +303,12 @@ async def test_what_another_process_renewed_is_taken_over_without_a_renewal(logi
     assert sent.count(401) == (1 if method == "GET" else 0)
 
 
-async def test_a_delete_turned_away_is_not_sent_again_and_the_next_call_renews(login: Login) -> None:
+async def test_a_delete_with_a_401_is_not_sent_again_and_the_next_call_renews(login: Login) -> None:
     auth = login.auth()
     assert await login.read(auth) == 200
     kept = login.store.load()
     assert kept is not None
-    async with login.http() as http:  # the token dies before its time, the refresh token does not
+    async with login.http() as http:  # the access token ends early, the refresh token does not
         form = {"grant_type": "refresh_token", "refresh_token": kept.refresh_token}
         await http.send(login.endpoint.request(form))
     assert await login.read(auth, "DELETE", f"{LIST}/123") == 401
@@ -317,18 +316,19 @@ async def test_a_delete_turned_away_is_not_sent_again_and_the_next_call_renews(l
     assert await login.read(auth, "DELETE", f"{LIST}/123") in {204, 404}
 
 
-async def test_a_refused_renewal_asks_for_a_login_once_and_goes_on_after_it(login: Login) -> None:
+async def test_a_refused_renewal_is_not_repeated_until_the_next_login(login: Login) -> None:
     auth = login.auth()
     login.emulator.sessions.end_all()
     for _ in range(3):
-        with pytest.raises(LoginEnded, match=r"log in again: rc-mcp login.*400 OAU-213"):
+        with pytest.raises(LoginEnded, match="rc-mcp login") as caught:
             await login.read(auth)
+        assert (caught.value.status, caught.value.error_code) == (400, "OAU-213")
     assert login.refreshes() == 1
     await login.log_in()
     assert await login.read(auth) == 200
 
 
-async def test_after_a_logout_nothing_is_asked_for(login: Login) -> None:
+async def test_after_a_logout_nothing_is_sent(login: Login) -> None:
     auth = login.auth()
     login.store.clear()
     with pytest.raises(LoginEnded, match="rc-mcp login"):
@@ -336,9 +336,10 @@ async def test_after_a_logout_nothing_is_asked_for(login: Login) -> None:
     assert len(login.emulator.requests) == 1
 
 
-async def test_somebody_elses_login_is_not_used_by_a_server_that_began_with_mine(login: Login) -> None:
-    with pytest.raises(LoginEnded, match="Somebody else"):
-        await login.read(login.auth(owner_id="somebody"))
+async def test_another_users_login_is_not_used(login: Login) -> None:
+    with pytest.raises(LoginEnded) as caught:
+        await login.read(login.auth(owner_id="another"))
+    assert not caught.value.method
     assert len(login.emulator.requests) == 1
 
 
@@ -349,12 +350,12 @@ async def test_a_login_without_a_refresh_token_ends_with_its_access_token(login:
     auth = login.auth()
     assert await login.read(auth) == 200
     login.pass_time(4_000)
-    with pytest.raises(LoginEnded, match="expired"):
+    with pytest.raises(LoginEnded):
         await login.read(auth)
     assert login.refreshes() == 0
 
 
-async def test_an_app_that_is_not_known_is_not_told_to_log_in_again(login: Login) -> None:
+async def test_an_unknown_app_is_not_a_login_that_ended(login: Login) -> None:
     auth = PersonAuth(
         login.emulator.server_url, login.emulator.client_id, "wrong", login.store, login.store.lock_file,
         owner_id=login.emulator.extension_id, now=lambda: 9e9,
@@ -364,7 +365,7 @@ async def test_an_app_that_is_not_known_is_not_told_to_log_in_again(login: Login
     assert not isinstance(caught.value, LoginEnded)
 
 
-async def test_revoking_ends_the_session_and_a_failure_is_told(login: Login) -> None:
+async def test_revoking_ends_the_session_and_returns_a_failure(login: Login) -> None:
     kept = login.store.load()
     assert kept is not None
     async with login.http() as http:
@@ -374,18 +375,20 @@ async def test_revoking_ends_the_session_and_a_failure_is_told(login: Login) -> 
         await login.read(login.auth())
 
 
-async def test_the_lock_is_waited_for_no_longer_than_a_minute(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_wait_for_the_lock_is_limited(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
     from filelock import FileLock
 
     from rc_mcp.ringcentral import token_store
 
     monkeypatch.setattr(token_store, "_PATIENCE_S", 0.1)
-    with FileLock(login.store.lock_file), pytest.raises(LoginNotKept, match="Another process"):
+    with FileLock(login.store.lock_file), pytest.raises(LoginNotKept) as caught:
         await login.read(login.auth())
+    assert str(login.store.lock_file) not in str(caught.value)  # it would be there if the file could not be locked
+    assert login.refreshes() == 0
 
 
 def shown(error: BaseException) -> str:
-    """All that a log or a person could see of an error."""
+    """Return all text about an error that a log could show."""
     return f"{error} {error!r} {vars(error)}" + "".join(traceback.format_exception(error))
 
 
@@ -404,7 +407,7 @@ REFUSED = '{{"error": "invalid_grant", "errors": [{{"errorCode": "OAU-213", "mes
 )
 @pytest.mark.parametrize("escaped", [False, True])
 @pytest.mark.parametrize("status", [302, 400, 401, 429, 500])
-async def test_no_refusal_shows_what_was_sent_though_the_server_repeats_it(
+async def test_no_refusal_shows_a_secret_that_the_server_repeats(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, flow: str, kind: str, escaped: bool, status: int
 ) -> None:
     caplog.set_level("DEBUG")
@@ -423,7 +426,7 @@ async def test_no_refusal_shows_what_was_sent_though_the_server_repeats_it(
 
 @pytest.mark.parametrize("flow", ["exchange", "refresh", "revoke"])
 @pytest.mark.parametrize("failure", [httpx.ReadTimeout, httpx.ConnectError, httpx.LocalProtocolError])
-async def test_a_connection_that_fails_shows_none_either(
+async def test_a_failed_connection_shows_no_secret(
     tmp_path: Path, flow: str, failure: type[httpx.TransportError]
 ) -> None:
     def break_down(request: httpx.Request) -> httpx.Response:
@@ -439,7 +442,7 @@ Handler = Callable[[httpx.Request], httpx.Response] | Callable[[httpx.Request], 
 
 
 async def failed(flow: str, folder: Path, answer: Handler) -> RingCentralError | None:
-    """What one flow ends in, when the server answers like that."""
+    """Return the error of one flow when the server answers like this."""
     endpoint = TokenEndpoint("http://rc.test", "an-app", f"{CANARY}-secret")
     tokens = Tokens(f"{CANARY}-access", f"{CANARY}-refresh", "1", 0, 0)
     store = LoginStore(folder, "http://rc.test", None, "an-app")
@@ -463,7 +466,7 @@ async def failed(flow: str, folder: Path, answer: Handler) -> RingCentralError |
     return None
 
 
-async def test_a_limited_renewal_and_one_without_an_answer_keep_their_kinds(tmp_path: Path) -> None:
+async def test_a_rate_limited_renewal_and_one_without_an_answer_keep_their_errors(tmp_path: Path) -> None:
     limited = await failed("refresh", tmp_path, lambda _: httpx.Response(429, headers={"Retry-After": "30"}))
     assert isinstance(limited, RateLimited)
 
@@ -475,7 +478,7 @@ async def test_a_limited_renewal_and_one_without_an_answer_keep_their_kinds(tmp_
 
 @pytest.mark.parametrize("flow", ["exchange", "revoke"])
 @pytest.mark.parametrize("part", ["head", "body"])
-async def test_an_answer_that_does_not_end_in_time_is_given_up(
+async def test_the_wait_for_an_answer_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flow: str, part: str
 ) -> None:
     monkeypatch.setattr(bounds, "LIMITS", replace(LIMITS, answer_s=0.01))
@@ -501,7 +504,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_file_and_its_folder_are_the_owners_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_use_the_file_and_its_folder(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "logins"
     folder.mkdir(parents=True, mode=0o755)
     store = LoginStore(folder, "https://a.test", None, "app")
@@ -511,7 +514,7 @@ def test_the_file_and_its_folder_are_the_owners_alone(tmp_path: Path) -> None:
     assert [mode(path) for path in folder.iterdir()] == [0o600]
 
 
-def test_a_login_is_found_under_the_addresses_and_the_app_it_was_made_for_only(tmp_path: Path) -> None:
+def test_a_login_is_found_only_for_its_own_urls_and_app(tmp_path: Path) -> None:
     LoginStore(tmp_path, "https://a.test", None, "app").save(TOKENS)
     for other in (
         ("https://b.test", None, "app"),
@@ -521,7 +524,7 @@ def test_a_login_is_found_under_the_addresses_and_the_app_it_was_made_for_only(t
         assert LoginStore(tmp_path, *other).load() is None
 
 
-def test_a_file_that_is_no_login_is_told_without_being_quoted(tmp_path: Path) -> None:
+def test_an_invalid_login_file_is_reported_without_its_content(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(f'{{"access_token": "{CANARY}"')
     with pytest.raises(LoginNotKept) as caught:
         FileTokenStore(tmp_path / "x.json").load()
@@ -529,7 +532,7 @@ def test_a_file_that_is_no_login_is_told_without_being_quoted(tmp_path: Path) ->
 
 
 class Keyring:
-    """Takes the place of the `keyring` package."""
+    """A replacement for the `keyring` package."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], str] = {}
@@ -565,18 +568,18 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> Keyring:
     return ring
 
 
-def test_a_keyring_is_used_where_there_is_one(tmp_path: Path, keyring: Keyring) -> None:
+def test_a_keyring_is_used_if_there_is_one(tmp_path: Path, keyring: Keyring) -> None:
     store = LoginStore(tmp_path, "https://a.test", None, "app")
     store.save(TOKENS)
     assert store.load() == TOKENS
-    assert (len(keyring.kept), list(tmp_path.iterdir()), store.where()) == (1, [], "the system's keyring")
+    assert (len(keyring.kept), list(tmp_path.iterdir()), store.where()) == (1, [], str(KeyringTokenStore("")))
     store.clear()
     store.clear()
     assert (keyring.kept, store.load(), store.where()) == ({}, None, None)
 
 
 @pytest.mark.parametrize("fault", ["locked", "forgetful"])
-def test_a_keyring_that_does_not_work_leaves_it_to_the_file(tmp_path: Path, keyring: Keyring, fault: str) -> None:
+def test_the_file_is_used_if_the_keyring_does_not_work(tmp_path: Path, keyring: Keyring, fault: str) -> None:
     setattr(keyring, fault, True)
     store = LoginStore(tmp_path, "https://a.test", None, "app")
     store.save(TOKENS)
@@ -587,7 +590,7 @@ def test_a_keyring_that_does_not_work_leaves_it_to_the_file(tmp_path: Path, keyr
     assert (len(keyring.kept), list(tmp_path.iterdir())) == (1, [])
 
 
-def test_of_two_copies_the_newer_one_counts(tmp_path: Path, keyring: Keyring) -> None:
+def test_the_newer_of_two_copies_is_used(tmp_path: Path, keyring: Keyring) -> None:
     store = LoginStore(tmp_path, "https://a.test", None, "app")
     keyring.locked = True
     store.save(TOKENS)
@@ -597,14 +600,14 @@ def test_of_two_copies_the_newer_one_counts(tmp_path: Path, keyring: Keyring) ->
     assert store.load() == newer
 
 
-def test_a_locked_keyring_is_a_fault_and_not_a_logout(tmp_path: Path, keyring: Keyring) -> None:
+def test_a_locked_keyring_is_an_error_and_not_a_logout(tmp_path: Path, keyring: Keyring) -> None:
     store = LoginStore(tmp_path, "https://a.test", None, "app")
     keyring.locked = True
     with pytest.raises(LoginNotKept, match="RuntimeError"):
         store.load()
 
 
-def test_what_a_locked_keyring_still_holds_is_told_when_logging_out(tmp_path: Path, keyring: Keyring) -> None:
+def test_a_logout_reports_a_locked_keyring(tmp_path: Path, keyring: Keyring) -> None:
     store = LoginStore(tmp_path, "https://a.test", None, "app")
     store.save(TOKENS)
     keyring.locked = True
@@ -613,7 +616,7 @@ def test_what_a_locked_keyring_still_holds_is_told_when_logging_out(tmp_path: Pa
     assert store.where() is None
 
 
-def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
+def test_an_unusable_folder_is_reported(tmp_path: Path) -> None:
     store = FileTokenStore(tmp_path / "x.json")
     (tmp_path / "x.json").mkdir()
     for use in (lambda: store.save(TOKENS), store.clear):
@@ -623,14 +626,14 @@ def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_where_there_is_no_place_for_a_lock_nothing_is_renewed(tmp_path: Path) -> None:
+async def test_without_a_lock_nothing_is_renewed(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, where a folder is needed")
-    with pytest.raises(LoginNotKept, match="locked"):
+    with pytest.raises(LoginNotKept, match=r"x\.lock"):
         async with alone(tmp_path / "state" / "x.lock"):
             pass
 
 
-def test_a_login_that_can_be_kept_nowhere_is_told(tmp_path: Path, keyring: Keyring) -> None:
+def test_a_login_that_cannot_be_stored_is_reported(tmp_path: Path, keyring: Keyring) -> None:
     keyring.locked = True
     store = LoginStore(tmp_path, "https://a.test", None, "app")
     store.lock_file.with_suffix(".json").mkdir()
@@ -638,7 +641,7 @@ def test_a_login_that_can_be_kept_nowhere_is_told(tmp_path: Path, keyring: Keyri
         store.save(TOKENS)
 
 
-def test_a_keyring_package_with_no_keyring_behind_it_is_no_fault(tmp_path: Path, keyring: Keyring) -> None:
+def test_a_keyring_package_without_a_keyring_is_not_an_error(tmp_path: Path, keyring: Keyring) -> None:
     keyring.priority, keyring.locked = 0, True
     store = LoginStore(tmp_path, "https://a.test", None, "app")
     assert store.load() is None

@@ -1,4 +1,4 @@
-"""What each operation looks like on the wire."""
+"""Tests of the HTTP request of each operation."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -101,7 +101,7 @@ async def test_a_word_given_twice_is_sent_once():
     assert query(request) == [("messageType", "SMS"), ("messageType", "Fax")]
 
 
-async def test_an_fsync_is_the_default_and_carries_its_frame():
+async def test_an_fsync_is_the_default_and_contains_its_frame():
     request = await sent_by(
         lambda store: store.sync_messages(record_count=1000, message_type=["Pager"], owner="Any"),
         httpx.Response(200, json=EMPTY_SYNC),
@@ -115,7 +115,7 @@ async def test_an_fsync_is_the_default_and_carries_its_frame():
     ]
 
 
-async def test_a_token_makes_it_an_isync_that_sends_nothing_else():
+async def test_with_a_token_it_is_an_isync_that_sends_nothing_else():
     request = await sent_by(
         lambda store: store.sync_messages(sync_token="AAAA_-=="), httpx.Response(200, json=EMPTY_SYNC)
     )
@@ -171,7 +171,7 @@ async def test_more_than_fifty_are_updated_through_the_asterisk_each_with_its_id
     assert json.loads(request.content) == [{"resourceId": id_, "body": {"readStatus": "Read"}} for id_ in ids]
 
 
-async def test_a_patch_carries_what_was_given_and_nothing_else():
+async def test_a_patch_contains_only_the_given_fields():
     request = await sent_by(
         lambda store: store.patch_message("7", availability="Alive"), httpx.Response(200, json={"id": 7})
     )
@@ -193,7 +193,7 @@ async def test_a_purge_by_type_says_so_in_the_query():
     assert query(request) == [("purge", "true"), ("type", "Fax")]
 
 
-async def test_conversations_are_deleted_by_query_up_to_a_moment():
+async def test_conversations_are_deleted_by_query_up_to_a_time():
     request = await sent_by(
         lambda store: store.delete_message_by_filter(["5", "6"], date_to=WHEN, message_type="SMS", purge=True),
         httpx.Response(204),
@@ -208,7 +208,7 @@ async def test_conversations_are_deleted_by_query_up_to_a_moment():
     ]
 
 
-async def test_the_configuration_is_the_accounts():
+async def test_the_configuration_belongs_to_the_account():
     answer = httpx.Response(200, json={"retentionPeriod": 30})
     read = await sent_by(lambda store: store.read_message_store_configuration(), answer)
     written = await sent_by(lambda store: store.update_message_store_configuration(7, account_id="99"), answer)
@@ -217,14 +217,14 @@ async def test_the_configuration_is_the_accounts():
     assert json.loads(written.content) == {"retentionPeriod": 7}
 
 
-async def test_another_account_and_extension_stand_in_the_path():
+async def test_another_account_and_extension_are_in_the_path():
     request = await sent_by(
         lambda store: store.list_messages(account_id="11", extension_id="22"), httpx.Response(200, json=EMPTY_PAGE)
     )
     assert address(request) == "/restapi/v1.0/account/11/extension/22/message-store"
 
 
-async def test_a_moment_is_cut_to_the_millisecond_never_rounded_up():
+async def test_a_time_is_truncated_to_the_millisecond():
     last = datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
     request = await sent_by(lambda store: store.list_messages(date_to=last), httpx.Response(200, json=EMPTY_PAGE))
     assert query(request) == [("dateTo", "2026-12-31T23:59:59.999Z")]

@@ -1,4 +1,4 @@
-"""What is sent again, how often and when; and that a DELETE is not, unless it was surely not carried out."""
+"""Tests of retries: which, how often and when; and of a DELETE only if it was certainly not carried out."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -33,7 +33,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 
 class Fails(httpx.AsyncBaseTransport):
-    """Fails so often, then answers well."""
+    """A service that fails a number of times, then succeeds."""
 
     def __init__(self, failure: Answer, times: int = 1) -> None:
         self._failure, self._left = failure, times
@@ -102,7 +102,7 @@ async def test_a_delete_is_never_sent_again_when_it_may_have_been_carried_out(fa
 
 
 @pytest.mark.parametrize("failure", HARMLESS, ids=str)
-async def test_a_delete_is_sent_again_when_it_was_surely_not_carried_out(failure: Answer) -> None:
+async def test_a_delete_is_sent_again_when_it_was_certainly_not_carried_out(failure: Answer) -> None:
     service = Fails(failure)
     async with client(service) as store:
         assert await store.delete_message("5") == [Outcome("5", status=204)]
@@ -110,7 +110,7 @@ async def test_a_delete_is_sent_again_when_it_was_surely_not_carried_out(failure
 
 
 @pytest.mark.parametrize("failure", FINAL, ids=str)
-async def test_what_would_fail_again_is_not_sent_again(failure: Answer) -> None:
+async def test_a_request_that_would_fail_again_is_not_sent_again(failure: Answer) -> None:
     service = Fails(failure)
     async with client(service) as store:
         with pytest.raises(RingCentralError):
@@ -119,7 +119,7 @@ async def test_what_would_fail_again_is_not_sent_again(failure: Answer) -> None:
 
 
 @pytest.mark.parametrize(("failure", "kind"), [(httpx.ReadError("x"), AnswerLost), (httpx.Response(503), Unavailable)])
-async def test_it_gives_up_after_four_times_and_a_few_seconds(failure: Answer, kind: type[RingCentralError]) -> None:
+async def test_retries_end_after_four_attempts_and_a_few_seconds(failure: Answer, kind: type[RingCentralError]) -> None:
     service, start = Fails(failure, times=99), anyio.current_time()
     async with client(service) as store:
         with pytest.raises(kind):
@@ -128,27 +128,27 @@ async def test_it_gives_up_after_four_times_and_a_few_seconds(failure: Answer, k
     assert 1.5 <= anyio.current_time() - start <= 3.5
 
 
-@pytest.mark.parametrize(("told", "least_s", "most_s"), [("30", 30, 30), ("0", 1, 1), ("soon", 0.25, 0.5)])
-async def test_it_comes_back_when_ringcentral_says_that_it_will_be_available(
-    told: str, least_s: float, most_s: float
+@pytest.mark.parametrize(("retry_after", "least_s", "most_s"), [("30", 30, 30), ("0", 1, 1), ("soon", 0.25, 0.5)])
+async def test_a_retry_waits_until_ringcentral_says_that_it_is_available(
+    retry_after: str, least_s: float, most_s: float
 ) -> None:
-    service, start = Fails(httpx.Response(503, headers={"Retry-After": told})), anyio.current_time()
+    service, start = Fails(httpx.Response(503, headers={"Retry-After": retry_after})), anyio.current_time()
     async with client(service) as store:
         await store.list_messages()
     assert service.sent == 2
     assert least_s <= anyio.current_time() - start <= most_s
 
 
-@pytest.mark.parametrize(("max_wait_s", "told"), [(None, 151), (29, 30)])
-async def test_nobody_waits_longer_than_they_would_for_it_to_be_available(max_wait_s: float | None, told: int) -> None:
-    service, start = Fails(httpx.Response(503, headers={"Retry-After": str(told)})), anyio.current_time()
+@pytest.mark.parametrize(("max_wait_s", "retry_after"), [(None, 151), (29, 30)])
+async def test_no_retry_waits_longer_than_the_caller_allows(max_wait_s: float | None, retry_after: int) -> None:
+    service, start = Fails(httpx.Response(503, headers={"Retry-After": str(retry_after)})), anyio.current_time()
     async with client(service, max_wait_s) as store:
         with pytest.raises(Unavailable) as caught:
             await store.list_messages()
-    assert (service.sent, anyio.current_time() - start, caught.value.retry_after_s) == (1, 0, told)
+    assert (service.sent, anyio.current_time() - start, caught.value.retry_after_s) == (1, 0, retry_after)
 
 
-async def test_it_gives_up_on_a_penalty_that_does_not_end() -> None:
+async def test_retries_end_during_a_penalty_that_does_not_end() -> None:
     service, start = Fails(httpx.Response(429), times=99), anyio.current_time()
     async with client(service) as store:
         with pytest.raises(RateLimited):
@@ -157,7 +157,7 @@ async def test_it_gives_up_on_a_penalty_that_does_not_end() -> None:
     assert anyio.current_time() - start == pytest.approx(120)
 
 
-async def test_nobody_who_will_not_wait_waits() -> None:
+async def test_a_caller_that_allows_no_wait_gets_no_retry() -> None:
     service = Fails(httpx.Response(503), times=99)
     async with client(service, max_wait_s=0) as store:
         with pytest.raises(Unavailable):
@@ -165,7 +165,7 @@ async def test_nobody_who_will_not_wait_waits() -> None:
     assert service.sent == 1
 
 
-async def test_cancelling_ends_the_wait_before_a_repetition_at_once() -> None:
+async def test_cancelling_ends_the_wait_before_a_retry_at_once() -> None:
     service = Fails(httpx.Response(503), times=99)
     async with client(service) as store:
         with anyio.move_on_after(0.1):
@@ -182,7 +182,7 @@ async def test_a_login_without_an_answer_is_not_sent_again() -> None:
     assert service.sent == 1
 
 
-async def test_requests_that_never_left_take_no_place() -> None:
+async def test_requests_that_were_never_sent_take_no_place() -> None:
     service = Fails(httpx.ConnectError("refused"), times=90)
     async with client(service, max_wait_s=5) as store:
         for _ in range(20):
@@ -192,7 +192,7 @@ async def test_requests_that_never_left_take_no_place() -> None:
 
 
 class Drips(httpx.AsyncByteStream):
-    """A body that always has one more byte, before any timeout of the connection."""
+    """A body that always sends one more byte before any timeout of the connection."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
@@ -201,7 +201,7 @@ class Drips(httpx.AsyncByteStream):
 
 
 @pytest.mark.parametrize("status", [200, 503])
-async def test_an_answer_that_drips_for_ever_ends(status: int) -> None:
+async def test_the_wait_for_a_slow_endless_answer_ends(status: int) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(status, stream=Drips())
 
@@ -215,7 +215,7 @@ async def test_an_answer_that_drips_for_ever_ends(status: int) -> None:
 
 
 class Silent(httpx.AsyncBaseTransport):
-    """Never answers a request to an address that ends like this, and no timeout of the connection ends that."""
+    """A transport that never answers requests to URLs with this ending, and ignores timeouts."""
 
     def __init__(self, path: str = "") -> None:
         self._path = path
@@ -228,7 +228,7 @@ class Silent(httpx.AsyncBaseTransport):
         return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
 
 
-async def test_a_head_that_drips_for_ever_is_an_answer_that_was_lost() -> None:
+async def test_a_slow_endless_head_is_a_lost_answer() -> None:
     service = Silent()
     with anyio.fail_after(600):
         async with client(service) as store:
@@ -241,7 +241,7 @@ async def test_a_head_that_drips_for_ever_is_an_answer_that_was_lost() -> None:
 
 
 @pytest.mark.parametrize(("path", "kind", "sent"), [("/token", NotSent, 1), ("/message-store", AnswerLost, 5)])
-async def test_the_head_of_a_logins_answer_has_a_time_of_its_own(
+async def test_the_head_of_a_logins_answer_has_its_own_time_limit(
     path: str, kind: type[RingCentralError], sent: int
 ) -> None:
     service = Silent(path)
@@ -254,7 +254,7 @@ async def test_the_head_of_a_logins_answer_has_a_time_of_its_own(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_a_logins_answer_that_drips_for_ever_ends_and_nothing_was_sent(method: str) -> None:
+async def test_the_wait_for_a_slow_endless_login_answer_ends_and_nothing_is_sent(method: str) -> None:
     sent: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -269,7 +269,7 @@ async def test_a_logins_answer_that_drips_for_ever_ends_and_nothing_was_sent(met
     assert sent == ["/restapi/oauth/token"]
 
 
-async def test_the_body_of_a_401_that_drips_for_ever_holds_up_no_renewal_for_ever() -> None:
+async def test_a_slow_endless_body_of_a_401_does_not_block_the_renewal_for_ever() -> None:
     auth = JWTAuth("https://platform.ringcentral.com", "app", "secret", "jwt")
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -283,7 +283,7 @@ async def test_the_body_of_a_401_that_drips_for_ever_holds_up_no_renewal_for_eve
                 await store.list_messages()
 
 
-async def test_cancelling_ends_a_call_whose_answer_is_on_its_way_at_once() -> None:
+async def test_cancelling_ends_a_call_at_once_while_its_answer_arrives() -> None:
     async with client(httpx.MockTransport(lambda _: httpx.Response(200, stream=Drips()))) as store:
         start = anyio.current_time()
         with anyio.move_on_after(30) as scope:
@@ -292,7 +292,7 @@ async def test_cancelling_ends_a_call_whose_answer_is_on_its_way_at_once() -> No
     assert anyio.current_time() - start == 30
 
 
-async def test_a_penalty_longer_than_the_callers_patience_is_told_at_once() -> None:
+async def test_a_penalty_longer_than_the_callers_limit_is_raised_at_once() -> None:
     service, start = Fails(httpx.Response(429), times=99), anyio.current_time()
     async with client(service, max_wait_s=59) as store:
         with pytest.raises(RateLimited) as caught:

@@ -1,4 +1,4 @@
-"""Many attachments against the emulator's limits, in virtual time: a test asserts it, `make bench-client` prints it."""
+"""Reads many attachments under the emulator's limits, in virtual time, for a test and `make bench-client`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ A_MINUTE = 40
 
 @dataclass(frozen=True)
 class Run:
-    """What came of reading so many attachments.
+    """The result of reading many attachments.
 
     Attributes:
         took_s: virtual seconds.
-        share_of_rate: 1 at the best there is. The first 40 need not wait, so that is a window for each further 40.
+        share_of_rate: 1 is the optimum. The first 40 need no wait, so the optimum is one window for each further 40.
         refused: answers with 429.
-        into_penalty: requests that came while one of those closed the group.
+        into_penalty: requests that arrived while a 429 closed the group.
     """
 
     took_s: float
@@ -33,7 +33,7 @@ class Run:
 
 
 def virtual_now() -> datetime:
-    """The emulator's clock: the loop's while it runs."""
+    """Return the time of the emulator's clock: the loop's while the loop runs."""
     try:
         return EPOCH + timedelta(seconds=anyio.current_time())
     except anyio.NoEventLoopError:
@@ -55,7 +55,7 @@ def client_of(emulator: Emulator, max_wait_s: float | None = None) -> MessageSto
 
 
 async def together(callers: int, jobs: int, act: Callable[[], Awaitable[object]]) -> float:
-    """Does `jobs` jobs by so many callers; the seconds that took."""
+    """Do `jobs` jobs with `callers` callers, and return the seconds taken."""
     left, start = jobs, anyio.current_time()
 
     async def work() -> None:
@@ -71,7 +71,7 @@ async def together(callers: int, jobs: int, act: Callable[[], Awaitable[object]]
 
 
 async def attachments(emulator: Emulator, callers: int = 16, count: int = 500, refuse_after: int | None = None) -> Run:
-    """Reads `count` attachments. With `refuse_after` RingCentral refuses the request after so many, for no reason."""
+    """Read `count` attachments. After `refuse_after` requests, RingCentral refuses the next for no reason."""
     fax = next(m for m in emulator.store.messages() if m["type"] == "Fax" and m["attachments"])
     message_id, attachment_id = str(fax["id"]), str(fax["attachments"][0]["id"])
     done = 0

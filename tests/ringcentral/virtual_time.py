@@ -1,4 +1,4 @@
-"""An event loop in which nobody waits: when all tasks sleep, its clock jumps to the first that is to wake."""
+"""An event loop without real waits: when all tasks sleep, its clock jumps to the next wake-up time."""
 
 import asyncio
 import selectors
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class _Jump(selectors.BaseSelector):
-    """A selector that moves the clock where it would wait for it."""
+    """A selector that moves the clock instead of waiting."""
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
@@ -32,7 +32,7 @@ class _Jump(selectors.BaseSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """asyncio's loop, on a clock that jumps."""
+    """asyncio's event loop on a clock that jumps."""
 
     def __init__(self) -> None:
         self._jump = _Jump()
