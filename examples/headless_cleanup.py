@@ -1,11 +1,10 @@
-"""Clears out a courier's old texts with nobody watching, checks every step, and takes it back.
+"""Delete a courier's old texts unattended, check every step, and undo it.
 
     python headless_cleanup.py        on the demo mailbox: no account, no key
 
-This client has no way to ask a person (no elicitation), so a delete takes two calls: the first answers with a
-preview and a plan_id, the second names the plan. Between the two `agreed` decides: your own rule, written
-down where an operator can read it. With RC_MCP_APPROVAL=human no program decides, only a person in a terminal.
-A purge is never a program's to decide.
+This client cannot ask the user (no elicitation), so a delete takes two calls: the first returns a preview and a
+plan_id, and the second names the plan. Between them `agreed` decides: a rule of your own, which an operator can read.
+With RC_MCP_APPROVAL=human only a user in a terminal can approve. A program can never approve a purge.
 """
 
 import sys
@@ -59,14 +58,14 @@ async def clean_up(client: Client) -> None:
 
 
 def agreed(preview: dict[str, Any]) -> bool:
-    """The rule that stands for a person's yes: texts only, one sender only, none newer than a day."""
+    """Decide in place of a user: texts only, one sender only, none newer than a day."""
     senders = preview["untrusted"]["senders"]
     recent = any("newer than a day" in warning for warning in preview["warnings"])
     return set(preview["by_type"]) == {"SMS"} and len(senders) == 1 and not recent
 
 
 async def change(client: Client, expected: str, tool: str, **arguments: Any) -> dict[str, Any]:
-    """Call a tool that changes messages, and insist on the status it has to answer with."""
+    """Call a tool that changes messages, and fail unless it answers with the expected status."""
     answer = await call(client, tool, **arguments)
     kind = "purge" if arguments.get("purge") else tool.removesuffix("_message")
     print(f"{kind}{' with its plan' if 'plan_id' in arguments else ''}: {answer['status']}. {answer['said']}")

@@ -1,8 +1,8 @@
-"""Who is waiting for an answer? The unread messages of the last day by sender, the longest wait first.
+"""List the unread messages of the last day by sender, the longest wait first.
 
     python inbox_triage.py        on the demo mailbox: no account, no key
 
-Nothing is marked as read on the way; the end makes sure of it.
+It marks nothing as read, and checks that at the end.
 """
 
 import sys

@@ -2,7 +2,7 @@
 
     python rest_client.py        starts `rc-mcp emulator` and ends it: no account, no key
 
-For the real service leave out server_url and media_url, and log in with your own app's credentials.
+For the real service omit server_url and media_url, and log in with your own app's credentials.
 """
 
 import json
@@ -36,7 +36,7 @@ async def work_the_mailbox(login: dict[str, str]) -> None:
         [marked] = await store.update_message(voicemail.id, "Read")
         check("marked as read", marked.message is not None and marked.message.read_status == "Read")
 
-        # The client does what it is told: a second delete would purge. The guard against that is the server's.
+        # The client has no guard: a second delete would purge.
         [deleted] = await store.delete_message(voicemail.id)
         check("deleted", deleted.ok)
         check("found in Deleted", (await store.read_message(voicemail.id)).availability == "Deleted")

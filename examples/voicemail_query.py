@@ -1,4 +1,4 @@
-"""Unheard voicemails from somebody, with their transcripts. Reads only: nothing is saved, nothing marked as heard.
+"""Print unheard voicemails from one caller, with their transcripts. It saves nothing and marks nothing as heard.
 
 python voicemail_query.py [NAME OR NUMBER] [SINCE]        such as: quillmere 7d, +13605550108 24h
 """

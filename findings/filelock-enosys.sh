@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# filelock's FileLock where the file system has no flock (it answers ENOSYS): two objects on one file both hold the lock.
+# filelock's FileLock where the file system has no flock (it answers ENOSYS): two objects on one file can both have the lock.
 #
-# Expected: the fallback, a SoftFileLock, still lets only one hold it, as its marker file is made with O_EXCL.
-# Seen: a new FileLock opens the marker of the one that holds it, gets ENOSYS, takes the marker for its own placeholder,
-# removes it, and makes its own. `fallback_to_soft=False` or `lock_descriptor` are safe, and not the default.
+# Expected: the fallback, a SoftFileLock, still gives the lock to only one, as it creates its marker file with O_EXCL.
+# Observed: a new FileLock opens the holder's marker, gets ENOSYS, takes the marker for its own placeholder, removes it,
+# and creates its own. `fallback_to_soft=False` and `lock_descriptor` are safe, but not the default.
 #
-# Exits with 0 while that is so, with 1 when it has changed.
+# Exits with 0 while the fault exists, and with 1 once the behavior changes.
 set -euo pipefail
 
 folder=$(mktemp -d)

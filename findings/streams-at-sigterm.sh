@@ -2,8 +2,8 @@
 # A tool call in progress at SIGTERM is cut off for clients of 2025-11-25, and answered for clients of 2026-07-28.
 #
 # Expected: uvicorn waits for open answers (timeout_graceful_shutdown), so both are answered.
-# Seen: sse-starlette ends every event stream half a second after the signal, and an answer of 2025-11-25 is such a
-# stream. Exits with 0 while that is so, with 1 when the behaviour changes.
+# Observed: sse-starlette ends every event stream half a second after the signal, and an answer of 2025-11-25 is such a
+# stream. Exits with 0 while the fault exists, and with 1 once the behavior changes.
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -1,4 +1,4 @@
-"""Every page under docs/ does what it says: what can be run is run, and the rest names only what is there."""
+"""Tests of every page under docs/: examples run, and the names in the text exist."""
 
 import doctest
 import json
@@ -36,14 +36,14 @@ def fences(page: Path, language: str) -> list[str]:
 
 
 def lines_to_type(page: Path) -> list[list[str]]:
-    """The words of each command on a page."""
+    """Return the words of each command on a page."""
     typed = [line for fence in fences(page, "sh") for line in fence.replace("\\\n", " ").splitlines()]
     typed += [line[2:] for fence in fences(page, "console") for line in fence.splitlines() if line.startswith("$ ")]
     return [shlex.split(line, comments=True) for line in typed if line.strip()]
 
 
 def sessions(page: Path) -> list[tuple[str, str]]:
-    """Each command that a page shows with what it prints."""
+    """Return each command that a page shows, with its output."""
     text = "".join(fences(page, "console"))
     return [
         (part.split("\n", 1)[0], part.split("\n", 1)[1]) for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
@@ -81,7 +81,7 @@ def test_every_command_on_it_exists(page: Path) -> None:
 
 
 def parse(words: list[str]) -> None:
-    """Fails unless the command takes these words; runs nothing."""
+    """Fail unless the command accepts these words; run nothing."""
     command: click.Command = main
     while isinstance(command, click.Group) and words and words[0] in command.commands:
         command = command.commands[words.pop(0)]
@@ -91,7 +91,7 @@ def parse(words: list[str]) -> None:
 
 @pytest.mark.parametrize("page", [page for page in MINE if sessions(page)], ids=ids)
 def test_what_it_shows_is_what_is_seen(page: Path, tmp_path: Path) -> None:
-    """In a copy of what the page works in, as somebody who has just installed it."""
+    """Run the page's commands in a copy of its folder, as a new user would."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RC_")} | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -100,7 +100,7 @@ def test_what_it_shows_is_what_is_seen(page: Path, tmp_path: Path) -> None:
         "PYTHONUTF8": "1",
     }
     for typed, shown in sessions(page):
-        done = subprocess.run(  # noqa: S602  as it is typed
+        done = subprocess.run(  # noqa: S602  as a user types it
             typed,
             shell=True,
             cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""The reference pages say what the code says. They are made by running this file: `make docs`."""
+"""Tests that the reference pages match the code. Running this file writes the pages: `make docs`."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ RENEW = "renew it with: make docs"
 
 
 def commands() -> str:
-    """Every command's own help."""
+    """Return the help of every command."""
     names = ["rc-mcp", *(name for name, _ in all_commands())]
     return "\n".join([_COMMANDS, *(section(name.split()) for name in names)])
 
@@ -32,7 +32,7 @@ def section(words: list[str]) -> str:
 
 
 def environment() -> str:
-    """Every setting, with its default and what it is for."""
+    """Return every setting, with its default and its meaning."""
     rows: list[tuple[str, ...]] = []
     for field in Settings.model_fields.values():
         default = field.default
@@ -45,33 +45,33 @@ _COMMANDS = """\
 # Commands
 
 <!-- made from the code by `make docs` -->
-`rc-mcp` alone, or with an option of `serve`, is `rc-mcp serve`. Logs go to stderr. Every command answers `--help`.
+`rc-mcp` without a command, or with an option of `serve`, is `rc-mcp serve`. Logs go to stderr. Every command has
+`--help`.
 
 | exit code | means |
 | --- | --- |
-| 0 | it did what it was asked to |
-| 1 | it could not; what is wrong, and what was left as it was, is on stderr |
-| 2 | the command line or a setting is wrong; nothing was begun |
+| 0 | the command succeeded |
+| 1 | the command failed; stderr has the fault and says what was not changed |
+| 2 | the command line or a setting is wrong; nothing was started |
 """
 
 _ENVIRONMENT = """\
 # Environment variables
 
 <!-- made from the code by `make docs` -->
-They are read from the environment, and from a `.env` file in the folder where the command is run; the environment goes
-first. An empty value counts as none. A wrong value is one line that names the variable, and exit code 2. The names
-beginning with `RC_` but not `RC_MCP_` are those of RingCentral's own samples.
+rc-mcp reads variables from the environment, and from a `.env` file in the current folder; the environment has priority.
+An empty value is ignored. For a wrong value rc-mcp prints one line with the variable's name, and exits with code 2.
+Names that begin with `RC_` but not `RC_MCP_` are those of RingCentral's own samples.
 
-A login and its settings come from one place, because a folder, and the `.env` in it, can come from elsewhere:
+A login and its settings must come from one source, because a folder and its `.env` can come from another author:
 
 - If the environment has `RC_USER_JWT`, `RC_ACCESS_TOKEN`, `RC_APP_CLIENT_ID` or `RC_APP_CLIENT_SECRET`, `.env` adds
   nothing.
-- Otherwise, if `.env` has `RC_USER_JWT` or `RC_ACCESS_TOKEN`, all of it counts. Values are taken as they are written,
+- Otherwise, if `.env` has `RC_USER_JWT` or `RC_ACCESS_TOKEN`, all of it is used. Values are taken literally,
   `${NAME}` is refused, and no variable may name a program to run.
-- Otherwise the login is that of `rc-mcp login`: `.env` may name the app, and nothing more.
+- Otherwise the login is that of `rc-mcp login`: `.env` may only name the app.
 
-A variable that would add to a login from elsewhere is refused by name, and nothing is started. A folder may begin with
-`~`.
+If a variable would add to a login from another source, rc-mcp names it and does not start. A folder may begin with `~`.
 
 """
 
@@ -80,7 +80,7 @@ PAGES = {"commands.md": commands, "environment.md": environment}
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, str]:
-    """The pages as a fresh process makes them: click remembers of a command how a test called it before."""
+    """Generate the pages in a new process: click keeps state from commands that tests called before."""
     make = "from tests.docs.test_reference import PAGES; print(json.dumps({n: p() for n, p in PAGES.items()}))"
     program = f"import json; {make}"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60)
@@ -88,15 +88,15 @@ def made() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_reference_is_that_of_the_code(name: str, made: dict[str, str]) -> None:
+def test_the_reference_matches_the_code(name: str, made: dict[str, str]) -> None:
     assert (FOLDER / name).read_text("utf-8") == made[name], RENEW
 
 
-def test_every_setting_says_what_it_is_for() -> None:
+def test_every_setting_has_a_description() -> None:
     assert [field.alias for field in Settings.model_fields.values() if not field.description] == []
 
 
-def test_every_option_says_what_it_does() -> None:
+def test_every_option_has_help() -> None:
     silent = [
         f"{name} {option.opts[0]}"
         for name, command in all_commands()

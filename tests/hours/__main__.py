@@ -1,11 +1,11 @@
-"""Runs tests with the clock shifted: around each hour of a day, and on both days on which clocks change.
+"""Run tests with the clock shifted: around each hour of a day, and on both days on which clocks change.
 
-`make test-hours` runs what `make test-fast` does, with ALL=1 all tests. With arguments, `python -m tests.hours` gives
-these to pytest instead: `python -m tests.hours tests/guard`.
+`make test-hours` runs the tests of `make test-fast`, or all tests with ALL=1. `python -m tests.hours` passes its
+arguments to pytest: `python -m tests.hours tests/guard`.
 
-The clock is that of every process, of those that tests start too: libfaketime is loaded into each, and
-`handed_on/sitecustomize.py` sees to those with an environment of their own. Only the time of day is shifted; what waits
-for some seconds waits as long as ever. Linux on x86-64 only, as the wheel of libfaketime is.
+The clock is shifted in every process, including processes that tests start: libfaketime is loaded into each, and
+`handed_on/sitecustomize.py` covers those with their own environment. Only the time of day is shifted; a wait of some
+seconds takes its usual time. Linux on x86-64 only, as the wheel of libfaketime is.
 """
 
 import os
@@ -38,8 +38,8 @@ class Run:
     """One run of the tests.
 
     Attributes:
-        begins: what its clock shows at first.
-        zone: what TZ says.
+        begins: the clock's time at the start.
+        zone: the value of TZ.
     """
 
     begins: datetime
@@ -50,7 +50,7 @@ class Run:
 
 
 def runs() -> Iterator[Run]:
-    """All runs: 24 hours of tomorrow, then four for each change of clocks."""
+    """Yield all runs: 24 hours of tomorrow, then four for each change of clocks."""
     before = timedelta(seconds=SECONDS_BEFORE)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     for hour in range(24):
@@ -62,7 +62,7 @@ def runs() -> Iterator[Run]:
 
 
 def shifted(run: Run, library: Path) -> dict[str, str]:
-    """The environment in which the clock shows `run.begins` now, and goes on from there."""
+    """Return an environment in which the clock shows `run.begins` now, and continues from there."""
     return {
         **os.environ,
         "FAKETIME": f"{(run.begins - datetime.now(UTC)).total_seconds():+.0f}",
@@ -75,7 +75,7 @@ def shifted(run: Run, library: Path) -> dict[str, str]:
 
 
 def check_that_the_clock_is_shifted(run: Run, library: Path) -> None:
-    """Exit where it is not: a library that cannot be loaded is left out with a warning, and nothing would be tested."""
+    """Exit if it is not: a library that cannot be loaded only causes a warning, and nothing would be tested."""
     program = (
         "import subprocess, sys; code = 'import time; print(time.time())';"
         "print(subprocess.run([sys.executable, '-c', code], env={}, capture_output=True, text=True).stdout)"
@@ -87,7 +87,7 @@ def check_that_the_clock_is_shifted(run: Run, library: Path) -> None:
 
 
 def tests(run: Run, library: Path, selection: list[str]) -> tuple[str, list[str]]:
-    """What pytest counts at the end, and the tests that failed."""
+    """Run pytest. Return its counts and the tests that failed."""
     command = [
         sys.executable,
         "-m",

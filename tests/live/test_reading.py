@@ -1,4 +1,4 @@
-"""Against a real RingCentral account, reading only: set RC_LIVE_TESTS=1 and the credentials to run it."""
+"""Read-only tests against a real RingCentral account: set RC_LIVE_TESTS=1 and the credentials to run them."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 from rc_mcp.ringcentral.entry_points import PRODUCTION
 
-# Taken here, at import: the tests' own fixtures hide these variables from every test.
+# Read at import: the tests' own fixtures hide these variables from every test.
 LOGIN = {name: os.environ.get(name, "") for name in ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")}
 SERVER = os.environ.get("RC_SERVER_URL", PRODUCTION)
 
@@ -20,11 +20,11 @@ pytestmark = [
 
 
 def client() -> MessageStoreClient:
-    """The account's own client."""
+    """Return a client for the account."""
     return MessageStoreClient(JWTAuth(SERVER, *LOGIN.values()), server_url=SERVER)
 
 
-async def test_what_is_listed_can_be_read_one_by_one_and_together() -> None:
+async def test_listed_messages_can_be_read_together() -> None:
     async with client() as store:
         page = await store.list_messages(per_page=5)
         assert page.unreadable == 0
@@ -39,7 +39,7 @@ async def test_a_sync_gives_a_token_that_can_be_used() -> None:
     assert again.sync_info.sync_token
 
 
-async def test_the_first_attachment_has_the_size_that_was_announced() -> None:
+async def test_the_first_attachment_has_its_announced_size() -> None:
     async with client() as store:
         page = await store.list_messages(per_page=5)
         found = next(((m, a) for m in page.records for a in m.attachments if a.size), None)

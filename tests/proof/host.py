@@ -1,7 +1,7 @@
-"""The machines that servers run on: clocks that users set, restarts, locks that fail, a folder from elsewhere.
+"""The machines that servers run on: clocks that users set, restarts, locks that fail, a folder from another author.
 
-Time passes for all alike, and RingCentral's clock is right. A machine has a wall clock, which anyone may set, and one
-that counts from its start, which no user can set.
+Time passes equally for all, and RingCentral's clock is correct. A machine has a wall clock, which users may set, and a
+clock that counts from its start, which no user can set.
 """
 
 import errno
@@ -26,11 +26,11 @@ DAYS = {
     "clocks go forward": datetime(2027, 3, 14, 6, 40, 0, 250_000, tzinfo=UTC),
     "clocks go back": datetime(2027, 11, 7, 5, 40, 0, 250_000, tzinfo=UTC),
 }
-"""When examples begin: twice it is 20 minutes before the hour that `ZONE` leaves out or repeats."""
+"""When examples begin. The last two begin 20 minutes before the hour that `ZONE` skips or repeats."""
 
 
 class Clock:
-    """The right time. It passes when a request is sent, when something waits, and when a step says so."""
+    """The correct time. It advances with requests, with waits, and with steps that pass time."""
 
     def __init__(self) -> None:
         self._zero = DAYS["an ordinary day"]
@@ -40,7 +40,7 @@ class Clock:
         return self._zero + self._elapsed
 
     def begin(self, day: str) -> None:
-        """It is that day. For whatever counts seconds, a day has passed."""
+        """Start on that day. Clocks that count seconds advance by a day."""
         self._elapsed += timedelta(days=1)
         self._zero = DAYS[day] - self._elapsed
 
@@ -49,35 +49,35 @@ class Clock:
         self._elapsed += by
 
     def seconds(self) -> float:
-        """What a clock shows that no user can set."""
+        """Return the time of a clock that no user can set."""
         return self._elapsed.total_seconds()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait so long."""
+        """Let this many seconds pass."""
         self.go_on(timedelta(seconds=seconds))
         await anyio.lowlevel.checkpoint()
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """One moment, as a server on one machine can know it."""
+    """One moment on one machine, by each of its clocks."""
 
     right: datetime
-    """What no server knows: the right time."""
+    """The correct time, which no server knows."""
     wall: datetime
-    """What the machine's wall clock shows."""
+    """The time of the machine's wall clock."""
     boot: str
-    """Which clock counts its seconds there."""
+    """The start of the machine that its seconds count from."""
 
     def is_within(self, span: timedelta, now: "Now") -> bool:
-        """Whether it is less than `span` ago, by the best clock that a server has for it at `now`."""
+        """Return whether the moment is less than `span` ago, by the best clock that a server has at `now`."""
         if self.boot == now.boot:
             return now.right - self.right < span
         return now.wall - self.wall < span
 
 
 class Host:
-    """A machine, or a container, with clocks of its own."""
+    """A machine, or a container, with its own clocks."""
 
     def __init__(self, name: str, clock: Clock, ahead: timedelta) -> None:
         self._name, self._clock, self._ahead = name, clock, ahead
@@ -86,16 +86,16 @@ class Host:
         self._began_s = 0.0
 
     def wall(self) -> datetime:
-        """What its wall clock shows."""
+        """Return the time of the wall clock."""
         return self._clock() + self._ahead + self._set_by
 
     def clock(self) -> MonotonicClock:
-        """The clock that no user can set: another one after each start."""
+        """Return the clock that no user can set. Each start has a new one."""
         began_s = self._began_s
         return MonotonicClock(self._boot, lambda: self._clock.seconds() - began_s)
 
     def now(self) -> Now:
-        """This moment."""
+        """Return the current moment on this machine."""
         return Now(self._clock(), self.wall(), self._boot)
 
     @property
@@ -103,11 +103,11 @@ class Host:
         return f"{self._name} {self._boots}"
 
     def set_clock(self, by: timedelta) -> None:
-        """A user or a time server sets its wall clock: so far off the right time, whatever it was before."""
+        """Set the wall clock this far from the correct time, as a user or a time server would."""
         self._set_by = by
 
     def start_again(self) -> None:
-        """It is switched off and on."""
+        """Restart the machine."""
         self._boots += 1
         self._began_s = self._clock.seconds()
 
@@ -119,23 +119,23 @@ LOCK_FAULTS = {
     "locks: ENOTSUP": errno.ENOTSUP,
     "locks: lock nothing": 0,
 }
-"""What is wrong with locks in the state folder. The last one says that it locked, to every process at once."""
+"""Faults of locks in the state folder. The last one reports success to every process at once."""
 
 
 class Locks:
-    """The system's locks, which a file system may not offer."""
+    """The system's locks, which a file system may not support."""
 
     def __init__(self) -> None:
         self.fault: str | None = None
 
     @property
     def are_refused(self) -> bool:
-        """Whether no process can have one."""
+        """Return whether no process can get a lock."""
         return bool(self.fault and LOCK_FAULTS[self.fault])
 
     @contextmanager
     def at(self, fault: str | None) -> Generator[None]:
-        """Meanwhile they fail in this way."""
+        """Let locks fail in this way while the context is open."""
         self.fault = fault
         try:
             yield
@@ -144,7 +144,7 @@ class Locks:
 
     @contextmanager
     def instead(self) -> Generator[None]:
-        """In the place of the system's."""
+        """Replace the system's locks while the context is open."""
         flock = fcntl.flock
 
         def failing(file: int, operation: int) -> None:
@@ -177,20 +177,20 @@ FOREIGN = {
         "RC_MCP_ACCESS": "admin",
     },
 }
-"""What the `.env` of a folder from elsewhere may bring."""
+"""Possible contents of the `.env` of a folder from another author."""
 
 
 class ForeignFolder:
-    """A project folder from elsewhere: a server that is started in it has its own login in the environment."""
+    """A project folder from another author. A server that starts in it has its own login in the environment."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def settings(self, environment: Mapping[str, str], brings: str, usual_state: Path) -> Settings:
-        """What a server is told that starts there. `usual_state`: where it keeps its state if it is told nothing.
+        """Return the settings of a server that starts in this folder. `usual_state`: its default state folder.
 
         Raises:
-            SettingsError: it refuses to start there.
+            SettingsError: the server refuses to start there.
         """
         self._folder.mkdir(exist_ok=True)
         (self._folder / "policy.toml").write_text(_GENEROUS, "utf-8")
@@ -205,10 +205,10 @@ class ForeignFolder:
             return load_settings()
 
     def forget(self) -> None:
-        """It is gone."""
+        """Remove the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def has_state(self) -> bool:
-        """Whether a server kept its state where the folder wanted it."""
+        """Return whether a server kept its state inside the folder."""
         return (self._folder / "state").exists()

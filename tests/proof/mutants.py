@@ -1,8 +1,7 @@
-"""Faults put into the guard on purpose, each of which the state machine has to find: `make prove-mutants`.
+"""Deliberate faults in the guard; the state machine must find each: `make prove-mutants`.
 
-A mutant is a change of source text, made to a copy of the package in a folder of its own. Each piece of text has to be
-there exactly once, so that no mutant becomes harmless unseen when the code moves on. Where the guard has a second line
-of defence, the mutant breaks both.
+A mutant changes source text in a copy of the package. Each piece of text must occur exactly once, so that no mutant
+silently becomes harmless when the code changes. If the guard has a second line of defense, the mutant breaks both.
 """
 
 import json
@@ -34,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault, in words, and how it comes about."""
+    """One fault: its description and its changes."""
 
     name: str
     changes: tuple[Change, ...]

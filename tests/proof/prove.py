@@ -1,7 +1,7 @@
 """The proof of GUARD.md, section 7, on all cores: `make prove`, and in CI `make prove-ci`.
 
-Prints what was done and how often: a proof in which nothing is ever deleted proves nothing, so a minimum has to be
-reached for each. A failure names its shard, which can be run alone.
+It prints a count of each event. A proof that never deletes anything proves nothing, so each event must reach a minimum.
+A failure names its shard, which you can run separately.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tests.proof.weather import AFTER, BARE, BEFORE, LATE, ODD, PARTS
 
 ROOT = Path(__file__).parents[2]
 SHARDS = 8
-"""Not one a core: the examples of a seed are the same on every machine."""
+"""Not one for each core: the examples of a seed are the same on every machine."""
 
 PER_THOUSAND = {
     "plans: delete_message": 1000,
@@ -72,24 +72,24 @@ PER_THOUSAND = {
     "meanwhile a very early message arrives": 15,
     "steps with calls at once": 700,
 }
-"""How often each has to happen at least in a thousand examples; less than is usual, as chance is in it."""
+"""The minimum of each event in a thousand examples, below the usual count because examples are random."""
 
 
 def run(shard: int, examples: int) -> Report:
-    """One shard in its own process, always in the same way."""
+    """Run one shard in its own process, reproducibly."""
     command = [sys.executable, "-m", "tests.proof.shard", str(shard), str(examples), "--shrink"]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode:
         return Report(counts={}, invariant="?", what=ran.stderr[-4000:])
-    return json.loads(ran.stdout.splitlines()[-1])  # before it Hypothesis may have said something
+    return json.loads(ran.stdout.splitlines()[-1])  # Hypothesis may print lines before it
 
 
 def rare(counts: Counter[str]) -> list[str]:
-    """What did not happen often enough."""
+    """Return the events that did not happen often enough."""
     often = PER_THOUSAND | {f"fault: {fault}": 30 for fault in LOCK_FAULTS}
     needed = {what: n * counts["examples"] // 1000 for what, n in often.items()}
-    # There are so many that each is seldom met: in 2,000 examples 2 to 50 times.
+    # There are many faults, so each occurs rarely: 2 to 50 times in 2,000 examples.
     faults = (*BEFORE, *AFTER, *ODD, *LATE, *BARE, *PARTS)
     needed |= {f"fault: {fault}": counts["examples"] // 2000 for fault in faults}
     return [f"{what}: {counts[what]}, at least {n} are needed" for what, n in needed.items() if counts[what] < n]
@@ -98,7 +98,7 @@ def rare(counts: Counter[str]) -> list[str]:
 def main() -> int:
     parse = argparse.ArgumentParser()
     parse.add_argument("--examples", type=int, required=True)
-    parse.add_argument("--seed", type=int, help="left out: another one each time, which is printed")
+    parse.add_argument("--seed", type=int, help="default: a new one each time, which is printed")
     chosen = parse.parse_args()
     seed = secrets.randbelow(10**6) if chosen.seed is None else chosen.seed
     each = -(-chosen.examples // SHARDS)
@@ -114,13 +114,13 @@ def main() -> int:
     for what, n in sorted(counts.items()):
         print(f"{n:9,} {what}")
     print(f"{time.monotonic() - began:.0f} s")
-    wrong = [_told(invariant) for invariant in failed] or rare(counts)
+    wrong = [_message(invariant) for invariant in failed] or rare(counts)
     print("\n".join(wrong or ["No invariant was broken."]))
     return 1 if wrong else 0
 
 
-def _told(invariant: str) -> str:
-    return "A shard did not come to its end." if invariant == "?" else f"An invariant was broken: {invariant}."
+def _message(invariant: str) -> str:
+    return "A shard did not finish." if invariant == "?" else f"An invariant was broken: {invariant}."
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The policy of some seats, and what it means, said once more and apart from the guard's own code for it."""
+"""The policy of some connections, and its meaning, written independently of the guard's own code."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from tests.proof.host import Now
 BORIS = "+15035550191"
 MAX_PER_PLAN = 4
 MAX_IN = {timedelta(hours=1): 6, timedelta(days=1): 8}
-"""How many messages may go within so long, whoever agreed and at whatever seat."""
+"""How many messages may be deleted in each span, over all approvals and connections."""
 UNATTENDED_PER_CALL = 2
 UNATTENDED_IN = {timedelta(hours=1): 3, timedelta(days=1): 4}
 
@@ -23,7 +23,7 @@ max_per_hour = 3
 max_per_day = 4
 
 [protected]
-numbers = ["(503) 555-0191"]  # Boris, as somebody may write him
+numbers = ["(503) 555-0191"]  # Boris, in another format
 
 [limits]
 max_per_plan = {MAX_PER_PLAN}
@@ -33,12 +33,12 @@ max_per_day = 8
 
 
 def is_protected(message: Message | None) -> bool:
-    """Whether it is Boris's, who is never touched."""
+    """Return whether the message is from Boris, who is protected."""
     return message is not None and message.details["from"].get("phoneNumber") == BORIS
 
 
 def may_go_unattended(message: Message | None, now: datetime) -> bool:
-    """Whether the rule holds for a message as it is now. `now`, in UTC, is what the server's wall clock shows."""
+    """Return whether the rule matches a message in its current state. `now`, in UTC, is the server's wall clock."""
     return (
         message is not None
         and message.type in {"SMS", "VoiceMail", "Pager"}
@@ -50,7 +50,7 @@ def may_go_unattended(message: Message | None, now: datetime) -> bool:
 
 @dataclass(frozen=True)
 class Spent:
-    """A message that one of our DELETEs took, by what really happened."""
+    """A message that one of our DELETEs removed, according to the mailbox."""
 
     id: str
     sent: Now

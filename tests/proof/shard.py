@@ -1,6 +1,6 @@
-"""A part of the proof, in a process of its own: `python -m tests.proof.shard SEED EXAMPLES [--shrink]`.
+"""One part of the proof, in its own process: `python -m tests.proof.shard SEED EXAMPLES [--shrink]`.
 
-Prints one JSON object: what happened, how often, and the first violation if there was one.
+It prints one JSON object: a count of each event, and the first violation, if any.
 """
 
 import json
@@ -24,18 +24,18 @@ STEPS = 50
 
 
 class Report(TypedDict):
-    """What came of it."""
+    """The result of a shard."""
 
     counts: dict[str, int]
     invariant: str | None
-    """The one that was broken; `?` for any other failure."""
+    """The broken invariant; `?` for any other failure."""
     what: str
-    """What was seen, and the steps that lead there."""
+    """The failure, and the steps that lead to it."""
 
 
 def run(number: int, examples: int, *, shrink: bool = False) -> Report:
-    """So many examples of `STEPS` steps, always the same for one number."""
-    logging.disable(logging.CRITICAL)  # servers tell of every refused requestState
+    """Run this many examples of `STEPS` steps, always the same for one number."""
+    logging.disable(logging.CRITICAL)  # servers log every refused requestState
     machine = seed(number)(type("Machine", (Machine,), {}))
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
     how = settings(
@@ -48,27 +48,27 @@ def run(number: int, examples: int, *, shrink: bool = False) -> Report:
         suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
     )
     machine.totals = Counter()
-    # In memory where the system has such a place: the guard waits for the disk at every step.
+    # In memory if the system supports it: the guard waits for the disk at every step.
     memory = Path("/dev/shm")  # noqa: S108
     with (
         tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
         office(Path(folder)) as (machine.office, machine.portal),
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore", HypothesisWarning)  # that what it would print of an office is long
+        warnings.simplefilter("ignore", HypothesisWarning)  # a warning that the printed office is long
         try:
             run_state_machine_as_test(machine, settings=how)
-        except Exception as failure:  # noqa: BLE001  whatever it is, it is reported
-            told = "\n".join([repr(failure), *getattr(failure, "__notes__", [])])
+        except Exception as failure:  # noqa: BLE001  every failure is reported
+            seen = "\n".join([repr(failure), *getattr(failure, "__notes__", [])])
             violation = _violation(failure)
-            return Report(counts=dict(machine.totals), invariant=violation.invariant if violation else "?", what=told)
+            return Report(counts=dict(machine.totals), invariant=violation.invariant if violation else "?", what=seen)
         finally:
             logging.disable(logging.NOTSET)
     return Report(counts=dict(machine.totals), invariant=None, what="")
 
 
 def _violation(failure: BaseException) -> Violation | None:
-    """The one that was seen. Hypothesis wraps one that did not come again: threads run as they like."""
+    """Return the violation, if any. Hypothesis wraps one that it could not reproduce: threads run in any order."""
     if isinstance(failure, BaseExceptionGroup):
         return next(filter(None, map(_violation, cast("BaseExceptionGroup[Exception]", failure).exceptions)), None)
     return failure if isinstance(failure, Violation) else None

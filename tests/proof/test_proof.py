@@ -1,4 +1,4 @@
-"""The proof of the guard, in brief: `make prove-ci` runs thousands of examples, `make prove-mutants` proves it."""
+"""A short run of the guard's proof. `make prove-ci` runs thousands of examples; `make prove-mutants` tests it."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tests.proof.mutants import MUTANTS, Mutant, mutated
 from tests.proof.shard import run
 
 
-def test_nothing_is_lost_that_nobody_gave_up() -> None:
+def test_no_message_is_deleted_without_approval() -> None:
     report = run(7, 15)
     assert report["invariant"] is None, report["what"]
     assert report["counts"]["messages deleted"] > 0
@@ -24,7 +24,7 @@ def test_a_mutant_still_fits_the_code(mutant: Mutant, tmp_path: Path) -> None:
         compile((tmp_path / "rc_mcp" / file).read_text("utf-8"), file, "exec")
 
 
-def test_the_proof_finds_a_guard_that_takes_no_for_an_answer(tmp_path: Path) -> None:
+def test_the_proof_finds_a_guard_that_ignores_a_refusal(tmp_path: Path) -> None:
     mutated(next(m for m in MUTANTS if "decline" in m.name), tmp_path)
     command = [sys.executable, "-m", "tests.proof.shard", "1", "200"]
     ran = subprocess.run(

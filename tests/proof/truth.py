@@ -1,7 +1,7 @@
-"""What really happened in the mailbox: every state each message was in, in order, and who brought it about.
+"""The actual history of the mailbox: every state of each message, in order, and its cause.
 
-It is read from the emulator's own store, never from what our server says. Moments are numbers that only grow; whatever
-has to be put in order (a change, an answer of a person, a reading) takes one.
+It comes from the emulator's own store, never from our server. Moments are increasing numbers; each change, answer of a
+user and reading takes one, which puts them in order.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ By = Literal["start", "arrival", "another app", "benign call", "guarded call", "
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One state of one message. `availability` is None where there is no such message (any more)."""
+    """One state of one message. `availability` is None if the message does not exist."""
 
     moment: int
     by: By
@@ -37,13 +37,13 @@ class Truth:
         self.store = store
         self.moment = 0
         self.retention: list[tuple[int, By, int]] = []
-        """Moment, who, and the period in force from then on."""
+        """Moment, cause, and the period in force from then on."""
         self._history: dict[str, list[Version]] = {}
 
     def begin(self, drafts: list[Draft]) -> None:
-        """An empty mailbox takes these messages in, and its history begins."""
+        """Empty the mailbox, add these messages, and begin its history."""
         for message in self.store.select(Selection()):
-            self.store.move(message, "Purged")  # so that the store counts right
+            self.store.move(message, "Purged")  # keeps the store's counts correct
         self.store.forget("TRUE")
         set_retention_days(self.store, 30)
         for draft in drafts:
@@ -52,12 +52,12 @@ class Truth:
         self.note("start")
 
     def next_moment(self) -> int:
-        """A moment after all that were."""
+        """Return a moment later than all before."""
         self.moment += 1
         return self.moment
 
     def note(self, by: By) -> list[str]:
-        """See what is different now, and write down who did it. Gives the ids that changed."""
+        """Record the changes since the last call, with their cause. Return the ids that changed."""
         moment = self.next_moment()
         held = {str(m.id): m for m in self.store.select(Selection())}
         changed: list[str] = []
@@ -71,33 +71,33 @@ class Truth:
         return changed
 
     def pass_time(self) -> None:
-        """Let what is due by the clock happen before anything else does, so that nobody else is blamed for it."""
+        """Apply changes that are due by the clock first, so that no other cause is recorded for them."""
         pass_time(self.store)
         self.note("time")
 
     @property
     def ids(self) -> list[str]:
-        """Every id that ever was, oldest first."""
+        """Return every id that ever existed, oldest first."""
         return list(self._history)
 
     def now(self, id_: str) -> Version:
-        """The state a message is in."""
+        """Return the current state of a message."""
         return self._history[id_][-1] if id_ in self._history else _ABSENT
 
     def at(self, id_: str, moment: int) -> Version:
-        """The state it was in at a moment."""
+        """Return the state of a message at a moment."""
         return next((v for v in reversed(self._history.get(id_, [])) if v.moment <= moment), _ABSENT)
 
     def since(self, id_: str, moment: int) -> list[Version]:
-        """The state it was in at that moment, and all that followed."""
+        """Return the state of a message at a moment, and all later states."""
         return [self.at(id_, moment), *self.changes(id_, moment)]
 
     def changes(self, id_: str, moment: int) -> list[Version]:
-        """The states it came into after that moment."""
+        """Return the states of a message after a moment."""
         return [v for v in self._history.get(id_, []) if v.moment > moment]
 
     def arrived(self, id_: str) -> int:
-        """The moment it was first there."""
+        """Return the moment at which a message first existed."""
         return self._history[id_][0].moment
 
 

@@ -1,4 +1,4 @@
-"""What may go wrong on the way to RingCentral, and who else may act there, at which request of a step."""
+"""Faults on the way to RingCentral, and actions of other apps, each at one request of a step."""
 
 import json
 from collections.abc import Collection
@@ -14,8 +14,8 @@ _HTML = "<!DOCTYPE html><html><body>Sign in to use this network.</body></html>"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Event:
-    """Something that happens at one request of a step (`at`: the how manieth, or the next of that method), or from
-    there on at all of them (`lasting`)."""
+    """An event at one request of a step (`at`: its index, or the next request of that method), or at all requests from
+    there on (`lasting`)."""
 
     at: int | str
     what: str
@@ -26,7 +26,7 @@ class Event:
         return f"<{self.what}{f' {self.at_message}' if self.what in OTHERS else ''} at {self.at}{'+' * self.lasting}>"
 
     def meets(self, nth: int, kinds: Collection[str]) -> bool:
-        """Whether it is this request's turn. `kinds`: its method, and `LIST` if it lists a conversation."""
+        """Return whether the event is due now. `kinds`: the request's method, and `LIST` if it lists a conversation."""
         if isinstance(self.at, str):
             return self.at in kinds
         return nth >= self.at if self.lasting else nth == self.at
@@ -48,7 +48,7 @@ BEFORE = (
 )
 """RingCentral's message store never sees the request."""
 RESTORED = "drop after, and restored"
-"""RingCentral has acted, no answer comes, and another app restores a message before it is read again."""
+"""RingCentral has acted, its answer is lost, and another app restores a message before it is read again."""
 AFTER = (
     "drop after",
     RESTORED,
@@ -62,16 +62,16 @@ AFTER = (
     "401 after",
     "404 of the gateway after",
 )
-"""RingCentral has acted, and its answer does not come."""
+"""RingCentral has acted, and its answer is lost."""
 LATE = {"2 requests late": 2, "6 requests late": 6, "20 requests late": 20}
-"""The connection breaks, and before so many more requests have come RingCentral acts all the same."""
+"""The connection breaks, but RingCentral still acts, at most this many requests later."""
 BARE = {
     "401 of a proxy, late": 6,
     "416 of a proxy, late": 6,
     "403 of a proxy, late": 6,
     "404 of the gateway, late": 6,
 }
-"""Something on the way answers, with no code of the message store's, and so many requests later RingCentral acts."""
+"""A proxy or gateway answers without a code of the message store, and RingCentral acts this many requests later."""
 PARTS = {
     "parts fail": ("done", "503", "503"),
     "parts refused, others late": ("403", "503 late", "done"),
@@ -80,29 +80,29 @@ PARTS = {
     "parts missing, others refused": ("missing", "done", "403"),
     "parts of the gateway, late": ("gateway late", "done", "403"),
 }
-"""A 207, and what becomes of each message that was named, over and over."""
+"""A 207, and the outcome of each named message; the outcomes repeat."""
 PARTS_LATE = 12
-"""So many requests later RingCentral carries out the parts that it did not refuse."""
+"""RingCentral carries out the parts that it did not refuse this many requests later."""
 MOST_LATE = timedelta(seconds=30)
-"""Nothing is on its way for longer."""
+"""The longest delay of a request."""
 ODD = (
     "false 204",
     "false 204, then the gateway",
     "token expired",
     "404 for the reading back",
-    "all conversations",  # something on the way drops the filter of a list
+    "all conversations",  # a proxy removes the filter of a list
 )
 READ_BACK = {
     "404 for the reading back": "404 for the reading back",
     "false 204, then the gateway": "404 of the gateway",
 }
-"""What the next reading meets after one of these."""
+"""The fault at the next reading after one of these."""
 ARRIVALS = {
     "a message arrives": timedelta(),
     "an early message arrives": timedelta(minutes=95),
     "a very early message arrives": timedelta(days=2, hours=6),
 }
-"""By how much earlier the time of a message is than its arrival: some were under way for long."""
+"""How much earlier than its arrival the time of a message is: some messages were delayed."""
 OTHERS = ("app deletes", "app purges", "app restores", "app marks", "app sets the period", *ARRIVALS)
 OWN = ("STOP", "cancel", "cancel after")
 
@@ -120,17 +120,17 @@ WEATHER = (
     tuple(Event(at, what, lasting=True) for at in _EARLY for what in _LASTING),
     tuple(Event(at, what, at_message=m) for at in (1, 2, 3) for what in OTHERS for m in range(9)),
     tuple(Event(at, what, at_message=m) for at in _OUT for what in OTHERS for m in range(9)),
-    tuple(Event("DELETE", what, at_message=m) for what in ARRIVALS for m in range(2)),  # no one has read its text
+    tuple(Event("DELETE", what, at_message=m) for what in ARRIVALS for m in range(2)),  # its text is still unread
     tuple(Event(at, what) for at in (*_EARLY, *_OUT) for what in (*OWN * 2, "token expired")),
 )
 """Kinds of events, each as likely as the others."""
 
 
 def instead(what: str, request: httpx.Request) -> httpx.Response:
-    """The answer that comes in place of RingCentral's.
+    """Return the answer that replaces RingCentral's.
 
     Raises:
-        httpx.TransportError: none comes.
+        httpx.TransportError: there is no answer.
     """
     said = "drop" if what in LATE or what == RESTORED else what.removesuffix(" after").removesuffix(", late")
     if said == "refused connection":
@@ -151,7 +151,7 @@ def instead(what: str, request: httpx.Request) -> httpx.Response:
         return httpx.Response(
             int(number), text=f"<h1>{number}</h1>", headers={"Content-Type": "text/html"}, request=request
         )
-    # A login page, of the network's and not of ours.
+    # The network's login page.
     return httpx.Response(200, text=_HTML, headers={"Content-Type": "text/html"}, request=request)
 
 
@@ -165,34 +165,34 @@ _REFUSALS = {
     "500": (500, "CMN-201"),
     "503": (503, "CMN-201"),
 }
-"""Answers in RingCentral's own words."""
+"""Answers in RingCentral's own form."""
 GATEWAY: dict[str, Any] = {"errorCode": "AGW-404", "message": "Resource not found", "errors": []}
-"""What RingCentral's gateway answers where it has no route: it knows of no message."""
+"""The answer of RingCentral's gateway without a route: it says nothing about a message."""
 
 
 def pause_after(fault: str) -> timedelta:
-    """How long nothing may be sent after one of the kinds of 429."""
+    """Return how long no request may be sent after this kind of 429."""
     return timedelta(seconds=60 if fault == "429 for a minute" else 2)
 
 
 def halved(response: httpx.Response, body: bytes, request: httpx.Request) -> httpx.Response:
-    """The same answer, of which only half arrives."""
+    """Return the first half of an answer."""
     headers = {"Content-Type": response.headers.get("Content-Type", "application/json")}
     return httpx.Response(response.status_code, content=body[: len(body) // 2], headers=headers, request=request)
 
 
 def named(request: httpx.Request) -> list[str]:
-    """The messages in its path."""
+    """Return the message ids in a request's path."""
     return request.url.path.partition("/message-store")[2].strip("/").split(",")
 
 
 def fates(request: httpx.Request, fault: str) -> dict[str, str]:
-    """What becomes of each thing that a DELETE names, by one of `PARTS`."""
+    """Return the outcome of each id of a DELETE, by one of `PARTS`."""
     return dict(zip(named(request), cycle(PARTS[fault]), strict=False))
 
 
 def only(request: httpx.Request, names: Collection[str]) -> httpx.Request:
-    """The same DELETE of some of what it names. Of none it would be of the whole mailbox, so that is an error."""
+    """Return the same DELETE for only these ids. Raise without ids: it would delete the whole mailbox."""
     if not names:
         raise ValueError("a DELETE of nothing")
     url = request.url.copy_with(path=f"{request.url.path.rpartition('/')[0]}/{','.join(names)}")
@@ -200,13 +200,13 @@ def only(request: httpx.Request, names: Collection[str]) -> httpx.Request:
 
 
 def of_all_conversations(request: httpx.Request) -> httpx.Request:
-    """The same list, without the conversation that it was asked for."""
+    """Return the same list request without its conversation filter."""
     kept = [(key, value) for key, value in request.url.params.multi_items() if key != "conversationId"]
     return httpx.Request(request.method, request.url.copy_with(params=kept), headers=request.headers)
 
 
 def comes_late(request: httpx.Request, fault: str | None) -> tuple[httpx.Request, int] | None:
-    """What of a DELETE arrives after its answer, if anything does, and how many requests later."""
+    """Return the part of a DELETE that arrives after its answer, if any, and how many requests later."""
     if fault in LATE or fault in BARE:
         return request, (LATE | BARE)[fault]
     if fault not in PARTS:
@@ -216,7 +216,7 @@ def comes_late(request: httpx.Request, fault: str | None) -> tuple[httpx.Request
 
 
 def in_parts(request: httpx.Request, fault: str) -> httpx.Response:
-    """The 207 that says what became of each."""
+    """Return the 207 with the outcome of each id."""
     parts = [part for name, fate in fates(request, fault).items() for part in _part(name, fate)]
     headers = {"Content-Type": "application/vnd.ringcentral.multipart+json"}
     return httpx.Response(207, content=json.dumps(parts), headers=headers, request=request)

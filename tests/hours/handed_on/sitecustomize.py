@@ -1,4 +1,4 @@
-"""Every process has the shifted clock, also one that is started with an environment of its own."""
+"""Shift the clock of every process, including processes with their own environment."""
 
 import os
 import subprocess
