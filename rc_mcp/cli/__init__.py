@@ -9,19 +9,19 @@ from typing import cast
 import click
 
 _COMMANDS = {
-    "approvals": ("approvals", "List, show, approve or deny plans that await approval."),
-    "audit": ("audit", "Show operations: request, approval, refusal, result."),
-    "demo": ("demo", "Take a guided tour in seconds, without an account or key."),
-    "doctor": ("doctor", "Check configuration, state folder, login and permissions."),
-    "emulator": ("emulator", "Serve an emulated RingCentral over HTTP."),
+    "serve": ("serve", "Serve MCP over stdio or streamable HTTP."),
     "install": ("install", "Add rc-mcp to the configuration of HOST."),
     "login": ("login", "Log in with your RingCentral account, in the browser."),
     "logout": ("login", "End the session of `rc-mcp login` and delete it here."),
+    "demo": ("demo", "Take a guided tour in seconds, without an account or key."),
+    "emulator": ("emulator", "Serve an emulated RingCentral over HTTP."),
+    "doctor": ("doctor", "Check configuration, state folder, login and permissions."),
+    "approvals": ("approvals", "List, show, approve or deny plans that await approval."),
     "policy": ("policy", "Check the operator's policy file."),
-    "resume": ("stop", "Allow deletes again."),
-    "serve": ("serve", "Serve MCP over stdio or streamable HTTP."),
-    "stop": ("stop", "Stop all deletes now."),
+    "audit": ("audit", "Show operations: request, approval, refusal, result."),
     "undo": ("undo", "Restore the messages that OPERATION deleted."),
+    "stop": ("stop", "Stop all deletes now."),
+    "resume": ("stop", "Allow deletes again."),
 }
 """Each command's module, and the first sentence of its help."""
 

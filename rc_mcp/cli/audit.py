@@ -1,4 +1,4 @@
-"""rc-mcp audit: shows what the guard was asked to do, how it was approved, and the result."""
+"""rc-mcp audit: shows each operation's request, approval and result."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

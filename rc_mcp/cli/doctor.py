@@ -173,7 +173,7 @@ def _policy(settings: Settings) -> Finding:
         return Finding("ok", "policy: none, so nothing is deleted unattended")
     if policy.dry_run:
         return Finding("note", f"policy {settings.policy}: a dry run, so nothing is deleted at all")
-    return Finding("ok", f"policy {settings.policy}; rc-mcp policy check shows what it allows")
+    return Finding("ok", f"policy {settings.policy}; rc-mcp policy check shows its effect")
 
 
 async def _ocr() -> Finding:

@@ -124,7 +124,7 @@ def _starting() -> Generator[None]:
 @contextmanager
 def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
 
-    # Rate limits are per minute; a user who tries things out should not need to wait.
+    # Rate limits are per minute; trials should not need to wait for the next one.
     with Emulator(rate_limits=False) as emulator:
         settings = settings_or_exit(RC_MCP_ACCESS=access, **_login(emulator))
         transport = httpx.ASGITransport(app=emulator.app)

@@ -85,7 +85,7 @@ class Stage:
     server: tuple[str, ...] = SERVER
 
     def client(self, person: Person | None = None) -> Client:
-        """Return a client with its own server process. Without a person the server cannot ask."""
+        """Return a client with its own server process. If `person` is None, the server cannot ask."""
         server = stdio_client(self._server(), errlog=self.log)
         return Client(server, elicitation_callback=person, read_timeout_seconds=_PATIENCE_S)
 
