@@ -188,9 +188,9 @@ def assert_starts_rc_mcp(command: list[str]) -> None:
     program, subcommand, *arguments = command
     [script] = entry_points(group="console_scripts", name=program)
     assert script.load() is main
-    command = main.get_command(click.Context(main), subcommand)
-    assert command is not None
-    command.make_context(subcommand, arguments)
+    found = main.get_command(click.Context(main), subcommand)
+    assert found is not None
+    found.make_context(subcommand, arguments)
 
 
 def variables() -> set[str]:
