@@ -78,7 +78,7 @@ def test_a_file_of_a_newer_version_is_refused_in_words_and_left_as_it_is(tmp_pat
     before = contents(file)
     ended = CliRunner().invoke(main, ["emulator", "--db", str(file)])
     assert ended.exit_code == 1
-    for said in (f"{file} cannot be used", "made by a newer rc-mcp", f"version {VERSION + 1}", f"knows {VERSION}"):
+    for said in (str(file), "made by a newer rc-mcp", f"version {VERSION + 1}", f"knows {VERSION}"):
         assert said in ended.stderr
     assert contents(file) == before
 
