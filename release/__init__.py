@@ -1,1 +1,1 @@
-"""What is made of the project to hand it out: wheel, sdist, bundle, plugin, container, registry entry."""
+"""Builds everything that is published: wheel, sdist, bundle, plugin, container, registry entry."""

@@ -1,7 +1,7 @@
-"""The .mcpb bundle for Claude Desktop: the wheel, and what the app has to ask for and start.
+"""The .mcpb bundle for Claude Desktop: the wheel, and a manifest of its settings and start command.
 
-Its server type is `uv`: the app runs it with a Python and with packages of its own. What the app asks for goes into the
-system's keychain where it is marked sensitive, which is why the bundle is the better way there than a file.
+Its server type is `uv`: the app runs it with its own Python and packages. The app stores sensitive settings in the
+system's keychain, so the bundle is safer than a configuration file.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from rc_mcp.tools import tools_for
 from release.project import ACCESS, AUTHOR, PROJECT, ROOT, VERSION
 
-_START = '''"""Starts the server that lies beside this file as a wheel."""
+_START = '''"""Start the server from the wheel next to this file."""
 
 from rc_mcp.cli import main
 
@@ -22,7 +22,7 @@ main()
 
 
 def fill(folder: Path, wheel: Path) -> None:
-    """Puts everything that is packed into this folder."""
+    """Fill this folder with the contents of the bundle."""
     folder.mkdir(parents=True)
     shutil.copy(wheel, folder)
     shutil.copy(ROOT / "LICENSE", folder)
@@ -32,7 +32,7 @@ def fill(folder: Path, wheel: Path) -> None:
 
 
 def manifest() -> dict[str, Any]:
-    """What the app reads."""
+    """Return the manifest that the app reads."""
     return {
         "manifest_version": "0.4",
         "name": PROJECT["name"],
@@ -67,31 +67,31 @@ def manifest() -> dict[str, Any]:
 
 
 def _asked() -> dict[str, dict[str, Any]]:
-    # An empty default: a value that is left out would arrive as its own placeholder.
+    # Without the empty default, the app would pass the placeholder itself.
     optional: dict[str, Any] = {"type": "string", "required": False, "default": ""}
     return {
         "client_id": {
             "type": "string",
             "title": "Client ID",
-            "description": "Of your app in the RingCentral Developer Console.",
+            "description": "The client ID of your app in the RingCentral Developer Console.",
             "required": True,
         },
         "client_secret": {
             **optional,
             "title": "Client secret",
-            "description": "The app's secret. Empty if it has none.",
+            "description": "The app's client secret. Leave empty if it has none.",
             "sensitive": True,
         },
         "user_jwt": {
             **optional,
             "title": "JWT credential",
-            "description": "Made under your name in the Developer Console. Empty if you logged in with rc-mcp login.",
+            "description": "Your JWT credential from the Developer Console. Leave empty if you used rc-mcp login.",
             "sensitive": True,
         },
         "access": {
             **optional,
-            "title": "How far it may go",
-            "description": "read, triage (marks, restores), delete (deletes after your yes), purge or admin.",
+            "title": "Access level",
+            "description": "read, triage (marks, restores), delete (deletes with your approval), purge or admin.",
             "default": ACCESS,
         },
     }

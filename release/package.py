@@ -1,6 +1,6 @@
-"""`make package`: builds wheel, sdist and bundle into dist/, tries each as a stranger would, and prints figures.
+"""`make package`: builds wheel, sdist and bundle into dist/, tries each as a new user would, and prints figures.
 
-Everything runs in empty folders and an environment of its own; nothing of the checkout can help.
+Everything runs in empty folders and a new environment, without access to the checkout.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ PATIENCE_S = 300
 
 
 def main() -> None:
-    """Ends with exit code 1, and a word about it, at the first thing that does not hold."""
+    """Run all steps; exit with code 1 and a message at the first check that fails."""
     shutil.rmtree(DIST, ignore_errors=True)
     with TemporaryDirectory(prefix="rc-mcp-package-") as name:
         folder = Path(name)
@@ -37,16 +37,16 @@ def main() -> None:
         with tarfile.open(sdist) as archive:
             report(sdist, f"{len(archive.getnames())} files")
             archive.extractall(folder / "sdist", filter="data")
-        require(same(build(ROOT, folder / "again"), (wheel, sdist)), "built twice, they are the same bytes")
+        require(same(build(ROOT, folder / "again"), (wheel, sdist)), "a second build gives the same bytes")
         (unpacked,) = (folder / "sdist").iterdir()
         from_sdist, _ = build(unpacked, folder / "from-sdist")
-        require(same([from_sdist], [wheel]), "the sdist builds the very same wheel")
+        require(same([from_sdist], [wheel]), "the sdist builds the same wheel")
         try_wheel(wheel, folder / "wheel")
         try_bundle(wheel, folder / "bundle")
 
 
 def build(source: Path, into: Path) -> tuple[Path, Path]:
-    """Wheel and sdist of a source tree. Times in them are those of the last commit, so that bytes can be compared."""
+    """Build wheel and sdist. Their timestamps are those of the last commit, so that bytes can be compared."""
     environment = {**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or _last_commit()}
     run([sys.executable, "-m", "hatchling", "build", "-d", str(into)], cwd=source, env=environment)
     (wheel,) = into.glob("*.whl")
@@ -55,31 +55,34 @@ def build(source: Path, into: Path) -> tuple[Path, Path]:
 
 
 def try_wheel(wheel: Path, folder: Path) -> None:
-    """Installs the wheel alone, and takes the tour."""
+    """Install only the wheel, run the demo, and measure the start."""
     python = _install(wheel, folder / "venv")
     empty = folder / "empty"
     empty.mkdir()
     command = [str(python.with_name("rc-mcp"))]
-    require(run([*command, "--version"], cwd=empty, env=_bare()).strip().endswith(VERSION), f"it is version {VERSION}")
-    demo = run([*command, "demo"], cwd=empty, env=_bare())
+    require(
+        run([*command, "--version"], cwd=empty, env=_clean_env()).strip().endswith(VERSION),
+        f"it is version {VERSION}",
+    )
+    demo = run([*command, "demo"], cwd=empty, env=_clean_env())
     require("claims hold" in demo, f"rc-mcp demo: {demo.strip().splitlines()[-1]}")
-    require(not any(empty.iterdir()), "it left nothing in the folder")
+    require(not any(empty.iterdir()), "it left no files in the folder")
     took: list[float] = []
-    bare: list[float] = []
-    for _ in range(STARTS):  # in turn, so that both see the same machine
+    sdk: list[float] = []
+    for _ in range(STARTS):  # in turn, so that both run under the same load
         took.append(first_tools_list([*command, "serve", "--demo"], empty)[0])
-        bare.append(_seconds([str(python), "-c", "import mcp.server.mcpserver"], empty))
-    ratio = median(took) / median(bare)
+        sdk.append(_seconds([str(python), "-c", "import mcp.server.mcpserver"], empty))
+    ratio = median(took) / median(sdk)
     print(
         f"  first tools/list of `serve --demo` after {median(took):.2f} s, {ratio:.2f} times what importing the "
-        f"MCP SDK alone takes (medians of {STARTS}, in turn)"
+        f"MCP SDK takes (medians of {STARTS}, in turn)"
     )
 
 
 def try_bundle(wheel: Path, folder: Path) -> None:
-    """Validates, packs, unpacks and starts the bundle; without npm that is left out, and said."""
+    """Validate, pack, unpack and start the bundle; without npm, print that it was skipped."""
     if not shutil.which("npm"):
-        print("bundle left out: npm is not installed")
+        print("bundle skipped: npm is not installed")
         return
     packed = DIST / f"{PROJECT['name']}-{VERSION}.mcpb"
     bundle.fill(folder / "in", wheel)
@@ -91,15 +94,20 @@ def try_bundle(wheel: Path, folder: Path) -> None:
     manifest: dict[str, Any] = json.loads((folder / "out" / "manifest.json").read_text("utf-8"))
     arguments = [a.replace("${__dirname}", str(folder / "out")) for a in manifest["server"]["mcp_config"]["args"]]
     command = [_uv(), *arguments, "--demo", "--access", "delete"]
-    _, tools = first_tools_list(command, folder)  # installs what it needs
-    require(tools == [tool["name"] for tool in manifest["tools"]], f"it starts, with the {len(tools)} tools it names")
+    _, tools = first_tools_list(command, folder)  # installs the dependencies
+    require(tools == [tool["name"] for tool in manifest["tools"]], f"it starts, with its {len(tools)} tools")
 
 
 def first_tools_list(command: list[str], folder: Path) -> tuple[float, list[str]]:
-    """Seconds from the start of a server to its list of tools, and their names."""
+    """Return the seconds from the start of a server to its list of tools, and the tools' names."""
     began = perf_counter()
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env=_bare()
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=_clean_env(),
     ) as server:
         try:
             ask = _conversation(server)
@@ -119,7 +127,7 @@ def first_tools_list(command: list[str], folder: Path) -> tuple[float, list[str]
 
 def _seconds(command: list[str], folder: Path) -> float:
     began = perf_counter()
-    run(command, cwd=folder, env=_bare())
+    run(command, cwd=folder, env=_clean_env())
     return perf_counter() - began
 
 
@@ -132,7 +140,7 @@ def _conversation(server: "subprocess.Popen[bytes]") -> Any:
         _say(requests, {"id": 1, "method": method, "params": params})
         answer = json.loads(answers.readline() or "{}")
         if "result" not in answer:
-            sys.exit(f"It did not answer {method}: {answer or 'it ended'}")
+            sys.exit(f"The server did not answer {method}: {answer or 'it ended'}")
         if method == "initialize":
             _say(requests, {"method": "notifications/initialized"})
         return answer["result"]
@@ -146,19 +154,19 @@ def _say(stream: IO[bytes], message: dict[str, Any]) -> None:
 
 
 def report(file: Path, more: str) -> None:
-    """A line about something that was made."""
+    """Print a line about a built file."""
     print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1000:.0f} kB, {more}")
 
 
 def require(holds: bool, what: str) -> None:
-    """A line about something that holds; the end, if it does not."""
+    """Print a check that holds; exit if it does not."""
     if not holds:
-        sys.exit(f"  NOT SO: {what}")
+        sys.exit(f"  FAILED: {what}")
     print(f"  {what}")
 
 
 def run(command: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """What a command printed. What it said when it failed is shown."""
+    """Run a command and return its output; exit and show it if the command fails."""
     done = subprocess.run(
         command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=PATIENCE_S, check=False
     )
@@ -168,7 +176,7 @@ def run(command: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) 
 
 
 def same(some: Any, others: Any) -> bool:
-    """Whether files have the same bytes."""
+    """Return whether files have the same bytes."""
     hashes = [[hashlib.sha256(file.read_bytes()).hexdigest() for file in files] for files in (some, others)]
     return hashes[0] == hashes[1]
 
@@ -189,8 +197,8 @@ def _uv() -> str:
     return shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
 
 
-def _bare() -> dict[str, str]:
-    """The environment without anything that could lead back to the checkout or to a real account."""
+def _clean_env() -> dict[str, str]:
+    """Return the environment without variables that could lead to the checkout or a real account."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -199,8 +207,8 @@ def _bare() -> dict[str, str]:
 
 
 def _last_commit() -> str:
-    told = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "1577836800"
+    shown = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return shown.stdout.strip() or "1577836800"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Writes plugin/, a Claude Code plugin: the server, and its prompts as skills: `python -m release.plugin`.
+"""Writes plugin/, a Claude Code plugin with the server and its prompts as skills: `python -m release.plugin`.
 
-A skill is made of its prompt, so that both say the same; a test says when it is not.
+Each skill is generated from its prompt; a test fails if they differ.
 """
 
 import json
@@ -19,7 +19,7 @@ NAME = "ringcentral"
 
 
 def files() -> dict[PurePosixPath, str]:
-    """Every file of the plugin, by its path in it."""
+    """Return every file of the plugin, by its path in the plugin."""
     manifest = {
         "name": NAME,
         "version": VERSION,
@@ -46,7 +46,7 @@ def files() -> dict[PurePosixPath, str]:
 
 
 def marketplace() -> str:
-    """The file by which Claude Code finds the plugin in this repository."""
+    """Return the file with which Claude Code finds the plugin in this repository."""
     plugin = {"name": NAME, "source": "./plugin", "description": PROJECT["description"]}
     return _json(
         {
@@ -59,14 +59,19 @@ def marketplace() -> str:
 
 
 def skill(name: str, prompt: str) -> str:
-    """A prompt file as a skill. What the prompt has as arguments, the skill takes from what the user said."""
+    """Return a prompt file as a skill, which takes the prompt's arguments from the user's words."""
     metadata, body = frontmatter.parse(prompt)
     head = FrontMatter.model_validate(metadata)
     what = [
-        f"- `<{a.name}>`: {a.description}" + (f" If they did not say: {a.default}." if a.default else "")
-        for a in head.arguments
+        f"- `<{a.name}>`: {a.description}" + (f" Default: {a.default}." if a.default else "") for a in head.arguments
     ]
-    said = ["What the user said: $ARGUMENTS", "", "Take from it, and ask only for what has no default:", *what, ""]
+    said = [
+        "The user's words: $ARGUMENTS",
+        "",
+        "Take these values from them; ask only for values without a default:",
+        *what,
+        "",
+    ]
     text = re.sub(r"\{\{(\w+)\}\}", r"<\1>", body.strip())
     front = [f"name: {name}", f"description: {json.dumps(head.description, ensure_ascii=False)}"]
     return "\n".join(["---", *front, "---", *(said if head.arguments else []), text, ""])
@@ -77,7 +82,7 @@ def _json(value: object) -> str:
 
 
 def write() -> None:
-    """Writes the plugin anew."""
+    """Write the plugin again from scratch."""
     rmtree(FOLDER, ignore_errors=True)
     for path, text in files().items():
         file = FOLDER / path

@@ -1,4 +1,4 @@
-"""What everything handed out says of the project, from pyproject.toml and the code."""
+"""Facts about the project for everything that is published, from pyproject.toml and the code."""
 
 import tomllib
 from pathlib import Path
@@ -9,11 +9,11 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf
 VERSION: str = PROJECT["version"]
 AUTHOR = "the rc-mcp authors"
 ACCESS = "delete"
-"""What an installation begins with: everything that can be undone."""
+"""The access level of a new installation: everything that can be undone."""
 REGISTRY_NAME = "io.github.rc-mcp/rc-mcp"
-"""The name in the MCP registry. Its owner has to be the GitHub account that publishes; README repeats it."""
+"""The name in the MCP registry. Its owner must be the GitHub account that publishes; README repeats it."""
 
 
 def text_of(path: str) -> str:
-    """A file of the project."""
+    """Return the text of a file of the project."""
     return (ROOT / path).read_text("utf-8")

@@ -11,7 +11,7 @@ SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schem
 
 
 def entry() -> str:
-    """The file as it has to be."""
+    """Return the text of server.json."""
     variables: list[dict[str, Any]] = [
         {
             "name": "RC_APP_CLIENT_ID",
@@ -21,7 +21,7 @@ def entry() -> str:
         {"name": "RC_APP_CLIENT_SECRET", "description": "The app's client secret, if it has one", "isSecret": True},
         {
             "name": "RC_USER_JWT",
-            "description": "JWT credential of the user whose mailbox it is; not needed after `rc-mcp login`",
+            "description": "JWT credential of the mailbox's user; not needed after `rc-mcp login`",
             "isSecret": True,
         },
         {

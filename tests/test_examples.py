@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import click
 import pytest
 from mcp import Client, StdioServerParameters
 
@@ -187,7 +188,9 @@ def assert_starts_rc_mcp(command: list[str]) -> None:
     program, subcommand, *arguments = command
     [script] = entry_points(group="console_scripts", name=program)
     assert script.load() is main
-    main.commands[subcommand].make_context(subcommand, arguments)
+    found = main.get_command(click.Context(main), subcommand)
+    assert found is not None
+    found.make_context(subcommand, arguments)
 
 
 def variables() -> set[str]:

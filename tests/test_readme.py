@@ -67,7 +67,10 @@ def first_sentence(text: str | None) -> str:
 
 
 def all_commands(group: click.Group = main, above: str = "rc-mcp") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    ctx = click.Context(group)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        assert command is not None
         if isinstance(command, click.Group):
             if any(isinstance(p, click.Option) for p in command.params):
                 yield f"{above} {name}", command
@@ -102,9 +105,10 @@ def test_every_command_in_it_exists() -> None:
             assert words[1] in targets
         if words[0] == "rc-mcp":
             rest = words[1 : words.index(">")] if ">" in words else words[1:]
-            command: click.Command = main
+            command: click.Command | None = main
             while isinstance(command, click.Group) and rest:
-                command = command.commands[rest.pop(0)]
+                command = command.get_command(click.Context(command), rest.pop(0))
+            assert command is not None, words
             command.make_context("rc-mcp", rest)  # parses the options, and runs nothing
 
 

@@ -1,38 +1,62 @@
-"""The rc-mcp command. Each subcommand is a module of this room, a thin shell over the others.
+"""The rc-mcp command. Each subcommand is a module of this package, a thin shell over the others."""
 
-Subcommand modules import what is heavy only when they run, so that --help and --version answer fast.
-"""
-
+import gc
 import io
 import sys
+from importlib import import_module
 from typing import cast
 
 import click
 
-from rc_mcp.cli.approvals import approvals
-from rc_mcp.cli.audit import audit
-from rc_mcp.cli.demo import demo
-from rc_mcp.cli.doctor import doctor
-from rc_mcp.cli.emulator import emulator
-from rc_mcp.cli.install import install
-from rc_mcp.cli.login import login, logout
-from rc_mcp.cli.policy import policy
-from rc_mcp.cli.serve import serve
-from rc_mcp.cli.stop import resume, stop
-from rc_mcp.cli.undo import undo
+_COMMANDS = {
+    "serve": ("serve", "Serve MCP over stdio or streamable HTTP."),
+    "install": ("install", "Add rc-mcp to the configuration of HOST."),
+    "login": ("login", "Log in with your RingCentral account, in the browser."),
+    "logout": ("login", "End the session of `rc-mcp login` and delete it here."),
+    "demo": ("demo", "Take a guided tour in seconds, without an account or key."),
+    "emulator": ("emulator", "Serve an emulated RingCentral over HTTP."),
+    "doctor": ("doctor", "Check configuration, state folder, login and permissions."),
+    "approvals": ("approvals", "List, show, approve or deny plans that await approval."),
+    "policy": ("policy", "Check the operator's policy file."),
+    "audit": ("audit", "Show operations: request, approval, refusal, result."),
+    "undo": ("undo", "Restore the messages that OPERATION deleted."),
+    "stop": ("stop", "Stop all deletes now."),
+    "resume": ("stop", "Allow deletes again."),
+}
+"""Each command's module, and the first sentence of its help."""
 
 
-class _ServesByDefault(click.Group):
-    """`rc-mcp` alone, or with an option of serve, is `rc-mcp serve`: what a host's configuration starts."""
+class _LazyGroup(click.Group):
+    """Commands that are imported when they run, so that --help and --version answer fast.
+
+    `rc-mcp` without a command, or with an option of serve, is `rc-mcp serve`: hosts start it so.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        gc.disable()  # imported objects stay; looking for garbage among them takes nearly as long as the import
+        try:
+            return getattr(import_module(f"rc_mcp.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        finally:
+            gc.freeze()
+            gc.enable()
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short_help) for name, (_, short_help) in _COMMANDS.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h", "--version"}):
-            # A mistyped command is still reported as one, not as a stray argument of serve.
-            args = args if args and not args[0].startswith("-") else ["serve", *args]
+        # A mistyped command is still reported as one, not as a stray argument of serve.
+        if not args or (args[0].startswith("-") and args[0] not in {"--help", "-h", "--version"}):
+            args = ["serve", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_ServesByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rc-mcp", prog_name="rc-mcp")
 def main() -> None:
     """An MCP server for RingCentral messages: voicemails, faxes, texts and pager messages.
@@ -41,13 +65,8 @@ def main() -> None:
     """
     stdout: object = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
-        # What its encoding lacks is shown as `?`: a name must not end a command half-way.
+        # A character that the terminal's encoding lacks is shown as `?`, so that no name ends a command early.
         cast("io.TextIOWrapper", stdout).reconfigure(errors="replace")
 
-
-_COMMANDS = (serve, install, login, logout, demo, emulator, doctor, approvals, policy, audit, undo, stop, resume)
-
-for command in _COMMANDS:
-    main.add_command(command)
 
 __all__ = ["main"]

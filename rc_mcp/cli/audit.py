@@ -1,98 +1,93 @@
-"""rc-mcp audit: what was asked of the guard, who agreed, and what came of it."""
+"""rc-mcp audit: shows each operation's request, approval and result."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.table import Table
+from rich.text import Text
 
 from rc_mcp.cli.configured import fail, state_dir, usable_or_exit
-
-if TYPE_CHECKING:
-    from rc_mcp.guard.journal import Entry, Journal, Operation
+from rc_mcp.cli.terminal import counted, terminal
+from rc_mcp.guard.journal import Entry, Journal, Operation
+from rc_mcp.guard.plans import LIFETIME
+from rc_mcp.tools.arguments import instant
+from rc_mcp.views.changes import tally
+from rc_mcp.views.text import clean
 
 _NO_OPERATION = "-"
 _FOR_PROGRAMS = 1000
-"""Columns where nobody looks: `rc-mcp audit | grep purge` gets whole lines."""
+"""Width for other programs: `rc-mcp audit | grep purge` gets unbroken lines."""
 _AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="An entry a line, as it is kept: for other programs.")
-@click.option("--since", metavar="WHEN", help="From this time on: ISO 8601, or a span back such as 1d.")
+@click.option("--json", "as_json", is_flag=True, help="Print each stored entry as a line of JSON, for other programs.")
+@click.option("--since", metavar="WHEN", help="From this time on: ISO 8601, or how far back, e.g. 1d.")
 @click.pass_context
 def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
-    """Show what was asked of the guard, refused, agreed to and done."""
+    """Show operations: request, approval, refusal, result."""
     if ctx.invoked_subcommand is not None:
         return
     moment, journal = _moment(since), _journal()
     with usable_or_exit():
         if as_json:
             for entry in journal.entries(moment):
-                click.echo(json.dumps(asdict(entry), default=repr))  # bytes, which somebody else put there
+                click.echo(json.dumps(asdict(entry), default=repr))  # bytes, written by another process
             return
         try:
             _show(journal, moment)
         except (ValueError, LookupError, TypeError, AttributeError):
-            fail("An entry cannot be read. rc-mcp audit verify says which ones were changed.")
+            fail("An entry cannot be read. rc-mcp audit verify shows which ones were changed.")
 
 
 @audit.command()
 @click.argument("head", required=False)
 def verify(head: str | None) -> None:
-    """Check that no entry was changed, removed or moved. HEAD is one that was noted before.
+    """Check that no entry was changed, removed or moved. HEAD is a head that you noted before.
 
-    Whoever owns the file can cut off its end, or write it anew from some entry on. Only a head that was noted where
-    they cannot write shows that: it has to be there still.
+    A process that can write the file can cut off its end, or rewrite it from some entry on. Only a head that you noted
+    elsewhere shows that: it must still be in the journal.
     """
     journal = _journal()
     with usable_or_exit():
         verified = journal.verify()
-        noted_is_gone = head is not None and head not in {entry.hash for entry in journal.entries()}
+        head_is_missing = head is not None and head not in {entry.hash for entry in journal.entries()}
     for fault in verified.faults:
         click.echo(fault, err=True)
-    if noted_is_gone:
-        click.echo("The head that was noted is not there: the end was cut off, or written anew.", err=True)
-    if verified.faults or noted_is_gone:
-        fail("The journal is not as it was written.")
-    click.echo(f"{verified.entries} entries in {journal.state_dir}, each as it was written after the one before it.")
+    if head_is_missing:
+        click.echo("The journal does not contain this head: its end was cut off or rewritten.", err=True)
+    if verified.faults or head_is_missing:
+        fail("The journal was changed.")
+    click.echo(f"{verified.entries} entries in {journal.state_dir}; none was changed, removed or moved.")
     click.echo(f"Head: {verified.head}")
-    click.echo("Note it where nobody else can write. `rc-mcp audit verify HEAD` then shows that nothing was cut off.")
+    click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
 
 
-def _journal() -> "Journal":
-    from rc_mcp.guard.journal import Journal
-
+def _journal() -> Journal:
     return Journal(state_dir())
 
 
 def _moment(since: str | None) -> datetime | None:
-    from rc_mcp.tools.arguments import instant
-
     try:
         return instant(since, datetime.now(UTC), None)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
 
 
-def _show(journal: "Journal", since: datetime | None) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from rc_mcp.cli.terminal import terminal
-    from rc_mcp.views.text import clean
-
-    rows = [*map(_operation_row, journal.operations(since)), *_lone_rows(journal.entries(since))]
+def _show(journal: Journal, since: datetime | None) -> None:
+    rows = [*map(_operation_row, journal.operations(since)), *_note_rows(journal.entries(since))]
     if not rows:
         then = "" if since is None else " since then"
-        click.echo(f"Nothing was asked of the guard{then} (state folder {journal.state_dir}).")
+        click.echo(f"The guard was not asked for anything{then} (state folder {journal.state_dir}).")
         return
     zone = datetime.now().astimezone().tzname() or "local"
-    shown = Table(f"when ({zone})", "operation", "what", "agreed", "came to", box=None, padding=(0, 2, 0, 0))
+    shown = Table(f"when ({zone})", "operation", "request", "approved", "result", box=None, padding=(0, 2, 0, 0))
     for _, at, *cells in sorted(rows):
-        # The file is ours, but whoever can write it could have put anything there.
+        # Another process of this user could have changed the file.
         when = f"{datetime.fromisoformat(at).astimezone():%d %b %H:%M}"
         shown.add_row(when, *(Text(clean(cell, 200)) for cell in cells))
     console = terminal()
@@ -100,75 +95,72 @@ def _show(journal: "Journal", since: datetime | None) -> None:
         console.width = _FOR_PROGRAMS
     console.print(shown)
     if any(operation != _NO_OPERATION for _, _, operation, *_ in rows):
-        click.echo("\nrc-mcp undo OPERATION restores what a delete deleted.")
+        click.echo("\nrc-mcp undo OPERATION restores deleted messages.")
 
 
-def _operation_row(operation: "Operation") -> tuple[int, *tuple[str, ...]]:
+def _operation_row(operation: Operation) -> tuple[int, *tuple[str, ...]]:
     by = operation.approved_by
     agreed = _AGREED.get(by or "", "-")
     first = operation.entries[0]
-    came_to = f"{_came_to(operation)}{_more(operation.entries)}"
-    return first.number, first.at, operation.id, _marked(_what(operation), first), agreed, came_to
+    result = f"{_result(operation)}{_more(operation.entries)}"
+    return first.number, first.at, operation.id, _marked(_what(operation), first), agreed, result
 
 
-def _lone_rows(entries: "list[Entry]") -> Iterator[tuple[int, *tuple[str, ...]]]:
+def _note_rows(entries: list[Entry]) -> Iterator[tuple[int, *tuple[str, ...]]]:
     for entry in entries:
         if entry.operation is None:
-            what = _marked(_counted({"action": entry.tool, **entry.details}), entry)
-            agreed, came_to = _rehearsed(entry) if entry.event == "rehearsed" else ("-", f"refused: {_reason(entry)}")
-            yield entry.number, entry.at, _NO_OPERATION, what, agreed, f"{came_to}{_more([entry])}"
+            what = _marked(_request({"action": entry.tool, **entry.details}), entry)
+            agreed, result = _rehearsed(entry) if entry.event == "rehearsed" else ("-", f"refused: {_reason(entry)}")
+            yield entry.number, entry.at, _NO_OPERATION, what, agreed, f"{result}{_more([entry])}"
 
 
-def _rehearsed(entry: "Entry") -> tuple[str, str]:
+def _rehearsed(entry: Entry) -> tuple[str, str]:
     if reason := _reason(entry):
         return "-", f"dry run, not done ({reason})"
     against = entry.details.get("against")
-    asked = f", and a person would be asked: {against}" if against else ""
+    asked = f", approval needed: {against}" if against else ""
     return "-" if against else _AGREED["policy"], f"dry run, not done{asked}"
 
 
-def _reason(entry: "Entry") -> str:
+def _reason(entry: Entry) -> str:
     return str(entry.details.get("reason", "")).replace("_", " ")
 
 
-def _more(entries: "Iterable[Entry]") -> str:
+def _more(entries: Iterable[Entry]) -> str:
     more = sum(entry.repeated for entry in entries)
-    return f", and {more:,} more like it" if more else ""
+    return f", and {more:,} similar" if more else ""
 
 
-def _marked(what: str, entry: "Entry") -> str:
+def _marked(what: str, entry: Entry) -> str:
     return f"{what} (demo)" if entry.is_demo else what
 
 
-def _what(operation: "Operation") -> str:
-    return _counted(operation.asked) if operation.asked else f"undo of {(operation.begun or {}).get('undoes')}"
+def _what(operation: Operation) -> str:
+    return _request(operation.asked) if operation.asked else f"undo of {(operation.begun or {}).get('undoes')}"
 
 
-def _counted(asked: Mapping[str, Any]) -> str:
+def _request(asked: Mapping[str, Any]) -> str:
     action, n = str(asked["action"]), len(asked.get("ids", ()))
-    return f"{action} {n} message{'' if n == 1 else 's'}" if n else action
+    return f"{action} {counted(n, 'message')}" if n else action
 
 
-def _came_to(operation: "Operation") -> str:
-    from rc_mcp.guard.plans import LIFETIME
-    from rc_mcp.views.changes import tally
-
+def _result(operation: Operation) -> str:
     outcomes, done = operation.outcomes, operation.done
-    counted = tally(outcomes)
+    known = tally(outcomes)
     if done is not None:
-        came_to = counted or done["status"]
-        return f"{came_to} (cut short)" if done.get("cut_short") else came_to
+        result = known or done["status"]
+        return f"{result} (interrupted)" if done.get("cut_short") else result
     if operation.begun is not None:
         doubt = len(operation.in_doubt)
-        known = ", ".join(part for part in (counted, f"{doubt} in doubt" if doubt else "") if part)
-        return f"under way, or cut short{f': {known}' if known else ''}"
+        known = ", ".join(part for part in (known, f"{doubt} in doubt" if doubt else "") if part)
+        return f"in progress, or interrupted{f': {known}' if known else ''}"
     last = operation.entries[-1]
     if last.event == "declined":
         return f"declined {_AGREED.get(last.details['by'], '')}"
     if last.event == "refused":
         return f"refused: {_reason(last)}"
     until = operation.entries[0].moment + LIFETIME
-    agreed = "not agreed to" if operation.approved_by is None else "agreed"
+    agreed = "not approved" if operation.approved_by is None else "approved"
     if datetime.now(UTC) >= until:
         return f"{agreed}, expired, not carried out"
     return f"{agreed}, not yet carried out (until {until.astimezone():%H:%M})"

@@ -1,21 +1,19 @@
-"""Settings for a subcommand: what is wrong with them is one line on stderr and exit code 2."""
+"""Settings for subcommands, and how subcommands report errors: one line on stderr and an exit code."""
 
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
 import click
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rc_mcp.settings import Settings
+from rc_mcp.guard.database import GuardError
+from rc_mcp.settings import Settings, SettingsError, load_settings, load_state_dir
 
 
-def settings_or_exit(**overrides: object) -> "Settings":
-    """The settings in force; ends the process with exit code 2 if one of them is wrong."""
-    from rc_mcp.settings import SettingsError, load_settings
+def settings_or_exit(**overrides: object) -> Settings:
+    """Return the settings; exit with code 2 if one of them is wrong."""
 
     try:
         return load_settings(**overrides)
@@ -24,20 +22,19 @@ def settings_or_exit(**overrides: object) -> "Settings":
 
 
 def refuse(fault: str) -> NoReturn:
-    """Says in one line what is wrong with the configuration, and ends."""
+    """Print a configuration error and exit with code 2."""
     click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
     sys.exit(2)
 
 
 def fail(fault: str) -> NoReturn:
-    """Says in one line what went wrong, and ends with exit code 1."""
+    """Print an error and exit with code 1."""
     click.echo(f"rc-mcp: {' '.join(fault.split())}", err=True)
     sys.exit(1)
 
 
-def state_dir() -> "Path":
-    """The state folder in force, whatever is wrong with other settings."""
-    from rc_mcp.settings import SettingsError, load_state_dir
+def state_dir() -> Path:
+    """Return the state folder, even if other settings are wrong."""
 
     try:
         return load_state_dir()
@@ -47,8 +44,7 @@ def state_dir() -> "Path":
 
 @contextmanager
 def usable_or_exit() -> Generator[None]:
-    """Ends with exit code 1 where the state folder cannot be used."""
-    from rc_mcp.guard.database import GuardError
+    """Exit with code 1 if the state folder cannot be used."""
 
     try:
         yield

@@ -1,6 +1,6 @@
-"""rc-mcp doctor: what is wrong with this installation, and what to do about it.
+"""rc-mcp doctor: reports faults of this installation and how to fix them.
 
-It changes nothing, except that a state folder of an older version is brought to this one.
+It changes nothing, except that it upgrades a state folder of an older version.
 """
 
 import os
@@ -8,32 +8,50 @@ import shlex
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
+import anyio
 import click
 
 from rc_mcp.cli.configured import settings_or_exit
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rc_mcp.ringcentral import MessageStoreClient
-    from rc_mcp.settings import Settings
-
-# No message has this id. Marking it read asks for the permission, and can change nothing.
-_NOBODYS_MESSAGE = "1"
-_NEWER = "Upgrade rc-mcp. Keep the folder: its journal is the only record of what was sent, and rc-mcp undo needs it."
-_KEEP_JOURNAL = (
-    "Keep the folder: its journal is the only record of what was sent, and rc-mcp undo needs it. Make it readable and "
-    "writable for you, see that its disk has room, or restore guard.db from a backup."
+from rc_mcp.guard.database import FILE, MadeByNewer, exists
+from rc_mcp.guard.plans import PlanStore
+from rc_mcp.guard.stopping import is_stopped
+from rc_mcp.login import client_for, credentials_in_use, policy_for
+from rc_mcp.media.reading import has_ocr, what_ocr_lacks
+from rc_mcp.ringcentral import (
+    BadEnvironment,
+    Forbidden,
+    InvalidRequest,
+    LoginEnded,
+    LoginFailed,
+    LoginNotKept,
+    LoginUnavailable,
+    MessageStoreClient,
+    NotFound,
+    RingCentralError,
+    TransportFailure,
+    Unauthorized,
 )
-_NO_JOURNAL = "There is no journal in it. Make it a folder that you can write to, or set RC_MCP_STATE_DIR to one."
-_NO_LOGIN = "Check RC_SERVER_URL. If it is right, RingCentral's login is out of order for now: try again later."
+from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.tools import PERMISSIONS, tools_for
+from rc_mcp.views.errors import in_words
+
+# No message has this id: marking it read checks the permission and changes nothing.
+_NO_MESSAGE = "1"
+_NEWER = "Upgrade rc-mcp. Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it."
+_KEEP_JOURNAL = (
+    "Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it. Make it readable and "
+    "writable for you, free disk space, or restore guard.db from a backup."
+)
+_NO_JOURNAL = "It has no journal. Make it a folder that you can write to, or set RC_MCP_STATE_DIR to one."
+_NO_LOGIN = "Check RC_SERVER_URL. If it is correct, RingCentral's login service is unavailable; try again later."
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     verdict: Literal["ok", "note", "fault"]
     what: str
@@ -42,30 +60,24 @@ class Finding:
 
 @click.command()
 def doctor() -> None:
-    """Check configuration, state folder, login and permissions. Exit code 1 if something is wrong."""
-    import anyio
+    """Check configuration, state folder, login and permissions. The exit code is 1 if there is a fault."""
 
     settings = settings_or_exit()
     sys.exit(anyio.run(_examine, settings))
 
 
-async def _examine(settings: "Settings") -> int:
+async def _examine(settings: Settings) -> int:
     faults = 0
     async for finding in _findings(settings):
         click.echo(f"{finding.verdict:<5} {finding.what}")
         if finding.advice:
             click.echo(f"      {finding.advice}")
         faults += finding.verdict == "fault"
-    click.echo("Something has to be mended first." if faults else "Ready.")
+    click.echo("Fix the faults above, then run rc-mcp doctor again." if faults else "Ready.")
     return 1 if faults else 0
 
 
-async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
-    from rc_mcp.login import client_for, credentials_in_use
-    from rc_mcp.media.reading import has_ocr
-    from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.settings import SettingsError
-
+async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield _state_folder(settings)
     yield _policy(settings)
     if has_ocr():
@@ -94,9 +106,8 @@ async def _findings(settings: "Settings") -> AsyncGenerator[Finding]:
                 yield await _retention(client)
 
 
-def _missing(settings: "Settings", client: "MessageStoreClient") -> dict[str, list[str]]:
-    """Permissions that this login was not granted, and the tools that want them; none where nobody said."""
-    from rc_mcp.tools import PERMISSIONS, tools_for
+def _missing(settings: Settings, client: MessageStoreClient) -> dict[str, list[str]]:
+    """Return permissions that RingCentral did not grant, and the tools that need them; empty if unknown."""
 
     missing: dict[str, list[str]] = {}
     for tool in tools_for(settings.access):
@@ -106,23 +117,22 @@ def _missing(settings: "Settings", client: "MessageStoreClient") -> dict[str, li
     return missing
 
 
-def _state_folder(settings: "Settings") -> Finding:
-    from rc_mcp.guard.database import MadeByNewer
-    from rc_mcp.guard.stopping import is_stopped
-
+def _state_folder(settings: Settings) -> Finding:
     try:
         holds = _held_in(settings.state_dir)
-        # Windows keeps rights elsewhere, and tells the same mode of every folder.
-        anybodys = os.name == "posix" and settings.state_dir.exists() and settings.state_dir.stat().st_mode & 0o022
+        # Windows reports the same mode for every folder; it stores permissions elsewhere.
+        others_can_write = (
+            os.name == "posix" and settings.state_dir.exists() and settings.state_dir.stat().st_mode & 0o022
+        )
     except MadeByNewer as error:
         return Finding("fault", f"state folder {settings.state_dir}: {error}", _NEWER)
-    except Exception as error:  # noqa: BLE001  whatever is wrong with the folder, it is to be said
+    except Exception as error:  # noqa: BLE001  report any fault of the folder
         cause = f" {error.__cause__}" if error.__cause__ else ""
         advice = _NO_JOURNAL if _has_no_journal(settings.state_dir) else _KEEP_JOURNAL
         return Finding("fault", f"state folder {settings.state_dir}: {error}{cause}", advice)
-    if anybodys:
+    if others_can_write:
         folder = settings.state_dir
-        what = f"state folder {folder}: others on this machine can write to it, and so say yes in your place"
+        what = f"state folder {folder}: other users of this machine can write to it and approve plans in your name"
         return Finding("fault", what, f"chmod 700 {shlex.quote(str(folder))}")
     if is_stopped(settings.state_dir):
         where = f"state folder {settings.state_dir}"
@@ -130,13 +140,10 @@ def _state_folder(settings: "Settings") -> Finding:
     return Finding("ok", f"state folder {settings.state_dir}, {holds}")
 
 
-def _held_in(folder: "Path") -> str:
-    from rc_mcp.guard.database import exists
-    from rc_mcp.guard.plans import PlanStore
-
+def _held_in(folder: Path) -> str:
     if exists(folder):
-        return f"{len(PlanStore(folder).waiting())} plans waiting for an answer"
-    # To look for plans would make the folder and the file.
+        return f"{len(PlanStore(folder).waiting())} plans awaiting approval"
+    # PlanStore would create the folder and the file.
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         raise NotADirectoryError(f"{there} is not a folder")
@@ -145,9 +152,8 @@ def _held_in(folder: "Path") -> str:
     return "not used yet"
 
 
-def _has_no_journal(folder: "Path") -> bool:
-    """Whether that is certain: what cannot be looked into may hold one."""
-    from rc_mcp.guard.database import FILE
+def _has_no_journal(folder: Path) -> bool:
+    """Return whether the folder certainly has no journal: an unreadable folder may have one."""
 
     try:
         (folder / FILE).lstat()
@@ -158,54 +164,36 @@ def _has_no_journal(folder: "Path") -> bool:
     return False
 
 
-def _policy(settings: "Settings") -> Finding:
-    from rc_mcp.login import policy_for
-    from rc_mcp.settings import SettingsError
-
+def _policy(settings: Settings) -> Finding:
     try:
         policy = policy_for(settings)
     except SettingsError as error:
-        return Finding("fault", f"policy: {error}", "Mend the file; until then the server does not start.")
+        return Finding("fault", f"policy: {error}", "Fix the file; until then the server does not start.")
     if settings.policy is None:
         return Finding("ok", "policy: none, so nothing is deleted unattended")
     if policy.dry_run:
         return Finding("note", f"policy {settings.policy}: a dry run, so nothing is deleted at all")
-    return Finding("ok", f"policy {settings.policy}; rc-mcp policy check says what it allows")
+    return Finding("ok", f"policy {settings.policy}; rc-mcp policy check shows its effect")
 
 
 async def _ocr() -> Finding:
-    from rc_mcp.media.reading import what_ocr_lacks
-
     lacking = await what_ocr_lacks()
     if lacking is None:
         return Finding("ok", "OCR: scanned faxes are read as text")
     return Finding(
         "note",
         f"OCR is installed, but cannot be loaded: {lacking}. Scanned faxes are shown as pictures",
-        "python -c 'import rapidocr_onnxruntime' says more. libGL and libgthread are packages of the system's.",
+        "python -c 'import rapidocr_onnxruntime' shows the error. libGL and libgthread are system packages.",
     )
 
 
-async def _reading(client: "MessageStoreClient") -> Finding:
-    from rc_mcp.ringcentral import (
-        BadEnvironment,
-        Forbidden,
-        LoginEnded,
-        LoginFailed,
-        LoginNotKept,
-        LoginUnavailable,
-        RingCentralError,
-        TransportFailure,
-        Unauthorized,
-    )
-    from rc_mcp.views.errors import in_words
-
+async def _reading(client: MessageStoreClient) -> Finding:
     try:
         await client.list_messages(per_page=1)
     except LoginEnded as error:
         return Finding("fault", f"login: {error}", "Run rc-mcp login.")
     except LoginNotKept as error:
-        return Finding("fault", f"login: {error}", "See to that place, or log in again: rc-mcp login.")
+        return Finding("fault", f"login: {error}", "Fix the permissions of that place, or run rc-mcp login again.")
     except LoginUnavailable as error:
         return Finding("fault", f"login: {error}", _NO_LOGIN)
     except LoginFailed as error:
@@ -217,18 +205,15 @@ async def _reading(client: "MessageStoreClient") -> Finding:
     except BadEnvironment as error:
         return Finding("fault", f"network: {error}", "Correct that variable, or unset it.")
     except TransportFailure as error:
-        return Finding("fault", f"network: {error}", "Check RC_SERVER_URL and the way to it.")
+        return Finding("fault", f"network: {error}", "Check RC_SERVER_URL and your network connection.")
     except RingCentralError as error:
         return Finding("fault", f"reading: {in_words(error)}")
     return Finding("ok", "login, and permission to read messages")
 
 
-async def _editing(client: "MessageStoreClient") -> Finding:
-    from rc_mcp.ringcentral import Forbidden, NotFound, RingCentralError
-    from rc_mcp.views.errors import in_words
-
+async def _editing(client: MessageStoreClient) -> Finding:
     try:
-        outcome = (await client.update_message(_NOBODYS_MESSAGE, "Read"))[0]
+        outcome = (await client.update_message(_NO_MESSAGE, "Read"))[0]
     except Forbidden as error:
         return Finding(
             "note",
@@ -236,17 +221,14 @@ async def _editing(client: "MessageStoreClient") -> Finding:
             "Give the app EditMessages, or set RC_MCP_ACCESS=read.",
         )
     except RingCentralError as error:
-        return Finding("note", f"permission to change messages is not known: {in_words(error)}")
+        return Finding("note", f"permission to change messages is unknown: {in_words(error)}")
     if isinstance(outcome.error, NotFound):
         return Finding("ok", "permission to change messages")
     why = f": {in_words(outcome.error)}" if outcome.error else ""
-    return Finding("note", f"permission to change messages is not known{why}")
+    return Finding("note", f"permission to change messages is unknown{why}")
 
 
-async def _retention(client: "MessageStoreClient") -> Finding:
-    from rc_mcp.ringcentral import RingCentralError
-    from rc_mcp.views.errors import in_words
-
+async def _retention(client: MessageStoreClient) -> Finding:
     try:
         await client.read_message_store_configuration()
     except RingCentralError as error:

@@ -1,21 +1,19 @@
-"""rc-mcp emulator: the emulator over HTTP, for any SDK and any language."""
+"""rc-mcp emulator: serves the emulator over HTTP, for any SDK and any language."""
 
+import json
+import signal
+import sqlite3
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import anyio
 import click
 
 from rc_mcp.cli.configured import fail
-
-if TYPE_CHECKING:
-    from rc_mcp.emulator import Emulator
-    from rc_mcp.emulator.scenarios import Scenario
-
-# As in rc_mcp.emulator.scenarios, which takes too long to import for --help. A test holds them together.
-SCENARIOS = ("office", "empty", "busy", "full", "hostile")
+from rc_mcp.emulator import Emulator
+from rc_mcp.emulator.scenarios import SCENARIOS, Scenario
 
 
 @click.command()
@@ -25,14 +23,14 @@ SCENARIOS = ("office", "empty", "busy", "full", "hostile")
     default=0,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="The API's port; 0 lets the system choose. Media has a port of its own, always chosen by the system.",
+    help="The API's port; 0 lets the system choose. The system always chooses the media port.",
 )
 @click.option(
     "--scenario",
     show_default="office",
     type=click.Choice(SCENARIOS),
     help="The mailbox to start with: an ordinary one, an empty one, 5,000 messages, 200 unheard voicemails, or "
-    "messages that attack whoever reads them.",
+    "messages that attack their readers.",
 )
 @click.option("--db", type=click.Path(dir_okay=False, path_type=Path), help="Keep the mailbox in this file.")
 @click.option("--messages", type=click.IntRange(0, 1_000_000), help="Add this many made-up messages.")
@@ -43,13 +41,13 @@ SCENARIOS = ("office", "empty", "busy", "full", "hostile")
     default=1.0,
     show_default=True,
     type=click.FloatRange(0, 1_000_000),
-    help="How many times faster than real time passes; at 0 it stands still.",
+    help="How many times faster than real time the clock runs; 0 stops it.",
 )
 @click.option("--admin", is_flag=True, help="Serve an admin address as well, to this machine only.")
 def emulator(
     host: str,
     port: int,
-    scenario: "Scenario | None",
+    scenario: Scenario | None,
     db: Path | None,
     messages: int | None,
     seed: int,
@@ -57,16 +55,11 @@ def emulator(
     time_scale: float,
     admin: bool,
 ) -> None:
-    """Serve an embedded RingCentral over HTTP.
+    """Serve an emulated RingCentral over HTTP.
 
-    The first line on stdout is a JSON object with its addresses and a login. Open the first address in a browser to
-    watch. Ends on SIGINT or SIGTERM.
+    The first line on stdout is a JSON object with its addresses and a login. Open server_url in a browser to watch.
+    SIGINT or SIGTERM ends it.
     """
-    import sqlite3
-
-    import anyio
-
-    from rc_mcp.emulator import Emulator
 
     try:
         with Emulator(
@@ -78,18 +71,16 @@ def emulator(
             time_scale=time_scale,
         ) as served:
             if scenario not in {None, served.scenario}:
-                click.echo(f"rc-mcp: {db} was filled as {served.scenario!r} and stays what it is.", err=True)
+                click.echo(f"rc-mcp: {db} holds {served.scenario!r}; --scenario was ignored.", err=True)
             anyio.run(_serve, served, host, port, 0 if admin else None)
     except sqlite3.Error as error:
-        fail(f"{db} cannot be used: {error}")
+        fail(f"cannot use {db}: {error}")
     except OSError as error:
-        fail(f"{host}:{port} cannot be listened on: {error.strerror or error}")
+        fail(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
-async def _serve(emulator: "Emulator", host: str, port: int, admin_port: int | None) -> None:
-    import json
-
-    # The handlers stand before the line is out: whoever reads it may stop us at once.
+async def _serve(emulator: Emulator, host: str, port: int, admin_port: int | None) -> None:
+    # Install the handlers before the line is printed: its reader may send a signal at once.
     with _signals() as signals:
         async with emulator.serve(host, port, admin_port=admin_port):
             names = ["server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id"]
@@ -101,10 +92,7 @@ async def _serve(emulator: "Emulator", host: str, port: int, admin_port: int | N
 
 
 def _signals() -> "AbstractContextManager[AsyncIterator[int]]":
-    """SIGINT and SIGTERM as they come. On Windows asyncio has none; Ctrl-C ends the process as it does any other."""
-    import signal
-
-    import anyio
+    """Return SIGINT and SIGTERM as they arrive. On Windows asyncio has none; Ctrl-C ends the process as usual."""
 
     return (
         nullcontext(_none()) if sys.platform == "win32" else anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
@@ -112,7 +100,5 @@ def _signals() -> "AbstractContextManager[AsyncIterator[int]]":
 
 
 async def _none() -> AsyncGenerator[int]:
-    import anyio
-
     await anyio.sleep_forever()
     yield 0

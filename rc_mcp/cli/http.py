@@ -1,7 +1,7 @@
-"""MCP over streamable HTTP: on which address, under which names, and for whom.
+"""MCP over streamable HTTP: checks of the host name, the origin and the token of each request.
 
-It fails closed. Beyond this machine it takes a token, or the operator's word that none is wanted; and it answers only
-to names it was given, so that a page in somebody's browser cannot reach it under a name of its own (DNS rebinding).
+It fails closed. Beyond this machine it requires a token, or the operator's --unauthenticated. It only answers under
+known host names, so that a web page cannot reach it through a name of its own (DNS rebinding).
 """
 
 import hmac
@@ -9,17 +9,15 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from mcp.server.transport_security import TransportSecuritySettings
-
-    from rc_mcp.server import RingCentralServer
+from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
+from rc_mcp.server import RingCentralServer
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
@@ -27,7 +25,7 @@ _PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|65
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -35,38 +33,37 @@ def is_loopback(host: str) -> bool:
 
 
 def is_name(host: str) -> bool:
-    """Whether it is a host name or an IPv4 address, without a port and without a pattern."""
+    """Return whether this is a host name or an IPv4 address, without a port or a wildcard."""
     return re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", host) is not None
 
 
 def serve_http(
-    server: "RingCentralServer",
+    server: RingCentralServer,
     listening: list[socket.socket],
     host: str,
     *,
     names: Iterable[str],
     token: SecretStr | None,
 ) -> None:
-    """Serve at /mcp until SIGTERM or SIGINT. A line on stderr says where; stdout stays empty.
+    """Serve at /mcp until SIGTERM or SIGINT. A line on stderr shows the address; stdout stays empty.
 
     Args:
         listening: sockets that are bound to `host`.
-        names: what a Host header may say besides this machine's own names.
-        token: what every request has to bring; None lets everybody in.
+        names: allowed Host headers besides this machine's own names.
+        token: the bearer token that every request must send; None accepts every client.
     """
-    from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
 
     allowed = [name.lower() for name in (*_LOOPBACK, *_own_name(host), *names)]
     mcp = server.streamable_http_app(transport_security=_security(allowed))
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
-    app: ASGIApp = _OnlyUnder(allowed, OnlyWhole(door))  # who may not come in is refused before the body is read
+    app: ASGIApp = _OnlyUnder(allowed, OnlyWhole(door))  # refused before the body is read
     if token:
         app = _OnlyWith(token, app)
     HttpServer(app, door).serve_on(listening)
 
 
 def _own_name(host: str) -> list[str]:
-    """The address that is listened on, as browsers write it, unless it stands for all of them."""
+    """Return the address that is listened on, as browsers write it, unless it means all addresses."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -74,9 +71,8 @@ def _own_name(host: str) -> list[str]:
     return [] if address.is_unspecified else [f"[{address}]" if address.version == 6 else str(address)]
 
 
-def _security(names: list[str]) -> "TransportSecuritySettings":
-    """The SDK's own check, behind ours: it takes anything for a port."""
-    from mcp.server.transport_security import TransportSecuritySettings
+def _security(names: list[str]) -> TransportSecuritySettings:
+    """Configure the SDK's own check, which runs after ours and accepts anything as a port."""
 
     origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
     return TransportSecuritySettings(allowed_hosts=_any_port(names), allowed_origins=_any_port(origins))
@@ -87,9 +83,9 @@ def _any_port(names: list[str]) -> list[str]:
 
 
 class _OnlyUnder:
-    """Lets requests through whose Host, and Origin if there is one, is one of these names, with or without a port.
+    """Middleware that requires one of these names as Host, and as Origin if present, with or without a port.
 
-    Each is compared whole and letter by letter: browsers write names in one way, and another spelling is refused.
+    Names are compared exactly: browsers write a name in only one way, and another spelling is refused.
     """
 
     def __init__(self, names: Iterable[str], app: ASGIApp) -> None:
@@ -105,9 +101,9 @@ class _OnlyUnder:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
-            refusal = PlainTextResponse("This server does not answer under that Host. Nothing was done.\n", 421)
+            refusal = PlainTextResponse("This Host is not allowed. Nothing was done.\n", 421)
         elif not all(self._origin.fullmatch(origin) for origin in origins):
-            refusal = PlainTextResponse("Pages of that Origin may not use this server. Nothing was done.\n", 403)
+            refusal = PlainTextResponse("This Origin is not allowed. Nothing was done.\n", 403)
         else:
             await self._app(scope, receive, send)
             return
@@ -115,7 +111,7 @@ class _OnlyUnder:
 
 
 class _OnlyWith:
-    """Lets requests through that bring the token, and nothing else."""
+    """Middleware that requires the bearer token."""
 
     def __init__(self, token: SecretStr, app: ASGIApp) -> None:
         self._expected = token.get_secret_value().encode()

@@ -1,6 +1,6 @@
-"""uvicorn with the limits it lacks: half requests are closed, calls end before the process, descriptors may run out.
+"""uvicorn with limits that it lacks: on incomplete requests, on shutdown, and on file descriptors.
 
-`HttpServer` runs one ASGI application on one address until SIGTERM or SIGINT.
+`HttpServer` runs one ASGI application until SIGTERM or SIGINT.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 WHOLE_REQUEST_S = 30.0
-"""How long a request may take to arrive, from its first byte to its last, and a connection to send one."""
+"""Time limit for a complete request to arrive, on a new connection too."""
 CALLS_END_S = 6.5
-"""How long calls in progress at SIGTERM may take to end. Container engines kill after 10 s."""
+"""Time limit for calls in progress at SIGTERM. Container engines kill the process after 10 s."""
 _ANSWERS_GO_OUT_S = 1
-"""How long the connections may take after that, before uvicorn cancels what is left."""
+"""Time limit for open connections after that, before uvicorn cancels the rest."""
 _QUEUE = 2048
-"""Connections that the system keeps until they are accepted."""
+"""Length of the system's queue of connections that are not yet accepted."""
 _NO_DESCRIPTOR = "socket.accept() out of system resource"
-"""asyncio's words for it."""
+"""asyncio's message when no file descriptor is free."""
 _SAID_AGAIN_S = 60.0
 
 _log = logging.getLogger(__name__)
@@ -38,12 +38,12 @@ _uvicorn_log = logging.getLogger("uvicorn.error")
 
 
 class HttpServer(uvicorn.Server):
-    """Serves an application until SIGTERM or SIGINT, which end it with exit code 0 within 10 s.
+    """A server that SIGTERM or SIGINT ends with exit code 0 within 10 s.
 
-    New requests are then refused, calls in progress have `CALLS_END_S` to be answered, and streams end after them.
+    New requests are then refused, calls in progress have `CALLS_END_S` to finish, and streams end after them.
 
     Args:
-        door: what all requests that are let in pass through, somewhere within `app`.
+        door: the gate within `app` that all accepted requests pass.
     """
 
     def __init__(self, app: ASGIApp, door: "Door") -> None:
@@ -53,8 +53,8 @@ class HttpServer(uvicorn.Server):
             app,
             http=_InTime,
             ws="none",
-            # asyncio tries so often to accept in one go, and each time that no descriptor is free it logs a traceback
-            # and sets a timer to try as often again: megabytes a second. `_Listening` keeps the system's queue long.
+            # asyncio accepts this many connections at a time, and logs a traceback and sets a timer for each that fails
+            # for lack of a descriptor: megabytes a second. `_Listening` keeps the system's queue long.
             backlog=1,
             access_log=False,
             server_header=False,
@@ -63,14 +63,14 @@ class HttpServer(uvicorn.Server):
         super().__init__(config)
 
     def serve_on(self, listening: list[socket.socket]) -> None:
-        """Serve until a signal. uvicorn's own line on stderr says where; stdout stays empty."""
+        """Serve until a signal arrives."""
         allow_all_descriptors()
-        # It would end every stream the moment SIGTERM comes, with the answers that a client of 2025-11-25 waits for.
+        # It would end every stream at SIGTERM, including answers that a client of 2025-11-25 waits for.
         AppStatus.disable_automatic_graceful_drain()
         self.run([_Listening(fileno=each.detach()) for each in listening])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, which is silent about sockets that it did not open itself."""
+        """Start, and log the address of each socket; uvicorn only logs those that it opened."""
         asyncio.get_running_loop().set_exception_handler(self._note)
         await super().startup(sockets)
         for each in sockets or []:
@@ -79,7 +79,7 @@ class HttpServer(uvicorn.Server):
             _uvicorn_log.info("Uvicorn running on http://%s (Press CTRL+C to quit)", where)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let calls end before uvicorn closes what they are answered through."""
+        """Let calls end before uvicorn closes their connections."""
         for server in self.servers:
             server.close()
         self._door.refuse_new()
@@ -92,7 +92,7 @@ class HttpServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Unlike uvicorn's, it does not raise the signal again in the end: the exit code of a good end is 0."""
+        """Handle signals as uvicorn does, but do not raise them again at the end: the exit code is then 0."""
         signals = [signal.SIGINT, signal.SIGTERM]
         if sys.platform == "win32":
             signals.append(signal.SIGBREAK)
@@ -109,8 +109,8 @@ class HttpServer(uvicorn.Server):
         elif loop.time() - self._said_at >= _SAID_AGAIN_S:
             self._said_at = loop.time()
             _log.error(
-                "no file descriptor is free, so new connections wait until others close, and calls may fail. Raise the "
-                "limit (`ulimit -n`), or find out who opens so many connections."
+                "no file descriptor is free: new connections wait until others close, and calls may fail. Raise the "
+                "limit (`ulimit -n`), or find the client that opens too many connections."
             )
 
 
@@ -125,16 +125,16 @@ def allow_all_descriptors() -> None:
 
 
 class _Listening(socket.socket):
-    """A socket whose queue stays long, whatever length asyncio asks for, and asks for again after it ran out."""
+    """A socket whose queue stays long, even when asyncio asks for a shorter one."""
 
     def listen(self, backlog: int = _QUEUE, /) -> None:
         super().listen(max(backlog, _QUEUE))
 
 
 class _InTime(H11Protocol):
-    """A connection that is closed when a request has not arrived whole within `WHOLE_REQUEST_S`.
+    """A connection that is closed if a request is incomplete after `WHOLE_REQUEST_S`.
 
-    uvicorn has a limit for a kept connection between two requests, and none from the first byte on.
+    uvicorn only limits the time between two requests on a connection.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -152,7 +152,7 @@ class _InTime(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """Start to count when a request is awaited, and stop when it is here."""
+        """Run the timer while a request is incomplete."""
         if self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}:
             self._forget()
         elif self._deadline is None:
@@ -165,7 +165,7 @@ class _InTime(H11Protocol):
 
 
 class OnlyWhole:
-    """Passes on requests that arrived whole. One that broke off does not reach the application, or its log."""
+    """Middleware that drops incomplete requests before the application and its log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = RequestBodyLimitMiddleware(self._pass_on, DEFAULT_MAX_REQUEST_BODY_SIZE)
@@ -179,7 +179,7 @@ class OnlyWhole:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        first: Message | None = await receive()  # all of the body that arrived, in one message
+        first: Message | None = await receive()  # the complete body, or as much as arrived, in one message
         if first["type"] == "http.disconnect" or first.get("more_body"):
             return
 
@@ -192,10 +192,10 @@ class OnlyWhole:
 
 
 class Door:
-    """Knows which requests are not answered yet, refuses new ones in the end, and ends streams that stay open.
+    """A gate that counts unanswered requests and, at shutdown, refuses new ones and ends streams.
 
     Args:
-        calls: how many calls of tools are in progress, those included whose client has left.
+        calls: the number of tool calls in progress, including those whose client has disconnected.
         stop_listening: ends the streams of `subscriptions/listen`.
     """
 
@@ -209,11 +209,11 @@ class Door:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a call is in progress or a request, other than a stream, is not answered."""
+        """Whether a call is in progress, or a request other than a stream is unanswered."""
         return bool(self._unanswered or self._calls())
 
     def refuse_new(self) -> None:
-        """Begin nothing new from now on."""
+        """Refuse new requests from now on."""
         self._closed = True
         self._stop_listening()
 
@@ -246,7 +246,7 @@ class Door:
             is_open = message["type"] == "http.response.start" or message.get("more_body", False)
 
         async def until_the_end() -> Message:
-            message: Message = {"type": "http.disconnect"}  # as if the client had left
+            message: Message = {"type": "http.disconnect"}  # as if the client had disconnected
             async with anyio.create_task_group() as tasks:
 
                 async def take() -> None:

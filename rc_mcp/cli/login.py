@@ -1,22 +1,26 @@
-"""rc-mcp login and rc-mcp logout: a person's own login, made in their browser and kept on this machine."""
+"""rc-mcp login and rc-mcp logout: a user's own login, made in the browser and stored on this machine."""
 
+import webbrowser
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+import anyio
 import click
+import httpx2 as httpx
+from anyio import to_thread
+from anyio.abc import Listener, SocketStream
 
 from rc_mcp.cli.configured import fail, refuse, settings_or_exit
+from rc_mcp.cli.redirect import HOST, answer_to, redirect_uri
+from rc_mcp.login import login_store
+from rc_mcp.ringcentral import InvalidRequest, LoginNotKept, NotSent, RingCentralError
+from rc_mcp.ringcentral.answers import plain
+from rc_mcp.ringcentral.connection import PLAIN_HTTP_DIRECTLY, environment_named
+from rc_mcp.ringcentral.person import Authorization, revoke
+from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
+from rc_mcp.ringcentral.token_store import Tokens, alone
+from rc_mcp.settings import Settings
 
-if TYPE_CHECKING:
-    from anyio.abc import Listener, SocketStream
-
-    from rc_mcp.ringcentral import RingCentralError
-    from rc_mcp.ringcentral.person import Authorization
-    from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
-    from rc_mcp.ringcentral.token_store import Tokens
-    from rc_mcp.settings import Settings
-
-# Below the ports that systems hand out themselves, and nobody's in IANA's list.
+# Below the ports that systems assign themselves, and unassigned in IANA's list.
 PORT = 28765
 
 
@@ -31,57 +35,44 @@ PORT = 28765
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the address in a browser.")
 @click.option("--timeout", default=300, show_default=True, type=click.IntRange(1, 3600), help="Seconds to wait.")
 def login(port: int, browser: bool, timeout: int) -> None:
-    """Log in with your own RingCentral account, in the browser. `rc-mcp serve` then uses that login.
+    """Log in with your RingCentral account, in the browser. `rc-mcp serve` then uses that login.
 
-    It takes RC_APP_CLIENT_ID (and RC_APP_CLIENT_SECRET, if the app has one), of an app with the 3-legged OAuth flow,
-    for which the redirect address http://127.0.0.1:28765/callback is registered (with --port: that port) and refresh
-    tokens are switched on. The login is kept in the system's keyring if rc-mcp[keyring] is installed, else in a file of
-    the state folder that only you can read.
+    RC_APP_CLIENT_ID must be set (and RC_APP_CLIENT_SECRET, if the app has one). The app must use the 3-legged OAuth
+    flow, with refresh tokens switched on and the redirect address http://127.0.0.1:28765/callback registered (with
+    --port: that port). The login is stored in the system's keyring if rc-mcp[keyring] is installed, otherwise in a file
+    of the state folder that only you can read.
     """
-    import anyio
 
     settings = settings_or_exit()
     endpoint = _endpoint(settings)
     try:
         anyio.run(_log_in, settings, endpoint, port, browser, timeout)
     except KeyboardInterrupt:
-        fail("Given up. Nobody was logged in.")
+        fail("Interrupted. You were not logged in.")
 
 
 @click.command()
 def logout() -> None:
-    """Log out: end the session of `rc-mcp login` at RingCentral, and forget it."""
-    import anyio
+    """End the session of `rc-mcp login` and delete it here."""
 
     settings = settings_or_exit()
     anyio.run(_log_out, settings, _endpoint(settings))
 
 
-def _endpoint(settings: "Settings") -> "TokenEndpoint":
-    from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
-
+def _endpoint(settings: Settings) -> TokenEndpoint:
     if not settings.client_id:
-        refuse("RC_APP_CLIENT_ID is not set: a login is made for an app. rc-mcp login --help says which.")
+        refuse("RC_APP_CLIENT_ID is not set. rc-mcp login --help says which app to name there.")
     try:
         return TokenEndpoint(settings.server_url, settings.client_id, settings.client_secret.get_secret_value())
     except InvalidRequest as error:
         refuse(str(error))
 
 
-async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, browser: bool, timeout_s: int) -> None:
-    import anyio
-    import httpx2 as httpx
-
-    from rc_mcp.cli.redirect import HOST, redirect_uri
-    from rc_mcp.ringcentral import RingCentralError
-    from rc_mcp.ringcentral.connection import PLAIN_HTTP_DIRECTLY, environment_named
-    from rc_mcp.ringcentral.person import Authorization
-
+async def _log_in(settings: Settings, endpoint: TokenEndpoint, port: int, browser: bool, timeout_s: int) -> None:
     try:
         (listener,) = (await anyio.create_tcp_listener(local_host=HOST, local_port=port)).listeners
     except OSError as error:
-        fail(f"Port {port} cannot be listened on ({error.strerror}). Free it, or register another: --port.")
+        fail(f"Cannot listen on port {port} ({error.strerror}). Free it, or register another and pass it with --port.")
     async with listener:
         authorization = Authorization(endpoint, redirect_uri(listener))
         code = await _code(authorization, listener, browser, timeout_s)
@@ -93,21 +84,15 @@ async def _log_in(settings: "Settings", endpoint: "TokenEndpoint", port: int, br
         where = await _keep(settings, tokens)
     except RingCentralError as error:
         fail(f"The login failed. {error}")
-    click.echo(f"Logged in. The login is kept in {where}.")
+    click.echo(f"Logged in. The login is stored in {where}.")
     if not tokens.refresh_token:
-        click.echo("RingCentral gave no refresh token: this login ends within the hour. Switch them on for the app.")
+        click.echo("This login ends within an hour: RingCentral issued no refresh token. Switch them on for the app.")
     for name, value in (("RC_ACCESS_TOKEN", settings.access_token), ("RC_USER_JWT", settings.user_jwt)):
         if value:
-            click.echo(f"{name} is set, and goes first. Unset it to use this login.", err=True)
+            click.echo(f"{name} is set and takes precedence. Unset it to use this login.", err=True)
 
 
-async def _code(
-    authorization: "Authorization", listener: "Listener[SocketStream]", browser: bool, timeout_s: int
-) -> str:
-    import anyio
-
-    from rc_mcp.cli.redirect import answer_to
-    from rc_mcp.ringcentral.answers import plain
+async def _code(authorization: Authorization, listener: Listener[SocketStream], browser: bool, timeout_s: int) -> str:
 
     click.echo(f"Log in here:\n{authorization.url}")
     answer = None
@@ -118,40 +103,28 @@ async def _code(
             answer = await answer_to(listener, authorization.state)
             tasks.cancel_scope.cancel()
     if answer is None:
-        fail(f"Nobody logged in within {timeout_s} s. Nobody is logged in by this; run rc-mcp login again.")
+        fail(f"Timed out after {timeout_s} s without a login. Run rc-mcp login again.")
     if "code" not in answer:
-        fail(f"RingCentral did not let you in: {plain(answer.get('error'), 64) or 'no reason was given'}.")
+        fail(f"RingCentral refused the login: {plain(answer.get('error'), 64) or 'no reason was given'}.")
     return answer["code"]
 
 
 async def _open_browser(url: str) -> None:
-    import webbrowser
-
-    from anyio import to_thread
-
-    # Some browsers run in the terminal and come back when they are closed.
+    # Some browsers run in the terminal, and this call only returns when they are closed.
     opened: Callable[[str], bool] = webbrowser.open
     if not await to_thread.run_sync(opened, url, abandon_on_cancel=True):
         click.echo("No browser could be opened; open the address yourself.", err=True)
 
 
-async def _keep(settings: "Settings", tokens: "Tokens") -> str | None:
-    from rc_mcp.login import login_store
-    from rc_mcp.ringcentral.token_store import alone
-
+async def _keep(settings: Settings, tokens: Tokens) -> str | None:
     store = login_store(settings)
     async with alone(store.lock_file):
         store.save(tokens)
     return store.where()
 
 
-async def _revoked(endpoint: "TokenEndpoint", tokens: "Tokens") -> "RingCentralError | None":
-    """What kept RingCentral from ending the session."""
-    import httpx2 as httpx
-
-    from rc_mcp.ringcentral import NotSent
-    from rc_mcp.ringcentral.connection import PLAIN_HTTP_DIRECTLY, environment_named
-    from rc_mcp.ringcentral.person import revoke
+async def _revoked(endpoint: TokenEndpoint, tokens: Tokens) -> RingCentralError | None:
+    """Return the error that kept RingCentral from ending the session, if any."""
 
     try:
         with environment_named():
@@ -162,11 +135,7 @@ async def _revoked(endpoint: "TokenEndpoint", tokens: "Tokens") -> "RingCentralE
         return await revoke(http, endpoint, tokens)
 
 
-async def _log_out(settings: "Settings", endpoint: "TokenEndpoint") -> None:
-    from rc_mcp.login import login_store
-    from rc_mcp.ringcentral import LoginNotKept
-    from rc_mcp.ringcentral.token_store import alone
-
+async def _log_out(settings: Settings, endpoint: TokenEndpoint) -> None:
     store = login_store(settings)
     unrevoked = None
     try:
@@ -180,5 +149,5 @@ async def _log_out(settings: "Settings", endpoint: "TokenEndpoint") -> None:
     except LoginNotKept as error:
         fail(str(error))
     if unrevoked:
-        click.echo(f"rc-mcp: RingCentral was not told, so the session ends by itself later. {unrevoked}", err=True)
-    click.echo("Logged out." if tokens else "Nobody was logged in.")
+        click.echo(f"rc-mcp: RingCentral did not end the session; it expires later. {unrevoked}", err=True)
+    click.echo("Logged out." if tokens else "You were not logged in.")

@@ -1,4 +1,4 @@
-"""Logs go to stderr, a plain line each, and nothing a stranger wrote can act on the terminal that shows them."""
+"""Logging to stderr as plain lines; untrusted text in them cannot control the terminal."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ class _Harmless(logging.Formatter):
 
 
 def log_to_stderr() -> None:
-    """Take the place of the SDK's own logging, which draws boxes around tracebacks."""
+    """Replace the SDK's logging, which draws boxes around tracebacks."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Harmless("rc-mcp: %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

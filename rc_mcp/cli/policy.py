@@ -1,4 +1,4 @@
-"""rc-mcp policy check: whether a policy file is right, and what it would come to in a mailbox. It changes nothing."""
+"""rc-mcp policy check: validates a policy file and shows its effect on a mailbox. It changes nothing."""
 
 import sys
 from collections import Counter
@@ -6,37 +6,40 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import anyio
 import click
+import httpx2 as httpx
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from rc_mcp.cli.configured import settings_or_exit
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from rc_mcp.guard.policy import Policy, Rule
-    from rc_mcp.ringcentral import Message, MessageStoreClient
+from rc_mcp.cli.terminal import terminal
+from rc_mcp.emulator import Emulator
+from rc_mcp.guard.policy import Policy, Rule
+from rc_mcp.guard.policy_file import PolicyError, load_policy
+from rc_mcp.login import client_for
+from rc_mcp.ringcentral import InvalidRequest, JWTAuth, Message, MessageStoreClient, RingCentralError
+from rc_mcp.settings import SettingsError
+from rc_mcp.views.errors import in_words
 
 SAMPLE = 10_000
-"""Messages, the newest: ten requests."""
+"""How many of the newest messages are checked: ten requests."""
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @click.group()
 def policy() -> None:
-    """The operator's policy file: what may happen unattended, what never."""
+    """Check the operator's policy file."""
 
 
 @policy.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--demo", is_flag=True, help="Try it on the emulator's made-up mailbox: no account.")
+@click.option("--demo", is_flag=True, help="Use the emulator's made-up mailbox: no account.")
 def check(file: Path, demo: bool) -> None:
-    """Check the policy in FILE, and show what it would come to in the mailbox. Exit code 1 if the file is wrong."""
-    import anyio
-
-    from rc_mcp.guard.policy_file import PolicyError, load_policy
+    """Validate the policy in FILE and show its effect on your mailbox. The exit code is 1 if the file is wrong."""
 
     try:
         checked = load_policy(file)
@@ -45,19 +48,14 @@ def check(file: Path, demo: bool) -> None:
         sys.exit(1)
     click.echo(f"{file} is valid.")
     if checked.dry_run:
-        click.echo("It is a dry run: nothing is deleted at all.")
+        click.echo("It is a dry run: nothing is deleted.")
     if demo:
         anyio.run(_check_on_demo, checked)
     else:
         anyio.run(_check_on_account, checked)
 
 
-async def _check_on_demo(checked: "Policy") -> None:
-    import httpx2 as httpx
-
-    from rc_mcp.emulator import Emulator
-    from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
-
+async def _check_on_demo(checked: Policy) -> None:
     with Emulator(rate_limits=False) as emulator:
         auth = JWTAuth(emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt)
         transport = httpx.ASGITransport(app=emulator.app)
@@ -67,24 +65,17 @@ async def _check_on_demo(checked: "Policy") -> None:
         await check_on(client, checked, "the demo's mailbox")
 
 
-async def _check_on_account(checked: "Policy") -> None:
-    from rc_mcp.login import client_for
-    from rc_mcp.ringcentral import InvalidRequest
-    from rc_mcp.settings import SettingsError
-
+async def _check_on_account(checked: Policy) -> None:
     try:
         client = client_for(settings_or_exit())
     except (SettingsError, InvalidRequest) as error:
-        click.echo(f"It was not tried on a mailbox (--demo tries it on a made-up one). {error}")
+        click.echo(f"Its effect on a mailbox was not checked (--demo uses a made-up one). {error}")
         return
     await check_on(client, checked, "your mailbox")
 
 
-async def check_on(client: "MessageStoreClient", checked: "Policy", whose: str) -> None:
-    """Read a sample of this mailbox, and print what the policy would come to in it."""
-    from rc_mcp.cli.terminal import terminal
-    from rc_mcp.ringcentral import RingCentralError
-    from rc_mcp.views.errors import in_words
+async def check_on(client: MessageStoreClient, checked: Policy, whose: str) -> None:
+    """Read a sample of this mailbox and print the policy's effect on it."""
 
     messages: list[Message] = []
     try:
@@ -96,30 +87,30 @@ async def check_on(client: "MessageStoreClient", checked: "Policy", whose: str) 
                     if len(messages) == SAMPLE:
                         break
     except RingCentralError as error:
-        click.echo(f"rc-mcp: The mailbox could not be read whole: {in_words(error)}", err=True)
+        click.echo(f"rc-mcp: The mailbox could not be read completely: {in_words(error)}", err=True)
         if not messages:
             sys.exit(1)
     _explain(terminal(), checked, messages, whose)
 
 
-def _explain(console: "Console", checked: "Policy", messages: "Sequence[Message]", whose: str) -> None:
-    """Print it all: who is protected, what each rule allows and why not, and the limits."""
+def _explain(console: Console, checked: Policy, messages: Sequence[Message], whose: str) -> None:
+    """Print protected entries, the effect of each rule, and the limits."""
     newest = "the newest " if len(messages) == SAMPLE else ""
     alive = [m for m in messages if m.availability == "Alive"]
-    console.print(f"Tried on {newest}{len(messages):,} messages of {whose}: {len(alive):,} Alive, the rest Deleted.")
+    console.print(f"Checked {newest}{len(messages):,} messages of {whose}: {len(alive):,} Alive, the rest Deleted.")
     _protected(console, checked, messages)
     _rule(console, checked, alive, purge=False)
     _rule(console, checked, messages, purge=True)
     limits = {name: cap for name, cap in checked.limits.model_dump().items() if cap is not None}
     capped = ", ".join(f"{name} {cap:,}" for name, cap in limits.items())
-    _heading(console, "[limits]", f"over everything, {capped or 'only the 200 messages of one plan'}")
+    _heading(console, "[limits]", f"for all rules: {capped or 'only 200 messages per plan'}")
 
 
-def _protected(console: "Console", checked: "Policy", messages: "Sequence[Message]") -> None:
+def _protected(console: Console, checked: Policy, messages: Sequence[Message]) -> None:
     if not checked.protects_anybody:
-        _heading(console, "[protected]", "nobody")
+        _heading(console, "[protected]", "no numbers or names")
         return
-    _heading(console, "[protected]", "never deleted, whoever asks")
+    _heading(console, "[protected]", "never deleted, even with approval")
     table = _table("messages")
     by_message = [checked.protectors(m) for m in messages]
     entries = dict.fromkeys((*checked.protected.numbers, *checked.protected.names), 0)
@@ -127,22 +118,22 @@ def _protected(console: "Console", checked: "Policy", messages: "Sequence[Messag
     for entry, n in entries.items():
         table.add_row(entry, f"{n:,}")
     table.add_section()
-    table.add_row("together", f"{sum(map(bool, by_message)):,}", style="bold")
+    table.add_row("total", f"{sum(map(bool, by_message)):,}", style="bold")
     console.print(table)
     for entry in (entry for entry, n in entries.items() if n == 0):
-        console.print(f"{entry!r} fits no message here. Check how it is written.")
+        console.print(f"{entry!r} matches no message here. Check its spelling.")
 
 
-def _rule(console: "Console", checked: "Policy", messages: "Sequence[Message]", *, purge: bool) -> None:
+def _rule(console: Console, checked: Policy, messages: Sequence[Message], *, purge: bool) -> None:
     rule = checked.rule(purge=purge)
     section, done = ("[unattended.purge]", "purged") if purge else ("[unattended.delete]", "deleted")
     if rule is None:
-        _heading(console, section, f"not there, so nothing is {done} unless somebody agrees")
+        _heading(console, section, f"not in the file: nothing is {done} without approval")
         return
-    _heading(console, section, f"{done} without a question, {_caps(rule)}")
+    _heading(console, section, f"{done} without approval, {_caps(rule)}")
     now = datetime.now(UTC)
     misfits = [checked.misfits([m], now, purge=purge) or {} for m in messages]
-    table = _table("holds", "does not")
+    table = _table("met", "not met")
     for line, shown in _lines(checked, rule).items():
         fail = sum(line in lines for lines in misfits)
         table.add_row(f"{line} {shown}".strip(), f"{len(messages) - fail:,}", f"{fail:,}")
@@ -152,14 +143,12 @@ def _rule(console: "Console", checked: "Policy", messages: "Sequence[Message]", 
     console.print(table)
 
 
-def _heading(console: "Console", section: str, meaning: str) -> None:
-    from rich.text import Text
-
+def _heading(console: Console, section: str, meaning: str) -> None:
     console.print(Text.assemble("\n", (section, "bold"), f" {meaning}"))
 
 
-def _lines(checked: "Policy", rule: "Rule") -> dict[str, str]:
-    """The lines that are about single messages, as they are called in answers, and what the file has there."""
+def _lines(checked: Policy, rule: Rule) -> dict[str, str]:
+    """Return the conditions on single messages, named as in answers, and their values in the file."""
     lines = {
         "types": ", ".join(rule.types),
         "older_than": _span(rule.older_than),
@@ -170,7 +159,7 @@ def _lines(checked: "Policy", rule: "Rule") -> dict[str, str]:
     return lines | ({"not protected": "", "known sender": ""} if checked.protects_anybody else {})
 
 
-def _caps(rule: "Rule") -> str:
+def _caps(rule: Rule) -> str:
     hour = f", {rule.max_per_hour:,} an hour" if rule.max_per_hour else ""
     return f"at most {rule.max_per_call:,} in one call{hour}, {rule.max_per_day:,} a day"
 
@@ -180,10 +169,7 @@ def _span(span: timedelta) -> str:
     return f"{days} days" if timedelta(days=days) == span else f"{hours:g} hours"
 
 
-def _table(*columns: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
+def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
     table.add_column("", overflow="fold")
     for column in columns:

@@ -1,6 +1,6 @@
-"""The end of a login in the browser: one address on this machine that RingCentral sends the person back to.
+"""The redirect address of a browser login: RingCentral sends the browser back to this machine.
 
-Own code, because all it takes is the first line of one request, and a web server would log it, code and all.
+Own code: it only needs the first line of one request, and a web server would log that line with the secret code.
 """
 
 import hmac
@@ -17,20 +17,20 @@ PATH = "/callback"
 
 _HEAD_BYTES = 16_384
 _PATIENCE_S = 10.0
-"""For one connection: browsers open some that they never use."""
+"""Time limit for one connection: browsers open some that they never use."""
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>rc-mcp</title></head><body><p>{}</p></body></html>
 """
 
 
 def redirect_uri(listener: Listener[SocketStream]) -> str:
-    """The address a listener is reached by, as it has to be registered for the app."""
+    """Return the listener's address as it must be registered for the app."""
     port = listener.extra(SocketAttribute.local_port)  # noqa: S610
     return f"http://{HOST}:{port}{PATH}"
 
 
 async def answer_to(listener: Listener[SocketStream], state: str) -> Mapping[str, str]:
-    """What RingCentral sends back to the one who asked with this state. Anything else that calls is turned away."""
+    """Wait for the redirect with this state and return its parameters. Other requests are refused."""
     found: dict[str, str] = {}
 
     async def receive(stream: ByteStream) -> None:
@@ -41,9 +41,9 @@ async def answer_to(listener: Listener[SocketStream], state: str) -> Mapping[str
                 except (anyio.EndOfStream, anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError):
                     return
                 if asked is None:
-                    await _send(stream, HTTPStatus.NOT_FOUND, "There is nothing here.")
+                    await _send(stream, HTTPStatus.NOT_FOUND, "Not found.")
                 elif found or not hmac.compare_digest(asked.get("state", "").encode(), state.encode()):
-                    await _send(stream, HTTPStatus.BAD_REQUEST, "This is not the answer rc-mcp is waiting for.")
+                    await _send(stream, HTTPStatus.BAD_REQUEST, "rc-mcp is not waiting for this login.")
                 else:
                     found.update(asked)
                     await _send(stream, HTTPStatus.OK, _goodbye(asked))
@@ -55,10 +55,10 @@ async def answer_to(listener: Listener[SocketStream], state: str) -> Mapping[str
 
 
 async def _parameters(stream: ByteStream) -> dict[str, str] | None:
-    """Of a GET for our address; None for anything else."""
+    """Return the parameters of a GET for the redirect address; None for any other request."""
     head = await BufferedByteReceiveStream(stream).receive_until(b"\r\n\r\n", _HEAD_BYTES)
     method, _, rest = head.decode("latin-1").partition(" ")
-    # Not by urlsplit, which raises for some of what a stranger may send.
+    # urlsplit raises errors for some malformed addresses.
     path, _, query = rest.split(" ", 1)[0].partition("?")
     return dict(parse_qsl(query)) if method == "GET" and path == PATH else None
 

@@ -1,75 +1,70 @@
-"""rc-mcp stop and rc-mcp resume: end all deleting at once, over every server on this state folder; allow it again."""
+"""rc-mcp stop and rc-mcp resume: block and allow deletes for every server that uses this state folder."""
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import anyio
 import click
 
 from rc_mcp.cli.configured import state_dir
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from rc_mcp.guard.alone import alone
+from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.not_now import Busy
+from rc_mcp.guard.stopping import stop_file
 
 _PATIENCE_S = 60.0
 
 
 @click.command()
 def stop() -> None:
-    """Stop all deletes now. A request that is out is not called back; no other follows it."""
-    import anyio
-
-    from rc_mcp.guard.database import GuardError
-    from rc_mcp.guard.stopping import stop_file
+    """Stop all deletes now. A request already sent cannot be recalled; no more are sent."""
 
     folder = state_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Anything of that name stops already, a link to nothing too: it is neither followed nor replaced.
+        # Any existing file of that name is a stop, even a broken link: do not follow or replace it.
         with suppress(FileExistsError):
             stop_file(folder).touch(mode=0o600, exist_ok=False)
     except OSError as error:
-        click.echo(f"NOT stopped: {folder} cannot be written ({type(error).__name__}). End the server.", err=True)
+        click.echo(f"NOT stopped: cannot write to {folder} ({type(error).__name__}). End the server instead.", err=True)
         sys.exit(1)
     click.echo(f"Stopped: no server whose state folder is {folder} deletes anything until rc-mcp resume.")
     try:
         is_quiet = anyio.run(_is_quiet, folder)
     except GuardError:
-        click.echo("Whether a change is still under way cannot be told. rc-mcp audit shows what was sent.", err=True)
+        click.echo("A change may still be in progress. rc-mcp audit shows sent requests.", err=True)
         return
     if not is_quiet:
-        click.echo("A change still reads back what its last request did. rc-mcp audit shows which.", err=True)
+        click.echo("A change is still checking the result of its last request. rc-mcp audit shows which.", err=True)
         return
-    click.echo("Nothing is under way. rc-mcp audit shows what was done; rc-mcp undo OPERATION restores it.")
+    click.echo("No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one.")
 
 
 @click.command()
 def resume() -> None:
-    """Allow deletes again. Each needs its yes, as before; what was stopped is not taken up again."""
-    from rc_mcp.guard.stopping import stop_file
+    """Allow deletes again. Each needs approval as before; stopped deletes do not continue."""
 
     file = stop_file(state_dir())
     try:
         file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
     except FileNotFoundError:
-        click.echo("It was not stopped.")
+        click.echo("Deletes were not stopped.")
     except OSError as error:
-        click.echo(f"Still stopped: {file} cannot be removed ({type(error).__name__}).", err=True)
+        click.echo(f"Still stopped: cannot remove {file} ({type(error).__name__}). Remove it yourself.", err=True)
         sys.exit(1)
     else:
-        click.echo("Resumed. What was stopped is not taken up again: the assistant has to ask anew.")
+        click.echo("Resumed. Stopped deletes do not continue: the assistant must ask again.")
 
 
-async def _is_quiet(folder: "Path") -> bool:
-    """Whether what was under way has ended, as it does within seconds."""
-    from rc_mcp.guard.alone import alone
-    from rc_mcp.guard.not_now import Busy
+async def _is_quiet(folder: Path) -> bool:
+    """Wait for a change in progress, normally seconds, and return whether it has ended."""
 
     try:
         async with alone(folder, patience_s=0):
             return True
     except Busy:
-        click.echo("Waiting for a change that is under way ...")
+        click.echo("Waiting for a change in progress ...")
     try:
         async with alone(folder, _PATIENCE_S):
             return True

@@ -1,7 +1,4 @@
-"""The terminal, as commands write to it: no line too wide to read, and nothing taken for markup.
-
-Strangers' words pass through here.
-"""
+"""Terminal output: no line is too wide to read, and untrusted text is never interpreted as markup."""
 
 import os
 import sys
@@ -12,7 +9,7 @@ _MAX_COLUMNS = 100
 
 
 def terminal() -> Console:
-    """The console on stdout."""
+    """Return a console on stdout."""
     console = _Terminal(markup=False, emoji=False, highlight=False)
     console.width = min(console.width, _MAX_COLUMNS)
     return console
@@ -20,6 +17,11 @@ def terminal() -> Console:
 
 class _Terminal(Console):
     def on_broken_pipe(self) -> None:
-        """Nobody reads on (`rc-mcp demo | head`): the command goes on unseen, and everything is put away."""
+        """Discard further output (`rc-mcp demo | head`), so that the command still finishes and cleans up."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def counted(n: int, noun: str) -> str:
+    """Return `1 page`, `2 pages`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"

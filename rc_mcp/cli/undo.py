@@ -1,58 +1,59 @@
-"""rc-mcp undo: restore what one operation deleted, and say of each message what it is now."""
+"""rc-mcp undo: restores the messages that one operation deleted, and shows the result for each."""
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+import anyio
 import click
+from rich.table import Table
 
 from rc_mcp.cli.configured import refuse, settings_or_exit
-
-if TYPE_CHECKING:
-    from rc_mcp.settings import Settings
-    from rc_mcp.views.changes import Changes
+from rc_mcp.cli.terminal import terminal
+from rc_mcp.guard.database import GuardError
+from rc_mcp.guard.journal import Journal
+from rc_mcp.guard.undo import undo as undo_operation
+from rc_mcp.guard.undo import undoable
+from rc_mcp.login import guarded
+from rc_mcp.ringcentral import InvalidRequest, RingCentralError
+from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.views.changes import Changes
+from rc_mcp.views.errors import in_words
 
 _MEANS = {
     "restored": "restored, and read back",
     "already": "not deleted now",
-    "purged": "purged meanwhile: final",
+    "purged": "purged in the meantime: final",
     "not_found": "not found: gone, or in another mailbox",
     "failed": "still deleted",
-    "unknown": "not known yet: run this again in a minute",
+    "unknown": "unknown: run this again in a minute",
 }
 
 _FEW = 10
-"""As many ids of what is back are shown; of what is not back, all."""
+"""More ids than this are only listed for messages that are not back."""
 
 
 @click.command()
 @click.argument("operation")
 def undo(operation: str) -> None:
-    """Restore what OPERATION deleted. rc-mcp audit lists operations. Exit code 1 unless all of it is back."""
-    import anyio
+    """Restore the messages that OPERATION deleted.
+
+    rc-mcp audit lists operations. The exit code is 1 unless all messages are back.
+    """
 
     changes = anyio.run(_undone, settings_or_exit(), operation)
     _show(changes.outcomes)
     if changes.operation_id:
         click.echo(f"This undo is operation {changes.operation_id}; rc-mcp audit --json has every id.")
     if changes.status not in {"done", "nothing_to_do"}:
-        click.echo(f"Not all of it is back. {changes.said}", err=True)
+        click.echo(f"Not all messages are back. {changes.said}", err=True)
         sys.exit(1)
 
 
-async def _undone(settings: "Settings", operation: str) -> "Changes":
-    from rc_mcp.guard.database import GuardError
-    from rc_mcp.guard.journal import Journal
-    from rc_mcp.guard.undo import undo, undoable
-    from rc_mcp.login import guarded
-    from rc_mcp.ringcentral import InvalidRequest, RingCentralError
-    from rc_mcp.settings import SettingsError
-    from rc_mcp.views.errors import in_words
-
+async def _undone(settings: Settings, operation: str) -> Changes:
     try:
-        undoable(Journal(settings.state_dir), operation)  # before a login is asked for
+        undoable(Journal(settings.state_dir), operation)  # before it needs a login
         async with guarded(settings) as guard:
-            return await undo(guard, operation)
+            return await undo_operation(guard, operation)
     except (SettingsError, InvalidRequest) as error:
         refuse(str(error))
     except GuardError as error:
@@ -63,10 +64,6 @@ async def _undone(settings: "Settings", operation: str) -> "Changes":
 
 
 def _show(outcomes: Mapping[str, str]) -> None:
-    from rich.table import Table
-
-    from rc_mcp.cli.terminal import terminal
-
     shown = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for word, meaning in _MEANS.items():
         ids = [i for i, became in outcomes.items() if became == word]

@@ -1,4 +1,4 @@
-"""`rc-mcp audit`: what happened, for a person and for a program; and whether anybody changed it."""
+"""`rc-mcp audit`: operations for users and programs, and whether the journal was changed."""
 
 import json
 import re
@@ -29,16 +29,19 @@ max_per_day = 5
 
 
 def run(desk: Desk, *arguments: str) -> Result:
-    """The command, in the same state folder as the server."""
+    """Run the command in the server's state folder."""
     return CliRunner().invoke(main, ["audit", *arguments], env={"RC_MCP_STATE_DIR": str(desk.state_dir)})
 
 
-def where(desk: Desk) -> str:
-    return f" (state folder {desk.state_dir})"
+def assert_empty(shown: Result, desk: Desk) -> None:
+    """Check that one line names the state folder, and that no entry is listed."""
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.count("\n") == 1
+    assert f"(state folder {desk.state_dir})" in shown.stdout
 
 
 async def happen(desk: Desk) -> str:
-    """A no, a yes to a delete, and a refused purge; the operation of the delete."""
+    """Decline a delete, approve one, and have a purge refused; return the id of the approved operation."""
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client(answer=NO) as client:
         await call(client, "delete_message", message_id=targets)
@@ -49,7 +52,7 @@ async def happen(desk: Desk) -> str:
     return operation
 
 
-async def test_it_shows_what_was_asked_who_agreed_and_what_came_of_it(desk: Desk) -> None:
+async def test_it_shows_request_approval_and_result(desk: Desk) -> None:
     operation = await happen(desk)
     shown = run(desk)
     assert shown.exit_code == 0, shown.output
@@ -57,14 +60,14 @@ async def test_it_shows_what_was_asked_who_agreed_and_what_came_of_it(desk: Desk
     assert heading.split() == [
         "when",
         f"({datetime.now().astimezone().tzname()})",
-        *["operation", "what", "agreed", "came", "to"],
+        *["operation", "request", "approved", "result"],
     ]
     assert "declined in the app" in declined
     assert all(word in deleted for word in (operation, "delete 2 messages", "in the app", "2 deleted"))
     assert "refused: level" in refused
 
 
-async def test_a_dry_run_shows_what_would_have_been_done_and_whether_the_policy_agreed(desk: Desk) -> None:
+async def test_a_dry_run_shows_the_request_and_whether_the_policy_allowed_it(desk: Desk) -> None:
     rules = desk.state_dir.parent / "policy.toml"
     for read_status in ("Read", "Unread"):
         rules.write_text(DRY_RUN.format(read_status), "utf-8")
@@ -76,7 +79,7 @@ async def test_a_dry_run_shows_what_would_have_been_done_and_whether_the_policy_
     assert re.search(r"\bread_status\b.*\b2 of 2$", asked.rstrip())
 
 
-async def test_a_program_gets_every_entry_whole(desk: Desk) -> None:
+async def test_json_has_every_complete_entry(desk: Desk) -> None:
     operation = await happen(desk)
     entries = [json.loads(line) for line in run(desk, "--json").stdout.splitlines()]
     assert [e["event"] for e in entries if e["operation"] == operation] == [
@@ -85,10 +88,10 @@ async def test_a_program_gets_every_entry_whole(desk: Desk) -> None:
     assert [e["number"] for e in entries] == list(range(1, len(entries) + 1))
 
 
-async def test_it_shows_only_what_is_recent_enough(desk: Desk) -> None:
+async def test_since_limits_the_entries(desk: Desk) -> None:
     await happen(desk)
     assert run(desk, "--since", "1d").stdout.count("delete") >= 2
-    assert run(desk, "--since", "2999-01-01").stdout == f"Nothing was asked of the guard since then{where(desk)}.\n"
+    assert_empty(run(desk, "--since", "2999-01-01"), desk)
     wrong = run(desk, "--since", "yesterday")
     assert wrong.exit_code == 2
     assert "--since" in wrong.stderr
@@ -96,7 +99,7 @@ async def test_it_shows_only_what_is_recent_enough(desk: Desk) -> None:
 
 @pytest.fixture
 def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """This machine is in a zone that is ten hours behind."""
+    """Set the machine's time zone to ten hours behind UTC."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "HST10")
         time.tzset()
@@ -104,54 +107,54 @@ def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     time.tzset()
 
 
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set for a process there")
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone of a process cannot be set")
 @pytest.mark.usefixtures("far_from_utc")
-async def test_a_time_without_a_zone_is_one_as_it_shows_them(desk: Desk) -> None:
+async def test_since_without_a_zone_is_local_time_as_in_the_output(desk: Desk) -> None:
     await happen(desk)
     happened = desk.clock().astimezone().replace(tzinfo=None)
     minute = timedelta(minutes=1)
     assert "2 deleted" in run(desk, "--since", (happened - minute).isoformat()).stdout
-    assert "Nothing" in run(desk, "--since", (happened + minute).isoformat()).stdout
-    assert "Nothing" in run(desk, "--since", (desk.clock() + minute).isoformat()).stdout
+    assert_empty(run(desk, "--since", (happened + minute).isoformat()), desk)
+    assert_empty(run(desk, "--since", (desk.clock() + minute).isoformat()), desk)
     assert "2 deleted" in run(desk, "--since", "1h").stdout
 
 
-def test_where_nothing_was_asked_it_says_so(desk: Desk) -> None:
-    assert run(desk).stdout == f"Nothing was asked of the guard{where(desk)}.\n"
+def test_an_empty_journal_names_the_state_folder(desk: Desk) -> None:
+    assert_empty(run(desk), desk)
 
 
-async def test_a_plan_that_was_agreed_to_is_not_yet_carried_out_until_it_expires(desk: Desk) -> None:
+async def test_an_approved_plan_is_pending_until_it_expires(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:3]
     async with desk.client() as client:
         plans = [(await call(client, "delete_message", message_id=[t]))["plan_id"] for t in targets[:2]]
     assert desk.plans.approve(plans[0])
     until = f"{(desk.clock() + LIFETIME).astimezone():%H:%M}"
     agreed, asked = (next(line for line in run(desk).stdout.splitlines() if plan in line) for plan in plans)
-    assert agreed.rstrip().endswith(f"in a terminal  agreed, not yet carried out (until {until})")
-    assert asked.rstrip().endswith(f"not agreed to, not yet carried out (until {until})")
+    assert agreed.rstrip().endswith(f"in a terminal  approved, not yet carried out (until {until})")
+    assert asked.rstrip().endswith(f"not approved, not yet carried out (until {until})")
 
 
-async def test_a_plan_that_expired_is_not_said_to_wait(desk: Desk) -> None:
+async def test_an_expired_plan_is_not_pending(desk: Desk) -> None:
     desk.clock.time -= timedelta(minutes=11)
     targets = desk.ids(availability="Alive")[:2]
     async with desk.client() as client:
         plans = [(await call(client, "delete_message", message_id=[t]))["plan_id"] for t in targets]
     assert desk.plans.approve(plans[0])
     agreed, asked = (next(line for line in run(desk).stdout.splitlines() if plan in line) for plan in plans)
-    assert agreed.rstrip().endswith("in a terminal  agreed, expired, not carried out")
-    assert asked.rstrip().endswith("not agreed to, expired, not carried out")
+    assert agreed.rstrip().endswith("in a terminal  approved, expired, not carried out")
+    assert asked.rstrip().endswith("not approved, expired, not carried out")
 
 
-async def test_what_is_under_way_or_was_cut_short_is_said(desk: Desk) -> None:
+async def test_an_unfinished_operation_is_marked_with_its_doubtful_messages(desk: Desk) -> None:
     async with desk.guard() as guard:
         who = {"operation": "cut2-shrt", "principal": guard.principal, "tool": "delete_message"}
         guard.journal.append("asked", **who, details={"action": "delete", "severity": "reversible", "ids": ["1"]})
         guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "~"})
         guard.journal.append("sending", **who, details={"ids": ["1"], "to": "Deleted"})
-    assert "under way, or cut short: 1 in doubt" in " ".join(run(desk).stdout.split())
+    assert ": 1 in doubt" in " ".join(run(desk).stdout.split())
 
 
-async def test_an_untouched_journal_is_verified_and_its_head_shown(desk: Desk) -> None:
+async def test_verify_accepts_an_unchanged_journal_and_shows_its_head(desk: Desk) -> None:
     await happen(desk)
     verified = run(desk, "verify")
     assert verified.exit_code == 0, verified.output
@@ -160,7 +163,7 @@ async def test_an_untouched_journal_is_verified_and_its_head_shown(desk: Desk) -
     assert run(desk, "verify", head).exit_code == 0
 
 
-async def test_a_changed_entry_is_named(desk: Desk) -> None:
+async def test_verify_names_a_changed_entry(desk: Desk) -> None:
     await happen(desk)
     desk.tamper("UPDATE entry SET detail = '{}' WHERE number = 2")
     verified = run(desk, "verify")
@@ -169,17 +172,17 @@ async def test_a_changed_entry_is_named(desk: Desk) -> None:
     assert fault in verified.stderr
 
 
-async def test_a_head_noted_before_shows_that_the_end_was_cut_off(desk: Desk) -> None:
+async def test_verify_with_a_noted_head_detects_a_cut_off_end(desk: Desk) -> None:
     await happen(desk)
     head = desk.journal.verify().head
     desk.tamper("DELETE FROM entry WHERE number > 3")
     assert run(desk, "verify").exit_code == 0  # as the help says
     cut_off = run(desk, "verify", head)
     assert cut_off.exit_code == 1
-    assert "cut off" in cut_off.stderr
+    assert "head" in cut_off.stderr
 
 
-async def test_an_entry_that_somebody_changed_breaks_neither_the_terminal_nor_the_command(desk: Desk) -> None:
+async def test_a_changed_entry_breaks_neither_the_terminal_nor_the_command(desk: Desk) -> None:
     await happen(desk)
     desk.tamper("""UPDATE entry SET tool = 'x' || char(27) || '[2J' WHERE event = 'refused'""")
     assert "\x1b" not in run(desk).stdout
@@ -191,7 +194,7 @@ async def test_an_entry_that_somebody_changed_breaks_neither_the_terminal_nor_th
     assert "rc-mcp audit verify" in unreadable.stderr
 
 
-async def test_an_entry_in_bytes_breaks_no_command_and_is_not_taken_for_ours(desk: Desk) -> None:
+async def test_an_entry_in_bytes_breaks_no_command_and_fails_verification(desk: Desk) -> None:
     await happen(desk)
     desk.tamper("UPDATE entry SET detail = x'00ff' WHERE number = 2")
     entries = [json.loads(line) for line in run(desk, "--json").stdout.splitlines()]
@@ -199,18 +202,17 @@ async def test_an_entry_in_bytes_breaks_no_command_and_is_not_taken_for_ours(des
     for arguments in ((), ("verify",)):
         ended = run(desk, *arguments)
         assert (ended.exit_code, isinstance(ended.exception, SystemExit)) == (1, True)
-    assert "The journal is not as it was written." in run(desk, "verify").stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["verify"]])
-def test_a_state_folder_that_cannot_be_used_is_said(desk: Desk, arguments: list[str]) -> None:
+def test_an_unusable_state_folder_is_an_error(desk: Desk, arguments: list[str]) -> None:
     desk.state_dir.write_text("not a folder")
     ended = run(desk, *arguments)
     assert ended.exit_code == 1
     assert "state folder" in ended.stderr
 
 
-async def test_what_was_refused_over_and_over_is_one_line_that_says_how_often(desk: Desk) -> None:
+async def test_repeated_refusals_are_one_line_with_a_count(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.client(RC_MCP_ACCESS="delete") as client:
         for _ in range(3):
@@ -218,12 +220,12 @@ async def test_what_was_refused_over_and_over_is_one_line_that_says_how_often(de
     shown = run(desk)
     assert shown.exit_code == 0, shown.output
     (refused,) = [line for line in shown.stdout.splitlines() if "refused" in line]
-    assert refused.rstrip().endswith("refused: level, and 2 more like it")
+    assert refused.rstrip().endswith("refused: level, and 2 similar")
     (entry,) = [json.loads(line) for line in run(desk, "--json").stdout.splitlines()]
     assert entry["repeated"] == 2
 
 
-async def test_what_is_beyond_the_rows_of_an_hour_is_counted_in_one_line(desk: Desk) -> None:
+async def test_entries_beyond_the_hourly_limit_are_counted_in_one_line(desk: Desk) -> None:
     desk.state_dir.mkdir()
     with writing(desk.state_dir) as db:
         events: tuple[Event, ...] = ("refused", "rehearsed")
@@ -232,8 +234,8 @@ async def test_what_is_beyond_the_rows_of_an_hour_is_counted_in_one_line(desk: D
                 details = {"action": "delete", "ids": [str(i)], "reason": "protected"}
                 who = {"principal": "me", "tool": "delete_message"}
                 add_note(db, desk.clock(), event, operation=None, **who, details=details)
-    lines = [line.rstrip() for line in run(desk).stdout.splitlines() if "more like it" in line]
+    lines = [line.rstrip() for line in run(desk).stdout.splitlines() if "similar" in line]
     assert [line.split("  ")[-1].lstrip() for line in lines] == [
-        "refused: too many to list, and 1,234 more like it",
-        "dry run, not done (too many to list), and 1,234 more like it",
+        "refused: too many to list, and 1,234 similar",
+        "dry run, not done (too many to list), and 1,234 similar",
     ]

@@ -1,4 +1,4 @@
-"""`rc-mcp doctor`: each fault with what to do about it."""
+"""`rc-mcp doctor`: each fault and its remedy."""
 
 import os
 import sqlite3
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def doctor(emulator: Emulator, state_dir: Path, **variables: str) -> tuple[int, str]:
-    """The command, configured for this emulator: its exit code and what it printed."""
+    """Run the command, configured for this emulator, and return its exit code and output."""
     login = {
         "RC_SERVER_URL": emulator.server_url,
         "RC_MEDIA_URL": emulator.media_url,
@@ -33,7 +33,7 @@ async def doctor(emulator: Emulator, state_dir: Path, **variables: str) -> tuple
     return ended.returncode, (ended.stdout + ended.stderr).decode()
 
 
-async def test_a_sound_installation_is_ready(tmp_path: Path) -> None:
+async def test_a_working_installation_has_no_fault(tmp_path: Path) -> None:
     with Emulator() as emulator:
         before = emulator.store.messages()
         async with emulator.serve():
@@ -41,27 +41,26 @@ async def test_a_sound_installation_is_ready(tmp_path: Path) -> None:
         assert emulator.store.messages() == before
     assert code == 0, said
     assert "fault" not in said
-    assert said.endswith("Ready.\n")
 
 
-async def test_it_leaves_no_state_folder_where_there_was_none(tmp_path: Path) -> None:
+async def test_it_creates_no_state_folder(tmp_path: Path) -> None:
     with Emulator() as emulator:
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path / "of" / "state")
     assert code == 0, said
-    assert f"state folder {tmp_path / 'of' / 'state'}, not used yet" in said
+    assert f"state folder {tmp_path / 'of' / 'state'}, " in said
     assert not (tmp_path / "of").exists()
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a folder that its owner cannot write to")
-async def test_a_place_where_no_state_folder_can_be_made_is_a_fault(tmp_path: Path) -> None:
+async def test_a_place_where_no_state_folder_can_be_created_is_a_fault(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
     with Emulator() as emulator:
         async with emulator.serve():
             code, said = await doctor(emulator, closed / "state")
     assert code == 1
-    assert "cannot be written to" in said
+    assert f"fault state folder {closed / 'state'}: {closed} " in said
 
 
 async def test_a_broken_policy_is_a_fault_and_a_dry_run_is_noted(tmp_path: Path) -> None:
@@ -96,13 +95,13 @@ async def test_missing_permissions_are_named(tmp_path: Path) -> None:
             code, said = await doctor(emulator, tmp_path)
     assert code == 0, said
     editing = "update_message, patch_message, delete_message, delete_message_by_filter"
-    assert f"RingCentral did not grant EditMessages. Not offered: {editing}" in said
+    assert f": {editing}\n" in said
     retention = "read_message_store_configuration, update_message_store_configuration"
-    assert f"RingCentral did not grant EditAccounts. Not offered: {retention}" in said
-    assert "Give the app EditMessages" in said
+    assert f": {retention}\n" in said
+    assert said.count("EditMessages") == said.count("EditAccounts") == 2
 
 
-async def test_what_the_gateway_answers_is_not_taken_for_a_permission(tmp_path: Path) -> None:
+async def test_a_404_of_the_gateway_does_not_count_as_permission(tmp_path: Path) -> None:
     with Emulator() as emulator:
         async with emulator.serve():
             emulator.faults.inject("gateway", operation="updateMessage", times=None)
@@ -110,13 +109,15 @@ async def test_what_the_gateway_answers_is_not_taken_for_a_permission(tmp_path: 
             emulator.faults.inject("gateway", operation="listMessages", times=None)
             reading = await doctor(emulator, tmp_path)
     assert changing[0] == 0, changing[1]
-    assert "note  permission to change messages is not known: RingCentral's API gateway answered 404" in changing[1]
+    assert "note  permission to change" in changing[1]
     assert "ok    permission to change" not in changing[1]
+    assert " 404 AGW-404" in changing[1]
     assert reading[0] == 1
-    assert "fault reading: RingCentral's API gateway answered 404 AGW-404" in reading[1]
+    assert "fault reading: " in reading[1]
+    assert " 404 AGW-404" in reading[1]
 
 
-async def test_a_permission_that_the_level_does_not_need_is_not_missed(tmp_path: Path) -> None:
+async def test_a_permission_that_the_level_does_not_need_is_not_reported(tmp_path: Path) -> None:
     with Emulator(permissions=["ReadMessages", "EditAccounts"]) as emulator:
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path, RC_MCP_ACCESS="read")
@@ -124,7 +125,7 @@ async def test_a_permission_that_the_level_does_not_need_is_not_missed(tmp_path:
     assert "EditMessages" not in said
 
 
-async def test_a_stop_is_noted_with_the_way_out(tmp_path: Path) -> None:
+async def test_a_stop_is_noted_with_the_command_that_ends_it(tmp_path: Path) -> None:
     (tmp_path / "STOP").touch()
     with Emulator() as emulator:
         async with emulator.serve():
@@ -133,7 +134,7 @@ async def test_a_stop_is_noted_with_the_way_out(tmp_path: Path) -> None:
     assert "rc-mcp resume" in said
 
 
-async def test_a_stop_that_is_a_link_to_nothing_is_noted_too(tmp_path: Path) -> None:
+async def test_a_stop_that_is_a_broken_link_is_noted_too(tmp_path: Path) -> None:
     (tmp_path / "STOP").symlink_to(tmp_path / "nowhere")
     with Emulator() as emulator:
         async with emulator.serve():
@@ -142,7 +143,7 @@ async def test_a_stop_that_is_a_link_to_nothing_is_noted_too(tmp_path: Path) -> 
     assert "rc-mcp resume" in said
 
 
-async def test_a_journal_is_never_advised_away(tmp_path: Path) -> None:
+async def test_no_advice_gives_up_a_journal(tmp_path: Path) -> None:
     file = tmp_path / FILE
     with Emulator() as emulator:
         async with emulator.serve():
@@ -157,12 +158,12 @@ async def test_a_journal_is_never_advised_away(tmp_path: Path) -> None:
                     file.symlink_to(tmp_path / "not mounted")
                 code, said = await doctor(emulator, tmp_path)
                 assert (code, "fault state folder" in said) == (1, True), said
-                assert ("Upgrade rc-mcp." in said) == (spoil == "newer")
-                assert "Keep the folder" in said
+                assert ("Upgrade" in said) == (spoil == "newer")
+                assert "rc-mcp undo" in said
                 assert "RC_MCP_STATE_DIR" not in said
 
 
-async def test_ocr_that_cannot_be_loaded_is_noted_with_what_it_lacks(tmp_path: Path) -> None:
+async def test_ocr_that_cannot_be_loaded_is_noted_with_the_missing_library(tmp_path: Path) -> None:
     (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
     with Emulator() as emulator:
         async with emulator.serve():
@@ -170,7 +171,8 @@ async def test_ocr_that_cannot_be_loaded_is_noted_with_what_it_lacks(tmp_path: P
             broken = await doctor(emulator, tmp_path / "state", PYTHONPATH=str(tmp_path))
     assert "ok    OCR" in sound[1]
     assert broken[0] == 0
-    assert "note  OCR is installed, but cannot be loaded: libGL.so.1." in broken[1]
+    assert "note  OCR" in broken[1]
+    assert "libGL.so.1" in broken[1]
 
 
 async def test_an_unreachable_server_is_a_fault(tmp_path: Path) -> None:
@@ -181,24 +183,25 @@ async def test_an_unreachable_server_is_a_fault(tmp_path: Path) -> None:
     assert "fault network" in said
 
 
-async def test_a_login_that_is_out_of_order_is_not_put_down_to_the_credentials(tmp_path: Path) -> None:
+async def test_an_unavailable_login_service_is_not_blamed_on_the_credentials(tmp_path: Path) -> None:
     with Emulator() as emulator:
         emulator.faults.inject("server_error", operation="token", times=None)
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path)
     assert code == 1
     assert "fault login" in said
-    assert "out of order" in said
+    assert "RC_SERVER_URL" in said
     assert "RC_USER_JWT" not in said.partition("fault login")[2]
 
 
-async def test_a_proxy_that_cannot_be_used_is_a_fault_of_the_environment(tmp_path: Path) -> None:
+async def test_an_unusable_proxy_is_a_fault_of_the_environment(tmp_path: Path) -> None:
     proxy = {"ALL_PROXY": "socks9://proxy.test", "NO_PROXY": "", "no_proxy": ""}
     with Emulator() as emulator:
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path, **proxy)
     assert code == 1
-    assert "Correct that variable" in said
+    assert "fault network: " in said
+    assert "ALL_PROXY" in said
     assert "RC_SERVER_URL" not in said
 
 
@@ -209,12 +212,12 @@ async def test_a_state_folder_that_cannot_be_used_is_a_fault(tmp_path: Path) -> 
             code, said = await doctor(emulator, tmp_path / "file")
     assert code == 1
     assert "RC_MCP_STATE_DIR" in said
-    assert "There is no journal in it." in said
+    assert "rc-mcp undo" not in said
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights are kept elsewhere there")
+@pytest.mark.skipif(os.name != "posix", reason="Windows stores permissions elsewhere")
 @pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])
-async def test_a_state_folder_that_others_can_write_to_is_a_fault_with_the_command_that_mends_it(
+async def test_a_state_folder_that_others_can_write_to_is_a_fault_with_the_command_that_fixes_it(
     tmp_path: Path, mode: int
 ) -> None:
     folder = tmp_path / "a state"

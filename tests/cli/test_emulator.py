@@ -1,4 +1,4 @@
-"""`rc-mcp emulator`: one line that says how to reach it, and an orderly end."""
+"""`rc-mcp emulator`: one line with its addresses and login, and an orderly end."""
 
 import json
 import signal
@@ -25,16 +25,17 @@ pytestmark = pytest.mark.anyio
 
 @contextmanager
 def serving(*options: str, end: signal.Signals = signal.SIGTERM, err: str = "") -> Generator[dict[str, Any]]:
-    """The command at work, as its first line; afterwards it has ended well and said no more than `err`."""
+    """Run the command and yield its first line; at the end check its exit code and output."""
     command = [sys.executable, "-m", "rc_mcp", "emulator", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        try:  # whatever happens: without its end, the process would be waited for
+        try:  # end the process in any case, or Popen would wait for it
             yield json.loads(process.stdout.readline())
         finally:
             process.send_signal(end)
             rest = process.communicate(timeout=20)
-    assert (process.returncode, *rest) == (0, "", err)
+    assert (process.returncode, rest[0], rest[1][: len(err)]) == (0, "", err)
+    assert rest[1].count("\n") == bool(err)
 
 
 def mailbox(login: dict[str, Any]) -> MessageStoreClient:
@@ -43,7 +44,7 @@ def mailbox(login: dict[str, Any]) -> MessageStoreClient:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-async def test_the_first_line_is_all_a_client_needs(end: signal.Signals) -> None:
+async def test_the_first_line_has_everything_a_client_needs(end: signal.Signals) -> None:
     with serving("--messages", "5", end=end) as login, anyio.fail_after(30):
         async with mailbox(login) as store:
             page = await store.list_messages(per_page=1)
@@ -55,7 +56,7 @@ async def test_the_first_line_is_all_a_client_needs(end: signal.Signals) -> None
     }  # fmt: skip
 
 
-async def test_a_database_file_keeps_what_was_done_over_a_restart(tmp_path: Path) -> None:
+async def test_a_database_file_keeps_changes_over_a_restart(tmp_path: Path) -> None:
     options = ("--db", str(tmp_path / "mailbox.db"), "--scenario", "full")
     with serving(*options) as login, anyio.fail_after(30):
         async with mailbox(login) as store:
@@ -69,18 +70,17 @@ async def test_a_database_file_keeps_what_was_done_over_a_restart(tmp_path: Path
             assert len(page.records) == 199
 
 
-async def test_a_database_file_stays_the_scenario_it_was_filled_with(tmp_path: Path) -> None:
+async def test_a_database_file_keeps_its_scenario(tmp_path: Path) -> None:
     path = str(tmp_path / "mailbox.db")
     with serving("--db", path, "--scenario", "empty"):
         pass
     with serving("--db", path, "--admin") as login:
         assert httpx.get(login["admin_url"]).json()["scenario"] == "empty"
-    warning = f"rc-mcp: {path} was filled as 'empty' and stays what it is.\n"
-    with serving("--db", path, "--scenario", "busy", "--admin", err=warning) as login:
+    with serving("--db", path, "--scenario", "busy", "--admin", err=f"rc-mcp: {path} holds 'empty'") as login:
         assert httpx.get(login["admin_url"]).json()["messages"] == 0
 
 
-async def test_admin_moves_time_and_breaks_things_and_is_off_by_default() -> None:
+async def test_the_admin_address_sets_clock_and_faults_and_is_off_by_default() -> None:
     with serving() as login:
         assert "admin_url" not in login
     with serving("--scenario", "empty", "--time-scale", "0", "--admin") as login:
@@ -96,14 +96,14 @@ async def test_admin_moves_time_and_breaks_things_and_is_off_by_default() -> Non
                 httpx.post(f"{login['server_url']}/restapi/oauth/token", data={"grant_type": "x"}, timeout=0.05)
 
 
-async def test_its_address_opened_in_a_browser_is_a_page() -> None:
+async def test_a_browser_gets_a_status_page() -> None:
     with serving("--scenario", "hostile") as login:
         answer = httpx.get(login["server_url"])
         assert answer.headers["content-type"].startswith("text/html")
         assert "hostile" in answer.text
 
 
-def test_what_keeps_it_from_serving_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_error_at_startup_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no mailbox\n" * 200)
     for options in (
         ("--db", str(tmp_path / "nowhere" / "mailbox.db")),

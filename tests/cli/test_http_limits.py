@@ -1,4 +1,4 @@
-"""`rc-mcp serve --http` and clients that never finish a request, or open more connections than there can be."""
+"""`rc-mcp serve --http` with clients that never finish a request or open too many connections."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ HEAD = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n"
 
 @dataclass
 class Server:
-    """A server in this process whose application answers 204 when it may, and counts what reached it."""
+    """A server in this process whose application counts requests, and answers 204 when allowed."""
 
     port: int = 0
     reached: int = 0
@@ -55,7 +55,7 @@ class Server:
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Server]:
-    """It waits a fifth of a second for a request, not half a minute."""
+    """Run a server with a request time limit of 0.2 s instead of 30 s."""
     monkeypatch.setattr(http_server, "WHOLE_REQUEST_S", 0.2)
     running = Server()
     running.may_answer.set()
@@ -73,7 +73,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Server]:
 
 
 async def closed(stream: SocketStream) -> bytes:
-    """What the server still said before it closed this connection."""
+    """Return the bytes that the server sent before it closed this connection."""
     said = b""
     async with stream:
         try:
@@ -96,7 +96,7 @@ async def closed(stream: SocketStream) -> bytes:
     ],
     ids=["nothing", "a word", "half a head", "no body", "half a body", "half a chunked body", "no body after 100"],
 )
-async def test_a_request_that_does_not_arrive_whole_is_closed_and_reaches_nothing(
+async def test_an_incomplete_request_is_closed_and_does_not_reach_the_application(
     part: bytes, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream = await server.connect()
@@ -109,7 +109,7 @@ async def test_a_request_that_does_not_arrive_whole_is_closed_and_reaches_nothin
 
 
 @pytest.mark.parametrize("head", [HEAD, HEAD + b"Content-Length: 1000000\r\n\r\n"], ids=["head", "body"])
-async def test_a_request_that_drips_is_closed_however_steadily_it_drips(head: bytes, server: Server) -> None:
+async def test_a_slow_request_is_closed_although_bytes_keep_arriving(head: bytes, server: Server) -> None:
     stream = await server.connect()
     await stream.send(head)
     async with stream, anyio.create_task_group() as tasks:
@@ -125,15 +125,15 @@ async def test_a_request_that_drips_is_closed_however_steadily_it_drips(head: by
         tasks.cancel_scope.cancel()
 
 
-async def test_a_second_request_on_a_connection_has_no_longer_than_the_first(server: Server) -> None:
+async def test_a_second_request_on_a_connection_has_the_same_time_limit(server: Server) -> None:
     stream = await server.connect()
     await stream.send(HEAD + b"Content-Length: 0\r\n\r\n" + HEAD)
     assert (await closed(stream)).startswith(b"HTTP/1.1 204")
     assert server.reached == 1
 
 
-async def test_what_is_refused_before_its_body_came_is_closed_too(server: Server) -> None:
-    """An application that answers at once leaves a body behind which may never end."""
+async def test_a_request_refused_before_its_body_arrived_is_closed_too(server: Server) -> None:
+    """If the application answers at once, the rest of the body may never arrive."""
     door = Door(server.app, calls=lambda: 0, stop_listening=lambda: None)
     uvicorn = HttpServer(door, door)
     with bound_sockets("127.0.0.1", 0) as (bound,):
@@ -146,7 +146,7 @@ async def test_what_is_refused_before_its_body_came_is_closed_too(server: Server
             uvicorn.should_exit = True
 
 
-async def test_a_request_that_arrived_whole_has_all_the_time_it_needs(server: Server) -> None:
+async def test_a_complete_request_has_no_time_limit(server: Server) -> None:
     server.may_answer = anyio.Event()
     answers: list[int] = []
     async with httpx.AsyncClient(timeout=PATIENCE_S) as client, anyio.create_task_group() as tasks:
@@ -156,14 +156,14 @@ async def test_a_request_that_arrived_whole_has_all_the_time_it_needs(server: Se
 
         tasks.start_soon(ask)
         await server.arrived.wait()
-        await closed(await server.connect())  # by now the other's time would be over as well
+        await closed(await server.connect())  # by now the other request's time limit would have passed
         server.may_answer.set()
     assert answers == [204]
 
 
 @contextmanager
 def with_descriptors(soft: int, hard: int, tmp_path: Path) -> Generator[tuple[subprocess.Popen[str], int, list[str]]]:
-    """The demo over HTTP in a process that may open so many files: the process, its port, its log."""
+    """Run the demo over HTTP with these limits on open files; yield process, port and log."""
     limited = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard})); "
     limited += "sys.argv = ['rc-mcp', 'serve', '--demo', '--http', '--port', '0']; "
     limited += "runpy.run_module('rc_mcp', run_name='__main__')"
@@ -189,11 +189,11 @@ def with_descriptors(soft: int, hard: int, tmp_path: Path) -> Generator[tuple[su
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
-def test_when_descriptors_run_out_the_log_says_so_once_and_service_resumes(tmp_path: Path) -> None:
+def test_without_free_descriptors_one_error_is_logged_and_service_resumes(tmp_path: Path) -> None:
     with with_descriptors(100, 100, tmp_path) as (_, port, log):
         opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
         waiting = socket.create_connection(("127.0.0.1", port))
-        waiting.settimeout(3)  # as long as asyncio takes to try three times
+        waiting.settimeout(3)  # asyncio tries three times in this time
         waiting.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
         with pytest.raises(TimeoutError):
             waiting.recv(1)
@@ -202,12 +202,12 @@ def test_when_descriptors_run_out_the_log_says_so_once_and_service_resumes(tmp_p
         waiting.settimeout(20)
         assert waiting.recv(12) == b"HTTP/1.1 400"
         waiting.close()
-    assert sum("no file descriptor is free" in line for line in log) == 1
+    assert sum("ERROR rc_mcp.cli.http_server: " in line for line in log) == 1
     assert sum(map(len, log)) < 4_000
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for the limit of another process")
-def test_it_may_open_as_many_files_as_the_system_lets_it(tmp_path: Path) -> None:
+def test_it_raises_its_limit_on_open_files_to_the_hard_limit(tmp_path: Path) -> None:
     import resource
 
     with with_descriptors(100, 300, tmp_path) as (process, _, _):

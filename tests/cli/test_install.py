@@ -1,4 +1,4 @@
-"""`rc-mcp install`: the host finds the server, and everything else in its file is as it was."""
+"""`rc-mcp install`: the host finds the server, and everything else in its file is unchanged."""
 
 import json
 import os
@@ -27,12 +27,12 @@ from rc_mcp.settings import load_settings
 pytestmark = pytest.mark.process  # install tries the command that it writes
 
 Install = Callable[..., Result]
-SECRET = "jwt-that-nobody-may-see"
+SECRET = "jwt-that-must-stay-secret"
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A person's machine, Linux unless a test says otherwise; nothing of the real one is reached."""
+    """A simulated machine, with Linux by default, isolated from the real one."""
     for name in (*CREDENTIALS, "RC_MCP_ACCESS", "RC_ACCESS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -74,7 +74,7 @@ def backups(file: Path) -> list[Path]:
         *((system, "gemini", "home/.gemini/settings.json") for system in ("darwin", "win32", "linux")),
     ],
 )
-def test_each_host_is_found_where_its_system_keeps_it(
+def test_each_host_has_its_file_at_the_path_of_the_system(
     system: System, host: str, file: str, machine: Machine, tmp_path: Path
 ) -> None:
     assert HOSTS[host].file(replace(machine, system=system)) == tmp_path / file
@@ -88,7 +88,7 @@ def test_each_host_is_found_where_its_system_keeps_it(
         ("linux", "CODEX_HOME", "codex", "config.toml"),
     ],
 )
-def test_a_folder_named_by_the_environment_goes_first(
+def test_a_folder_named_by_the_environment_takes_precedence(
     system: System, variable: str, host: str, file: str, machine: Machine, tmp_path: Path
 ) -> None:
     moved = replace(machine, system=system, environment={variable: str(tmp_path / "moved")})
@@ -102,7 +102,7 @@ def test_claude_desktop_as_a_windows_package_is_found_in_the_package(machine: Ma
     assert HOSTS["claude-desktop"].file(windows) == package / "claude_desktop_config.json"
 
 
-def test_of_two_windows_packages_none_is_guessed(machine: Machine) -> None:
+def test_two_windows_packages_are_an_error(machine: Machine) -> None:
     for name in ("Claude_a", "Claude_b"):
         (machine.home / "AppData/Local/Packages" / name).mkdir(parents=True)
     with pytest.raises(NoPlaceError, match="--file"):
@@ -110,7 +110,7 @@ def test_of_two_windows_packages_none_is_guessed(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_what_is_written_starts_this_rc_mcp(host: str, machine: Machine, install: Install) -> None:
+def test_the_written_command_starts_this_rc_mcp(host: str, machine: Machine, install: Install) -> None:
     done = install(host)
     assert done.exit_code == 0, done.output
     written = entry(host, machine)
@@ -137,7 +137,7 @@ def test_installing_twice_changes_nothing_more(host: str, machine: Machine, inst
     before = file.read_bytes()
     again = install(host)
     assert (again.exit_code, file.read_bytes(), backups(file)) == (0, before, [])
-    assert "Nothing was changed" in again.output
+    assert str(file) in again.output.splitlines()[0]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -152,7 +152,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_no_secret_is_written_unless_it_was_asked_for(
+def test_no_secret_is_written_without_the_option(
     host: str, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
@@ -162,7 +162,7 @@ def test_no_secret_is_written_unless_it_was_asked_for(
     assert SECRET not in file.read_text("utf-8") + done.output
     asked = install(host, "--write-secrets")
     assert entry(host, machine)["env"]["RC_USER_JWT"] == SECRET
-    assert "plain text" in asked.stderr
+    assert str(file) in asked.stderr
     assert SECRET not in asked.output
     if os.name == "posix":
         assert file.stat().st_mode & 0o077 == 0
@@ -172,7 +172,7 @@ def test_no_secret_is_written_unless_it_was_asked_for(
 def test_a_host_that_has_no_value_for_a_reference_leaves_it_empty_or_unfilled(
     host: str, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Either way the server takes it for unset or says so; it never logs in with a placeholder."""
+    """In both cases the server treats it as unset or reports it; it never logs in with a placeholder."""
     install(host)
     for name in CREDENTIALS:
         reference = entry(host, machine)["env"][name]
@@ -181,7 +181,7 @@ def test_a_host_that_has_no_value_for_a_reference_leaves_it_empty_or_unfilled(
     load_settings()
 
 
-def test_codex_is_told_which_variables_to_hand_on(machine: Machine, install: Install) -> None:
+def test_codex_gets_the_names_of_the_variables_to_pass_on(machine: Machine, install: Install) -> None:
     install("codex")
     assert entry("codex", machine)["env_vars"] == list(CREDENTIALS)
     assert entry("codex", machine)["env"] == {"RC_MCP_ACCESS": "delete"}
@@ -195,10 +195,10 @@ def test_vs_code_asks_for_each_value_once_and_hides_the_secret_ones(machine: Mac
     assert {id_ for id_, one in asked.items() if one.get("password")} == {"rc-app-client-secret", "rc-user-jwt"}
 
 
-def test_claude_desktop_gets_the_app_and_is_told_where_secrets_can_go(
+def test_claude_desktop_gets_the_client_id_and_the_user_is_advised_about_secrets(
     machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "RC_APP_CLIENT_ID is not set here" in install("claude-desktop").stderr
+    assert "RC_APP_CLIENT_ID" in install("claude-desktop").stderr
     monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
     done = install("claude-desktop")
     assert entry("claude-desktop", machine)["env"] == {"RC_APP_CLIENT_ID": "app", "RC_MCP_ACCESS": "delete"}
@@ -217,7 +217,7 @@ ODD = """\
 """
 
 
-def test_comments_numbers_and_indentation_stay(machine: Machine, install: Install) -> None:
+def test_comments_numbers_and_indentation_are_kept(machine: Machine, install: Install) -> None:
     file = machine.home / ".gemini" / "settings.json"
     file.parent.mkdir(parents=True)
     file.write_text(ODD, encoding="utf-8")
@@ -229,7 +229,7 @@ def test_comments_numbers_and_indentation_stay(machine: Machine, install: Instal
     assert [copy.read_text("utf-8") for copy in backups(file)] == [ODD]
 
 
-def test_comments_in_toml_stay(machine: Machine, install: Install) -> None:
+def test_comments_in_toml_are_kept(machine: Machine, install: Install) -> None:
     file = machine.home / ".codex" / "config.toml"
     file.parent.mkdir(parents=True)
     before = '# mine\nmodel = "o" # fast\n\n[mcp_servers.files]\ncommand = "x"  # here\n\n[tui]\nnotifications = true\n'
@@ -242,7 +242,7 @@ def test_comments_in_toml_stay(machine: Machine, install: Install) -> None:
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_line_endings_and_a_byte_order_mark_stay(ending: str, machine: Machine, install: Install) -> None:
+def test_line_endings_and_a_byte_order_mark_are_kept(ending: str, machine: Machine, install: Install) -> None:
     file = machine.home / ".cursor" / "mcp.json"
     file.parent.mkdir(parents=True)
     file.write_bytes(("\ufeff{\n}\n").replace("\n", ending).encode())
@@ -262,8 +262,8 @@ def test_line_endings_and_a_byte_order_mark_stay(ending: str, machine: Machine, 
         pytest.param("vscode", '{"servers": []}', id="servers that are a list"),
         pytest.param("vscode", '{"servers": {"ringcentral": "x"}}', id="an entry that is text"),
         pytest.param("vscode", '{"servers": {"ringcentral": {"env": 1}}}', id="variables that are a number"),
-        pytest.param("vscode", '{"inputs": {}}', id="inputs that are no list"),
-        pytest.param("vscode", '{"servers": {"x": {}}} trailing', id="something behind it"),
+        pytest.param("vscode", '{"inputs": {}}', id="inputs that are an object"),
+        pytest.param("vscode", '{"servers": {"x": {}}} trailing', id="text after the end"),
         pytest.param("codex", "= 1", id="not TOML"),
         pytest.param("codex", "mcp_servers = 1", id="servers that are a number"),
         pytest.param("gemini", "\xff", id="not UTF-8"),
@@ -276,33 +276,33 @@ def test_line_endings_and_a_byte_order_mark_stay(ending: str, machine: Machine, 
         pytest.param("codex", f"[{'.'.join('a' * 3_000)}]", id="TOML with tables nested deep"),
         pytest.param("codex", f"x = {'9' * 5_000}", id="TOML with an endless number"),
         pytest.param(
-            "cursor", r'{"mcpServers": {"ringcentral": {"env": {"A": "\ud800"}}}}', id="half a letter in our entry"
+            "cursor",
+            r'{"mcpServers": {"ringcentral": {"env": {"A": "\ud800"}}}}',
+            id="half a surrogate in our entry",
         ),
     ],
 )
-def test_a_file_that_is_not_understood_is_left_as_it_is(
-    host: str, text: str, machine: Machine, install: Install
-) -> None:
+def test_a_file_that_cannot_be_parsed_is_not_changed(host: str, text: str, machine: Machine, install: Install) -> None:
     file = HOSTS[host].file(machine)
     file.parent.mkdir(parents=True)
     file.write_bytes(text.encode("latin-1"))
     refused = install(host)
     assert refused.exit_code == 1
-    assert "was left as it is" in refused.stderr
+    assert refused.stderr.startswith(f"rc-mcp: {file} ")
     assert "Traceback" not in refused.output
     assert [path.read_bytes() for path in file.parent.iterdir()] == [text.encode("latin-1")]
 
 
-def test_a_dry_run_refuses_what_could_not_be_written(machine: Machine, install: Install) -> None:
+def test_a_dry_run_refuses_a_change_that_could_not_be_written(machine: Machine, install: Install) -> None:
     file = machine.home / ".cursor" / "mcp.json"
     file.parent.mkdir(parents=True)
     file.write_text(r'{"mcpServers": {"ringcentral": {"env": {"A": "\ud800"}}}}')
     refused = install("cursor", "--dry-run")
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "was left as it is" in refused.stderr
+    assert refused.stderr.startswith(f"rc-mcp: {file} ")
 
 
-def test_half_a_letter_in_anothers_entry_stays(machine: Machine, install: Install) -> None:
+def test_half_a_surrogate_pair_in_another_entry_is_kept(machine: Machine, install: Install) -> None:
     file = machine.home / ".cursor" / "mcp.json"
     file.parent.mkdir(parents=True)
     file.write_text(r'{"mcpServers": {"theirs": {"env": {"A": "\ud800"}}}}')
@@ -310,7 +310,7 @@ def test_half_a_letter_in_anothers_entry_stays(machine: Machine, install: Instal
     assert r'{"A": "\ud800"}' in file.read_text()
 
 
-def test_installing_again_keeps_what_the_user_wrote(machine: Machine, install: Install) -> None:
+def test_installing_again_keeps_the_users_values(machine: Machine, install: Install) -> None:
     file = machine.home / ".cursor" / "mcp.json"
     file.parent.mkdir(parents=True)
     env = {"RC_MCP_ACCESS": "read", "RC_MCP_STATE_DIR": "/s", "RC_USER_JWT": SECRET}
@@ -320,12 +320,12 @@ def test_installing_again_keeps_what_the_user_wrote(machine: Machine, install: I
     assert written["disabled"] is True
     assert {name: written["env"][name] for name in env} == env
     assert written["command"] != "old"
-    assert "plain text" in done.stderr
+    assert str(file) in done.stderr
     assert install("cursor", "--access", "triage").exit_code == 0
     assert entry("cursor", machine)["env"]["RC_MCP_ACCESS"] == "triage"
 
 
-def test_a_dry_run_shows_nobodys_secrets(machine: Machine, install: Install) -> None:
+def test_a_dry_run_shows_no_secrets(machine: Machine, install: Install) -> None:
     file = machine.home / ".cursor" / "mcp.json"
     file.parent.mkdir(parents=True)
     others = {"command": "x", "args": ["--key", "theirs-1"], "env": {"TOKEN": "theirs-2"}}
@@ -336,7 +336,7 @@ def test_a_dry_run_shows_nobodys_secrets(machine: Machine, install: Install) -> 
     assert [word for word in ("theirs-1", "theirs-2", SECRET) if word in shown] == []
 
 
-def test_a_dry_run_shows_no_secret_that_stands_on_the_same_line(machine: Machine, install: Install) -> None:
+def test_a_dry_run_shows_no_secret_from_the_same_line(machine: Machine, install: Install) -> None:
     file = machine.home / ".gemini" / "settings.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"apiKey": "theirs", "security": {"auth": ["theirs-2"]}, "mcpServers": {}}))
@@ -356,7 +356,7 @@ _GIT = {"url": "https://example.com/rc-mcp", "vcs_info": {"vcs": "git", "commit_
         (_GIT, "rc-mcp[keyring] @ git+https://example.com/rc-mcp@abc"),
     ],
 )
-def test_uvx_starts_again_what_it_installed(
+def test_uvx_starts_the_installed_version_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, Any] | None, requirement: str
 ) -> None:
     (tmp_path / "uvx").write_text("#!/bin/sh\n")
@@ -377,7 +377,7 @@ def test_uvx_starts_again_what_it_installed(
     assert rest == ["--from", requirement, "python", "-E", "-P", "-m", "rc_mcp"]
 
 
-def test_uvx_is_not_looked_for_in_the_working_folder(
+def test_uvx_is_never_found_in_the_working_folder(
     machine: Machine, install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = tmp_path / "uvx"
@@ -388,7 +388,7 @@ def test_uvx_is_not_looked_for_in_the_working_folder(
     monkeypatch.delenv("UV", raising=False)
     refused = install("cursor")
     assert (refused.exit_code, HOSTS["cursor"].file(machine).exists()) == (1, False)
-    assert "uvx is not on the PATH" in refused.stderr
+    assert "uvx" in refused.stderr
     (tmp_path / "bin").mkdir()
     ours = theirs.rename(tmp_path / "bin" / "uvx")
     monkeypatch.setenv("UV", str(ours.with_name("uv")))
@@ -396,7 +396,7 @@ def test_uvx_is_not_looked_for_in_the_working_folder(
 
 
 def hostile(folder: Path) -> Path:
-    """A project that brings an `rc_mcp` of its own, and what Python runs by itself when it starts."""
+    """A project with its own `rc_mcp`, and modules that Python runs at startup."""
     (folder / "rc_mcp").mkdir(parents=True)
     for name in (
         "rc_mcp/__init__.py",
@@ -413,7 +413,7 @@ def hostile(folder: Path) -> Path:
 
 @pytest.mark.parametrize("path", [None, "", os.pathsep, f"{os.pathsep}/nowhere", "."])
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_command_that_is_written_cannot_be_taken_over_by_the_folder_it_is_started_in(
+def test_the_written_command_never_runs_code_from_its_working_folder(
     host: str, path: str | None, machine: Machine, install: Install
 ) -> None:
     assert install(host, "--demo").exit_code == 0
@@ -427,8 +427,8 @@ def test_the_command_that_is_written_cannot_be_taken_over_by_the_folder_it_is_st
     assert ended.stdout.startswith("rc-mcp, version ")
 
 
-def test_what_pip_install_user_installed_is_started_as_safely(tmp_path: Path) -> None:
-    """There Python is the system's, the user's packages are beside it, and the script is in neither's folder."""
+def test_an_installation_by_pip_install_user_is_started_safely_too(tmp_path: Path) -> None:
+    """There, Python belongs to the system, and packages and scripts are in the user's folders."""
     venv.EnvBuilder(system_site_packages=True, symlinks=os.name != "nt").create(tmp_path / "system")
     python = str(tmp_path / "system" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     environment = {**os.environ, "HOME": str(tmp_path / "user"), "APPDATA": str(tmp_path / "user")}
@@ -449,7 +449,7 @@ def test_what_pip_install_user_installed_is_started_as_safely(tmp_path: Path) ->
     assert "canary" not in shown
 
 
-def test_a_python_that_finds_rc_mcp_only_where_another_could_lie_is_not_written(
+def test_a_python_that_only_finds_rc_mcp_through_pythonpath_is_refused(
     machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     venv.create(tmp_path / "empty", symlinks=os.name != "nt")
@@ -458,10 +458,10 @@ def test_a_python_that_finds_rc_mcp_only_where_another_could_lie_is_not_written(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     refused = install("cursor")
     assert (refused.exit_code, HOSTS["cursor"].file(machine).exists()) == (1, False)
-    assert "was left as it is: rc-mcp is not installed for this Python" in refused.stderr
+    assert "PYTHONPATH" in refused.stderr
 
 
-def test_without_a_home_folder_a_file_has_to_be_named(
+def test_without_a_home_folder_the_file_option_is_required(
     tmp_path: Path, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nowhere() -> Machine:
@@ -469,11 +469,11 @@ def test_without_a_home_folder_a_file_has_to_be_named(
 
     monkeypatch.setattr(Machine, "this", nowhere)
     ended = install("cursor", "--demo")
-    assert (ended.exit_code, "Name the file with --file" in ended.stderr) == (1, True)
+    assert (ended.exit_code, "--file" in ended.stderr) == (1, True)
     assert install("cursor", "--demo", "--file", tmp_path / "mcp.json").exit_code == 0
 
 
-def test_a_dry_run_shows_no_secret_of_ours_however_it_is_quoted(machine: Machine, install: Install) -> None:
+def test_a_dry_run_hides_our_secrets_in_any_quotation_marks(machine: Machine, install: Install) -> None:
     file = machine.home / ".codex" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text(f"[mcp_servers.ringcentral]\ncommand = 'old'\nenv = {{ RC_USER_JWT = '{SECRET}' }}\n")
@@ -482,7 +482,7 @@ def test_a_dry_run_shows_no_secret_of_ours_however_it_is_quoted(machine: Machine
     assert SECRET not in shown
 
 
-def test_what_another_program_wrote_meanwhile_is_not_overwritten(
+def test_a_change_by_another_program_is_not_overwritten(
     machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = machine.home / ".cursor" / "mcp.json"
@@ -495,14 +495,14 @@ def test_what_another_program_wrote_meanwhile_is_not_overwritten(
         return text
 
     with_server = files.with_server
-    monkeypatch.setattr(files, "with_server", then_they_write)
+    monkeypatch.setattr("rc_mcp.cli.install.with_server", then_they_write)
     refused = install("cursor")
     assert (refused.exit_code, file.read_text()) == (1, theirs)
     assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
-def test_the_copy_of_a_file_with_secrets_is_nobody_elses_from_its_first_byte(
+@pytest.mark.skipif(os.name == "nt", reason="file modes need POSIX")
+def test_only_the_owner_can_ever_read_the_backup_of_a_file_with_secrets(
     machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = machine.home / ".cursor" / "mcp.json"
@@ -536,7 +536,7 @@ def test_a_link_stays_a_link(machine: Machine, install: Install, tmp_path: Path)
     assert kept.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_folder_that_cannot_be_made_is_said(machine: Machine, install: Install) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(machine: Machine, install: Install) -> None:
     machine.home.mkdir()
     (machine.home / ".cursor").write_text("a file")
     refused = install("cursor")
@@ -558,7 +558,7 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how quick it is depends on the machine
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # its speed depends on the machine
 @given(
     whole=st.dictionaries(st.sampled_from(["a", "b", "servers", "//", "/*"]), json_values, max_size=4),
     servers=st.dictionaries(st.text(max_size=4), json_values, max_size=3),
@@ -574,8 +574,8 @@ def test_one_place_changes_and_nothing_else(whole: dict[str, Any], servers: dict
 @given(
     st.lists(st.sampled_from(['"a"', "{", "}", "[", "]", ",", ":", "//x\n", "/*,*/", " ", "1", '"//"']), max_size=12)
 )
-def test_without_comments_it_says_what_it_said(parts: list[str]) -> None:
-    """Whatever is accepted with comments says the same as plain JSON, where it is that too."""
+def test_text_without_comments_is_parsed_like_plain_json(parts: list[str]) -> None:
+    """Text that is also plain JSON must have the same value with comments allowed."""
     text = "".join(parts)
     try:
         plain = json.loads(text)
@@ -586,6 +586,6 @@ def test_without_comments_it_says_what_it_said(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["[,]", "[ ,]", "{,}", "[1,,]", ",", "[1] ,", '{"a":,}', "/* [1]", "[1] /"])
-def test_a_comma_too_many_is_not_json_even_with_comments(text: str) -> None:
+def test_an_extra_comma_is_an_error_even_with_comments(text: str) -> None:
     with pytest.raises(jsonc.NotUnderstoodError):
         jsonc.parse(text, comments=True)

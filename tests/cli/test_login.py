@@ -1,4 +1,4 @@
-"""`rc-mcp login` and `rc-mcp logout`, with a browser that does what a person would."""
+"""`rc-mcp login` and `rc-mcp logout`, with a scripted browser."""
 
 import os
 import re
@@ -30,7 +30,7 @@ RC_MCP = [sys.executable, "-m", "rc_mcp"]
 
 @dataclass
 class Terminal:
-    """Commands of a person who has only a client id."""
+    """The commands of a user who only has a client id."""
 
     emulator: Emulator
     state_dir: Path
@@ -46,13 +46,13 @@ class Terminal:
         }
 
     async def run(self, *arguments: str) -> tuple[int, str]:
-        """The exit code of a command, and all it said."""
+        """Run a command, and return its exit code and output."""
         ended = await anyio.run_process([*RC_MCP, *arguments], check=False, env=self.environment())
         return ended.returncode, (ended.stdout + ended.stderr).decode()
 
     @asynccontextmanager
     async def login(self, *options: str) -> AsyncGenerator["Waiting"]:
-        """`rc-mcp login`, once it has said where to log in."""
+        """Start `rc-mcp login`, and yield it once it has printed its address."""
         command = [*RC_MCP, "login", "--port", "0", "--no-browser", *options]
         with anyio.fail_after(60):
             async with await anyio.open_process(command, env=self.environment()) as process:
@@ -68,7 +68,7 @@ class Terminal:
 
 @dataclass
 class Waiting:
-    """A login that waits for its person."""
+    """A login that waits for its user."""
 
     process: anyio.abc.Process
     said: str
@@ -96,7 +96,7 @@ async def terminal(tmp_path: Path) -> AsyncGenerator[Terminal]:
 
 
 async def in_the_browser(terminal: Terminal, address: str, **pressed: str) -> httpx.Response:
-    """Opens the page, fills it in, and goes where it leads."""
+    """Open the page, submit its form, and follow the redirect."""
     user = terminal.emulator.users[0]
     async with httpx.AsyncClient(follow_redirects=True, headers={"Accept": "text/html"}) as browser:
         page = await browser.get(address)
@@ -106,13 +106,12 @@ async def in_the_browser(terminal: Terminal, address: str, **pressed: str) -> ht
         return await browser.post(f"{terminal.emulator.server_url}/restapi/oauth/authorize", data={**form, **login})
 
 
-async def test_a_person_logs_in_works_and_logs_out(terminal: Terminal) -> None:
+async def test_a_user_logs_in_uses_the_server_and_logs_out(terminal: Terminal) -> None:
     async with terminal.login() as waiting:
         page = await in_the_browser(terminal, waiting.address)
-        assert "You can close this window" in page.text
+        assert page.status_code == 200
         assert not re.search(r"(src|href)=", page.text)
         assert await waiting.ends() == 0
-    assert "Logged in." in waiting.said
     (file,) = (terminal.state_dir / "logins").glob("*.json")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
@@ -127,16 +126,16 @@ async def test_a_person_logs_in_works_and_logs_out(terminal: Terminal) -> None:
 
     tokens = re.findall(r'"(?:access|refresh)_token":"([^"]+)"', terminal.kept())
     assert len(tokens) == 2
-    assert await terminal.run("logout") == (0, "Logged out.\n")
+    assert (await terminal.run("logout"))[0] == 0
     assert terminal.kept() == ""
     async with httpx.AsyncClient() as http:
         url = f"{terminal.emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
         assert (await http.get(url, headers={"Authorization": f"Bearer {tokens[0]}"})).status_code == 401
-    assert await terminal.run("logout") == (0, "Nobody was logged in.\n")
+    assert (await terminal.run("logout"))[0] == 0
     assert not [token for token in tokens if token in waiting.said + said]
 
 
-async def test_an_app_with_a_secret_logs_in_as_well(terminal: Terminal) -> None:
+async def test_an_app_with_a_secret_can_log_in_too(terminal: Terminal) -> None:
     terminal.variables["RC_APP_CLIENT_SECRET"] = terminal.emulator.client_secret
     async with terminal.login() as waiting:
         await in_the_browser(terminal, waiting.address)
@@ -144,16 +143,16 @@ async def test_an_app_with_a_secret_logs_in_as_well(terminal: Terminal) -> None:
     assert terminal.emulator.client_secret not in waiting.said + terminal.kept()
 
 
-async def test_a_stranger_at_the_door_neither_gets_in_nor_ends_the_wait(terminal: Terminal) -> None:
+async def test_requests_without_the_state_are_refused_and_do_not_end_the_wait(terminal: Terminal) -> None:
     async with terminal.login() as waiting:
         host, port = urlsplit(waiting.listener).hostname, urlsplit(waiting.listener).port
         assert host == "127.0.0.1"
         silent = await anyio.connect_tcp(host, port or 0)
-        async with silent, httpx.AsyncClient() as stranger:
+        async with silent, httpx.AsyncClient() as intruder:
             for query in ("?code=x", "?code=x&state=guessed", "?error=access_denied&state=", "?code=x&state=ü"):
-                assert (await stranger.get(waiting.listener + query)).status_code == 400
-            assert (await stranger.get(waiting.listener.replace("/callback", "/favicon.ico"))).status_code == 404
-            assert (await stranger.post(waiting.listener, data={"code": "x"})).status_code == 404
+                assert (await intruder.get(waiting.listener + query)).status_code == 400
+            assert (await intruder.get(waiting.listener.replace("/callback", "/favicon.ico"))).status_code == 404
+            assert (await intruder.post(waiting.listener, data={"code": "x"})).status_code == 404
             async with await anyio.connect_tcp(host, port or 0) as odd:
                 await odd.send(b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert (await odd.receive()).startswith(b"HTTP/1.1 404 ")
@@ -161,16 +160,15 @@ async def test_a_stranger_at_the_door_neither_gets_in_nor_ends_the_wait(terminal
             assert await waiting.ends() == 0
 
 
-async def test_a_person_who_says_no_is_not_logged_in(terminal: Terminal) -> None:
+async def test_a_user_who_cancels_is_not_logged_in(terminal: Terminal) -> None:
     async with terminal.login() as waiting:
-        page = await in_the_browser(terminal, waiting.address, cancel="1")
-        assert "You are not logged in" in page.text
+        await in_the_browser(terminal, waiting.address, cancel="1")
         assert await waiting.ends() == 1
     assert "access_denied" in waiting.said
     assert terminal.kept() == ""
 
 
-async def test_a_code_that_is_refused_is_a_failed_login_that_does_not_show_it(terminal: Terminal) -> None:
+async def test_a_login_with_a_refused_code_fails_without_showing_the_code(terminal: Terminal) -> None:
     async with terminal.login() as waiting:
         state = parse_qs(urlsplit(waiting.address).query)["state"][0]
         async with httpx.AsyncClient() as browser:
@@ -181,13 +179,14 @@ async def test_a_code_that_is_refused_is_a_failed_login_that_does_not_show_it(te
     assert "Traceback" not in waiting.said
 
 
-async def test_nobody_coming_is_a_clear_end(terminal: Terminal) -> None:
+async def test_a_login_times_out_with_an_error(terminal: Terminal) -> None:
     async with terminal.login("--timeout", "1") as waiting:
         assert await waiting.ends() == 1
-    assert "Nobody logged in within 1 s" in waiting.said
+    assert " 1 s " in waiting.said
+    assert "rc-mcp login" in waiting.said
 
 
-async def test_a_taken_port_is_a_clear_end(terminal: Terminal) -> None:
+async def test_a_port_in_use_is_an_error(terminal: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, said = await terminal.run("login", "--no-browser", "--port", str(taken.getsockname()[1]))
     assert (code, "--port" in said, len(said.splitlines())) == (1, True, 1)
@@ -217,11 +216,11 @@ async def test_a_revocation_that_fails_does_not_keep_the_tokens(terminal: Termin
     terminal.variables["RC_APP_CLIENT_SECRET"] = "canary-wrong-secret"
     code, said = await terminal.run("logout")
     assert (code, terminal.kept()) == (0, "")
-    assert "RingCentral was not told" in said
+    assert "rc-mcp: " in said
     assert not [secret for secret in [*tokens, "canary-wrong-secret"] if secret in said]
 
 
-async def test_a_proxy_that_cannot_be_used_ends_a_login_and_a_logout_in_words(terminal: Terminal) -> None:
+async def test_an_unusable_proxy_is_an_error_of_login_and_logout(terminal: Terminal) -> None:
     async with terminal.login() as waiting:
         await in_the_browser(terminal, waiting.address)
         await waiting.ends()
@@ -236,15 +235,15 @@ async def test_a_proxy_that_cannot_be_used_ends_a_login_and_a_logout_in_words(te
     assert not [text for text in (said, waiting.said) if "Traceback" in text or "canary" in text]
 
 
-async def test_a_login_and_a_logout_in_plain_http_do_not_go_through_a_proxy(terminal: Terminal) -> None:
+async def test_login_and_logout_over_plain_http_use_no_proxy(terminal: Terminal) -> None:
     terminal.variables |= {"ALL_PROXY": "http://proxy.test", "NO_PROXY": "", "no_proxy": ""}
     async with terminal.login() as waiting:
         await in_the_browser(terminal, waiting.address)
         assert await waiting.ends() == 0
-    assert await terminal.run("logout") == (0, "Logged out.\n")
+    assert (await terminal.run("logout"))[0] == 0
 
 
-async def test_doctor_does_not_put_a_login_that_is_kept_badly_down_to_the_network(terminal: Terminal) -> None:
+async def test_doctor_does_not_blame_the_network_for_a_login_that_cannot_be_read(terminal: Terminal) -> None:
     async with terminal.login() as waiting:
         await in_the_browser(terminal, waiting.address)
         await waiting.ends()
@@ -253,24 +252,24 @@ async def test_doctor_does_not_put_a_login_that_is_kept_badly_down_to_the_networ
     lock.mkdir()
     code, said = await terminal.run("doctor")
     assert code == 1
-    assert "fault login: The stored login could not be locked" in said
+    assert "fault login: " in said
     assert "rc-mcp login" in said
     assert "network" not in said
 
 
-async def test_doctor_says_what_is_in_use_and_what_to_do_about_a_login_that_is_over(terminal: Terminal) -> None:
+async def test_doctor_names_the_credentials_in_use_and_the_remedy_for_an_ended_login(terminal: Terminal) -> None:
     code, said = await doctor(terminal.emulator, terminal.state_dir)
-    assert (code, "credentials: the JWT in RC_USER_JWT" in said) == (0, True)
+    assert (code, re.search(r"^ok    credentials: .*RC_USER_JWT", said, re.MULTILINE) is not None) == (0, True)
     async with terminal.login() as waiting:
         await in_the_browser(terminal, waiting.address)
         await waiting.ends()
     terminal.emulator.sessions.end_all()
     code, said = await terminal.run("doctor")
     assert code == 1
-    assert "Run rc-mcp login." in said
+    assert "rc-mcp login" in said.partition("fault login: ")[2]
 
 
-async def test_plans_of_a_person_outlive_their_tokens_and_fit_nobody_else(
+async def test_plans_of_a_user_outlive_their_tokens_and_are_invalid_for_other_users(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with terminal.login() as waiting:
@@ -289,7 +288,7 @@ async def test_plans_of_a_person_outlive_their_tokens_and_fit_nobody_else(
         answer = await call(client, "delete_message", message_id=message, plan_id=plan)
         assert answer["status"] == "done"
     assert terminal.kept() != before
-    file.write_text(terminal.kept().replace(f'"{terminal.emulator.extension_id}"', '"somebody"'))
+    file.write_text(terminal.kept().replace(f'"{terminal.emulator.extension_id}"', '"other"'))
     async with Client(build_server(load_settings())) as client:
         answer = await call(client, "delete_message", message_id=message, plan_id=plan)
         assert answer["status"] == "refused"

@@ -1,4 +1,4 @@
-"""What is logged cannot act on a terminal."""
+"""Log lines cannot control a terminal."""
 
 import logging
 
@@ -7,7 +7,7 @@ import pytest
 from rc_mcp.cli import logs
 
 
-def test_control_bidi_and_lone_surrogates_are_spelt_out(
+def test_control_bidi_and_lone_surrogate_characters_are_escaped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.root, "handlers", [])

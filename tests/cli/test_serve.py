@@ -1,4 +1,4 @@
-"""`rc-mcp serve` as hosts start it: a process of its own, over stdio and over HTTP."""
+"""`rc-mcp serve` as hosts start it: a separate process, over stdio and HTTP."""
 
 import json
 import os
@@ -41,7 +41,7 @@ async def test_the_demo_works_over_stdio(era: Era, tmp_path: Path) -> None:
             assert "sender" in await refused(client, "list_messages", sender="x")
 
 
-async def test_the_demo_has_no_limit_to_wait_for(tmp_path: Path) -> None:
+async def test_the_demo_has_no_rate_limits(tmp_path: Path) -> None:
     server = StdioServerParameters(
         command=RC_MCP[0], args=[*RC_MCP[1:], "serve", "--demo"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
     )
@@ -51,7 +51,7 @@ async def test_the_demo_has_no_limit_to_wait_for(tmp_path: Path) -> None:
                 await call(client, "list_messages", per_page=1)
 
 
-async def test_rc_mcp_alone_serves_stdio(tmp_path: Path) -> None:
+async def test_rc_mcp_without_a_command_serves_stdio(tmp_path: Path) -> None:
     server = StdioServerParameters(
         command=RC_MCP[0], args=[*RC_MCP[1:], "--demo", "--access", "read"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
     )
@@ -72,7 +72,7 @@ async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT to send")
-def test_ctrl_c_ends_it_though_its_host_keeps_stdin_open(tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_although_the_host_keeps_stdin_open(tmp_path: Path) -> None:
     asked: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
     with subprocess.Popen(
         [*RC_MCP, "serve", "--demo"],

@@ -1,4 +1,4 @@
-"""`rc-mcp undo`, `rc-mcp stop` and `rc-mcp resume`: a person's hand on it, from outside of the assistant."""
+"""`rc-mcp undo`, `rc-mcp stop` and `rc-mcp resume`: the user's controls outside the assistant."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def rc_mcp(desk: Desk, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """The command as a person types it, with the credentials in the environment."""
+    """Run the command with credentials in the environment."""
     login = login_to(desk.emulator) | {"RC_MCP_STATE_DIR": str(desk.state_dir)}
     command = [sys.executable, "-m", "rc_mcp", *arguments]
     with anyio.fail_after(120):
@@ -29,18 +29,18 @@ async def deleted(desk: Desk, *ids: str) -> str:
         return (await call(client, "delete_message", message_id=list(ids)))["operation_id"]
 
 
-async def test_undo_restores_and_says_so(desk: Desk) -> None:
+async def test_undo_restores_messages_and_lists_them(desk: Desk) -> None:
     targets = desk.ids(availability="Alive")[:2]
     async with desk.emulator.serve():
         operation = await deleted(desk, *targets)
         ended = await rc_mcp(desk, "undo", operation)
     assert ended.returncode == 0, ended.stderr
-    assert "2  restored, and read back" in ended.stdout.decode()
+    assert ended.stdout.decode().startswith("2  restored")
     assert all(t in ended.stdout.decode() for t in targets)
     assert [desk.availability(t) for t in targets] == ["Alive"] * 2
 
 
-async def test_what_is_not_back_is_named_and_fails_the_command(desk: Desk) -> None:
+async def test_a_message_that_is_not_restored_is_named_and_fails_the_command(desk: Desk) -> None:
     purged, restored = desk.ids(availability="Alive")[:2]
     async with desk.emulator.serve():
         operation = await deleted(desk, purged, restored)
@@ -48,11 +48,12 @@ async def test_what_is_not_back_is_named_and_fails_the_command(desk: Desk) -> No
             await guard.client.delete_message(purged, purge=True)
         ended = await rc_mcp(desk, "undo", operation)
     assert ended.returncode == 1
-    assert f"purged meanwhile: final  {purged}" in ended.stdout.decode()
-    assert "Not all of it is back" in ended.stderr.decode()
+    [line] = [line for line in ended.stdout.decode().splitlines() if "purged" in line]
+    assert line.rstrip().endswith(f"  {purged}")
+    assert ended.stderr
 
 
-async def test_undo_does_not_say_that_messages_are_gone_when_the_gateway_answers_for_them(desk: Desk) -> None:
+async def test_undo_reports_messages_as_unknown_when_the_gateway_answers_404(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     async with desk.emulator.serve():
         operation = await deleted(desk, target)
@@ -62,12 +63,13 @@ async def test_undo_does_not_say_that_messages_are_gone_when_the_gateway_answers
         again = await rc_mcp(desk, "undo", operation)
     said = (ended.stdout + ended.stderr).decode()
     assert ended.returncode == 1
-    assert f"not known yet: run this again in a minute  {target}" in said
-    assert "gone" not in said
+    assert [line.split()[:2] for line in said.splitlines() if line.rstrip().endswith(f"  {target}")] == [
+        ["1", "unknown:"]
+    ]
     assert again.returncode == 0, again.stderr
 
 
-async def test_undo_of_nothing_and_without_a_login_are_errors_in_words(desk: Desk) -> None:
+async def test_undo_of_an_unknown_operation_or_without_a_login_is_an_error(desk: Desk) -> None:
     async with desk.emulator.serve():
         unknown = await rc_mcp(desk, "undo", "none-such")
         operation = await deleted(desk, desk.ids(availability="Alive")[0])
@@ -79,7 +81,7 @@ async def test_undo_of_nothing_and_without_a_login_are_errors_in_words(desk: Des
     assert unreachable.stderr.endswith(f"{NOTHING_RESTORED}\n".encode())
 
 
-async def test_what_cannot_be_undone_is_said_before_a_login_is_asked_for(desk: Desk) -> None:
+async def test_an_operation_that_cannot_be_undone_is_refused_before_login(desk: Desk) -> None:
     async with desk.guard() as guard:
         who = {"operation": "demo-oper", "principal": f"{DEMO}1", "tool": "delete_message"}
         guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "~"})
@@ -89,7 +91,7 @@ async def test_what_cannot_be_undone_is_said_before_a_login_is_asked_for(desk: D
     assert b"demo," in ended.stderr
 
 
-async def test_a_journal_that_somebody_changed_is_an_error_in_words(desk: Desk) -> None:
+async def test_undo_with_a_changed_journal_is_an_error_without_a_traceback(desk: Desk) -> None:
     async with desk.guard() as guard:
         who = {"operation": "with-none", "principal": guard.principal, "tool": "delete_message"}
         guard.journal.append("sending", **who, details={"ids": ["1"], "to": "Deleted"})
@@ -101,7 +103,7 @@ async def test_a_journal_that_somebody_changed_is_an_error_in_words(desk: Desk) 
             assert ended.stderr.endswith(f"{NOTHING_RESTORED}\n".encode())
 
 
-async def test_no_other_setting_keeps_a_stop_from_stopping(desk: Desk) -> None:
+async def test_stop_works_although_other_settings_are_wrong(desk: Desk) -> None:
     wrong = {"RC_MCP_ACCESS": "all", "RC_MCP_HTTP_TOKEN": "short", "RC_MCP_TIMEZONE": "Mars/Olympus"}
     stopped = await rc_mcp(desk, "stop", **wrong)
     assert (stopped.returncode, stopped.stderr) == (0, b"")
@@ -109,24 +111,24 @@ async def test_no_other_setting_keeps_a_stop_from_stopping(desk: Desk) -> None:
     assert (desk.state_dir / "STOP").exists()
     assert (await rc_mcp(desk, "audit", **wrong)).returncode == 0
     assert (await rc_mcp(desk, "approvals", **wrong)).returncode == 0
-    assert (await rc_mcp(desk, "resume", **wrong)).stdout.startswith(b"Resumed.")
+    assert (await rc_mcp(desk, "resume", **wrong)).returncode == 0
 
 
 async def test_stop_ends_all_deleting_until_resume(desk: Desk) -> None:
     target = desk.ids(availability="Alive")[0]
     stopped = await rc_mcp(desk, "stop")
     assert stopped.returncode == 0
-    assert b"Nothing is under way" in stopped.stdout
+    assert stopped.stderr == b""
     async with desk.client(answer=YES) as client:
         assert (await call(client, "delete_message", message_id=[target]))["status"] == "refused"
         resumed = await rc_mcp(desk, "resume")
-        assert resumed.stdout.startswith(b"Resumed.")
+        assert resumed.returncode == 0
         assert (await call(client, "delete_message", message_id=[target]))["status"] == "done"
-    assert b"not stopped" in (await rc_mcp(desk, "resume")).stdout
+    assert (await rc_mcp(desk, "resume")).returncode == 0
 
 
 @pytest.mark.parametrize("kind", ["a link to nothing", "a link to itself", "a folder"])
-async def test_a_stop_of_another_kind_is_a_stop_that_is_kept_and_taken_away(desk: Desk, kind: str) -> None:
+async def test_a_stop_file_of_any_kind_is_kept_by_stop_and_removed_by_resume(desk: Desk, kind: str) -> None:
     desk.state_dir.mkdir()
     stop = desk.state_dir / "STOP"
     if kind == "a folder":
@@ -134,20 +136,21 @@ async def test_a_stop_of_another_kind_is_a_stop_that_is_kept_and_taken_away(desk
     else:
         stop.symlink_to(stop if kind == "a link to itself" else desk.state_dir / "nowhere")
     stopped = await rc_mcp(desk, "stop")
-    assert (stopped.returncode, stopped.stdout.startswith(b"Stopped:")) == (0, True)
+    assert stopped.returncode == 0
     assert stop.is_symlink() or stop.is_dir()
     assert not (desk.state_dir / "nowhere").exists()
-    assert (await rc_mcp(desk, "resume")).stdout.startswith(b"Resumed.")
+    assert (await rc_mcp(desk, "resume")).returncode == 0
     assert list(desk.state_dir.glob("STOP")) == []
 
 
-async def test_a_stop_that_cannot_be_taken_away_stays(desk: Desk) -> None:
+async def test_a_stop_that_cannot_be_removed_stays(desk: Desk) -> None:
     (desk.state_dir / "STOP" / "full").mkdir(parents=True)
     resumed = await rc_mcp(desk, "resume")
-    assert (resumed.returncode, resumed.stderr.startswith(b"Still stopped:")) == (1, True)
+    assert (resumed.returncode, resumed.stdout) == (1, b"")
+    assert (desk.state_dir / "STOP").exists()
 
 
-async def test_stop_waits_for_what_is_under_way(desk: Desk) -> None:
+async def test_stop_waits_for_a_change_in_progress(desk: Desk) -> None:
     desk.state_dir.mkdir()
     environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}
     with anyio.fail_after(120):
@@ -156,24 +159,23 @@ async def test_stop_waits_for_what_is_under_way(desk: Desk) -> None:
             process = await anyio.open_process(command, env=environment, stderr=subprocess.DEVNULL)
             assert process.stdout is not None
             said = BufferedByteReceiveStream(process.stdout)
-            await said.receive_until(b"Waiting for a change that is under way", 1000)
+            await said.receive_until(b" ...\n", 1000)
             assert (desk.state_dir / "STOP").exists()
-        await said.receive_until(b"Nothing is under way", 1000)
+        await said.receive_until(b"rc-mcp undo", 1000)
         await process.aclose()
 
 
-async def test_a_stop_that_cannot_be_set_is_no_stop_and_says_so(desk: Desk) -> None:
+async def test_a_stop_that_cannot_be_set_is_an_error(desk: Desk) -> None:
     desk.state_dir.write_text("not a folder")
     ended = await rc_mcp(desk, "stop")
     assert ended.returncode == 1
-    assert b"NOT stopped" in ended.stderr
+    assert (ended.stdout, str(desk.state_dir) in ended.stderr.decode()) == (b"", True)
     assert (await rc_mcp(desk, "resume")).returncode == 1
 
 
-async def test_a_stop_stands_where_it_cannot_be_told_what_is_under_way(desk: Desk) -> None:
+async def test_stop_succeeds_although_changes_in_progress_cannot_be_checked(desk: Desk) -> None:
     (desk.state_dir / "changing.lock").mkdir(parents=True)
     ended = await rc_mcp(desk, "stop")
     assert (ended.returncode, b"Traceback" in ended.stderr) == (0, False)
-    assert ended.stdout.startswith(b"Stopped:")
-    assert b"cannot be told" in ended.stderr
+    assert b"rc-mcp audit" in ended.stderr
     assert (desk.state_dir / "STOP").exists()

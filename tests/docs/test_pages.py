@@ -83,8 +83,11 @@ def test_every_command_on_it_exists(page: Path) -> None:
 def parse(words: list[str]) -> None:
     """Fail unless the command accepts these words; run nothing."""
     command: click.Command = main
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
-        command = command.commands[words.pop(0)]
+    while isinstance(command, click.Group) and words:
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            break
+        command, words = found, words[1:]
     if not isinstance(command, click.Group):
         command.make_context("rc-mcp", words)
 

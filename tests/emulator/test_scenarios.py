@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from rc_mcp.cli.emulator import SCENARIOS as OFFERED
 from rc_mcp.emulator import Draft, Emulator
 from rc_mcp.emulator.hostile import spell_out
 from rc_mcp.emulator.lifecycle import pass_time
@@ -47,10 +46,6 @@ def strings(value: object) -> Iterator[str]:
                 yield from strings(item)  # pyright: ignore[reportUnknownArgumentType]
         case _:
             pass
-
-
-def test_the_command_offers_every_scenario() -> None:
-    assert OFFERED == SCENARIOS
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -1,4 +1,4 @@
-"""What is handed out is whole, says what the project says, and is made anew when that changes."""
+"""Published files are complete and agree with the project."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def test_the_wheel_has_the_whole_package_and_nothing_else(wheel: Path) -> None:
     assert code | prompts <= inside
 
 
-def test_from_the_wheel_alone_in_an_empty_folder_the_demo_passes(wheel: Path, tmp_path: Path) -> None:
+def test_the_demo_passes_from_only_the_wheel_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     (tmp_path / "empty").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONUTF8": "1"}
@@ -54,11 +54,12 @@ def test_from_the_wheel_alone_in_an_empty_folder_the_demo_passes(wheel: Path, tm
         check=False,
     )
     assert demo.returncode == 0, demo.stderr
-    assert "claims hold" in demo.stdout
+    assert "✓" in demo.stdout
+    assert "✗" not in demo.stdout
     assert list((tmp_path / "empty").iterdir()) == []
 
 
-# The registry's rules that concern us, in our own words, from the schema of 2025-12-11 and its guide to PyPI packages.
+# The registry's rules for this entry, from the schema of 2025-12-11 and its guide to PyPI packages.
 SERVER = {
     "type": "object",
     "required": ["$schema", "name", "description", "version", "packages"],
@@ -105,7 +106,7 @@ SERVER = {
 }
 
 
-def test_the_registry_entry_is_one_the_registry_takes() -> None:
+def test_the_registry_entry_is_valid() -> None:
     entry = json.loads(text_of("server.json"))
     jsonschema.validate(entry, SERVER)
     (of_pypi,) = entry["packages"]
@@ -115,16 +116,16 @@ def test_the_registry_entry_is_one_the_registry_takes() -> None:
     assert {name for name, variable in variables.items() if variable.get("isSecret")} == SECRETS
 
 
-def test_the_registry_entry_is_the_one_of_this_version() -> None:
+def test_the_registry_entry_is_up_to_date() -> None:
     assert text_of("server.json") == registry.entry(), RENEW
 
 
-def test_the_readme_says_who_owns_the_registry_entry() -> None:
+def test_the_readme_names_the_registry_entry() -> None:
     """PyPI shows the README, and the registry looks for this line there."""
     assert re.findall(r"mcp-name: (\S+)", text_of("README.md")) == [REGISTRY_NAME]
 
 
-def test_the_plugin_is_that_of_the_prompts() -> None:
+def test_the_plugin_is_up_to_date() -> None:
     there = {
         PurePosixPath(file.relative_to(plugin.FOLDER).as_posix()): file.read_text("utf-8")
         for file in plugin.FOLDER.rglob("*")
@@ -134,7 +135,7 @@ def test_the_plugin_is_that_of_the_prompts() -> None:
     assert plugin.MARKETPLACE.read_text("utf-8") == plugin.marketplace(), RENEW
 
 
-def test_every_prompt_is_a_skill_that_takes_what_the_user_said() -> None:
+def test_every_prompt_is_a_skill_with_its_arguments() -> None:
     for prompt in load_prompts():
         name = prompt.name.replace("_", "-")
         _, front, body = plugin.files()[PurePosixPath("skills", name, "SKILL.md")].split("---\n", 2)
@@ -145,14 +146,14 @@ def test_every_prompt_is_a_skill_that_takes_what_the_user_said() -> None:
             assert body.count(f"<{argument.name}>") > 1
 
 
-def test_the_plugin_starts_this_version_and_holds_no_secret() -> None:
+def test_the_plugin_starts_this_version_and_contains_no_secret() -> None:
     (server,) = json.loads(plugin.files()[PurePosixPath(".mcp.json")])["mcpServers"].values()
     assert [server["command"], *server["args"]] == ["uvx", f"rc-mcp@{VERSION}", "serve"]
     assert server["env"].keys() <= VARIABLES
     assert all(value.startswith("${") for value in server["env"].values())
 
 
-def test_the_bundle_asks_for_secrets_as_secrets_and_begins_with_what_can_be_undone() -> None:
+def test_the_bundle_marks_secrets_and_defaults_to_changes_that_can_be_undone() -> None:
     manifest = bundle.manifest()
     asked: dict[str, dict[str, Any]] = manifest["user_config"]
     environment: dict[str, str] = manifest["server"]["mcp_config"]["env"]
@@ -166,7 +167,7 @@ def test_the_bundle_asks_for_secrets_as_secrets_and_begins_with_what_can_be_undo
     assert manifest["version"] == VERSION
 
 
-def test_the_bundle_has_the_wheel_and_pins_what_it_needs(wheel: Path, tmp_path: Path) -> None:
+def test_the_bundle_has_the_wheel_and_pins_its_dependencies(wheel: Path, tmp_path: Path) -> None:
     bundle.fill(tmp_path / "bundle", wheel)
     inside = {file.name for file in (tmp_path / "bundle").iterdir()}
     assert inside == {"manifest.json", "pyproject.toml", "server.py", "LICENSE", wheel.name}
@@ -175,7 +176,7 @@ def test_the_bundle_has_the_wheel_and_pins_what_it_needs(wheel: Path, tmp_path: 
     assert {re.split(r"[<>=~!;\[ ]", needed)[0] for needed in PROJECT["dependencies"]} <= pinned
 
 
-def test_the_container_gets_what_it_copies_and_runs_as_nobody() -> None:
+def test_the_container_has_its_sources_and_does_not_run_as_root() -> None:
     allowed = {line[1:] for line in text_of(".dockerignore").splitlines() if line.startswith("!")}
     assert text_of(".dockerignore").startswith("*\n")
     assert set(container.sources()) == allowed
@@ -184,7 +185,7 @@ def test_the_container_gets_what_it_copies_and_runs_as_nobody() -> None:
     assert "--require-hashes" in text_of("Dockerfile")
 
 
-def test_the_container_holds_no_secret_and_begins_with_what_can_be_undone() -> None:
+def test_the_container_has_no_secret_and_defaults_to_changes_that_can_be_undone() -> None:
     said = text_of("Dockerfile")
     assert "RC_MCP_ACCESS=delete" in said
     assert [name for name in (*SECRETS, "RC_MCP_HTTP_TOKEN=") if f"{name}=" in said] == []
@@ -196,7 +197,7 @@ def workflows() -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("name", "workflow"), workflows())
-def test_workflows_pin_what_they_use_and_may_do_nothing_by_default(name: str, workflow: dict[str, Any]) -> None:
+def test_workflows_pin_their_actions_and_have_no_default_permissions(name: str, workflow: dict[str, Any]) -> None:
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
     assert used, name
     assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)] == []
@@ -210,7 +211,7 @@ def checkouts(workflow: dict[str, Any]) -> list[dict[str, Any]]:
     return [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
 
 
-def test_every_python_that_is_promised_is_tested() -> None:
+def test_every_supported_python_is_tested() -> None:
     matrix = dict(workflows())["test.yml"]["jobs"]["test"]["strategy"]["matrix"]
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
     assert PROJECT["requires-python"] == f">={matrix['python'][0]}"

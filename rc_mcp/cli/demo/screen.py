@@ -1,6 +1,6 @@
-"""How the tour looks in a terminal: at any width, with or without colour, whatever letters stdout can show.
+"""Terminal output of the tour, for any width, with or without color and UTF-8.
 
-Strangers' words pass through here. Markup is off, so that nothing they wrote is taken for an instruction to rich.
+Markup is off, so that rich does not interpret untrusted text.
 """
 
 import json
@@ -17,18 +17,20 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from rc_mcp.cli.terminal import counted
+
 Row = dict[str, Any]
-"""A line of one of the tables of list_messages, with the names of its columns and its type."""
+"""A row of list_messages, by column name, with its message type."""
 
 _INDENT = 2
 _BRAILLE = 0x2800
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
-"""Where each bit of a Braille letter is: to the right, and down."""
+"""The position of each bit of a Braille character: column, row."""
 _DARK = 150
 
 
 class Screen:
-    """Prints the tour, and counts its claims."""
+    """The printed tour, and the counts of its claims."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -38,47 +40,47 @@ class Screen:
         self.tick, self.cross, self.dot = ("✓", "✗", "●") if self.speaks_utf else ("ok:", "NOT SO:", "*")
 
     def step(self, title: str) -> None:
-        """Begin a part of the tour."""
+        """Print the heading of a step."""
         self.console.print()
         self.console.print(Rule(Text(title, "bold"), align="left", style="dim"))
 
     def say(self, text: str) -> None:
-        """The narrator speaks."""
+        """Print narration."""
         self._print(Text(text))
 
     def call(self, tool: str, arguments: Mapping[str, object]) -> None:
-        """The assistant calls a tool."""
+        """Print a tool call of the assistant."""
         given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
         self._print(Text(f"> {tool}({given})", "cyan"))
 
     def quote(self, words: str) -> None:
-        """What a stranger wrote or said."""
+        """Print untrusted text."""
         self._print(Text(words, "italic"), more=2)
 
     def picture(self, image: Image.Image) -> None:
-        """A picture, in the eight dots of a Braille letter; on a terminal that lacks them nothing."""
+        """Print an image in Braille characters, if the terminal has them."""
         if self.speaks_utf:
             self._print(Text(_in_dots(image, min(self.console.width, 80) - 3 * _INDENT), no_wrap=True), more=2)
 
     def server_says(self, status: str, words: str) -> None:
-        """What the server answered to the assistant."""
+        """Print an answer of the server."""
         self._print(Text.assemble(("rc-mcp answers ", "cyan"), (status, "bold cyan"), (": ", "cyan"), words))
 
     def question(self, text: str) -> None:
-        """What the server asks the person, in its own words."""
-        title = Text("rc-mcp asks the person", "bold")
+        """Print a question of the server to the user."""
+        title = Text("rc-mcp asks the user", "bold")
         self._print(Panel(Text(text), title=title, title_align="left", border_style="yellow", expand=False))
 
     def answer(self, words: str) -> None:
-        """What the person replies."""
-        self._print(Text.assemble(("The person answers: ", "bold yellow"), words))
+        """Print the user's reply."""
+        self._print(Text.assemble(("The user answers: ", "bold yellow"), words))
 
     def names(self, names: Iterable[str]) -> None:
-        """Short words, side by side."""
+        """Print names in columns."""
         self._print(Columns([Text(name, "cyan") for name in names], padding=(0, 3), column_first=True))
 
     def messages(self, rows: Iterable[Row]) -> None:
-        """Messages, a line each, cut where the terminal ends."""
+        """Print messages, one truncated line each."""
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", expand=True)
         for heading, min_width, ratio in (("at", 11, 0), ("type", 9, 0), ("who", 20, 2), ("what", 20, 3)):
             table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=min_width, ratio=ratio or None)
@@ -87,7 +89,7 @@ class Screen:
         self._print(table)
 
     def check(self, claim: str, *, expected: object, found: object) -> None:
-        """Claim something, and show whether it is so."""
+        """Check a claim and print the result."""
         if expected == found:
             self.held += 1
             self._print(Text.assemble((f"{self.tick} ", "bold green"), claim))
@@ -96,7 +98,7 @@ class Screen:
         self._print(Text(f"expected: {_whole(expected)}\nfound:    {_whole(found)}", "red"), more=2)
 
     def fail(self, what: str) -> None:
-        """Say that something is not as it has to be."""
+        """Print and count a failure."""
         self.failed += 1
         self._print(Text(f"{self.cross} {what}", "bold red"))
 
@@ -123,11 +125,6 @@ def _in_dots(image: Image.Image, columns: int) -> str:
         for y in range(0, height, 4)
     ]
     return "\n".join(line.rstrip(chr(_BRAILLE)) for line in lines)
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 page`, `2 pages`."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _short(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What the tour is played on: the emulator in this process, the real server as another, and a scripted person."""
+"""The parts of the tour: the emulator in this process, the real server in another, and a scripted user."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.clock import utc_now
 
 _PATIENCE_S = 30
-"""For one answer of the server, which takes milliseconds: what hangs has to end with a word about it."""
+"""Time limit for one answer, which normally takes milliseconds, so that a hanging server is reported."""
 
 SERVER = (sys.executable, "-P", "-m", "rc_mcp", "serve")
 """The command that starts the server."""
@@ -35,7 +35,7 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What the person will answer to the next question."""
+    """The user's scripted answer to the next question."""
 
     words: str
     action: Literal["accept", "decline"]
@@ -44,17 +44,17 @@ class Reply:
 
 @dataclass
 class Person:
-    """Sits at the assistant's screen. Answers as scripted, and declines what the script does not foresee."""
+    """A scripted user, who declines unexpected questions."""
 
     screen: Screen
     next_reply: Reply | None = None
-    _seen: set[str] = field(default_factory=set[str])
+    _shown: set[str] = field(default_factory=set[str])
 
     async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
-        """Is asked a question by the server, through the client."""
+        """Answer a question of the server, as the client's callback."""
         reply, self.next_reply = self.next_reply, None
         if reply is None or not isinstance(params, ElicitRequestFormParams):
-            self.screen.fail(f"a question that nobody foresaw: {params.message}")
+            self.screen.fail(f"an unexpected question: {params.message}")
             return ElicitResult(action="decline")
         self._show(params.message)
         self.screen.answer(reply.words)
@@ -65,19 +65,19 @@ class Person:
 
     @property
     def was_asked(self) -> bool:
-        """Whether the reply that was ready has been given."""
+        """Whether the scripted reply was given."""
         return self.next_reply is None
 
     def _show(self, message: str) -> None:
         headline, *lines = message.splitlines()
-        fresh = ["(as before)" if line in self._seen else line for line in lines]
-        self._seen.update(lines)
+        fresh = ["(as before)" if line in self._shown else line for line in lines]
+        self._shown.update(lines)
         self.screen.question("\n".join([headline, *(line for line, _ in groupby(fresh))]))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The emulator, and where servers in front of it keep their state and their log."""
+    """The emulator, and the folder and log of its servers."""
 
     emulator: Emulator
     folder: Path
@@ -85,29 +85,29 @@ class Stage:
     server: tuple[str, ...] = SERVER
 
     def client(self, person: Person | None = None) -> Client:
-        """A client with a server process of its own. Without a person it can ask nobody."""
+        """Return a client with its own server process. If `person` is None, the server cannot ask."""
         server = stdio_client(self._server(), errlog=self.log)
         return Client(server, elicitation_callback=person, read_timeout_seconds=_PATIENCE_S)
 
     def mailbox(self) -> Mailbox:
-        """Every message as it truly is, whatever the server says. Without its time of change, to compare by."""
+        """Return every message from the emulator, without its last-modified time, for comparison."""
         records = self.emulator.store.messages()
         return {str(r["id"]): {k: v for k, v in r.items() if k != "lastModifiedTime"} for r in records}
 
     def size_of(self, path: str) -> int | None:
-        """How many bytes a file in the folder for downloads has; None when it is not there."""
+        """Return the size in bytes of a downloaded file, or None if it does not exist."""
         saved = self.folder / "downloads" / Path(path).name
         return saved.stat().st_size if saved.is_file() and saved == Path(path) else None
 
     def changes_since(self, before: Mailbox) -> Mailbox:
-        """What is different now: for each message that changed, its fields that did."""
+        """Return the changed fields of each message that changed since."""
         now = self.mailbox()
         changed = {i: {k: v for k, v in record.items() if before.get(i, {}).get(k) != v} for i, record in now.items()}
         return {i: fields for i, fields in changed.items() if fields} | {i: {"gone": True} for i in before.keys() - now}
 
     def _server(self) -> StdioServerParameters:
-        # The client passes on next to nothing of our own environment, and no .env lies in this folder: an account
-        # that is configured on this machine cannot be touched.
+        # The client passes on almost no environment variables, and this folder has no .env file: the tour cannot reach
+        # an account that is configured on this machine.
         return StdioServerParameters(
             command=self.server[0],
             args=list(self.server[1:]),
@@ -127,11 +127,11 @@ class Stage:
 
 @asynccontextmanager
 async def stage(now: Callable[[], datetime] = utc_now, server: tuple[str, ...] = SERVER) -> AsyncGenerator[Stage]:
-    """Set the stage, and leave nothing behind.
+    """Start the emulator, and leave no files behind.
 
     Args:
         now: the emulator's clock.
-        server: the command that starts the server, which has a clock of its own.
+        server: the command that starts the server, which uses its own clock.
     """
     with (
         TemporaryDirectory(prefix="rc-mcp-demo-") as folder,

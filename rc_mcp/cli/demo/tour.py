@@ -1,7 +1,7 @@
-"""The tour itself, in the order it is told: one function per step, run by `take_tour` at the end.
+"""The steps of the tour, in order, run by `take_tour` at the end.
 
-The calls are those an assistant would make; here a script makes them. Every claim is compared with the emulator's
-own mailbox, never with what the server said of itself.
+A script makes the calls that an assistant would make. Every claim is checked against the emulator's own mailbox, never
+against the server's answers.
 """
 
 import base64
@@ -17,8 +17,9 @@ from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, ImageContent, TextContent
 from PIL import Image, ImageChops
 
-from rc_mcp.cli.demo.screen import Row, Screen, counted
+from rc_mcp.cli.demo.screen import Row, Screen
 from rc_mcp.cli.demo.stage import Mailbox, Person, Reply, Stage, StoppedError, stage
+from rc_mcp.cli.terminal import counted
 from rc_mcp.tools import tools_for
 
 NO = Reply("No.", "decline")
@@ -26,14 +27,14 @@ YES = Reply("Yes, do it.", "accept", True)
 NOT_THE_PHRASE = Reply('(types) "yes, all of it"', "accept", "yes, all of it")
 
 UNTOUCHED: Mailbox = {}
-"""What changed in the mailbox when nothing did."""
+"""The changes of an unchanged mailbox."""
 
 Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Tour:
-    """What every step needs."""
+    """The state that every step uses."""
 
     stage: Stage
     screen: Screen
@@ -41,7 +42,7 @@ class Tour:
     person: Person
 
     async def call(self, tool: str, **arguments: object) -> Answer:
-        """Calls one of the server's tools, as an assistant would."""
+        """Call one of the server's tools, as an assistant would."""
         self.screen.call(tool, arguments)
         result = await self.client.call_tool(tool, arguments)
         if result.is_error or result.structured_content is None:
@@ -49,7 +50,7 @@ class Tour:
         return result.structured_content
 
     async def look(self, message_id: str) -> tuple[Answer, list[bytes]]:
-        """Reads a fax whose pages come as pictures."""
+        """Read a fax as page images."""
         self.screen.call("read_message_content", {"message_id": message_id, "form": "pages"})
         result = await self.client.call_tool("read_message_content", {"message_id": message_id, "form": "pages"})
         said = "".join(block.text for block in result.content if isinstance(block, TextContent))
@@ -59,7 +60,7 @@ class Tour:
         return json.loads(said), pictures
 
     async def original(self, message_id: str) -> bytes:
-        """The fax as RingCentral has it, through its address."""
+        """Return the original file of the fax, read through its resource URI."""
         message = (await self.call("read_message", message_id=[message_id]))["messages"][0]
         content = (await self.client.read_resource(message["attachments"][0]["uri"])).contents[0]
         if not isinstance(content, BlobResourceContents):
@@ -67,14 +68,14 @@ class Tour:
         return base64.b64decode(content.blob)
 
     def attachment(self, row: Row, kind: str) -> Answer:
-        """What the emulator itself knows of an attachment of this kind."""
+        """Return the emulator's own record of an attachment of this kind."""
         record = self.stage.emulator.store.message(row["id"]) or {}
         return next(a for a in record["attachments"] if a["type"] == kind)
 
 
 async def connect(tour: Tour) -> None:
     tour.screen.step("An assistant connects")
-    tour.screen.say("It starts rc-mcp as a program of its own, and asks what can be done with the mailbox.")
+    tour.screen.say("It starts rc-mcp as a separate program and asks for its tools.")
     tools = [tool.name for tool in (await tour.client.list_tools()).tools]
     tour.screen.names(tools)
     ours = [tool.name for tool in tools_for("admin")]
@@ -84,7 +85,7 @@ async def connect(tour: Tour) -> None:
 
 
 async def look_around(tour: Tour) -> list[Row]:
-    tour.screen.step("What came in?")
+    tour.screen.step("New messages")
     before = tour.stage.mailbox()
     listing = await tour.call("list_messages")
     summary, rows = listing["summary"], _rows(listing)
@@ -95,9 +96,9 @@ async def look_around(tour: Tour) -> list[Row]:
     since = _time(listing["window"]["date_from"])
     truly = [i for i, m in before.items() if m["availability"] == "Alive" and _time(m["creationTime"]) >= since]
     tour.screen.check(
-        f"all {len(truly)} of that time were listed, none twice", expected=truly, found=[row["id"] for row in rows]
+        f"all {len(truly)} messages of that time were listed once", expected=truly, found=[row["id"] for row in rows]
     )
-    tour.screen.check("looking marked nothing as read", expected=UNTOUCHED, found=tour.stage.changes_since(before))
+    tour.screen.check("listing marked no message as read", expected=UNTOUCHED, found=tour.stage.changes_since(before))
     return unread
 
 
@@ -126,7 +127,7 @@ async def mark_read(tour: Tour, voicemail: Row) -> None:
     answer = await tour.call("update_message", message_id=[voicemail["id"]], read_status="Read")
     tour.screen.server_says(answer["status"], answer["said"])
     tour.screen.check(
-        "it is marked read, and it alone",
+        "only this message is marked read",
         expected={voicemail["id"]: {"readStatus": "Read"}},
         found=tour.stage.changes_since(before),
     )
@@ -135,7 +136,7 @@ async def mark_read(tour: Tour, voicemail: Row) -> None:
 async def read_fax(tour: Tour, unread: list[Row]) -> None:
     tour.screen.step("A fax")
     row = next(row for row in unread if row["type"] == "Fax")
-    tour.screen.say(f"From {row['untrusted_who']}. It is a scan, so the assistant gets pictures of its pages:")
+    tour.screen.say(f"From {row['untrusted_who']}. It is a scan, so the assistant gets page images:")
     answer, pictures = await tour.look(row["id"])
     page = Image.open(io.BytesIO(pictures[0]))
     tour.screen.say(f"{answer['said']} {page.width} x {page.height} pixels, {len(pictures[0]):,} bytes. From its top:")
@@ -145,27 +146,27 @@ async def read_fax(tour: Tour, unread: list[Row]) -> None:
     fax = tour.stage.emulator.store.message(row["id"]) or {}
     sent = Image.open(io.BytesIO(await tour.original(row["id"])))
     tour.screen.check(
-        f"{counted(len(pictures), 'picture')}, and the same page that was sent, dot for dot at this size",
+        f"{counted(len(pictures), 'image')} of the page that was sent, the same at this size",
         expected=(fax["faxPageCount"], True),
         found=(len(pictures), _look_alike(page, sent)),
     )
 
 
 def _look_alike(shown: Image.Image, sent: Image.Image) -> bool:
-    """Whether every dot is about as dark as where it came from."""
+    """Return whether every pixel is about as dark as in the original."""
     there = sent.convert("L").resize(shown.size, Image.Resampling.LANCZOS)
     darkest = ImageChops.difference(shown.convert("L"), there).getextrema()[1]
     return isinstance(darkest, int | float) and darkest < 32
 
 
 async def find_old_texts(tour: Tour, unread: list[Row]) -> list[str]:
-    tour.screen.step("Clear out old texts: the person says no")
+    tour.screen.step("Delete old texts: the user declines")
     courier = next(row for row in unread if "Parcels" in row["untrusted_who"])
     listing = await tour.call("list_messages", conversation_id=courier["conversation_id"], date_from="8w", date_to="2d")
     old = _rows(listing)
     tour.screen.say(
         f"{listing['page']['total_messages']} old texts from {courier['untrusted_who']}. "
-        "The assistant wants to delete them. Before it may, rc-mcp asks the person at the screen:"
+        "The assistant wants to delete them. rc-mcp first asks the user:"
     )
     return [row["id"] for row in old]
 
@@ -174,16 +175,16 @@ async def say_no(tour: Tour, ids: list[str]) -> None:
     before = tour.stage.mailbox()
     status = await _delete(tour, NO, message_id=ids)
     tour.screen.check(
-        "nothing was changed", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
+        "no message was changed", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
     )
 
 
 async def say_yes(tour: Tour, ids: list[str]) -> None:
-    tour.screen.step("The same again: the person says yes")
+    tour.screen.step("Delete old texts again: the user agrees")
     before = tour.stage.mailbox()
     status = await _delete(tour, YES, message_id=ids)
     tour.screen.check(
-        f"those {len(ids)} are deleted, and nothing else",
+        f"those {len(ids)} are deleted, and no other message changed",
         expected=("done", {i: {"availability": "Deleted"} for i in ids}),
         found=(status, tour.stage.changes_since(before)),
     )
@@ -195,19 +196,19 @@ async def undo(tour: Tour, ids: list[str]) -> None:
     answer = await tour.call("patch_message", message_id=ids, availability="Alive")
     tour.screen.server_says(answer["status"], answer["said"])
     tour.screen.check(
-        f"all {len(ids)} are back",
+        f"all {len(ids)} are restored",
         expected={i: {"availability": "Alive"} for i in ids},
         found=tour.stage.changes_since(before),
     )
 
 
 async def refuse_purge(tour: Tour, ids: list[str]) -> None:
-    tour.screen.step("Purge: a yes is not enough")
-    tour.screen.say("What is purged is gone for good. So the person has to type a phrase, exactly.")
+    tour.screen.step("Purge: the user must type a phrase")
+    tour.screen.say("A purge is permanent, so the user must type a phrase exactly.")
     before = tour.stage.mailbox()
     status = await _delete(tour, NOT_THE_PHRASE, message_id=ids, purge=True)
     tour.screen.check(
-        "nothing was purged", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
+        "no message was purged", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
     )
 
 
@@ -215,53 +216,53 @@ async def _delete(tour: Tour, reply: Reply, **arguments: object) -> str:
     tour.person.next_reply = reply
     answer = await tour.call("delete_message", **arguments)
     if not tour.person.was_asked:
-        raise StoppedError(f"nobody was asked, and the answer is {answer}")
+        raise StoppedError(f"the server did not ask the user; its answer is {answer}")
     tour.screen.server_says(answer["status"], answer["said"])
     return answer["status"]
 
 
-async def ask_nobody(tour: Tour, ids: list[str]) -> None:
-    tour.screen.step("Nobody to ask")
-    tour.screen.say("Some assistants cannot show a question. This one cannot, and tries to purge all the same.")
+async def purge_without_asking(tour: Tour, ids: list[str]) -> None:
+    tour.screen.step("An assistant that cannot ask the user")
+    tour.screen.say("This assistant cannot show questions, and tries to purge anyway.")
     before = tour.stage.mailbox()
     async with tour.stage.client() as client:
-        alone = replace(tour, client=client)
-        first = await alone.call("delete_message", message_id=ids, purge=True)
+        unattended = replace(tour, client=client)
+        first = await unattended.call("delete_message", message_id=ids, purge=True)
         tour.screen.server_says(first["status"], f"{first['said']} {first['next']}")
         tour.screen.say("It claims that the user agreed:")
-        second = await alone.call("delete_message", message_id=ids, purge=True, plan_id=first["plan_id"])
+        second = await unattended.call("delete_message", message_id=ids, purge=True, plan_id=first["plan_id"])
         tour.screen.server_says(second["status"], second["said"])
     tour.screen.check(
-        "still nothing was purged",
+        "still no message was purged",
         expected=("confirmation_required", "refused", UNTOUCHED),
         found=(first["status"], second["status"], tour.stage.changes_since(before)),
     )
 
 
 def count_requests(tour: Tour) -> None:
-    tour.screen.step("What RingCentral saw")
-    seen = tour.stage.emulator.requests
-    logins = sum(r.path.endswith("/oauth/token") for r in seen)
-    methods = ", ".join(f"{n} {method}" for method, n in Counter(r.method for r in seen).most_common())
-    tour.screen.say(f"{len(seen)} requests: {methods}. {logins} of them were logins.")
-    refused = [f"{r.method} {r.path}: {r.status}" for r in seen if r.status >= 300]
-    tour.screen.check("none was refused; RingCentral's rate limits were in force", expected=[], found=refused)
-    deletes = sum(r.method == "DELETE" for r in seen)
-    tour.screen.check("one request to delete: the one that a person agreed to", expected=1, found=deletes)
+    tour.screen.step("Requests to RingCentral")
+    requests = tour.stage.emulator.requests
+    logins = sum(r.path.endswith("/oauth/token") for r in requests)
+    methods = ", ".join(f"{n} {method}" for method, n in Counter(r.method for r in requests).most_common())
+    tour.screen.say(f"{len(requests)} requests: {methods}. {logins} of them were logins.")
+    refused = [f"{r.method} {r.path}: {r.status}" for r in requests if r.status >= 300]
+    tour.screen.check("no request was refused; RingCentral's rate limits applied", expected=[], found=refused)
+    deletes = sum(r.method == "DELETE" for r in requests)
+    tour.screen.check("only one delete request: the one that the user approved", expected=1, found=deletes)
 
 
 async def take_tour(screen: Screen, played_on: AbstractAsyncContextManager[Stage] | None = None) -> None:
-    """Show it all on `screen`, which counts the claims that hold and those that do not.
+    """Run all steps on `screen`, which counts claims that hold and claims that fail.
 
     Args:
-        played_on: the emulator and the server; those of `stage()` when left out.
+        played_on: the emulator and the server; by default those of `stage()`.
     """
     _introduce(screen)
     async with played_on or stage() as on:
         try:
             await _walk(on, screen)
         except* (StoppedError, MCPError, OSError) as stopped:
-            screen.fail(f"the tour had to stop: {_first(stopped)}")
+            screen.fail(f"the tour stopped: {_first(stopped)}")
             on.log.seek(0)
             screen.quote(on.log.read()[-2000:])
     _conclude(screen)
@@ -281,30 +282,30 @@ async def _walk(on: Stage, screen: Screen) -> None:
         await say_yes(tour, old)
         await undo(tour, old)
         await refuse_purge(tour, old)
-        await ask_nobody(tour, old)
+        await purge_without_asking(tour, old)
         count_requests(tour)
 
 
 def _introduce(screen: Screen) -> None:
     screen.step("rc-mcp: a guided tour")
-    screen.say("rc-mcp lets an AI assistant work a RingCentral mailbox, and asks a person before anything is lost.")
+    screen.say("rc-mcp lets an AI assistant use a RingCentral mailbox, and asks the user before it deletes messages.")
     screen.say(
-        "The mailbox below is made up, and RingCentral is emulated inside this command: no account, no key. No AI "
-        "takes part either: a script makes the calls of an assistant (>). The server is the real one. "
-        f"{screen.tick} means: compared with the mailbox itself."
+        "The mailbox is made up and RingCentral is emulated: you need no account and no key. A script instead of an AI "
+        "makes the assistant's calls (>). The server is the real one. "
+        f"{screen.tick} means: checked against the mailbox itself."
     )
 
 
 def _conclude(screen: Screen) -> None:
     screen.step("The end")
     if screen.failed:
-        screen.say(f"{screen.held} claims hold. {screen.failed} did not: see {screen.cross} above.")
+        screen.say(f"{screen.held} claims hold. {screen.failed} failed: see {screen.cross} above.")
     else:
-        screen.say(f"All {screen.held} claims hold. rc-mcp install --help says how to connect your own assistant.")
+        screen.say(f"All {screen.held} claims hold. rc-mcp install --help shows how to connect your own assistant.")
 
 
 def _rows(listing: Answer) -> list[Row]:
-    """The rows of all tables, newest first."""
+    """Return the rows of all tables, newest first."""
     rows = [
         {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
         for kind, table in listing["messages"].items()

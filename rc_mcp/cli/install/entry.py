@@ -1,4 +1,4 @@
-"""What is written for a server: how it is started, how far it may go, and where its credentials come from."""
+"""A server's entry in a host's file: its command, its access level, and the source of its credentials."""
 
 import json
 import os
@@ -17,40 +17,40 @@ from rc_mcp.cli.install.hosts import CREDENTIALS, SECRETS, Host
 Entry = dict[str, Any]
 
 _ONLY_INSTALLED = ("-E", "-P", "-m", "rc_mcp")
-"""-P keeps the working folder off Python's path, and -E whatever PYTHONPATH says, in which an empty part is the working
-folder too (also for the `rc-mcp` script). Not -I: it would leave out what `pip install --user` installed."""
+"""-P keeps the working folder off Python's path, and -E ignores PYTHONPATH, in which an empty part also means the
+working folder (for the `rc-mcp` script too). Not -I: it would ignore packages from `pip install --user`."""
 
 _INPUTS = {
     "rc-app-client-id": "RingCentral app: client ID",
     "rc-app-client-secret": "RingCentral app: client secret (leave empty if the app has none)",
     "rc-user-jwt": "RingCentral user: JWT credential (leave empty after rc-mcp login)",
 }
-"""What VS Code asks for."""
+"""The values that VS Code asks for."""
 _EXTRAS = {"keyring": "keyring", "ocr": "rapidocr_onnxruntime"}
-"""Which module tells that an extra is there."""
+"""The module that shows whether an extra is installed."""
 
 
 class NoCommandError(ValueError):
-    """There is no command line by which a host could start this rc-mcp, and nothing else in its place."""
+    """No command line would start this rc-mcp safely, without risk that another program runs instead."""
 
 
 def demo_entry(host: Host, before: Entry, access: str | None) -> Entry:
-    """The server on the emulator, which needs no credentials."""
+    """Return the entry for the demo server, which needs no credentials."""
     return before | _started(host, ["serve", "--demo", *(["--access", access] if access else [])])
 
 
 def account_entry(
     host: Host, before: Entry, access: str | None, *, default: dict[str, str], given: dict[str, str]
 ) -> Entry:
-    """The server for the user's own mailbox.
+    """Return the entry for the user's own mailbox.
 
-    What stands in the entry already stays: it is the user's. So installing again never widens the access level.
+    Existing values in the entry are kept, so a second install without --access does not widen the access level.
 
     Args:
-        before: the entry as it stands in the file, empty if there is none.
-        access: the level the user asked for now, which goes before all.
-        default: values to be written where there are none.
-        given: values the user asked to be written.
+        before: the entry in the file, empty if there is none.
+        access: the level given with --access, which takes precedence.
+        default: values to write if the entry has none.
+        given: values that the user asked to write.
     """
     chosen = given | ({"RC_MCP_ACCESS": access} if access else {})
     environment = _references(host) | default | {"RC_MCP_ACCESS": "delete"} | before.get("env", {}) | chosen
@@ -62,7 +62,7 @@ def account_entry(
 
 
 def inputs(host: Host) -> list[dict[str, Any]]:
-    """What the host is told to ask for."""
+    """Return the values that the host must ask for."""
     if host.reference != "${input:%s}":
         return []
     secret = {_input(name) for name in SECRETS}
@@ -89,43 +89,43 @@ def _started(host: Host, arguments: list[str]) -> Entry:
 
 
 def command_line() -> list[str]:
-    """How a host starts this rc-mcp. Whole paths, because apps do not know a shell's PATH or its environments.
+    """Return the command with which a host starts this rc-mcp, with absolute paths: apps do not know a shell's PATH.
 
-    Hosts start it in a folder of their choice, which may hold an `rc_mcp` of its own: that must not run in ours' place.
+    Hosts start it in any folder. If that folder contains another `rc_mcp`, it must not run instead.
 
     Raises:
-        NoCommandError: there is no such command line.
+        NoCommandError: no command line is safe.
     """
     if "archive-v0" in Path(sys.prefix).parts:  # uvx: an environment in its cache, which is cleared at times
         return [_uvx(), "--from", _requirement(), "python", *_ONLY_INSTALLED]
     if not _starts(sys.executable):
         raise NoCommandError(
             "rc-mcp is not installed for this Python: it was found through the working folder or PYTHONPATH, where "
-            "another could take its place. Install it with pip, pipx or uv"
+            "another program could replace it. Install it with pip, pipx or uv"
         )
     return [sys.executable, *_ONLY_INSTALLED]
 
 
 @cache
 def _starts(python: str) -> bool:
-    """Whether this Python starts this rc-mcp, in a folder that has nothing."""
+    """Return whether this Python starts rc-mcp in an empty folder."""
     with TemporaryDirectory(prefix="rc-mcp-install-") as folder:
         command = [python, *_ONLY_INSTALLED, "--version"]
         return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0  # noqa: S603
 
 
 def _uvx() -> str:
-    """The program itself, by its whole path: a bare name could mean one in the working folder."""
-    beside = Path(os.environ.get("UV", ""))  # uv says so to what it starts
+    """Return the absolute path of uvx: a name without a path could refer to a file in the working folder."""
+    beside = Path(os.environ.get("UV", ""))  # uv sets this for programs that it starts
     found = shutil.which("uvx", path=str(beside.parent)) if beside.is_absolute() else None
     found = found or shutil.which("uvx")
     if found is None or not Path(found).is_absolute():
-        raise NoCommandError("uvx is not on the PATH. Put it there, or install rc-mcp with uv tool install")
+        raise NoCommandError("uvx is not on the PATH. Add it, or install rc-mcp with uv tool install")
     return found
 
 
 def _requirement() -> str:
-    """What was installed here: from an index, or from where PEP 610 says; with the extras that are there."""
+    """Return the requirement of this installation, from an index or its PEP 610 source, with installed extras."""
     ours = distribution("rc-mcp")
     extras = [name for name, module in _EXTRAS.items() if find_spec(module)]
     name = f"rc-mcp[{','.join(extras)}]" if extras else "rc-mcp"

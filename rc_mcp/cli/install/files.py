@@ -1,15 +1,18 @@
-"""A host's file: read, changed in one place, and written whole or not at all."""
+"""Reads a host's file, changes one place in it, and writes it completely or not at all."""
 
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import tomlkit
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from tomlkit.exceptions import TOMLKitError
 
 from rc_mcp.cli.install import jsonc
 from rc_mcp.cli.install.hosts import Host
@@ -20,7 +23,7 @@ _MOST_DEEP = 100
 
 
 class _Server(BaseModel):
-    """What is relied on in a server's entry; it may hold more."""
+    """The fields of a server's entry that rc-mcp uses; there may be others."""
 
     env: dict[str, Any] = {}
     env_vars: list[Any] = []
@@ -31,20 +34,20 @@ _SERVERS = TypeAdapter(dict[str, _Server])
 _INPUTS = TypeAdapter(list[dict[str, Any]])
 
 
-class ChangedMeanwhileError(OSError):
-    """Somebody else wrote the file between our reading and our writing."""
+class ChangedByOthersError(OSError):
+    """Another program wrote the file after we read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file holds: its bytes as they were read, and their text. A file that is not there holds nothing."""
+    """A file's bytes and text. A missing file has neither."""
 
     raw: bytes | None
     text: str
 
 
 def read(file: Path) -> Content:
-    """What stands in the file.
+    """Read the file.
 
     Raises:
         OSError: it cannot be read.
@@ -61,13 +64,13 @@ def read(file: Path) -> Content:
 
 
 def write(file: Path, before: Content, text: str) -> Path | None:
-    """Puts the text in the file's place, in one step, and keeps what was there beside it.
+    """Replace the file atomically, and save a backup next to it.
 
     Returns:
-        The copy of what was there; None if there was nothing.
+        The backup; None if there was no file.
 
     Raises:
-        OSError: it could not be written; the file is as it was.
+        OSError: it could not be written; the file is unchanged.
     """
     file = file.resolve()  # a link stays a link
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -89,42 +92,42 @@ def write(file: Path, before: Content, text: str) -> Path | None:
 
 def _copy(file: Path, before: Content) -> Path | None:
     if read(file).raw != before.raw:
-        raise ChangedMeanwhileError("another program changed it just now; try again")
+        raise ChangedByOthersError("another program has just changed it; run this again")
     if before.raw is None:
         return None
     backup = file.with_name(f"{file.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.bak")
-    # Never over another copy. What is copied may be secret: nobody else may read it before it has its file's mode.
+    # Never overwrite a backup. It may contain secrets: no other user may read it before copy2 sets the file's mode.
     os.close(os.open(backup, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     shutil.copy2(file, backup)
     return backup
 
 
 def servers_in(host: Host, content: Content) -> dict[str, dict[str, Any]]:
-    """The servers that the file has.
+    """Return the servers in the file.
 
     Raises:
-        NotUnderstoodError: it is not what the host reads.
+        NotUnderstoodError: the host could not read it.
     """
     return _parsed(host, content.text).get(host.section, {})
 
 
 def all_but(host: Host, content: Content, name: str) -> dict[str, Any]:
-    """What the file holds besides this server."""
+    """Return the content of the file without this server."""
     whole = _parsed(host, content.text)
     whole.get(host.section, {}).pop(name, None)
     return whole
 
 
 def with_server(host: Host, content: Content, name: str, entry: dict[str, Any], inputs: list[dict[str, Any]]) -> str:
-    """The file's text with this server in it, and all else as it was.
+    """Return the file's text with this server added, and everything else unchanged.
 
     Raises:
-        NotUnderstoodError: that could not be done.
+        NotUnderstoodError: the file cannot be changed safely.
     """
     wanted = _parsed(host, content.text)
     text = content.text
     servers = wanted.setdefault(host.section, {})
-    if servers.get(name) != entry:  # else it stays as its user wrote it
+    if servers.get(name) != entry:  # otherwise keep the user's formatting
         servers[name] = entry
         text = _put(host, text, name, entry)
     for asked in inputs:
@@ -133,12 +136,12 @@ def with_server(host: Host, content: Content, name: str, entry: dict[str, Any], 
             known.append(asked)
             text = jsonc.append(text, ("inputs",), asked)
     if _parsed(host, text) != wanted or not _is_writable(text):
-        raise NotUnderstoodError("it is written in a way that rc-mcp cannot change without harm")
+        raise NotUnderstoodError("rc-mcp cannot change it safely")
     return text
 
 
 def _is_writable(text: str) -> bool:
-    """Half a letter can stand in JSON as an escape, and in no file as itself."""
+    """Return whether the text is valid UTF-8: JSON can contain half a surrogate pair as an escape."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -167,12 +170,12 @@ def _parsed(host: Host, text: str) -> dict[str, Any]:
         if host.section == "servers":
             _INPUTS.validate_python(whole.get("inputs", []))
     except ValidationError as error:
-        raise NotUnderstoodError(f"it is not what {host.title} reads: {error.errors()[0]['msg']}") from None
+        raise NotUnderstoodError(f"{host.title} cannot read it: {error.errors()[0]['msg']}") from None
     return whole
 
 
 def _check_depth(found: Any) -> None:
-    """So that all that looks into it may call itself."""
+    """Refuse deep nesting, so that recursive functions are safe."""
     level = [found]
     for _ in range(_MOST_DEEP):
         level = [inner for value in level for inner in _inside(value)]
@@ -187,24 +190,19 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def _toml(text: str) -> dict[str, Any]:
-    import tomllib
-
     try:
         return tomllib.loads(text)
     except RecursionError:
         raise NotUnderstoodError(jsonc.TOO_DEEP) from None
-    except ValueError as error:  # also a number with too many digits, for which tomllib has no error of its own
+    except ValueError as error:  # includes numbers with too many digits, for which tomllib has no own error
         raise NotUnderstoodError(f"it is not valid TOML: {error}") from None
 
 
 def _toml_with(text: str, section: str, name: str, entry: dict[str, Any]) -> str:
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     try:
         document = tomlkit.parse(text)
         servers: Any = document.setdefault(section, tomlkit.table(is_super_table=True))
         servers[name] = entry
         return tomlkit.dumps(document)
     except (TOMLKitError, TypeError, KeyError) as error:
-        raise NotUnderstoodError(f"it cannot be changed without harm: {error}") from None
+        raise NotUnderstoodError(f"it cannot be changed safely: {error}") from None

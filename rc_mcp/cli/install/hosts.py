@@ -1,4 +1,4 @@
-"""The hosts that rc-mcp can be installed in: where each keeps its servers, and how it is told a secret."""
+"""The hosts that rc-mcp can be added to: their configuration files, and how each handles secrets."""
 
 import os
 import sys
@@ -14,12 +14,12 @@ CREDENTIALS = ("RC_APP_CLIENT_ID", *SECRETS)
 
 
 class NoPlaceError(ValueError):
-    """It cannot be told which file the host reads."""
+    """The file that the host reads cannot be determined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What decides where a file lies."""
+    """The system, folders and environment that determine the path of a file."""
 
     system: System
     home: Path
@@ -28,12 +28,12 @@ class Machine:
 
     @classmethod
     def this(cls) -> "Machine":
-        """The one this runs on."""
+        """Return the current machine."""
         system: System = "win32" if sys.platform == "win32" else "darwin" if sys.platform == "darwin" else "linux"
         return cls(system, Path.home(), Path.cwd(), os.environ)
 
     def settings(self) -> Path:
-        """The folder in which the system's programs keep a user's settings."""
+        """Return the folder for a user's application settings."""
         if self.system == "darwin":
             return self.home / "Library" / "Application Support"
         if self.system == "win32":
@@ -43,18 +43,18 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One host. Sources for paths and shapes are the hosts' own documentation, as of November 2026."""
+    """A host. Paths and formats are from the hosts' own documentation, as of November 2026."""
 
     title: str
     file: Callable[[Machine], Path]
     section: str
-    """The name under which servers stand in its file."""
+    """The key of the servers in its file."""
     reference: str | None
-    """How its file refers to a value that is kept elsewhere; None if the host has no way to."""
+    """How its file refers to a value stored elsewhere; None if the host cannot."""
     says_type: bool
-    """Whether an entry names its transport."""
+    """Whether an entry includes its transport type."""
     comments: bool
-    """Whether its JSON may hold comments."""
+    """Whether its file may contain comments."""
     where_secrets_are: str
     then: str
 
@@ -64,7 +64,7 @@ def _claude_desktop(machine: Machine) -> Path:
     usual = machine.settings() / "Claude" / name
     if machine.system != "win32":
         return usual
-    # Since February 2026 its installer makes a package of it, which sees a folder of its own instead.
+    # Since February 2026 it is installed as a Windows package, which uses a separate folder.
     local = Path(machine.environment.get("LOCALAPPDATA") or machine.home / "AppData" / "Local")
     packaged = [folder / "LocalCache" / "Roaming" / "Claude" / name for folder in local.glob("Packages/Claude_*")]
     used = [file for file in packaged if file.exists()] or packaged
@@ -81,7 +81,7 @@ HOSTS = {
         reference=None,
         says_type=False,
         comments=False,
-        where_secrets_are="Claude Desktop keeps no secrets for servers in this file but as plain text.",
+        where_secrets_are="Claude Desktop can only store secrets in this file as plain text.",
         then="Quit Claude Desktop and start it again.",
     ),
     "claude-code": Host(
@@ -91,8 +91,8 @@ HOSTS = {
         reference="${%s:-}",
         says_type=True,
         comments=False,
-        where_secrets_are="Claude Code takes them from the environment that it is started in.",
-        then="Start Claude Code in this folder and agree to the server when it asks; /mcp shows it.",
+        where_secrets_are="Claude Code reads them from the environment in which you start it.",
+        then="Start Claude Code in this folder and approve the server when it asks; /mcp shows it.",
     ),
     "vscode": Host(
         title="VS Code",
@@ -101,7 +101,7 @@ HOSTS = {
         reference="${input:%s}",
         says_type=True,
         comments=True,
-        where_secrets_are="VS Code asks for them at the first start, and keeps them in its secret storage.",
+        where_secrets_are="VS Code asks for them at the first start, and stores them in its secret storage.",
         then="In VS Code run the command MCP: List Servers, choose it, and start it.",
     ),
     "cursor": Host(
@@ -111,7 +111,7 @@ HOSTS = {
         reference="${env:%s}",
         says_type=True,
         comments=False,
-        where_secrets_are="Cursor takes them from the environment that it is started in.",
+        where_secrets_are="Cursor reads them from the environment in which you start it.",
         then="In Cursor open Settings, Tools & MCP, and switch the server on.",
     ),
     "codex": Host(
@@ -121,7 +121,7 @@ HOSTS = {
         reference="env_vars",
         says_type=False,
         comments=True,
-        where_secrets_are="Codex takes them from the environment that it is started in.",
+        where_secrets_are="Codex reads them from the environment in which you start it.",
         then="Start Codex; /mcp shows the server.",
     ),
     "gemini": Host(
@@ -131,7 +131,7 @@ HOSTS = {
         reference="${%s:-}",
         says_type=False,
         comments=True,
-        where_secrets_are="Gemini CLI takes them from the environment that it is started in.",
+        where_secrets_are="Gemini CLI reads them from the environment in which you start it.",
         then="Start gemini; /mcp shows the server.",
     ),
 }

@@ -1,7 +1,7 @@
-"""Changes one place in a JSON file and leaves every other byte as it is: comments, numbers, order, indentation.
+"""Changes one place in a JSON file and keeps every other byte: comments, numbers, order, indentation.
 
-Own code: the libraries that read JSON with comments write it anew, and a host's file is its user's. What comes out is
-read again and compared, so that a fault here ends in a refusal and not in a damaged file.
+Own code: libraries that read JSON with comments rewrite the whole file. The caller parses the result and compares it,
+so that a fault here leads to a refusal and not to a damaged file.
 """
 
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = Any
-TOO_DEEP = "it is nested deeper than any host's file"
+TOO_DEEP = "it is nested too deeply"
 
 _TOKEN = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*")|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<space>\s+)|(?P<mark>[{}\[\]:,])'
@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 
 
 class NotUnderstoodError(ValueError):
-    """A file that is not what its host reads, or holds something else where servers should stand."""
+    """The host could not read this file, or it has something other than servers under their key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A value's place in the text. Members are those of an object by name, or of a list by position."""
+    """The position of a value in the text. Members of an object are keyed by name, those of a list by index."""
 
     start: int
     end: int
@@ -42,10 +42,10 @@ class _Value:
 
 
 def parse(text: str, *, comments: bool) -> Json:
-    """What the text says. Comments and a comma after the last member are for those hosts that take them.
+    """Parse the text. With `comments`, accept comments and a trailing comma.
 
     Raises:
-        NotUnderstoodError: it is not that, or names a thing twice, of which a host would see only one.
+        NotUnderstoodError: it is not valid, or repeats a name, of which a host would only use one.
     """
     try:
         return json.loads(_plain(text) if comments else text, object_pairs_hook=_each_once)
@@ -56,7 +56,7 @@ def parse(text: str, *, comments: bool) -> Json:
 
 
 def put(text: str, path: tuple[str, ...], value: Json) -> str:
-    """The text with `value` at this path of names; objects on the way are made where they are missing."""
+    """Return the text with `value` at this path; missing objects on the path are created."""
     place = _read(text)
     for depth, name in enumerate(path):
         if name not in place.members:
@@ -69,7 +69,7 @@ def put(text: str, path: tuple[str, ...], value: Json) -> str:
 
 
 def append(text: str, path: tuple[str, ...], value: Json) -> str:
-    """The text with `value` as the last item of the list at this path, which is made where it is missing."""
+    """Return the text with `value` appended to the list at this path; a missing list is created."""
     place = _read(text)
     for name in path:
         if name not in place.members:
@@ -87,7 +87,7 @@ def _insert(text: str, into: _Value, key: str, value: Json) -> str:
         rest = text[into.start + 1 : closing].rstrip()
         return text[: into.start + 1] + rest + member + _newline(text) + outer + text[closing:]
     last = list(into.members.values())[-1].end
-    rest = text[last:closing].rstrip()  # may hold comments, which stay with what they stand beside
+    rest = text[last:closing].rstrip()  # may contain comments, which stay next to their member
     comma = "" if into.comma_at_end else ","
     return text[:last] + comma + rest + member + _newline(text) + outer + text[closing:]
 
@@ -112,7 +112,7 @@ def _indent(text: str, position: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without comments, and without a comma after a last member; as long as before, so that places stay right."""
+    """Return the text with comments and trailing commas blanked; positions stay the same."""
     kept: list[str] = []
     previous, comma = "", -1
     for token in _tokens(text):
@@ -148,13 +148,13 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _read(text: str) -> _Value:
-    """The whole text as one value."""
+    """Return the whole text as one value."""
     tokens = [token for token in _tokens(text) if token.kind not in {"comment", "space"}]
     return _value(tokens, 0)[0]
 
 
 def _value(tokens: list[_Token], at: int) -> tuple[_Value, int]:
-    """The value that begins with this token, and the number of the token behind it. The text is valid by now."""
+    """Return the value that begins at this token, and the index of the next token. The text must be valid."""
     first = tokens[at]
     if first.text not in {"{", "["}:
         return _Value(first.start, first.end, {}), at + 1
