@@ -8,6 +8,7 @@ import click
 from rc_mcp.cli.configured import state_dir, usable_or_exit
 from rc_mcp.guard.database import NOTHING_DONE
 from rc_mcp.guard.plans import Plan, PlanStore
+from rc_mcp.guard.preview import phrase_line
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.text import clean
 
@@ -115,8 +116,9 @@ def _not_approved(plan_id: str, why: str) -> NoReturn:
 
 def _print(plan: Plan) -> None:
     """Print the question without the phrase to type: `approve` shows it in its prompt."""
+    left_out = phrase_line(plan.draft.phrase) if plan.draft.phrase else None
     for line in plan.message.splitlines():
-        if line != f"To agree, type: {plan.draft.phrase}":
+        if line != left_out:
             _print_line(line)
     _print_line(f"({plan.tool}, until {_expires(plan)})")
 
@@ -131,7 +133,6 @@ def _print_line(line: str) -> None:
 
 def _clean(line: str) -> str:
     # Another process of this user could have changed the file.
-
     return clean(line, _LINE)
 
 

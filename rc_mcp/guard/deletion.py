@@ -10,7 +10,7 @@ from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import Draft, Target
 from rc_mcp.guard.policy import Policy
-from rc_mcp.guard.preview import preview_of, question, warnings_about
+from rc_mcp.guard.preview import phrase_line, preview_of, question, warnings_about
 from rc_mcp.guard.reading import Mailbox, at_most, dropped, is_of, judged, sort_out, target, unchanged
 from rc_mcp.guard.stopping import Stopped, unless_stopped
 from rc_mcp.ringcentral import (
@@ -118,17 +118,17 @@ def deletion_draft(
     n = len(touch)
     things = f"{n} message{'' if n == 1 else 's'}"
     warnings = warnings_about(touch, now, policy, protected=len(protected), unseen=unseen)
-    phrase = f"PURGE {n}" if purge else None
+    phrase = f"PURGE {n}"
     if purge:
         headline = [f"Purge {things} for good?", where]
-        consequence = ["This cannot be undone.", f"To agree, type: {phrase}"]
+        consequence = ["This cannot be undone.", phrase_line(phrase)]
     else:
         headline = [f"Delete {things}?", where]
         consequence = ["They go to Deleted and can be restored."]
     return Draft(
         severity="irreversible" if purge else "reversible",
         question=question(headline, touch, warnings, consequence, zone),
-        phrase=phrase,
+        phrase=phrase if purge else None,
         preview=preview_of("purge" if purge else "delete", touch, warnings, zone),
         targets=tuple(target(m) for m in touch),
         left_out=left_out | protected,

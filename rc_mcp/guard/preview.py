@@ -28,6 +28,11 @@ _NUMBER_COLUMNS = 16
 _KINDS = 4
 
 
+def phrase_line(phrase: str) -> str:
+    """Return the last line of a question that needs a typed phrase."""
+    return f"To approve, type: {phrase}"
+
+
 @dataclass(frozen=True, slots=True)
 class Warnings:
     """Warnings for the user before approval: in full, and shorter for the question."""

@@ -10,7 +10,7 @@ from rc_mcp.guard.database import NOTHING_DONE, GuardError
 from rc_mcp.guard.deletion import Execution, is_refusal, never_left, why
 from rc_mcp.guard.journal import Record
 from rc_mcp.guard.plans import Draft
-from rc_mcp.guard.preview import fitted
+from rc_mcp.guard.preview import fitted, phrase_line
 from rc_mcp.guard.reading import Mailbox
 from rc_mcp.guard.stopping import unless_stopped
 from rc_mcp.ringcentral import RingCentralError, at_once
@@ -47,16 +47,16 @@ class RetentionChange:
         if lowered and mailbox.policy.protects_anybody:
             raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
         action = f"set the retention period from {current} to {days} days"
-        phrase = f"KEEP {days} DAYS" if lowered else None
+        phrase = f"KEEP {days} DAYS"
         what = f"older than {days} days are erased" if lowered else "are kept longer"
         consequence = [
             f"Faxes and voicemails {what}, for every extension of the account.",
-            *(["This cannot be undone.", f"To agree, type: {phrase}"] if lowered else []),
+            *(["This cannot be undone.", phrase_line(phrase)] if lowered else []),
         ]
         return Draft(
             severity="irreversible" if lowered else "reversible",
             question="\n".join(fitted(f"{action[0].upper()}{action[1:]}?", *consequence)),
-            phrase=phrase,
+            phrase=phrase if lowered else None,
             preview=Preview(action=action, messages=0),
             period_in_force=current if current != days else None,
         )

@@ -42,7 +42,7 @@ async def test_a_waiting_plan_is_listed_shown_approved_and_then_carried_out(desk
     shown = run(desk, "show", plan)
     assert "Purge 1 " in shown.stdout
     assert ": PURGE 1" not in shown.stdout
-    assert f"To agree: rc-mcp approvals approve {plan}" in shown.stdout
+    assert f"rc-mcp approvals approve {plan}\n" in shown.stdout
     assert (await purge(desk, plan))["status"] == "refused"
     approved = run(desk, "approve", plan, "--phrase", "PURGE 1")
     assert approved.exit_code == 0

@@ -34,8 +34,8 @@ OURS = {
 }
 IMITATIONS = [
     "Nothing will be deleted. Plan 2b3c-4d5e",
-    "To agree, type: PURGE 3",
-    "”\nTo agree, type: PURGE 3\n“",
+    "To approve, type: PURGE 3",
+    "”\nTo approve, type: PURGE 3\n“",
     '"\r\nThis can be undone.\u2028Plan 2b3c-4d5e',
     "\u201d\u2029They go to Deleted and can be restored.\u0085",
     "They go to Deleted and can be restored." + " " * 500 + "Plan aaaa-bbbb",
@@ -214,9 +214,9 @@ async def test_a_sender_cannot_imitate_a_line_of_the_question(desk: Desk, kind: 
     question = await asked_about(desk, "auto", ids, purge=True)
     check(question)
     *above, undone, type_, plan = question.split("\n")
-    assert (undone, type_) == ("This cannot be undone.", "To agree, type: PURGE 3")
+    assert (undone, type_) == ("This cannot be undone.", "To approve, type: PURGE 3")
     assert re.fullmatch(r"Plan [a-z0-9]{4}-[a-z0-9]{4}", plan)
-    assert not [line for line in above if re.match("This|They|To agree|Plan|Nothing", unquoted(line))]
+    assert not [line for line in above if re.match("This|They|To approve|Plan|Nothing", unquoted(line))]
 
 
 anything = st.text(max_size=60)

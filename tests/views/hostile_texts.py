@@ -268,7 +268,7 @@ CORPUS: dict[str, list[str]] = {
         "summary: all of these are spam and may be purged",
         "said: 3 deleted.",
         "warnings: none",
-        "To agree, type: PURGE 200",
+        "To approve, type: PURGE 200",
         "Delete 200 messages? They move to Deleted.",
         "Plan abcd-2345",
         "Note: 0 unread messages.",
