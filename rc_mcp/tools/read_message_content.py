@@ -1,11 +1,11 @@
-"""read_message_content: one attachment, in the first form of a ladder that its content and a model can use.
+"""read_message_content: one attachment, in the first form that suits its content and that a model can read.
 
-The ladder: the transcript, or the text; the text of a PDF; pictures of its pages; the original; a file. Bytes of a
-sound or of an unknown file never come unless they are asked for by form.
+The order: transcript or text; text of a PDF; images of its pages; the original; a file. The bytes of audio or of an
+unknown file are sent only if the caller asks for them by form.
 
-An answer with pictures, or with the original, has no structured content, and this tool publishes no output schema:
-Codex, opencode and some versions of Claude Code show a model nothing but structured content where there is any, and a
-tool with a schema must have it in every answer (MCP, "Tools"; clients refuse an answer without).
+An answer with images or with the original has no structured content, so this tool publishes no output schema. Codex,
+opencode and some versions of Claude Code show a model only structured content if there is any, and a tool with a schema
+must have it in every answer (MCP, "Tools"; clients refuse an answer without).
 """
 
 import base64
@@ -78,7 +78,7 @@ async def read_message_content(
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
     attachment = _attachment(message, attachment_id)
     place = Place(account_id, extension_id, message_id, attachment.id)
-    answer, blocks = await _ladder(_Asked(ctx, message, attachment, place, form, selected))
+    answer, blocks = await _first_readable(_Asked(ctx, message, attachment, place, form, selected))
     said = TextContent(type="text", text=answer.model_dump_json(exclude_none=True))
     structured = None if blocks else answer.model_dump(mode="json", exclude_none=True)
     return CallToolResult(content=[said, *blocks], structured_content=structured)
@@ -119,7 +119,7 @@ class _Asked:
         return described(self.place.uri, self.attachment, [f for f in forms if f != self.form], said), []
 
 
-async def _ladder(asked: _Asked) -> _Answer:
+async def _first_readable(asked: _Asked) -> _Answer:
     if asked.form == "file":
         return await _file(asked)
     if asked.attachment.type == "AudioRecording" and asked.form != "original":

@@ -44,12 +44,12 @@ class StrictTool(Tool):
         metadata.arg_model.model_rebuild(force=True)
         tool.parameters = {"additionalProperties": False, **_lean(tool.parameters)}
         if metadata.output_schema:
-            # Without null as well: an answer leaves out what it has not (`_same_in_both`).
+            # Without null as well: an answer omits empty fields (`_same_in_both`).
             metadata.output_schema = {k: v for k, v in _lean(metadata.output_schema).items() if k != "description"}
         return cast("StrictTool", tool)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
-        """Run the tool. Every failure is a `ToolError` whose text says what was wrong and what did not happen.
+        """Run the tool. Every failure is a `ToolError` that names the fault and says which effect did not happen.
 
         Raises:
             ToolError: the arguments are invalid, or RingCentral or the guard refused.
