@@ -14,7 +14,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from rc_mcp.media.kinds import HEAD_BYTES, labelled, true_kind
 from rc_mcp.media.plain_text import charset_of, part_of
 from rc_mcp.media.reading import Progress
-from rc_mcp.ringcentral import ContentDisposition, MessageStoreClient
+from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.views.messages import attachment_uri
 
 _TELLING_BYTES = 1024 * 1024
@@ -56,8 +56,6 @@ async def fetched(
     progress: Progress,
     size: int | None = None,
     descriptor: int | None = None,
-    content_disposition: ContentDisposition | None = None,
-    content_disposition_filename: str | None = None,
 ) -> AsyncGenerator[Fetched]:
     """An attachment in an open file: the one of `descriptor`, or one without a name that goes when the block ends.
 
@@ -74,8 +72,6 @@ async def fetched(
             place.attachment_id,
             file,
             max_bytes=max_bytes,
-            content_disposition=content_disposition,
-            content_disposition_filename=content_disposition_filename,
             account_id=place.account_id,
             extension_id=place.extension_id,
         )

@@ -82,7 +82,7 @@ def test_voicemail_query_for_a_stranger_finds_none(tmp_path: Path) -> None:
 def test_voicemail_query_hands_on_what_was_wrong_with_its_arguments(tmp_path: Path) -> None:
     found = run(tmp_path, "voicemail_query.py", "Quillmere", "last week")
     assert found.returncode == 1
-    assert found.stderr.startswith("date_from: is neither ISO 8601 ")
+    assert found.stderr.startswith("date_from: ")
 
 
 def test_headless_cleanup_deletes_through_a_plan_never_purges_and_restores(tmp_path: Path) -> None:

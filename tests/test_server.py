@@ -58,8 +58,9 @@ async def test_every_schema_is_flat_closed_and_described(desk: Desk) -> None:
             assert "anyOf" not in schema, f"{tool.name}.{name}"
             assert "title" not in schema, f"{tool.name}.{name}"
             assert schema["type"] != "object", f"{tool.name}.{name}"
-            # By these names the server sees whose mailbox it is, and whether the operator allowed it.
-            assert (schema.get("description") == "~: own.") is (name in {"account_id", "extension_id"})
+            assert len(schema["description"].split()) >= 4, f"{tool.name}.{name}"
+            # The server checks the mailbox against the operator's settings by these names.
+            assert ("~" in schema["description"]) is (name in {"account_id", "extension_id"})
 
 
 async def test_deletes_say_that_they_destroy_and_never_that_they_may_be_repeated(desk: Desk) -> None:
@@ -105,9 +106,7 @@ async def test_an_owner_the_operator_did_not_name_is_out_of_reach(
     async with desk.client(era, RC_MCP_EXTENSIONS="777") as client:
         for owner in ("12345", ["12345"], ["777", "12345"], '["12345"]', ' [ "777", "12345" ] '):
             said = await refused(client, tool, **{argument: owner})
-            assert said == (
-                f"{argument}: this server may not touch that extension; leave it out. Nothing was sent to RingCentral."
-            )
+            assert said == (await refused(client, tool, extension_id="12345")).replace("extension_id", argument, 1)
         assert desk.emulator.requests == []
         answer = await call(client, tool, **{argument: ["777"]})
     assert answer["filters"][argument] == ["777"]
@@ -120,7 +119,7 @@ async def test_null_is_left_out_and_the_word_in_a_string_is_refused(desk: Desk, 
         sent = len(desk.emulator.requests)
         for argument in ("read_status", "date_to", "conversation_id"):
             said = await refused(client, "list_messages", **{argument: " null "})
-            assert said.startswith(f"{argument}: null in a string is no value")
+            assert said.startswith(f'{argument}: "null"')
         assert "no argument 'colour'" in await refused(client, "list_messages", colour=None)
         assert "needs message_id" in await refused(client, "read_message", message_id=None)
         assert "extension_id" in await refused(client, "list_messages", extension_id=12345)

@@ -1,4 +1,4 @@
-"""The tools, one file each. A tool is in this table or it does not exist."""
+"""The tools, one file each. Only tools in this table exist."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class _Entry:
     permission: Permission
 
 
-# Titles are for people; order is the order a model reads them in.
+# Titles are for users; models read the tools in this order.
 _TOOLS = (
     _Entry(list_messages, "List messages", "read", "ReadMessages"),
     _Entry(sync_messages, "Follow what changed", "read", "ReadMessages"),
@@ -46,23 +46,23 @@ _TOOLS = (
 
 
 PERMISSIONS: dict[str, Permission] = {t.function.__name__: t.permission for t in _TOOLS}
-"""What RingCentral has to grant for each tool."""
+"""The permission that RingCentral must grant for each tool."""
 
 
 def tools_for(access: Level) -> list[StrictTool]:
-    """The tools an operator allows. What is above the level is not refused: it is not there."""
+    """Return the tools of an access level. Tools above the level are not listed at all."""
     allowed = LEVELS[: LEVELS.index(access) + 1]
     return [_tool(t) for t in _TOOLS if t.level in allowed]
 
 
 @cache
 def _tool(entry: _Entry) -> StrictTool:
-    # Once in a process: its schemas take most of the time in which a server is made.
+    # Once per process: making the schemas takes most of the time of making a server.
     return StrictTool.of(entry.function, entry.title, _annotations(entry.level))
 
 
 def _annotations(level: Level) -> ToolAnnotations:
-    # Never idempotent where it deletes: a second DELETE purges. Open world: what comes back strangers wrote.
+    # Never idempotent where it deletes: a second DELETE purges. Open world: senders wrote the content.
     reads = level == "read"
     return ToolAnnotations(
         read_only_hint=reads,

@@ -1,4 +1,4 @@
-"""What the three guarded tools share: the question that a client is asked about a plan."""
+"""The confirmation request about a plan, shared by the three guarded tools."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -13,11 +13,11 @@ from rc_mcp.guard.plans import Plan
 
 
 def asking(propose: Callable[..., Awaitable[Proposal]]) -> Callable[..., Awaitable[Answer | Elicit[Answer]]]:
-    """A resolver that asks the person about what `propose` planned, if the client can be asked at all."""
+    """Return a resolver that asks the user about the plan of `propose`, if the client supports it."""
 
     async def ask(ctx: Ctx, proposal: Annotated[Proposal, Resolve(propose)]) -> Answer | Elicit[Answer]:
         if isinstance(proposal, Plan) and can_ask(ctx):
-            # Before the question is out: whatever comes back, or nothing, no model's word counts for this plan.
+            # Before the question is sent: from then on a model cannot confirm this plan, whatever the reply.
             await to_thread.run_sync(app_of(ctx).guard.plans.ask, proposal.id)
             return question_about(proposal)
         return NotAsked()

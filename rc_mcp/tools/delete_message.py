@@ -27,7 +27,7 @@ async def propose(
     extension_id: str,
     plan_id: str | None,
 ) -> Proposal:
-    """The plan this call is about."""
+    """Return the plan for this call."""
     return await app_of(ctx).guard.propose(
         Deletion(tuple(message_id), purge, type),
         account_id,
@@ -42,14 +42,14 @@ async def delete_message(
     message_id: Annotated[MessageIds, Field(min_length=1, max_length=MAX_MESSAGES)],
     proposal: Annotated[Proposal, Resolve(propose)],
     answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
-    purge: Annotated[bool, Field(description="Erase for good instead, attachments included.")] = False,
-    type: Annotated[DeletableType, Field(description="Leave ids of other types alone.")] = "All",
+    purge: Annotated[bool, Field(description="Permanently erase the messages and their attachments instead.")] = False,
+    type: Annotated[DeletableType, Field(description="Skip messages of other types.")] = "All",
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
     plan_id: PlanId | None = None,
 ) -> Changes:
     """Delete messages by id: they move to Deleted and can be restored with patch_message. Messages already
-    Deleted are left alone. The user is asked before anything happens, or the answer is confirmation_required
+    Deleted are skipped. The user is asked before anything happens, or the answer is confirmation_required
     with a preview and a plan_id. purge cannot be undone."""
     return await app_of(ctx).guard.settle(
         Deletion(tuple(message_id), purge, type),

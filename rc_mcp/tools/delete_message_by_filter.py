@@ -30,7 +30,7 @@ async def propose(
     extension_id: str,
     plan_id: str | None,
 ) -> Proposal:
-    """The plan this call is about."""
+    """Return the plan for this call."""
     return await app_of(ctx).guard.propose(
         _deletion(ctx, conversation_id, date_to, type, purge=purge),
         account_id,
@@ -45,22 +45,26 @@ async def delete_message_by_filter(
     conversation_id: Annotated[
         list[Id],
         OneOrMore,
-        Field(min_length=1, max_length=MAX_CONVERSATIONS, description="Up to 20, from rows of list_messages."),
+        Field(
+            min_length=1,
+            max_length=MAX_CONVERSATIONS,
+            description="Up to 20 conversation ids, from rows of list_messages.",
+        ),
     ],
     proposal: Annotated[Proposal, Resolve(propose)],
     answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
     date_to: Annotated[
         When | None,
-        Field(description="Only messages before this: ISO 8601 or a span back (7d). Default: now."),
+        Field(description="Only messages before this: ISO 8601, or how far back, e.g. 7d. Default: now."),
     ] = None,
     type: Annotated[DeletableType, Field(description="Only messages of this type.")] = "All",
-    purge: Annotated[bool, Field(description="Erase for good instead, attachments included.")] = False,
+    purge: Annotated[bool, Field(description="Permanently erase the messages and their attachments instead.")] = False,
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
     plan_id: PlanId | None = None,
 ) -> Changes:
-    """Delete conversations (texts, pager messages) up to a time; later messages stay. They move to Deleted and
-    can be restored with patch_message. The user is asked before anything happens, or the answer is
+    """Delete conversations (texts, pager messages) up to a time; later messages stay. The deleted ones move to
+    Deleted and can be restored with patch_message. The user is asked before anything happens, or the answer is
     confirmation_required with a preview and a plan_id. purge cannot be undone."""
     return await app_of(ctx).guard.settle(
         _deletion(ctx, conversation_id, date_to, type, purge=purge),

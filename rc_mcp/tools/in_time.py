@@ -1,7 +1,7 @@
-"""How long one call of a tool may take, whatever RingCentral does: hosts give up after a minute, some sooner.
+"""The time limit of a tool call: hosts give up after a minute, some sooner.
 
-What reads, or can be repeated, is cancelled. What deletes is not: it is told how much time is left, begins nothing that
-it could not finish, and ends with reading back. The time that a person takes for an answer is not counted.
+A call that reads or can be repeated is canceled. A call that deletes is not: it knows how much time is left, begins
+nothing that it could not finish, and ends by reading back. The time that a user takes to answer is not counted.
 """
 
 import functools
@@ -20,12 +20,12 @@ _OF_THIS_CALL: ContextVar[Allowance] = ContextVar("of_this_call")
 
 
 def allow(seconds: float) -> None:
-    """Begins a call: all that is `bounded` in it has so long together."""
+    """Begin a call: all its `bounded` steps together may take this long."""
     _OF_THIS_CALL.set(Allowance(seconds))
 
 
 def bounded(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """A step of a call that deletes: its requests spend the time of the call."""
+    """Make the requests of a step of a deleting call spend the time of that call."""
 
     @functools.wraps(act)
     async def in_time(*arguments: P.args, **named: P.kwargs) -> T:

@@ -18,13 +18,13 @@ from rc_mcp.views.changes import Changes, benign_changes, in_doubt
 async def patch_message(
     ctx: Ctx,
     message_id: Annotated[MessageIds, Field(min_length=1, max_length=MAX_UPDATES)],
-    availability: Annotated[Literal["Alive"] | None, Field(description="Alive restores what is Deleted.")] = None,
-    read_status: ReadStatus | None = None,
+    availability: Annotated[Literal["Alive"] | None, Field(description="Alive restores Deleted messages.")] = None,
+    read_status: Annotated[ReadStatus | None, Field(description="Mark as Read or Unread.")] = None,
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
 ) -> Changes:
     """Restore deleted messages (availability: Alive), change their read status, or both. This is the undo of
-    delete_message. What is Purged cannot be restored."""
+    delete_message. Purged messages cannot be restored."""
     if availability is None and read_status is None:
         raise ToolError("patch_message needs availability or read_status. Nothing was sent to RingCentral.")
     app, where = app_of(ctx), {"account_id": account_id, "extension_id": extension_id}
@@ -39,8 +39,8 @@ async def patch_message(
     on_its_way: Collection[str] = ()
     if availability:
         on_its_way = await _on_its_way(app.guard, message_id)
-        # RingCentral answers a restore of what was never deleted just the same. Whoever relies on "restored" has
-        # to know the difference, and it costs one Light request for 50 ids.
+        # RingCentral answers the restore of a message that was never deleted in the same way. A caller that relies
+        # on "restored" must see the difference; it costs one Light request per 50 ids.
         for start in range(0, len(message_id), MAX_READS):
             before = await client.read_messages(message_id[start : start + MAX_READS], **where)
             already |= {o.id for o in before if o.message is not None and is_so(o.message)}
@@ -56,10 +56,10 @@ async def patch_message(
 
 
 async def _on_its_way(guard: Guard, message_id: Sequence[str]) -> Collection[str]:
-    """Those of these messages that a delete which was not answered may still reach.
+    """Return the messages that an unanswered delete may still reach.
 
-    A restore is what helps where something went wrong, so a state folder that cannot be read does not keep it back. Of
-    no message it is then known that nothing is on its way.
+    A restore repairs mistakes, so an unreadable state folder does not block it. In that case, any of the messages may
+    still be reached.
     """
     try:
         with suppress(RingCentralError):

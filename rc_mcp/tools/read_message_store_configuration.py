@@ -8,7 +8,7 @@ from rc_mcp.app import Ctx, app_of
 from rc_mcp.tools.arguments import AccountId
 
 _MOST_DAYS = 36_500
-"""A century. What is longer, or no time at all, is no period that a message could be told to end by."""
+"""A century. No expiry date is computed from a longer period, or from one below a day."""
 
 
 class StoreConfiguration(BaseModel):

@@ -1,6 +1,6 @@
-"""How a function becomes a tool: strict arguments, a lean schema, one answer in both channels, errors in words.
+"""Turn a function into a tool: strict arguments, a lean schema, text and structured answers, readable errors.
 
-The SDK alone ignores unknown arguments, hides what went wrong, and shows pydantic's own prose.
+By itself, the SDK ignores unknown arguments, hides the cause of errors, and shows pydantic's own messages.
 """
 
 import difflib
@@ -34,7 +34,7 @@ class StrictTool(Tool):
 
     @classmethod
     def of(cls, function: Callable[..., Any], title: str, annotations: ToolAnnotations) -> "StrictTool":
-        """The tool for a typed async function; its docstring is the description."""
+        """Make a tool from a typed async function; its docstring is the description."""
         description = " ".join((function.__doc__ or "").split())
         tool = cls.from_function(function, title=title, description=description, annotations=annotations)
         if annotations.destructive_hint:
@@ -44,22 +44,24 @@ class StrictTool(Tool):
         metadata.arg_model.model_rebuild(force=True)
         tool.parameters = {"additionalProperties": False, **_lean(tool.parameters)}
         if metadata.output_schema:
-            # Without null as well: an answer leaves out what it has not (`_same_in_both`).
+            # Without null as well: an answer omits empty fields (`_same_in_both`).
             metadata.output_schema = {k: v for k, v in _lean(metadata.output_schema).items() if k != "description"}
         return cast("StrictTool", tool)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
-        """Run it. Every failure is a `ToolError` whose text says what was wrong and what did not happen.
+        """Run the tool. Every failure is a `ToolError` that names the fault and says which effect did not happen.
 
         Raises:
-            ToolError: the arguments, RingCentral or the guard said no.
+            ToolError: the arguments are invalid, or RingCentral or the guard refused.
         """
         arguments = self._read(arguments)
         if foreign := _foreign_extension(arguments, context):
             if self._is_destructive:
-                with suppress(GuardError):  # it is refused, whether that can be written down or not
+                with suppress(GuardError):  # the call is refused even if the journal cannot be written
                     await app_of(context).guard.note(self.name, "refused", reason="extension")
-            raise ToolError(f"{foreign}: this server may not touch that extension; leave it out. {_NOTHING_SENT}")
+            raise ToolError(
+                f"{foreign}: the operator does not allow that extension; omit the argument. {_NOTHING_SENT}"
+            )
         try:
             result = await self._in_time(arguments, context)
         except ToolError as error:
@@ -71,26 +73,26 @@ class StrictTool(Tool):
         return self.fn_metadata.convert_result(_same_in_both(result) if is_answer else result)
 
     def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The arguments as the SDK will take them, for what is looked at before: some hosts write a list as JSON in
-        a string. A null stands for what is left out, as many clients send it.
+        """Return the arguments as the SDK will read them: some hosts write a list as JSON in a string. A null
+        counts as an omitted argument, because many clients send it so.
 
         Raises:
-            ToolError: the word null in a string, which the SDK would take for one.
+            ToolError: an argument is the string "null", which the SDK would read as null.
         """
         read = self.fn_metadata.pre_parse_json(arguments)
         if lost := [name for name, value in read.items() if value is None and arguments[name] is not None]:
-            raise ToolError(f"{lost[0]}: null in a string is no value; leave it out. {_NOTHING_SENT}")
+            raise ToolError(f'{lost[0]}: "null" as a string is not a value; omit the argument. {_NOTHING_SENT}')
         known = self.parameters["properties"]
         return {name: value for name, value in read.items() if value is not None or name not in known}
 
     async def _in_time(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
-        """Run it for `CALL_S` at most."""
+        """Run the tool for at most `CALL_S`."""
         if self._is_destructive:
             allow(CALL_S)
             return await super().run(arguments, context, convert_result=False)
         with anyio.move_on_after(CALL_S):
             return await super().run(arguments, context, convert_result=False)
-        slow = f"{self.name} took longer than {CALL_S:.0f} s and was given up."
+        slow = f"{self.name} took longer than {CALL_S:.0f} s and was canceled."
         if not self._only_reads:
             raise ToolError(f"{slow} {MAYBE_CHANGED}")
         raise ToolError(f"{slow} Ask for less, or try again in a minute. {NOTHING_DONE}")
@@ -117,17 +119,17 @@ class StrictTool(Tool):
         text = in_words(cause) if isinstance(cause, RingCentralError) else str(cause or error)
         text = text.removeprefix(f"Error executing tool {self.name}: ")
         if text.startswith("Resolver "):
-            # The SDK's own words for an answer that is not of the form that was asked for.
-            text = "What came as the answer to the question is no yes."
+            # The SDK's message for a reply that does not match the requested form.
+            text = "The reply to the confirmation request was not a valid approval."
         ending = self._not_done(text, cause)
         return f"{text} {ending}" if ending else text
 
     def _not_done(self, text: str, cause: BaseException | None) -> str | None:
-        """What is left to say of what was not done: nothing where the tool only reads, or where `text` says it."""
+        """Return the sentence about what was not done, or None if the tool only reads or `text` already says it."""
         if self._only_reads or text.endswith((NOTHING_DONE, _NOTHING_SENT, MAYBE_CHANGED)):
             return None
         if self._is_destructive:
-            # The guard sends what destroys, and tells itself what became of it: what gets here was a reading.
+            # The guard sends deletions and reports their outcome itself, so only a read can fail here.
             return NOTHING_DONE
         return MAYBE_CHANGED if isinstance(cause, AnswerLost | UnexpectedAnswer | Unavailable) else NOTHING_CHANGED
 
@@ -149,7 +151,7 @@ class StrictTool(Tool):
 
 
 def _same_in_both(result: BaseModel) -> CallToolResult:
-    """The model once as compact JSON text and once as structure; hosts show one or the other."""
+    """Return the answer both as compact JSON text and as structured content; hosts show one or the other."""
     return CallToolResult(
         content=[TextContent(type="text", text=result.model_dump_json(exclude_none=True))],
         structured_content=result.model_dump(mode="json", exclude_none=True),
@@ -157,9 +159,9 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
 
 
 def _foreign_extension(arguments: dict[str, Any], context: Ctx) -> str | None:
-    """The argument that names an extension which the operator does not allow.
+    """Return the argument that names an extension which the operator does not allow.
 
-    RingCentral takes the id of one in three arguments. What is no text is refused later.
+    Three arguments take an extension id. A value that is not a string is refused later.
     """
     app, extension = app_of(context), arguments.get("extension_id")
     named = [("extension_id", extension)] if isinstance(extension, str) else []
@@ -168,13 +170,13 @@ def _foreign_extension(arguments: dict[str, Any], context: Ctx) -> str | None:
 
 
 def _digits(value: object) -> list[str]:
-    """The ids in a list, or in one word that stands for it. What else is in it is no extension, or refused later."""
+    """Return the ids in a list or a single string. Other values are not extension ids, or are refused later."""
     values = cast("list[object]", value) if isinstance(value, list) else [value]
     return [v for v in values if isinstance(v, str) and v.isdigit()]
 
 
 def _lean(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema in fewer tokens: no titles, definitions inlined, optional without null."""
+    """Return the schema in fewer tokens: no titles, definitions inlined, optional without null."""
     definitions: dict[str, Any] = schema.get("$defs", {})
 
     def walk(node: Any, *, names: bool = False) -> Any:

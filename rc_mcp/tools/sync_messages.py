@@ -1,4 +1,4 @@
-"""sync_messages: what is new, changed or gone since the last call, by RingCentral's own sync token."""
+"""sync_messages: new, changed and removed messages since the last call, by RingCentral's own sync token."""
 
 from functools import partial
 from typing import Annotated
@@ -34,32 +34,37 @@ _TOKENS_REMEMBERED = 100
 async def sync_messages(
     ctx: Ctx,
     sync_token: Annotated[
-        str | None, Field(min_length=1, max_length=1024, description="From the last answer: only changes since.")
+        str | None,
+        Field(min_length=1, max_length=1024, description="From the previous answer: return only changes since then."),
     ] = None,
-    sync_type: Annotated[SyncType | None, Field(description="Default: ISync with a sync_token.")] = None,
-    record_count: Annotated[int | None, Field(ge=1, le=1000, description="About how many at most.")] = None,
-    date_from: When | None = None,
-    date_to: When | None = None,
+    sync_type: Annotated[
+        SyncType | None, Field(description="ISync (default with sync_token): only changes. FSync: all.")
+    ] = None,
+    record_count: Annotated[
+        int | None, Field(ge=1, le=1000, description="Approximate maximum number of messages.")
+    ] = None,
+    date_from: Annotated[When | None, Field(description="Same as in list_messages.")] = None,
+    date_to: Annotated[When | None, Field(description="Only messages before this.")] = None,
     message_type: MessageTypes | None = None,
     direction: Directions | None = None,
-    distinct_conversations: Annotated[bool, Field(description="Only the newest of each.")] = False,
-    conversation_id: Id | None = None,
-    detail: DetailLevel = "rows",
+    distinct_conversations: Annotated[bool, Field(description="Only the newest per conversation.")] = False,
+    conversation_id: Annotated[Id | None, Field(description="Only from this conversation.")] = None,
+    detail: Annotated[DetailLevel, Field(description="Same as in list_messages.")] = "rows",
     owner: Owners | None = None,
     owner_extension_type: ExtensionTypes | None = None,
     voicemail_owner: VoicemailOwners | None = None,
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
 ) -> Synced:
-    """Follow the mailbox: the first call gives messages and a sync_token, each later call with that token only
-    what is new, changed or removed since. The token keeps the filters of the first call."""
+    """Follow the mailbox. The first call returns messages and a sync_token. Each later call with the latest token
+    returns only messages that are new, changed or removed since. The token keeps the filters of the first call."""
     if sync_type == "ISync" and not sync_token:
         raise ToolError(
-            "sync_token: ISync needs one; leave sync_type out for a first, full sync. Nothing was sent to RingCentral."
+            "sync_token: ISync needs one; omit sync_type for a first, full sync. Nothing was sent to RingCentral."
         )
     if sync_type == "FSync" and sync_token:
         raise ToolError(
-            "sync_token: a full sync (FSync) takes none; leave one of the two out. Nothing was sent to RingCentral."
+            "sync_token: a full sync (FSync) takes none; omit sync_token or sync_type. Nothing was sent to RingCentral."
         )
     app = app_of(ctx)
     now = app.now
@@ -83,7 +88,7 @@ async def sync_messages(
     fell_back = None
     if sync_token:
         try:
-            # Of filters a token has its own; RingCentral takes none beside it.
+            # A token carries its own filters; RingCentral accepts no others with it.
             changes = await sync(sync_type="ISync", sync_token=sync_token, date_from=since, date_to=until)
             if changes.records:
                 await mailbox_changed(ctx, account_id, extension_id)
@@ -92,10 +97,10 @@ async def sync_messages(
             _remember(app, changes, known.filters)
             return changes_since(known, changes, frame, filters, look, keeping)
         except SyncTokenRejected:
-            await mailbox_changed(ctx, account_id, extension_id)  # it may have
+            await mailbox_changed(ctx, account_id, extension_id)  # it may have changed
             fell_back = (
                 "RingCentral no longer accepts this sync_token. This is a full sync with the filters of this call: "
-                "what was removed meanwhile is not in it."
+                "it does not show messages that were removed in the meantime."
             )
     since = since or (until or now) - DEFAULT_WINDOW
     everything = await sync(sync_type="FSync", date_from=since, date_to=until, **given)
@@ -105,7 +110,7 @@ async def sync_messages(
 
 
 def _remember(app: App, sync: MessageSync, filters: Filters | None) -> None:
-    """What the new token does not tell, for the next sync."""
+    """Remember the time and the filters of the new token for the next sync."""
     if sync.sync_info.sync_token and sync.sync_info.sync_time:
         app.synced[sync.sync_info.sync_token] = Since(sync.sync_info.sync_time, filters)
         while len(app.synced) > _TOKENS_REMEMBERED:

@@ -13,11 +13,11 @@ from rc_mcp.views.changes import Changes, benign_changes
 async def update_message(
     ctx: Ctx,
     message_id: Annotated[MessageIds, Field(min_length=1, max_length=MAX_UPDATES)],
-    read_status: ReadStatus,
+    read_status: Annotated[ReadStatus, Field(description="The read status to set.")],
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
 ) -> Changes:
-    """Mark messages as Read or Unread. It can be undone by the opposite call. To restore deleted messages use
+    """Mark messages as Read or Unread. The opposite call undoes it. To restore deleted messages use
     patch_message."""
     outcomes = await app_of(ctx).client.update_message(
         message_id, read_status, account_id=account_id, extension_id=extension_id

@@ -17,7 +17,7 @@ from rc_mcp.views.changes import Changes
 
 @bounded
 async def propose(ctx: Ctx, retention_period: int, account_id: str, plan_id: str | None) -> Proposal:
-    """The plan this call is about."""
+    """Return the plan for this call."""
     return await app_of(ctx).guard.propose(
         RetentionChange(retention_period),
         account_id,
@@ -29,19 +29,19 @@ async def propose(ctx: Ctx, retention_period: int, account_id: str, plan_id: str
 
 async def update_message_store_configuration(
     ctx: Ctx,
-    retention_period: Annotated[int, Field(ge=7, le=90, description="Days.")],
+    retention_period: Annotated[int, Field(ge=7, le=90, description="Days to keep faxes and voicemails.")],
     proposal: Annotated[Proposal, Resolve(propose)],
     answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
     account_id: AccountId = "~",
     plan_id: PlanId | None = None,
 ) -> Changes:
-    """Set how many days faxes and voicemails are kept, for the whole account. Lowering it erases what is older
-    and cannot be undone. The user is asked first, or the answer is confirmation_required with a plan_id."""
+    """Set how many days faxes and voicemails are kept, for the whole account. Lowering it erases older
+    messages and cannot be undone. The user is asked first, or the answer is confirmation_required with a plan_id."""
     app = app_of(ctx)
     try:
         return await app.guard.settle(
             RetentionChange(retention_period), account_id, "~", proposal, answer, named=plan_id is not None
         )
     finally:
-        # It may be another now, however this ended, and an account has more than one name.
+        # The period may have changed, however this ended, and an account has more than one name.
         app.retention_days.clear()

@@ -122,7 +122,7 @@ async def test_an_approval_at_the_wrong_moment_is_journaled_with_the_reason(desk
 async def test_a_delete_in_an_extension_that_is_not_allowed_is_journaled(desk: Desk, era: Era) -> None:
     async with desk.client(era, answer=YES) as client:
         said = await refused(client, "delete_message", message_id=["1"], extension_id="12345")
-        assert "may not touch" in said
+        assert said.startswith("extension_id: ")
         assert details(desk, "refused") == {"reason": "extension"}
         await refused(client, "list_messages", extension_id="12345")
         assert events(desk) == ["refused"]

@@ -363,7 +363,7 @@ async def test_a_text_in_a_charset_that_is_not_known_is_not_guessed_at(desk: Des
     async with desk.client() as client:
         answer = answer_of(await read(client, message_id, attachment_id=str(found["id"])))
         resource = (await client.read_resource(uri)).contents[0]
-    assert answer["said"].startswith("Its characters could not be read")
+    assert "charset" in answer["said"]
     assert answer["other_forms"] == ["original", "file"]
     assert "text" not in answer["untrusted"]
     assert isinstance(resource, BlobResourceContents)
@@ -418,12 +418,12 @@ async def test_the_original_is_embedded_or_saved_byte_for_byte(
 
 
 async def test_a_file_never_gets_a_name_of_a_strangers(desk: Desk, tmp_path: Path) -> None:
-    message_id, _ = attachment(desk, "MmsAttachment", "image/jpeg")
+    message_id, found = attachment(desk, "MmsAttachment", "image/jpeg")
+    found["fileName"] = "../../.bashrc"
     async with desk.client(RC_MCP_DOWNLOAD_DIR=str(tmp_path / "d")) as client:
-        saved = answer_of(await read(client, message_id, form="file", content_disposition_filename="../../.bashrc"))
+        saved = answer_of(await read(client, message_id, form="file"))
     assert Path(saved["path"]).parent == tmp_path / "d"
     assert Path(saved["path"]).stem.replace("-", "").isdigit()
-    assert "contentDispositionFilename=..%2F..%2F.bashrc" in desk.sent("GET")[-1]
 
 
 async def test_a_folder_that_cannot_be_written_is_named(desk: Desk, tmp_path: Path) -> None:
