@@ -36,7 +36,7 @@ prove-mutants: .venv/dev.ready  ## the proof against deliberate faults in the gu
 	@$(BIN)/python -m tests.proof.mutants
 
 prove-kills: .venv/dev.ready   ## kill -9 at 100 moments of a delete; `make test` does it at 20
-	@KILLS=100 $(BIN)/python -m pytest -q -s tests/guard/test_killed.py
+	@KILLS=100 $(BIN)/python -m pytest -q -s tests/guard/state/test_killed.py
 
 check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/ruff check

@@ -36,7 +36,7 @@ from starlette.routing import Route
 
 from bench.wire import resident_mb
 from rc_mcp.emulator import Emulator
-from rc_mcp.emulator.serving import address, bound_sockets, serving
+from rc_mcp.emulator.service.serving import address, bound_sockets, serving
 
 HERE = Path(__file__).resolve().parent
 REPEATS = 200

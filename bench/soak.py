@@ -33,8 +33,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bench.wire import SERVE, Json, http_process, resident_mb
 from rc_mcp.emulator import Emulator
-from rc_mcp.emulator.serving import SOCKET, address, bound_sockets, serving
-from rc_mcp.guard.journal import Journal
+from rc_mcp.emulator.service.serving import SOCKET, address, bound_sockets, serving
+from rc_mcp.guard.state.journal import Journal
 
 GIVE_UP_EVERY = 30
 MESSAGES_EACH = 60

@@ -16,15 +16,15 @@ from mcp.types import (
     SubscriptionFilter,
 )
 
-from rc_mcp.app import App
-from rc_mcp.attachments import Fetched, Place, fetched, whole
+from rc_mcp.attachments.fetching import Fetched, Place, fetched, whole
+from rc_mcp.attachments.forms import MAX_BYTES
 from rc_mcp.media.kinds import is_text, labelled
+from rc_mcp.recent_messages import attachments_of, mailbox_summary, title_of
 from rc_mcp.ringcentral import Attachment, InvalidRequest, MailboxNotFound, Message, NotFound, RingCentralError
-from rc_mcp.views.attachments import MAX_BYTES
-from rc_mcp.views.errors import in_words
+from rc_mcp.session import App
+from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.messages import attachment_uri, detail, mailbox_uri, message_uri
-from rc_mcp.views.recent import attachments_of, mailbox_summary, title_of
-from rc_mcp.views.text import as_written, is_id, moment
+from rc_mcp.views.untrusted_text import as_written, is_id, moment
 
 _VARIABLES = ("{account_id}", "{extension_id}", "{message_id}")
 _MOST_COMPLETIONS = 100

@@ -41,12 +41,10 @@ from mcp.types import Tool as MCPTool
 from pydantic import AnyUrl
 
 from rc_mcp import __version__
-from rc_mcp.app import App
-from rc_mcp.guard.clock import THIS_MACHINE, Clock
-from rc_mcp.guard.database import GuardError
+from rc_mcp.access import LEVELS, Level
 from rc_mcp.guard.guard import Guard
-from rc_mcp.levels import LEVELS, Level
-from rc_mcp.login import guarded, policy_for
+from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.database import GuardError
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, audible, complete, is_ours, list_resources, read_resource, subscribable
@@ -58,9 +56,11 @@ from rc_mcp.ringcentral import (
     RingCentralError,
     Time,
 )
+from rc_mcp.session import App
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
-from rc_mcp.tools.in_time import CALL_S
+from rc_mcp.tools.time_limit import CALL_S
+from rc_mcp.wiring import guarded, policy_for
 
 RequestContext = ServerRequestContext[App]
 

@@ -16,7 +16,7 @@ from platformdirs import user_downloads_path, user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from rc_mcp.levels import Level
+from rc_mcp.access import Level
 
 _LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
 """One of them is a login. Where there is none, it is that of `rc-mcp login`, which belongs to this machine."""

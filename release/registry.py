@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from rc_mcp.levels import LEVELS
+from rc_mcp.access import LEVELS
 from release.project import ACCESS, PROJECT, REGISTRY_NAME, ROOT, VERSION
 
 FILE = ROOT / "server.json"

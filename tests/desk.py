@@ -15,15 +15,15 @@ from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, TextContent
 
 from rc_mcp.emulator import Emulator
-from rc_mcp.guard.clock import Clock as ElapsedTime
-from rc_mcp.guard.database import FILE
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.journal import Journal, Was
-from rc_mcp.guard.plans import PlanStore
-from rc_mcp.login import guarded
+from rc_mcp.guard.state.clock import Clock as ElapsedTime
+from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.journal import Journal, Was
+from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.ringcentral import Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, load_settings
+from rc_mcp.wiring import guarded
 
 Era = Literal["auto", "legacy"]
 Answer = ElicitResult | Callable[[ElicitRequestFormParams], ElicitResult]

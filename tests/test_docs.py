@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rc_mcp.guard.policy import Limits, Rule
-from rc_mcp.guard.policy_file import load_policy
+from rc_mcp.guard.policy.policy_file import load_policy
+from rc_mcp.guard.policy.rules import Limits, Rule
 
 ROOT = Path(__file__).parent.parent
 SAFETY, POLICY = ROOT / "docs/safety.md", ROOT / "docs/policy.md"

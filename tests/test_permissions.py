@@ -10,7 +10,7 @@ from mcp import Client
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.ringcentral import TokenAuth
-from rc_mcp.ringcentral.permissions import permissions_of
+from rc_mcp.ringcentral.oauth.permissions import permissions_of
 from rc_mcp.tools import tools_for
 from tests.desk import Clock, Desk, Era, Faults, call, refused
 

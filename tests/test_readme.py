@@ -14,9 +14,9 @@ import anyio
 import click
 import pytest
 
+from rc_mcp.access import LEVELS
 from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
-from rc_mcp.levels import LEVELS
 from rc_mcp.prompts import load_prompts
 from rc_mcp.tools import tools_for
 

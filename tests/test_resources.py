@@ -23,8 +23,8 @@ from mcp.types import (
     TextResourceContents,
 )
 
-from rc_mcp.emulator.drafts import Draft
-from rc_mcp.emulator.people import Party
+from rc_mcp.emulator.mailbox.new_message import Draft
+from rc_mcp.emulator.mailbox.people import Party
 from rc_mcp.subscribers import Subscribers
 from tests.desk import Desk, Era, call
 

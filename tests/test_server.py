@@ -7,11 +7,11 @@ import pytest
 from mcp import MCPError
 from mcp.types import INVALID_PARAMS
 
-from rc_mcp.levels import LEVELS, Level
-from rc_mcp.login import command_for
+from rc_mcp.access import LEVELS, Level
 from rc_mcp.server import instructions_for
 from rc_mcp.settings import load_settings
 from rc_mcp.tools import tools_for
+from rc_mcp.wiring import command_for
 from tests.desk import Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio

@@ -10,13 +10,13 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from rc_mcp.cli.configured import fail, state_dir, usable_or_exit
+from rc_mcp.cli.exits import fail, state_dir, usable_or_exit
 from rc_mcp.cli.terminal import counted, terminal
-from rc_mcp.guard.journal import Entry, Journal, Operation
-from rc_mcp.guard.plans import LIFETIME
+from rc_mcp.guard.state.journal import Entry, Journal, Operation
+from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.tools.arguments import instant
 from rc_mcp.views.changes import tally
-from rc_mcp.views.text import clean
+from rc_mcp.views.untrusted_text import clean
 
 _NO_OPERATION = "-"
 _FOR_PROGRAMS = 1000

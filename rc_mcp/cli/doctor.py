@@ -14,11 +14,10 @@ from typing import Literal
 import anyio
 import click
 
-from rc_mcp.cli.configured import settings_or_exit
-from rc_mcp.guard.database import FILE, MadeByNewer, exists
-from rc_mcp.guard.plans import PlanStore
-from rc_mcp.guard.stopping import is_stopped
-from rc_mcp.login import client_for, credentials_in_use, policy_for
+from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
+from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.stop_file import is_stopped
 from rc_mcp.media.reading import has_ocr, what_ocr_lacks
 from rc_mcp.ringcentral import (
     BadEnvironment,
@@ -36,7 +35,8 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.tools import PERMISSIONS, tools_for
-from rc_mcp.views.errors import in_words
+from rc_mcp.views.error_texts import in_words
+from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 
 # No message has this id: marking it read checks the permission and changes nothing.
 _NO_MESSAGE = "1"

@@ -11,9 +11,9 @@ from pathlib import Path
 import anyio
 import click
 
-from rc_mcp.cli.configured import fail
+from rc_mcp.cli.exits import fail
 from rc_mcp.emulator import Emulator
-from rc_mcp.emulator.scenarios import SCENARIOS, Scenario
+from rc_mcp.emulator.scenarios.scenarios import SCENARIOS, Scenario
 
 
 @click.command()

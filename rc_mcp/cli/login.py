@@ -9,16 +9,16 @@ import httpx2 as httpx
 from anyio import to_thread
 from anyio.abc import Listener, SocketStream
 
-from rc_mcp.cli.configured import fail, refuse, settings_or_exit
-from rc_mcp.cli.redirect import HOST, answer_to, redirect_uri
-from rc_mcp.login import login_store
+from rc_mcp.cli.exits import fail, refuse, settings_or_exit
+from rc_mcp.cli.login_callback import HOST, answer_to, redirect_uri
 from rc_mcp.ringcentral import InvalidRequest, LoginNotKept, NotSent, RingCentralError
-from rc_mcp.ringcentral.answers import plain
-from rc_mcp.ringcentral.connection import PLAIN_HTTP_DIRECTLY, environment_named
-from rc_mcp.ringcentral.person import Authorization, revoke
-from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
-from rc_mcp.ringcentral.token_store import Tokens, alone
+from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint
+from rc_mcp.ringcentral.oauth.token_store import Tokens, alone
+from rc_mcp.ringcentral.oauth.user_login import Authorization, revoke
+from rc_mcp.ringcentral.transport.connection import PLAIN_HTTP_DIRECTLY, environment_named
+from rc_mcp.ringcentral.transport.responses import plain
 from rc_mcp.settings import Settings
+from rc_mcp.wiring import login_store
 
 # Below the ports that systems assign themselves, and unassigned in IANA's list.
 PORT = 28765

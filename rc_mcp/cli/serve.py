@@ -11,16 +11,16 @@ from contextlib import contextmanager
 import click
 import httpx2 as httpx
 
-from rc_mcp.cli.configured import refuse, settings_or_exit
+from rc_mcp.access import LEVELS
+from rc_mcp.cli.exits import refuse, settings_or_exit
 from rc_mcp.cli.http import is_loopback, is_name, serve_http
 from rc_mcp.cli.logs import log_to_stderr
 from rc_mcp.emulator import Emulator
-from rc_mcp.guard.journal import DEMO
-from rc_mcp.levels import LEVELS
-from rc_mcp.login import client_for
+from rc_mcp.guard.state.journal import DEMO
 from rc_mcp.ringcentral import InvalidRequest
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.wiring import client_for
 
 
 @click.command()

@@ -7,11 +7,11 @@ from pathlib import Path
 import anyio
 import click
 
-from rc_mcp.cli.configured import state_dir
-from rc_mcp.guard.alone import alone
-from rc_mcp.guard.database import GuardError
-from rc_mcp.guard.not_now import Busy
-from rc_mcp.guard.stopping import stop_file
+from rc_mcp.cli.exits import state_dir
+from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.refusals import Busy
+from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.stop_file import stop_file
 
 _PATIENCE_S = 60.0
 

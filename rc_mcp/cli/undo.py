@@ -7,17 +7,17 @@ import anyio
 import click
 from rich.table import Table
 
-from rc_mcp.cli.configured import refuse, settings_or_exit
+from rc_mcp.cli.exits import refuse, settings_or_exit
 from rc_mcp.cli.terminal import terminal
-from rc_mcp.guard.database import GuardError
-from rc_mcp.guard.journal import Journal
-from rc_mcp.guard.undo import undo as undo_operation
-from rc_mcp.guard.undo import undoable
-from rc_mcp.login import guarded
+from rc_mcp.guard.restore import undo as undo_operation
+from rc_mcp.guard.restore import undoable
+from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.state.journal import Journal
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.views.changes import Changes
-from rc_mcp.views.errors import in_words
+from rc_mcp.views.error_texts import in_words
+from rc_mcp.wiring import guarded
 
 _MEANS = {
     "restored": "restored, and read back",

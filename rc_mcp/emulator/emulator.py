@@ -7,18 +7,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rc_mcp.emulator import admin
-from rc_mcp.emulator.app import App
 from rc_mcp.emulator.clock import Clock, utc_now
-from rc_mcp.emulator.identity import create_account
-from rc_mcp.emulator.office import load_office
-from rc_mcp.emulator.redirects import check_registrable
-from rc_mcp.emulator.scenarios import Scenario, fill, filled_with
-from rc_mcp.emulator.schema import open_database
-from rc_mcp.emulator.seen import SeenRequest
-from rc_mcp.emulator.serving import address, bound_sockets, serving
-from rc_mcp.emulator.staff import create_users, open_mailboxes
-from rc_mcp.emulator.wire import Hosts
+from rc_mcp.emulator.login.identity import create_account
+from rc_mcp.emulator.login.redirect_uris import check_registrable
+from rc_mcp.emulator.mailbox.records import Hosts
+from rc_mcp.emulator.mailbox.schema import open_database
+from rc_mcp.emulator.scenarios.office import load_office
+from rc_mcp.emulator.scenarios.scenarios import Scenario, fill, filled_with
+from rc_mcp.emulator.scenarios.users import create_users, open_mailboxes
+from rc_mcp.emulator.service import admin
+from rc_mcp.emulator.service.app import App
+from rc_mcp.emulator.service.request_log import SeenRequest
+from rc_mcp.emulator.service.serving import address, bound_sockets, serving
 
 
 class Emulator:

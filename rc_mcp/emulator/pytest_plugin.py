@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from rc_mcp.emulator.app import SeenRequest
-from rc_mcp.emulator.drafts import Draft
 from rc_mcp.emulator.emulator import Emulator
+from rc_mcp.emulator.mailbox.new_message import Draft
+from rc_mcp.emulator.service.app import SeenRequest
 
 _Result = TypeVar("_Result")
 

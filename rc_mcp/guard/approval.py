@@ -10,7 +10,7 @@ from mcp.types.version import LATEST_MODERN_VERSION, is_version_at_least
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
-from rc_mcp.guard.plans import Plan
+from rc_mcp.guard.state.plans import Plan
 
 Verdict = Literal["yes", "no", "not_asked"]
 

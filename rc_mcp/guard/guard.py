@@ -15,23 +15,23 @@ from typing import ClassVar, Literal, Protocol
 from anyio import to_thread
 from mcp.server.mcpserver import ElicitationResult
 
-from rc_mcp.guard import answers
-from rc_mcp.guard.alone import PATIENCE_S, alone
+from rc_mcp.guard import results
+from rc_mcp.guard.actions.deletion import Execution
 from rc_mcp.guard.approval import Answer, Verdict, verdict
-from rc_mcp.guard.caps import objection, over_limits
-from rc_mcp.guard.clock import THIS_MACHINE, Clock
-from rc_mcp.guard.database import NOTHING_DONE, GuardError, exists
-from rc_mcp.guard.deletion import Execution
-from rc_mcp.guard.journal import Channel, Journal, OnItsWay, Record
-from rc_mcp.guard.not_now import Busy, InDoubt, NoTime, NotNow
-from rc_mcp.guard.plans import TOO_MANY_PLANS, Draft, Plan, PlanStore, State, TooManyPlans, digest_of
-from rc_mcp.guard.policy import NO_POLICY, Policy
-from rc_mcp.guard.reading import Mailbox, still_left_out
+from rc_mcp.guard.change_lock import PATIENCE_S, alone
+from rc_mcp.guard.mailbox import Mailbox, still_left_out
+from rc_mcp.guard.policy.caps import objection, over_limits
+from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.reconcile import SETTLED_AFTER, reconcile
-from rc_mcp.guard.stopping import is_stopped
+from rc_mcp.guard.refusals import Busy, InDoubt, NoTime, NotNow
+from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.database import NOTHING_DONE, GuardError, exists
+from rc_mcp.guard.state.journal import Channel, Journal, OnItsWay, Record
+from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Draft, Plan, PlanStore, State, TooManyPlans, digest_of
+from rc_mcp.guard.stop_file import is_stopped
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.waiting import time_left_s
+from rc_mcp.ringcentral.transport.deadlines import time_left_s
 from rc_mcp.views.changes import Changes
 
 
@@ -122,7 +122,7 @@ class Guard:
         if self.policy.dry_run:
             ids = [t.id for t in draft.targets]
             await self.note(action.tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
-            return answers.rehearsal(draft, against)
+            return results.rehearsal(draft, against)
         if isinstance(proposal, Plan):
             return proposal
         try:
@@ -154,7 +154,7 @@ class Guard:
         if said == "no":
             denied = await to_thread.run_sync(self.plans.deny, plan.id, "client")
             # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
-            return answers.declined(plan) if denied else await self._not_claimed(action, plan)
+            return results.declined(plan) if denied else await self._not_claimed(action, plan)
         if said == "not_asked" and not named and not unattended:
             return await self._confirmation_required(plan)
         mailbox = Mailbox(self.client, account_id, extension_id, self.policy)
@@ -212,7 +212,7 @@ class Guard:
         if not unattended:
             return await self._carry_out(action, mailbox, plan)
         done = await self._carry_out(action, replace(mailbox, unattended_at=self.now()), plan)
-        return answers.by_policy(done, plan)
+        return results.by_policy(done, plan)
 
     async def _carry_out(self, action: Action, mailbox: Mailbox, plan: Plan) -> Changes:
         record = Record(self.journal, plan.id, self.principal, action.tool)
@@ -220,13 +220,13 @@ class Guard:
         left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)
         execution = await action.carry_out(mailbox, plan.draft, self.is_stopped, record)
         execution.outcomes = left_out | execution.outcomes
-        done = answers.carried_out(plan, execution, self.undo_command)
+        done = results.carried_out(plan, execution, self.undo_command)
         try:
             if not execution.in_doubt:  # otherwise the operation stays open until its outcomes are read
                 await record.done(done.status, execution.outcomes)
         except GuardError:
             # Without the error's own text, which says that nothing was deleted.
-            return answers.unrecorded(done)
+            return results.unrecorded(done)
         return done
 
     async def _nothing_on_its_way(self, plan: Plan) -> None:
@@ -287,7 +287,7 @@ class Guard:
         if draft.protected:
             ids = [i for i, word in (draft.left_out or {}).items() if word == "skipped"]
             await self.note(action.tool, "refused", reason="protected", action=draft.preview.action, ids=ids)
-        return answers.nothing_to_do(draft)
+        return results.nothing_to_do(draft)
 
     async def _planned(self, action: Action, mailbox: Mailbox, draft: Draft) -> Plan:
         digest = self._digest(action, mailbox)
@@ -311,7 +311,7 @@ class Guard:
             state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
             return await self._spent(action, plan.id, state)
         await self.note(action.tool, "refused", plan.id, reason="not_approved")
-        return answers.not_approved(plan, self.approve_command, self.zone)
+        return results.not_approved(plan, self.approve_command, self.zone)
 
     def _needs_terminal(self, plan: Plan) -> bool:
         return plan.draft.severity == "irreversible" or self.approval == "human"
@@ -319,12 +319,12 @@ class Guard:
     async def _confirmation_required(self, plan: Plan) -> Changes:
         against = await self._objection(plan.draft) if plan.draft.misfits is not None else None
         command = self.approve_command if self._needs_terminal(plan) else None
-        return answers.confirmation_required(plan, against, command, self.zone)
+        return results.confirmation_required(plan, against, command, self.zone)
 
     async def _spent(self, action: Action, plan_id: str, state: State | Literal["expired"]) -> Changes:
         if state == "used":
             await self.note(action.tool, "refused", plan_id, reason=state)
-            return answers.used(plan_id)
+            return results.used(plan_id)
         was = "was denied by the user" if state == "denied" else "has expired"
         return await self._refuse(action, state, f"Plan {plan_id} {was}.", plan_id)
 

@@ -2,8 +2,8 @@
 
 from contextvars import ContextVar
 
-from rc_mcp.guard.database import NOTHING_DONE, GuardError
-from rc_mcp.ringcentral.locks import HeldLock
+from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
+from rc_mcp.locks import HeldLock
 
 HELD: ContextVar[HeldLock | None] = ContextVar("held", default=None)
 """The lock that `alone` holds for this task and its child tasks."""

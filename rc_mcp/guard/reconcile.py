@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from anyio import to_thread
 
-from rc_mcp.guard.journal import Entry, Journal, Operation, Record
-from rc_mcp.guard.reading import Mailbox, is_as_it_was, judged, restored
+from rc_mcp.guard.mailbox import Mailbox, is_as_it_was, judged, restored
+from rc_mcp.guard.state.journal import Entry, Journal, Operation, Record
 from rc_mcp.ringcentral import (
     MessageStoreClient,
     RateLimited,

@@ -4,7 +4,7 @@ import codecs
 import re
 from typing import BinaryIO
 
-from rc_mcp.media.limits import LIMITS
+from rc_mcp.media.document_limits import LIMITS
 
 _MARKS = (
     (b"\xff\xfe\0\0", "utf-32-le"),

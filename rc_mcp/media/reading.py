@@ -15,8 +15,8 @@ from anyio.abc import ByteReceiveStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import TypeAdapter, ValidationError
 
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import (
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.protocol import (
     Done,
     Failed,
     Message,

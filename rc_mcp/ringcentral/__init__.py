@@ -8,8 +8,6 @@ It does not depend on MCP. It cannot send a request that deletes a whole mailbox
 `rc_mcp.ringcentral.calls`. `rc_mcp.ringcentral.errors` has the tree of errors.
 """
 
-from rc_mcp.ringcentral.auth import JWTAuth, TokenAuth
-from rc_mcp.ringcentral.changes import Changes
 from rc_mcp.ringcentral.client import MessageStoreClient
 from rc_mcp.ringcentral.content import Content
 from rc_mcp.ringcentral.download import Downloaded
@@ -43,15 +41,6 @@ from rc_mcp.ringcentral.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from rc_mcp.ringcentral.literals import (
-    Availability,
-    ContentDisposition,
-    DeletableType,
-    Direction,
-    MessageType,
-    ReadStatus,
-    SyncType,
-)
 from rc_mcp.ringcentral.models import (
     Attachment,
     Caller,
@@ -64,11 +53,22 @@ from rc_mcp.ringcentral.models import (
     Paging,
     SyncInfo,
 )
+from rc_mcp.ringcentral.oauth.auth import JWTAuth, TokenAuth
+from rc_mcp.ringcentral.oauth.permissions import Permission
+from rc_mcp.ringcentral.oauth.token_store import LoginStore
+from rc_mcp.ringcentral.oauth.user_login import PersonAuth
 from rc_mcp.ringcentral.outcomes import Outcome
-from rc_mcp.ringcentral.permissions import Permission
-from rc_mcp.ringcentral.person import PersonAuth
-from rc_mcp.ringcentral.token_store import LoginStore
-from rc_mcp.ringcentral.waiting import REAL_TIME, Allowance, Time, at_once, waiting_until
+from rc_mcp.ringcentral.sync import Changes
+from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Allowance, Time, at_once, waiting_until
+from rc_mcp.ringcentral.vocabulary import (
+    Availability,
+    ContentDisposition,
+    DeletableType,
+    Direction,
+    MessageType,
+    ReadStatus,
+    SyncType,
+)
 
 __all__ = [
     "REAL_TIME",

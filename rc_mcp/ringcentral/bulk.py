@@ -3,7 +3,6 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from rc_mcp.ringcentral.answers import Answer, parsed, refusal
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
     Forbidden,
@@ -16,6 +15,7 @@ from rc_mcp.ringcentral.errors import (
 from rc_mcp.ringcentral.models import Message
 from rc_mcp.ringcentral.multistatus import Part, parts
 from rc_mcp.ringcentral.outcomes import Outcome
+from rc_mcp.ringcentral.transport.responses import Answer, parsed, refusal
 
 _NOTHING_HAPPENED = (Unauthorized, Forbidden, RateLimited, NotSent)
 

@@ -12,9 +12,9 @@ from typing import Literal
 
 from pydantic.alias_generators import to_camel
 
-from rc_mcp.ringcentral.arguments import account_or_extension, whole
 from rc_mcp.ringcentral.errors import InvalidRequest
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.parameters import account_or_extension, whole
 
 JSON = "application/json"
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"

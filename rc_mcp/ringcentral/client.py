@@ -12,22 +12,6 @@ from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.answers import parsed
-from rc_mcp.ringcentral.arguments import (
-    flag,
-    id_or_ids,
-    identifier,
-    identifiers,
-    instant,
-    one_of,
-    only_alive,
-    some_of,
-    text,
-    text_or_texts,
-    texts,
-    whole,
-)
-from rc_mcp.ringcentral.auth import RenewingAuth, TokenAuth
 from rc_mcp.ringcentral.bulk import in_chunks, outcomes_of
 from rc_mcp.ringcentral.calls import (
     Call,
@@ -41,15 +25,35 @@ from rc_mcp.ringcentral.calls import (
     mailbox,
     read,
 )
-from rc_mcp.ringcentral.changes import Changes, changes_of, full_sync
-from rc_mcp.ringcentral.connection import Connection
 from rc_mcp.ringcentral.content import Content, content_of
 from rc_mcp.ringcentral.download import Downloaded, write, written_whole
-from rc_mcp.ringcentral.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point, origin
 from rc_mcp.ringcentral.errors import InvalidRequest, RecordsUnreadable, SyncTokenRejected, UnexpectedAnswer
 from rc_mcp.ringcentral.filters import ListFilters, SyncFilters
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.literals import (
+from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
+from rc_mcp.ringcentral.oauth.auth import RenewingAuth, TokenAuth
+from rc_mcp.ringcentral.outcomes import Outcome
+from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
+from rc_mcp.ringcentral.parameters import (
+    flag,
+    id_or_ids,
+    identifier,
+    identifiers,
+    instant,
+    one_of,
+    only_alive,
+    some_of,
+    text,
+    text_or_texts,
+    texts,
+    whole,
+)
+from rc_mcp.ringcentral.sync import Changes, changes_of, full_sync
+from rc_mcp.ringcentral.transport.connection import Connection
+from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
+from rc_mcp.ringcentral.transport.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point, origin
+from rc_mcp.ringcentral.transport.responses import parsed
+from rc_mcp.ringcentral.vocabulary import (
     Availability,
     ContentDisposition,
     DeletableType,
@@ -58,10 +62,6 @@ from rc_mcp.ringcentral.literals import (
     ReadStatus,
     SyncType,
 )
-from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
-from rc_mcp.ringcentral.outcomes import Outcome
-from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
-from rc_mcp.ringcentral.waiting import REAL_TIME, Time
 
 Record = TypeVar("Record", bound=WireRecord)
 
@@ -88,9 +88,9 @@ class MessageStoreClient:
     also raises `APIError` and its subclasses, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see
     `rc_mcp.ringcentral.errors`). A filter that is a list has 1 to 50 values.
 
-    Concurrent calls share RingCentral's rate limits without exceeding them (`rc_mcp.ringcentral.budgets`). Reads and
+    Concurrent calls share RingCentral's rate limits without exceeding them (`rc_mcp.ringcentral.transport.budgets`). Reads and
     updates are retried for a while when the connection fails or RingCentral is unavailable. A DELETE is retried only
-    if it was certainly not carried out (`rc_mcp.ringcentral.retries`). After a 401 a request is sent once more with a
+    if it was certainly not carried out (`rc_mcp.ringcentral.transport.retries`). After a 401 a request is sent once more with a
     new token, except a DELETE.
 
     Methods that take one or many ids return one `Outcome` per distinct id, in the caller's order. They send chunks one

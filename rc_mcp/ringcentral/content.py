@@ -9,10 +9,10 @@ from functools import partial
 
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.answers import one_line
-from rc_mcp.ringcentral.connection import failures_named
 from rc_mcp.ringcentral.errors import AnswerLost, ContentTooLarge, UnexpectedAnswer
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.transport.connection import failures_named
+from rc_mcp.ringcentral.transport.responses import one_line
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 

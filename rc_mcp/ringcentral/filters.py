@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rc_mcp.ringcentral.literals import Availability, Direction, MessageType, ReadStatus
+from rc_mcp.ringcentral.vocabulary import Availability, Direction, MessageType, ReadStatus
 
 
 class SyncFilters(TypedDict, total=False):

@@ -11,9 +11,9 @@ from email import message_from_bytes
 from email.message import Message
 from typing import cast
 
-from rc_mcp.ringcentral.answers import fields_of, parsed
 from rc_mcp.ringcentral.errors import UnexpectedAnswer
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.transport.responses import fields_of, parsed
 
 _ID_AT_THE_END = re.compile(r"/([0-9]{1,20})/?$")
 

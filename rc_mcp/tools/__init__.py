@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp.types import ToolAnnotations
 
-from rc_mcp.levels import LEVELS, Level
+from rc_mcp.access import LEVELS, Level
 from rc_mcp.ringcentral import Permission
 from rc_mcp.tools.delete_message import delete_message
 from rc_mcp.tools.delete_message_by_filter import delete_message_by_filter
@@ -16,7 +16,7 @@ from rc_mcp.tools.patch_message import patch_message
 from rc_mcp.tools.read_message import read_message
 from rc_mcp.tools.read_message_content import read_message_content
 from rc_mcp.tools.read_message_store_configuration import read_message_store_configuration
-from rc_mcp.tools.strict import StrictTool
+from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.tools.sync_messages import sync_messages
 from rc_mcp.tools.update_message import update_message
 from rc_mcp.tools.update_message_store_configuration import update_message_store_configuration

@@ -5,15 +5,15 @@ from typing import Annotated
 from mcp.server.mcpserver import ElicitationResult, Resolve
 from pydantic import Field
 
-from rc_mcp.app import Ctx, app_of
+from rc_mcp.guard.actions.deletion import Deletion
 from rc_mcp.guard.approval import Answer
-from rc_mcp.guard.deletion import Deletion
 from rc_mcp.guard.guard import Proposal
-from rc_mcp.guard.plans import MAX_MESSAGES
+from rc_mcp.guard.state.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import DeletableType
+from rc_mcp.session import Ctx, app_of
+from rc_mcp.tools.approval import asking
 from rc_mcp.tools.arguments import AccountId, ExtensionId, MessageIds, PlanId
-from rc_mcp.tools.confirmed import asking
-from rc_mcp.tools.in_time import bounded
+from rc_mcp.tools.time_limit import bounded
 from rc_mcp.views.changes import Changes
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from rc_mcp.app import Ctx, app_of
 from rc_mcp.ringcentral import Availability, MessageList, ReadStatus
+from rc_mcp.session import Ctx, app_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     AccountId,
@@ -22,10 +22,10 @@ from rc_mcp.tools.arguments import (
     When,
     span,
 )
-from rc_mcp.views.listing import Filters, Keeping, Summary, Window, in_force, summarize, window
-from rc_mcp.views.pages import DetailLevel, Look, Shown
+from rc_mcp.views.detail_level import DetailLevel, Look, Shown
 from rc_mcp.views.schema import LOOSE
-from rc_mcp.views.weight import LARGE, USUAL, weigh
+from rc_mcp.views.summary import Filters, Keeping, Summary, Window, in_force, summarize, window
+from rc_mcp.views.tokens import LARGE, USUAL, weigh
 
 _PER_PAGE, _PER_SUMMARY = 100, 1000
 

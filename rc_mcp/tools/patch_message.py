@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from rc_mcp.app import Ctx, app_of
-from rc_mcp.guard.database import GuardError
 from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.state.database import GuardError
 from rc_mcp.ringcentral import Message, ReadStatus, RingCentralError
+from rc_mcp.session import Ctx, app_of
 from rc_mcp.tools.arguments import MAX_READS, MAX_UPDATES, AccountId, ExtensionId, MessageIds
 from rc_mcp.views.changes import Changes, benign_changes, in_doubt
 

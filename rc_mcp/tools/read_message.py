@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from rc_mcp.app import Ctx, app_of
 from rc_mcp.ringcentral import NotFound
+from rc_mcp.session import Ctx, app_of
 from rc_mcp.tools.arguments import MAX_READS, AccountId, ExtensionId, MessageIds
-from rc_mcp.views.errors import in_words
+from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.messages import Detail, detail, details_that_fit
 from rc_mcp.views.schema import DETAILS, LOOSE
-from rc_mcp.views.weight import LARGE, weigh
+from rc_mcp.views.tokens import LARGE, weigh
 
 
 class Messages(BaseModel):

@@ -25,17 +25,8 @@ from mcp.types import (
 )
 from pydantic import Field
 
-from rc_mcp.app import Ctx, app_of
-from rc_mcp.attachments import Fetched, Place, fetched, whole
-from rc_mcp.media.kinds import is_document, is_text, labelled, suffix
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.plain_text import parts_of_text, text_part
-from rc_mcp.media.reading import read_document
-from rc_mcp.media.saving import keep, new_file
-from rc_mcp.media.selection import Selection, chosen, selection
-from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message
-from rc_mcp.tools.arguments import AccountId, ExtensionId, Id
-from rc_mcp.views.attachments import (
+from rc_mcp.attachments.fetching import Fetched, Place, fetched, whole
+from rc_mcp.attachments.forms import (
     MAX_BYTES,
     ContentAnswer,
     Form,
@@ -50,8 +41,17 @@ from rc_mcp.views.attachments import (
     transcript_of,
     ways_for,
 )
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.kinds import is_document, is_text, labelled, suffix
+from rc_mcp.media.plain_text import parts_of_text, text_part
+from rc_mcp.media.reading import read_document
+from rc_mcp.media.saving import keep, new_file
+from rc_mcp.media.selection import Selection, chosen, selection
+from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message
+from rc_mcp.session import Ctx, app_of
+from rc_mcp.tools.arguments import AccountId, ExtensionId, Id
 from rc_mcp.views.messages import MOST_SHOWN
-from rc_mcp.views.text import as_written, is_id, word
+from rc_mcp.views.untrusted_text import as_written, is_id, word
 
 _SAVED_BYTES = 1024**3
 _SOUNDS = ("audio/", "video/")

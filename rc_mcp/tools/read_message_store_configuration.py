@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from rc_mcp.app import Ctx, app_of
+from rc_mcp.session import Ctx, app_of
 from rc_mcp.tools.arguments import AccountId
 
 _MOST_DAYS = 36_500

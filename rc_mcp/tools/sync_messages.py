@@ -6,9 +6,9 @@ from typing import Annotated
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from rc_mcp.app import App, Ctx, app_of, mailbox_changed
 from rc_mcp.ringcentral import MessageSync, SyncTokenRejected, SyncType
 from rc_mcp.ringcentral.filters import SyncFilters
+from rc_mcp.session import App, Ctx, app_of, mailbox_changed
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     AccountId,
@@ -22,10 +22,10 @@ from rc_mcp.tools.arguments import (
     When,
     span,
 )
-from rc_mcp.views.listing import Filters, Keeping, in_force, window
-from rc_mcp.views.pages import DetailLevel, Look
+from rc_mcp.views.detail_level import DetailLevel, Look
+from rc_mcp.views.summary import Filters, Keeping, in_force, window
 from rc_mcp.views.syncs import Since, Synced, all_of, changes_since
-from rc_mcp.views.weight import LARGE, USUAL
+from rc_mcp.views.tokens import LARGE, USUAL
 
 _USUAL_RECORDS = 100
 _TOKENS_REMEMBERED = 100

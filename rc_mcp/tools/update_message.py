@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rc_mcp.app import Ctx, app_of
 from rc_mcp.ringcentral import ReadStatus
+from rc_mcp.session import Ctx, app_of
 from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageIds
 from rc_mcp.views.changes import Changes, benign_changes
 

@@ -5,13 +5,13 @@ from typing import Annotated
 from mcp.server.mcpserver import ElicitationResult, Resolve
 from pydantic import Field
 
-from rc_mcp.app import Ctx, app_of
+from rc_mcp.guard.actions.retention import RetentionChange
 from rc_mcp.guard.approval import Answer
 from rc_mcp.guard.guard import Proposal
-from rc_mcp.guard.retention import RetentionChange
+from rc_mcp.session import Ctx, app_of
+from rc_mcp.tools.approval import asking
 from rc_mcp.tools.arguments import AccountId, PlanId
-from rc_mcp.tools.confirmed import asking
-from rc_mcp.tools.in_time import bounded
+from rc_mcp.tools.time_limit import bounded
 from rc_mcp.views.changes import Changes
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message, NotFound, NotSent, Outcome
-from rc_mcp.views.errors import in_words
+from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.schema import LOOSE, OUTCOMES
 
 OutcomeWord = Literal[

@@ -7,9 +7,9 @@ from pydantic import BaseModel
 
 from rc_mcp.media.kinds import labelled
 from rc_mcp.ringcentral import Attachment, Message
-from rc_mcp.views.failures import why_failed
-from rc_mcp.views.text import caller_name, clean, is_id, moment, shortened, shown_id, word
-from rc_mcp.views.weight import Budget, clip, that_fit
+from rc_mcp.views.delivery_failures import why_failed
+from rc_mcp.views.tokens import Budget, clip, that_fit
+from rc_mcp.views.untrusted_text import caller_name, clean, is_id, moment, shortened, shown_id, word
 
 DETAIL_TEXT_CHARS = 16_000
 _TEXT_TOKENS, _COVER_TOKENS = 8_000, 2_000

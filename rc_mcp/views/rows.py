@@ -12,8 +12,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.text import clean, short_moment, shown_id, who, word
-from rc_mcp.views.weight import Budget, clip, that_fit
+from rc_mcp.views.tokens import Budget, clip, that_fit
+from rc_mcp.views.untrusted_text import clean, short_moment, shown_id, who, word
 
 T = TypeVar("T")
 

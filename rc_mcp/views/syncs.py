@@ -8,11 +8,11 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message, MessageSync, SyncType
-from rc_mcp.views.listing import Filters, Keeping, Summary, Window, summarize
-from rc_mcp.views.pages import Look, Shown
+from rc_mcp.views.detail_level import Look, Shown
 from rc_mcp.views.schema import LOOSE
-from rc_mcp.views.text import is_id, moment, shown_id, word
-from rc_mcp.views.weight import that_fit, weigh
+from rc_mcp.views.summary import Filters, Keeping, Summary, Window, summarize
+from rc_mcp.views.tokens import that_fit, weigh
+from rc_mcp.views.untrusted_text import is_id, moment, shown_id, word
 
 _OVERLAP = timedelta(seconds=5)
 """RingCentral repeats the last 5 s before each sync, so that no change is missed (its guide, "Message sync")."""

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
-from rc_mcp.guard.database import FILE, writing
-from rc_mcp.guard.journal import ROWS_AN_HOUR, Event, add_note
-from rc_mcp.guard.plans import LIFETIME
+from rc_mcp.guard.state.database import FILE, writing
+from rc_mcp.guard.state.journal import ROWS_AN_HOUR, Event, add_note
+from rc_mcp.guard.state.plans import LIFETIME
 from tests.desk import NO, YES, Desk, call
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
-from rc_mcp.guard.database import FILE, VERSION
+from rc_mcp.guard.state.database import FILE, VERSION
 
 pytestmark = pytest.mark.anyio
 

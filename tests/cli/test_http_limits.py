@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from rc_mcp.cli import http_server
 from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
-from rc_mcp.emulator.serving import bound_sockets
+from rc_mcp.emulator.service.serving import bound_sockets
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,9 @@ import anyio
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.cli.policy import check_on
+from rc_mcp.cli.policy_check import check_on
 from rc_mcp.emulator import Emulator
-from rc_mcp.guard.policy_file import PolicyError, load_policy
+from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 from tests.desk import Faults, login_to, no_waiting
 

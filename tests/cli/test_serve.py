@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from rc_mcp.levels import Level
+from rc_mcp.access import Level
 from rc_mcp.tools import tools_for
 from tests.desk import Era, call, refused, rows
 from tests.serving import RC_MCP, http_server

@@ -8,9 +8,9 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from rc_mcp.guard.alone import alone
-from rc_mcp.guard.journal import DEMO
-from rc_mcp.guard.undo import NOTHING_RESTORED
+from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.restore import NOTHING_RESTORED
+from rc_mcp.guard.state.journal import DEMO
 from tests.desk import YES, Desk, call, login_to
 
 pytestmark = pytest.mark.anyio

@@ -40,9 +40,9 @@ from mcp.types import (
 from pydantic import BaseModel, Field, JsonValue, create_model
 from pydantic.config import JsonDict
 
-from rc_mcp.app import App
 from rc_mcp.emulator import Emulator
 from rc_mcp.server import RingCentralServer, build_server
+from rc_mcp.session import App
 from rc_mcp.settings import load_settings
 from tests.desk import login_to
 

@@ -7,10 +7,10 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp import server
-from rc_mcp.guard.alone import alone
-from rc_mcp.guard.database import NOTHING_DONE
+from rc_mcp.guard.change_lock import alone
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.journal import Aim, Operation, Record
+from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.state.journal import Aim, Operation, Record
 from rc_mcp.ringcentral import Forbidden, RingCentralError
 from tests.desk import YES, Desk, Era, call, refused, typed
 

@@ -8,9 +8,9 @@ import pytest
 from mcp import Client
 
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.clock import Clock
-from rc_mcp.guard.journal import Journal, OnItsWay, Record
-from rc_mcp.guard.plans import LIFETIME
+from rc_mcp.guard.state.clock import Clock
+from rc_mcp.guard.state.journal import Journal, OnItsWay, Record
+from rc_mcp.guard.state.plans import LIFETIME
 from tests.desk import YES, Desk, Era, call, refused, rows
 
 pytestmark = pytest.mark.anyio

@@ -6,10 +6,10 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator.vocabulary import OperationName
-from rc_mcp.guard.undo import undo
+from rc_mcp.guard.restore import undo
 from rc_mcp.ringcentral import NotFound
 from rc_mcp.views.changes import Changes
-from rc_mcp.views.errors import ADVICE
+from rc_mcp.views.error_texts import ADVICE
 from tests.desk import YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio

@@ -8,10 +8,10 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 
-from rc_mcp.guard.alone import alone
-from rc_mcp.guard.database import NOTHING_DONE
-from rc_mcp.guard.journal import Record
-from rc_mcp.guard.not_now import Busy, NoTime
+from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.refusals import Busy, NoTime
+from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.state.journal import Record
 from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ def time_passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
         passed[0] += seconds
 
     clock = SimpleNamespace(current_time=lambda: anyio.current_time() + passed[0])
-    monkeypatch.setattr("rc_mcp.ringcentral.waiting.anyio", clock)
+    monkeypatch.setattr("rc_mcp.ringcentral.transport.deadlines.anyio", clock)
     return pass_by
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.guard import database
+from rc_mcp import locks as locking
 from rc_mcp.guard import guard as guarding
-from rc_mcp.guard.alone import alone
-from rc_mcp.guard.database import FILE, NOTHING_DONE, GuardError
-from rc_mcp.guard.journal import Journal, Record
-from rc_mcp.ringcentral import LoginNotKept, token_store
-from rc_mcp.ringcentral import locks as locking
+from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.state import database
+from rc_mcp.guard.state.database import FILE, NOTHING_DONE, GuardError
+from rc_mcp.guard.state.journal import Journal, Record
+from rc_mcp.ringcentral import LoginNotKept
+from rc_mcp.ringcentral.oauth import token_store
 from tests.desk import Desk, call, refused
 
 pytestmark = pytest.mark.anyio

@@ -9,8 +9,8 @@ from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
-from rc_mcp.guard import answers
-from rc_mcp.guard.answers import CHANGED_NOTHING
+from rc_mcp.guard import results
+from rc_mcp.guard.results import CHANGED_NOTHING
 from tests.desk import NO, NOTHING, YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
@@ -163,7 +163,7 @@ async def test_a_used_plan_is_not_reported_as_expired_after_it_was_removed(desk:
         desk.clock.time += timedelta(minutes=11)
         late = await call(client, "delete_message", message_id=[target], plan_id=plan)
     assert late["status"] == "refused"
-    assert late["said"] == answers.used(plan).said
+    assert late["said"] == results.used(plan).said
 
 
 async def test_a_plan_of_another_login_does_not_fit(desk: Desk) -> None:

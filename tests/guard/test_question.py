@@ -14,8 +14,8 @@ from rich.cells import cell_len
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.guard import preview
-from rc_mcp.guard.deletion import deletion_draft
-from rc_mcp.guard.policy import NO_POLICY, Policy
+from rc_mcp.guard.actions.deletion import deletion_draft
+from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.ringcentral import Message
 from tests.desk import DECLINE, Desk, Era, call
 

@@ -9,10 +9,10 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft
-from rc_mcp.guard.database import FILE, NOTHING_DONE
-from rc_mcp.guard.journal import Entry, Record
-from rc_mcp.guard.retention import PERIOD_NOT_CHANGED
-from rc_mcp.guard.stopping import Stopped, stop_file, unless_stopped
+from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
+from rc_mcp.guard.state.database import FILE, NOTHING_DONE
+from rc_mcp.guard.state.journal import Entry, Record
+from rc_mcp.guard.stop_file import Stopped, stop_file, unless_stopped
 from tests.desk import NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
 pytestmark = pytest.mark.anyio

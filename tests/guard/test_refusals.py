@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 import rc_mcp
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.answers import CHANGED_NOTHING
-from rc_mcp.guard.database import NOTHING_DONE
-from rc_mcp.guard.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
-from rc_mcp.guard.undo import NOTHING_RESTORED
+from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
+from rc_mcp.guard.restore import NOTHING_RESTORED
+from rc_mcp.guard.results import CHANGED_NOTHING
+from rc_mcp.guard.state.database import NOTHING_DONE
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED, PARTLY_CHANGED, READ_UNKNOWN
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed
 
@@ -48,7 +48,7 @@ SOURCES = sorted(
         *(ROOT / "guard").glob("*.py"),
         *(ROOT / "tools").glob("*.py"),
         ROOT / "cli" / "approvals.py",
-        ROOT / "attachments.py",
+        ROOT / "attachments/fetching.py",
         ROOT / "server.py",
     )
     if file.name not in APART
@@ -113,11 +113,11 @@ def test_the_source_is_really_searched() -> None:
     assert len(found) >= 25
     assert set(found) >= {
         "guard/guard.py",
-        "guard/answers.py",
-        "guard/retention.py",
-        "tools/strict.py",
+        "guard/results.py",
+        "guard/actions/retention.py",
+        "tools/strict_tool.py",
         "cli/approvals.py",
-        "attachments.py",
+        "attachments/fetching.py",
         "server.py",
     }
 

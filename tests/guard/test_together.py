@@ -6,7 +6,7 @@ import anyio
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.guard import answers
+from rc_mcp.guard import results
 from tests.desk import YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def test_two_plans_on_the_same_messages_do_not_purge_them(desk: Desk, era:
 
         async def use_second() -> None:
             await started.wait()
-            answers.append(await call(other, "delete_message", message_id=targets[:2], plan_id=second))
+            results.append(await call(other, "delete_message", message_id=targets[:2], plan_id=second))
             ended.set()
 
         async def in_the_meantime() -> None:
@@ -45,7 +45,7 @@ async def test_two_plans_on_the_same_messages_do_not_purge_them(desk: Desk, era:
         first_delete_waits(desk, in_the_meantime)
 
         async def use_first() -> None:
-            answers.append(await call(one, "delete_message", message_id=targets, plan_id=first))
+            results.append(await call(one, "delete_message", message_id=targets, plan_id=first))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(use_second)
@@ -149,7 +149,7 @@ async def test_an_interrupted_plan_is_not_reported_as_carried_out(desk: Desk) ->
         first = await call(client, "delete_message", message_id=[target], plan_id=plan)
         again = await call(client, "delete_message", message_id=[target], plan_id=plan)
     assert first["status"] == "failed"
-    assert again["said"] == answers.used(plan).said
+    assert again["said"] == results.used(plan).said
     assert desk.sent("DELETE") == []
 
 

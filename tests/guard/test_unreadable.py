@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.guard.undo import undo
+from rc_mcp.guard.restore import undo
 from tests.desk import YES, Answer, Desk, call, typed
 
 pytestmark = pytest.mark.anyio

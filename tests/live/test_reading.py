@@ -5,7 +5,7 @@ import os
 import pytest
 
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
-from rc_mcp.ringcentral.entry_points import PRODUCTION
+from rc_mcp.ringcentral.transport.entry_points import PRODUCTION
 
 # Read at import: the tests' own fixtures hide these variables from every test.
 LOGIN = {name: os.environ.get(name, "") for name in ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")}

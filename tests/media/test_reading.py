@@ -14,12 +14,12 @@ import anyio
 import pytest
 from PIL import Image
 
+from rc_mcp.attachments.forms import text_of_pages
 from rc_mcp.media import reading as module
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import Way
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.protocol import Way
 from rc_mcp.media.reading import Reading, read_document, what_ocr_lacks
 from rc_mcp.media.selection import selection
-from rc_mcp.views.attachments import text_of_pages
 from tests import documents
 from tests.ocr import seen_in
 

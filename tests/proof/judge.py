@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2 as httpx
 
 from rc_mcp.emulator.vocabulary import DELETABLE
-from rc_mcp.guard.journal import Operation
-from rc_mcp.guard.plans import LIFETIME, Plan
+from rc_mcp.guard.state.journal import Operation
+from rc_mcp.guard.state.plans import LIFETIME, Plan
 from rc_mcp.views.changes import Changes
 from tests.proof.host import Now
 from tests.proof.rules import (

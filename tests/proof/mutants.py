@@ -49,13 +49,13 @@ _WORD = '"purged" if purge else "deleted"'
 MUTANTS = (
     _mutant(
         "a DELETE is sent again after an ambiguous failure",  # two lines of defence: the retries, and their patience
-        ("ringcentral/retries.py", 'return call.method != "DELETE" and (', "return ("),
-        ("ringcentral/waiting.py", "with waiting_until(0.0):", "with waiting_until(inf):"),
+        ("ringcentral/transport/retries.py", 'return call.method != "DELETE" and (', "return ("),
+        ("ringcentral/transport/deadlines.py", "with waiting_until(0.0):", "with waiting_until(inf):"),
     ),
     _mutant(
         "no re-read before the DELETE: what changed is not dropped",
         (
-            "guard/reading.py",
+            "guard/mailbox.py",
             "return [t for t in planned if t.id in found and target(found[t.id]) == t]",
             "return list(planned)",
         ),
@@ -71,7 +71,7 @@ MUTANTS = (
     _mutant(
         "a 207 counts as success",  # what is said comes from reading back; so that goes too
         (
-            "guard/deletion.py",
+            "guard/actions/deletion.py",
             _LOOKED_BACK,
             f"{_LOOKED_BACK}\n    if answered.confirmed:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
@@ -79,14 +79,14 @@ MUTANTS = (
     _mutant(
         "a 204 is believed without reading back",
         (
-            "guard/deletion.py",
+            "guard/actions/deletion.py",
             _LOOKED_BACK,
             f"{_LOOKED_BACK}\n    if not answered.problem:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
     ),
     _mutant(
         "what reads as before after a lost answer is taken as settled",
-        ("guard/reading.py", '"failed" if i in untouched else "unknown"', '"failed"'),
+        ("guard/mailbox.py", '"failed" if i in untouched else "unknown"', '"failed"'),
     ),
     _mutant(
         "a DELETE that may be on its way does not keep a second one back",
@@ -94,7 +94,11 @@ MUTANTS = (
     ),
     _mutant(
         "a plan can be used again after use",
-        ("guard/plans.py", 'self._move(db, plan_id, "used", *states)', 'self._move(db, plan_id, "open", *states)'),
+        (
+            "guard/state/plans.py",
+            'self._move(db, plan_id, "used", *states)',
+            'self._move(db, plan_id, "open", *states)',
+        ),
     ),
     _mutant(
         "a DELETE goes through *",  # a call that names no targets cannot be made; so that goes too
@@ -131,16 +135,16 @@ MUTANTS = (
     ),
     _mutant(
         "two changes at once: no lock",
-        ("guard/alone.py", 'state_dir / "changing.lock"', 'state_dir / f"{id(object())}.lock"'),
+        ("guard/change_lock.py", 'state_dir / "changing.lock"', 'state_dir / f"{id(object())}.lock"'),
     ),
     _mutant(
         "date_to is ignored",
-        ("guard/conversations.py", "date_to = min(self.date_to, now).replace(", "date_to = now.replace("),
+        ("guard/actions/conversations.py", "date_to = min(self.date_to, now).replace(", "date_to = now.replace("),
     ),
     _mutant(
         "a list is believed to be of the conversation that was asked for",  # by the client as well
         (
-            "guard/conversations.py",
+            "guard/actions/conversations.py",
             "[message for message, number in listed if number == int(conversation)]",
             "[message for message, _ in listed]",
         ),
@@ -153,35 +157,35 @@ MUTANTS = (
     _mutant(
         "a plain delete takes Deleted messages too",
         (
-            "guard/reading.py",
+            "guard/mailbox.py",
             'elif message.availability == "Alive" or (purge and message.availability == "Deleted"):',
             'elif message.availability in {"Alive", "Deleted"}:',
         ),
     ),
     _mutant(
         "a plan fits other arguments",
-        ("guard/plans.py", "json.dumps([principal, tool, dict(arguments)]", "json.dumps([principal, tool]"),
+        ("guard/state/plans.py", "json.dumps([principal, tool, dict(arguments)]", "json.dumps([principal, tool]"),
     ),
     _mutant(
         "a plan fits another login",
-        ("guard/plans.py", "json.dumps([principal, tool, dict(arguments)]", "json.dumps([tool, dict(arguments)]"),
+        ("guard/state/plans.py", "json.dumps([principal, tool, dict(arguments)]", "json.dumps([tool, dict(arguments)]"),
     ),
     _mutant(
         "a 404 is believed: gone",
         (
-            "guard/reading.py",
+            "guard/mailbox.py",
             "gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}",
             "gone = {i for i in ids if isinstance(errors.get(i), NotFound)}",
         ),
     ),
     _mutant(
         "the STOP file is ignored",
-        ("guard/stopping.py", 'return state_dir / "STOP"', 'return state_dir / "NEVER"'),
+        ("guard/stop_file.py", 'return state_dir / "STOP"', 'return state_dir / "NEVER"'),
     ),
     _mutant(
         "an expired plan still runs",
         (
-            "guard/plans.py",
+            "guard/state/plans.py",
             '_VALID = "expires > ? AND expires <= ?"',
             '_VALID = "expires > ? - 1e6 AND expires <= ? + 1e6"',
         ),
@@ -189,7 +193,7 @@ MUTANTS = (
     _mutant(
         "a denied plan can still be used",
         (
-            "guard/plans.py",
+            "guard/state/plans.py",
             'self._move(db, plan_id, "denied", "open", "asked", "approved")',
             'self._move(db, plan_id, "open", "open", "asked", "approved")',
         ),
@@ -229,19 +233,19 @@ MUTANTS = (
     _mutant(
         "a retention period is set again after an ambiguous failure",
         (
-            "guard/retention.py",
+            "guard/actions/retention.py",
             "            with at_once():\n                await mailbox.client.update",
             "            if True:\n                await mailbox.client.update",
         ),
     ),
     _mutant(
         "a retention period that somebody else changed is set all the same",
-        ("guard/retention.py", "!= draft.period_in_force:", "== -1:"),
+        ("guard/actions/retention.py", "!= draft.period_in_force:", "== -1:"),
     ),
     _mutant(
         "a 401 counts as a refusal",
         (
-            "guard/deletion.py",
+            "guard/actions/deletion.py",
             "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
             "not isinstance(error, RangeNotSatisfiable | Unavailable)",
         ),
@@ -249,7 +253,7 @@ MUTANTS = (
     _mutant(
         "a 416 counts as a refusal",
         (
-            "guard/deletion.py",
+            "guard/actions/deletion.py",
             "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
             "not isinstance(error, Unauthorized | Unavailable)",
         ),
@@ -257,7 +261,7 @@ MUTANTS = (
     _mutant(
         "an answer without a code of RingCentral's counts as a refusal",
         (
-            "guard/deletion.py",
+            "guard/actions/deletion.py",
             "return isinstance(error, APIError) and",
             'return (isinstance(error, APIError) or hasattr(error, "status")) and',
         ),
@@ -269,7 +273,7 @@ MUTANTS = (
     _mutant(
         "who is protected is looked for only when a plan is made",
         (
-            "guard/reading.py",
+            "guard/mailbox.py",
             "return self.policy.protects(message) or (",
             "return (",
         ),
@@ -277,7 +281,7 @@ MUTANTS = (
     _mutant(
         "the lines of a rule do not count",  # nor do they when it is carried out
         (
-            "guard/policy.py",
+            "guard/policy/rules.py",
             'lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]',
             "lines: list[str] = []",
         ),
@@ -285,9 +289,9 @@ MUTANTS = (
     ),
     _mutant(
         "a shorter retention period takes what is protected",
-        ("guard/retention.py", "if lowered and mailbox.policy.protects_anybody:", "if False:"),
+        ("guard/actions/retention.py", "if lowered and mailbox.policy.protects_anybody:", "if False:"),
         (
-            "guard/retention.py",
+            "guard/actions/retention.py",
             'if draft.severity == "irreversible" and mailbox.policy.protects_anybody:',
             "if False:",
         ),
@@ -295,7 +299,7 @@ MUTANTS = (
     _mutant(
         "an undo restores whatever its operation told of",
         (
-            "guard/undo.py",
+            "guard/restore.py",
             'for i, word in operation.outcomes.items() if word in {"deleted", "unknown"})',
             "for i in operation.outcomes)",
         ),
@@ -303,7 +307,7 @@ MUTANTS = (
     _mutant(
         "an undo is believed without reading back",
         (
-            "guard/undo.py",
+            "guard/restore.py",
             "seen = await _read_back(mailbox, list(deleted))",
             'seen = dict.fromkeys(deleted, "restored")',
         ),
@@ -311,19 +315,19 @@ MUTANTS = (
     _mutant(
         "the minute after an unanswered request goes by the wall clock",
         (
-            "guard/journal.py",
+            "guard/state/journal.py",
             "return max(elapsed_s, default=0.0) < settled_after.total_seconds()",
             "return intent.moment > self._now() - settled_after",
         ),
     ),
     _mutant(
         "a request from before a restart of the machine counts as settled",
-        ("guard/journal.py", "max(elapsed_s, default=0.0)", "max(elapsed_s, default=1e9)"),
+        ("guard/state/journal.py", "max(elapsed_s, default=0.0)", "max(elapsed_s, default=1e9)"),
     ),
     _mutant(
         "a request from before a restart of the machine never settles",
         (
-            "guard/journal.py",
+            "guard/state/journal.py",
             'self.append("noticed", **who, details={"clock": self.clock.read()})',
             'self.append("noticed", **who, details={})',
         ),
@@ -331,14 +335,14 @@ MUTANTS = (
     _mutant(
         "caps go by the wall clock",
         (
-            "guard/journal.py",
+            "guard/state/journal.py",
             "return entry.at > _stamp(since) if elapsed_s is None else elapsed_s < span.total_seconds()",
             "return entry.at > _stamp(since)",
         ),
     ),
     _mutant(
         "ages are counted in a zone",
-        ("login.py", "            now=now,\n", "            now=lambda: now().astimezone(settings.timezone),\n"),
+        ("wiring.py", "            now=now,\n", "            now=lambda: now().astimezone(settings.timezone),\n"),
     ),
     _mutant(
         "a span back is counted in a zone",
@@ -346,7 +350,7 @@ MUTANTS = (
     ),
     _mutant(
         "a plan lives by the wall clock",
-        ("guard/plans.py", "return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()", "return True"),
+        ("guard/state/plans.py", "return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()", "return True"),
     ),
     _mutant(
         "a retention period is not held back by an earlier one",
@@ -354,7 +358,7 @@ MUTANTS = (
     ),
     _mutant(
         "an undo does not ask what may still arrive",
-        ("guard/undo.py", "on_its_way = (await guard.on_its_way()).deletes", "on_its_way = frozenset[str]()"),
+        ("guard/restore.py", "on_its_way = (await guard.on_its_way()).deletes", "on_its_way = frozenset[str]()"),
     ),
     _mutant(
         "a restore does not ask what may still arrive",
@@ -362,27 +366,35 @@ MUTANTS = (
     ),
     _mutant(
         "a retention period is sent again with a fresh token",
-        ("ringcentral/auth.py", 'if request.method == "DELETE" or is_sent_once():', 'if request.method == "DELETE":'),
+        (
+            "ringcentral/oauth/auth.py",
+            'if request.method == "DELETE" or is_sent_once():',
+            'if request.method == "DELETE":',
+        ),
     ),
     _mutant(
         "a lock that the system refuses counts as held",
         (
-            "ringcentral/locks.py",
+            "locks.py",
             "    except BaseException:\n        held.release()\n        raise\n",
             "    except OSError:\n        return held\n",
         ),
     ),
     _mutant(
         "a lock is believed without trying it",
-        ("ringcentral/locks.py", " and _keeps_others_out(held, lock_file):", ":"),
+        ("locks.py", " and _keeps_others_out(held, lock_file):", ":"),
     ),
     _mutant(
         "a no of the API gateway counts as a refusal",
-        ("ringcentral/answers.py", 're.compile(r"AGW-[0-9]+|CMN-120")', 're.compile("none")'),
+        ("ringcentral/transport/responses.py", 're.compile(r"AGW-[0-9]+|CMN-120")', 're.compile("none")'),
     ),
     _mutant(
         "any 404 in RingCentral's words is about a message",
-        ("ringcentral/answers.py", "kind = _class_of_404(facts, path, in_207=in_207) if", "kind = NotFound if"),
+        (
+            "ringcentral/transport/responses.py",
+            "kind = _class_of_404(facts, path, in_207=in_207) if",
+            "kind = NotFound if",
+        ),
     ),
     _mutant(
         "a folder's .env adds to a login in the environment",

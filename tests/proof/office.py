@@ -21,19 +21,20 @@ from mcp.client.session import ClientSession
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, InputRequiredResult
 
 import rc_mcp.server
+from rc_mcp import locks
 from rc_mcp.emulator import Draft, Emulator, Party
-from rc_mcp.emulator.lifecycle import delete, set_retention_days
-from rc_mcp.guard import deletion
-from rc_mcp.guard.database import GuardError
+from rc_mcp.emulator.mailbox.lifecycle import delete, set_retention_days
+from rc_mcp.guard.actions import deletion
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.journal import Channel, Journal
-from rc_mcp.guard.not_now import InDoubt
-from rc_mcp.guard.plans import Plan, PlanStore, State
-from rc_mcp.guard.undo import undo
-from rc_mcp.login import guarded
-from rc_mcp.ringcentral import RingCentralError, Time, locks
+from rc_mcp.guard.refusals import InDoubt
+from rc_mcp.guard.restore import undo
+from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.state.journal import Channel, Journal
+from rc_mcp.guard.state.plans import Plan, PlanStore, State
+from rc_mcp.ringcentral import RingCentralError, Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError, load_settings
+from rc_mcp.wiring import guarded
 from tests.desk import Era, login_to, text_of
 from tests.proof.host import FOREIGN_TOKEN, ZONE, Clock, ForeignFolder, Host, Locks, Now
 from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold

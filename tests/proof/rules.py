@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rc_mcp.emulator.wire import Message
+from rc_mcp.emulator.mailbox.records import Message
 from tests.proof.host import Now
 
 BORIS = "+15035550191"

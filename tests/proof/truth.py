@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rc_mcp.emulator import Draft
-from rc_mcp.emulator.lifecycle import pass_time, retention_days, set_retention_days
-from rc_mcp.emulator.selection import Selection
-from rc_mcp.emulator.store import Store
-from rc_mcp.emulator.wire import Message
+from rc_mcp.emulator.mailbox.lifecycle import pass_time, retention_days, set_retention_days
+from rc_mcp.emulator.mailbox.records import Message
+from rc_mcp.emulator.mailbox.selection import Selection
+from rc_mcp.emulator.mailbox.store import Store
 
 By = Literal["start", "arrival", "another app", "benign call", "guarded call", "time"]
 

@@ -26,11 +26,11 @@ from rc_mcp.ringcentral import (
     Unavailable,
     UnexpectedAnswer,
 )
-from rc_mcp.ringcentral.answers import Answer
 from rc_mcp.ringcentral.bulk import outcomes_of
 from rc_mcp.ringcentral.calls import Call, change, delete, read
-from rc_mcp.ringcentral.connection import MAYBE_CARRIED_OUT
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.transport.connection import MAYBE_CARRIED_OUT
+from rc_mcp.ringcentral.transport.responses import Answer
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from rc_mcp.ringcentral import (
     TokenAuth,
     UnexpectedAnswer,
 )
-from rc_mcp.ringcentral.answers import login_refusal
-from rc_mcp.ringcentral.token_endpoint import TokenEndpoint
+from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint
+from rc_mcp.ringcentral.transport.responses import login_refusal
 from tests.ringcentral.test_paging import NOW, arrive, client, mailbox, remove
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
 from rc_mcp.ringcentral import Message, MessageList, MessageStoreConfiguration, MessageSync
-from rc_mcp.ringcentral.answers import parsed
 from rc_mcp.ringcentral.models import Field
+from rc_mcp.ringcentral.transport.responses import parsed
 
 FAX: dict[str, Any] = {
     "id": 1724099032020,

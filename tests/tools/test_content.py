@@ -19,10 +19,10 @@ import pytest
 from mcp import Client
 from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent
 
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import Opened
-from rc_mcp.views import attachments
-from rc_mcp.views.attachments import REASONS
+from rc_mcp.attachments import forms
+from rc_mcp.attachments.forms import REASONS
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.protocol import Opened
 from tests import documents
 from tests.desk import Desk, Era, call, refused, text_of
 from tests.ocr import seen_in
@@ -36,7 +36,7 @@ MEDIA = files("rc_mcp.emulator") / "media"
 @pytest.fixture(autouse=True)
 def without_ocr(monkeypatch: pytest.MonkeyPatch) -> None:
     """As most people have it: the extra is not installed."""
-    monkeypatch.setattr(attachments, "has_ocr", lambda: False)
+    monkeypatch.setattr(forms, "has_ocr", lambda: False)
 
 
 def attachment(desk: Desk, kind: str, content_type: str) -> tuple[str, dict[str, Any]]:
@@ -156,7 +156,7 @@ async def test_the_first_form_of_a_pdf_with_text_is_its_text(desk: Desk, era: Er
 async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to_be(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attachments, "has_ocr", lambda: True)
+    monkeypatch.setattr(forms, "has_ocr", lambda: True)
     sends(desk, documents.tiff([documents.page("Visits approved: 8", "Ask again in May")]), "image/tiff")
     async with desk.client() as client:
         answer = answer_of(await read(client, fax_of(desk, "northlight-approval.tif")))
@@ -171,7 +171,7 @@ async def test_ocr_that_cannot_be_loaded_is_told_beside_the_pictures(
 ) -> None:
     (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(attachments, "has_ocr", lambda: True)
+    monkeypatch.setattr(forms, "has_ocr", lambda: True)
     async with desk.client() as client:
         result = await read(client, fax_of(desk, "northlight-approval.tif"))
     assert len(pictures(result)) == 2
@@ -188,7 +188,7 @@ async def test_ocr_that_takes_too_long_gives_way_to_pictures(
     worker.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(worker))
     monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(LIMITS, ocr_time_s=0.5))
-    monkeypatch.setattr(attachments, "has_ocr", lambda: True)
+    monkeypatch.setattr(forms, "has_ocr", lambda: True)
     async with desk.client() as client:
         fax = fax_of(desk, "northlight-approval.tif")
         shown = await read(client, fax)
@@ -210,7 +210,7 @@ async def test_pages_that_took_too_long_are_not_to_be_asked_for_again_in_the_sam
     worker.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(worker))
     monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(LIMITS, time_s=3, ocr_time_s=3))
-    monkeypatch.setattr(attachments, "has_ocr", lambda: True)
+    monkeypatch.setattr(forms, "has_ocr", lambda: True)
     async with desk.client() as client:
         said = answer_of(await read(client, fax_of(desk, "northlight-approval.tif"), form=form))["said"]
     assert "2 pages" in said
@@ -230,7 +230,7 @@ async def test_reading_that_takes_too_long_is_begun_once_and_said_within_the_tim
     worker.write_text(f"#!/bin/sh\necho >> {begun}\nexec sleep 60\n")
     worker.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(worker))
-    monkeypatch.setattr("rc_mcp.tools.strict.CALL_S", 20)
+    monkeypatch.setattr("rc_mcp.tools.strict_tool.CALL_S", 20)
     monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(LIMITS, answer_s=18))
     async with desk.client() as client:
         answer = answer_of(await read(client, fax_of(desk, "northlight-approval.tif"), form=form))

@@ -16,7 +16,7 @@ from mcp import Client
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.tools import tools_for
-from rc_mcp.views.weight import Budget
+from rc_mcp.views.tokens import Budget
 from tests.desk import Clock, Desk, Era, Faults, call, rows, text_of
 from tests.tokens import compact, definitions, from_ringcentral, tokens
 

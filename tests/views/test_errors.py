@@ -25,7 +25,7 @@ from rc_mcp.ringcentral import (
     Unauthorized,
     Unreachable,
 )
-from rc_mcp.views.errors import ADVICE, MEANING, in_words
+from rc_mcp.views.error_texts import ADVICE, MEANING, in_words
 from tests.desk import Desk, Era, refused
 
 # All codes of Message Store operations and the login, from RingCentral's guide and API explorer.

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.failures import FAXES, TEXTS, is_failed, why_failed
+from rc_mcp.views.delivery_failures import FAXES, TEXTS, is_failed, why_failed
 
 OPENAPI = Path(__file__).parents[3] / "shared/reference/message-store.openapi.yaml"
 

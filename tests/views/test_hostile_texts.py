@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, TextResourceConte
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.tools import tools_for
-from rc_mcp.views.text import as_written, clean, clean_lines, quoted
+from rc_mcp.views.untrusted_text import as_written, clean, clean_lines, quoted
 from tests.desk import DECLINE, Clock, Desk, Era, Faults, call, refused, text_of
 from tests.views.hostile_texts import CORPUS, TEXTS
 

@@ -10,8 +10,8 @@ import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.failures import NO_REASON
-from rc_mcp.views.listing import Keeping, summarize
+from rc_mcp.views.delivery_failures import NO_REASON
+from rc_mcp.views.summary import Keeping, summarize
 from rc_mcp.views.syncs import NEW_UNKNOWN, UNKNOWN_FILTERS
 from tests.desk import Clock, Desk, Faults, call, rows
 

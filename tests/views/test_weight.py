@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from rc_mcp.views.weight import Budget, clip, that_fit, weigh
+from rc_mcp.views.tokens import Budget, clip, that_fit, weigh
 from tests.tokens import tokens
 from tests.tools.test_token_budgets import WRITERS
 from tests.views.hostile_texts import CORPUS

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from rc_mcp.cli.configured import fail, settings_or_exit
+from rc_mcp.access import LEVELS
+from rc_mcp.cli.exits import fail, settings_or_exit
 from rc_mcp.cli.install.entry import NoCommandError, account_entry, demo_entry, inputs
 from rc_mcp.cli.install.files import Content, all_but, read, servers_in, with_server, write
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, SECRETS, Host, Machine, NoPlaceError
 from rc_mcp.cli.install.jsonc import NotUnderstoodError
-from rc_mcp.levels import LEVELS
 
 
 @click.command()

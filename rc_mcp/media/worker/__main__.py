@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from pydantic import BaseModel
 
-from rc_mcp.media.limits import LIMITS, json_bytes
-from rc_mcp.media.messages import Done, Failed, NoOcr, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
+from rc_mcp.media.document_limits import LIMITS, json_bytes
+from rc_mcp.media.protocol import Done, Failed, NoOcr, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
 from rc_mcp.media.selection import chosen
 from rc_mcp.media.worker.page import Document, OcrNotLoadedError, PageError
 

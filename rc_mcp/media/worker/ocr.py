@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from PIL import Image
 
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import OCR_LACKING, PageText
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.protocol import OCR_LACKING, PageText
 from rc_mcp.media.worker.page import OcrNotLoadedError, fitting
 
 _engine: Any = None

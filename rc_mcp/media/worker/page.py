@@ -6,8 +6,8 @@ from typing import Protocol, cast
 
 from PIL import Image
 
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import PagePicture, PageText, Reason, Way
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.protocol import PagePicture, PageText, Reason, Way
 
 _GRAYS = [17 * n for n in range(16)]
 """Enough for smooth letters at four bits per pixel."""

@@ -6,8 +6,8 @@ from typing import Any, BinaryIO
 import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
 from PIL import Image
 
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import PagePicture, PageText, Way
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.protocol import PagePicture, PageText, Way
 from rc_mcp.media.worker.ocr import read_page
 from rc_mcp.media.worker.page import PageError, picture
 

@@ -5,8 +5,8 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageOps
 
-from rc_mcp.media.limits import LIMITS
-from rc_mcp.media.messages import PagePicture, PageText, Way
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.protocol import PagePicture, PageText, Way
 from rc_mcp.media.worker.ocr import read_page
 from rc_mcp.media.worker.page import PageError, fitting, picture
 

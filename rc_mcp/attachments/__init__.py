@@ -1,0 +1,1 @@
+"""Attachments: fetching their bytes, and the forms in which a tool returns them."""

@@ -1,0 +1,177 @@
+"""rc-mcp policy check: validates a policy file and shows its effect on a mailbox. It changes nothing."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import click
+import httpx2 as httpx
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.cli.terminal import terminal
+from rc_mcp.emulator import Emulator
+from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
+from rc_mcp.guard.policy.rules import Policy, Rule
+from rc_mcp.ringcentral import InvalidRequest, JWTAuth, Message, MessageStoreClient, RingCentralError
+from rc_mcp.settings import SettingsError
+from rc_mcp.views.error_texts import in_words
+from rc_mcp.wiring import client_for
+
+SAMPLE = 10_000
+"""How many of the newest messages are checked: ten requests."""
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@click.group()
+def policy() -> None:
+    """Check the operator's policy file."""
+
+
+@policy.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--demo", is_flag=True, help="Use the emulator's made-up mailbox: no account.")
+def check(file: Path, demo: bool) -> None:
+    """Validate the policy in FILE and show its effect on your mailbox. The exit code is 1 if the file is wrong."""
+
+    try:
+        checked = load_policy(file)
+    except PolicyError as error:
+        click.echo("\n".join(error.faults), err=True)
+        sys.exit(1)
+    click.echo(f"{file} is valid.")
+    if checked.dry_run:
+        click.echo("It is a dry run: nothing is deleted.")
+    if demo:
+        anyio.run(_check_on_demo, checked)
+    else:
+        anyio.run(_check_on_account, checked)
+
+
+async def _check_on_demo(checked: Policy) -> None:
+    with Emulator(rate_limits=False) as emulator:
+        auth = JWTAuth(emulator.server_url, emulator.client_id, emulator.client_secret, emulator.jwt)
+        transport = httpx.ASGITransport(app=emulator.app)
+        client = MessageStoreClient(
+            auth, server_url=emulator.server_url, media_url=emulator.media_url, transport=transport
+        )
+        await check_on(client, checked, "the demo's mailbox")
+
+
+async def _check_on_account(checked: Policy) -> None:
+    try:
+        client = client_for(settings_or_exit())
+    except (SettingsError, InvalidRequest) as error:
+        click.echo(f"Its effect on a mailbox was not checked (--demo uses a made-up one). {error}")
+        return
+    await check_on(client, checked, "your mailbox")
+
+
+async def check_on(client: MessageStoreClient, checked: Policy, whose: str) -> None:
+    """Read a sample of this mailbox and print the policy's effect on it."""
+
+    messages: list[Message] = []
+    try:
+        async with client:
+            found = client.iter_messages(date_from=_BEGINNING, availability=("Alive", "Deleted"))
+            async with aclosing(found) as listed:
+                async for message in listed:
+                    messages.append(message)
+                    if len(messages) == SAMPLE:
+                        break
+    except RingCentralError as error:
+        click.echo(f"rc-mcp: The mailbox could not be read completely: {in_words(error)}", err=True)
+        if not messages:
+            sys.exit(1)
+    _explain(terminal(), checked, messages, whose)
+
+
+def _explain(console: Console, checked: Policy, messages: Sequence[Message], whose: str) -> None:
+    """Print protected entries, the effect of each rule, and the limits."""
+    newest = "the newest " if len(messages) == SAMPLE else ""
+    alive = [m for m in messages if m.availability == "Alive"]
+    console.print(f"Checked {newest}{len(messages):,} messages of {whose}: {len(alive):,} Alive, the rest Deleted.")
+    _protected(console, checked, messages)
+    _rule(console, checked, alive, purge=False)
+    _rule(console, checked, messages, purge=True)
+    limits = {name: cap for name, cap in checked.limits.model_dump().items() if cap is not None}
+    capped = ", ".join(f"{name} {cap:,}" for name, cap in limits.items())
+    _heading(console, "[limits]", f"for all rules: {capped or 'only 200 messages per plan'}")
+
+
+def _protected(console: Console, checked: Policy, messages: Sequence[Message]) -> None:
+    if not checked.protects_anybody:
+        _heading(console, "[protected]", "no numbers or names")
+        return
+    _heading(console, "[protected]", "never deleted, even with approval")
+    table = _table("messages")
+    by_message = [checked.protectors(m) for m in messages]
+    entries = dict.fromkeys((*checked.protected.numbers, *checked.protected.names), 0)
+    entries |= Counter(entry for fitting in by_message for entry in set(fitting))
+    for entry, n in entries.items():
+        table.add_row(entry, f"{n:,}")
+    table.add_section()
+    table.add_row("total", f"{sum(map(bool, by_message)):,}", style="bold")
+    console.print(table)
+    for entry in (entry for entry, n in entries.items() if n == 0):
+        console.print(f"{entry!r} matches no message here. Check its spelling.")
+
+
+def _rule(console: Console, checked: Policy, messages: Sequence[Message], *, purge: bool) -> None:
+    rule = checked.rule(purge=purge)
+    section, done = ("[unattended.purge]", "purged") if purge else ("[unattended.delete]", "deleted")
+    if rule is None:
+        _heading(console, section, f"not in the file: nothing is {done} without approval")
+        return
+    _heading(console, section, f"{done} without approval, {_caps(rule)}")
+    now = datetime.now(UTC)
+    misfits = [checked.misfits([m], now, purge=purge) or {} for m in messages]
+    table = _table("met", "not met")
+    for line, shown in _lines(checked, rule).items():
+        fail = sum(line in lines for lines in misfits)
+        table.add_row(f"{line} {shown}".strip(), f"{len(messages) - fail:,}", f"{fail:,}")
+    table.add_section()
+    fail = sum(map(bool, misfits))
+    table.add_row(f"could be {done}", f"{len(messages) - fail:,}", f"{fail:,}", style="bold")
+    console.print(table)
+
+
+def _heading(console: Console, section: str, meaning: str) -> None:
+    console.print(Text.assemble("\n", (section, "bold"), f" {meaning}"))
+
+
+def _lines(checked: Policy, rule: Rule) -> dict[str, str]:
+    """Return the conditions on single messages, named as in answers, and their values in the file."""
+    lines = {
+        "types": ", ".join(rule.types),
+        "older_than": _span(rule.older_than),
+        "read_status": rule.read_status,
+    }
+    if rule.direction:
+        lines["direction"] = rule.direction
+    return lines | ({"not protected": "", "known sender": ""} if checked.protects_anybody else {})
+
+
+def _caps(rule: Rule) -> str:
+    hour = f", {rule.max_per_hour:,} an hour" if rule.max_per_hour else ""
+    return f"at most {rule.max_per_call:,} in one call{hour}, {rule.max_per_day:,} a day"
+
+
+def _span(span: timedelta) -> str:
+    hours, days = span.total_seconds() / 3600, span.days
+    return f"{days} days" if timedelta(days=days) == span else f"{hours:g} hours"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    table.add_column("", overflow="fold")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table

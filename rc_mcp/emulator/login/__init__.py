@@ -1,0 +1,1 @@
+"""RingCentral's OAuth endpoints and login page."""

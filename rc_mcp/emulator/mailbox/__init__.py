@@ -1,0 +1,1 @@
+"""The mailbox: its database, records, folders and files."""

@@ -1,0 +1,325 @@
+"""One extension's mailbox: every message with its state, in the SQLite database that all mailboxes share.
+
+`message`, `messages` and `add` are for tests and the demo; the rest is for the operations. Every query is short and
+runs in the event loop's thread without interruption, so requests never interleave.
+"""
+
+# ruff: noqa: S608  conditions are built from constants; every value is bound
+
+import json
+import sqlite3
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json
+
+from rc_mcp.emulator.dates import to_ms, whole_seconds
+from rc_mcp.emulator.errors import Json
+from rc_mcp.emulator.mailbox import ids
+from rc_mcp.emulator.mailbox.folders import FOLDERS, Folder
+from rc_mcp.emulator.mailbox.new_message import Draft, compose, other_parties
+from rc_mcp.emulator.mailbox.people import Party
+from rc_mcp.emulator.mailbox.records import Addresses, Message, full_record
+from rc_mcp.emulator.mailbox.selection import Selection, digits
+from rc_mcp.emulator.vocabulary import Availability, ReadStatus
+
+_COLUMNS = (
+    "id, type, direction, read_status, availability, conversation_id, created_ms, modified_ms, removed_ms, details"
+)
+_NEWEST_FIRST = "ORDER BY created_ms DESC, id DESC"
+_COUNTS_KEPT = 1_000
+
+
+class Store:
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        *,
+        addresses: Addresses,
+        owner: Party,
+        seed: int,
+        now: Callable[[], datetime],
+        first_id: int = ids.FIRST_ID,
+    ) -> None:
+        self.addresses = addresses
+        self._database = database
+        self._mailbox = int(addresses.extension_id)
+        self._owner = owner
+        self._seed = seed
+        self._now = now
+        self._last_id = self.setting(self._own("last_id"), first_id)
+        self._room = {folder: self.setting(self._own(folder.name), folder.holds) for folder in FOLDERS}
+        self._kept: dict[Folder, int] | None = None
+        self._counts: dict[tuple[str | int, ...], int] = {}
+        self._counted_at = -1
+
+    def close(self) -> None:
+        self._database.close()
+
+    # For tests and the demo
+
+    def message(self, message_id: str | int) -> Json | None:
+        """Return the message as stored, whatever its availability; None if it does not exist (any more)."""
+        message = self.find(int(message_id)) if looks_like_id(str(message_id)) else None
+        return None if message is None else full_record(message, self.addresses)
+
+    def messages(self) -> list[Json]:
+        """Return every message as stored, newest first."""
+        return [full_record(message, self.addresses) for message in self.select(Selection())]
+
+    def add(self, draft: Draft) -> Json:
+        """Add a message that arrives now or at its `created` time, and return the stored record."""
+        with self.transaction():
+            # Modified now, whatever its creation time: a sync must not miss a new message.
+            message = self._insert(draft, modified_ms=self.now_ms())
+            self.make_room()
+        return full_record(self.find(message.id) or message, self.addresses)
+
+    def add_all(self, drafts: Iterable[Draft]) -> None:
+        """Add messages as if they had always been there. Folders that they overfill get a higher limit."""
+        with self.transaction():
+            for draft in drafts:
+                self._insert(draft)
+            self._room = {folder: max(count, self._room[folder]) for folder, count in self._held().items()}
+            for folder, count in self._room.items():
+                self.set_setting(self._own(folder.name), count)
+
+    # For the operations
+
+    def now_ms(self) -> int:
+        return to_ms(self._now())
+
+    def find(self, message_id: int) -> Message | None:
+        query = f"SELECT {_COLUMNS} FROM message WHERE id = ? AND mailbox = ?"
+        row = self._database.execute(query, [message_id, self._mailbox]).fetchone()
+        return None if row is None else _message(row)
+
+    def count(self, selection: Selection, *, distinct_conversations: bool = False) -> int:
+        """Count the selected messages.
+
+        Counting is by far the most expensive part of a page, and every page needs the same count. So counts are cached
+        until the database changes.
+        """
+        if self._counted_at != self._database.total_changes or len(self._counts) > _COUNTS_KEPT:
+            self._counts.clear()
+            self._counted_at = self._database.total_changes
+        newest = "SELECT max(created_ms) FROM message WHERE mailbox = ?"
+        newest_ms = self._database.execute(newest, [self._mailbox]).fetchone()[0] or 0
+        if selection.created_to_ms is not None and selection.created_to_ms >= newest_ms:
+            # "Until now" differs in every request but excludes no message.
+            selection = replace(selection, created_to_ms=None)
+        source, parameters = self._source("id", selection, distinct_conversations=distinct_conversations)
+        counted = source, *parameters
+        if counted not in self._counts:
+            query = f"SELECT count(*) FROM ({source})"
+            self._counts[counted] = self._database.execute(query, parameters).fetchone()[0]
+        return self._counts[counted]
+
+    def tally(self) -> dict[tuple[str, str, str], int]:
+        """Count the messages of each type, availability and read status."""
+        columns = "type, availability, read_status"
+        query = f"SELECT {columns}, count(*) FROM message WHERE mailbox = ? GROUP BY {columns}"
+        return {tuple(row[:3]): row[3] for row in self._database.execute(query, [self._mailbox])}
+
+    def select(
+        self,
+        selection: Selection,
+        *,
+        limit: int = -1,
+        offset: int = 0,
+        distinct_conversations: bool = False,
+        per_conversation: int | None = None,
+    ) -> list[Message]:
+        """Return the selected messages, newest first. A limit below zero means no limit."""
+        # The subquery finds the page's ids in the index only; then the records of one page are read.
+        source, parameters = self._source(
+            "id, created_ms",
+            selection,
+            distinct_conversations=distinct_conversations,
+            per_conversation=per_conversation,
+        )
+        page = f"SELECT id FROM ({source}) {_NEWEST_FIRST} LIMIT ? OFFSET ?"
+        query = f"SELECT {_COLUMNS} FROM message WHERE id IN ({page}) {_NEWEST_FIRST}"
+        rows = self._database.execute(query, [*parameters, limit, offset]).fetchall()
+        return [_message(row) for row in rows]
+
+    def mark(self, message: Message, read_status: ReadStatus) -> Message:
+        changed = replace(message, read_status=read_status, modified_ms=self._later_than(message))
+        self._database.execute(
+            "UPDATE message SET read_status = ?, modified_ms = ? WHERE id = ?",
+            [read_status, changed.modified_ms, message.id],
+        )
+        return changed
+
+    def move(self, message: Message, availability: Availability, at_ms: int | None = None) -> Message:
+        """Delete, restore or purge a message, now or at a past time. A purge erases its text and attachments."""
+        modified_ms = self._later_than(message, at_ms)
+        moved = replace(
+            message,
+            availability=availability,
+            modified_ms=modified_ms,
+            removed_ms=None if availability == "Alive" else modified_ms,
+            details=_without_content(message.details) if availability == "Purged" else message.details,
+        )
+        self._database.execute(
+            "UPDATE message SET availability = ?, modified_ms = ?, removed_ms = ?, details = ? WHERE id = ?",
+            [availability, modified_ms, moved.removed_ms, json.dumps(moved.details), message.id],
+        )
+        self._note(message, -1)
+        self._note(moved, 1)
+        return moved
+
+    def make_room(self) -> None:
+        """Move the oldest messages out of every folder that has too many."""
+        for folder in FOLDERS:
+            for message in self._oldest(folder, self._held()[folder] - self._room[folder]):
+                self.move(message, folder.overflows_to)
+
+    def matching(self, condition: str, *parameters: int) -> list[Message]:
+        query = f"SELECT {_COLUMNS} FROM message WHERE +mailbox = ? AND {condition}"
+        rows = self._database.execute(query, [self._mailbox, *parameters])
+        return [_message(row) for row in rows.fetchall()]
+
+    def forget(self, condition: str, *parameters: int) -> None:
+        """Remove rows permanently, as RingCentral does some days after a purge."""
+        self._database.execute(f"DELETE FROM message WHERE +mailbox = ? AND {condition}", [self._mailbox, *parameters])
+
+    def setting(self, name: str, default: int) -> int:
+        row = self._database.execute("SELECT value FROM setting WHERE name = ?", [name]).fetchone()
+        return default if row is None else row[0]
+
+    def set_setting(self, name: str, value: int) -> None:
+        self._database.execute("REPLACE INTO setting (name, value) VALUES (?, ?)", [name, value])
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            self._kept = None
+            raise
+        self._database.execute("COMMIT")
+
+    # Helpers
+
+    def _insert(self, draft: Draft, modified_ms: int | None = None) -> Message:
+        created = draft.created or self._now()
+        message_id = self._new_id()
+        details = compose(replace(draft, created=created), self._owner, message_id, self._new_id)
+        removed_ms = None if draft.availability == "Alive" else to_ms(draft.removed or self._now())
+        message = Message(
+            id=message_id,
+            type=draft.type,
+            direction=draft.direction,
+            read_status="Read" if draft.read else "Unread",
+            availability=draft.availability,
+            conversation_id=self._conversation_id(draft),
+            created_ms=whole_seconds(to_ms(created)),
+            modified_ms=modified_ms or removed_ms or to_ms(created),
+            removed_ms=removed_ms,
+            details=_without_content(details) if draft.availability == "Purged" else details,
+        )
+        self._write(message)
+        return message
+
+    def _write(self, message: Message) -> None:
+        # The fields of `Message` have the order of `_COLUMNS`.
+        values = *{**vars(message), "details": json.dumps(message.details)}.values(), self._mailbox
+        marks = ", ".join("?" * len(values))
+        self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
+        self._note(message, 1)
+        numbers = {(digits(number), message.id) for number in _phone_numbers(message.details)}
+        self._database.executemany("INSERT INTO phone_number VALUES (?, ?)", sorted(numbers))
+        self.set_setting(self._own("last_id"), self._last_id)
+
+    def _new_id(self) -> int:
+        self._last_id = ids.next_id(self._seed, self._last_id)
+        return self._last_id
+
+    def _conversation_id(self, draft: Draft) -> int | None:
+        if draft.type not in {"SMS", "Pager"}:
+            return None
+        parties = sorted(str(party) for party in other_parties(draft))
+        return ids.conversation_id(self._seed, draft.conversation or "/".join(parties))
+
+    def _later_than(self, message: Message, at_ms: int | None = None) -> int:
+        """Return a time after the last change, even if the clock is stopped: clients compare these times."""
+        return max(self.now_ms() if at_ms is None else at_ms, message.modified_ms + 1)
+
+    def _own(self, setting: str) -> str:
+        """Return this mailbox's name for a setting that each mailbox has."""
+        return f"{setting} {self._mailbox}"
+
+    def _held(self) -> dict[Folder, int]:
+        """Return the number of messages in each folder: counted once, then updated with every move."""
+        if self._kept is None:
+            self._kept = {folder: self.count(folder.selection) for folder in FOLDERS}
+        return self._kept
+
+    def _note(self, message: Message, by: int) -> None:
+        if self._kept is None:
+            return
+        for folder in FOLDERS:
+            self._kept[folder] += by if folder.has(message) else 0
+
+    def _oldest(self, folder: Folder, count: int) -> list[Message]:
+        if count <= 0:
+            return []
+        condition, parameters = folder.selection.where()
+        query = f"SELECT {_COLUMNS} FROM message WHERE mailbox = ? AND {condition} ORDER BY created_ms, id LIMIT ?"
+        rows = self._database.execute(query, [self._mailbox, *parameters, count]).fetchall()
+        return [_message(row) for row in rows]
+
+    def _source(
+        self,
+        columns: str,
+        selection: Selection,
+        *,
+        distinct_conversations: bool = False,
+        per_conversation: int | None = None,
+    ) -> tuple[str, list[str | int]]:
+        condition, bound = selection.where()
+        # If the selection has its own index, the plus keeps SQLite from scanning the whole mailbox.
+        mailbox = "+mailbox" if selection.is_narrow else "mailbox"
+        where, parameters = f"{mailbox} = ? AND {condition}", [self._mailbox, *bound]
+        if distinct_conversations:
+            # "The latest message of every conversation id", taken literally, excludes messages without one.
+            where, per_conversation = f"{where} AND conversation_id IS NOT NULL", 1
+        if per_conversation is None:
+            return f"SELECT {columns} FROM message WHERE {where}", parameters
+        rank = f"row_number() OVER (PARTITION BY conversation_id {_NEWEST_FIRST}) AS rank"
+        ranked = f"SELECT {columns}, conversation_id, {rank} FROM message WHERE {where}"
+        kept = "conversation_id IS NULL OR rank <= ?"
+        return f"SELECT {columns} FROM ({ranked}) WHERE {kept}", [*parameters, per_conversation]
+
+
+def looks_like_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+def _message(row: tuple[Any, ...]) -> Message:
+    return Message(*row[:-1], details=_details(row[-1]))
+
+
+def _details(text: str) -> Json:
+    try:
+        # It takes a third of json.loads' time, and pages are long.
+        return from_json(text)
+    except ValueError:
+        # Only the standard library accepts a lone surrogate.
+        return json.loads(text)
+
+
+def _without_content(details: Json) -> Json:
+    """Return a purged message's details. It is documented that attachments are removed, but not that the text is."""
+    return {**{key: value for key, value in details.items() if key != "subject"}, "attachments": []}
+
+
+def _phone_numbers(details: Json) -> list[str]:
+    parties = [details.get("from", {}), *details.get("to", [])]
+    return [party["phoneNumber"] for party in parties if "phoneNumber" in party]

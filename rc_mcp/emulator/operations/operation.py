@@ -1,0 +1,67 @@
+"""Types of the ten operations: `Call`, an operation's input, and `Operation`, its limits, permissions and function."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic_core import PydanticSerializationError, to_json
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import Response
+
+from rc_mcp.emulator.errors import unreadable_json
+from rc_mcp.emulator.mailbox.records import Addresses
+from rc_mcp.emulator.mailbox.store import Store
+from rc_mcp.emulator.service.rate_limits import Group
+
+JsonObject = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request for an operation, after route, login, rate limit, permissions and mailbox were checked."""
+
+    method: str
+    path: dict[str, str]
+    query: QueryParams
+    headers: Headers
+    body: bytes
+    store: Store
+    addresses: Addresses
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One of the ten operations, with its rate limit group and required permissions."""
+
+    name: str
+    group: Group
+    app_permission: str
+    user_permission: str
+    run: Callable[[Call], Response]
+
+
+def content_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def read_json(body: bytes | str) -> JsonValue:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise unreadable_json() from None
+
+
+def json_response(
+    body: Mapping[str, Any] | Sequence[Any], status: int = 200, media_type: str = "application/json"
+) -> Response:
+    return Response(_json(body), status, media_type=f"{media_type};charset=utf-8")
+
+
+def _json(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    try:
+        return to_json(body)
+    except PydanticSerializationError:
+        # A lone surrogate has no UTF-8 form; json.dumps writes it as an escape.
+        return json.dumps(body).encode()

@@ -1,0 +1,91 @@
+"""The addresses of the ten operations, and the hosts that serve them."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from rc_mcp.emulator.errors import method_not_allowed, no_such_route
+from rc_mcp.emulator.operations.configuration import read_configuration, update_configuration
+from rc_mcp.emulator.operations.content import read_content
+from rc_mcp.emulator.operations.conversations import delete_by_filter
+from rc_mcp.emulator.operations.listing import list_messages
+from rc_mcp.emulator.operations.messages import delete_message, patch_message, read_message, update_message
+from rc_mcp.emulator.operations.operation import Operation
+from rc_mcp.emulator.operations.syncing import sync_messages
+
+EntryPoint = Literal["platform", "media"]
+
+_PLATFORM: frozenset[EntryPoint] = frozenset({"platform"})
+_BOTH: frozenset[EntryPoint] = frozenset({"platform", "media"})
+
+_READ = ("ReadMessages", "ReadMessages")
+_EDIT = ("EditMessages", "EditMessages")
+_ADMINISTER = ("EditAccounts", "AccountAdministration")
+
+_ACCOUNT = r"/restapi/v1\.0/account/(?P<account>[^/]+)"
+_EXTENSION = rf"{_ACCOUNT}/extension/(?P<extension>[^/]+)"
+
+
+@dataclass(frozen=True)
+class _Route:
+    entry_points: frozenset[EntryPoint]
+    pattern: re.Pattern[str]
+    operations: dict[str, Operation]
+
+
+_ROUTES = [
+    _Route(
+        _PLATFORM,
+        # A path with an empty id is the collection's path. If a client joins an empty list of ids into the path, it
+        # deletes everything, as the specification warns.
+        re.compile(rf"{_EXTENSION}/message-store/?"),
+        {
+            "GET": Operation("listMessages", "Light", *_READ, list_messages),
+            "DELETE": Operation("deleteMessageByFilter", "Medium", *_EDIT, delete_by_filter),
+        },
+    ),
+    _Route(
+        _PLATFORM,
+        re.compile(rf"{_EXTENSION}/message-store/(?P<message>[^/]+)"),
+        {
+            "GET": Operation("readMessage", "Light", *_READ, read_message),
+            "PUT": Operation("updateMessage", "Medium", *_EDIT, update_message),
+            "PATCH": Operation("patchMessage", "Medium", *_EDIT, patch_message),
+            "DELETE": Operation("deleteMessage", "Medium", *_EDIT, delete_message),
+        },
+    ),
+    _Route(
+        _BOTH,
+        re.compile(rf"{_EXTENSION}/message-store/(?P<message>[^/]+)/content/(?P<attachment>[^/]+)"),
+        {"GET": Operation("readMessageContent", "Medium", "ReadMessages", "ReadMessageContent", read_content)},
+    ),
+    _Route(
+        _PLATFORM,
+        re.compile(rf"{_EXTENSION}/message-sync"),
+        {"GET": Operation("syncMessages", "Light", *_READ, sync_messages)},
+    ),
+    _Route(
+        _PLATFORM,
+        re.compile(rf"{_ACCOUNT}/message-store-configuration"),
+        {
+            "GET": Operation("readMessageStoreConfiguration", "Light", *_ADMINISTER, read_configuration),
+            "PUT": Operation("updateMessageStoreConfiguration", "Light", *_ADMINISTER, update_configuration),
+        },
+    ),
+]
+
+
+def find_operation(entry_points: frozenset[EntryPoint], method: str, path: str) -> tuple[Operation, dict[str, str]]:
+    """Return the operation at an address and the parts of its path.
+
+    Both hosts serve content; the media host serves nothing else. The specification demands the media host, but
+    RingCentral's own SDKs (`@rc-ex/core` 1.8) ask the platform host. It is not known whether that still answers.
+    """
+    for route in _ROUTES:
+        match = route.pattern.fullmatch(path)
+        if match and route.entry_points & entry_points:
+            operation = route.operations.get("GET" if method == "HEAD" else method)
+            if operation is None:
+                raise method_not_allowed(sorted(route.operations))
+            return operation, match.groupdict()
+    raise no_such_route()

@@ -1,0 +1,139 @@
+"""syncMessages: a full sync of a frame of the mailbox (FSync), then only the changes in it (ISync).
+
+FSync hides deleted and purged messages; ISync reports them, by id and availability.
+"""
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from rc_mcp.emulator.dates import SECOND_MS, to_wire, whole_seconds
+from rc_mcp.emulator.errors import Json, invalid_parameter
+from rc_mcp.emulator.mailbox.records import Message, full_record, removal
+from rc_mcp.emulator.mailbox.selection import Selection
+from rc_mcp.emulator.operations import query
+from rc_mcp.emulator.operations.filters import Window, given, mailbox_filter, window
+from rc_mcp.emulator.operations.operation import Call, json_response
+from rc_mcp.emulator.operations.sync_token import Frame, seal, unseal, widened
+from rc_mcp.emulator.vocabulary import SYNC_TYPES
+
+# A sync includes changes from this long before the last sync, so that none is missed. Clients get some of them twice.
+_OVERLAP_MS = 5 * SECOND_MS
+# No maximum is documented. This is the maximum for lists, which exposes a client that expects all messages at once.
+_RECORDS_MAX = 1000
+
+
+def sync_messages(call: Call) -> Response:
+    # Optional in the specification, mandatory in the guide; the stricter rule is used.
+    if query.member(call.query, "syncType", SYNC_TYPES) is None:
+        raise invalid_parameter("syncType")
+    limit = min(query.integer(call.query, "recordCount", default=_RECORDS_MAX, least=1), _RECORDS_MAX)
+    if call.query["syncType"] == "FSync":
+        return _full(call, limit)
+    return _incremental(call, limit)
+
+
+def _full(call: Call, limit: int) -> Response:
+    now_ms = call.store.now_ms()
+    distinct = query.boolean(call.query, "distinctConversations")
+    frame = Frame(now_ms, window(call, now_ms), mailbox_filter(call), distinct)
+    messages = _alive(call, frame, frame.window, limit, _per_conversation(call))
+    records = [full_record(message, call.addresses) for message in messages[:limit]]
+    return _answer(call, frame, records, older=len(messages) > limit)
+
+
+def _incremental(call: Call, limit: int) -> Response:
+    """Return all changes since the token, and the messages that an enlarged frame adds.
+
+    `recordCount` limits only the added messages. It is not documented whether it limits changes. The guide warns of
+    more records than requested, and a client could never learn of a removal that was left out here.
+    """
+    now_ms = call.store.now_ms()
+    known = unseal(call.query.get("syncToken", ""), _mailbox(call), now_ms)
+    frame = widened(known, query.date(call.query, "dateFrom"), query.date(call.query, "dateTo"))
+    changed = _changed(call, frame)
+    added = [message for part in _outside(frame.window, known.window) for message in _alive(call, frame, part, limit)]
+    records = [_shown(call, message) for message in _merged(changed, added[:limit])]
+    return _answer(call, replace(frame, synced_ms=now_ms), records, older=len(added) > limit)
+
+
+def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Response:
+    sync_type = call.query["syncType"]
+    info: Json = {
+        "syncType": sync_type,
+        "syncToken": seal(frame, _mailbox(call)),
+        "syncTime": to_wire(whole_seconds(frame.synced_ms)),
+        "olderRecordsExist": older,
+    }
+    return json_response({"uri": _uri(call, frame.window), "records": records, "syncInfo": info})
+
+
+def _per_conversation(call: Call) -> int | None:
+    """Return the limit per conversation. The specification no longer has it, but RingCentral's own client sends it.
+
+    It does not limit messages without a conversation, because that client still expects all voicemails and faxes. Like
+    the record count, it is not in the token, and an incremental sync ignores it.
+    """
+    if "recordCountPerConversation" not in call.query:
+        return None
+    return query.integer(call.query, "recordCountPerConversation", default=1, least=1)
+
+
+def _alive(call: Call, frame: Frame, part: Window, limit: int, per_conversation: int | None = None) -> list[Message]:
+    """Return up to `limit` + 1 messages; the extra one shows that there are more."""
+    selection = replace(_within(frame.selection, part), availabilities=("Alive",))
+    return call.store.select(
+        selection,
+        limit=limit + 1,
+        distinct_conversations=frame.distinct_conversations,
+        per_conversation=per_conversation,
+    )
+
+
+def _changed(call: Call, frame: Frame) -> list[Message]:
+    selection = replace(_within(frame.selection, frame.window), modified_from_ms=frame.synced_ms - _OVERLAP_MS)
+    # Only changes are limited to one per conversation. Removals are always reported: a client has no other way to
+    # learn of them.
+    alive = replace(selection, availabilities=("Alive",))
+    removed = replace(selection, availabilities=("Deleted", "Purged"))
+    changed = call.store.select(alive, distinct_conversations=frame.distinct_conversations)
+    return changed + call.store.select(removed)
+
+
+def _within(selection: Selection, part: Window) -> Selection:
+    return replace(selection, created_from_ms=part.from_ms, created_to_ms=part.to_ms)
+
+
+def _outside(frame: Window, known: Window) -> list[Window]:
+    """Return the parts of a window before and after the known window."""
+    parts: list[Window] = []
+    if frame.from_ms < known.from_ms:
+        parts.append(Window(frame.from_ms, known.from_ms - 1))
+    if known.to_ms is not None and (frame.to_ms is None or frame.to_ms > known.to_ms):
+        parts.append(Window(known.to_ms + 1, frame.to_ms))
+    return parts
+
+
+def _merged(changed: list[Message], added: list[Message]) -> list[Message]:
+    unique = {message.id: message for message in [*changed, *added]}
+    return sorted(unique.values(), key=lambda message: (message.created_ms, message.id), reverse=True)
+
+
+def _shown(call: Call, message: Message) -> Json:
+    return full_record(message, call.addresses) if message.availability == "Alive" else removal(message)
+
+
+def _mailbox(call: Call) -> int:
+    """Return a number that differs for every mailbox, including an earlier one with the same extension id."""
+    return int(call.addresses.extension_id) ^ call.store.setting("epoch", 0)
+
+
+def _uri(call: Call, frame: Window) -> str:
+    names = ("messageType", "direction", "conversationId", "distinctConversations", "recordCount")
+    names += ("recordCountPerConversation", "owner")
+    pairs = given(call.query, *names, "syncType", "syncToken")
+    pairs.append(("dateFrom", to_wire(frame.from_ms)))
+    if frame.to_ms is not None:
+        pairs.append(("dateTo", to_wire(frame.to_ms)))
+    return f"{call.addresses.mailbox}/message-sync?{urlencode(pairs, safe=':')}"

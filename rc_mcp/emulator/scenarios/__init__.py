@@ -1,0 +1,1 @@
+"""The messages that an emulated mailbox begins with."""

@@ -1,0 +1,1 @@
+"""The HTTP service around the endpoints: faults, rate limits, the log of requests, the status page."""

@@ -1,0 +1,215 @@
+"""The ASGI application: the steps before and after the operation that a request asks for.
+
+Before: method tunneling, route, login, rate limit, permissions, mailbox. After: an entry in the request log.
+`misbehave.py` applies faults to the answer.
+"""
+
+from collections import deque
+from functools import partial
+from urllib.parse import urlsplit
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rc_mcp.emulator.clock import Clock
+from rc_mcp.emulator.errors import ApiError, fax_in_progress, invalid_parameter, method_not_allowed, rate_exceeded
+from rc_mcp.emulator.login.authorization_codes import Codes
+from rc_mcp.emulator.login.authorize import authorize
+from rc_mcp.emulator.login.identity import Account, User, check_permissions, mailbox_asked_for
+from rc_mcp.emulator.login.oauth import OAuthCall, authenticate, issue_token, read_form, revoke_token, user_concerned
+from rc_mcp.emulator.login.sessions import Sessions
+from rc_mcp.emulator.mailbox import lifecycle
+from rc_mcp.emulator.mailbox.records import Hosts
+from rc_mcp.emulator.mailbox.store import Store
+from rc_mcp.emulator.operations.operation import Call, json_response
+from rc_mcp.emulator.operations.routes import EntryPoint, find_operation
+from rc_mcp.emulator.service.connection import Connection
+from rc_mcp.emulator.service.faults import Fault, FaultKind, Faults
+from rc_mcp.emulator.service.misbehave import misbehave
+from rc_mcp.emulator.service.rate_limits import Group, RateLimits
+from rc_mcp.emulator.service.request_log import SeenRequest
+from rc_mcp.emulator.service.status_page import status_page
+
+_TUNNELLED = ("PUT", "PATCH", "DELETE")
+_OAUTH = {
+    "/restapi/oauth/authorize": {"GET": authorize, "POST": authorize},
+    "/restapi/oauth/token": {"POST": issue_token},
+    "/restapi/oauth/revoke": {"POST": revoke_token},
+}
+_REQUESTS_KEPT = 10_000
+
+
+class App:
+    """The service, for both hosts. `platform` and `media` serve one host each."""
+
+    def __init__(
+        self, *, mailboxes: dict[str, Store], hosts: Hosts, account: Account, rate_limits: bool, clock: Clock
+    ) -> None:
+        self.requests: deque[SeenRequest] = deque(maxlen=_REQUESTS_KEPT)
+        self.faults = Faults()
+        now_ms = mailboxes[account.owner.extension_id].now_ms
+        self.limits = RateLimits(now_ms, enforced=rate_limits)
+        self.sessions = Sessions(now_ms)
+        self._codes = Codes(now_ms)
+        self._mailboxes = mailboxes
+        self._hosts = hosts
+        self._account = account
+        self._clock = clock
+        self.platform, self.media = self._at("platform"), self._at("media")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the host that the request names."""
+        host = Request(scope).headers.get("host", "")
+        await self._serve(_entry_points(host, self._hosts), scope, receive, send)
+
+    def _at(self, entry_point: EntryPoint) -> ASGIApp:
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._serve(frozenset({entry_point}), scope, receive, send)
+
+        return serve
+
+    async def _serve(self, entry_points: frozenset[EntryPoint], scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
+        if _path(request) == "/" and request.method in {"GET", "HEAD"} and "platform" in entry_points:
+            await Connection(scope, receive, send, _no_log).send(self._status_page())
+            return
+        fault = self._fault(request, entry_points)
+        connection = Connection(scope, receive, send, partial(self._log, request, entry_points, fault))
+        act = partial(self._answer, request, body, entry_points, fault)
+        if fault is None:
+            await connection.send(act())
+        else:
+            await misbehave(fault, act, connection, self._clock)
+
+    def _status_page(self) -> Response:
+        return status_page(
+            account=self._account,
+            mailboxes=self._mailboxes,
+            requests=self.requests,
+            usage=self.limits.usage(),
+            faults=self.faults.active.values(),
+            clock=self._clock,
+        )
+
+    def _fault(self, request: Request, entry_points: frozenset[EntryPoint]) -> Fault | None:
+        """Return the fault for this request, if any. Only requests for an operation can meet one."""
+        if not self.faults.active:
+            return None
+        try:
+            method, path = _meant_method(request), _path(request)
+            name = _oauth_name(path) or find_operation(entry_points, method, path)[0].name
+        except ApiError:
+            return None
+        return self.faults.take(name, method)
+
+    def _answer(
+        self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], fault: Fault | None
+    ) -> Response:
+        headers: dict[str, str] = {}
+        kind = None if fault is None else fault.kind
+        if kind == "token_revoked":
+            self.sessions.end_all()
+        try:
+            response = self._dispatch(request, body, entry_points, headers, kind)
+        except ApiError as error:
+            response = json_response(error.body, error.status)
+            response.headers.update(error.headers)
+        response.headers.update(headers)
+        return response
+
+    def _dispatch(
+        self,
+        request: Request,
+        body: bytes,
+        entry_points: frozenset[EntryPoint],
+        headers: dict[str, str],
+        fault: FaultKind | None,
+    ) -> Response:
+        method, path = _meant_method(request), _path(request)
+        if path in _OAUTH and "platform" in entry_points:
+            return self._log_in(request, body, headers, fault)
+        operation, parts = find_operation(entry_points, method, path)
+        user = authenticate(request, self.sessions).user
+        self._limit(user, operation.group, headers, fault)
+        check_permissions(self._account, user, operation.app_permission, operation.user_permission)
+        mailbox = self._mailboxes[mailbox_asked_for(self._account, user, parts, operation.app_permission)]
+        lifecycle.pass_time(mailbox)
+        if fault == "fax_in_progress":
+            raise fax_in_progress()
+        call = Call(method, parts, request.query_params, request.headers, body, mailbox, mailbox.addresses)
+        with mailbox.transaction():
+            response = operation.run(call)
+            mailbox.make_room()
+        return response
+
+    def _log_in(self, request: Request, body: bytes, headers: dict[str, str], fault: FaultKind | None) -> Response:
+        method, handlers = _meant_method(request), _OAUTH[_path(request)]
+        if method not in handlers:
+            raise method_not_allowed(sorted(handlers))
+        form = read_form(request, body)
+        call = OAuthCall(method, request.query_params, request.headers, form, self._account, self.sessions, self._codes)
+        if method == "POST":
+            # Opening the login page (GET) is not limited: it concerns no user yet.
+            self._limit(user_concerned(call), "Auth", headers, fault)
+        return handlers[method](call)
+
+    def _limit(self, user: User | None, group: Group, headers: dict[str, str], fault: FaultKind | None) -> None:
+        """Count a request for its user. All requests without a known user share one count."""
+        name = "" if user is None else user.extension_id
+        passed, limit_headers = self.limits.take(name, group)
+        if fault == "rate_limit":
+            passed, limit_headers = False, self.limits.refuse(name, group)
+        headers |= limit_headers
+        if not passed:
+            raise rate_exceeded()
+
+    def _log(self, request: Request, entry_points: frozenset[EntryPoint], fault: Fault | None, status: int) -> None:
+        try:
+            method = _meant_method(request)
+        except ApiError:
+            method = request.method
+        where = "/".join(sorted(entry_points))
+        kind = None if fault is None else fault.kind
+        seen = SeenRequest(where, method, _path(request), request.query_params, status, self._clock(), kind)
+        self.requests.append(seen)
+
+
+def _no_log(_: int) -> None:
+    """Log nothing: the status page reloads itself and would fill the log with its own requests."""
+
+
+def _entry_points(host: str, hosts: Hosts) -> frozenset[EntryPoint]:
+    """Choose the entry point by the Host header. If both hosts have the same address, both answer."""
+    media, platform = urlsplit(hosts.media_url).netloc, urlsplit(hosts.server_url).netloc
+    if media == platform:
+        return frozenset({"platform", "media"})
+    return frozenset({"media"}) if host == media else frozenset({"platform"})
+
+
+def _oauth_name(path: str) -> str | None:
+    """Return the last part of an OAuth path, which is the `operation` of a fault."""
+    folder, _, name = path.rpartition("/")
+    return name if folder == "/restapi/oauth" else None
+
+
+def _path(request: Request) -> str:
+    # `request.url.path` would treat an encoded question mark in the path as the start of the query.
+    return request.scope["path"]
+
+
+def _meant_method(request: Request) -> str:
+    """Return the method, or the one that a POST is tunneling for a client that can only send GET and POST."""
+    if request.method != "POST":
+        return request.method
+    header, parameter = request.headers.get("x-http-method-override"), request.query_params.get("_method")
+    if header and parameter and header.upper() != parameter.upper():
+        raise invalid_parameter("_method")
+    meant = (header or parameter or "POST").upper()
+    if meant not in {"POST", *_TUNNELLED}:
+        raise invalid_parameter("_method")
+    return meant

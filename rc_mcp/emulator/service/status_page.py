@@ -1,0 +1,168 @@
+"""The status page at `/` of the platform address: the emulator's messages and recent requests.
+
+It reloads itself without a script. Because it shows text from untrusted senders, the browser may not load or run
+anything. It shows no credentials, so it needs no login.
+"""
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from importlib.resources import files
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from rc_mcp.emulator.clock import Clock
+from rc_mcp.emulator.dates import to_ms, to_wire
+from rc_mcp.emulator.login.identity import Account
+from rc_mcp.emulator.mailbox.lifecycle import pass_time, retention_days
+from rc_mcp.emulator.mailbox.records import Message
+from rc_mcp.emulator.mailbox.selection import Selection
+from rc_mcp.emulator.mailbox.store import Store
+from rc_mcp.emulator.scenarios.scenarios import filled_with
+from rc_mcp.emulator.service.faults import Fault
+from rc_mcp.emulator.service.html import Cell, Html, Number, facts, foreign, html_page, section, side_by_side, table
+from rc_mcp.emulator.service.rate_limits import Usage
+from rc_mcp.emulator.service.request_log import SeenRequest
+from rc_mcp.emulator.vocabulary import MESSAGE_TYPES, READ_STATUSES
+
+_RENEWED_EVERY_S = 3
+_REQUESTS_SHOWN = 40
+_MESSAGES_SHOWN = 12
+_COUNTED = ["Unread", "Read", "Deleted", "Purged"]
+
+_CSS = files("rc_mcp.emulator").joinpath("status_page.css").read_text("utf-8")
+_REFRESH = f'<meta http-equiv="refresh" content="{_RENEWED_EVERY_S}">\n'
+_HEADER = "<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>"
+
+
+def status_page(
+    *,
+    account: Account,
+    mailboxes: Mapping[str, Store],
+    requests: deque[SeenRequest],
+    usage: Collection[Usage],
+    faults: Collection[Fault],
+    clock: Clock,
+) -> Response:
+    owner = mailboxes[account.owner.extension_id]
+    pass_time(owner)
+    names = {user.extension_id: f"{user.name} ({user.extension_number})" for user in account.users}
+    content = [
+        _HEADER,
+        _overview(owner, requests, clock),
+        side_by_side(_by_type(owner, names[account.owner.extension_id]), _by_mailbox(mailboxes, names)),
+        side_by_side(_limits(usage, names), _faults(faults)),
+        _last_requests(requests),
+        _newest_messages(owner),
+    ]
+    return html_page("RingCentral emulator", _CSS, "\n".join(content), head=_REFRESH)
+
+
+def _overview(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
+    return facts(
+        {
+            "Emulator time, UTC": _moment(to_ms(clock())),
+            "Time": "stopped" if clock.scale == 0 else f"{clock.scale:g} x real time",
+            "Scenario": filled_with(owner),
+            "Retention of faxes and voicemails": f"{retention_days(owner)} days",
+            "Requests in the log": f"{len(requests):,}",
+        }
+    )
+
+
+def _by_type(owner: Store, name: str) -> Html:
+    tally = owner.tally()
+    rows: list[list[Cell]] = [[kind, *_counts(tally, {kind})] for kind in MESSAGE_TYPES]
+    return section(f"Messages of {name}", table(["Type", *_COUNTED], rows))
+
+
+def _by_mailbox(mailboxes: Mapping[str, Store], names: Mapping[str, str]) -> Html:
+    rows: list[list[Cell]] = [
+        [names[extension_id], *_counts(store.tally(), set(MESSAGE_TYPES))] for extension_id, store in mailboxes.items()
+    ]
+    return section("Mailboxes", table(["User", *_COUNTED], rows))
+
+
+def _counts(tally: Mapping[tuple[str, str, str], int], types: Collection[str]) -> list[Number]:
+    def count(availability: str, read_statuses: Collection[str] = READ_STATUSES) -> Number:
+        return Number(sum(tally.get((kind, availability, read), 0) for kind in types for read in read_statuses))
+
+    return [count("Alive", ["Unread"]), count("Alive", ["Read"]), count("Deleted"), count("Purged")]
+
+
+def _limits(usage: Collection[Usage], names: Mapping[str, str]) -> Html:
+    rows: list[list[Cell]] = [
+        [names.get(each.user, "Unknown user"), each.group, _used(each), _penalty(each)] for each in usage
+    ]
+    return section("Rate limits", table(["User", "Group", "This minute", "Penalty"], rows, "No requests counted."))
+
+
+def _used(usage: Usage) -> Html:
+    bar = f'<meter value="{usage.used}" max="{usage.limit}" high="{usage.limit * 4 // 5}" optimum="0"></meter>'
+    return Html(f"{bar} {usage.used} of {usage.limit}")
+
+
+def _penalty(usage: Usage) -> Cell:
+    return Html(f'<b class="bad">{usage.penalty_s} s</b>') if usage.penalty_s else ""
+
+
+def _faults(faults: Collection[Fault]) -> Html:
+    rows: list[list[Cell]] = [
+        [fault.kind, fault.operation or "any", fault.method or "any", f"{fault.times or 'until cleared'}"]
+        for fault in faults
+    ]
+    return section("Active faults", table(["Kind", "Operation", "Method", "Times"], rows, "No active faults."))
+
+
+def _last_requests(requests: deque[SeenRequest]) -> Html:
+    newest = list(requests)[: -_REQUESTS_SHOWN - 1 : -1]
+    rows: list[list[Cell]] = [
+        [_when(to_ms(seen.time)), _status(seen), seen.method, foreign(_address(seen), 300), seen.fault or ""]
+        for seen in newest
+    ]
+    head = ["Time, UTC", "Status", "Method", "Address", "Fault"]
+    return section("Last requests", table(head, rows, "No requests yet."))
+
+
+def _status(seen: SeenRequest) -> Html:
+    if seen.status == 0:
+        return Html('<b class="bad">none</b>')
+    level = "good" if seen.status < 400 else "warn" if seen.status < 500 else "bad"
+    return Html(f'<b class="{level}">{seen.status}</b>')
+
+
+def _address(seen: SeenRequest) -> str:
+    query = urlencode(seen.query_without_secrets(), safe=":/*~,", errors="replace")
+    host = "media " if seen.entry_point == "media" else ""
+    return f"{host}{seen.path}{'?' if query else ''}{query}"
+
+
+def _newest_messages(owner: Store) -> Html:
+    rows = [_row(message) for message in owner.select(Selection(), limit=_MESSAGES_SHOWN)]
+    head = ["Created, UTC", "Type", "", "Sender or recipients", "Text", "State"]
+    return section("Newest messages", table(head, rows, "No messages."))
+
+
+def _row(message: Message) -> list[Cell]:
+    inbound = message.direction == "Inbound"
+    parties = [message.details.get("from", {})] if inbound else message.details.get("to", [])
+    names = [next((party[key] for key in ("name", "phoneNumber") if party.get(key)), "") for party in parties]
+    state = message.read_status if message.availability == "Alive" else message.availability
+    text = message.details.get("subject", "") if message.type in {"SMS", "Pager"} else ""
+    return [
+        _when(message.created_ms),
+        message.type,
+        "from" if inbound else "to",
+        foreign(", ".join(names), 40),
+        foreign(text),
+        state,
+    ]
+
+
+def _when(ms: int) -> Html:
+    day, _, time = _moment(ms).partition(" ")
+    return Html(f"<time><span>{day}</span> {time}</time>")
+
+
+def _moment(ms: int) -> str:
+    return to_wire(ms)[:19].replace("T", " ")

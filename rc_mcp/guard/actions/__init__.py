@@ -1,0 +1,1 @@
+"""The destructive requests: how each is planned and carried out."""

@@ -1,0 +1,111 @@
+"""Changing how long the account keeps faxes and voicemails. A shorter period erases older ones of every user."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import partial
+from typing import ClassVar
+
+from rc_mcp.guard.actions.deletion import Execution, is_refusal, never_left, why
+from rc_mcp.guard.mailbox import Mailbox
+from rc_mcp.guard.preview import fitted, phrase_line
+from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.state.journal import Record
+from rc_mcp.guard.state.plans import Draft
+from rc_mcp.guard.stop_file import unless_stopped
+from rc_mcp.ringcentral import RingCentralError, at_once
+from rc_mcp.views.changes import Preview
+from rc_mcp.views.error_texts import in_words
+
+_DOCUMENTED = range(7, 91)
+"""Periods that RingCentral takes, in days (its OpenAPI document, `retentionPeriod`)."""
+PERIOD_NOT_CHANGED = "The retention period was not changed."
+PERIOD_UNKNOWN = "Whether the retention period will change is unknown."
+_PROTECTED = "The operator protects some messages, and a shorter retention period would erase them too."
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionChange:
+    """A request to set the retention period, in days, of a whole account."""
+
+    retention_period: int
+
+    tool: ClassVar[str] = "update_message_store_configuration"
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        return {"retention_period": self.retention_period}
+
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
+        """Read the period in force and plan the change."""
+        current = await self._current(mailbox)
+        if current is None:
+            raise GuardError(f"RingCentral did not report the retention period in force. {NOTHING_DONE}")
+        days = self.retention_period
+        # An undocumented period, such as 0, may mean more or less.
+        lowered = days < current or current not in _DOCUMENTED
+        if lowered and mailbox.policy.protects_anybody:
+            raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
+        action = f"set the retention period from {current} to {days} days"
+        phrase = f"KEEP {days} DAYS"
+        what = f"older than {days} days are erased" if lowered else "are kept longer"
+        consequence = [
+            f"Faxes and voicemails {what}, for every extension of the account.",
+            *(["This cannot be undone.", phrase_line(phrase)] if lowered else []),
+        ]
+        return Draft(
+            severity="irreversible" if lowered else "reversible",
+            question="\n".join(fitted(f"{action[0].upper()}{action[1:]}?", *consequence)),
+            phrase=phrase if lowered else None,
+            preview=Preview(action=action, messages=0),
+            period_in_force=current if current != days else None,
+        )
+
+    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
+        """Set the period unless it changed since the plan."""
+        if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
+            return _unchanged(_PROTECTED)
+        try:
+            if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.period_in_force:
+                return _unchanged("Another user or app changed it in the meantime.")
+            await record.sending_retention(self.retention_period, before=draft.period_in_force)
+        except (RingCentralError, GuardError) as error:
+            return _unchanged(why(error))
+        return await self._set(mailbox)
+
+    async def _set(self, mailbox: Mailbox) -> Execution:
+        days = self.retention_period
+        try:
+            # Sent once: a repetition could undo an administrator's correction of the first request.
+            with at_once():
+                await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
+        except RingCentralError as error:
+            if never_left(error):
+                return _unchanged(in_words(error))
+            return await self._verified(mailbox, is_refused=is_refusal(error))
+        return await self._verified(mailbox, is_refused=False)
+
+    async def _verified(self, mailbox: Mailbox, *, is_refused: bool) -> Execution:
+        try:
+            now_in_force = await self._current(mailbox)
+        except RingCentralError as error:
+            return _unknown(in_words(error))
+        if now_in_force is None:
+            return _unknown("RingCentral did not report the period in force now.")
+        if now_in_force == self.retention_period:
+            return Execution(status="done")
+        still = f"RingCentral still keeps messages for {now_in_force} days."
+        return _unchanged(still) if is_refused else _unknown(f"{still} The change may still arrive.")
+
+    async def _current(self, mailbox: Mailbox) -> int | None:
+        configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
+        return configuration.retention_period
+
+
+def _unchanged(why: str) -> Execution:
+    return Execution(problem=f"{why} {PERIOD_NOT_CHANGED}", status="failed")
+
+
+def _unknown(why: str) -> Execution:
+    said = f"{why} {PERIOD_UNKNOWN}"
+    return Execution(problem=said, status="unknown", in_doubt=True)

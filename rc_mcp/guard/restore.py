@@ -1,0 +1,141 @@
+"""Undo: restoring the messages that one operation deleted. It deletes nothing, so it needs no approval."""
+
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from anyio import to_thread
+
+from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.mailbox import Mailbox, restored, target
+from rc_mcp.guard.results import unrecorded
+from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.state.journal import Journal, Operation, Record
+from rc_mcp.guard.state.plans import new_id
+from rc_mcp.ringcentral import NotFound, RingCentralError
+from rc_mcp.views.changes import MAY_ARRIVE, Changes, OutcomeWord, Status, but_in_doubt, tally
+from rc_mcp.views.error_texts import in_words
+
+NOTHING_RESTORED = "Nothing was restored."
+_BEFORE: dict[str, OutcomeWord] = {"Alive": "already", "Purged": "purged"}
+
+
+async def undo(guard: Guard, operation_id: str) -> Changes:
+    """Restore the messages that this operation deleted, or may have deleted, and report the outcome of each.
+
+    Raises:
+        GuardError: there is nothing to restore, another change is in progress, or the journal was tampered with.
+            Nothing was restored.
+        RingCentralError: the mailbox cannot be read. Nothing was restored.
+    """
+    await to_thread.run_sync(undoable, guard.journal, operation_id)
+    async with alone(guard.plans.state_dir):
+        with _as_written(), suppress(RingCentralError):
+            await guard.settle_cut_short()
+        operation = await to_thread.run_sync(undoable, guard.journal, operation_id)
+        return await _restore(guard, operation)
+
+
+def undoable(journal: Journal, operation_id: str) -> Operation:
+    """Return the operation if it may have deleted messages that can be restored. It blocks.
+
+    Raises:
+        GuardError: there is nothing to restore; the text says why.
+    """
+    with _as_written():
+        operation = journal.operation(operation_id)
+        fault = _fault(operation)
+    if operation is None or fault:
+        raise GuardError(f"{operation_id!r} {fault}. {NOTHING_RESTORED}")
+    return operation
+
+
+@contextmanager
+def _as_written() -> Generator[None]:
+    """Turn errors from malformed journal entries into a `GuardError`. Use this only before anything is restored."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise GuardError(f"An entry cannot be read; rc-mcp audit verify says which. {NOTHING_RESTORED}") from None
+
+
+def _fault(operation: Operation | None) -> str | None:
+    if operation is None:
+        return "is not an operation of this state folder; rc-mcp audit lists them"
+    if operation.is_demo:
+        return "belongs to a demo, whose mailbox exists only in its server; the assistant can restore messages there"
+    aims = {intent.details.get("to") for intent in operation.intents}
+    if "Purged" in aims:
+        return "was a purge: purged messages are erased and cannot be restored"
+    if not _perhaps_deleted(operation):
+        return "deleted nothing, so there is nothing to undo"
+    return None
+
+
+def _perhaps_deleted(operation: Operation) -> list[str]:
+    return [*(i for i, word in operation.outcomes.items() if word in {"deleted", "unknown"}), *operation.in_doubt]
+
+
+async def _restore(guard: Guard, operation: Operation) -> Changes:
+    with _as_written():
+        begun, ids = operation.begun or {}, _perhaps_deleted(operation)
+        mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
+        on_its_way = (await guard.on_its_way()).deletes  # before the reading, which shows earlier arrivals
+        found, errors = await mailbox.read(ids)
+    outcomes: dict[str, OutcomeWord] = {i: _BEFORE.get(m.availability or "", "unknown") for i, m in found.items()}
+    outcomes |= {i: "not_found" if isinstance(e, NotFound) else "unknown" for i, e in errors.items()}
+    deleted = {i: target(m).was for i, m in found.items() if m.availability == "Deleted"}
+    if not deleted:
+        outcomes = but_in_doubt(outcomes, on_its_way)
+        said = _said(outcomes, _may_arrive(outcomes, on_its_way), NOTHING_RESTORED)
+        return Changes(status=_status(outcomes), said=said, outcomes=outcomes)
+    record = Record(guard.journal, new_id(), guard.principal, "undo")
+    await record.begun(mailbox.account_id, mailbox.extension_id, undoes=operation.id)
+    await record.sending(deleted, "Alive")
+    problem = await _send(mailbox, list(deleted))
+    seen = await _read_back(mailbox, list(deleted))
+    outcomes = but_in_doubt(outcomes | seen, on_its_way)
+    said = _said(outcomes, problem, _may_arrive(outcomes, on_its_way))
+    undone = Changes(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
+    try:
+        await record.sent(seen)
+        await record.done(undone.status, outcomes)
+    except GuardError:
+        # Without the error's own text, which says that nothing was changed.
+        return unrecorded(undone)
+    return undone
+
+
+def _said(outcomes: Mapping[str, OutcomeWord], *sentences: str | None) -> str:
+    return " ".join([f"{tally(outcomes)}.", *(sentence for sentence in sentences if sentence)])
+
+
+def _may_arrive(outcomes: Iterable[str], on_its_way: Collection[str]) -> str | None:
+    return MAY_ARRIVE if any(i in on_its_way for i in outcomes) else None
+
+
+async def _send(mailbox: Mailbox, ids: Sequence[str]) -> str | None:
+    try:
+        answers = await mailbox.client.patch_message(
+            ids, availability="Alive", account_id=mailbox.account_id, extension_id=mailbox.extension_id
+        )
+    except RingCentralError as error:
+        return in_words(error)
+    return next((in_words(a.error) for a in answers if a.error is not None), None)
+
+
+async def _read_back(mailbox: Mailbox, ids: Sequence[str]) -> dict[str, OutcomeWord]:
+    try:
+        found, _ = await mailbox.read(ids)
+    except RingCentralError:
+        found = {}
+    return restored(ids, found)
+
+
+def _status(outcomes: Mapping[str, OutcomeWord]) -> Status:
+    words = set(outcomes.values())
+    if "unknown" in words:
+        return "unknown"
+    if words <= {"restored", "already"}:
+        return "done" if "restored" in words else "nothing_to_do"
+    return "partial" if words & {"restored", "already"} else "failed"

@@ -1,0 +1,156 @@
+"""Answers to calls of destructive tools: what happened, what did not, and what to do next."""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+
+from rc_mcp.guard.actions.deletion import Execution
+from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.state.plans import Draft, Plan
+from rc_mcp.views.changes import Changes, OutcomeWord, Status, overall, tally
+
+CHANGED_NOTHING = "This call changed nothing."
+
+
+def confirmation_required(plan: Plan, against: str | None, approve_command: str | None, zone: tzinfo) -> Changes:
+    """Report that the user must approve. `approve_command`: set if they can do so only in their own terminal."""
+    why = f" The operator's unattended rules do not cover it: {against}." if against else ""
+    in_chat = (
+        "Show the user this preview and wait for their approval. Only then call this tool again with the same "
+        f"arguments and plan_id {plan.id}. The plan expires at {_clock(plan, zone)}."
+    )
+    return Changes(
+        status="confirmation_required",
+        said=f"Not done yet: the user must approve it first.{why} {NOTHING_DONE}",
+        outcomes=dict(plan.draft.left_out or {}),
+        plan_id=plan.id,
+        approve_in="terminal" if approve_command else "chat",
+        preview=plan.draft.preview,
+        next=_terminal_step(plan, approve_command, zone) if approve_command else in_chat,
+    )
+
+
+def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> Changes:
+    """Refuse a plan that the user has not approved in the required way."""
+    return Changes(
+        status="refused",
+        said=f"The user has not approved plan {plan.id}. {NOTHING_DONE}",
+        plan_id=plan.id,
+        approve_in="terminal",
+        preview=plan.draft.preview,
+        next=_terminal_step(plan, approve_command, zone),
+    )
+
+
+def declined(plan: Plan) -> Changes:
+    """Report that the user declined, or gave no valid approval."""
+    said = f"The user did not approve it. {NOTHING_DONE}"
+    return Changes(status="declined", said=said, preview=plan.draft.preview)
+
+
+def used(plan_id: str) -> Changes:
+    """Refuse a plan that was used before. Only the mailbox shows the result: the plan may have been interrupted."""
+    said = f"Plan {plan_id} has already been used; use read_message to see the result. {CHANGED_NOTHING}"
+    return Changes(status="refused", said=said)
+
+
+def rehearsal(draft: Draft, against: str | None) -> Changes:
+    """Report what a dry run would have done, and whether the user would have been asked."""
+    how = f"after the user approves it ({against})" if against else "without asking the user"
+    return Changes(
+        status="refused",
+        said=f"The operator's policy makes this a dry run: the plan would be carried out {how}. {NOTHING_DONE}",
+        outcomes={**(draft.left_out or {}), **dict.fromkeys((t.id for t in draft.targets), "skipped")},
+        preview=draft.preview,
+    )
+
+
+def nothing_to_do(draft: Draft) -> Changes:
+    """Report that the request would change nothing."""
+    outcomes: dict[str, OutcomeWord] = dict(draft.left_out or {})
+    skipped = "".join(f" {sentence}" for sentence in _skipped(draft))
+    if draft.protected:
+        return Changes(status="refused", said=f"{skipped[1:]} {NOTHING_DONE}", outcomes=outcomes)
+    why = f" ({tally(outcomes)})" if outcomes else ""
+    said = f"There was nothing to do{why}.{skipped} {NOTHING_DONE}"
+    return Changes(status="nothing_to_do", said=said, outcomes=outcomes)
+
+
+def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> Changes:
+    """Report the outcome of each message, with one status that is true of all of them."""
+    draft = plan.draft
+    outcomes = execution.outcomes
+    status = execution.status or overall(outcomes)
+    problem = execution.problem if status != "done" else None
+    if status == "nothing_to_do" and (problem or execution.note):
+        status = "failed"
+    if draft.severity == "reversible" and "purged" in execution.outcomes.values():
+        status = "unknown" if status == "unknown" else "partial"
+        problem = (
+            "Some messages were purged although only a delete was approved: another app, or an earlier request that "
+            "arrived late, deleted them too. This cannot be undone."
+        )
+    if status == "done" and draft.unseen:
+        status = "partial"
+    counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None
+    not_done = _not_done(status, execution, purge=draft.severity == "irreversible")
+    return Changes(
+        status=status,
+        said=" ".join(part for part in (counted, problem, execution.note, *_skipped(draft), not_done) if part),
+        outcomes=outcomes,
+        operation_id=plan.id,
+        next=_what_now(plan, execution, undo_command),
+    )
+
+
+def by_policy(done: Changes, plan: Plan) -> Changes:
+    """Add that the operator's policy approved the plan."""
+    said = f"The operator's policy approved this, so the user was not asked. {done.said}"
+    return done.model_copy(update={"said": said, "preview": plan.draft.preview})
+
+
+def unrecorded(done: Changes) -> Changes:
+    """Add that the journal lacks this result. The server reads it from the mailbox at its next start."""
+    said = f"The journal could not be written; the operator must fix the state folder. {done.said}"
+    return done.model_copy(update={"said": said})
+
+
+def _not_done(status: Status, execution: Execution, *, purge: bool) -> str | None:
+    """Return the sentence that says how many messages were not deleted, if any."""
+    words = [word for word in execution.outcomes.values() if word in {"skipped", "failed"}]
+    if status == "failed" and words:
+        return NOTHING_DONE
+    word = "purged" if purge else "deleted"
+    return f"{len(words)} {'was' if len(words) == 1 else 'were'} not {word}." if words else None
+
+
+def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str | None:
+    outcomes = execution.outcomes
+    if execution.in_doubt and outcomes:
+        return (
+            "Before doing anything else, read the unknown messages again. A request for them may still arrive, so for "
+            "one minute no other is sent for them. No delete was retried."
+        )
+    if "deleted" in outcomes.values():
+        return f"To undo: patch_message{f', or the user runs `{undo_command} {plan.id}`' if undo_command else ''}."
+    return None
+
+
+def _terminal_step(plan: Plan, approve_command: str, zone: tzinfo) -> str:
+    return (
+        f"The user must run `{approve_command} {plan.id}` in their own terminal. Say so, show the "
+        "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
+        f"The plan expires at {_clock(plan, zone)}."
+    )
+
+
+def _clock(plan: Plan, zone: tzinfo) -> str:
+    """Return when the plan expires, in the user's time zone: `07:11:05 PST`."""
+    return f"{plan.expires.astimezone(zone):%H:%M:%S %Z}"
+
+
+def _skipped(draft: Draft) -> Iterator[str]:
+    """Yield the sentences about messages that the outcomes do not explain."""
+    if draft.protected:
+        yield f"Skipped {draft.protected} message{'' if draft.protected == 1 else 's'} that the operator protects."
+    if draft.unseen:
+        yield f"Skipped {draft.unseen} more that could not be read."

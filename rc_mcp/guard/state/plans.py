@@ -1,0 +1,270 @@
+"""Plans and their storage. A plan is an exact, expiring, single-use proposal to change messages.
+
+A plan's id grants nothing by itself. It names a row in the server's own state, bound to the tool, its arguments, the
+mailbox and the principal. `claim` marks the plan as used in one transaction, so no plan is carried out twice, even
+from several processes. Every state change is journaled in the same transaction under the plan's id.
+"""
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.database import NOTHING_DONE, GuardError, reading, writing
+from rc_mcp.guard.state.journal import Channel, Event, Was, add_entry, fruitless
+from rc_mcp.views.changes import OutcomeWord, Preview
+
+LIFETIME = timedelta(minutes=10)
+REUSED_FOR = LIFETIME / 2
+"""An open plan younger than this is reused for the same call."""
+MAX_FRUITLESS = 500
+"""The most plans of one principal within an hour that were not carried out."""
+TOO_MANY_PLANS = (
+    f"{MAX_FRUITLESS} plans within the last hour were not carried out. "
+    "Ask the user what they want before calling again; new plans will be possible within an hour."
+)
+MAX_MESSAGES = 200
+"""The most messages that one plan may hold: with more, an approval would mean little."""
+
+State = Literal["open", "asked", "approved", "denied", "used"]
+"""`asked`: a client showed the question to the user. From then on the model's word no longer counts."""
+Severity = Literal["reversible", "irreversible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One message that a plan would change, as it was when the plan was made."""
+
+    id: str
+    availability: str
+    last_modified: str | None
+    conversation_id: str | None
+
+    @property
+    def was(self) -> Was:
+        """Return the state to compare with later."""
+        return self.availability, self.last_modified
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The effect of one request, as read from the mailbox, before it has an id and a lifetime."""
+
+    severity: Severity
+    question: str
+    phrase: str | None
+    preview: Preview
+    targets: tuple[Target, ...] = ()
+    left_out: Mapping[str, OutcomeWord] | None = None
+    period_in_force: int | None = None
+    """Days, when the plan was made; only for a retention change."""
+    protected: int = 0
+    """How many messages are left out because the operator protects them."""
+    unseen: int = 0
+    """How many more messages cannot be read and are left out."""
+    misfits: Mapping[str, int] | None = None
+    """The lines of the operator's unattended rule that do not hold, and for how many messages; None: no rule."""
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Return whether there is nothing to ask about or to do."""
+        return not self.targets and self.period_in_force is None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A draft with an id, which the user approves or refuses."""
+
+    id: str
+    tool: str
+    digest: str
+    expires: datetime
+    draft: Draft
+    principal: str
+    account_id: str
+    extension_id: str
+    made: Mapping[str, Any] | None = None
+    """A reading of the elapsed-time clock when the plan was made."""
+
+    @property
+    def message(self) -> str:
+        """Return the question for the user. It contains the plan's id, so no answer fits another plan."""
+        return f"{self.draft.question}\nPlan {self.id}"
+
+
+_PLAN = TypeAdapter(Plan)
+_VALID = "expires > ? AND expires <= ?"
+
+
+def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
+    """Return the digest that binds a plan to one call by one principal."""
+    canonical = json.dumps([principal, tool, dict(arguments)], sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class TooManyPlans(GuardError):  # noqa: N818  a state, as the client's errors are
+    """Too many of this principal's plans were not carried out: the model may be in a loop."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{TOO_MANY_PLANS} {NOTHING_DONE}")
+
+
+class PlanStore:
+    """Plans in the state folder, shared by servers and the `approvals` command. Every method blocks.
+
+    Raises:
+        GuardError: (every method) the state folder cannot be used.
+    """
+
+    def __init__(
+        self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC), clock: Clock = THIS_MACHINE
+    ) -> None:
+        self.state_dir = state_dir
+        self._now = now
+        self._clock = clock
+
+    def add(self, tool: str, digest: str, draft: Draft, *, principal: str, account_id: str, extension_id: str) -> Plan:
+        """Store a draft as an open plan for `LIFETIME`, or return an equal plan that is open and young.
+
+        Raises:
+            TooManyPlans: too many of this principal's plans of the last hour were not carried out.
+        """
+        expires, made = self._now() + LIFETIME, self._clock.read()
+        plan = Plan(new_id(), tool, digest, expires, draft, principal, account_id, extension_id, made)
+        with writing(self.state_dir) as db:
+            # Expired plans are removed: they are useless, and their previews contain names.
+            db.execute("DELETE FROM plan WHERE expires <= ?", (self._now().timestamp(),))
+            if again := self._same(db, plan):
+                return again
+            if fruitless(db, principal, self._now() - timedelta(hours=1)) >= MAX_FRUITLESS:
+                raise TooManyPlans
+            row = (plan.id, digest, plan.expires.timestamp(), "open", _PLAN.dump_json(plan).decode())
+            db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
+            ids = [t.id for t in draft.targets]
+            self._note(db, plan, "asked", action=draft.preview.action, severity=draft.severity, ids=ids)
+        return plan
+
+    def get(self, plan_id: str) -> tuple[Plan, State] | None:
+        """Return the plan and its state; None if it does not exist or has expired."""
+        rows = self._select("id = ?", plan_id)
+        return rows[0] if rows else None
+
+    def latest_asked(self, digest: str) -> Plan | None:
+        """Return the newest plan for this call that a client shows to the user now."""
+        rows = self._select("digest = ? AND state = 'asked'", digest)
+        return rows[-1][0] if rows else None
+
+    def waiting(self) -> list[Plan]:
+        """Return all plans that wait for the user, oldest first."""
+        return [plan for plan, _ in self._select("state IN ('open', 'asked')")]
+
+    def ask(self, plan_id: str) -> None:
+        """Record that a client is about to show the plan to the user. Without effect unless it is open."""
+        with writing(self.state_dir) as db:
+            self._move(db, plan_id, "asked", "open")
+
+    def approve(self, plan_id: str, shown: Plan | None = None) -> bool:
+        """Record a user's approval from outside of the client. Return False if the plan does not wait for one.
+
+        `shown`: the plan that the user saw. If the stored plan differs, it is not approved.
+        """
+        with writing(self.state_dir) as db:
+            moved = self._move(db, plan_id, "approved", "open", "asked", only=shown)
+            if moved:
+                self._note(db, moved[0], "approved", by="terminal")
+            return moved is not None
+
+    def deny(self, plan_id: str, by: Channel = "terminal") -> bool:
+        """Record the user's refusal. Return False if the plan neither waits for the user nor was approved."""
+        with writing(self.state_dir) as db:
+            moved = self._move(db, plan_id, "denied", "open", "asked", "approved")
+            if moved:
+                self._note(db, moved[0], "declined", by=by)
+            return moved is not None
+
+    def claim(self, plan_id: str, *states: State, by: Channel) -> bool:
+        """Claim the plan for execution. Return True for exactly one caller, and only from one of `states`.
+
+        `by`: the source of the approval, unless the plan was approved in the terminal before.
+        """
+        with writing(self.state_dir) as db:
+            moved = self._move(db, plan_id, "used", *states)
+            if moved:
+                plan, was = moved
+                if was != "approved":
+                    self._note(db, plan, "approved", by=by)
+                self._note(db, plan, "begun", account_id=plan.account_id, extension_id=plan.extension_id)
+            return moved is not None
+
+    def _same(self, db: sqlite3.Connection, plan: Plan) -> Plan | None:
+        """Return an open plan for the same call with the same draft."""
+        youngest_first = db.execute(
+            f"SELECT body FROM plan WHERE digest = ? AND state = 'open' AND {_VALID} ORDER BY rowid DESC",  # noqa: S608
+            (plan.digest, (plan.expires - REUSED_FOR).timestamp(), plan.expires.timestamp()),
+        )
+        for (body,) in youngest_first:
+            other = _plan_of(body)
+            if self._is_young(other) and other.draft == plan.draft:
+                return other
+        return None
+
+    def _move(
+        self, db: sqlite3.Connection, plan_id: str, to: State, *states: State, only: Plan | None = None
+    ) -> tuple[Plan, State] | None:
+        """Move the plan from one of `states` to `to`, if it equals `only`; return it and its former state."""
+        marks = ", ".join("?" * len(states))
+        found = db.execute(
+            f"SELECT body, state FROM plan WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
+            (plan_id, *self._valid_span(), *states),
+        ).fetchone()
+        if found is None:
+            return None
+        plan = _plan_of(found[0])
+        if not self._is_young(plan) or (only is not None and plan != only):
+            return None
+        db.execute("UPDATE plan SET state = ? WHERE id = ?", (to, plan_id))
+        return plan, found[1]
+
+    def _note(self, db: sqlite3.Connection, plan: Plan, event: Event, **details: object) -> None:
+        who = {"operation": plan.id, "principal": plan.principal, "tool": plan.tool}
+        add_entry(db, self._now(), event, **who, details=details)
+
+    def _select(self, where: str, *values: str) -> list[tuple[Plan, State]]:
+        with reading(self.state_dir) as db:
+            rows = db.execute(
+                f"SELECT body, state FROM plan WHERE {where} AND {_VALID} ORDER BY rowid",  # noqa: S608
+                (*values, *self._valid_span()),
+            )
+            found = [(_plan_of(body), state) for body, state in rows]
+        return [(plan, state) for plan, state in found if self._is_young(plan)]
+
+    def _is_young(self, plan: Plan) -> bool:
+        """Return whether the plan has not expired by elapsed time: the wall clock may have been set back."""
+        elapsed_s = self._clock.elapsed_s(plan.made)
+        return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()
+
+    def _valid_span(self) -> tuple[float, float]:
+        # Both limits: a clock that was set back must not extend an old plan.
+        now = self._now()
+        return now.timestamp(), (now + LIFETIME).timestamp()
+
+
+def _plan_of(body: str) -> Plan:
+    try:
+        return _PLAN.validate_json(body)
+    except ValidationError as error:
+        raise GuardError(f"A stored plan cannot be read. {NOTHING_DONE}") from error
+
+
+def new_id() -> str:
+    """Return an id that is short enough to read aloud and type, without characters that look alike."""
+    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(2))

@@ -1,0 +1,1 @@
+"""Logging in to RingCentral, and keeping the login."""

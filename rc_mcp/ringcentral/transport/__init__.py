@@ -1,0 +1,1 @@
+"""Sending one request: connection, retries, rate budgets, deadlines."""

@@ -1,0 +1,229 @@
+"""Rate limit budgets: one per rate limit group, shared by all calls of a client.
+
+RingCentral counts requests per user and app in a sliding window. Above the limit it imposes a penalty, which each
+further request restarts (its guide, "Rate limits"). So each request waits for a place in order of arrival, and keeps it
+until one window after its *answer*: RingCentral counted the request somewhere in between, so that no network delay can
+push two of our windows into one of theirs.
+
+Group membership and limits are assumed until a response header states them. If RingCentral reports fewer free places
+than we count, other programs with the same login used the difference, which stays taken for one window. At most half of
+the free places are in use by requests in flight, so that two programs that start together stay under the limit. A 429
+closes the group.
+
+Why not a library: aiolimiter and pyrate-limiter use a fixed rate; `limits` and throttled-py refuse without a time in a
+queue; none learns a limit from an answer, counts other programs' requests, or closes.
+"""
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Unpack
+
+import anyio
+import httpx2 as httpx
+
+from rc_mcp.ringcentral.errors import ErrorFacts, RateLimited
+from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.transport.deadlines import Time
+from rc_mcp.ringcentral.transport.responses import penalty_s
+
+ASSUMED: Mapping[str, int] = {"light": 50, "medium": 40, "heavy": 10, "auth": 5}
+"""Requests per 60 s from RingCentral's guide, used until a header states others."""
+
+_NO_LIMIT = 10**9
+_GROUP_NAME = re.compile("[a-z]{1,20}")
+
+
+@dataclass(frozen=True)
+class StatedLimits:
+    """Rate limits from an answer's headers; None where a header is missing or not credible."""
+
+    group: str | None
+    limit: int | None
+    remaining: int | None
+    window_s: int | None
+
+    @classmethod
+    def in_headers(cls, headers: Mapping[str, str]) -> "StatedLimits":
+        group = headers.get("x-rate-limit-group", "").strip().lower()
+        return cls(
+            group if _GROUP_NAME.fullmatch(group) else None,
+            _number(headers, "x-rate-limit-limit", least=1),
+            _number(headers, "x-rate-limit-remaining", least=0),
+            _number(headers, "x-rate-limit-window", least=1, most=int(LIMITS.max_retry_after_s)),
+        )
+
+
+class Budget:
+    """The places for requests of one rate limit group."""
+
+    def __init__(self, group: str, limit: int, time: Time) -> None:
+        self.group = group
+        self._limit = limit
+        self._time = time
+        self._window_s = LIMITS.rate_window_s
+        self._in_flight = 0
+        self._answered_at: deque[float] = deque()
+        self._others = 0
+        self._others_at = 0.0
+        self._closed_until = 0.0
+        # Only the first in the queue watches the clock. anyio's lock is fair and survives cancellation.
+        self._first_in_line = anyio.Lock()
+        self._nap: anyio.CancelScope | None = None
+
+    async def enter(self, until: float, **request: Unpack[ErrorFacts]) -> None:
+        """Wait for a place, and take it.
+
+        Raises:
+            RateLimited: the place would come after `until`.
+        """
+        queue = self._first_in_line.statistics()
+        self._give_up_beyond(until, queue.tasks_waiting + queue.locked, request)
+        async with self._first_in_line:
+            while (wait_s := self._wait_s()) > 0:
+                patience_s = until - self._time.now()
+                self._give_up_beyond(until if patience_s > 0 else -inf, 0, request)
+                await self._sleep(min(wait_s, patience_s))
+            self._in_flight += 1
+
+    def leave(self) -> None:
+        """Note that one request was answered or failed."""
+        self._in_flight -= 1
+        self.count()
+
+    def count(self) -> None:
+        """Count a request of this group as answered now."""
+        self._answered_at.append(self._time.now())
+        self._look_again()
+
+    def give_back(self) -> None:
+        """Uncount the latest request: it never reached RingCentral, or was another group's."""
+        if self._answered_at:
+            self._answered_at.pop()
+            self._look_again()
+
+    def learn(self, stated: StatedLimits) -> None:
+        """Apply the limits that RingCentral states. It may not have counted requests in flight: they count on top."""
+        self._limit = stated.limit or self._limit
+        if stated.window_s:
+            self._window_s = stated.window_s + LIMITS.rate_margin_s
+        if stated.remaining is not None and self._limit != _NO_LIMIT:
+            self._forget()
+            self._others = max(0, self._limit - stated.remaining - len(self._answered_at))
+            self._others_at = self._time.now()
+        elif stated.remaining == 0:
+            # The limit is unknown, and so is the number of places taken; known is only that none is free.
+            self.close(self._window_s)
+        self._look_again()
+
+    def close(self, wait_s: float) -> None:
+        """Let no request through for `wait_s`. A shorter time does not shorten an earlier, longer one."""
+        self._closed_until = max(self._closed_until, self._time.now() + wait_s)
+        self._look_again()
+
+    async def _sleep(self, wait_s: float) -> None:
+        self._nap = anyio.CancelScope()
+        try:
+            with self._nap:
+                await self._time.sleep(wait_s)
+        finally:
+            self._nap = None
+
+    def _look_again(self) -> None:
+        """Wake the first in the queue, because its place may be free now."""
+        if self._nap:
+            self._nap.cancel()
+
+    def _give_up_beyond(self, until: float, ahead: int, request: ErrorFacts) -> None:
+        now = self._time.now()
+        wait_s = self._opens_at(ahead, now) - now
+        if wait_s > max(until - now, 0.0) or until == -inf:
+            raise RateLimited(retry_after_s=max(1.0, wait_s), group=self.group, held_back=True, **request)
+
+    def _wait_s(self) -> float:
+        """Return how long the first in the queue must wait before it checks again; 0 if it may go."""
+        now = self._time.now()
+        opens_at = self._opens_at(0, now)
+        if opens_at > now:
+            return opens_at - now
+        half = (self._limit - len(self._answered_at) - self._others) // 2
+        if self._in_flight < max(half, 0 if self._others else 1):
+            return 0
+        # An answer wakes it. If none is expected, one place is left, and another program may take it.
+        return self._window_s if self._in_flight else self._opens_at(1, now) - now
+
+    def _opens_at(self, ahead: int, now: float) -> float:
+        """Return the expected time of a place for a request with `ahead` others before it."""
+        self._forget()
+        windows, place = divmod(ahead, self._limit)
+        start = max(now, self._closed_until)
+        beyond = self._taken() + place - self._limit
+        if beyond >= 0:
+            taken_at = sorted([*self._answered_at, *[self._others_at] * self._others, *[now] * self._in_flight])
+            start = max(start, taken_at[beyond] + self._window_s)
+        return start + windows * self._window_s
+
+    def _taken(self) -> int:
+        return len(self._answered_at) + self._others + self._in_flight
+
+    def _forget(self) -> None:
+        now = self._time.now()
+        while self._answered_at and self._answered_at[0] + self._window_s <= now:
+            self._answered_at.popleft()
+        if self._others_at + self._window_s <= now:
+            self._others = 0
+
+
+class Budgets:
+    """The budgets of one login, and the assignment of requests to them."""
+
+    def __init__(self, time: Time, *, assume_limits: bool) -> None:
+        self._time = time
+        self._assumed: Mapping[str, int] = ASSUMED if assume_limits else {}
+        self._group_of: dict[str, str] = {}
+        self._budgets: dict[str, Budget] = {}
+
+    def of(self, request: httpx.Request) -> Budget:
+        """Return the budget that this request is expected to count for."""
+        kind = _kind(request)
+        return self._budget(self._group_of.get(kind) or _assumed_group(kind))
+
+    def learn(self, request: httpx.Request, response: httpx.Response, budget: Budget) -> None:
+        """Apply the limits in the answer to this request, which was sent under `budget`."""
+        stated = StatedLimits.in_headers(response.headers)
+        if stated.group and stated.group != budget.group:
+            self._group_of[_kind(request)] = stated.group
+            budget.give_back()
+            budget = self._budget(stated.group)
+            budget.count()
+        budget.learn(stated)
+        if response.status_code == 429:
+            budget.close(penalty_s(response.headers))
+
+    def _budget(self, group: str) -> Budget:
+        if group not in self._budgets:
+            self._budgets[group] = Budget(group, self._assumed.get(group, _NO_LIMIT), self._time)
+        return self._budgets[group]
+
+
+def _kind(request: httpx.Request) -> str:
+    """Return the method and path of a request without its ids."""
+    words = [part for part in request.url.path.split("/") if part[:1].isalpha()]
+    return f"{request.method} {'/'.join(words)}"
+
+
+def _assumed_group(kind: str) -> str:
+    """Return the group that RingCentral's OpenAPI document gives for each of the ten operations."""
+    method, _, path = kind.partition(" ")
+    if "/oauth" in path:
+        return "auth"
+    changes = method != "GET" and not path.endswith("/message-store-configuration")
+    return "medium" if changes or path.endswith("/content") else "light"
+
+
+def _number(headers: Mapping[str, str], name: str, *, least: int, most: int = 100_000) -> int | None:
+    value = headers.get(name, "").strip()
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else -1
+    return number if least <= number <= most else None

@@ -1,0 +1,202 @@
+"""Summaries of messages: counts, senders who wait for a reply, failures, messages that will soon be erased."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from pydantic import BaseModel
+
+from rc_mcp.ringcentral import Message
+from rc_mcp.views.delivery_failures import NO_REASON, is_failed, why_failed
+from rc_mcp.views.rows import WHO_TOKENS
+from rc_mcp.views.tokens import clip
+from rc_mcp.views.untrusted_text import moment, short_moment, shown_id, who, word
+
+MOST_WITH_ROWS, MOST_WITHOUT_ROWS = 5, 25
+"""How many waiting senders, and how many failures, a summary lists: with rows, which show them too, or without."""
+INBOX_CAP = 200
+"""How many received faxes and voicemails an inbox keeps (RingCentral's guide, "Message exports")."""
+_CAP_IS_NEAR = 180
+_MOST_KINDS, _OTHER_KINDS = 20, "others"
+_SOON = timedelta(days=7)
+_TRANSCRIPT = {"Completed": "with_transcript", "InProgress": "transcript_in_progress"}
+
+Filters = dict[str, str | list[str] | bool]
+"""Filters by argument name."""
+
+
+def in_force(filters: Mapping[str, Any]) -> Filters:
+    """Return the filters that are set."""
+    return {name: v if isinstance(v, str | bool) else list(v) for name, v in filters.items() if v}
+
+
+class Window(BaseModel):
+    """The time span that was searched, and the time zone of the answer."""
+
+    date_from: str
+    date_to: str
+    is_default: bool
+    timezone: str
+
+
+class Waiting(BaseModel):
+    """A sender or caller without a reply in these messages."""
+
+    since: str | None = None
+    unread: int | None = None
+    conversation_id: str | None = None
+    untrusted_who: str
+
+
+class Failure(BaseModel):
+    """A message that was not delivered."""
+
+    id: str
+    why: str
+    untrusted_who: str | None = None
+
+
+class Summary(BaseModel):
+    """Counts of messages, with the most important of them listed."""
+
+    messages: int
+    by_type: dict[str, int]
+    unread: dict[str, int] | None = None
+    unheard: dict[str, int] | None = None
+    waiting: list[Waiting] | None = None
+    waiting_more: int | None = None
+    failed: list[Failure] | None = None
+    failed_more: int | None = None
+    soon_lost: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Known limits on how long faxes and voicemails are kept."""
+
+    retention_days: int | None = None
+    received_in_all: int | None = None
+    """Received faxes and voicemails in the whole mailbox, if the listing gives the total."""
+
+
+def summarize(
+    messages: Sequence[Message],
+    now: datetime,
+    zone: tzinfo = UTC,
+    *,
+    most: int = MOST_WITHOUT_ROWS,
+    keeping: Keeping = Keeping(),
+) -> Summary:
+    """Summarize these messages, which are sorted newest first, with times in this zone.
+
+    Args:
+        most: how many waiting senders, and how many failures, are listed.
+    """
+    unread = [m for m in messages if is_unread(m)]
+    waiting = _waiting(messages, now)
+    failed = [m for m in messages if is_failed(m)]
+    return Summary(
+        messages=len(messages),
+        by_type=by_kind(m.type for m in messages),
+        unread=by_kind(m.type for m in unread) or None,
+        unheard=_unheard(unread) or None,
+        waiting=[_who_waits(open_, now, zone, with_id=most > MOST_WITH_ROWS) for open_ in waiting[:most]] or None,
+        waiting_more=_more(waiting, most),
+        failed=[_failure(m, with_who=most > MOST_WITH_ROWS) for m in failed[:most]] or None,
+        failed_more=_more(failed, most),
+        soon_lost=list(_soon_lost(messages, now, keeping)) or None,
+    )
+
+
+def window(since: datetime, until: datetime, zone: tzinfo, *, is_default: bool) -> Window:
+    return Window(
+        date_from=moment(since, zone) or "",
+        date_to=moment(until, zone) or "",
+        is_default=is_default,
+        timezone=str(zone),
+    )
+
+
+def by_kind(values: Iterable[str | None]) -> dict[str, int]:
+    """Count each value, the most frequent first. RingCentral has five types, but a record can contain any string."""
+    counted = Counter(word(value) or "unknown" for value in values).most_common()
+    shown = dict(counted[:_MOST_KINDS])
+    if others := sum(n for _, n in counted[_MOST_KINDS:]):
+        shown[_OTHER_KINDS] = shown.get(_OTHER_KINDS, 0) + others
+    return shown
+
+
+def is_unread(message: Message) -> bool:
+    """Return whether the message is received and unread. Sent messages never count as unread."""
+    return message.read_status == "Unread" and message.direction != "Outbound"
+
+
+def _more(things: Sequence[Any], most: int) -> int | None:
+    return len(things) - most if len(things) > most else None
+
+
+def _unheard(unread: Iterable[Message]) -> dict[str, int]:
+    """Count unheard voicemails by the state of their transcript."""
+    voicemails = [m for m in unread if m.type == "VoiceMail"]
+    states = Counter(_TRANSCRIPT.get(m.vm_transcription_status or "", "no_transcript") for m in voicemails)
+    return dict(states.most_common())
+
+
+def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
+    """Return the unanswered messages of each waiting sender; unread first, then the longest wait."""
+    by_partner: dict[str, list[Message]] = {}
+    for message in messages:
+        by_partner.setdefault(_partner(message), []).append(message)
+    found = [open_ for theirs in by_partner.values() if (open_ := _unanswered(theirs))]
+    found.sort(key=lambda open_: (not any(is_unread(m) for m in open_), open_[-1].creation_time or now))
+    return found
+
+
+def _who_waits(unanswered: Sequence[Message], now: datetime, zone: tzinfo, *, with_id: bool) -> Waiting:
+    conversation_id = next((m.conversation_id for m in unanswered if m.conversation_id), None) if with_id else None
+    return Waiting(
+        since=short_moment(unanswered[-1].creation_time, now, zone),
+        unread=sum(is_unread(m) for m in unanswered) or None,
+        conversation_id=word(conversation_id),
+        untrusted_who=clip(who(unanswered[0]), WHO_TOKENS),
+    )
+
+
+def _partner(message: Message) -> str:
+    """Return the same key for messages with the same number, or in the same group conversation."""
+    numbers = {c.phone_number or c.extension_number for c in message.other_side} - {None}
+    is_group = len(message.to) > 1 and bool(message.conversation_id)
+    if is_group or len(numbers) != 1:
+        return message.conversation_id or who(message)
+    return str(numbers.pop())
+
+
+def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
+    """Return the unread messages of one partner, and the texts since the last reply."""
+    unanswered: list[Message] = []
+    replied = False
+    for message in newest_first:
+        if message.direction == "Outbound":
+            replied = replied or not is_failed(message)
+        elif is_unread(message) or (not replied and message.type not in {"Fax", "VoiceMail"}):
+            unanswered.append(message)
+    return unanswered
+
+
+def _failure(message: Message, *, with_who: bool) -> Failure:
+    why = why_failed(message) or NO_REASON
+    return Failure(id=shown_id(message.id), why=why, untrusted_who=clip(who(message), WHO_TOKENS) if with_who else None)
+
+
+def _soon_lost(messages: Sequence[Message], now: datetime, keeping: Keeping) -> Iterable[str]:
+    kept = [m for m in messages if m.type in {"Fax", "VoiceMail"} and m.availability == "Alive"]
+    if days := keeping.retention_days:
+        ends = now - timedelta(days=days) + _SOON
+        n = sum(m.creation_time is not None and m.creation_time < ends for m in kept)
+        if n:
+            yield f"{n} of these faxes and voicemails will be erased within 7 days: the account keeps them {days} days."
+    received = max(sum(m.direction == "Inbound" for m in kept), keeping.received_in_all or 0)
+    if received >= _CAP_IS_NEAR:
+        yield f"There are {received} received faxes and voicemails; over {INBOX_CAP}, RingCentral erases the oldest."

@@ -1,0 +1,167 @@
+"""What the settings make: a login at RingCentral, its client, and the guard in front of what deletes."""
+
+import hashlib
+import shlex
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx2 as httpx
+
+from rc_mcp.access import LEVELS
+from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
+from rc_mcp.guard.policy.rules import NO_POLICY, Policy
+from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.ringcentral import (
+    REAL_TIME,
+    JWTAuth,
+    LoginNotKept,
+    LoginStore,
+    MessageStoreClient,
+    PersonAuth,
+    Time,
+    TokenAuth,
+)
+from rc_mcp.settings import Settings, SettingsError
+
+Auth = JWTAuth | TokenAuth | PersonAuth
+
+_MAX_WAIT_S = 20.0
+"""How long one request of a tool may wait for RingCentral's rate limits; a longer silence looks like a fault."""
+
+
+@asynccontextmanager
+async def guarded(
+    settings: Settings,
+    policy: Policy = NO_POLICY,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    principal: str | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Clock = THIS_MACHINE,
+    time: Time = REAL_TIME,
+) -> AsyncGenerator[Guard]:
+    """The guard for these settings, and its client; the arguments are those of `build_server`.
+
+    Raises:
+        SettingsError: there are no credentials.
+        InvalidRequest: an address or a credential cannot be used.
+    """
+    auth, command = _auth(settings), command_for(settings)
+    async with _client(settings, auth, transport, time) as client:
+        yield Guard(
+            client=client,
+            plans=PlanStore(settings.state_dir, now, clock),
+            principal=principal or _principal(settings, auth),
+            approval=settings.approval,
+            policy=policy,
+            may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
+            approve_command=f"{command} approvals approve",
+            undo_command=None if principal else f"{command} undo",
+            now=now,
+            zone=settings.timezone,
+            clock=clock,
+        )
+
+
+def policy_for(settings: Settings) -> Policy:
+    """The operator's policy; one that allows nothing unattended and adds no limit, where there is no file.
+
+    Raises:
+        SettingsError: the file cannot be used.
+    """
+    try:
+        return load_policy(settings.policy) if settings.policy else NO_POLICY
+    except PolicyError as error:
+        raise SettingsError(f"RC_MCP_POLICY: {error}") from None
+
+
+def command_for(settings: Settings, platform: str = sys.platform) -> str:
+    """What a person types in a terminal of their own, which may not have this server's environment."""
+    folder = str(settings.state_dir)
+    if "state_dir" not in settings.model_fields_set:
+        return "rc-mcp"
+    if platform == "win32":  # in PowerShell
+        quoted = folder.replace("'", "''")
+        return f"$env:RC_MCP_STATE_DIR='{quoted}'; rc-mcp"
+    return f"RC_MCP_STATE_DIR={shlex.quote(folder)} rc-mcp"
+
+
+def client_for(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None = None, time: Time = REAL_TIME
+) -> MessageStoreClient:
+    """The client for these settings.
+
+    Raises:
+        SettingsError: there are no credentials.
+        InvalidRequest: an address or a credential cannot be used.
+    """
+    return _client(settings, _auth(settings), transport, time)
+
+
+def login_store(settings: Settings) -> LoginStore:
+    """Where a person's login is kept, for this server and this app."""
+    return LoginStore(settings.state_dir / "logins", settings.server_url, settings.media_url, settings.client_id or "")
+
+
+def credentials_in_use(settings: Settings) -> str:
+    """What `client_for` would log in with, in words."""
+    if settings.access_token:
+        return "the access token in RC_ACCESS_TOKEN"
+    if settings.user_jwt:
+        return "the JWT in RC_USER_JWT"
+    return f"the login of rc-mcp login, kept in {login_store(settings).where()}"
+
+
+def _client(
+    settings: Settings, auth: Auth, transport: httpx.AsyncBaseTransport | None, time: Time
+) -> MessageStoreClient:
+    return MessageStoreClient(
+        auth,
+        server_url=settings.server_url,
+        media_url=settings.media_url,
+        transport=transport,
+        max_wait_s=_MAX_WAIT_S,
+        time=time,
+    )
+
+
+def _auth(settings: Settings) -> Auth:
+    if settings.access_token:
+        return TokenAuth(settings.access_token.get_secret_value())
+    secret = settings.client_secret.get_secret_value()
+    if settings.client_id and not settings.user_jwt:
+        store = login_store(settings)
+        try:
+            login = store.load()
+        except LoginNotKept as error:
+            raise SettingsError(str(error)) from None
+        if login:
+            return PersonAuth(
+                settings.server_url,
+                settings.client_id,
+                secret,
+                store,
+                store.lock_file,
+                owner_id=login.owner_id,
+                scope=login.scope,
+            )
+    settings.check_credentials()
+    jwt = settings.user_jwt.get_secret_value() if settings.user_jwt else ""
+    return JWTAuth(settings.server_url, settings.client_id or "", secret, jwt)
+
+
+def _principal(settings: Settings, auth: Auth) -> str:
+    """Names a login without revealing it: plans of one login do not fit another.
+
+    A person's tokens change by the hour, and the plans of an hour ago still fit: they are named by who they are.
+    """
+    if isinstance(auth, PersonAuth):
+        login = ("person", settings.server_url, settings.client_id or "", auth.owner_id)
+    else:
+        secret = settings.access_token or settings.user_jwt
+        login = (settings.server_url, settings.client_id or "", secret.get_secret_value() if secret else "")
+    return hashlib.sha256("\n".join(login).encode()).hexdigest()
