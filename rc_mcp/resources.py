@@ -16,12 +16,12 @@ from mcp.types import (
     SubscriptionFilter,
 )
 
-from rc_mcp.attachments.fetching import Fetched, Place, fetched, whole
+from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
 from rc_mcp.attachments.forms import MAX_BYTES
 from rc_mcp.media.kinds import is_text, labelled
 from rc_mcp.recent_messages import attachments_of, mailbox_summary, title_of
 from rc_mcp.ringcentral import Attachment, InvalidRequest, MailboxNotFound, Message, NotFound, RingCentralError
-from rc_mcp.session import App
+from rc_mcp.session import MailboxSession
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.messages import attachment_uri, detail, mailbox_uri, message_uri
 from rc_mcp.views.untrusted_text import as_written, is_id, moment
@@ -59,7 +59,7 @@ def is_ours(uri: str) -> bool:
     return _ADDRESS.fullmatch(_plain(uri)) is not None
 
 
-def subscribable(app: App, uri: str) -> str:
+def subscribable(app: MailboxSession, uri: str) -> str:
     """The address, if it is one of a mailbox here.
 
     Raises:
@@ -70,13 +70,13 @@ def subscribable(app: App, uri: str) -> str:
     return _plain(uri)
 
 
-def audible(app: App, asked: SubscriptionFilter) -> SubscriptionFilter:
+def audible(app: MailboxSession, asked: SubscriptionFilter) -> SubscriptionFilter:
     """What of this a client of the newer protocol can hear of, which is told to it: mailboxes here alone."""
     uris = dict.fromkeys(_plain(uri) for uri in asked.resource_subscriptions or () if _is_mailbox(app, uri))
     return asked.model_copy(update={"resource_subscriptions": list(uris) or None})
 
 
-async def list_resources(app: App) -> list[Resource]:
+async def list_resources(app: MailboxSession) -> list[Resource]:
     """The mailboxes here, and the newest attachments of the login's own.
 
     Raises:
@@ -93,7 +93,7 @@ async def list_resources(app: App) -> list[Resource]:
     ]
 
 
-async def complete(app: App, name: str, value: str, given: dict[str, str]) -> Completion:
+async def complete(app: MailboxSession, name: str, value: str, given: dict[str, str]) -> Completion:
     """Values of a variable of our templates that begin with `value`; `given` are those of the other variables."""
     account_id, extension_id = given.get("account_id", "~"), given.get("extension_id", "~")
     if name == "account_id":
@@ -108,7 +108,7 @@ async def complete(app: App, name: str, value: str, given: dict[str, str]) -> Co
     return Completion(values=fitting[:_MOST_COMPLETIONS], total=len(fitting), has_more=len(fitting) > _MOST_COMPLETIONS)
 
 
-async def read_resource(app: App, uri: str) -> ReadResourceContents:
+async def read_resource(app: MailboxSession, uri: str) -> ReadResourceContents:
     """The mailbox, the message or the attachment at this address.
 
     Raises:
@@ -121,7 +121,7 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
     try:
         if address["attachment_id"]:
             return await _attachment(
-                app, Place(*address.group("account_id", "extension_id", "message_id", "attachment_id"))
+                app, AttachmentRef(*address.group("account_id", "extension_id", "message_id", "attachment_id"))
             )
         if address["message_id"]:
             return await _message(app, *address.group("account_id", "extension_id", "message_id"))
@@ -134,7 +134,7 @@ async def read_resource(app: App, uri: str) -> ReadResourceContents:
         raise ResourceError(str(error)) from error
 
 
-def _is_mailbox(app: App, uri: str) -> bool:
+def _is_mailbox(app: MailboxSession, uri: str) -> bool:
     address = _ADDRESS.fullmatch(_plain(uri))
     return address is not None and not address["message_id"] and app.may_touch(address["extension_id"])
 
@@ -166,7 +166,7 @@ def _listed(message: Message, attachment: Attachment, zone: tzinfo | None) -> Re
     )
 
 
-async def _ids(app: App, name: str, message_id: str, account_id: str, extension_id: str) -> list[str]:
+async def _ids(app: MailboxSession, name: str, message_id: str, account_id: str, extension_id: str) -> list[str]:
     """Of recent messages, or of the attachments of a message. None where RingCentral does not give them."""
     try:
         recent = await app.recent.of(app.client, account_id, extension_id, app.now)
@@ -182,21 +182,21 @@ async def _ids(app: App, name: str, message_id: str, account_id: str, extension_
         return []
 
 
-async def _summary(app: App, account_id: str, extension_id: str) -> ReadResourceContents:
+async def _summary(app: MailboxSession, account_id: str, extension_id: str) -> ReadResourceContents:
     messages = await app.recent.of(app.client, account_id, extension_id, app.now, fresh=True)
     shown = mailbox_summary(messages, app.now, app.zone).model_dump_json(exclude_none=True)
     return ReadResourceContents(content=shown, mime_type="application/json")
 
 
-async def _message(app: App, account_id: str, extension_id: str, message_id: str) -> ReadResourceContents:
+async def _message(app: MailboxSession, account_id: str, extension_id: str, message_id: str) -> ReadResourceContents:
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
     shown = detail(message, account_id, extension_id, app.zone).model_dump_json(exclude_none=True)
     return ReadResourceContents(content=shown, mime_type="application/json")
 
 
-async def _attachment(app: App, place: Place) -> ReadResourceContents:
-    async with fetched(app.client, place, max_bytes=MAX_BYTES, progress=_untold) as found:
-        return ReadResourceContents(content=_content(await whole(found), found), mime_type=found.kind)
+async def _attachment(app: MailboxSession, place: AttachmentRef) -> ReadResourceContents:
+    async with fetch(app.client, place, max_bytes=MAX_BYTES, progress=_untold) as found:
+        return ReadResourceContents(content=_content(await read_all(found), found), mime_type=found.kind)
 
 
 def _content(data: bytes, found: Fetched) -> str | bytes:

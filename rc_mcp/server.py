@@ -43,7 +43,7 @@ from pydantic import AnyUrl
 from rc_mcp import __version__
 from rc_mcp.access import LEVELS, Level
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.database import GuardError
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
@@ -56,13 +56,13 @@ from rc_mcp.ringcentral import (
     RingCentralError,
     Time,
 )
-from rc_mcp.session import App
+from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.tools.time_limit import CALL_S
-from rc_mcp.wiring import guarded, policy_for
+from rc_mcp.wiring import open_guard, policy_for
 
-RequestContext = ServerRequestContext[App]
+RequestContext = ServerRequestContext[MailboxSession]
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def instructions_for(access: Level) -> str:
     )
 
 
-class RingCentralServer(MCPServer[App]):
+class RingCentralServer(MCPServer[MailboxSession]):
     """The SDK's server, with the protocol's own errors for unknown names and with resources of changing types.
 
     A tool is offered if the operator's level has it and RingCentral granted its permission. What was granted is known
@@ -144,7 +144,7 @@ class RingCentralServer(MCPServer[App]):
         return {} if granted is None else {tool: p for tool, p in PERMISSIONS.items() if p not in granted}
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[MailboxSession, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Calls a tool.
 
@@ -174,7 +174,7 @@ class RingCentralServer(MCPServer[App]):
                 await context.notify_prompts_changed()
 
     async def get_prompt(
-        self, name: str, arguments: dict[str, Any] | None = None, context: Context[App, Any] | None = None
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[MailboxSession, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         """Renders a prompt.
 
@@ -197,7 +197,7 @@ class RingCentralServer(MCPServer[App]):
         return list(TEMPLATES)
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[App, Any] | None = None
+        self, uri: AnyUrl | str, context: Context[MailboxSession, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Reads a message or an attachment, whose MIME type is known only then."""
         if context is None or not is_ours(str(uri)):
@@ -209,7 +209,7 @@ class RingCentralServer(MCPServer[App]):
 
 def serve_resources(server: RingCentralServer) -> None:
     """What the SDK has no hook for that knows who asks: lists, completion, subscriptions before 2026-07-28."""
-    low: Server[App] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
+    low: Server[MailboxSession] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
 
     async def listed(ctx: RequestContext, _: PaginatedRequestParams) -> ListResourcesResult:
         with move_on_after(CALL_S):
@@ -259,7 +259,7 @@ def build_server(
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    clock: Clock = THIS_MACHINE,
+    clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> RingCentralServer:
     """The MCP server for these settings.
@@ -276,16 +276,16 @@ def build_server(
     """
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
+    async def lifespan(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
         async with (
-            guarded(
+            open_guard(
                 settings, policy, transport=transport, principal=principal, now=now, clock=clock, time=time
             ) as guard,
             create_task_group() as tasks,
         ):
             server.client = guard.client
             tasks.start_soon(_settle_what_was_cut_short, guard, server)
-            yield App(guard.client, guard, settings.extensions, settings.download_dir)
+            yield MailboxSession(guard.client, guard, settings.extensions, settings.download_dir)
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # now: a server with a broken policy does not start

@@ -11,11 +11,11 @@ from rc_mcp.recent_messages import RecentMessages
 from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.subscribers import Subscribers
 from rc_mcp.views.messages import mailbox_uri
-from rc_mcp.views.syncs import Since
+from rc_mcp.views.syncs import TokenMemory
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class MailboxSession:
     """One mailbox login: the client, the guard in front of its deletes, and whose mailboxes it may touch."""
 
     client: MessageStoreClient
@@ -26,7 +26,7 @@ class App:
     """Where attachments are saved."""
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
     """By account: how long faxes and voicemails are kept, where somebody asked while this server runs."""
-    synced: dict[str, Since] = field(default_factory=dict[str, Since])
+    synced: dict[str, TokenMemory] = field(default_factory=dict[str, TokenMemory])
     """By sync token that this server handed out: what that does not tell itself."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
@@ -46,17 +46,17 @@ class App:
         return extension_id == "~" or extension_id in self.extensions
 
 
-Ctx = Context[App]
+Ctx = Context[MailboxSession]
 
 
-def app_of(ctx: Ctx) -> App:
+def session_of(ctx: Ctx) -> MailboxSession:
     """The running server's parts."""
     return ctx.request_context.lifespan_context
 
 
 async def mailbox_changed(ctx: Ctx, account_id: str, extension_id: str) -> None:
     """A sync saw changes: clients of either protocol that want to hear of this address do."""
-    app, uri = app_of(ctx), mailbox_uri(account_id, extension_id)
+    app, uri = session_of(ctx), mailbox_uri(account_id, extension_id)
     app.recent.forget(account_id, extension_id)
     await ctx.notify_resource_updated(uri)
     await app.subscribers.tell(uri)

@@ -206,9 +206,9 @@ FilledIn = BeforeValidator(_filled_in)
 FitForAHeader = AfterValidator(_fit_for_a_header)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 # Hosts hand on `~` as it is written. Whole paths: what a person is told to type has to work in any folder.
-Place = Annotated[Path, AfterValidator(_whole)]
+AbsolutePath = Annotated[Path, AfterValidator(_whole)]
 StateDir = Annotated[
-    Place,
+    AbsolutePath,
     Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
         alias="RC_MCP_STATE_DIR",
@@ -293,13 +293,13 @@ class Settings(_Source):
         "characters.",
     )
     timezone: TimeZone
-    policy: Place | None = Field(
+    policy: AbsolutePath | None = Field(
         None,
         alias="RC_MCP_POLICY",
         description="A policy file: what may be deleted unattended, whose messages never are, caps, a dry run.",
     )
     state_dir: StateDir
-    download_dir: Place = Field(
+    download_dir: AbsolutePath = Field(
         default_factory=lambda: user_downloads_path() / "rc-mcp",
         alias="RC_MCP_DOWNLOAD_DIR",
         description="Where attachments are saved when `form` is `file`; a folder `rc-mcp` among your downloads.",

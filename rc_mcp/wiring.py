@@ -13,7 +13,7 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
-from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.ringcentral import (
     REAL_TIME,
@@ -34,14 +34,14 @@ _MAX_WAIT_S = 20.0
 
 
 @asynccontextmanager
-async def guarded(
+async def open_guard(
     settings: Settings,
     policy: Policy = NO_POLICY,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    clock: Clock = THIS_MACHINE,
+    clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> AsyncGenerator[Guard]:
     """The guard for these settings, and its client; the arguments are those of `build_server`.

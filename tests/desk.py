@@ -16,14 +16,14 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestPara
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.state.clock import Clock as ElapsedTime
+from rc_mcp.guard.state.clock import MonotonicClock as ElapsedTime
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import Journal, Was
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.ringcentral import Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, load_settings
-from rc_mcp.wiring import guarded
+from rc_mcp.wiring import open_guard
 
 Era = Literal["auto", "legacy"]
 Answer = ElicitResult | Callable[[ElicitRequestFormParams], ElicitResult]
@@ -181,7 +181,7 @@ class Desk:
     @asynccontextmanager
     async def guard(self, **variables: str) -> AsyncGenerator[Guard]:
         """The guard of another server on this mailbox and state folder."""
-        async with guarded(
+        async with open_guard(
             self.settings(**variables),
             transport=self.faults,
             now=lambda: self.clock() + self.ahead,

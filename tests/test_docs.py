@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.guard.policy.policy_file import load_policy
-from rc_mcp.guard.policy.rules import Limits, Rule
+from rc_mcp.guard.policy.rules import PolicyLimits, Rule
 
 ROOT = Path(__file__).parent.parent
 SAFETY, POLICY = ROOT / "docs/safety.md", ROOT / "docs/policy.md"
@@ -30,7 +30,7 @@ def test_the_example_of_a_policy_is_the_file_that_runs() -> None:
 
 def test_every_line_of_a_policy_is_explained() -> None:
     page = POLICY.read_text("utf-8")
-    assert [name for name in (*Rule.model_fields, *Limits.model_fields) if f"`{name}`" not in page] == []
+    assert [name for name in (*Rule.model_fields, *PolicyLimits.model_fields) if f"`{name}`" not in page] == []
 
 
 def test_every_test_the_page_on_safety_names_is_there() -> None:

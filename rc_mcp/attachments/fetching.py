@@ -22,7 +22,7 @@ _TELLING_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Place:
+class AttachmentRef:
     """Where an attachment is."""
 
     account_id: str
@@ -48,9 +48,9 @@ class Fetched:
 
 
 @asynccontextmanager
-async def fetched(
+async def fetch(
     client: MessageStoreClient,
-    place: Place,
+    place: AttachmentRef,
     *,
     max_bytes: int,
     progress: Progress,
@@ -66,7 +66,7 @@ async def fetched(
         ToolError: there is no room for the one without a name.
     """
     fault_named = _temporary_folder_named if descriptor is None else nullcontext
-    with _own(descriptor) as own, _Told(own, progress, size, fault_named) as file:
+    with _own(descriptor) as own, _ReportingFile(own, progress, size, fault_named) as file:
         downloaded = await client.download(
             place.message_id,
             place.attachment_id,
@@ -81,7 +81,7 @@ async def fetched(
         yield Fetched(file, downloaded.size, true_kind(head, label, charset), label, charset)
 
 
-async def whole(found: Fetched) -> bytes:
+async def read_all(found: Fetched) -> bytes:
     """All of its bytes."""
     return await to_thread.run_sync(part_of, found.file, 0, found.size)
 
@@ -106,7 +106,7 @@ def _temporary_folder_named() -> Generator[None]:
         raise ToolError(f"The system's temporary folder (TMPDIR): {error.strerror}. Nothing was read.") from None
 
 
-class _Told(io.FileIO):
+class _ReportingFile(io.FileIO):
     """A file that tells how many bytes were written to it, from the thread that writes to the one that tells."""
 
     def __init__(

@@ -17,7 +17,7 @@ _COMMANDS = {
     "emulator": ("emulator", "Serve an emulated RingCentral over HTTP."),
     "doctor": ("doctor", "Check configuration, state folder, login and permissions."),
     "approvals": ("approvals", "List, show, approve or deny plans that await approval."),
-    "policy": ("policy", "Check the operator's policy file."),
+    "policy": ("policy_check", "Check the operator's policy file."),
     "audit": ("audit", "Show operations: request, approval, refusal, result."),
     "undo": ("undo", "Restore the messages that OPERATION deleted."),
     "stop": ("stop", "Stop all deletes now."),

@@ -8,7 +8,7 @@ import anyio
 import click
 
 from rc_mcp.cli.exits import state_dir
-from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import Busy
 from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.stop_file import stop_file
@@ -61,12 +61,12 @@ async def _is_quiet(folder: Path) -> bool:
     """Wait for a change in progress, normally seconds, and return whether it has ended."""
 
     try:
-        async with alone(folder, patience_s=0):
+        async with one_change_at_a_time(folder, patience_s=0):
             return True
     except Busy:
         click.echo("Waiting for a change in progress ...")
     try:
-        async with alone(folder, _PATIENCE_S):
+        async with one_change_at_a_time(folder, _PATIENCE_S):
             return True
     except Busy:
         return False

@@ -15,9 +15,9 @@ from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError
 from rc_mcp.settings import Settings, SettingsError
-from rc_mcp.views.changes import Changes
+from rc_mcp.views.changes import ChangeResult
 from rc_mcp.views.error_texts import in_words
-from rc_mcp.wiring import guarded
+from rc_mcp.wiring import open_guard
 
 _MEANS = {
     "restored": "restored, and read back",
@@ -49,10 +49,10 @@ def undo(operation: str) -> None:
         sys.exit(1)
 
 
-async def _undone(settings: Settings, operation: str) -> Changes:
+async def _undone(settings: Settings, operation: str) -> ChangeResult:
     try:
         undoable(Journal(settings.state_dir), operation)  # before it needs a login
-        async with guarded(settings) as guard:
+        async with open_guard(settings) as guard:
             return await undo_operation(guard, operation)
     except (SettingsError, InvalidRequest) as error:
         refuse(str(error))

@@ -19,17 +19,17 @@ def _undefaulted(field: JsonDict) -> None:
     del field["default"]
 
 
-class Answer(BaseModel):
+class UserAnswer(BaseModel):
     """The user's answer, or the fact that the user was not asked."""
 
 
-class NotAsked(Answer):
+class NotAsked(UserAnswer):
     """The client cannot ask, or there was nothing to ask about."""
 
 
 # The published schema requires both fields, so a host that accepts automatically with {} reveals that it did not
 # ask. The defaults turn such an answer into a refusal instead of a protocol error.
-class Confirmation(Answer):
+class Confirmation(UserAnswer):
     """Approval or refusal of a change that can be undone."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["confirm"]})
@@ -37,7 +37,7 @@ class Confirmation(Answer):
     confirm: StrictBool = Field(False, title="Yes, do it", json_schema_extra=_undefaulted)
 
 
-class TypedPhrase(Answer):
+class TypedPhrase(UserAnswer):
     """The phrase that the user must type to approve a change that cannot be undone."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["phrase"]})
@@ -54,13 +54,13 @@ def can_ask(ctx: Context[Any]) -> bool:
     return bool(version and is_version_at_least(version, LATEST_MODERN_VERSION)) or ctx.session.can_send_request
 
 
-def question_about(plan: Plan) -> Elicit[Answer]:
+def question_about(plan: Plan) -> Elicit[UserAnswer]:
     """Return the question for a plan: a checkbox, or a phrase to type if the plan cannot be undone."""
     schema = TypedPhrase if plan.draft.phrase else Confirmation
-    return Elicit[Answer](plan.message, schema)
+    return Elicit[UserAnswer](plan.message, schema)
 
 
-def verdict(answer: ElicitationResult[Answer], plan: Plan) -> Verdict:
+def verdict(answer: ElicitationResult[UserAnswer], plan: Plan) -> Verdict:
     if not isinstance(answer, AcceptedElicitation):
         return "no"
     if isinstance(answer.data, NotAsked):

@@ -18,7 +18,7 @@ PATIENCE_S = 30.0
 
 
 @asynccontextmanager
-async def alone(state_dir: Path, patience_s: float = PATIENCE_S) -> AsyncGenerator[None]:
+async def one_change_at_a_time(state_dir: Path, patience_s: float = PATIENCE_S) -> AsyncGenerator[None]:
     """Hold the lock; no other change runs in the meantime.
 
     Raises:

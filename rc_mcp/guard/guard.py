@@ -17,22 +17,22 @@ from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import results
 from rc_mcp.guard.actions.deletion import Execution
-from rc_mcp.guard.approval import Answer, Verdict, verdict
-from rc_mcp.guard.change_lock import PATIENCE_S, alone
+from rc_mcp.guard.approval import UserAnswer, Verdict, verdict
+from rc_mcp.guard.change_lock import PATIENCE_S, one_change_at_a_time
 from rc_mcp.guard.mailbox import Mailbox, still_left_out
 from rc_mcp.guard.policy.caps import objection, over_limits
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.reconcile import SETTLED_AFTER, reconcile
 from rc_mcp.guard.refusals import Busy, InDoubt, NoTime, NotNow
-from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.database import NOTHING_DONE, GuardError, exists
 from rc_mcp.guard.state.journal import Channel, Journal, OnItsWay, Record
-from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Draft, Plan, PlanStore, State, TooManyPlans, digest_of
+from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Plan, PlanDraft, PlanStore, State, TooManyPlans, digest_of
 from rc_mcp.guard.stop_file import is_stopped
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import time_left_s
-from rc_mcp.views.changes import Changes
+from rc_mcp.views.changes import ChangeResult
 
 
 class Action(Protocol):
@@ -45,11 +45,13 @@ class Action(Protocol):
         """Return the arguments that a plan is bound to."""
         ...
 
-    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> PlanDraft:
         """Read the mailbox and return the draft of a plan, with times in this zone."""
         ...
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
+    async def carry_out(
+        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
+    ) -> Execution:
         """Carry out the plan and no more; journal each request before it is sent. Report RingCentral's errors."""
         ...
 
@@ -61,7 +63,7 @@ class Allowed:
     plan: Plan
 
 
-Proposal = Plan | Allowed | Changes
+Proposal = Plan | Allowed | ChangeResult
 """A plan to ask the user about, a plan that needs no question, or the final answer."""
 
 
@@ -84,7 +86,7 @@ class Guard:
     """The wall clock in UTC, so that spans are elapsed time, even on a day when clocks change."""
     zone: tzinfo = UTC
     """The time zone for display."""
-    clock: Clock = THIS_MACHINE
+    clock: MonotonicClock = THIS_MACHINE
 
     @property
     def journal(self) -> Journal:
@@ -110,7 +112,7 @@ class Guard:
         if proposal is None:
             draft = await self._drafted(action, mailbox)
             proposal = await self._nothing_to_do(action, draft) if draft.changes_nothing else draft
-        if isinstance(proposal, Changes):
+        if isinstance(proposal, ChangeResult):
             return proposal
         # Checked for every plan: the server may have had a higher level when a stored one was made.
         draft = proposal.draft if isinstance(proposal, Plan) else proposal
@@ -138,15 +140,15 @@ class Guard:
         account_id: str,
         extension_id: str,
         proposal: Proposal,
-        answer: ElicitationResult[Answer],
+        answer: ElicitationResult[UserAnswer],
         *,
         named: bool,
-    ) -> Changes:
+    ) -> ChangeResult:
         """Carry the plan out if it has a valid approval; otherwise say what did not happen.
 
         `named`: the call named the plan itself, by which the model states that the user approved it.
         """
-        if isinstance(proposal, Changes):
+        if isinstance(proposal, ChangeResult):
             return proposal
         unattended = isinstance(proposal, Allowed)
         plan = proposal.plan if isinstance(proposal, Allowed) else proposal
@@ -159,7 +161,9 @@ class Guard:
             return await self._confirmation_required(plan)
         mailbox = Mailbox(self.client, account_id, extension_id, self.policy)
         try:
-            async with alone(self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)):
+            async with one_change_at_a_time(
+                self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)
+            ):
                 return await self._settled(action, mailbox, plan, said, unattended=unattended)
         except NotNow as error:
             await self.note(action.tool, "refused", plan.id, reason=error.reason)
@@ -173,7 +177,7 @@ class Guard:
         await to_thread.run_sync(partial(self.journal.note, event, **who, details=details))
 
     async def settle_cut_short(self) -> None:
-        """Read the outcomes of interrupted operations from the mailbox. The caller must hold the lock of `alone`.
+        """Read the outcomes of interrupted operations from the mailbox, inside `one_change_at_a_time`.
 
         Raises:
             RingCentralError: a mailbox cannot be read now. Its operations are left for later.
@@ -192,12 +196,12 @@ class Guard:
             return
         if await to_thread.run_sync(self.journal.unfinished, self.principal):
             with suppress(Busy):
-                async with alone(self.plans.state_dir, patience_s=0):
+                async with one_change_at_a_time(self.plans.state_dir, patience_s=0):
                     await self.settle_cut_short()
 
     async def _settled(
         self, action: Action, mailbox: Mailbox, plan: Plan, said: Verdict, *, unattended: bool
-    ) -> Changes:
+    ) -> ChangeResult:
         await self._nothing_on_its_way(plan)
         if time_left_s() < LIMITS.change_begins_s:
             # Before the plan is claimed, so that the next call can use it.
@@ -214,7 +218,7 @@ class Guard:
         done = await self._carry_out(action, replace(mailbox, unattended_at=self.now()), plan)
         return results.by_policy(done, plan)
 
-    async def _carry_out(self, action: Action, mailbox: Mailbox, plan: Plan) -> Changes:
+    async def _carry_out(self, action: Action, mailbox: Mailbox, plan: Plan) -> ChangeResult:
         record = Record(self.journal, plan.id, self.principal, action.tool)
         purge = plan.draft.severity == "irreversible"
         left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)
@@ -239,13 +243,13 @@ class Guard:
         if named & (on_its_way.deletes | on_its_way.restores) or (is_retention and on_its_way.retention):
             raise InDoubt
 
-    async def _over_limits(self, action: Action, draft: Draft, operation: str | None = None) -> Changes | None:
+    async def _over_limits(self, action: Action, draft: PlanDraft, operation: str | None = None) -> ChangeResult | None:
         over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.principal)
         if over is None:
             return None
         return await self._refuse(action, "limits", f"The operator's limits do not allow it: {over}.", operation)
 
-    async def _objection(self, draft: Draft) -> str | None:
+    async def _objection(self, draft: PlanDraft) -> str | None:
         return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.principal)
 
     def _digest(self, action: Action, mailbox: Mailbox) -> str:
@@ -254,7 +258,7 @@ class Guard:
 
     async def _stored(
         self, action: Action, mailbox: Mailbox, plan_id: str | None, *, answering: bool
-    ) -> Plan | Changes | None:
+    ) -> Plan | ChangeResult | None:
         digest = self._digest(action, mailbox)
         if plan_id is None:
             return await to_thread.run_sync(self.plans.latest_asked, digest) if answering else None
@@ -276,20 +280,20 @@ class Guard:
         operation = await to_thread.run_sync(self.journal.operation, plan_id)
         return operation is not None and operation.principal == self.principal and operation.begun is not None
 
-    async def _drafted(self, action: Action, mailbox: Mailbox) -> Draft:
+    async def _drafted(self, action: Action, mailbox: Mailbox) -> PlanDraft:
         try:
             return await action.draft(mailbox, self.now(), self.zone)
         except GuardError:
             await self.note(action.tool, "refused", reason="not_plannable")
             raise
 
-    async def _nothing_to_do(self, action: Action, draft: Draft) -> Changes:
+    async def _nothing_to_do(self, action: Action, draft: PlanDraft) -> ChangeResult:
         if draft.protected:
             ids = [i for i, word in (draft.left_out or {}).items() if word == "skipped"]
             await self.note(action.tool, "refused", reason="protected", action=draft.preview.action, ids=ids)
         return results.nothing_to_do(draft)
 
-    async def _planned(self, action: Action, mailbox: Mailbox, draft: Draft) -> Plan:
+    async def _planned(self, action: Action, mailbox: Mailbox, draft: PlanDraft) -> Plan:
         digest = self._digest(action, mailbox)
         whose = {
             "principal": self.principal,
@@ -305,7 +309,7 @@ class Guard:
         by: Channel = "policy" if unattended else "client" if said == "yes" else "chat"
         return await to_thread.run_sync(partial(self.plans.claim, plan.id, *waiting, "approved", by=by))
 
-    async def _not_claimed(self, action: Action, plan: Plan) -> Changes:
+    async def _not_claimed(self, action: Action, plan: Plan) -> ChangeResult:
         found = await to_thread.run_sync(self.plans.get, plan.id)
         if found is None or found[1] in {"used", "denied"}:
             state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
@@ -316,19 +320,19 @@ class Guard:
     def _needs_terminal(self, plan: Plan) -> bool:
         return plan.draft.severity == "irreversible" or self.approval == "human"
 
-    async def _confirmation_required(self, plan: Plan) -> Changes:
+    async def _confirmation_required(self, plan: Plan) -> ChangeResult:
         against = await self._objection(plan.draft) if plan.draft.misfits is not None else None
         command = self.approve_command if self._needs_terminal(plan) else None
         return results.confirmation_required(plan, against, command, self.zone)
 
-    async def _spent(self, action: Action, plan_id: str, state: State | Literal["expired"]) -> Changes:
+    async def _spent(self, action: Action, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
         if state == "used":
             await self.note(action.tool, "refused", plan_id, reason=state)
             return results.used(plan_id)
         was = "was denied by the user" if state == "denied" else "has expired"
         return await self._refuse(action, state, f"Plan {plan_id} {was}.", plan_id)
 
-    async def _refuse(self, action: Action, reason: str, said: str, operation: str | None = None) -> Changes:
+    async def _refuse(self, action: Action, reason: str, said: str, operation: str | None = None) -> ChangeResult:
         # The journal gets only the reason: the sentence may contain text that the journal must not hold.
         await self.note(action.tool, "refused", operation, reason=reason)
-        return Changes(status="refused", said=f"{said} {NOTHING_DONE}")
+        return ChangeResult(status="refused", said=f"{said} {NOTHING_DONE}")

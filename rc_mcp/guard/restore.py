@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 from anyio import to_thread
 
-from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.mailbox import Mailbox, restored, target
 from rc_mcp.guard.results import unrecorded
@@ -13,14 +13,14 @@ from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import Journal, Operation, Record
 from rc_mcp.guard.state.plans import new_id
 from rc_mcp.ringcentral import NotFound, RingCentralError
-from rc_mcp.views.changes import MAY_ARRIVE, Changes, OutcomeWord, Status, but_in_doubt, tally
+from rc_mcp.views.changes import MAY_ARRIVE, ChangeResult, OutcomeWord, Status, but_in_doubt, tally
 from rc_mcp.views.error_texts import in_words
 
 NOTHING_RESTORED = "Nothing was restored."
 _BEFORE: dict[str, OutcomeWord] = {"Alive": "already", "Purged": "purged"}
 
 
-async def undo(guard: Guard, operation_id: str) -> Changes:
+async def undo(guard: Guard, operation_id: str) -> ChangeResult:
     """Restore the messages that this operation deleted, or may have deleted, and report the outcome of each.
 
     Raises:
@@ -29,7 +29,7 @@ async def undo(guard: Guard, operation_id: str) -> Changes:
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
     await to_thread.run_sync(undoable, guard.journal, operation_id)
-    async with alone(guard.plans.state_dir):
+    async with one_change_at_a_time(guard.plans.state_dir):
         with _as_written(), suppress(RingCentralError):
             await guard.settle_cut_short()
         operation = await to_thread.run_sync(undoable, guard.journal, operation_id)
@@ -76,7 +76,7 @@ def _perhaps_deleted(operation: Operation) -> list[str]:
     return [*(i for i, word in operation.outcomes.items() if word in {"deleted", "unknown"}), *operation.in_doubt]
 
 
-async def _restore(guard: Guard, operation: Operation) -> Changes:
+async def _restore(guard: Guard, operation: Operation) -> ChangeResult:
     with _as_written():
         begun, ids = operation.begun or {}, _perhaps_deleted(operation)
         mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
@@ -88,7 +88,7 @@ async def _restore(guard: Guard, operation: Operation) -> Changes:
     if not deleted:
         outcomes = but_in_doubt(outcomes, on_its_way)
         said = _said(outcomes, _may_arrive(outcomes, on_its_way), NOTHING_RESTORED)
-        return Changes(status=_status(outcomes), said=said, outcomes=outcomes)
+        return ChangeResult(status=_status(outcomes), said=said, outcomes=outcomes)
     record = Record(guard.journal, new_id(), guard.principal, "undo")
     await record.begun(mailbox.account_id, mailbox.extension_id, undoes=operation.id)
     await record.sending(deleted, "Alive")
@@ -96,7 +96,7 @@ async def _restore(guard: Guard, operation: Operation) -> Changes:
     seen = await _read_back(mailbox, list(deleted))
     outcomes = but_in_doubt(outcomes | seen, on_its_way)
     said = _said(outcomes, problem, _may_arrive(outcomes, on_its_way))
-    undone = Changes(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
+    undone = ChangeResult(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
     try:
         await record.sent(seen)
         await record.done(undone.status, outcomes)

@@ -5,20 +5,20 @@ from datetime import tzinfo
 
 from rc_mcp.guard.actions.deletion import Execution
 from rc_mcp.guard.state.database import NOTHING_DONE
-from rc_mcp.guard.state.plans import Draft, Plan
-from rc_mcp.views.changes import Changes, OutcomeWord, Status, overall, tally
+from rc_mcp.guard.state.plans import Plan, PlanDraft
+from rc_mcp.views.changes import ChangeResult, OutcomeWord, Status, overall, tally
 
 CHANGED_NOTHING = "This call changed nothing."
 
 
-def confirmation_required(plan: Plan, against: str | None, approve_command: str | None, zone: tzinfo) -> Changes:
+def confirmation_required(plan: Plan, against: str | None, approve_command: str | None, zone: tzinfo) -> ChangeResult:
     """Report that the user must approve. `approve_command`: set if they can do so only in their own terminal."""
     why = f" The operator's unattended rules do not cover it: {against}." if against else ""
     in_chat = (
         "Show the user this preview and wait for their approval. Only then call this tool again with the same "
         f"arguments and plan_id {plan.id}. The plan expires at {_clock(plan, zone)}."
     )
-    return Changes(
+    return ChangeResult(
         status="confirmation_required",
         said=f"Not done yet: the user must approve it first.{why} {NOTHING_DONE}",
         outcomes=dict(plan.draft.left_out or {}),
@@ -29,9 +29,9 @@ def confirmation_required(plan: Plan, against: str | None, approve_command: str 
     )
 
 
-def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> Changes:
+def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> ChangeResult:
     """Refuse a plan that the user has not approved in the required way."""
-    return Changes(
+    return ChangeResult(
         status="refused",
         said=f"The user has not approved plan {plan.id}. {NOTHING_DONE}",
         plan_id=plan.id,
@@ -41,22 +41,22 @@ def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> Changes:
     )
 
 
-def declined(plan: Plan) -> Changes:
+def declined(plan: Plan) -> ChangeResult:
     """Report that the user declined, or gave no valid approval."""
     said = f"The user did not approve it. {NOTHING_DONE}"
-    return Changes(status="declined", said=said, preview=plan.draft.preview)
+    return ChangeResult(status="declined", said=said, preview=plan.draft.preview)
 
 
-def used(plan_id: str) -> Changes:
+def used(plan_id: str) -> ChangeResult:
     """Refuse a plan that was used before. Only the mailbox shows the result: the plan may have been interrupted."""
     said = f"Plan {plan_id} has already been used; use read_message to see the result. {CHANGED_NOTHING}"
-    return Changes(status="refused", said=said)
+    return ChangeResult(status="refused", said=said)
 
 
-def rehearsal(draft: Draft, against: str | None) -> Changes:
+def rehearsal(draft: PlanDraft, against: str | None) -> ChangeResult:
     """Report what a dry run would have done, and whether the user would have been asked."""
     how = f"after the user approves it ({against})" if against else "without asking the user"
-    return Changes(
+    return ChangeResult(
         status="refused",
         said=f"The operator's policy makes this a dry run: the plan would be carried out {how}. {NOTHING_DONE}",
         outcomes={**(draft.left_out or {}), **dict.fromkeys((t.id for t in draft.targets), "skipped")},
@@ -64,18 +64,18 @@ def rehearsal(draft: Draft, against: str | None) -> Changes:
     )
 
 
-def nothing_to_do(draft: Draft) -> Changes:
+def nothing_to_do(draft: PlanDraft) -> ChangeResult:
     """Report that the request would change nothing."""
     outcomes: dict[str, OutcomeWord] = dict(draft.left_out or {})
     skipped = "".join(f" {sentence}" for sentence in _skipped(draft))
     if draft.protected:
-        return Changes(status="refused", said=f"{skipped[1:]} {NOTHING_DONE}", outcomes=outcomes)
+        return ChangeResult(status="refused", said=f"{skipped[1:]} {NOTHING_DONE}", outcomes=outcomes)
     why = f" ({tally(outcomes)})" if outcomes else ""
     said = f"There was nothing to do{why}.{skipped} {NOTHING_DONE}"
-    return Changes(status="nothing_to_do", said=said, outcomes=outcomes)
+    return ChangeResult(status="nothing_to_do", said=said, outcomes=outcomes)
 
 
-def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> Changes:
+def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> ChangeResult:
     """Report the outcome of each message, with one status that is true of all of them."""
     draft = plan.draft
     outcomes = execution.outcomes
@@ -93,7 +93,7 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
         status = "partial"
     counted = f"{tally(outcomes)}." if outcomes else "Done." if status == "done" else None
     not_done = _not_done(status, execution, purge=draft.severity == "irreversible")
-    return Changes(
+    return ChangeResult(
         status=status,
         said=" ".join(part for part in (counted, problem, execution.note, *_skipped(draft), not_done) if part),
         outcomes=outcomes,
@@ -102,13 +102,13 @@ def carried_out(plan: Plan, execution: Execution, undo_command: str | None) -> C
     )
 
 
-def by_policy(done: Changes, plan: Plan) -> Changes:
+def by_policy(done: ChangeResult, plan: Plan) -> ChangeResult:
     """Add that the operator's policy approved the plan."""
     said = f"The operator's policy approved this, so the user was not asked. {done.said}"
     return done.model_copy(update={"said": said, "preview": plan.draft.preview})
 
 
-def unrecorded(done: Changes) -> Changes:
+def unrecorded(done: ChangeResult) -> ChangeResult:
     """Add that the journal lacks this result. The server reads it from the mailbox at its next start."""
     said = f"The journal could not be written; the operator must fix the state folder. {done.said}"
     return done.model_copy(update={"said": said})
@@ -148,7 +148,7 @@ def _clock(plan: Plan, zone: tzinfo) -> str:
     return f"{plan.expires.astimezone(zone):%H:%M:%S %Z}"
 
 
-def _skipped(draft: Draft) -> Iterator[str]:
+def _skipped(draft: PlanDraft) -> Iterator[str]:
     """Yield the sentences about messages that the outcomes do not explain."""
     if draft.protected:
         yield f"Skipped {draft.protected} message{'' if draft.protected == 1 else 's'} that the operator protects."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class DocumentLimits:
     """One value per limit; each name ends in its unit. All values are our own choice."""
 
     document_bytes: int = 64 * 1024 * 1024
@@ -51,9 +51,9 @@ class Limits:
     """Reading stops this long before the end of the call, so that the pages read so far are still returned."""
 
 
-LIMITS = Limits()
+LIMITS = DocumentLimits()
 
 
 def json_bytes(text: str) -> int:
-    """Return how many bytes of `Limits.text_json_bytes` a text takes."""
+    """Return how many bytes of `DocumentLimits.text_json_bytes` a text takes."""
     return len(json.dumps(text, ensure_ascii=False).encode())

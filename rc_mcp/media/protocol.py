@@ -82,4 +82,6 @@ class Done(_Passed):
     next_page: int | None = None
 
 
-Message = Annotated[Opened | PageText | PagePicture | NoOcr | PageFailed | Failed | Done, Field(discriminator="what")]
+WorkerMessage = Annotated[
+    Opened | PageText | PagePicture | NoOcr | PageFailed | Failed | Done, Field(discriminator="what")
+]

@@ -19,7 +19,6 @@ from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import (
     Done,
     Failed,
-    Message,
     NoOcr,
     Opened,
     PageFailed,
@@ -28,6 +27,7 @@ from rc_mcp.media.protocol import (
     Reason,
     Task,
     Way,
+    WorkerMessage,
 )
 from rc_mcp.media.selection import EVERYTHING, Selection, chosen
 
@@ -36,7 +36,7 @@ Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TEMP")
 """The only environment variables passed to the worker: a malicious document must not reach any credentials."""
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+_MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ async def _started(task: Task, file: BinaryIO) -> Process:
     return started[0]
 
 
-async def _messages(process: Process) -> AsyncGenerator[Message]:
+async def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:
     """Yield the worker's messages up to the last one; `Failed` if the worker dies or sends an invalid message."""
     lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
     while True:
@@ -159,7 +159,7 @@ async def _messages(process: Process) -> AsyncGenerator[Message]:
             return
 
 
-def _with(reading: Reading, message: Message) -> Reading:
+def _with(reading: Reading, message: WorkerMessage) -> Reading:
     match message:
         case Opened():
             return replace(reading, pages=message.pages, or_more=message.or_more)

@@ -15,7 +15,7 @@ from rc_mcp.ringcentral.errors import (
 from rc_mcp.ringcentral.models import Message
 from rc_mcp.ringcentral.multistatus import Part, parts
 from rc_mcp.ringcentral.outcomes import Outcome
-from rc_mcp.ringcentral.transport.responses import Answer, parsed, refusal
+from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, refusal
 
 _NOTHING_HAPPENED = (Unauthorized, Forbidden, RateLimited, NotSent)
 
@@ -49,7 +49,7 @@ async def in_chunks(
     return [*outcomes, *(Outcome(id_, error=held_back) for id_ in ids[len(outcomes) :])]
 
 
-def outcomes_of(call: Call, ids: Sequence[str], answer: Answer) -> list[Outcome]:
+def outcomes_of(call: Call, ids: Sequence[str], answer: CompleteResponse) -> list[Outcome]:
     """Return the outcome of each of `ids` from a successful answer.
 
     Parts are matched by `resourceId`, or by position if no part has one and the ids were in the URL. Parts for other
@@ -83,7 +83,7 @@ def _matched(call: Call, ids: Sequence[str], listed: Sequence[Part | None]) -> l
     return list(listed) if in_order else [None] * len(ids)
 
 
-def _outcome(call: Call, id_: str, part: Part | None, answer: Answer) -> Outcome:
+def _outcome(call: Call, id_: str, part: Part | None, answer: CompleteResponse) -> Outcome:
     if part is None:
         return Outcome(id_, error=UnexpectedAnswer(f"RingCentral's answer has no clear result for {id_}"))
     if not 200 <= part.status < 300:

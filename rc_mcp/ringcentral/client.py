@@ -33,19 +33,19 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
 from rc_mcp.ringcentral.oauth.auth import RenewingAuth, TokenAuth
 from rc_mcp.ringcentral.outcomes import Outcome
-from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
+from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 from rc_mcp.ringcentral.parameters import (
     flag,
     id_or_ids,
     identifier,
     identifiers,
-    instant,
     one_of,
     only_alive,
     some_of,
     text,
     text_or_texts,
     texts,
+    to_wire_time,
     whole,
 )
 from rc_mcp.ringcentral.sync import Changes, changes_of, full_sync
@@ -88,10 +88,10 @@ class MessageStoreClient:
     also raises `APIError` and its subclasses, `NotSent`, `AnswerLost` and `UnexpectedAnswer` (see
     `rc_mcp.ringcentral.errors`). A filter that is a list has 1 to 50 values.
 
-    Concurrent calls share RingCentral's rate limits without exceeding them (`rc_mcp.ringcentral.transport.budgets`). Reads and
-    updates are retried for a while when the connection fails or RingCentral is unavailable. A DELETE is retried only
-    if it was certainly not carried out (`rc_mcp.ringcentral.transport.retries`). After a 401 a request is sent once more with a
-    new token, except a DELETE.
+    Concurrent calls share RingCentral's rate limits without exceeding them (`transport.budgets`). Reads and updates are
+    retried for a while when the connection fails or RingCentral is unavailable. A DELETE is retried only if it was
+    certainly not carried out (`transport.retries`). After a 401 a request is sent once more with a new token, except a
+    DELETE.
 
     Methods that take one or many ids return one `Outcome` per distinct id, in the caller's order. They send chunks one
     after the other and stop when one fails as a whole: its ids get its error (`Outcome.unknown` if it may have been
@@ -189,8 +189,8 @@ class MessageStoreClient:
         query = [
             *given("availability", availability, some_of, Availability),
             *given("conversation_id", conversation_id, identifier),
-            *given("date_from", date_from, instant),
-            *given("date_to", date_to, instant),
+            *given("date_from", date_from, to_wire_time),
+            *given("date_to", date_to, to_wire_time),
             *given("direction", direction, some_of, Direction),
             *given("distinct_conversations", distinct_conversations, flag),
             *given("message_type", message_type, some_of, MessageType),
@@ -232,10 +232,10 @@ class MessageStoreClient:
             RecordsUnreadable: some messages cannot be read. It is raised after all others were returned.
             UnexpectedAnswer: a page is not sorted newest first, or further pages have no new messages.
         """
-        start = Place(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
+        start = PageRequest(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
         since, unreadable = _frame_start(date_from, date_to), 0
 
-        async def fetch(place: Place) -> Page:
+        async def fetch(place: PageRequest) -> Page:
             nonlocal unreadable
             listed = await self.list_messages(
                 date_from=since,
@@ -300,8 +300,8 @@ class MessageStoreClient:
             ("syncType", kind),
             *given("sync_token", sync_token, text),
             *given("record_count", record_count, whole, 1),
-            *given("date_from", date_from, instant),
-            *given("date_to", date_to, instant),
+            *given("date_from", date_from, to_wire_time),
+            *given("date_to", date_to, to_wire_time),
             *given("direction", direction, some_of, Direction),
             *given("message_type", message_type, some_of, MessageType),
             *given("distinct_conversations", distinct_conversations, flag),
@@ -531,7 +531,7 @@ class MessageStoreClient:
             purge: skip Deleted. This is final.
         """
         box, ids = mailbox(account_id, extension_id), identifiers("conversation_id", conversation_id)
-        query = [("dateTo", instant("date_to", date_to)), *_deletion(purge, message_type)]
+        query = [("dateTo", to_wire_time("date_to", date_to)), *_deletion(purge, message_type)]
         return await in_chunks(
             ids,
             LIMITS.ids_per_path,
@@ -592,7 +592,7 @@ class MessageStoreClient:
 def _frame_start(date_from: datetime | None, date_to: datetime | None) -> datetime:
     """Return the start of the frame. RingCentral would apply its default to each page's `dateTo`."""
     if date_to is not None:
-        instant("date_to", date_to)
+        to_wire_time("date_to", date_to)
     try:
         return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
     except OverflowError:

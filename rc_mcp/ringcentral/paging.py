@@ -26,7 +26,7 @@ _SETBACKS = 10
 
 
 @dataclass(frozen=True)
-class Place:
+class PageRequest:
     """The position of a page: up to `per_page` messages created up to `date_to` (now if None)."""
 
     date_to: datetime | None
@@ -43,7 +43,7 @@ class Page:
 
 
 async def new_on_each_page(
-    fetch: Callable[[Place], Awaitable[Page]], start: Place, *, distinct_conversations: bool = False
+    fetch: Callable[[PageRequest], Awaitable[Page]], start: PageRequest, *, distinct_conversations: bool = False
 ) -> AsyncGenerator[list[Message]]:
     """Yield the messages of each page that were on no page before.
 
@@ -54,7 +54,7 @@ async def new_on_each_page(
         UnexpectedAnswer: a page is not sorted newest first, so that messages could be missed; or too many further pages
             of one second show no progress, so that the listing might never end.
     """
-    place: Place | None = start
+    place: PageRequest | None = start
     known: dict[str, datetime | None] = {}
     walked: set[str] = set()
     page_before: set[str] = set()
@@ -86,18 +86,18 @@ async def new_on_each_page(
             known = {key: created for key, created in known.items() if _may_come_again(created, place)}
 
 
-def _following(place: Place, page: Page, until: datetime | None, per_page: int) -> Place | None:
+def _following(place: PageRequest, page: Page, until: datetime | None, per_page: int) -> PageRequest | None:
     """Return the next place; None at the end."""
     if not page.more:
         return None
     if until is not None and (place.date_to is None or until < place.date_to):
-        return Place(until, per_page)
+        return PageRequest(until, per_page)
     if place.per_page < LIMITS.records_per_page and place.page == 1:
         return replace(place, per_page=LIMITS.records_per_page)
     return _overlapping(place)
 
 
-def _overlapping(place: Place) -> Place:
+def _overlapping(place: PageRequest) -> PageRequest:
     """Return the page that begins before the end of this one, and ends latest."""
     end = place.page * place.per_page
     size = max(range(2, LIMITS.records_per_page + 1), key=lambda size: (size - end % size) if end % size else 0)
@@ -112,5 +112,5 @@ def _end_of_oldest(times: Sequence[datetime | None]) -> datetime | None:
     return created[-1] + _SECOND if created else None
 
 
-def _may_come_again(created: datetime | None, place: Place) -> bool:
+def _may_come_again(created: datetime | None, place: PageRequest) -> bool:
     return created is None or place.date_to is None or created <= place.date_to + _SECOND

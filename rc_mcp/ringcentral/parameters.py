@@ -88,7 +88,7 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
-def instant(name: str, value: object) -> str:
+def to_wire_time(name: str, value: object) -> str:
     """Return a time in UTC, truncated to milliseconds. Rounding could move a `date_to` forward."""
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidRequest(f"{name}: expected a datetime with a time zone. Nothing was sent.")

@@ -7,7 +7,7 @@ from datetime import datetime
 from rc_mcp.ringcentral.errors import UnexpectedAnswer
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message, MessageSync
-from rc_mcp.ringcentral.paging import Page, Place, new_on_each_page
+from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 
 _REMOVED = ("Deleted", "Purged")
 
@@ -56,14 +56,14 @@ async def full_sync(
     """
     syncs: list[MessageSync] = []
 
-    async def fetch(place: Place) -> Page:
+    async def fetch(place: PageRequest) -> Page:
         if place.page > 1:
             raise UnexpectedAnswer(f"One second has more messages than an FSync returns ({LIMITS.records_per_page:,})")
         sync = await send(place.date_to, place.per_page)
         syncs.append(sync)
         return Page(sync.records, more=bool(sync.sync_info.older_records_exist))
 
-    pages = new_on_each_page(fetch, Place(date_to, record_count), distinct_conversations=distinct_conversations)
+    pages = new_on_each_page(fetch, PageRequest(date_to, record_count), distinct_conversations=distinct_conversations)
     messages = [message async for page in pages for message in page]
     unreadable = sum(sync.unreadable for sync in syncs)
     return _changes(messages, syncs[0], is_full=True, unreadable=unreadable)

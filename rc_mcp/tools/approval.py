@@ -6,19 +6,19 @@ from typing import Annotated
 from anyio import to_thread
 from mcp.server.mcpserver import Elicit, Resolve
 
-from rc_mcp.guard.approval import Answer, NotAsked, can_ask, question_about
+from rc_mcp.guard.approval import NotAsked, UserAnswer, can_ask, question_about
 from rc_mcp.guard.guard import Proposal
 from rc_mcp.guard.state.plans import Plan
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 
 
-def asking(propose: Callable[..., Awaitable[Proposal]]) -> Callable[..., Awaitable[Answer | Elicit[Answer]]]:
+def asking(propose: Callable[..., Awaitable[Proposal]]) -> Callable[..., Awaitable[UserAnswer | Elicit[UserAnswer]]]:
     """Return a resolver that asks the user about the plan of `propose`, if the client supports it."""
 
-    async def ask(ctx: Ctx, proposal: Annotated[Proposal, Resolve(propose)]) -> Answer | Elicit[Answer]:
+    async def ask(ctx: Ctx, proposal: Annotated[Proposal, Resolve(propose)]) -> UserAnswer | Elicit[UserAnswer]:
         if isinstance(proposal, Plan) and can_ask(ctx):
             # Before the question is sent: from then on a model cannot confirm this plan, whatever the reply.
-            await to_thread.run_sync(app_of(ctx).guard.plans.ask, proposal.id)
+            await to_thread.run_sync(session_of(ctx).guard.plans.ask, proposal.id)
             return question_about(proposal)
         return NotAsked()
 

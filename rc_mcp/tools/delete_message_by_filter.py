@@ -6,14 +6,14 @@ from mcp.server.mcpserver import ElicitationResult, Resolve
 from pydantic import Field
 
 from rc_mcp.guard.actions.conversations import ConversationDeletion
-from rc_mcp.guard.approval import Answer
+from rc_mcp.guard.approval import UserAnswer
 from rc_mcp.guard.guard import Proposal
 from rc_mcp.ringcentral import DeletableType
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.approval import asking
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, OneOrMore, PlanId, When, instant
 from rc_mcp.tools.time_limit import bounded
-from rc_mcp.views.changes import Changes
+from rc_mcp.views.changes import ChangeResult
 
 MAX_CONVERSATIONS = 20
 """Each is read three times (plan, re-read, verify); 20 stay within a minute's Light budget of 50 requests."""
@@ -31,7 +31,7 @@ async def propose(
     plan_id: str | None,
 ) -> Proposal:
     """Return the plan for this call."""
-    return await app_of(ctx).guard.propose(
+    return await session_of(ctx).guard.propose(
         _deletion(ctx, conversation_id, date_to, type, purge=purge),
         account_id,
         extension_id,
@@ -52,7 +52,7 @@ async def delete_message_by_filter(
         ),
     ],
     proposal: Annotated[Proposal, Resolve(propose)],
-    answer: Annotated[ElicitationResult[Answer], Resolve(asking(propose))],
+    answer: Annotated[ElicitationResult[UserAnswer], Resolve(asking(propose))],
     date_to: Annotated[
         When | None,
         Field(description="Only messages before this: ISO 8601, or how far back, e.g. 7d. Default: now."),
@@ -62,11 +62,11 @@ async def delete_message_by_filter(
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
     plan_id: PlanId | None = None,
-) -> Changes:
+) -> ChangeResult:
     """Delete conversations (texts, pager messages) up to a time; later messages stay. The deleted ones move to
     Deleted and can be restored with patch_message. The user is asked before anything happens, or the answer is
     confirmation_required with a preview and a plan_id. purge cannot be undone."""
-    return await app_of(ctx).guard.settle(
+    return await session_of(ctx).guard.settle(
         _deletion(ctx, conversation_id, date_to, type, purge=purge),
         account_id,
         extension_id,
@@ -79,7 +79,7 @@ async def delete_message_by_filter(
 def _deletion(
     ctx: Ctx, conversation_id: list[str], date_to: str | None, type: DeletableType, *, purge: bool
 ) -> ConversationDeletion:
-    app = app_of(ctx)
+    app = session_of(ctx)
     now = app.now
     until = instant(date_to, now, app.zone) or now
     return ConversationDeletion(tuple(conversation_id), until, date_to, purge, type)

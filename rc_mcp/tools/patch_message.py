@@ -10,9 +10,9 @@ from pydantic import Field
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.state.database import GuardError
 from rc_mcp.ringcentral import Message, ReadStatus, RingCentralError
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import MAX_READS, MAX_UPDATES, AccountId, ExtensionId, MessageIds
-from rc_mcp.views.changes import Changes, benign_changes, in_doubt
+from rc_mcp.views.changes import ChangeResult, benign_changes, in_doubt
 
 
 async def patch_message(
@@ -22,12 +22,12 @@ async def patch_message(
     read_status: Annotated[ReadStatus | None, Field(description="Mark as Read or Unread.")] = None,
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
-) -> Changes:
+) -> ChangeResult:
     """Restore deleted messages (availability: Alive), change their read status, or both. This is the undo of
     delete_message. Purged messages cannot be restored."""
     if availability is None and read_status is None:
         raise ToolError("patch_message needs availability or read_status. Nothing was sent to RingCentral.")
-    app, where = app_of(ctx), {"account_id": account_id, "extension_id": extension_id}
+    app, where = session_of(ctx), {"account_id": account_id, "extension_id": extension_id}
     client = app.client
     already: set[str] = set()
     deleted: set[str] = set()

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from rc_mcp.ringcentral import NotFound
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import MAX_READS, AccountId, ExtensionId, MessageIds
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.messages import Detail, detail, details_that_fit
@@ -31,7 +31,7 @@ async def read_message(
 ) -> Messages:
     """Read whole messages by id, Deleted ones too: text, all parties, status, reason of a failure, attachments.
     Does not mark them as read."""
-    app = app_of(ctx)
+    app = session_of(ctx)
     outcomes = await app.client.read_messages(message_id, account_id=account_id, extension_id=extension_id)
     errors = {o.id: o.error for o in outcomes if o.error is not None}
     answer = Messages(

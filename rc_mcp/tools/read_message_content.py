@@ -25,7 +25,7 @@ from mcp.types import (
 )
 from pydantic import Field
 
-from rc_mcp.attachments.fetching import Fetched, Place, fetched, whole
+from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
 from rc_mcp.attachments.forms import (
     MAX_BYTES,
     ContentAnswer,
@@ -48,7 +48,7 @@ from rc_mcp.media.reading import read_document
 from rc_mcp.media.saving import keep, new_file
 from rc_mcp.media.selection import Selection, chosen, selection
 from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id
 from rc_mcp.views.messages import MOST_SHOWN
 from rc_mcp.views.untrusted_text import as_written, is_id, word
@@ -74,10 +74,10 @@ async def read_message_content(
     """Read an attachment: a voicemail's transcript, a fax (its text, or pictures of its pages), a picture, a file.
     auto takes the first form that can be read; the answer names the others."""
     selected = _selection(pages, form)
-    app = app_of(ctx)
+    app = session_of(ctx)
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
     attachment = _attachment(message, attachment_id)
-    place = Place(account_id, extension_id, message_id, attachment.id)
+    place = AttachmentRef(account_id, extension_id, message_id, attachment.id)
     answer, blocks = await _first_readable(_Asked(ctx, message, attachment, place, form, selected))
     said = TextContent(type="text", text=answer.model_dump_json(exclude_none=True))
     structured = None if blocks else answer.model_dump(mode="json", exclude_none=True)
@@ -94,14 +94,14 @@ class _Asked:
     ctx: Ctx
     message: Message
     attachment: Attachment
-    place: Place
+    place: AttachmentRef
     form: Form | Literal["auto"]
     pages: Selection
 
-    def fetched(self, max_bytes: int, descriptor: int | None = None) -> AbstractAsyncContextManager[Fetched]:
+    def fetch(self, max_bytes: int, descriptor: int | None = None) -> AbstractAsyncContextManager[Fetched]:
         """Download the attachment into an open file."""
-        return fetched(
-            app_of(self.ctx).client,
+        return fetch(
+            session_of(self.ctx).client,
             self.place,
             max_bytes=max_bytes,
             progress=self.ctx.report_progress,
@@ -127,7 +127,7 @@ async def _first_readable(asked: _Asked) -> _Answer:
     if labelled(asked.attachment.content_type).startswith(_SOUNDS) and asked.form != "original":
         return asked.not_fetched("This is audio or video; it was not downloaded. form='file' saves it.")
     try:
-        async with asked.fetched(MAX_BYTES if asked.form == "original" else LIMITS.document_bytes) as found:
+        async with asked.fetch(MAX_BYTES if asked.form == "original" else LIMITS.document_bytes) as found:
             if asked.form == "original":
                 return await _original(asked, found)
             if is_text(found.kind):
@@ -147,7 +147,7 @@ async def _recording(asked: _Asked) -> _Answer:
     if transcript is None:
         status = word(asked.message.vm_transcription_status) or "NotAvailable"
         return asked.not_fetched(f"RingCentral has no transcript of this recording ({status}); it was not fetched.")
-    async with asked.of(transcript).fetched(LIMITS.document_bytes) as found:
+    async with asked.of(transcript).fetch(LIMITS.document_bytes) as found:
         answer, _ = await _text(asked, found)
     described_recording, _ = asked.not_fetched(f"RingCentral's transcript of the recording. {answer.said}".strip())
     return described_recording.model_copy(update={"form": answer.form, "untrusted": answer.untrusted}), []
@@ -184,7 +184,7 @@ async def _document(asked: _Asked, found: Fetched) -> _Answer:
 
 
 async def _original(asked: _Asked, found: Fetched) -> _Answer:
-    data = await whole(found)
+    data = await read_all(found)
     # Text is sent as bytes too: as text, the model would read it uncleaned, with any invisible characters.
     blob = BlobResourceContents(uri=asked.place.uri, mime_type=found.kind, blob=base64.b64encode(data).decode())
     return _answer(asked, found, "original", "Its bytes are embedded as a resource."), [
@@ -193,10 +193,10 @@ async def _original(asked: _Asked, found: Fetched) -> _Answer:
 
 
 async def _file(asked: _Asked) -> _Answer:
-    folder = app_of(asked.ctx).download_dir
+    folder = session_of(asked.ctx).download_dir
     try:
         with new_file(folder) as (temporary, descriptor):
-            async with asked.fetched(_SAVED_BYTES, descriptor) as found:
+            async with asked.fetch(_SAVED_BYTES, descriptor) as found:
                 answer = _answer(
                     asked,
                     found,

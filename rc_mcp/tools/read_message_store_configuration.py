@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import AccountId
 
 _MOST_DAYS = 36_500
@@ -20,7 +20,7 @@ class StoreConfiguration(BaseModel):
 
 async def read_message_store_configuration(ctx: Ctx, account_id: AccountId = "~") -> StoreConfiguration:
     """Read how many days the account keeps faxes and voicemails. Needs an administrator."""
-    app = app_of(ctx)
+    app = session_of(ctx)
     configuration = await app.client.read_message_store_configuration(account_id=account_id)
     days = configuration.retention_period
     if days is not None and 1 <= days <= _MOST_DAYS:

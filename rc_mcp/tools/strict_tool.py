@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rc_mcp.guard.state.database import NOTHING_DONE
 from rc_mcp.guard.state.plans import GuardError
 from rc_mcp.ringcentral import AnswerLost, RingCentralError, Unavailable, UnexpectedAnswer
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.time_limit import CALL_S, allow, bounded
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
 from rc_mcp.views.error_texts import in_words
@@ -58,7 +58,7 @@ class StrictTool(Tool):
         if foreign := _foreign_extension(arguments, context):
             if self._is_destructive:
                 with suppress(GuardError):  # the call is refused even if the journal cannot be written
-                    await app_of(context).guard.note(self.name, "refused", reason="extension")
+                    await session_of(context).guard.note(self.name, "refused", reason="extension")
             raise ToolError(
                 f"{foreign}: the operator does not allow that extension; omit the argument. {_NOTHING_SENT}"
             )
@@ -163,7 +163,7 @@ def _foreign_extension(arguments: dict[str, Any], context: Ctx) -> str | None:
 
     Three arguments take an extension id. A value that is not a string is refused later.
     """
-    app, extension = app_of(context), arguments.get("extension_id")
+    app, extension = session_of(context), arguments.get("extension_id")
     named = [("extension_id", extension)] if isinstance(extension, str) else []
     named += [(name, value) for name in _OWNERS for value in _digits(arguments.get(name))]
     return next((name for name, value in named if not app.may_touch(value)), None)

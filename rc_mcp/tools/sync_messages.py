@@ -8,7 +8,7 @@ from pydantic import Field
 
 from rc_mcp.ringcentral import MessageSync, SyncTokenRejected, SyncType
 from rc_mcp.ringcentral.filters import SyncFilters
-from rc_mcp.session import App, Ctx, app_of, mailbox_changed
+from rc_mcp.session import Ctx, MailboxSession, mailbox_changed, session_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     AccountId,
@@ -22,9 +22,9 @@ from rc_mcp.tools.arguments import (
     When,
     span,
 )
-from rc_mcp.views.detail_level import DetailLevel, Look
-from rc_mcp.views.summary import Filters, Keeping, in_force, window
-from rc_mcp.views.syncs import Since, Synced, all_of, changes_since
+from rc_mcp.views.detail_level import DetailLevel, Presentation
+from rc_mcp.views.summary import Filters, RetentionFacts, in_force, window
+from rc_mcp.views.syncs import Synced, TokenMemory, all_of, changes_since
 from rc_mcp.views.tokens import LARGE, USUAL
 
 _USUAL_RECORDS = 100
@@ -66,15 +66,15 @@ async def sync_messages(
         raise ToolError(
             "sync_token: a full sync (FSync) takes none; omit sync_token or sync_type. Nothing was sent to RingCentral."
         )
-    app = app_of(ctx)
+    app = session_of(ctx)
     now = app.now
     since, until = span(date_from, date_to, now, app.zone)
     sync = partial(
         app.client.sync_messages, record_count=record_count, account_id=account_id, extension_id=extension_id
     )
     is_long = detail == "full" or (record_count or 0) > _USUAL_RECORDS
-    look = Look(now, app.zone, detail, LARGE if is_long else USUAL, account_id, extension_id)
-    keeping = Keeping(app.retention_days.get(account_id))
+    look = Presentation(now, app.zone, detail, LARGE if is_long else USUAL, account_id, extension_id)
+    keeping = RetentionFacts(app.retention_days.get(account_id))
     given = SyncFilters(
         direction=direction,
         message_type=message_type,
@@ -93,7 +93,7 @@ async def sync_messages(
             if changes.records:
                 await mailbox_changed(ctx, account_id, extension_id)
             frame = window(since, until or now, app.zone, is_default=False) if since else None
-            known = app.synced.get(sync_token, Since())
+            known = app.synced.get(sync_token, TokenMemory())
             _remember(app, changes, known.filters)
             return changes_since(known, changes, frame, filters, look, keeping)
         except SyncTokenRejected:
@@ -109,9 +109,9 @@ async def sync_messages(
     return all_of(everything, frame, filters, fell_back, look, keeping)
 
 
-def _remember(app: App, sync: MessageSync, filters: Filters | None) -> None:
+def _remember(app: MailboxSession, sync: MessageSync, filters: Filters | None) -> None:
     """Remember the time and the filters of the new token for the next sync."""
     if sync.sync_info.sync_token and sync.sync_info.sync_time:
-        app.synced[sync.sync_info.sync_token] = Since(sync.sync_info.sync_time, filters)
+        app.synced[sync.sync_info.sync_token] = TokenMemory(sync.sync_info.sync_time, filters)
         while len(app.synced) > _TOKENS_REMEMBERED:
             del app.synced[next(iter(app.synced))]

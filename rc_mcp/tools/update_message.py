@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from rc_mcp.ringcentral import ReadStatus
-from rc_mcp.session import Ctx, app_of
+from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import MAX_UPDATES, AccountId, ExtensionId, MessageIds
-from rc_mcp.views.changes import Changes, benign_changes
+from rc_mcp.views.changes import ChangeResult, benign_changes
 
 
 async def update_message(
@@ -16,10 +16,10 @@ async def update_message(
     read_status: Annotated[ReadStatus, Field(description="The read status to set.")],
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
-) -> Changes:
+) -> ChangeResult:
     """Mark messages as Read or Unread. The opposite call undoes it. To restore deleted messages use
     patch_message."""
-    outcomes = await app_of(ctx).client.update_message(
+    outcomes = await session_of(ctx).client.update_message(
         message_id, read_status, account_id=account_id, extension_id=extension_id
     )
     return benign_changes(outcomes, lambda m: m.read_status == read_status)

@@ -46,7 +46,7 @@ class Preview(BaseModel):
     untrusted: UntrustedPreview = UntrustedPreview()
 
 
-class Changes(BaseModel):
+class ChangeResult(BaseModel):
     """The result of a change: status, outcomes and next step."""
 
     status: Status
@@ -81,7 +81,7 @@ def but_in_doubt(outcomes: Mapping[str, OutcomeWord], on_its_way: Collection[str
     return {i: "unknown" if i in on_its_way and word in alive else word for i, word in outcomes.items()}
 
 
-def in_doubt(changes: Changes, on_its_way: Collection[str]) -> Changes:
+def in_doubt(changes: ChangeResult, on_its_way: Collection[str]) -> ChangeResult:
     """Return the changes, but with `unknown` for messages that an unanswered delete may still reach."""
     outcomes = but_in_doubt(changes.outcomes, on_its_way)
     if outcomes == changes.outcomes:
@@ -96,7 +96,7 @@ def benign_changes(
     *,
     restored: Collection[str] = (),
     already: Iterable[str] = (),
-) -> Changes:
+) -> ChangeResult:
     """Return the result of an update. A message counts as changed only if its returned record shows the change.
 
     Args:
@@ -108,7 +108,7 @@ def benign_changes(
     status = overall(outcomes)
     problem = next((in_words(a.error) for a in answers if a.error is not None), None)
     said = (f"{tally(outcomes)}.", problem, _not_changed(status, outcomes, answers))
-    return Changes(
+    return ChangeResult(
         status=status,
         said=" ".join(part for part in said if part),
         outcomes=outcomes,

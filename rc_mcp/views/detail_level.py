@@ -9,7 +9,7 @@ from rc_mcp.ringcentral import Message
 from rc_mcp.views.messages import Detail, detail, details_that_fit
 from rc_mcp.views.rows import Table, by_type, tables
 from rc_mcp.views.summary import MOST_WITH_ROWS, MOST_WITHOUT_ROWS
-from rc_mcp.views.tokens import Budget
+from rc_mcp.views.tokens import TokenBudget
 
 DetailLevel = Literal["summary", "rows", "full"]
 Shown = dict[str, Table] | dict[str, list[Detail]]
@@ -17,7 +17,7 @@ Shown = dict[str, Table] | dict[str, list[Detail]]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Presentation:
     """How a call shows messages.
 
     Attributes:
@@ -28,7 +28,7 @@ class Look:
     now: datetime
     zone: tzinfo
     level: DetailLevel
-    budget: Budget
+    budget: TokenBudget
     account_id: str
     extension_id: str
 

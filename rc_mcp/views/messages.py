@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from rc_mcp.media.kinds import labelled
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.delivery_failures import why_failed
-from rc_mcp.views.tokens import Budget, clip, that_fit
+from rc_mcp.views.tokens import TokenBudget, clip, that_fit
 from rc_mcp.views.untrusted_text import caller_name, clean, is_id, moment, shortened, shown_id, word
 
 DETAIL_TEXT_CHARS = 16_000
@@ -107,7 +107,7 @@ def detail(
     )
 
 
-def details_that_fit(details: Sequence[Detail], budget: Budget, *, used: int = 0) -> list[Detail]:
+def details_that_fit(details: Sequence[Detail], budget: TokenBudget, *, used: int = 0) -> list[Detail]:
     """Return the first messages that fit into the budget, but at least one."""
     # The type also appears as the key above the messages of that type.
     shown = ([d.type, d.model_dump(mode="json", exclude_none=True)] for d in details)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.tokens import Budget, clip, that_fit
+from rc_mcp.views.tokens import TokenBudget, clip, that_fit
 from rc_mcp.views.untrusted_text import clean, short_moment, shown_id, who, word
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Table(BaseModel):
 
 
 def tables(
-    messages: Sequence[Message], now: datetime, zone: tzinfo, budget: Budget, *, used: int = 0
+    messages: Sequence[Message], now: datetime, zone: tzinfo, budget: TokenBudget, *, used: int = 0
 ) -> tuple[dict[str, Table], int]:
     """Return tables of the messages by type, with times in this zone, and how many messages fit the budget."""
     rows = [row(message, now, zone) for message in messages]

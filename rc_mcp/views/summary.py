@@ -73,7 +73,7 @@ class Summary(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionFacts:
     """Known limits on how long faxes and voicemails are kept."""
 
     retention_days: int | None = None
@@ -87,7 +87,7 @@ def summarize(
     zone: tzinfo = UTC,
     *,
     most: int = MOST_WITHOUT_ROWS,
-    keeping: Keeping = Keeping(),
+    keeping: RetentionFacts = RetentionFacts(),
 ) -> Summary:
     """Summarize these messages, which are sorted newest first, with times in this zone.
 
@@ -190,7 +190,7 @@ def _failure(message: Message, *, with_who: bool) -> Failure:
     return Failure(id=shown_id(message.id), why=why, untrusted_who=clip(who(message), WHO_TOKENS) if with_who else None)
 
 
-def _soon_lost(messages: Sequence[Message], now: datetime, keeping: Keeping) -> Iterable[str]:
+def _soon_lost(messages: Sequence[Message], now: datetime, keeping: RetentionFacts) -> Iterable[str]:
     kept = [m for m in messages if m.type in {"Fax", "VoiceMail"} and m.availability == "Alive"]
     if days := keeping.retention_days:
         ends = now - timedelta(days=days) + _SOON

@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message, MessageSync, SyncType
-from rc_mcp.views.detail_level import Look, Shown
+from rc_mcp.views.detail_level import Presentation, Shown
 from rc_mcp.views.schema import LOOSE
-from rc_mcp.views.summary import Filters, Keeping, Summary, Window, summarize
+from rc_mcp.views.summary import Filters, RetentionFacts, Summary, Window, summarize
 from rc_mcp.views.tokens import that_fit, weigh
 from rc_mcp.views.untrusted_text import is_id, moment, shown_id, word
 
@@ -42,7 +42,7 @@ class Synced(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class TokenMemory:
     """Facts about a sync token that the token itself does not show. Empty for an unknown token.
 
     Attributes:
@@ -55,7 +55,12 @@ class Since:
 
 
 def all_of(
-    sync: MessageSync, frame: Window, filters: Filters, fell_back: str | None, look: Look, keeping: Keeping
+    sync: MessageSync,
+    frame: Window,
+    filters: Filters,
+    fell_back: str | None,
+    look: Presentation,
+    keeping: RetentionFacts,
 ) -> Synced:
     """Return the answer to a full sync."""
     answer = _answer("FSync", sync.records, sync, filters, look, keeping)
@@ -73,7 +78,12 @@ def all_of(
 
 
 def changes_since(
-    since: Since, sync: MessageSync, frame: Window | None, asked: Filters, look: Look, keeping: Keeping
+    since: TokenMemory,
+    sync: MessageSync,
+    frame: Window | None,
+    asked: Filters,
+    look: Presentation,
+    keeping: RetentionFacts,
 ) -> Synced:
     """Return the answer to an incremental sync.
 
@@ -106,7 +116,12 @@ def changes_since(
 
 
 def _answer(
-    sync_type: SyncType, shown: Sequence[Message], sync: MessageSync, filters: Filters, look: Look, keeping: Keeping
+    sync_type: SyncType,
+    shown: Sequence[Message],
+    sync: MessageSync,
+    filters: Filters,
+    look: Presentation,
+    keeping: RetentionFacts,
 ) -> Synced:
     return Synced(
         sync_type=sync_type,
@@ -127,7 +142,7 @@ def _about_frame(sync: MessageSync, frame: Window) -> str:
     return ""
 
 
-def _not_applied(asked: Filters, since: Since) -> str:
+def _not_applied(asked: Filters, since: TokenMemory) -> str:
     if since.filters is None:
         return f"{UNKNOWN_FILTERS} "
     others = [name for name, value in asked.items() if since.filters.get(name) != value]

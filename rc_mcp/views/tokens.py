@@ -33,7 +33,7 @@ _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class TokenBudget:
     """The maximum size of an answer."""
 
     tokens: int
@@ -41,13 +41,13 @@ class Budget:
     chars: int
     """Length of the JSON."""
 
-    def part(self, share: float) -> "Budget":
-        return Budget(int(self.tokens * share), int(self.chars * share))
+    def part(self, share: float) -> "TokenBudget":
+        return TokenBudget(int(self.tokens * share), int(self.chars * share))
 
 
-USUAL = Budget(tokens=5_000, chars=20_000)
+USUAL = TokenBudget(tokens=5_000, chars=20_000)
 """The default: under 5,000 real tokens."""
-LARGE = Budget(tokens=14_000, chars=42_000)
+LARGE = TokenBudget(tokens=14_000, chars=42_000)
 """For calls that ask for many or whole messages. Hosts cut or refuse over 25,000 tokens or 50,000 characters."""
 
 
@@ -72,7 +72,7 @@ def _flat(value: object) -> str:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else "\n"
 
 
-def that_fit(things: Iterable[T], shown: Iterable[object], budget: Budget, *, used: int = 0) -> list[T]:
+def that_fit(things: Iterable[T], shown: Iterable[object], budget: TokenBudget, *, used: int = 0) -> list[T]:
     """Return the first `things` that fit into the budget in their `shown` form.
 
     Args:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.restore import NOTHING_RESTORED
 from rc_mcp.guard.state.journal import DEMO
 from tests.desk import YES, Desk, call, login_to
@@ -154,7 +154,7 @@ async def test_stop_waits_for_a_change_in_progress(desk: Desk) -> None:
     desk.state_dir.mkdir()
     environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}
     with anyio.fail_after(120):
-        async with alone(desk.state_dir):
+        async with one_change_at_a_time(desk.state_dir):
             command = [sys.executable, "-m", "rc_mcp", "stop"]
             process = await anyio.open_process(command, env=environment, stderr=subprocess.DEVNULL)
             assert process.stdout is not None

@@ -42,11 +42,11 @@ from pydantic.config import JsonDict
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.server import RingCentralServer, build_server
-from rc_mcp.session import App
+from rc_mcp.session import MailboxSession
 from rc_mcp.settings import load_settings
 from tests.desk import login_to
 
-Ctx = Context[App]
+Ctx = Context[MailboxSession]
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
@@ -362,7 +362,7 @@ def template(id: str) -> str:  # noqa: A002
     return json.dumps({"id": id, "templateTest": True, "data": f"Data for ID: {id}"})
 
 
-async def nothing(ctx: ServerRequestContext[App], params: Any) -> EmptyResult:
+async def nothing(ctx: ServerRequestContext[MailboxSession], params: Any) -> EmptyResult:
     return EmptyResult()
 
 

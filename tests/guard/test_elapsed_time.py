@@ -8,7 +8,7 @@ import pytest
 from mcp import Client
 
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.state.clock import Clock
+from rc_mcp.guard.state.clock import MonotonicClock
 from rc_mcp.guard.state.journal import Journal, OnItsWay, Record
 from rc_mcp.guard.state.plans import LIFETIME
 from tests.desk import YES, Desk, Era, call, refused, rows
@@ -146,7 +146,7 @@ async def test_a_wall_clock_that_is_set_back_does_not_extend_a_plan(desk: Desk) 
 def another_start(desk: Desk) -> Journal:
     """Return the journal of a process after a reboot: its clock started at zero."""
     restarted = desk.clock()
-    clock = Clock("the next start", lambda: (desk.clock() - restarted).total_seconds())
+    clock = MonotonicClock("the next start", lambda: (desk.clock() - restarted).total_seconds())
     return Journal(desk.state_dir, desk.clock, clock)
 
 
@@ -168,19 +168,19 @@ async def test_after_a_reboot_the_minute_counts_from_the_moment_the_request_is_n
     "reading", [None, {}, {"name": "here"}, {"name": "here", "seconds": "soon"}, {"name": "there"}]
 )
 def test_an_invalid_clock_reading_gives_no_elapsed_time(reading: dict[str, object] | None) -> None:
-    assert Clock("here", lambda: 5.0).elapsed_s(reading) is None
+    assert MonotonicClock("here", lambda: 5.0).elapsed_s(reading) is None
 
 
 def test_a_clock_reading_from_the_future_gives_no_elapsed_time() -> None:
-    assert Clock("here", lambda: 5.0).elapsed_s({"name": "here", "seconds": 6.0}) is None
+    assert MonotonicClock("here", lambda: 5.0).elapsed_s({"name": "here", "seconds": 6.0}) is None
 
 
 def test_two_processes_of_one_boot_share_a_clock_if_the_system_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     if Path("/proc/sys/kernel/random/boot_id").exists():
-        assert Clock().name == Clock().name
+        assert MonotonicClock().name == MonotonicClock().name
 
     def unreadable(*_: object) -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", unreadable)
-    assert Clock().name != Clock().name
+    assert MonotonicClock().name != MonotonicClock().name

@@ -8,7 +8,7 @@ import pytest
 from rc_mcp.emulator.vocabulary import OperationName
 from rc_mcp.guard.restore import undo
 from rc_mcp.ringcentral import NotFound
-from rc_mcp.views.changes import Changes
+from rc_mcp.views.changes import ChangeResult
 from rc_mcp.views.error_texts import ADVICE
 from tests.desk import YES, Desk, Era, call, refused, typed
 
@@ -149,6 +149,6 @@ async def test_a_part_of_a_207_with_a_code_of_the_gateway_is_unknown(desk: Desk,
     assert (await undone(desk, operation)).outcomes == {odd: "unknown", there: "restored"}
 
 
-async def undone(desk: Desk, operation: str) -> Changes:
+async def undone(desk: Desk, operation: str) -> ChangeResult:
     async with desk.guard() as guard:
         return await undo(guard, operation)

@@ -8,7 +8,7 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 
-from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import Busy, NoTime
 from rc_mcp.guard.state.database import NOTHING_DONE
 from rc_mcp.guard.state.journal import Record
@@ -97,7 +97,7 @@ async def test_a_call_that_waits_for_another_change_gives_up_in_time_and_keeps_t
     message_id = desk.ids(type="SMS", availability="Alive")[0]
     async with desk.client() as client:
         plan_id = await planned(client, message_id)
-        async with alone(desk.state_dir):
+        async with one_change_at_a_time(desk.state_dir):
             with anyio.fail_after(30):
                 said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
         assert desk.journal.entries()[-1].details == {"reason": "busy"}

@@ -10,7 +10,7 @@ import pytest
 
 from rc_mcp import locks as locking
 from rc_mcp.guard import guard as guarding
-from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.state import database
 from rc_mcp.guard.state.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import Journal, Record
@@ -82,7 +82,7 @@ async def test_a_login_is_not_renewed_without_a_lock(tmp_path: Path, flock: Fail
     flock(fault)
     for _ in range(2):
         with pytest.raises(LoginNotKept):
-            async with token_store.alone(tmp_path / "login.lock"):
+            async with token_store.one_renewal_at_a_time(tmp_path / "login.lock"):
                 pytest.fail("it was had")
 
 
@@ -105,7 +105,7 @@ async def test_a_lock_file_removed_before_the_request_left_ends_the_change(desk:
 @pytest.mark.parametrize("put_another", [False, True], ids=["removed", "replaced"])
 async def test_a_process_that_lost_its_lock_file_sends_nothing(tmp_path: Path, put_another: bool) -> None:
     record = Record(Journal(tmp_path), "aaaa-bbbb", "me", "delete_message")
-    async with alone(tmp_path):
+    async with one_change_at_a_time(tmp_path):
         await record.sending({"1": ("Alive", None)}, "Deleted")
         (tmp_path / "changing.lock").unlink()
         if put_another:

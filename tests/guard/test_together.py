@@ -35,7 +35,7 @@ async def test_two_plans_on_the_same_messages_do_not_purge_them(desk: Desk, era:
 
         async def use_second() -> None:
             await started.wait()
-            results.append(await call(other, "delete_message", message_id=targets[:2], plan_id=second))
+            answers.append(await call(other, "delete_message", message_id=targets[:2], plan_id=second))
             ended.set()
 
         async def in_the_meantime() -> None:
@@ -45,7 +45,7 @@ async def test_two_plans_on_the_same_messages_do_not_purge_them(desk: Desk, era:
         first_delete_waits(desk, in_the_meantime)
 
         async def use_first() -> None:
-            results.append(await call(one, "delete_message", message_id=targets, plan_id=first))
+            answers.append(await call(one, "delete_message", message_id=targets, plan_id=first))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(use_second)

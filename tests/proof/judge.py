@@ -19,7 +19,7 @@ import httpx2 as httpx
 from rc_mcp.emulator.vocabulary import DELETABLE
 from rc_mcp.guard.state.journal import Operation
 from rc_mcp.guard.state.plans import LIFETIME, Plan
-from rc_mcp.views.changes import Changes
+from rc_mcp.views.changes import ChangeResult
 from tests.proof.host import Now
 from tests.proof.rules import (
     MAX_IN,
@@ -561,7 +561,7 @@ class Judge:
         call.sent |= dict.fromkeys(ids, self.truth.moment)
         self.count("messages restored by an undo", len(list(changed)))
 
-    def check_undone(self, call: Call, answer: Changes | None, now: Now) -> None:
+    def check_undone(self, call: Call, answer: ChangeResult | None, now: Now) -> None:
         """What an undo says, against the mailbox. None: an error, which says that nothing was restored."""
         self.count(f"undone: {answer.status if answer else 'error'}")
         if answer is None:

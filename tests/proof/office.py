@@ -34,7 +34,7 @@ from rc_mcp.guard.state.plans import Plan, PlanStore, State
 from rc_mcp.ringcentral import RingCentralError, Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError, load_settings
-from rc_mcp.wiring import guarded
+from rc_mcp.wiring import open_guard
 from tests.desk import Era, login_to, text_of
 from tests.proof.host import FOREIGN_TOKEN, ZONE, Clock, ForeignFolder, Host, Locks, Now
 from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
@@ -224,7 +224,7 @@ class Office:
         time = Time(self.clock.seconds, self.clock.sleep)
         settings, principal = self._settings(_TERMINAL), _TERMINAL.seat.principal
         try:
-            async with guarded(
+            async with open_guard(
                 settings, transport=wire, principal=principal, now=host.wall, clock=host.clock(), time=time
             ) as guard:
                 answer = await undo(guard, operation)

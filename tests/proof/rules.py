@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rc_mcp.emulator.mailbox.records import Message
+from rc_mcp.emulator.mailbox.records import MessageRecord
 from tests.proof.host import Now
 
 BORIS = "+15035550191"
@@ -32,12 +32,12 @@ max_per_day = 8
 """
 
 
-def is_protected(message: Message | None) -> bool:
+def is_protected(message: MessageRecord | None) -> bool:
     """Return whether the message is from Boris, who is protected."""
     return message is not None and message.details["from"].get("phoneNumber") == BORIS
 
 
-def may_go_unattended(message: Message | None, now: datetime) -> bool:
+def may_go_unattended(message: MessageRecord | None, now: datetime) -> bool:
     """Return whether the rule matches a message in its current state. `now`, in UTC, is the server's wall clock."""
     return (
         message is not None

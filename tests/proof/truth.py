@@ -9,7 +9,7 @@ from typing import Literal
 
 from rc_mcp.emulator import Draft
 from rc_mcp.emulator.mailbox.lifecycle import pass_time, retention_days, set_retention_days
-from rc_mcp.emulator.mailbox.records import Message
+from rc_mcp.emulator.mailbox.records import MessageRecord
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.mailbox.store import Store
 
@@ -101,7 +101,7 @@ class Truth:
         return self._history[id_][0].moment
 
 
-def _version(moment: int, by: By, message: Message | None) -> Version:
+def _version(moment: int, by: By, message: MessageRecord | None) -> Version:
     if message is None:
         return Version(moment, by, None, 0, None)
     return Version(moment, by, message.availability, message.modified_ms, message.read_status)

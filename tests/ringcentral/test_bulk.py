@@ -30,7 +30,7 @@ from rc_mcp.ringcentral.bulk import outcomes_of
 from rc_mcp.ringcentral.calls import Call, change, delete, read
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.connection import MAYBE_CARRIED_OUT
-from rc_mcp.ringcentral.transport.responses import Answer
+from rc_mcp.ringcentral.transport.responses import CompleteResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -457,7 +457,7 @@ content_types = st.sampled_from([MULTIPART_JSON, "application/json", "multipart/
 @pytest.mark.parametrize("call", [read(BOX, ["1", "2"]), delete(BOX, ["1", "2"], ())])
 @given(status=st.sampled_from([200, 202, 204, 206, 207]), content_type=content_types, body=bodies)
 def test_no_answer_breaks_the_parsing_or_adds_an_id(call: Call, status: int, content_type: str, body: bytes):
-    answer = Answer(status, {"content-type": content_type}, body)
+    answer = CompleteResponse(status, {"content-type": content_type}, body)
     try:
         outcomes = outcomes_of(call, ["1", "2"], answer)
     except UnexpectedAnswer:
@@ -470,6 +470,6 @@ def test_no_answer_breaks_the_parsing_or_adds_an_id(call: Call, status: int, con
 def test_a_truncated_answer_never_reports_a_success_it_does_not_contain(cut: int):
     ids = numbers(60)
     whole = json.dumps([part(id_, 404 if int(id_) % 2 else 200) for id_ in ids]).encode()
-    answer = Answer(207, {"content-type": MULTIPART_JSON}, whole[: min(cut, len(whole) - 1)])
+    answer = CompleteResponse(207, {"content-type": MULTIPART_JSON}, whole[: min(cut, len(whole) - 1)])
     with pytest.raises(UnexpectedAnswer):
         outcomes_of(change("PUT", BOX, ids, {"readStatus": "Read"}), ids, answer)

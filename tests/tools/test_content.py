@@ -30,7 +30,7 @@ from tests.tokens import tokens
 
 pytestmark = pytest.mark.anyio
 
-MEDIA = files("rc_mcp.emulator") / "media"
+MEDIA = files("rc_mcp.emulator.mailbox") / "media"
 
 
 @pytest.fixture(autouse=True)

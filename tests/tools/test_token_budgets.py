@@ -16,7 +16,7 @@ from mcp import Client
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.tools import tools_for
-from rc_mcp.views.tokens import Budget
+from rc_mcp.views.tokens import TokenBudget
 from tests.desk import Clock, Desk, Era, Faults, call, rows, text_of
 from tests.tokens import compact, definitions, from_ringcentral, tokens
 
@@ -178,7 +178,7 @@ async def test_where_not_one_message_fits_the_answer_says_how_to_see_them(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for tool in ("list_messages", "sync_messages"):
-        monkeypatch.setattr(sys.modules[f"rc_mcp.tools.{tool}"], "USUAL", Budget(tokens=1, chars=1))
+        monkeypatch.setattr(sys.modules[f"rc_mcp.tools.{tool}"], "USUAL", TokenBudget(tokens=1, chars=1))
     async with desk.client() as client:
         many = await call(client, "list_messages", page=2, per_page=10, date_from="30d")
         one = await call(client, "list_messages", per_page=1, date_from="30d")

@@ -11,7 +11,7 @@ import pytest
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.delivery_failures import NO_REASON
-from rc_mcp.views.summary import Keeping, summarize
+from rc_mcp.views.summary import RetentionFacts, summarize
 from rc_mcp.views.syncs import NEW_UNKNOWN, UNKNOWN_FILTERS
 from tests.desk import Clock, Desk, Faults, call, rows
 
@@ -102,7 +102,7 @@ def test_a_failure_without_a_code_says_that_no_reason_is_known() -> None:
 
 def test_a_summary_counts_messages_that_the_known_retention_period_erases_within_a_week() -> None:
     old, new = message(24 * 25, type="Fax", **theirs()), message(24 * 3, type="Fax", **theirs())
-    known = summarize([new, old, text(24 * 25, **theirs())], NOW, keeping=Keeping(retention_days=30))
+    known = summarize([new, old, text(24 * 25, **theirs())], NOW, keeping=RetentionFacts(retention_days=30))
     assert numbers_in(known.soon_lost) == [["1", "7", "30"]]
     assert summarize([new, old], NOW).soon_lost is None
 
@@ -115,8 +115,8 @@ def test_rare_types_beyond_the_limit_are_counted_together() -> None:
 
 
 def test_a_mailbox_near_its_cap_is_reported() -> None:
-    assert numbers_in(summarize([], NOW, keeping=Keeping(received_in_all=199)).soon_lost) == [["199", "200"]]
-    assert summarize([], NOW, keeping=Keeping(received_in_all=20)).soon_lost is None
+    assert numbers_in(summarize([], NOW, keeping=RetentionFacts(received_in_all=199)).soon_lost) == [["199", "200"]]
+    assert summarize([], NOW, keeping=RetentionFacts(received_in_all=20)).soon_lost is None
 
 
 @pytest.mark.anyio

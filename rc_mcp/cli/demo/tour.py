@@ -29,7 +29,7 @@ NOT_THE_PHRASE = Reply('(types) "yes, all of it"', "accept", "yes, all of it")
 UNTOUCHED: Mailbox = {}
 """The changes of an unchanged mailbox."""
 
-Answer = dict[str, Any]
+StructuredContent = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Tour:
     client: Client
     person: Person
 
-    async def call(self, tool: str, **arguments: object) -> Answer:
+    async def call(self, tool: str, **arguments: object) -> StructuredContent:
         """Call one of the server's tools, as an assistant would."""
         self.screen.call(tool, arguments)
         result = await self.client.call_tool(tool, arguments)
@@ -49,7 +49,7 @@ class Tour:
             raise StoppedError(" ".join(block.text for block in result.content if isinstance(block, TextContent)))
         return result.structured_content
 
-    async def look(self, message_id: str) -> tuple[Answer, list[bytes]]:
+    async def look(self, message_id: str) -> tuple[StructuredContent, list[bytes]]:
         """Read a fax as page images."""
         self.screen.call("read_message_content", {"message_id": message_id, "form": "pages"})
         result = await self.client.call_tool("read_message_content", {"message_id": message_id, "form": "pages"})
@@ -67,7 +67,7 @@ class Tour:
             raise StoppedError("the fax is not a file")
         return base64.b64decode(content.blob)
 
-    def attachment(self, row: Row, kind: str) -> Answer:
+    def attachment(self, row: Row, kind: str) -> StructuredContent:
         """Return the emulator's own record of an attachment of this kind."""
         record = self.stage.emulator.store.message(row["id"]) or {}
         return next(a for a in record["attachments"] if a["type"] == kind)
@@ -304,7 +304,7 @@ def _conclude(screen: Screen) -> None:
         screen.say(f"All {screen.held} claims hold. rc-mcp install --help shows how to connect your own assistant.")
 
 
-def _rows(listing: Answer) -> list[Row]:
+def _rows(listing: StructuredContent) -> list[Row]:
     """Return the rows of all tables, newest first."""
     rows = [
         {"type": kind, **dict(zip(table["columns"], cells, strict=False))}

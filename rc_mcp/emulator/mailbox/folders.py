@@ -6,7 +6,7 @@ assumes that they become Deleted, as when a user deletes them, and that only a f
 
 from dataclasses import dataclass
 
-from rc_mcp.emulator.mailbox.records import Message
+from rc_mcp.emulator.mailbox.records import MessageRecord
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.vocabulary import Availability
 
@@ -18,7 +18,7 @@ class Folder:
     selection: Selection
     overflows_to: Availability
 
-    def has(self, message: Message) -> bool:
+    def has(self, message: MessageRecord) -> bool:
         chosen = self.selection
         direction_fits = not chosen.directions or message.direction in chosen.directions
         return direction_fits and message.type in chosen.types and message.availability in chosen.availabilities

@@ -2,7 +2,7 @@
 
 from rc_mcp.emulator.dates import DAY_MS, SECOND_MS
 from rc_mcp.emulator.errors import not_found
-from rc_mcp.emulator.mailbox.records import Message
+from rc_mcp.emulator.mailbox.records import MessageRecord
 from rc_mcp.emulator.mailbox.store import Store
 
 # RingCentral's guide gives both as defaults; no field of a message shows them.
@@ -16,21 +16,21 @@ RETENTION_DAYS_DEFAULT = 30
 RETENTION_DAYS_RANGE = range(7, 91)
 
 
-def delete(store: Store, message: Message, *, purge: bool) -> None:
+def delete(store: Store, message: MessageRecord, *, purge: bool) -> None:
     """Delete an Alive message and purge a Deleted one; with `purge`, purge both. A Purged message stays Purged."""
     if message.availability != "Purged":
         already_deleted = message.availability == "Deleted"
         store.move(message, "Purged" if purge or already_deleted else "Deleted")
 
 
-def require_content(message: Message) -> Message:
+def require_content(message: MessageRecord) -> MessageRecord:
     """Refuse a purged message. Its metadata stays readable; whether it can be changed is not documented."""
     if message.availability == "Purged":
         raise not_found("messageId")
     return message
 
 
-def is_rendering(message: Message, now_ms: int) -> bool:
+def is_rendering(message: MessageRecord, now_ms: int) -> bool:
     """Whether a fax has no pages to show yet: it is queued for sending, and was created seconds ago."""
     queued = message.type == "Fax" and message.details["messageStatus"] == "Queued"
     return queued and now_ms < message.created_ms + FAX_RENDERING_MS
@@ -69,5 +69,5 @@ def _expire(store: Store) -> None:
         store.move(message, "Purged", min(due_ms, _purge_due_ms(message, due_ms)))
 
 
-def _purge_due_ms(message: Message, otherwise_ms: int) -> int:
+def _purge_due_ms(message: MessageRecord, otherwise_ms: int) -> int:
     return otherwise_ms if message.removed_ms is None else message.removed_ms + DELETED_KEPT_MS

@@ -4,7 +4,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-_FOLDER = files("rc_mcp.emulator").joinpath("media")
+_FOLDER = files("rc_mcp.emulator.mailbox").joinpath("media")
 _CONTENT_TYPES = {
     ".mp3": "audio/mpeg",
     ".wav": "audio/wav",

@@ -34,7 +34,7 @@ class Addresses:
 
 
 @dataclass(frozen=True)
-class Message:
+class MessageRecord:
     """One stored message. Times are milliseconds since the epoch; `details` has the fields that no filter uses."""
 
     id: int
@@ -49,7 +49,7 @@ class Message:
     details: Json
 
 
-def full_record(message: Message, addresses: Addresses) -> Json:
+def full_record(message: MessageRecord, addresses: Addresses) -> Json:
     record: Json = {
         "uri": message_uri(message.id, addresses),
         "id": message.id,
@@ -69,7 +69,7 @@ def full_record(message: Message, addresses: Addresses) -> Json:
     return record
 
 
-def removal(message: Message) -> Json:
+def removal(message: MessageRecord) -> Json:
     """Return the fields that an incremental sync reports for a deleted or purged message."""
     return {"id": message.id, "availability": message.availability}
 

@@ -22,7 +22,7 @@ from rc_mcp.emulator.mailbox import ids
 from rc_mcp.emulator.mailbox.folders import FOLDERS, Folder
 from rc_mcp.emulator.mailbox.new_message import Draft, compose, other_parties
 from rc_mcp.emulator.mailbox.people import Party
-from rc_mcp.emulator.mailbox.records import Addresses, Message, full_record
+from rc_mcp.emulator.mailbox.records import Addresses, MessageRecord, full_record
 from rc_mcp.emulator.mailbox.selection import Selection, digits
 from rc_mcp.emulator.vocabulary import Availability, ReadStatus
 
@@ -92,7 +92,7 @@ class Store:
     def now_ms(self) -> int:
         return to_ms(self._now())
 
-    def find(self, message_id: int) -> Message | None:
+    def find(self, message_id: int) -> MessageRecord | None:
         query = f"SELECT {_COLUMNS} FROM message WHERE id = ? AND mailbox = ?"
         row = self._database.execute(query, [message_id, self._mailbox]).fetchone()
         return None if row is None else _message(row)
@@ -132,7 +132,7 @@ class Store:
         offset: int = 0,
         distinct_conversations: bool = False,
         per_conversation: int | None = None,
-    ) -> list[Message]:
+    ) -> list[MessageRecord]:
         """Return the selected messages, newest first. A limit below zero means no limit."""
         # The subquery finds the page's ids in the index only; then the records of one page are read.
         source, parameters = self._source(
@@ -146,7 +146,7 @@ class Store:
         rows = self._database.execute(query, [*parameters, limit, offset]).fetchall()
         return [_message(row) for row in rows]
 
-    def mark(self, message: Message, read_status: ReadStatus) -> Message:
+    def mark(self, message: MessageRecord, read_status: ReadStatus) -> MessageRecord:
         changed = replace(message, read_status=read_status, modified_ms=self._later_than(message))
         self._database.execute(
             "UPDATE message SET read_status = ?, modified_ms = ? WHERE id = ?",
@@ -154,7 +154,7 @@ class Store:
         )
         return changed
 
-    def move(self, message: Message, availability: Availability, at_ms: int | None = None) -> Message:
+    def move(self, message: MessageRecord, availability: Availability, at_ms: int | None = None) -> MessageRecord:
         """Delete, restore or purge a message, now or at a past time. A purge erases its text and attachments."""
         modified_ms = self._later_than(message, at_ms)
         moved = replace(
@@ -178,7 +178,7 @@ class Store:
             for message in self._oldest(folder, self._held()[folder] - self._room[folder]):
                 self.move(message, folder.overflows_to)
 
-    def matching(self, condition: str, *parameters: int) -> list[Message]:
+    def matching(self, condition: str, *parameters: int) -> list[MessageRecord]:
         query = f"SELECT {_COLUMNS} FROM message WHERE +mailbox = ? AND {condition}"
         rows = self._database.execute(query, [self._mailbox, *parameters])
         return [_message(row) for row in rows.fetchall()]
@@ -207,12 +207,12 @@ class Store:
 
     # Helpers
 
-    def _insert(self, draft: Draft, modified_ms: int | None = None) -> Message:
+    def _insert(self, draft: Draft, modified_ms: int | None = None) -> MessageRecord:
         created = draft.created or self._now()
         message_id = self._new_id()
         details = compose(replace(draft, created=created), self._owner, message_id, self._new_id)
         removed_ms = None if draft.availability == "Alive" else to_ms(draft.removed or self._now())
-        message = Message(
+        message = MessageRecord(
             id=message_id,
             type=draft.type,
             direction=draft.direction,
@@ -227,8 +227,8 @@ class Store:
         self._write(message)
         return message
 
-    def _write(self, message: Message) -> None:
-        # The fields of `Message` have the order of `_COLUMNS`.
+    def _write(self, message: MessageRecord) -> None:
+        # The fields of `MessageRecord` have the order of `_COLUMNS`.
         values = *{**vars(message), "details": json.dumps(message.details)}.values(), self._mailbox
         marks = ", ".join("?" * len(values))
         self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
@@ -247,7 +247,7 @@ class Store:
         parties = sorted(str(party) for party in other_parties(draft))
         return ids.conversation_id(self._seed, draft.conversation or "/".join(parties))
 
-    def _later_than(self, message: Message, at_ms: int | None = None) -> int:
+    def _later_than(self, message: MessageRecord, at_ms: int | None = None) -> int:
         """Return a time after the last change, even if the clock is stopped: clients compare these times."""
         return max(self.now_ms() if at_ms is None else at_ms, message.modified_ms + 1)
 
@@ -261,13 +261,13 @@ class Store:
             self._kept = {folder: self.count(folder.selection) for folder in FOLDERS}
         return self._kept
 
-    def _note(self, message: Message, by: int) -> None:
+    def _note(self, message: MessageRecord, by: int) -> None:
         if self._kept is None:
             return
         for folder in FOLDERS:
             self._kept[folder] += by if folder.has(message) else 0
 
-    def _oldest(self, folder: Folder, count: int) -> list[Message]:
+    def _oldest(self, folder: Folder, count: int) -> list[MessageRecord]:
         if count <= 0:
             return []
         condition, parameters = folder.selection.where()
@@ -302,8 +302,8 @@ def looks_like_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
-def _message(row: tuple[Any, ...]) -> Message:
-    return Message(*row[:-1], details=_details(row[-1]))
+def _message(row: tuple[Any, ...]) -> MessageRecord:
+    return MessageRecord(*row[:-1], details=_details(row[-1]))
 
 
 def _details(text: str) -> Json:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from rc_mcp.emulator.dates import to_wire
 from rc_mcp.emulator.errors import Json
-from rc_mcp.emulator.mailbox.records import Message, full_record
+from rc_mcp.emulator.mailbox.records import MessageRecord, full_record
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.filters import Window, given, mailbox_filter, window
@@ -54,7 +54,7 @@ def _selection(call: Call, asked: Window) -> Selection:
     )
 
 
-def _body(call: Call, page: _Page, messages: list[Message]) -> Json:
+def _body(call: Call, page: _Page, messages: list[MessageRecord]) -> Json:
     return {
         "uri": _page_uri(page, page.number),
         "records": [full_record(message, call.addresses) for message in messages],

@@ -16,7 +16,7 @@ from rc_mcp.emulator.errors import (
     unsupported_media_type,
 )
 from rc_mcp.emulator.mailbox.lifecycle import delete, require_content
-from rc_mcp.emulator.mailbox.records import Message, full_record
+from rc_mcp.emulator.mailbox.records import MessageRecord, full_record
 from rc_mcp.emulator.mailbox.store import looks_like_id
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.bulk import (
@@ -86,14 +86,14 @@ def delete_message(call: Call) -> Response:
     return multi_status(call, outcomes) if any_failed else Response(status_code=204)
 
 
-def find_message(call: Call, resource_id: str) -> Message:
+def find_message(call: Call, resource_id: str) -> MessageRecord:
     message = call.store.find(int(resource_id)) if looks_like_id(resource_id) else None
     if message is None:
         raise not_found("messageId")
     return message
 
 
-def _change(call: Call, change: Callable[[Call, Message, JsonObject], Message]) -> Response:
+def _change(call: Call, change: Callable[[Call, MessageRecord, JsonObject], MessageRecord]) -> Response:
     def act(resource_id: str, body: JsonValue) -> Json:
         message = require_content(find_message(call, resource_id))
         if not isinstance(body, dict):
@@ -109,11 +109,11 @@ def _change(call: Call, change: Callable[[Call, Message, JsonObject], Message]) 
     return multi_status(call, [attempt(named, partial(act, named, body)) for named, body in bodies])
 
 
-def _updated(call: Call, message: Message, body: JsonObject) -> Message:
+def _updated(call: Call, message: MessageRecord, body: JsonObject) -> MessageRecord:
     return call.store.mark(message, _member(body, "readStatus", READ_STATUSES))
 
 
-def _patched(call: Call, message: Message, body: JsonObject) -> Message:
+def _patched(call: Call, message: MessageRecord, body: JsonObject) -> MessageRecord:
     """Restore the message, change its read status, or both.
 
     Only `Alive` has a documented use, but the schema allows all three. They are all obeyed: the case in which a client

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from rc_mcp.emulator.dates import SECOND_MS, to_wire, whole_seconds
 from rc_mcp.emulator.errors import Json, invalid_parameter
-from rc_mcp.emulator.mailbox.records import Message, full_record, removal
+from rc_mcp.emulator.mailbox.records import MessageRecord, full_record, removal
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.filters import Window, given, mailbox_filter, window
@@ -80,7 +80,9 @@ def _per_conversation(call: Call) -> int | None:
     return query.integer(call.query, "recordCountPerConversation", default=1, least=1)
 
 
-def _alive(call: Call, frame: Frame, part: Window, limit: int, per_conversation: int | None = None) -> list[Message]:
+def _alive(
+    call: Call, frame: Frame, part: Window, limit: int, per_conversation: int | None = None
+) -> list[MessageRecord]:
     """Return up to `limit` + 1 messages; the extra one shows that there are more."""
     selection = replace(_within(frame.selection, part), availabilities=("Alive",))
     return call.store.select(
@@ -91,7 +93,7 @@ def _alive(call: Call, frame: Frame, part: Window, limit: int, per_conversation:
     )
 
 
-def _changed(call: Call, frame: Frame) -> list[Message]:
+def _changed(call: Call, frame: Frame) -> list[MessageRecord]:
     selection = replace(_within(frame.selection, frame.window), modified_from_ms=frame.synced_ms - _OVERLAP_MS)
     # Only changes are limited to one per conversation. Removals are always reported: a client has no other way to
     # learn of them.
@@ -115,12 +117,12 @@ def _outside(frame: Window, known: Window) -> list[Window]:
     return parts
 
 
-def _merged(changed: list[Message], added: list[Message]) -> list[Message]:
+def _merged(changed: list[MessageRecord], added: list[MessageRecord]) -> list[MessageRecord]:
     unique = {message.id: message for message in [*changed, *added]}
     return sorted(unique.values(), key=lambda message: (message.created_ms, message.id), reverse=True)
 
 
-def _shown(call: Call, message: Message) -> Json:
+def _shown(call: Call, message: MessageRecord) -> Json:
     return full_record(message, call.addresses) if message.availability == "Alive" else removal(message)
 
 

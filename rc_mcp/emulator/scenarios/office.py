@@ -116,7 +116,7 @@ class Office(_Strict):
 
 @cache
 def load_office(file: str = "office.toml") -> Office:
-    text = files("rc_mcp.emulator").joinpath(file).read_text("utf-8")
+    text = files("rc_mcp.emulator.scenarios").joinpath(file).read_text("utf-8")
     return Office.model_validate(tomllib.loads(text))
 
 

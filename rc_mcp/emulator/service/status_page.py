@@ -15,7 +15,7 @@ from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.dates import to_ms, to_wire
 from rc_mcp.emulator.login.identity import Account
 from rc_mcp.emulator.mailbox.lifecycle import pass_time, retention_days
-from rc_mcp.emulator.mailbox.records import Message
+from rc_mcp.emulator.mailbox.records import MessageRecord
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.scenarios.scenarios import filled_with
@@ -30,7 +30,7 @@ _REQUESTS_SHOWN = 40
 _MESSAGES_SHOWN = 12
 _COUNTED = ["Unread", "Read", "Deleted", "Purged"]
 
-_CSS = files("rc_mcp.emulator").joinpath("status_page.css").read_text("utf-8")
+_CSS = files("rc_mcp.emulator.service").joinpath("status_page.css").read_text("utf-8")
 _REFRESH = f'<meta http-equiv="refresh" content="{_RENEWED_EVERY_S}">\n'
 _HEADER = "<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>"
 
@@ -143,7 +143,7 @@ def _newest_messages(owner: Store) -> Html:
     return section("Newest messages", table(head, rows, "No messages."))
 
 
-def _row(message: Message) -> list[Cell]:
+def _row(message: MessageRecord) -> list[Cell]:
     inbound = message.direction == "Inbound"
     parties = [message.details.get("from", {})] if inbound else message.details.get("to", [])
     names = [next((party[key] for key in ("name", "phoneNumber") if party.get(key)), "") for party in parties]

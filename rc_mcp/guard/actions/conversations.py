@@ -14,7 +14,7 @@ from rc_mcp.guard.actions.deletion import Execution, delete_by_id, deletion_draf
 from rc_mcp.guard.mailbox import Mailbox, at_most, is_of, sort_out
 from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import Record
-from rc_mcp.guard.state.plans import MAX_MESSAGES, Draft
+from rc_mcp.guard.state.plans import MAX_MESSAGES, PlanDraft
 from rc_mcp.ringcentral import DeletableType, Message
 
 # RingCentral's mailboxes begin after this; without a date a listing covers only its last 24 hours.
@@ -43,7 +43,7 @@ class ConversationDeletion:
             "type": self.message_type,
         }
 
-    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> PlanDraft:
         """Read the conversations up to `date_to`, cut to the second like RingCentral's own filter.
 
         Raises:
@@ -64,7 +64,9 @@ class ConversationDeletion:
         policy = mailbox.policy
         return deletion_draft(touch, left_out, policy, purge=self.purge, now=now, zone=zone, where=where, unseen=unseen)
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
+    async def carry_out(
+        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
+    ) -> Execution:
         return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
 
     @property

@@ -11,7 +11,7 @@ from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.preview import phrase_line, preview_of, question, warnings_about
 from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import Record
-from rc_mcp.guard.state.plans import Draft, Target
+from rc_mcp.guard.state.plans import PlanDraft, Target
 from rc_mcp.guard.stop_file import Stopped, unless_stopped
 from rc_mcp.ringcentral import (
     APIError,
@@ -38,7 +38,7 @@ _NOT_CERTAIN = "The outcome of some messages is uncertain, so nothing more was s
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class DeleteResponse:
     """RingCentral's answer to a DELETE.
 
     Attributes:
@@ -82,7 +82,7 @@ class Deletion:
     def arguments(self) -> dict[str, object]:
         return {"message_id": sorted(set(self.message_id)), "purge": self.purge, "type": self.message_type}
 
-    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> PlanDraft:
         """Read the messages and plan the outcome of each.
 
         Raises:
@@ -97,7 +97,9 @@ class Deletion:
         at_most(touch)
         return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now, zone=zone)
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
+    async def carry_out(
+        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
+    ) -> Execution:
         return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
 
 
@@ -111,7 +113,7 @@ def deletion_draft(
     zone: tzinfo,
     where: str = "",
     unseen: int = 0,
-) -> Draft:
+) -> PlanDraft:
     """Return the draft for deleting these messages, without the protected ones."""
     touch = [m for m in messages if not policy.protects(m)]
     protected: dict[str, OutcomeWord] = {m.id: "skipped" for m in messages if policy.protects(m)}
@@ -125,7 +127,7 @@ def deletion_draft(
     else:
         headline = [f"Delete {things}?", where]
         consequence = ["They go to Deleted and can be restored."]
-    return Draft(
+    return PlanDraft(
         severity="irreversible" if purge else "reversible",
         question=question(headline, touch, warnings, consequence, zone),
         phrase=phrase if purge else None,
@@ -205,7 +207,7 @@ async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool,
     return execution
 
 
-async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> Answered:
+async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> DeleteResponse:
     try:
         with at_once():
             # Without a type filter: the ids are exact, so a filter could only delete less than was approved.
@@ -214,8 +216,8 @@ async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> Answere
             )
     except RingCentralError as error:
         refused = ids if is_over(error) else ()
-        return Answered(refused=refused, problem=in_words(error), has_left=not never_left(error))
-    return Answered(
+        return DeleteResponse(refused=refused, problem=in_words(error), has_left=not never_left(error))
+    return DeleteResponse(
         confirmed={a.id for a in answers if a.ok},
         refused={a.id for a in answers if a.error is not None and is_over(a.error)},
         problem=next((in_words(a.error) for a in answers if a.error is not None), None),
@@ -223,7 +225,7 @@ async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> Answere
 
 
 async def _read_back(
-    mailbox: Mailbox, ids: Sequence[str], answered: Answered, *, purge: bool
+    mailbox: Mailbox, ids: Sequence[str], answered: DeleteResponse, *, purge: bool
 ) -> dict[str, OutcomeWord]:
     """Read the outcomes from the mailbox; `unknown` if a message cannot be read, or may still change."""
     try:

@@ -11,7 +11,7 @@ from rc_mcp.guard.mailbox import Mailbox
 from rc_mcp.guard.preview import fitted, phrase_line
 from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import Record
-from rc_mcp.guard.state.plans import Draft
+from rc_mcp.guard.state.plans import PlanDraft
 from rc_mcp.guard.stop_file import unless_stopped
 from rc_mcp.ringcentral import RingCentralError, at_once
 from rc_mcp.views.changes import Preview
@@ -36,7 +36,7 @@ class RetentionChange:
     def arguments(self) -> dict[str, object]:
         return {"retention_period": self.retention_period}
 
-    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> Draft:
+    async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> PlanDraft:
         """Read the period in force and plan the change."""
         current = await self._current(mailbox)
         if current is None:
@@ -53,7 +53,7 @@ class RetentionChange:
             f"Faxes and voicemails {what}, for every extension of the account.",
             *(["This cannot be undone.", phrase_line(phrase)] if lowered else []),
         ]
-        return Draft(
+        return PlanDraft(
             severity="irreversible" if lowered else "reversible",
             question="\n".join(fitted(f"{action[0].upper()}{action[1:]}?", *consequence)),
             phrase=phrase if lowered else None,
@@ -61,7 +61,9 @@ class RetentionChange:
             period_in_force=current if current != days else None,
         )
 
-    async def carry_out(self, mailbox: Mailbox, draft: Draft, stopped: Callable[[], bool], record: Record) -> Execution:
+    async def carry_out(
+        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
+    ) -> Execution:
         """Set the period unless it changed since the plan."""
         if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
             return _unchanged(_PROTECTED)

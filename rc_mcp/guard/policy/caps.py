@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.journal import Journal
-from rc_mcp.guard.state.plans import Draft
+from rc_mcp.guard.state.plans import PlanDraft
 
 
-def over_limits(policy: Policy, draft: Draft, journal: Journal, principal: str) -> str | None:
+def over_limits(policy: Policy, draft: PlanDraft, journal: Journal, principal: str) -> str | None:
     """Return the operator's limit that this plan would break, counting all deletions, however approved. It blocks."""
 
     def spent(within: timedelta) -> int:
@@ -17,7 +17,7 @@ def over_limits(policy: Policy, draft: Draft, journal: Journal, principal: str) 
     return policy.limits.over(len(draft.targets), spent)
 
 
-def objection(policy: Policy, draft: Draft, journal: Journal, principal: str) -> str | None:
+def objection(policy: Policy, draft: PlanDraft, journal: Journal, principal: str) -> str | None:
     """Return why this plan may not be carried out unattended, or None if it may. It blocks."""
     purge = draft.severity == "irreversible"
 

@@ -28,7 +28,7 @@ WANTED = {
     "greater_than_equal": "must be 1 or more",
 }
 
-Place = tuple[int | str, ...]
+KeyPath = tuple[int | str, ...]
 
 
 class PolicyError(Exception):
@@ -77,7 +77,7 @@ def _text(path: Path) -> str:
 
 
 def _fault(fault: Any, text: str) -> str:
-    place: Place = fault["loc"]
+    place: KeyPath = fault["loc"]
     *above, key = [part for part in place if isinstance(part, str)]
     section = ".".join(above)
     line = _line_of_entry(fault, text)
@@ -131,7 +131,7 @@ def _model(section: str) -> type[BaseModel]:
     return model
 
 
-def _line(place: Place, text: str) -> int | None:
+def _line(place: KeyPath, text: str) -> int | None:
     """Return the line of a key, or of its section if the key is missing."""
     names = ".".join(part for part in place if isinstance(part, str))
     lines = dict(_lines(text))

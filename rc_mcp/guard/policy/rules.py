@@ -118,7 +118,7 @@ class Protected(_Section):
     names: list[Annotated[str, BeforeValidator(_name)]] = []
 
 
-class Limits(_Section):
+class PolicyLimits(_Section):
     """Caps on all deletions and purges, however approved."""
 
     max_per_plan: PlanCap | None = None
@@ -137,7 +137,7 @@ class Policy(_Section):
 
     unattended: Unattended = Unattended()
     protected: Protected = Protected()
-    limits: Limits = Limits()
+    limits: PolicyLimits = PolicyLimits()
     dry_run: bool = False
 
     def rule(self, *, purge: bool) -> Rule | None:

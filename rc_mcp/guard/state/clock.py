@@ -25,7 +25,7 @@ def _boot() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class MonotonicClock:
     """A monotonic clock that several processes may share."""
 
     name: str = field(default_factory=_boot)
@@ -48,5 +48,5 @@ class Clock:
         return elapsed_s if elapsed_s >= 0 else None
 
 
-THIS_MACHINE = Clock()
+THIS_MACHINE = MonotonicClock()
 """The clock of this machine, until the next restart."""

@@ -23,7 +23,7 @@ from typing import Any, Literal, cast
 from anyio import to_thread
 
 from rc_mcp.guard.held import still_alone
-from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.database import reading, writing
 from rc_mcp.views.changes import OutcomeWord, Status
 
@@ -200,7 +200,10 @@ class Journal:
     """
 
     def __init__(
-        self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC), clock: Clock = THIS_MACHINE
+        self,
+        state_dir: Path,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: MonotonicClock = THIS_MACHINE,
     ) -> None:
         self.state_dir = state_dir
         self.clock = clock

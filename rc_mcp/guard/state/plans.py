@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.database import NOTHING_DONE, GuardError, reading, writing
 from rc_mcp.guard.state.journal import Channel, Event, Was, add_entry, fruitless
 from rc_mcp.views.changes import OutcomeWord, Preview
@@ -55,7 +55,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PlanDraft:
     """The effect of one request, as read from the mailbox, before it has an id and a lifetime."""
 
     severity: Severity
@@ -87,7 +87,7 @@ class Plan:
     tool: str
     digest: str
     expires: datetime
-    draft: Draft
+    draft: PlanDraft
     principal: str
     account_id: str
     extension_id: str
@@ -125,13 +125,18 @@ class PlanStore:
     """
 
     def __init__(
-        self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC), clock: Clock = THIS_MACHINE
+        self,
+        state_dir: Path,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: MonotonicClock = THIS_MACHINE,
     ) -> None:
         self.state_dir = state_dir
         self._now = now
         self._clock = clock
 
-    def add(self, tool: str, digest: str, draft: Draft, *, principal: str, account_id: str, extension_id: str) -> Plan:
+    def add(
+        self, tool: str, digest: str, draft: PlanDraft, *, principal: str, account_id: str, extension_id: str
+    ) -> Plan:
         """Store a draft as an open plan for `LIFETIME`, or return an equal plan that is open and young.
 
         Raises:

@@ -209,7 +209,7 @@ class LoginStore:
 
 
 @asynccontextmanager
-async def alone(lock_file: Path) -> AsyncGenerator[None]:
+async def one_renewal_at_a_time(lock_file: Path) -> AsyncGenerator[None]:
     """Lock out all other processes. It is a system lock, which ends with its process.
 
     Raises:

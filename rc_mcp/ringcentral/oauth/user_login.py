@@ -21,7 +21,7 @@ from rc_mcp.ringcentral.errors import APIError, LoginEnded, LoginNotKept, RingCe
 from rc_mcp.ringcentral.oauth.auth import RenewingAuth
 from rc_mcp.ringcentral.oauth.permissions import permissions_of
 from rc_mcp.ringcentral.oauth.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint
-from rc_mcp.ringcentral.oauth.token_store import Tokens, TokenStore, alone
+from rc_mcp.ringcentral.oauth.token_store import Tokens, TokenStore, one_renewal_at_a_time
 from rc_mcp.ringcentral.transport.body_limits import in_time, read_bounded
 
 
@@ -74,7 +74,7 @@ class PersonAuth(RenewingAuth):
     @asynccontextmanager
     async def _locked(self) -> AsyncGenerator[None]:
         try:
-            async with alone(self._lock_file):
+            async with one_renewal_at_a_time(self._lock_file):
                 yield
         except LoginNotKept as error:
             # The store does not know the request. A renewal, or a request that got a 401, may have been sent.

@@ -31,7 +31,7 @@ from rc_mcp.ringcentral.transport.body_limits import heads_in_time, in_time
 from rc_mcp.ringcentral.transport.budgets import Budgets
 from rc_mcp.ringcentral.transport.deadlines import Time, time_left_s, waiting_until
 from rc_mcp.ringcentral.transport.pacing import Paced, give_place_back
-from rc_mcp.ringcentral.transport.responses import Answer, parsed, plain, refusal, without
+from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, plain, refusal, without
 from rc_mcp.ringcentral.transport.retries import with_retries
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Connection:
         if "_http" in self.__dict__:
             await self._http.aclose()
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> CompleteResponse:
         """Send `call` and read its successful answer, up to 64 MiB.
 
         Raises:
@@ -119,7 +119,7 @@ class Connection:
                 return await with_retries(call, lambda: act(call), self._time)
         raise AnswerLost(f"{call.method} had no complete answer when the time for this call ran out")
 
-    async def _exchange(self, call: Call) -> Answer:
+    async def _exchange(self, call: Call) -> CompleteResponse:
         response = await self._open(call)
         try:
             with failures_named(response.request):
@@ -128,7 +128,7 @@ class Connection:
             await _close(response)
         if body is None:
             raise UnexpectedAnswer(f"RingCentral's answer to {call.method} is too large", status=response.status_code)
-        return Answer(response.status_code, response.headers, body)
+        return CompleteResponse(response.status_code, response.headers, body)
 
     async def _open(self, call: Call) -> httpx.Response:
         """Return a successful answer whose body has not been read."""

@@ -55,7 +55,7 @@ _MAYBE_A_SECRET = re.compile(r"[A-Za-z0-9+/=_.~-]{40,}")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CompleteResponse:
     """A successful answer with its complete body."""
 
     status: int

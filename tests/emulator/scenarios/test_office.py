@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-EMULATOR = Path(__file__).parents[2] / "rc_mcp" / "emulator"
-MEDIA = EMULATOR / "media"
+EMULATOR = Path(__file__).parents[3] / "rc_mcp" / "emulator"
+MEDIA = EMULATOR / "mailbox" / "media"
 MAX_MEDIA_BYTES = 480_000
 
 Table = dict[str, Any]
-OFFICE: Table = tomllib.loads((EMULATOR / "office.toml").read_text("utf-8"))
+OFFICE: Table = tomllib.loads((EMULATOR / "scenarios" / "office.toml").read_text("utf-8"))
 OWNER: Table = OFFICE["owner"]
 PEOPLE: dict[str, Table] = OFFICE["people"]
 MESSAGES: list[Table] = OFFICE["message"]
@@ -182,7 +182,7 @@ def test_the_parties_of_a_text_or_pager_message_have_a_number(kind: str, field: 
 
 
 def test_every_phone_number_is_reserved_for_fiction() -> None:
-    source = (EMULATOR / "office.toml").read_text("utf-8") + (MEDIA / "make.sh").read_text("utf-8")
+    source = (EMULATOR / "scenarios" / "office.toml").read_text("utf-8") + (MEDIA / "make.sh").read_text("utf-8")
     for party in [OWNER, *PEOPLE.values()]:
         if "phone_number" in party:
             assert re.fullmatch(r"\+1[2-9]\d\d55501\d\d", party["phone_number"]), party

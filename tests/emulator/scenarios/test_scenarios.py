@@ -123,7 +123,7 @@ def test_hostile_attachments_have_dangerous_file_names() -> None:
 
 
 def test_hostile_phone_numbers_are_reserved_for_fiction() -> None:
-    text = (Path(__file__).parents[2] / "rc_mcp/emulator/scenarios/hostile.toml").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "rc_mcp/emulator/scenarios/hostile.toml").read_text("utf-8")
     numbers = re.findall(r"\+1[\d ]{10,}", text)
     assert numbers
     assert all(re.fullmatch(r"\+1\d{3}55501\d\d", number.replace(" ", "")) for number in numbers)

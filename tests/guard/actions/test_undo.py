@@ -9,7 +9,7 @@ from rc_mcp.guard.restore import NOTHING_RESTORED, undo
 from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import DEMO, Record
 from rc_mcp.ringcentral import RingCentralError
-from rc_mcp.views.changes import Changes
+from rc_mcp.views.changes import ChangeResult
 from tests.desk import NO, YES, Desk, Era, call, spoiled, typed
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ async def delete(desk: Desk, *ids: str, era: Era = "auto", **arguments: Any) -> 
         return (await call(client, "delete_message", message_id=list(ids), **arguments))["operation_id"]
 
 
-async def undone(desk: Desk, operation: str) -> Changes:
+async def undone(desk: Desk, operation: str) -> ChangeResult:
     async with desk.guard() as guard:
         return await undo(guard, operation)
 

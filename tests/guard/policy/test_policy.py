@@ -15,7 +15,7 @@ from mcp.types import ElicitResult
 
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
-from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.policy.rules import NO_POLICY
 from rc_mcp.guard.preview import warnings_about
 from rc_mcp.guard.state.journal import Journal
@@ -323,7 +323,7 @@ async def test_two_servers_do_not_both_use_the_rest_of_a_cap(desk: Desk, era: Er
         async def delete(client: Client, ids: list[str]) -> None:
             answers.append(await call(client, "delete_message", message_id=ids))
 
-        async with anyio.create_task_group() as tasks, alone(desk.state_dir):
+        async with anyio.create_task_group() as tasks, one_change_at_a_time(desk.state_dir):
             tasks.start_soon(delete, one, targets[:3])
             tasks.start_soon(delete, other, targets[3:])
             with anyio.fail_after(20):

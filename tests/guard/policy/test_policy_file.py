@@ -9,7 +9,7 @@ from rc_mcp.guard.policy.phone_numbers import number_fault
 from rc_mcp.guard.policy.policy_file import WANTED, PolicyError, load_policy
 from rc_mcp.guard.policy.rules import NAME_WANTED, NUMBER_WANTED, SPAN_WANTED
 
-EXAMPLE = Path(__file__).parents[2] / "examples/policy.toml"
+EXAMPLE = Path(__file__).parents[3] / "examples/policy.toml"
 RULE = """\
 [unattended.delete]
 types = ["VoiceMail"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.guard.state import database
-from rc_mcp.guard.state.clock import Clock
+from rc_mcp.guard.state.clock import MonotonicClock
 from rc_mcp.guard.state.database import FILE, NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import DEMO, Channel, Counted, Event, Journal, OnItsWay
 from rc_mcp.locks import HeldLock, wait_for_lock
@@ -20,7 +20,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def a_journal(folder: Path, now: datetime = NOON) -> Journal:
-    return Journal(folder, lambda: now, Clock("here", now.timestamp))
+    return Journal(folder, lambda: now, MonotonicClock("here", now.timestamp))
 
 
 def write(journal: Journal, operation: str = "aaaa-bbbb", by: Channel = "client", principal: str = "me") -> None:

@@ -23,7 +23,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.guard.reconcile import reconcile
-from rc_mcp.guard.state.clock import THIS_MACHINE, Clock
+from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.journal import Journal, Operation
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
@@ -114,7 +114,7 @@ def settled_later(journal: Journal, operation: Operation, login: dict[str, str])
     async def settle() -> None:
         auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
         async with MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"]) as client:
-            later = Clock(THIS_MACHINE.name, lambda: THIS_MACHINE.seconds() + 60)
+            later = MonotonicClock(THIS_MACHINE.name, lambda: THIS_MACHINE.seconds() + 60)
             await reconcile(Journal(journal.state_dir, clock=later), client, operation.principal)
 
     if operation.begun is not None and operation.done is None:

@@ -10,7 +10,16 @@ import pytest
 from rc_mcp.guard.state import plans
 from rc_mcp.guard.state.database import FILE, NOTHING_DONE, writing
 from rc_mcp.guard.state.journal import ROWS_AN_HOUR, TOO_MANY, Event, Journal, add_note
-from rc_mcp.guard.state.plans import LIFETIME, REUSED_FOR, TOO_MANY_PLANS, Draft, Plan, PlanStore, Target, TooManyPlans
+from rc_mcp.guard.state.plans import (
+    LIFETIME,
+    REUSED_FOR,
+    TOO_MANY_PLANS,
+    Plan,
+    PlanDraft,
+    PlanStore,
+    Target,
+    TooManyPlans,
+)
 from rc_mcp.views.changes import Preview
 from tests.desk import NO, YES, Clock, Desk, call
 
@@ -126,11 +135,11 @@ def test_the_file_does_not_grow_with_repeated_refusals(tmp_path: Path) -> None:
     assert bytes_of(tmp_path) == before
 
 
-def a_draft(**fields: Any) -> Draft:
+def a_draft(**fields: Any) -> PlanDraft:
     target = Target("1", "Alive", "2026-11-24T11:00:00Z", None)
     preview = Preview(action="delete", messages=1, newest="2026-11-24T11:00:00Z", warnings=["It is new."])
     plain: dict[str, Any] = {"preview": preview, "targets": (target,), "left_out": {"2": "already"}}
-    return Draft("reversible", "Delete 1 message?", None, **plain | fields)
+    return PlanDraft("reversible", "Delete 1 message?", None, **plain | fields)
 
 
 def planned(store: PlanStore, digest: str = "digest", **fields: Any) -> Plan:

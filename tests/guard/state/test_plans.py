@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from rc_mcp.guard.change_lock import alone
+from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import Busy
 from rc_mcp.guard.state.database import FILE, NOTHING_DONE, GuardError
-from rc_mcp.guard.state.plans import Draft, Plan, PlanStore
+from rc_mcp.guard.state.plans import Plan, PlanDraft, PlanStore
 from rc_mcp.views.changes import Preview
 
 pytestmark = pytest.mark.anyio
 
 
 def a_plan(store: PlanStore, digest: str = "digest") -> Plan:
-    draft = Draft("reversible", "Delete 1 message?", None, Preview(action="delete", messages=1))
+    draft = PlanDraft("reversible", "Delete 1 message?", None, Preview(action="delete", messages=1))
     return store.add("delete_message", digest, draft, principal="me", account_id="~", extension_id="~")
 
 
@@ -81,16 +81,16 @@ def test_a_stored_plan_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 async def test_only_one_change_runs_at_a_time(tmp_path: Path) -> None:
-    async with alone(tmp_path):
+    async with one_change_at_a_time(tmp_path):
         with pytest.raises(Busy, match=NOTHING_DONE):
-            async with alone(tmp_path, patience_s=0.05):
+            async with one_change_at_a_time(tmp_path, patience_s=0.05):
                 pass
-    async with alone(tmp_path, patience_s=0):
+    async with one_change_at_a_time(tmp_path, patience_s=0):
         pass
 
 
 async def test_nothing_is_done_without_the_lock(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GuardError, match=NOTHING_DONE):
-        async with alone(tmp_path / "file"):
+        async with one_change_at_a_time(tmp_path / "file"):
             pass

@@ -27,7 +27,7 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint
-from rc_mcp.ringcentral.oauth.token_store import FileTokenStore, KeyringTokenStore, Tokens, alone
+from rc_mcp.ringcentral.oauth.token_store import FileTokenStore, KeyringTokenStore, Tokens, one_renewal_at_a_time
 from rc_mcp.ringcentral.oauth.user_login import Authorization, revoke, tokens_of
 from rc_mcp.ringcentral.transport import body_limits
 from rc_mcp.ringcentral.transport.connection import failures_named
@@ -629,7 +629,7 @@ def test_an_unusable_folder_is_reported(tmp_path: Path) -> None:
 async def test_without_a_lock_nothing_is_renewed(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, where a folder is needed")
     with pytest.raises(LoginNotKept, match=r"x\.lock"):
-        async with alone(tmp_path / "state" / "x.lock"):
+        async with one_renewal_at_a_time(tmp_path / "state" / "x.lock"):
             pass
 
 
