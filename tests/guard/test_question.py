@@ -29,7 +29,7 @@ OURS = {
     *("Delete", "Purge", "message", "messages", "for", "good", "In", "conversation", "conversations", "UTC", "undated"),
     *("Fax", "SMS", "VoiceMail", "Pager", "unknown", "read", "unread", "s", "page", "pages", "from", "to", "and"),
     *("others", "Note", "unheard", "newer", "than", "a", "day", "of", "an", "sender", "protected", "left", "out"),
-    *("They", "go", "Deleted", "can", "be", "restored", "This", "cannot", "undone", "To", "agree", "type", "PURGE"),
+    *("They", "go", "Deleted", "can", "be", "restored", "This", "cannot", "undone", "To", "approve", "type", "PURGE"),
     "Plan",
 }
 IMITATIONS = [

@@ -41,14 +41,14 @@ NOT_DONE = {"refused", "declined", "confirmation_required", "nothing_to_do", "fa
 NOT_SURELY_DONE = NOT_DONE | {"unknown"}
 ROOT = Path(rc_mcp.__file__).parent
 # Exceptions: a policy is read before a server exists, and a stop can come halfway (the answer has the counts).
-APART = {"policy_file.py", "stopping.py"}
+APART = {"policy_file.py", "stop_file.py"}
 SOURCES = sorted(
     file
     for file in (
-        *(ROOT / "guard").glob("*.py"),
+        *(ROOT / "guard").rglob("*.py"),
         *(ROOT / "tools").glob("*.py"),
         ROOT / "cli" / "approvals.py",
-        ROOT / "attachments/fetching.py",
+        *(ROOT / "attachments").glob("*.py"),
         ROOT / "server.py",
     )
     if file.name not in APART
@@ -74,7 +74,7 @@ def text_of_refusal(made: ast.Call) -> ast.expr | None:
     # `__init__` with only a text belongs to one of our errors.
     if name in {"GuardError", "ToolError"} or (name == "__init__" and len(made.args) == 1):
         return made.args[0] if made.args else None
-    if name == "Changes" and isinstance(named["status"], ast.Constant) and named["status"].value in NOT_SURELY_DONE:
+    if name == "ChangeResult" and isinstance(named["status"], ast.Constant) and named["status"].value in NOT_SURELY_DONE:
         return named["said"]
     status = named.get("status")
     if name == "Execution" and isinstance(status, ast.Constant) and status.value in NOT_SURELY_DONE:
