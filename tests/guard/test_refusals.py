@@ -74,7 +74,11 @@ def text_of_refusal(made: ast.Call) -> ast.expr | None:
     # `__init__` with only a text belongs to one of our errors.
     if name in {"GuardError", "ToolError"} or (name == "__init__" and len(made.args) == 1):
         return made.args[0] if made.args else None
-    if name == "ChangeResult" and isinstance(named["status"], ast.Constant) and named["status"].value in NOT_SURELY_DONE:
+    if (
+        name == "ChangeResult"
+        and isinstance(named["status"], ast.Constant)
+        and named["status"].value in NOT_SURELY_DONE
+    ):
         return named["said"]
     status = named.get("status")
     if name == "Execution" and isinstance(status, ast.Constant) and status.value in NOT_SURELY_DONE:
