@@ -62,7 +62,11 @@ MUTANTS = (
     ),
     _mutant(
         "a plan_id stands for the answer where the client can ask",
-        ("guard/guard.py", "said = verdict(answer, plan)", 'said = "not_asked" if named else verdict(answer, plan)'),
+        (
+            "tools/approval.py",
+            "if isinstance(proposal, Plan) else",
+            "if isinstance(proposal, Plan) and not request.plan_id else",
+        ),
     ),
     _mutant(
         "a model's word counts for a plan that a person was asked about",
@@ -116,7 +120,7 @@ MUTANTS = (
     _mutant(
         "a wrong phrase is good enough",
         (
-            "guard/approval.py",
+            "tools/approval.py",
             'return "yes" if typed == plan.draft.phrase else "no"',
             'return "yes" if typed else "no"',
         ),
@@ -124,14 +128,14 @@ MUTANTS = (
     _mutant(
         "a decline counts as a yes",
         (
-            "guard/approval.py",
+            "tools/approval.py",
             '    if not isinstance(answer, AcceptedElicitation):\n        return "no"',
             '    if not isinstance(answer, AcceptedElicitation):\n        return "yes"',
         ),
     ),
     _mutant(
         "an empty accept counts as a yes",
-        ("guard/approval.py", "confirm: StrictBool = Field(False,", "confirm: StrictBool = Field(True,"),
+        ("tools/approval.py", "confirm: StrictBool = Field(False,", "confirm: StrictBool = Field(True,"),
     ),
     _mutant(
         "two changes at once: no lock",
