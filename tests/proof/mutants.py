@@ -75,7 +75,7 @@ MUTANTS = (
     _mutant(
         "a 207 counts as success",  # what is said comes from reading back; so that goes too
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             _LOOKED_BACK,
             f"{_LOOKED_BACK}\n    if answered.confirmed:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
@@ -83,7 +83,7 @@ MUTANTS = (
     _mutant(
         "a 204 is believed without reading back",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             _LOOKED_BACK,
             f"{_LOOKED_BACK}\n    if not answered.problem:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
@@ -94,7 +94,7 @@ MUTANTS = (
     ),
     _mutant(
         "a DELETE that may be on its way does not keep a second one back",
-        ("guard/reconcile.py", "SETTLED_AFTER = timedelta(seconds=60)", "SETTLED_AFTER = timedelta(seconds=0)"),
+        ("guard/refusals.py", "SETTLED_AFTER = timedelta(seconds=60)", "SETTLED_AFTER = timedelta(seconds=0)"),
     ),
     _mutant(
         "a plan can be used again after use",
@@ -249,7 +249,7 @@ MUTANTS = (
     _mutant(
         "a 401 counts as a refusal",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
             "not isinstance(error, RangeNotSatisfiable | Unavailable)",
         ),
@@ -257,7 +257,7 @@ MUTANTS = (
     _mutant(
         "a 416 counts as a refusal",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
             "not isinstance(error, Unauthorized | Unavailable)",
         ),
@@ -265,7 +265,7 @@ MUTANTS = (
     _mutant(
         "an answer without a code of RingCentral's counts as a refusal",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             "return isinstance(error, APIError) and",
             'return (isinstance(error, APIError) or hasattr(error, "status")) and',
         ),
