@@ -59,7 +59,7 @@ from rc_mcp.ringcentral import (
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
-from rc_mcp.tools.time_limit import CALL_S
+from rc_mcp.tools.strict_tool import CALL_S
 from rc_mcp.wiring import open_guard, policy_for
 
 RequestContext = ServerRequestContext[MailboxSession]

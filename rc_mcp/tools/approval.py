@@ -17,8 +17,8 @@ from pydantic.config import JsonDict
 
 from rc_mcp.guard.guard import Action, Guard, Proposal, Verdict
 from rc_mcp.guard.state.plans import Plan
+from rc_mcp.ringcentral.transport.deadlines import call_time
 from rc_mcp.session import Ctx, session_of
-from rc_mcp.tools.time_limit import bounded
 from rc_mcp.views.changes import ChangeResult
 
 
@@ -48,28 +48,29 @@ class Approval:
     async def settle(self) -> ChangeResult:
         """Carry the plan out if it is approved, otherwise say what did not happen."""
         asked = self.request
-        return await self.guard.settle(
-            asked.action,
-            asked.account_id,
-            asked.extension_id,
-            self.proposal,
-            self.said,
-            named=asked.plan_id is not None,
-        )
+        with call_time():
+            return await self.guard.settle(
+                asked.action,
+                asked.account_id,
+                asked.extension_id,
+                self.proposal,
+                self.said,
+                named=asked.plan_id is not None,
+            )
 
 
 def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaitable[Approval]]:
     """Return the resolver of a guarded tool's approval. `read`: a resolver that makes a request of its arguments."""
 
-    @bounded
     async def propose(ctx: Ctx, request: Annotated[Request, Resolve(read)]) -> Proposal:
-        return await session_of(ctx).guard.propose(
-            request.action,
-            request.account_id,
-            request.extension_id,
-            plan_id=request.plan_id,
-            answering=ctx.input_responses is not None,
-        )
+        with call_time():
+            return await session_of(ctx).guard.propose(
+                request.action,
+                request.account_id,
+                request.extension_id,
+                plan_id=request.plan_id,
+                answering=ctx.input_responses is not None,
+            )
 
     async def ask(ctx: Ctx, proposal: Annotated[Proposal, Resolve(propose)]) -> UserAnswer | Elicit[UserAnswer]:
         if isinstance(proposal, Plan) and can_ask(ctx):

@@ -17,11 +17,17 @@ from pydantic import BaseModel, ValidationError
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.ringcentral import AnswerLost, RingCentralError, Unavailable, UnexpectedAnswer
+from rc_mcp.ringcentral.transport.deadlines import call_began
 from rc_mcp.session import Ctx, session_of
-from rc_mcp.tools.time_limit import CALL_S, allow, bounded
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
 from rc_mcp.views.error_texts import in_words
 
+CALL_S = 40.0
+"""The time limit of a tool call: hosts give up after a minute, some sooner.
+
+A call that reads or can be repeated is canceled. A call that deletes is not: it knows how much time is left, begins
+nothing that it could not finish, and ends by reading back. The time that a user takes to answer is not counted.
+"""
 _FAULTS = 5
 _OWNERS = ("owner", "voicemail_owner")
 """Whose shared messages are listed: words such as `Shared`, or ids of extensions."""
@@ -36,8 +42,6 @@ class StrictTool(Tool):
         """Make a tool from a typed async function; its docstring is the description."""
         description = " ".join((function.__doc__ or "").split())
         tool = cls.from_function(function, title=title, description=description, annotations=annotations)
-        if annotations.destructive_hint:
-            tool.fn = bounded(tool.fn)
         metadata = tool.fn_metadata
         metadata.arg_model.model_config.update(extra="forbid", strict=True)
         metadata.arg_model.model_rebuild(force=True)
@@ -87,7 +91,7 @@ class StrictTool(Tool):
     async def _in_time(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
         """Run the tool for at most `CALL_S`."""
         if self._is_destructive:
-            allow(CALL_S)
+            call_began(CALL_S)
             return await super().run(arguments, context, convert_result=False)
         with anyio.move_on_after(CALL_S):
             return await super().run(arguments, context, convert_result=False)

@@ -26,7 +26,7 @@ def time_passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
     def pass_by(seconds: float) -> None:
         passed[0] += seconds
 
-    clock = SimpleNamespace(current_time=lambda: anyio.current_time() + passed[0])
+    clock = SimpleNamespace(**vars(anyio) | {"current_time": lambda: anyio.current_time() + passed[0]})
     monkeypatch.setattr("rc_mcp.ringcentral.transport.deadlines.anyio", clock)
     return pass_by
 

@@ -15,8 +15,7 @@ import httpx2 as httpx
 from rc_mcp.ringcentral.errors import APIError, InvalidRequest, LoginUnavailable, RateLimited, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.permissions import permissions_of
-from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint, credential
-from rc_mcp.ringcentral.transport.body_limits import read_bounded
+from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint, credential, read_bounded
 from rc_mcp.ringcentral.transport.deadlines import is_sent_once
 from rc_mcp.ringcentral.transport.entry_points import origin
 

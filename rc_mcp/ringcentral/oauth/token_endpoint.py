@@ -5,13 +5,14 @@ for the token endpoint.
 """
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import httpx2 as httpx
 
 from rc_mcp.ringcentral.errors import APIError, InvalidRequest, LoginEnded, LoginFailed
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.transport.deadlines import in_time
 from rc_mcp.ringcentral.transport.entry_points import entry_point
 from rc_mcp.ringcentral.transport.responses import fields_of, login_refusal, parsed, without
 
@@ -127,3 +128,37 @@ def credential(name: str, value: str) -> str:
 
 def printable(value: str) -> bool:
     return bool(value) and all("!" <= char <= "~" for char in value)
+
+
+async def read_bounded(answer: httpx.Response) -> None:
+    """Read the body of an answer inside an authentication flow, up to `LIMITS.login_bytes`.
+
+    It is not decoded, because a few bytes can expand to more than the memory. Logins ask for no encoding.
+
+    Raises:
+        httpx.HTTPError: the connection failed, or the body took longer than `LIMITS.answer_s`.
+    """
+    answer.headers.pop("content-encoding", None)
+    # httpx reads this answer too, so it must be marked as read: a loop here would not do that.
+    answer.stream = _Beginning(answer.stream)
+    with in_time(answer.request):
+        await answer.aread()
+
+
+class _Beginning(httpx.AsyncByteStream):
+    """A body that ends after `LIMITS.login_bytes`."""
+
+    def __init__(self, whole: object) -> None:
+        assert isinstance(whole, httpx.AsyncByteStream)  # noqa: S101  always so in an async client
+        self._whole = whole
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = LIMITS.login_bytes
+        async for chunk in self._whole:
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                return
+
+    async def aclose(self) -> None:
+        await self._whole.aclose()

@@ -20,9 +20,9 @@ from anyio import to_thread
 from rc_mcp.ringcentral.errors import APIError, LoginEnded, LoginNotKept, RingCentralError
 from rc_mcp.ringcentral.oauth.auth import RenewingAuth
 from rc_mcp.ringcentral.oauth.permissions import permissions_of
-from rc_mcp.ringcentral.oauth.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint
+from rc_mcp.ringcentral.oauth.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint, read_bounded
 from rc_mcp.ringcentral.oauth.token_store import Tokens, TokenStore, one_renewal_at_a_time
-from rc_mcp.ringcentral.transport.body_limits import in_time, read_bounded
+from rc_mcp.ringcentral.transport.deadlines import in_time
 
 
 class PersonAuth(RenewingAuth):

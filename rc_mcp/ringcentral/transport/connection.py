@@ -27,9 +27,8 @@ from rc_mcp.ringcentral.errors import (
 )
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.auth import BearerAuth
-from rc_mcp.ringcentral.transport.body_limits import heads_in_time, in_time
 from rc_mcp.ringcentral.transport.budgets import Budgets
-from rc_mcp.ringcentral.transport.deadlines import Time, time_left_s, waiting_until
+from rc_mcp.ringcentral.transport.deadlines import Time, heads_in_time, in_time, time_left_s, waiting_until
 from rc_mcp.ringcentral.transport.pacing import Paced, give_place_back
 from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, plain, refusal, without
 from rc_mcp.ringcentral.transport.retries import with_retries

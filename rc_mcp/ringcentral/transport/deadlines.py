@@ -1,12 +1,28 @@
-"""Clock and deadlines for requests that wait."""
+"""Every deadline of a request, and the clock that requests wait by.
+
+    deadline             set by                             read by                 when it is over
+    -------------------  ---------------------------------  ----------------------  ------------------------------------
+    `Allowance`          a call that deletes, the settling  `Connection`, guard     a read stops; a change is not begun,
+                                                                                    or its answer counts as lost
+    `waiting_until`      `Connection` from the allowance    budgets, retries        `RateLimited`; no further retry
+                         and `max_wait_s`; callers
+    `at_once`            the guard, around each change      budgets, retries, auth  sent now and once, or not at all
+    `LIMITS.answer_s`    `heads_in_time` and `awaiting`:    the same                `httpx.ReadTimeout`
+                         each head; `in_time`: a body
+
+A tool call that reads, or can be repeated, has no allowance: `StrictTool` cancels it after `CALL_S`.
+"""
 
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
 
 import anyio
+import httpx2 as httpx
+
+from rc_mcp.ringcentral.limits import LIMITS
 
 _UNTIL: ContextVar[float] = ContextVar("until", default=inf)
 _ENDS: ContextVar[float] = ContextVar("ends", default=inf)
@@ -79,6 +95,20 @@ class Allowance:
             self.left_s = max(0.0, self.left_s - (anyio.current_time() - began))
 
 
+_CALL: ContextVar[Allowance | None] = ContextVar("call", default=None)
+
+
+def call_began(seconds: float) -> None:
+    """Begin a call: all its steps in `call_time` together may take this long."""
+    _CALL.set(Allowance(seconds))
+
+
+def call_time() -> AbstractContextManager[None]:
+    """Spend the time of the call in this block, if it has a limit. The time between blocks is the user's."""
+    allowance = _CALL.get()
+    return allowance.spent() if allowance else nullcontext()
+
+
 def time_left_s() -> float:
     """Return the time left of the current `Allowance`; infinite outside one."""
     return _ENDS.get() - anyio.current_time() if _ENDS.get() < inf else inf
@@ -87,3 +117,57 @@ def time_left_s() -> float:
 def latest() -> float:
     """Return the deadline of the current caller."""
     return _UNTIL.get()
+
+
+@contextmanager
+def in_time(request: httpx.Request) -> Generator[None]:
+    """Limit the time that the block spends on the answer to `request`.
+
+    Raises:
+        httpx.ReadTimeout: it took longer than `LIMITS.answer_s`.
+    """
+    with anyio.move_on_after(LIMITS.answer_s) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise httpx.ReadTimeout("the answer took too long", request=request)
+
+
+class _Wait:
+    """A wait for the head of an answer, and the request it is for."""
+
+    def __init__(self, asked: httpx.Request) -> None:
+        self.asked = asked
+        self.scope = anyio.CancelScope()
+
+
+_WAIT: ContextVar[_Wait] = ContextVar("wait")
+
+
+@contextmanager
+def heads_in_time(request: httpx.Request) -> Generator[None]:
+    """Limit each wait that `awaiting` marks while `request` is sent.
+
+    Raises:
+        httpx.ReadTimeout: the head of an answer, to `request` or to its login, took longer than `LIMITS.answer_s`.
+    """
+    wait = _Wait(request)
+    before = _WAIT.set(wait)
+    try:
+        with wait.scope:
+            yield
+    finally:
+        _WAIT.reset(before)
+    if wait.scope.cancelled_caught:
+        raise httpx.ReadTimeout("no answer came in time", request=wait.asked)
+
+
+@contextmanager
+def awaiting(outgoing: httpx.Request) -> Generator[None]:
+    """Mark the wait for the head of the answer to `outgoing`."""
+    # A scope opened inside an httpx flow could not attribute its timeout to a request.
+    wait = _WAIT.get()
+    wait.asked, wait.scope.deadline = outgoing, anyio.current_time() + LIMITS.answer_s
+    try:
+        yield
+    finally:
+        wait.scope.deadline = inf

@@ -9,9 +9,8 @@ from contextlib import aclosing
 
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.transport.body_limits import awaiting
 from rc_mcp.ringcentral.transport.budgets import Budget, Budgets
-from rc_mcp.ringcentral.transport.deadlines import latest
+from rc_mcp.ringcentral.transport.deadlines import awaiting, latest
 
 _BUDGET = "rc_mcp.budget"
 

@@ -29,7 +29,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint
 from rc_mcp.ringcentral.oauth.token_store import FileTokenStore, KeyringTokenStore, Tokens, one_renewal_at_a_time
 from rc_mcp.ringcentral.oauth.user_login import Authorization, revoke, tokens_of
-from rc_mcp.ringcentral.transport import body_limits
+from rc_mcp.ringcentral.transport import deadlines
 from rc_mcp.ringcentral.transport.connection import failures_named
 from tests.desk import Clock
 
@@ -481,7 +481,7 @@ async def test_a_rate_limited_renewal_and_one_without_an_answer_keep_their_error
 async def test_the_wait_for_an_answer_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flow: str, part: str
 ) -> None:
-    monkeypatch.setattr(body_limits, "LIMITS", replace(LIMITS, answer_s=0.01))
+    monkeypatch.setattr(deadlines, "LIMITS", replace(LIMITS, answer_s=0.01))
 
     class Hangs(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
