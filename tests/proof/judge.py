@@ -262,11 +262,7 @@ class Judge:
             hold(self._asked_for(target.id, asked), PLANNED, f"{target.id} was not asked for: {asked}")
             hold(target.availability in right, PLANNED, f"{target.id} is {target.availability}")
             was = [v for v in self.truth.since(target.id, call.began) if v.availability == target.availability]
-            hold(
-                target.last_modified in {_iso(v.modified_ms) for v in was},
-                PLANNED,
-                f"{target.id} never had that time of change",
-            )
+            hold(target.last_modified in {_iso(v.modified_ms) for v in was}, PLANNED, f"{target.id}: wrong time")
 
     def _asked_for(self, id_: str, asked: Asked) -> bool:
         message = self.truth.store.find(int(id_))
@@ -417,9 +413,8 @@ class Judge:
             purged = self.truth.now(id_).availability in {"Purged", None}
             beyond = id_ not in shown.ids
             if beyond or (purged and not shown.asked.purge):
-                hold(
-                    self._changed_after_reading(id_, call), SUBSET if beyond else FINAL, f"{id_}, plan {shown.plan.id}"
-                )
+                invariant = SUBSET if beyond else FINAL
+                hold(self._changed_after_reading(id_, call), invariant, f"{id_}, plan {shown.plan.id}")
                 call.final.add(id_)
                 self.count("unpreventable purges")
             self._takes(effect, id_)
@@ -452,9 +447,7 @@ class Judge:
         follows = self.on_its_way.get("configuration")
         is_last = follows in (None, effect)
         hold(is_last, SETTLED, f"{_days(effect)} days replace a period that was approved later")
-        hold(
-            effect.by.status not in {"failed", "refused", "error"}, SETTLED, f"{effect.by.status}, then it took effect"
-        )
+        hold(effect.by.status not in {"failed", "refused", "error"}, SETTLED, f"{effect.by.status}, but it arrived")
 
     def put_leaves(self, call: Call, days: int, now: Now, taken: Plan | None) -> Effect:
         """Check a PUT of a retention period before it is sent. `taken`: the plan that the guard is carrying out."""
@@ -471,9 +464,7 @@ class Judge:
         consent = _of(taken, again)
         earlier = self.on_its_way.get("configuration")
         if earlier is not None and now.right < earlier.sent.right + HELD_BACK_FOR:
-            hold(
-                self._seems_in_force(earlier), PATIENT, f"PUT {days} days: {_days(earlier)} days may still take effect"
-            )
+            hold(self._seems_in_force(earlier), PATIENT, f"PUT {days} days: {_days(earlier)} days may still come")
         lowers = consent.shown.irreversible
         hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would delete protected messages")
         consent.run_by = call
@@ -631,11 +622,7 @@ class Judge:
             self._check_retention(call, status)
             return
         for id_, word in outcomes.items():
-            hold(
-                self._is_true(call, id_, word),
-                TRUE,
-                f"{id_} is reported as {word}, was {self._states(call, id_)}; {answer}",
-            )
+            hold(self._is_true(call, id_, word), TRUE, f"{id_} is not {word}: {self._states(call, id_)}; {answer}")
         omitted = set(call.sent) - set(outcomes)
         hold(omitted <= call.final - self._planned(call), TRUE, f"{omitted} are not reported")
         words = set(outcomes.values())

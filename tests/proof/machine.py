@@ -25,12 +25,12 @@ numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often tha
 
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
 doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE, *LATE, RESTORED, RESTORED)])
-"""Answers to a DELETE that still arrives, whole or in part, or whose message is restored."""
+"""Faults of a DELETE that may still arrive, whole or in part, or whose message another app restores."""
 in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
 arrives = st.sampled_from([[Event("DELETE", what, at_message=m)] for what in ARRIVALS for m in range(2)])
 """An arrival just before the DELETE, in a conversation that may be deleted."""
 unset = st.sampled_from([[Event("PUT", what)] for what in (*BARE, *LATE, "drop", "drop after")])
-"""Answers to a PUT of a retention period that may still take effect."""
+"""Faults of a PUT of a retention period that may still take effect."""
 lock_faults = st.sampled_from((*[None] * 14, *LOCK_FAULTS))
 unrestored = st.sampled_from([[Event("PATCH", what)] for what in BEFORE])
 times = st.sampled_from((1, 2))
@@ -314,7 +314,7 @@ class Machine(RuleBasedStateMachine):
         self.office.start_again(host)
 
     def starts_elsewhere(self, place: str, brings: str) -> None:
-        """Restart a server in a folder whose `.env` has a foreign author."""
+        """Restart a server in a foreign folder with this `.env`."""
         self._leave(place)
         self.office.server(PLACES[place], restarted=True, brings=brings)
 
