@@ -7,7 +7,7 @@ import click
 
 from rc_mcp.cli.exits import state_dir, usable_or_exit
 from rc_mcp.guard.preview import phrase_line
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.untrusted_text import clean

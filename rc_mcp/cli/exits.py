@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.refusals import GuardError
 from rc_mcp.settings import Settings, SettingsError, load_settings, load_state_dir
 
 

@@ -9,8 +9,7 @@ import click
 
 from rc_mcp.cli.exits import state_dir
 from rc_mcp.guard.change_lock import one_change_at_a_time
-from rc_mcp.guard.refusals import Busy
-from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.stop_file import stop_file
 
 _PATIENCE_S = 60.0

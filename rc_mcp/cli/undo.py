@@ -9,9 +9,9 @@ from rich.table import Table
 
 from rc_mcp.cli.exits import refuse, settings_or_exit
 from rc_mcp.cli.terminal import terminal
+from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.restore import undo as undo_operation
 from rc_mcp.guard.restore import undoable
-from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError
 from rc_mcp.settings import Settings, SettingsError

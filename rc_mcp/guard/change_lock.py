@@ -6,15 +6,17 @@ message that the first had deleted.
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
-from rc_mcp.guard.held import HELD
-from rc_mcp.guard.refusals import Busy
+from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
 from rc_mcp.guard.state.database import make_folder, unusable
-from rc_mcp.locks import lock_on
+from rc_mcp.locks import HeldLock, lock_on
 
 PATIENCE_S = 30.0
 """How long one change waits for another to end."""
+_HELD: ContextVar[HeldLock | None] = ContextVar("held", default=None)
+"""The lock that is held for this task and its child tasks."""
 
 
 @asynccontextmanager
@@ -32,9 +34,22 @@ async def one_change_at_a_time(state_dir: Path, patience_s: float = PATIENCE_S) 
         raise unusable(error) from error
     if lock is None:
         raise Busy
-    HELD.set(lock)
+    _HELD.set(lock)
     try:
         yield
     finally:
-        HELD.set(None)
+        _HELD.set(None)
         lock.release()
+
+
+def check_still_locked() -> None:
+    """Check that the lock is in place. Call this after a request is journaled and before it is sent.
+
+    Either this check finds a new lock file, or a process that locked the new file finds the request in the journal.
+
+    Raises:
+        GuardError: the lock file was removed or replaced, so another process may have begun a change.
+    """
+    held = _HELD.get()
+    if held is not None and not held.is_in_place():
+        raise GuardError(f"The lock file in the state folder was removed while it was held. {NOTHING_DONE}")

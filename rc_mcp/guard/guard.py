@@ -13,19 +13,17 @@ from functools import partial
 from typing import ClassVar, Literal, Protocol
 
 from anyio import to_thread
-from mcp.server.mcpserver import ElicitationResult
 
 from rc_mcp.guard import results
-from rc_mcp.guard.actions.deletion import Execution
-from rc_mcp.guard.approval import UserAnswer, Verdict, verdict
 from rc_mcp.guard.change_lock import PATIENCE_S, one_change_at_a_time
+from rc_mcp.guard.execution import Execution
 from rc_mcp.guard.mailbox import Mailbox, still_left_out
 from rc_mcp.guard.policy.caps import objection, over_limits
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
-from rc_mcp.guard.reconcile import SETTLED_AFTER, reconcile
-from rc_mcp.guard.refusals import Busy, InDoubt, NoTime, NotNow
+from rc_mcp.guard.reconcile import reconcile
+from rc_mcp.guard.refusals import NOTHING_DONE, SETTLED_AFTER, Busy, GuardError, InDoubt, NoTime, NotNow
 from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
-from rc_mcp.guard.state.database import NOTHING_DONE, GuardError, exists
+from rc_mcp.guard.state.database import exists
 from rc_mcp.guard.state.journal import Channel, Journal, OnItsWay, Record
 from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Plan, PlanDraft, PlanStore, State, TooManyPlans, digest_of
 from rc_mcp.guard.stop_file import is_stopped
@@ -63,6 +61,8 @@ class Allowed:
     plan: Plan
 
 
+Verdict = Literal["yes", "no", "not_asked"]
+"""What the user said when asked about a plan."""
 Proposal = Plan | Allowed | ChangeResult
 """A plan to ask the user about, a plan that needs no question, or the final answer."""
 
@@ -140,7 +140,7 @@ class Guard:
         account_id: str,
         extension_id: str,
         proposal: Proposal,
-        answer: ElicitationResult[UserAnswer],
+        said: Verdict,
         *,
         named: bool,
     ) -> ChangeResult:
@@ -152,7 +152,6 @@ class Guard:
             return proposal
         unattended = isinstance(proposal, Allowed)
         plan = proposal.plan if isinstance(proposal, Allowed) else proposal
-        said = verdict(answer, plan)
         if said == "no":
             denied = await to_thread.run_sync(self.plans.deny, plan.id, "client")
             # A refusal can come too late: after an approval elsewhere, messages may already be deleted.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
-from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import Was
 from rc_mcp.guard.state.plans import MAX_MESSAGES, Target
 from rc_mcp.ringcentral import (

@@ -1,10 +1,9 @@
 """Settling operations that were interrupted or not answered: by reading the mailbox, never by sending again."""
 
-from datetime import timedelta
-
 from anyio import to_thread
 
 from rc_mcp.guard.mailbox import Mailbox, is_as_it_was, judged, restored
+from rc_mcp.guard.refusals import SETTLED_AFTER
 from rc_mcp.guard.state.journal import Entry, Journal, Operation, Record
 from rc_mcp.ringcentral import (
     MessageStoreClient,
@@ -15,9 +14,6 @@ from rc_mcp.ringcentral import (
     Unavailable,
 )
 from rc_mcp.views.changes import OutcomeWord, overall
-
-SETTLED_AFTER = timedelta(seconds=60)
-"""How long, in elapsed time, an unanswered request may still be carried out: as long as a server would wait for it."""
 
 _FINAL: set[OutcomeWord] = {"deleted", "purged", "restored"}
 _NOT_NOW = (TransportFailure, RateLimited, Unavailable)

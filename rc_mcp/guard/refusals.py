@@ -1,14 +1,20 @@
-"""Errors for approved plans that this call cannot carry out but a later call may."""
+"""Why the guard does not carry something out. Each text ends with what was not done."""
 # ruff: noqa: N818  states, as the client's errors are
 
+from datetime import timedelta
 from typing import ClassVar
 
-from rc_mcp.guard.reconcile import SETTLED_AFTER
-from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
+NOTHING_DONE = "Nothing was deleted or changed."
+SETTLED_AFTER = timedelta(seconds=60)
+"""How long, in elapsed time, an unanswered request may still be carried out: as long as a server would wait for it."""
+
+
+class GuardError(Exception):
+    """The reason why nothing was planned or carried out. Its text says what to do instead."""
 
 
 class NotNow(GuardError):
-    """The plan is unchanged and can be used by a later call."""
+    """This call cannot carry the plan out. The plan is unchanged, and a later call may."""
 
     reason: ClassVar[str]
     """The reason in the journal."""

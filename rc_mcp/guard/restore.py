@@ -8,8 +8,8 @@ from anyio import to_thread
 from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.mailbox import Mailbox, restored, target
+from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.results import unrecorded
-from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import Journal, Operation, Record
 from rc_mcp.guard.state.plans import new_id
 from rc_mcp.ringcentral import NotFound, RingCentralError

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import tzinfo
 
-from rc_mcp.guard.actions.deletion import Execution
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.execution import Execution
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.plans import Plan, PlanDraft
 from rc_mcp.views.changes import ChangeResult, OutcomeWord, Status, overall, tally
 

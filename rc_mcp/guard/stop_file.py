@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import anyio
 
-from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.refusals import GuardError
 
 _LOOK_EVERY_S = 0.2
 

@@ -1,19 +1,75 @@
-"""The confirmation request about a plan, shared by the three guarded tools."""
+"""The way of a guarded tool through the guard: plan, ask the user where the client can (form elicitation), settle.
+
+Each is a resolver of the SDK. In 2026-07-28 the client answers by calling again, and all of them run again.
+
+Only a clear approval counts. A decline, a cancellation, and an empty or wrong answer all count as refusals.
+"""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from anyio import to_thread
-from mcp.server.mcpserver import Elicit, Resolve
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
+from mcp.types.version import LATEST_MODERN_VERSION, is_version_at_least
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic.config import JsonDict
 
-from rc_mcp.guard.approval import NotAsked, UserAnswer, can_ask, question_about
-from rc_mcp.guard.guard import Proposal
+from rc_mcp.guard.guard import Action, Guard, Proposal, Verdict
 from rc_mcp.guard.state.plans import Plan
 from rc_mcp.session import Ctx, session_of
+from rc_mcp.tools.time_limit import bounded
+from rc_mcp.views.changes import ChangeResult
 
 
-def asking(propose: Callable[..., Awaitable[Proposal]]) -> Callable[..., Awaitable[UserAnswer | Elicit[UserAnswer]]]:
-    """Return a resolver that asks the user about the plan of `propose`, if the client supports it."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the arguments of a guarded call ask for.
+
+    Attributes:
+        plan_id: the plan that the call names, which is the model's word that the user approved it.
+    """
+
+    action: Action
+    account_id: str
+    extension_id: str
+    plan_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A request, its plan, and the user's verdict."""
+
+    guard: Guard
+    request: Request
+    proposal: Proposal
+    said: Verdict
+
+    async def settle(self) -> ChangeResult:
+        """Carry the plan out if it is approved, otherwise say what did not happen."""
+        asked = self.request
+        return await self.guard.settle(
+            asked.action,
+            asked.account_id,
+            asked.extension_id,
+            self.proposal,
+            self.said,
+            named=asked.plan_id is not None,
+        )
+
+
+def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaitable[Approval]]:
+    """Return the resolver of a guarded tool's approval. `read`: a resolver that makes a request of its arguments."""
+
+    @bounded
+    async def propose(ctx: Ctx, request: Annotated[Request, Resolve(read)]) -> Proposal:
+        return await session_of(ctx).guard.propose(
+            request.action,
+            request.account_id,
+            request.extension_id,
+            plan_id=request.plan_id,
+            answering=ctx.input_responses is not None,
+        )
 
     async def ask(ctx: Ctx, proposal: Annotated[Proposal, Resolve(propose)]) -> UserAnswer | Elicit[UserAnswer]:
         if isinstance(proposal, Plan) and can_ask(ctx):
@@ -22,4 +78,69 @@ def asking(propose: Callable[..., Awaitable[Proposal]]) -> Callable[..., Awaitab
             return question_about(proposal)
         return NotAsked()
 
-    return ask
+    async def approval(
+        ctx: Ctx,
+        request: Annotated[Request, Resolve(read)],
+        proposal: Annotated[Proposal, Resolve(propose)],
+        answer: Annotated[ElicitationResult[UserAnswer], Resolve(ask)],
+    ) -> Approval:
+        said = verdict(answer, proposal) if isinstance(proposal, Plan) else "not_asked"
+        return Approval(session_of(ctx).guard, request, proposal, said)
+
+    return approval
+
+
+def _undefaulted(field: JsonDict) -> None:
+    del field["default"]
+
+
+class UserAnswer(BaseModel):
+    """The user's answer, or the fact that the user was not asked."""
+
+
+class NotAsked(UserAnswer):
+    """The client cannot ask, or there was nothing to ask about."""
+
+
+# The published schema requires both fields, so a host that accepts automatically with {} reveals that it did not
+# ask. The defaults turn such an answer into a refusal instead of a protocol error.
+class Confirmation(UserAnswer):
+    """Approval or refusal of a change that can be undone."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["confirm"]})
+
+    confirm: StrictBool = Field(False, title="Yes, do it", json_schema_extra=_undefaulted)
+
+
+class TypedPhrase(UserAnswer):
+    """The phrase that the user must type to approve a change that cannot be undone."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["phrase"]})
+
+    phrase: str = Field("", title="Type the phrase", json_schema_extra=_undefaulted)
+
+
+def can_ask(ctx: Context[Any]) -> bool:
+    """Return whether the client of this request can show the user a form (form elicitation)."""
+    elicitation = ctx.client_capabilities.elicitation if ctx.client_capabilities else None
+    if elicitation is None or (elicitation.form is None and elicitation.url is not None):
+        return False  # `{}` means form; a client that only opens URLs cannot show one
+    version = ctx.protocol_version
+    return bool(version and is_version_at_least(version, LATEST_MODERN_VERSION)) or ctx.session.can_send_request
+
+
+def question_about(plan: Plan) -> Elicit[UserAnswer]:
+    """Return the question for a plan: a checkbox, or a phrase to type if the plan cannot be undone."""
+    schema = TypedPhrase if plan.draft.phrase else Confirmation
+    return Elicit[UserAnswer](plan.message, schema)
+
+
+def verdict(answer: ElicitationResult[UserAnswer], plan: Plan) -> Verdict:
+    if not isinstance(answer, AcceptedElicitation):
+        return "no"
+    if isinstance(answer.data, NotAsked):
+        return "not_asked"
+    if plan.draft.phrase:
+        typed = answer.data.phrase.strip() if isinstance(answer.data, TypedPhrase) else ""
+        return "yes" if typed == plan.draft.phrase else "no"
+    return "yes" if isinstance(answer.data, Confirmation) and answer.data.confirm else "no"

@@ -2,25 +2,21 @@
 
 from typing import Annotated
 
-from mcp.server.mcpserver import ElicitationResult, Resolve
+from mcp.server.mcpserver import Resolve
 from pydantic import Field
 
 from rc_mcp.guard.actions.conversations import ConversationDeletion
-from rc_mcp.guard.approval import UserAnswer
-from rc_mcp.guard.guard import Proposal
 from rc_mcp.ringcentral import DeletableType
 from rc_mcp.session import Ctx, session_of
-from rc_mcp.tools.approval import asking
+from rc_mcp.tools.approval import Approval, Request, approval_of
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, OneOrMore, PlanId, When, instant
-from rc_mcp.tools.time_limit import bounded
 from rc_mcp.views.changes import ChangeResult
 
 MAX_CONVERSATIONS = 20
 """Each is read three times (plan, re-read, verify); 20 stay within a minute's Light budget of 50 requests."""
 
 
-@bounded
-async def propose(
+async def _request(
     ctx: Ctx,
     conversation_id: list[str],
     date_to: str | None,
@@ -29,19 +25,15 @@ async def propose(
     account_id: str,
     extension_id: str,
     plan_id: str | None,
-) -> Proposal:
-    """Return the plan for this call."""
-    return await session_of(ctx).guard.propose(
-        _deletion(ctx, conversation_id, date_to, type, purge=purge),
-        account_id,
-        extension_id,
-        plan_id=plan_id,
-        answering=ctx.input_responses is not None,
-    )
+) -> Request:
+    session = session_of(ctx)
+    now = session.now
+    until = instant(date_to, now, session.zone) or now
+    action = ConversationDeletion(tuple(conversation_id), until, date_to, purge, type)
+    return Request(action, account_id, extension_id, plan_id)
 
 
 async def delete_message_by_filter(
-    ctx: Ctx,
     conversation_id: Annotated[
         list[Id],
         OneOrMore,
@@ -51,8 +43,7 @@ async def delete_message_by_filter(
             description="Up to 20 conversation ids, from rows of list_messages.",
         ),
     ],
-    proposal: Annotated[Proposal, Resolve(propose)],
-    answer: Annotated[ElicitationResult[UserAnswer], Resolve(asking(propose))],
+    approval: Annotated[Approval, Resolve(approval_of(_request))],
     date_to: Annotated[
         When | None,
         Field(description="Only messages before this: ISO 8601, or how far back, e.g. 7d. Default: now."),
@@ -66,20 +57,4 @@ async def delete_message_by_filter(
     """Delete conversations (texts, pager messages) up to a time; later messages stay. The deleted ones move to
     Deleted and can be restored with patch_message. The user is asked before anything happens, or the answer is
     confirmation_required with a preview and a plan_id. purge cannot be undone."""
-    return await session_of(ctx).guard.settle(
-        _deletion(ctx, conversation_id, date_to, type, purge=purge),
-        account_id,
-        extension_id,
-        proposal,
-        answer,
-        named=plan_id is not None,
-    )
-
-
-def _deletion(
-    ctx: Ctx, conversation_id: list[str], date_to: str | None, type: DeletableType, *, purge: bool
-) -> ConversationDeletion:
-    app = session_of(ctx)
-    now = app.now
-    until = instant(date_to, now, app.zone) or now
-    return ConversationDeletion(tuple(conversation_id), until, date_to, purge, type)
+    return await approval.settle()

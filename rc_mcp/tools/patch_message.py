@@ -8,7 +8,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.state.database import GuardError
+from rc_mcp.guard.refusals import GuardError
 from rc_mcp.ringcentral import Message, ReadStatus, RingCentralError
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import MAX_READS, MAX_UPDATES, AccountId, ExtensionId, MessageIds

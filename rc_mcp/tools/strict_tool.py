@@ -15,8 +15,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ValidationError
 
-from rc_mcp.guard.state.database import NOTHING_DONE
-from rc_mcp.guard.state.plans import GuardError
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.ringcentral import AnswerLost, RingCentralError, Unavailable, UnexpectedAnswer
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.time_limit import CALL_S, allow, bounded

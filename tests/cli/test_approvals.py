@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.state.database import FILE, NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
+from rc_mcp.guard.state.database import FILE
 from tests.desk import Desk, call
 
 pytestmark = pytest.mark.anyio

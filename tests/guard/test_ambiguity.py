@@ -8,7 +8,7 @@ import pytest
 
 from rc_mcp.emulator import Draft
 from rc_mcp.guard.actions.retention import PERIOD_UNKNOWN
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio

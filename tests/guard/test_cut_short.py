@@ -9,7 +9,7 @@ import pytest
 from rc_mcp import server
 from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.journal import Aim, Operation, Record
 from rc_mcp.ringcentral import Forbidden, RingCentralError
 from tests.desk import YES, Desk, Era, call, refused, typed

@@ -9,8 +9,7 @@ import pytest
 from mcp import Client
 
 from rc_mcp.guard.change_lock import one_change_at_a_time
-from rc_mcp.guard.refusals import Busy, NoTime
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE, Busy, NoTime
 from rc_mcp.guard.state.journal import Record
 from tests.desk import YES, Desk, Era, call, refused
 

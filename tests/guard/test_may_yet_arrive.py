@@ -6,8 +6,8 @@ from datetime import timedelta
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.restore import NOTHING_RESTORED, undo
-from rc_mcp.guard.state.database import GuardError
 from rc_mcp.views.changes import MAY_ARRIVE
 from tests.desk import YES, Desk, Era, call, refused, typed
 

@@ -17,9 +17,9 @@ import rc_mcp
 from rc_mcp.cli import main
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.restore import NOTHING_RESTORED
 from rc_mcp.guard.results import CHANGED_NOTHING
-from rc_mcp.guard.state.database import NOTHING_DONE
 from rc_mcp.tools.strict_tool import CRASHED
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED, PARTLY_CHANGED, READ_UNKNOWN
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed

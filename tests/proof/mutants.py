@@ -62,7 +62,11 @@ MUTANTS = (
     ),
     _mutant(
         "a plan_id replaces the answer although the client can ask",
-        ("guard/guard.py", "said = verdict(answer, plan)", 'said = "not_asked" if named else verdict(answer, plan)'),
+        (
+            "tools/approval.py",
+            "if isinstance(proposal, Plan) else",
+            "if isinstance(proposal, Plan) and not request.plan_id else",
+        ),
     ),
     _mutant(
         "a plan_id counts as approval of a plan that the user was asked about",
@@ -71,7 +75,7 @@ MUTANTS = (
     _mutant(
         "a 207 counts as success",  # outcomes come from reading back, so the mutant breaks that too
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             _LOOKED_BACK,
             f"{_LOOKED_BACK}\n    if answered.confirmed:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
@@ -79,7 +83,7 @@ MUTANTS = (
     _mutant(
         "a 204 is believed without reading back",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             _LOOKED_BACK,
             f"{_LOOKED_BACK}\n    if not answered.problem:\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
@@ -90,7 +94,7 @@ MUTANTS = (
     ),
     _mutant(
         "a DELETE that may still arrive does not hold back a second one",
-        ("guard/reconcile.py", "SETTLED_AFTER = timedelta(seconds=60)", "SETTLED_AFTER = timedelta(seconds=0)"),
+        ("guard/refusals.py", "SETTLED_AFTER = timedelta(seconds=60)", "SETTLED_AFTER = timedelta(seconds=0)"),
     ),
     _mutant(
         "a plan can be used again after use",
@@ -116,7 +120,7 @@ MUTANTS = (
     _mutant(
         "a wrong phrase is good enough",
         (
-            "guard/approval.py",
+            "tools/approval.py",
             'return "yes" if typed == plan.draft.phrase else "no"',
             'return "yes" if typed else "no"',
         ),
@@ -124,14 +128,14 @@ MUTANTS = (
     _mutant(
         "a decline counts as an approval",
         (
-            "guard/approval.py",
+            "tools/approval.py",
             '    if not isinstance(answer, AcceptedElicitation):\n        return "no"',
             '    if not isinstance(answer, AcceptedElicitation):\n        return "yes"',
         ),
     ),
     _mutant(
         "an empty accept counts as an approval",
-        ("guard/approval.py", "confirm: StrictBool = Field(False,", "confirm: StrictBool = Field(True,"),
+        ("tools/approval.py", "confirm: StrictBool = Field(False,", "confirm: StrictBool = Field(True,"),
     ),
     _mutant(
         "two changes at once: no lock",
@@ -245,7 +249,7 @@ MUTANTS = (
     _mutant(
         "a 401 counts as a refusal",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
             "not isinstance(error, RangeNotSatisfiable | Unavailable)",
         ),
@@ -253,7 +257,7 @@ MUTANTS = (
     _mutant(
         "a 416 counts as a refusal",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             "not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)",
             "not isinstance(error, Unauthorized | Unavailable)",
         ),
@@ -261,7 +265,7 @@ MUTANTS = (
     _mutant(
         "an answer without a code of RingCentral's counts as a refusal",
         (
-            "guard/actions/deletion.py",
+            "guard/execution.py",
             "return isinstance(error, APIError) and",
             'return (isinstance(error, APIError) or hasattr(error, "status")) and',
         ),

@@ -24,11 +24,10 @@ import rc_mcp.server
 from rc_mcp import locks
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.mailbox.lifecycle import delete, set_retention_days
-from rc_mcp.guard.actions import deletion
+from rc_mcp.guard import execution
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.refusals import InDoubt
+from rc_mcp.guard.refusals import GuardError, InDoubt
 from rc_mcp.guard.restore import undo
-from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import Channel, Journal
 from rc_mcp.guard.state.plans import Plan, PlanStore, State
 from rc_mcp.ringcentral import RingCentralError, Time
@@ -767,7 +766,7 @@ def _sped_up() -> Generator[None]:
         """Skip the check of output schemas, which other tests do: the SDK compiles them for each connection."""
 
     with (
-        mock.patch.object(deletion, "BATCH", 3),
+        mock.patch.object(execution, "BATCH", 3),
         mock.patch.object(locks, "_POLL_S", 0),
         mock.patch.object(rc_mcp.server, "tools_for", functools.cache(rc_mcp.server.tools_for)),
         mock.patch.object(anyio.to_thread, "run_sync", run_sync),

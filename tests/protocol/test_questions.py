@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from tests.desk import rows
 from tests.protocol.wire import Json, Wire, meta, request, stdio
 

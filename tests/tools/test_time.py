@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.tools import tools_for
 from rc_mcp.views.changes import MAYBE_CHANGED
 from tests.desk import Desk, Era, refused

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar
 
-from rc_mcp.guard.actions.deletion import Execution, delete_by_id, deletion_draft
+from rc_mcp.guard.actions.deletion import deletion_draft
+from rc_mcp.guard.execution import Execution, delete_by_id
 from rc_mcp.guard.mailbox import Mailbox, at_most, is_of, sort_out
-from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import MAX_MESSAGES, PlanDraft
 from rc_mcp.ringcentral import DeletableType, Message

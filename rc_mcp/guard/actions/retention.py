@@ -6,10 +6,10 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import ClassVar
 
-from rc_mcp.guard.actions.deletion import Execution, is_refusal, never_left, why
+from rc_mcp.guard.execution import Execution, is_refusal, never_left, why
 from rc_mcp.guard.mailbox import Mailbox
 from rc_mcp.guard.preview import fitted, phrase_line
-from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import PlanDraft
 from rc_mcp.guard.stop_file import unless_stopped

@@ -10,10 +10,10 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.locks import wait_for_lock
 
 FILE = "guard.db"
-NOTHING_DONE = "Nothing was deleted or changed."
 
 _PATIENCE_S = 10
 _CACHE_KIB = 256
@@ -40,10 +40,6 @@ MIGRATIONS = (
 """The script at N migrates the file from version N to N + 1. Add scripts at the end. Never change a row of
 `entry`: that would break the chain of hashes."""
 VERSION = len(MIGRATIONS)
-
-
-class GuardError(Exception):
-    """The reason why nothing was planned or carried out. Its text says what to do instead."""
 
 
 class MadeByNewer(GuardError):  # noqa: N818  a state, as the client's errors are

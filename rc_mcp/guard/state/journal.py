@@ -22,7 +22,7 @@ from typing import Any, Literal, cast
 
 from anyio import to_thread
 
-from rc_mcp.guard.held import still_alone
+from rc_mcp.guard.change_lock import check_still_locked
 from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.database import reading, writing
 from rc_mcp.views.changes import OutcomeWord, Status
@@ -354,7 +354,7 @@ class Record:
 
     async def _sending(self, details: Mapping[str, object]) -> None:
         await self._append("sending", {**details, "clock": self.journal.clock.read()})
-        still_alone()
+        check_still_locked()
 
     async def _append(self, event: Event, details: Mapping[str, object]) -> None:
         who = {"operation": self.operation, "principal": self.principal, "tool": self.tool}

@@ -17,8 +17,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
-from rc_mcp.guard.state.database import NOTHING_DONE, GuardError, reading, writing
+from rc_mcp.guard.state.database import reading, writing
 from rc_mcp.guard.state.journal import Channel, Event, Was, add_entry, fruitless
 from rc_mcp.views.changes import OutcomeWord, Preview
 

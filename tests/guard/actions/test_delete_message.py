@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from mcp.types import ElicitResult
 
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.wiring import command_for
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Desk, Era, call, refused, typed
 

@@ -8,7 +8,7 @@ import pytest
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.policy.rules import NO_POLICY
 from rc_mcp.guard.preview import warnings_about
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from tests.desk import DECLINE, YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.state.database import NOTHING_DONE
+from rc_mcp.guard.refusals import NOTHING_DONE
 from tests.desk import DECLINE, YES, Desk, Era, call, refused, typed
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,8 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.restore import NOTHING_RESTORED, undo
-from rc_mcp.guard.state.database import GuardError
 from rc_mcp.guard.state.journal import DEMO, Record
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import ChangeResult

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
 from rc_mcp.guard.state.clock import MonotonicClock
-from rc_mcp.guard.state.database import FILE, NOTHING_DONE, GuardError
+from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import DEMO, Channel, Counted, Event, Journal, OnItsWay
 from rc_mcp.locks import HeldLock, wait_for_lock
 

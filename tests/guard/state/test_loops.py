@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state import plans
-from rc_mcp.guard.state.database import FILE, NOTHING_DONE, writing
+from rc_mcp.guard.state.database import FILE, writing
 from rc_mcp.guard.state.journal import ROWS_AN_HOUR, TOO_MANY, Event, Journal, add_note
 from rc_mcp.guard.state.plans import (
     LIFETIME,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.restore import undo
-from rc_mcp.guard.state.database import NOTHING_DONE, GuardError
 from rc_mcp.guard.stop_file import is_stopped, stop_file
 from tests.desk import YES, Desk, call, refused
 

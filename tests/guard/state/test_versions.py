@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
-from rc_mcp.guard.state.database import FILE, MIGRATIONS, NOTHING_DONE, VERSION, GuardError, MadeByNewer, exists
+from rc_mcp.guard.state.database import FILE, MIGRATIONS, VERSION, MadeByNewer, exists
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.locks import HeldLock, wait_for_lock

@@ -1,0 +1,184 @@
+"""How a DELETE is sent: in batches, each re-read before, sent once, journaled before and after, and read back.
+
+A second DELETE of a message purges it, so no request is repeated here, and an uncertain outcome ends the execution.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from rc_mcp.guard.mailbox import Mailbox, dropped, judged, unchanged
+from rc_mcp.guard.refusals import GuardError
+from rc_mcp.guard.state.journal import Record
+from rc_mcp.guard.state.plans import Target
+from rc_mcp.guard.stop_file import Stopped, unless_stopped
+from rc_mcp.ringcentral import (
+    APIError,
+    InvalidRequest,
+    LoginFailed,
+    NotSent,
+    RangeNotSatisfiable,
+    RateLimited,
+    RingCentralError,
+    Unauthorized,
+    Unavailable,
+    at_once,
+)
+from rc_mcp.views.changes import OutcomeWord, Status
+from rc_mcp.views.error_texts import in_words
+
+BATCH = 50
+"""Ids in the path of one request (RingCentral's limit, CMN-106)."""
+_NOT_RECORDED = "The state folder can no longer be used, so nothing more was sent. The operator must fix it."
+_NOT_CERTAIN = "The outcome of some messages is uncertain, so nothing more was sent."
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResponse:
+    """RingCentral's answer to a DELETE.
+
+    Attributes:
+        confirmed: ids that it said it deleted.
+        refused: ids for which no request can still arrive: RingCentral itself refused it, or none was sent.
+        problem: the first reason why an id was not deleted.
+        has_left: False if RingCentral certainly did not receive the request.
+    """
+
+    confirmed: Collection[str] = ()
+    refused: Collection[str] = ()
+    problem: str | None = None
+    has_left: bool = True
+
+
+@dataclass(slots=True)
+class Execution:
+    """The result of a plan so far."""
+
+    outcomes: dict[str, OutcomeWord] = field(default_factory=dict[str, OutcomeWord])
+    problem: str | None = None
+    """The first problem. Nothing is sent after it."""
+    note: str | None = None
+    status: Status | None = None
+    """Set only for a retention change, which has no outcomes of messages."""
+    in_doubt: bool = False
+    """Whether a request may still be carried out, or has an unknown result."""
+
+
+async def delete_by_id(
+    mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, stopped: Callable[[], bool], record: Record
+) -> Execution:
+    """Delete targets by id, 50 at a time, each batch re-read before and verified after.
+
+    After the first batch with a problem, the remaining messages are `skipped`.
+    """
+    execution = Execution()
+    for start in range(0, len(targets), BATCH):
+        batch = targets[start : start + BATCH]
+        if execution.problem is not None:
+            execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
+            continue
+        try:
+            approved = await _still_approved(mailbox, batch, purge, stopped, execution)
+        except (RingCentralError, Stopped) as error:
+            execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
+            execution.problem = why(error)
+        else:
+            if approved:
+                sent = await send_once(mailbox, approved, purge=purge, record=record)
+                execution.outcomes |= sent.outcomes
+                execution.problem, execution.in_doubt = sent.problem, sent.in_doubt
+    return execution
+
+
+async def _still_approved(
+    mailbox: Mailbox, batch: Sequence[Target], purge: bool, stopped: Callable[[], bool], execution: Execution
+) -> list[Target]:
+    found, errors = await unless_stopped(stopped, partial(mailbox.read, [t.id for t in batch]))
+    changed = dropped(batch, found, errors, purge=purge)
+    execution.outcomes |= changed
+    if "skipped" in changed.values():
+        execution.note = "Messages that changed after approval were skipped; call again for a new plan."
+    kept = unchanged(batch, found)
+    spared = [t.id for t in kept if mailbox.spares(found[t.id], purge=purge)]
+    if spared:
+        execution.outcomes |= dict.fromkeys(spared, "skipped")
+        execution.note = "Messages that the operator's policy does not allow to be deleted were skipped."
+    return [t for t in kept if t.id not in spared]
+
+
+async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, record: Record) -> Execution:
+    """Send one DELETE exactly once, journal it before and after, and read back the result.
+
+    Uncertain results are not journaled: those ids stay in doubt, and no second DELETE is sent for them.
+    A message that reads back unchanged is uncertain too, unless RingCentral refused: the request may still arrive.
+    """
+    ids = [t.id for t in targets]
+    try:
+        await record.sending({t.id: t.was for t in targets}, "Purged" if purge else "Deleted")
+    except GuardError:
+        return Execution(dict.fromkeys(ids, "skipped"), _NOT_RECORDED)
+    answered = await _sent(mailbox, ids, purge=purge)
+    outcomes: dict[str, OutcomeWord] = dict.fromkeys(ids, "failed")
+    if answered.has_left:
+        outcomes = await _read_back(mailbox, ids, answered, purge=purge)
+    certain: dict[str, OutcomeWord] = {i: w for i, w in outcomes.items() if w != "unknown"}
+    in_doubt = len(certain) < len(outcomes)
+    execution = Execution(outcomes, answered.problem or (_NOT_CERTAIN if in_doubt else None), in_doubt=in_doubt)
+    try:
+        await record.sent(certain)
+    except GuardError:
+        execution.problem = execution.problem or _NOT_RECORDED
+    return execution
+
+
+async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> DeleteResponse:
+    try:
+        with at_once():
+            # Without a type filter: the ids are exact, so a filter could only delete less than was approved.
+            answers = await mailbox.client.delete_message(
+                ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
+            )
+    except RingCentralError as error:
+        refused = ids if is_over(error) else ()
+        return DeleteResponse(refused=refused, problem=in_words(error), has_left=not never_left(error))
+    return DeleteResponse(
+        confirmed={a.id for a in answers if a.ok},
+        refused={a.id for a in answers if a.error is not None and is_over(a.error)},
+        problem=next((in_words(a.error) for a in answers if a.error is not None), None),
+    )
+
+
+async def _read_back(
+    mailbox: Mailbox, ids: Sequence[str], answered: DeleteResponse, *, purge: bool
+) -> dict[str, OutcomeWord]:
+    """Read the outcomes from the mailbox; `unknown` if a message cannot be read, or may still change."""
+    try:
+        found, errors = await mailbox.read(ids)
+    except RingCentralError:
+        return dict.fromkeys(ids, "unknown")
+    return judged(ids, found, errors, purge=purge, confirmed=answered.confirmed, untouched=answered.refused)
+
+
+def why(error: RingCentralError | GuardError) -> str:
+    """Return the sentence that explains the error."""
+    return in_words(error) if isinstance(error, RingCentralError) else str(error)
+
+
+def is_over(error: RingCentralError) -> bool:
+    """Return whether the request certainly cannot arrive any more."""
+    return is_refusal(error) or never_left(error)
+
+
+def is_refusal(error: RingCentralError) -> bool:
+    """Return whether RingCentral itself refused the request. Answers of a gateway prove nothing about it.
+
+    A 401, 408, 416 or 5xx may come from either: the client has one class for each, whatever the source.
+    """
+    return isinstance(error, APIError) and not isinstance(error, Unauthorized | RangeNotSatisfiable | Unavailable)
+
+
+def never_left(error: RingCentralError) -> bool:
+    """Return whether the request certainly did not reach RingCentral. If it did, even a refusal is read back."""
+    if isinstance(error, RateLimited):
+        return error.held_back
+    return isinstance(error, NotSent | InvalidRequest | LoginFailed)
