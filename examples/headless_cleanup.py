@@ -8,6 +8,7 @@ With RC_MCP_APPROVAL=human only a user in a terminal can approve. A program can 
 """
 
 import sys
+from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -41,7 +42,7 @@ async def clean_up(client: Client) -> None:
     print(f"  preview: {preview['by_type']}, {preview['by_read_status']}, newest {preview['newest']}")
     await expect(client, ids, alive=True)
     if not agreed(preview):
-        print("The rule says no. Nothing was deleted.")
+        print("The rule refused the plan. Nothing was deleted.")
         return
 
     await change(client, "done", "delete_message", message_id=ids, plan_id=plan["plan_id"])
@@ -59,9 +60,9 @@ async def clean_up(client: Client) -> None:
 
 def agreed(preview: dict[str, Any]) -> bool:
     """Decide in place of a user: texts only, one sender only, none newer than a day."""
-    senders = preview["untrusted"]["senders"]
-    recent = any("newer than a day" in warning for warning in preview["warnings"])
-    return set(preview["by_type"]) == {"SMS"} and len(senders) == 1 and not recent
+    senders, newest = preview["untrusted"]["senders"], preview.get("newest")
+    is_old = newest is not None and datetime.fromisoformat(newest) < datetime.now(UTC) - timedelta(days=1)
+    return set(preview["by_type"]) == {"SMS"} and len(senders) == 1 and is_old
 
 
 async def change(client: Client, expected: str, tool: str, **arguments: Any) -> dict[str, Any]:

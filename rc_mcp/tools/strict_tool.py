@@ -31,6 +31,7 @@ nothing that it could not finish, and ends by reading back. The time that a user
 _FAULTS = 5
 _OWNERS = ("owner", "voicemail_owner")
 """Whose shared messages are listed: words such as `Shared`, or ids of extensions."""
+CRASHED = "failed inside this server; its log says why."
 _NOTHING_SENT = "Nothing was sent to RingCentral."
 
 
@@ -115,7 +116,7 @@ class StrictTool(Tool):
     def _in_words(self, error: ToolError) -> str:
         cause = error.__cause__
         if self._is_crash(error):
-            said = f"{self.name} failed inside this server; its log says why."
+            said = f"{self.name} {CRASHED}"
             return said if self._only_reads else f"{said} {MAYBE_CHANGED}"
         if isinstance(cause, ValidationError):  # of the arguments: any other would be a crash
             return self._faults(cause)

@@ -24,6 +24,7 @@ from jsonschema import Draft202012Validator
 from mcp.types import CallToolResult, Tool
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.tools.strict_tool import CRASHED
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, YES, Answer, Clock, Desk, Era, Faults, text_of
 from tests.fuzz.arguments import LAST_PLAN, LAST_SYNC_TOKEN, Call, calls
 
@@ -177,7 +178,7 @@ def promises_kept(
     call: Call, result: CallToolResult, validators: dict[str, Draft202012Validator], *, sent: int
 ) -> None:
     text = text_of(result)
-    assert "failed inside this server" not in text, (call, text)
+    assert CRASHED not in text, (call, text)
     assert len(text) < MAX_CHARS, (call, len(text))
     if NOTHING_SENT in text:
         assert sent == 0, (call, text)

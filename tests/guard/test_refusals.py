@@ -20,6 +20,7 @@ from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.restore import NOTHING_RESTORED
 from rc_mcp.guard.results import CHANGED_NOTHING
+from rc_mcp.tools.strict_tool import CRASHED
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED, PARTLY_CHANGED, READ_UNKNOWN
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed
 
@@ -358,7 +359,7 @@ async def test_a_crash_after_a_change_was_sent_says_that_it_may_have_been_carrie
     kind = "Alive" if tool == "delete_message" else "Deleted"
     async with desk.client(era, answer=YES) as client:
         crash = await refused(client, tool, message_id=desk.ids(availability=kind)[:1], **change)
-    assert crash == f"{tool} failed inside this server; its log says why. {MAYBE_CHANGED}"
+    assert crash == f"{tool} {CRASHED} {MAYBE_CHANGED}"
 
 
 async def test_a_delete_stopped_halfway_says_how_many_messages_are_left(desk: Desk, era: Era) -> None:

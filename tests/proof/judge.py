@@ -1,7 +1,7 @@
-"""The judge: knows what each person said to which plan, and holds every request and every answer to it.
+"""The judge checks every request and answer against the approvals that users gave.
 
-It asks the guard for one thing only: what a plan holds, at the moment a person is shown it. Whether that is what was
-asked for, and what was read, it checks then. What may follow from a yes it decides by itself.
+It takes only one thing from the guard: the content of a plan when a user sees it. It then checks that this content
+matches the call and the messages that were read. It decides itself what an approval permits.
 """
 
 import json
@@ -19,6 +19,7 @@ import httpx2 as httpx
 from rc_mcp.emulator.vocabulary import DELETABLE
 from rc_mcp.guard.state.journal import Operation
 from rc_mcp.guard.state.plans import LIFETIME, Plan
+from rc_mcp.tools.strict_tool import CRASHED
 from rc_mcp.views.changes import ChangeResult
 from tests.proof.host import Now
 from tests.proof.rules import (
@@ -37,35 +38,35 @@ SUBSET = "executed is within approved"
 FINAL = "nothing Purged without an irreversible approval"
 TRUE = "no outcome that the mailbox contradicts"
 ONCE = "a plan runs at most once, no DELETE is repeated"
-PATIENT = "nothing destructive for what an earlier request may yet reach"
-SETTLED = "what is said as final stays true once everything late has arrived"
+PATIENT = "no destructive request for a message that an earlier one may still reach"
+SETTLED = "a final outcome stays true after every late request has arrived"
 NOT_FOR_EVER = "an unanswered request holds back others for minutes, not for hours"
 LOCKED = "without a lock nothing is sent"
-OWN_WORD = "a folder from elsewhere has no say"
+OWN_WORD = "a foreign folder changes no setting"
 UNDONE = "an undo restores what its operation deleted, and nothing else"
-RULED = "what an operator's policy does not let go stays"
-FRESH = "what changed since the plan is left alone"
-STOPPED = "nothing is begun while the STOP file is there"
-PLANNED = "a plan is what was asked for and what was read"
+RULED = "messages that the operator's policy does not allow to be deleted stay"
+FRESH = "messages that changed since the plan are skipped"
+STOPPED = "no change begins while the STOP file exists"
+PLANNED = "a plan matches the call and the messages that were read"
 NAMED = "a DELETE names messages by their ids, a PATCH never deletes"
-SOUND = "the server does not break"
+SOUND = "the server does not crash"
 
 Channel = Literal["question", "chat", "terminal", "policy"]
 _NO_MATTER = timedelta(seconds=5)
 HELD_BACK_FOR = timedelta(seconds=59)
-"""So long after a request that was not answered nothing destructive is sent for what it named. The guard waits for a
-minute, from a little before it leaves."""
+"""After an unanswered request, no destructive request may name the same messages for this long. The guard waits for a
+minute, counted from a little before it sends."""
 _IN_ONE_CALL = timedelta(seconds=90)
-"""So long a call may wait for RingCentral before it plans."""
+"""The longest time a call may wait for RingCentral before it plans."""
 _AT_MOST_HELD_BACK = timedelta(minutes=5)
 _FINAL_WORDS = {"failed": True, "already": False, "restored": False}
-"""What an answer may not say of a message that an earlier DELETE may still reach; `failed` by what deletes, the others
-by what restores."""
+"""Outcomes that are false if an earlier DELETE still reaches the message, and whether a deletion reports them. The
+others come from a restore."""
 NOT_SENT = {"confirmation_required", "declined", "refused", "nothing_to_do"}
 
 
-class Violation(AssertionError):  # noqa: N818  what it is, not how it ends
-    """An invariant was broken. The first one is kept: raised inside a server, it comes out as an error of a tool."""
+class Violation(AssertionError):  # noqa: N818  named for its meaning
+    """A broken invariant. `first` keeps it, because a server turns an exception into a tool error."""
 
     first: "ClassVar[Violation | None]" = None
 
@@ -76,21 +77,21 @@ class Violation(AssertionError):  # noqa: N818  what it is, not how it ends
 
 
 def hold(condition: object, invariant: str, what: object) -> None:
-    """Raises `Violation` unless it is so."""
+    """Raise `Violation` unless the condition is true."""
     if not condition:
         raise Violation(invariant, str(what))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a call asks for, in the form the model wrote it; `plan_id` is not part of it."""
+    """The tool and the arguments of a call as the model wrote them, without `plan_id`."""
 
     tool: str
     arguments: Mapping[str, Any]
 
     @property
     def key(self) -> object:
-        """Equal for calls that mean the same plan."""
+        """Return a key that is equal for calls with the same plan."""
         plain = {k: sorted(set(cast("list[str]", v))) if isinstance(v, list) else v for k, v in self.arguments.items()}
         return self.tool, sorted((k, str(v)) for k, v in plain.items())
 
@@ -105,7 +106,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Seat:
-    """Who sits at one connection: what its server allows, and whether a person can be asked there."""
+    """One connection: the permissions of its server, and whether its client can ask the user."""
 
     name: str
     can_ask: bool
@@ -117,7 +118,7 @@ class Seat:
 
 @dataclass(eq=False)
 class Call:
-    """One tool call in progress. `ready`: since when a reading counts as one made after the yes."""
+    """One tool call. Readings from `ready` on count as made after the approval."""
 
     seat: Seat
     asked: Asked
@@ -126,35 +127,35 @@ class Call:
     ready: int
     plan_id: str | None = None
     read: dict[str, int] = field(default_factory=dict[str, int])
-    """When each message was last read, as far as the answer arrived whole. `configuration` is one of them."""
+    """The moment of the last complete reading, by message id or `configuration`."""
     sent: dict[str, int] = field(default_factory=dict[str, int])
-    """Ids that left in a DELETE, and the moment RingCentral had dealt with it."""
+    """The ids sent in a DELETE, and the moment at which RingCentral had processed it."""
     is_cut_off: bool = False
-    """Its client gave it up: what the server had written down by then nobody knows."""
+    """Whether its client canceled it. The state of the journal is then uncertain."""
     status: str | None = None
-    """How it ended, in the words of its answer."""
+    """The status of its answer, or `error`."""
     put: int | None = None
-    """When RingCentral had dealt with the PUT of a retention period, if one left."""
+    """The moment at which RingCentral had processed its PUT of a retention period, if any."""
     faults: list[str] = field(default_factory=list[str])
     final: set[str] = field(default_factory=set[str])
-    """What another app's delete, between re-read and DELETE, made ours purge."""
+    """Messages purged only because another app deleted them between the re-read and the DELETE."""
     shown: "Shown | None" = None
-    """The plan a person was asked about in it."""
+    """The plan in its question to the user."""
 
 
 @dataclass(eq=False)
 class Shown:
-    """A plan as a person was shown it."""
+    """A plan that a user has seen."""
 
     plan: Plan
     asked: Asked
     principal: str
     seat: str
     made: Now
-    """When a person was shown it first, a little after it was made."""
+    """The time at which the user first saw it, a little after its creation."""
     denied: bool = False
-    put_to_a_person: bool = False
-    """A client asked a person about it: from then on no model's word counts."""
+    was_asked_about: bool = False
+    """Whether a client asked its user about it. From then on, no claim of a model counts."""
 
     @property
     def ids(self) -> set[str]:
@@ -162,7 +163,7 @@ class Shown:
 
     @property
     def irreversible(self) -> bool:
-        """By what it does, not by what the plan calls itself."""
+        """Return whether its effect is irreversible, whatever severity the plan states."""
         if self.asked.tool == "update_message_store_configuration":
             return self.asked.arguments["retention_period"] < (self.plan.draft.period_in_force or 0)
         return self.asked.purge
@@ -170,32 +171,32 @@ class Shown:
 
 @dataclass(eq=False)
 class Consent:
-    """A yes to one plan, through one channel: a person's, or an operator's beforehand."""
+    """An approval of one plan through one channel, by a user or by the operator's policy."""
 
     shown: Shown
     channel: Channel
     given: int
     for_call: Call | None = None
-    """The one call that a yes in the chat counts for."""
+    """The only call that an approval in the chat covers."""
     run_by: Call | None = None
     named: set[str] = field(default_factory=set[str])
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a destructive request is allowed, decided before it goes on its way."""
+    """A destructive request with its approval, recorded before it is sent."""
 
     consent: Consent
     ids: frozenset[str]
-    """What it would reach now."""
+    """The messages it names."""
     left: int
-    """The moment it left."""
+    """The moment at which it was sent."""
     sent: Now
     by: Call
 
 
 class Judge:
-    """Holds the invariants. Every example has its own."""
+    """The invariants and the state they need. Each example has its own judge."""
 
     def __init__(self, truth: Truth, right: Callable[[], datetime]) -> None:
         self.truth = truth
@@ -204,17 +205,17 @@ class Judge:
         self.consents: list[Consent] = []
         self.stopped_since: int | None = None
         self.limited_until: dict[str, datetime] = {}
-        """Until when a server was told to send nothing, by the seat's name."""
+        """The end of the pause that RingCentral imposed on a server, by the name of its seat."""
         self.on_its_way: dict[str, Effect] = {}
-        """What the last DELETE of each message was, if RingCentral did not refuse it; also the last PUT of a period."""
+        """The last DELETE of each message that RingCentral did not refuse; also the last such PUT of a period."""
         self.last_tried: dict[str, Now] = {}
-        """When something was last to be sent for a message, or for the `configuration`."""
+        """The time of the last attempt to send a change, by message id or `configuration`."""
         self.first_held: dict[tuple[str, str], Now] = {}
-        """Since when a machine, by its boot, has held something back for a message: the boot and the id."""
+        """The time since which a machine has held back a request, by its boot and the message id."""
         self.said: dict[str, list[tuple[int, str, bool]]] = {}
-        """Words of answers about each message, when, and whether they were about a delete."""
+        """The reported outcomes of each message: the moment, the outcome, and whether a deletion reported it."""
         self.took: dict[str, set[str]] = {}
-        """By plan: what its DELETEs really took."""
+        """The messages that the DELETEs of each plan really deleted."""
         self.locks_are_refused = False
         self.spent: list[Spent] = []
         self.counts: dict[str, int] = {}
@@ -223,11 +224,11 @@ class Judge:
     def count(self, what: str, by: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + by
 
-    # What people see and say
+    # Questions and approvals
 
     def show(self, plan: Plan | None, question: str | None, call: Call) -> Shown:
-        """A plan is shown to a person, in a question or in an answer."""
-        hold(plan is not None, PLANNED, f"a person is shown a plan that was never made: {question}")
+        """Check a plan that a user sees in a question or an answer."""
+        hold(plan is not None, PLANNED, f"the user sees a plan that was never made: {question}")
         assert plan is not None
         if plan.id in self.shown:
             return self.shown[plan.id]
@@ -257,11 +258,11 @@ class Judge:
         for target in draft.targets:
             message = self.truth.store.find(int(target.id))
             is_early = before is None or message is None or message.created_ms < before.timestamp() * 1000
-            hold(is_early, PLANNED, f"{target.id} is not from before {before}: {asked}")
+            hold(is_early, PLANNED, f"{target.id} is not older than {before}: {asked}")
             hold(self._asked_for(target.id, asked), PLANNED, f"{target.id} was not asked for: {asked}")
             hold(target.availability in right, PLANNED, f"{target.id} is {target.availability}")
             was = [v for v in self.truth.since(target.id, call.began) if v.availability == target.availability]
-            hold(target.last_modified in {_iso(v.modified_ms) for v in was}, PLANNED, f"{target.id} was never so")
+            hold(target.last_modified in {_iso(v.modified_ms) for v in was}, PLANNED, f"{target.id}: wrong time")
 
     def _asked_for(self, id_: str, asked: Asked) -> bool:
         message = self.truth.store.find(int(id_))
@@ -272,8 +273,8 @@ class Judge:
         return str(message.conversation_id) in asked.arguments["conversation_id"]
 
     def agree(self, shown: Shown, channel: Channel, now: datetime, call: Call | None = None) -> None:
-        """A person says yes. What was denied, or has expired, nobody can agree to any more."""
-        if shown.denied or now >= shown.plan.expires:  # by the wall clock there
+        """Record an approval, unless the plan was denied or has expired."""
+        if shown.denied or now >= shown.plan.expires:  # by the wall clock of that machine
             return
         self.count(f"approved: {channel}")
         moment = self.truth.next_moment()
@@ -282,26 +283,26 @@ class Judge:
             call.ready = moment
 
     def deny(self, shown: Shown) -> None:
-        """A person says no, and it counts."""
+        """Record a denial."""
         shown.denied = True
         self.count("denied")
 
     def policy_agreed(self, plan: Plan, call: Call) -> None:
-        """A server says that its policy lets it carry this plan out. Whether it does is held against each DELETE."""
+        """Record that a server's policy approved this plan. Each DELETE checks whether the policy really allows it."""
         if any(c.shown.plan is plan for c in self.consents):
             return
         hold(call.seat.has_policy, APPROVED, f"there is no policy at {call.seat.name}")
-        shown = self.shown.get(plan.id)  # an open plan is handed out again for the same call
+        shown = self.shown.get(plan.id)  # the same call may get an open plan again
         if shown is None:
             shown = self._new(plan, call)
             self._check_plan(shown, None, call)
         self.consents.append(Consent(shown, "policy", self.truth.next_moment(), call))
         self.count("approved: policy")
 
-    # What leaves
+    # Requests
 
     def tried(self, names: Iterable[str], call: Call) -> None:
-        """Something is about to be sent for these, and may be called in doubt from now on."""
+        """Record that a change of these is about to be sent. From now on its result may be in doubt."""
         now = replace(call.began_at, right=self.right())
         for id_ in names:
             self.last_tried[id_] = now
@@ -309,7 +310,7 @@ class Judge:
                 del self.first_held[key]
 
     def delete_leaves(self, call: Call, request: httpx.Request, now: Now, taken: Plan | None) -> Effect:
-        """A DELETE is about to go out. `taken`: the plan that is carried out, says the guard."""
+        """Check a DELETE before it is sent. `taken`: the plan that the guard is carrying out."""
         hold(call.asked.tool != "undo", UNDONE, "an undo sends a DELETE")
         hold(not self.locks_are_refused, LOCKED, f"a DELETE by {call.asked}")
         url = urlsplit(str(request.url))
@@ -319,7 +320,7 @@ class Judge:
         purge = query.get("purge") == ["true"]
         self._check_not_stopped(call, targets)
         again = {i for i in targets if self._may_be_reached(i, now)}
-        hold(not again, PATIENT, f"DELETE of {in_path}: an earlier one of {sorted(again)} may be on its way")
+        hold(not again, PATIENT, f"DELETE of {in_path}: an earlier one of {sorted(again)} may still arrive")
         consent = self._consent_for(call, targets, taken, purge=purge)
         consent.run_by = call
         consent.named |= targets
@@ -329,7 +330,7 @@ class Judge:
         return Effect(consent, frozenset(targets), self.truth.next_moment(), now, call)
 
     def _check_policy(self, call: Call, consent: Consent, ids: set[str], now: Now) -> None:
-        """Who is protected is left alone whoever agreed, and so are caps. Nobody agrees to what the rule does not."""
+        """Check protection and caps, which apply to every approval, and the rules for unattended deletes."""
         messages = {i: self.truth.store.find(int(i)) for i in ids}
         protected = [i for i, m in messages.items() if is_protected(m)]
         hold(not protected, RULED, f"{protected} are protected")
@@ -341,7 +342,7 @@ class Judge:
             if used + n == most:
                 self.count("caps used up")
         if any(is_protected(self.truth.store.find(int(i))) for i in consent.shown.ids):
-            self.count("plans carried out without what is protected")
+            self.count("plans carried out without their protected messages")
         if consent.channel != "policy":
             return
         hold(not call.asked.purge, RULED, "an unattended purge")
@@ -350,12 +351,12 @@ class Judge:
             used = self._used(within, now, unattended=True)
             hold(used + n <= most, RULED, f"unattended, {n} after {used} in {within}; {self.spent}")
         for i, message in messages.items():
-            allowed = may_go_unattended(message, now.wall) or self._nobody_could_know(i, call)
+            allowed = may_go_unattended(message, now.wall) or self._changed_after_reading(i, call)
             hold(allowed, RULED, f"unattended: {message}")
 
     def _used(self, within: timedelta, now: Now, *, unattended: bool = False) -> int:
-        """How much of a cap is used up, by what really went."""
-        span = within - _NO_MATTER  # the guard counts from when it wrote it down, and a little earlier
+        """Return how much of a cap is used up by messages that were really deleted."""
+        span = within - _NO_MATTER  # the guard counts from its journal entry, made a little earlier
         recent = [s for s in self.spent if s.sent.is_within(span, now)]
         return sum(s.unattended or not unattended for s in recent)
 
@@ -366,7 +367,7 @@ class Judge:
         self.count("messages purged" if is_purged else "messages deleted")
 
     def may_yet_arrive(self, effect: Effect, answer: httpx.Response | None) -> None:
-        """A DELETE was answered, or not: it may yet reach what RingCentral has not refused in its own words."""
+        """Record which messages a DELETE may still reach: all that RingCentral itself did not refuse."""
         refused = set[str]()
         if answer is not None and answer.status_code == HTTPStatus.MULTI_STATUS:
             refused = _refused_parts(answer)
@@ -374,55 +375,56 @@ class Judge:
             refused = set(effect.ids)
         self.on_its_way |= dict.fromkeys(effect.ids - refused, effect)
         if refused and effect.ids - refused:
-            self.count("refused beside what is in doubt")
+            self.count("refused in part, in doubt in part")
 
     def _may_be_reached(self, id_: str, now: Now) -> bool:
-        """Whether a DELETE of it may yet arrive, as far as anyone can tell."""
+        """Return whether, judging from the mailbox, a DELETE of it may still arrive."""
         effect = self.on_its_way.get(id_)
         if effect is None or now.right >= effect.sent.right + HELD_BACK_FOR:
             return False
         return not self._seems_done(effect, id_)
 
     def _seems_done(self, effect: Effect, id_: str, by: int | None = None) -> bool:
-        """Whether a message has been, since this DELETE left, as it leaves one. Whose DELETE it was cannot be seen."""
+        """Return whether, since this DELETE was sent, the message has had the state that it causes, by any cause."""
         done = {"Purged", None} if effect.consent.shown.asked.purge else {"Deleted", "Purged", None}
         changes = self.truth.changes(id_, effect.left)
         return any(v.availability in done for v in changes if by is None or v.moment <= by)
 
     def held_back(self, call: Call, plan: Plan, now: Now) -> None:
-        """A plan was not carried out because of an earlier request: of the last minutes, by a clock that counts."""
+        """Check that a plan was held back only because of a request of the last minutes, by a monotonic clock."""
         self.count("held back: in doubt")
         ids = {t.id for t in plan.draft.targets} or {"configuration"}
         allowed = [id_ for id_ in ids if self._is_recent(id_, now)]
         hold(allowed, NOT_FOR_EVER, f"{ids} at {call.seat.name}: {[self.last_tried.get(i) for i in ids]}, now {now}")
 
     def _is_recent(self, id_: str, now: Now) -> bool:
-        """Whether something was to be sent for this so lately that it may still be held back."""
+        """Return whether a change of this was attempted so recently that it may still be held back."""
         last = self.last_tried.get(id_)
         if last is None:
             return False
-        # How long ago something left before a machine's last start no server there can tell: it waits from when it saw.
+        # A server cannot date a request from before its machine started: it waits from when it first noticed it.
         since = last if last.boot == now.boot else self.first_held.setdefault((now.boot, id_), now)
         return now.right - since.right < _AT_MOST_HELD_BACK
 
     def delete_done(self, call: Call, effect: Effect, changed: Iterable[str]) -> None:
-        """RingCentral has dealt with it, or never got it."""
+        """Check the messages that a DELETE changed."""
         moment, shown = self.truth.moment, effect.consent.shown
         for id_ in changed:
             purged = self.truth.now(id_).availability in {"Purged", None}
             beyond = id_ not in shown.ids
             if beyond or (purged and not shown.asked.purge):
-                hold(self._nobody_could_know(id_, call), SUBSET if beyond else FINAL, f"{id_}, plan {shown.plan.id}")
+                invariant = SUBSET if beyond else FINAL
+                hold(self._changed_after_reading(id_, call), invariant, f"{id_}, plan {shown.plan.id}")
                 call.final.add(id_)
-                self.count("purges nobody can stop")
+                self.count("unpreventable purges")
             self._takes(effect, id_)
         call.ready = moment
         call.sent |= dict.fromkeys(effect.ids | set(changed), moment)
 
     def late_done(self, effect: Effect, read: Mapping[str, int], changed: Iterable[str]) -> None:
-        """RingCentral has dealt with a DELETE that was given up. What it purges nothing of ours may have deleted.
+        """Check a DELETE that arrived late. It may purge only messages that another app had deleted.
 
-        `read`: when each message was read last before it left.
+        `read`: the moment of the last reading of each message before it was sent.
         """
         self.count("late DELETEs carried out")
         shown = effect.consent.shown
@@ -431,30 +433,30 @@ class Judge:
             if purged and not shown.asked.purge:
                 others = {"another app", "benign call", "time"}
                 by_others = any(v.by in others for v in self.truth.changes(id_, read.get(id_, -1)))
-                hold(by_others, FINAL, f"{id_}, by a DELETE of plan {shown.plan.id} that came late")
-                self.count("purges nobody can stop")
+                hold(by_others, FINAL, f"{id_}, by a late DELETE of plan {shown.plan.id}")
+                self.count("unpreventable purges")
             self._takes(effect, id_)
             for moment, word, of_delete in self.said.get(id_, []):
                 if moment > effect.left and _FINAL_WORDS.get(word) is of_delete:
-                    could_not_know = self._seems_done(effect, id_, by=moment)
-                    hold(could_not_know, SETTLED, f"{id_} was said to be {word}, and then a late DELETE took it")
+                    looked_done = self._seems_done(effect, id_, by=moment)
+                    hold(looked_done, SETTLED, f"{id_} was reported as {word}, then a late DELETE deleted it")
 
     def late_put_done(self, effect: Effect) -> None:
-        """RingCentral has dealt with a PUT of a period that was given up: nothing of ours may have followed it."""
+        """Check a PUT of a period that arrived late: no later PUT of ours may have overtaken it."""
         self.count("late PUTs carried out")
         follows = self.on_its_way.get("configuration")
         is_last = follows in (None, effect)
-        hold(is_last, SETTLED, f"{_days(effect)} days come into force after a period that was agreed to later")
-        hold(effect.by.status not in {"failed", "refused", "error"}, SETTLED, f"{effect.by.status}, and then it came")
+        hold(is_last, SETTLED, f"{_days(effect)} days replace a period that was approved later")
+        hold(effect.by.status not in {"failed", "refused", "error"}, SETTLED, f"{effect.by.status}, but it arrived")
 
     def put_leaves(self, call: Call, days: int, now: Now, taken: Plan | None) -> Effect:
-        """A PUT of a retention period is about to go out. `taken` as for a DELETE."""
+        """Check a PUT of a retention period before it is sent. `taken`: the plan that the guard is carrying out."""
         hold(call.asked.tool == "update_message_store_configuration", APPROVED, f"PUT {days} days by {call.asked}")
         hold(not self.locks_are_refused, LOCKED, f"a PUT by {call.asked}")
         self._check_not_stopped(call, {"configuration"})
         mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key]
         agreed = [c for c in mine if c.shown.asked.arguments["retention_period"] == days]
-        hold(agreed, APPROVED, f"PUT {days} days, to which nobody agreed")
+        hold(agreed, APPROVED, f"PUT {days} days without an approval")
         fresh = [c for c in agreed if self._is_period_fresh(call, c)]
         hold(fresh, FRESH, f"the period changed: {self.truth.retention}")
         again = [c for c in fresh if "configuration" not in c.named]
@@ -462,16 +464,16 @@ class Judge:
         consent = _of(taken, again)
         earlier = self.on_its_way.get("configuration")
         if earlier is not None and now.right < earlier.sent.right + HELD_BACK_FOR:
-            hold(self._seems_in_force(earlier), PATIENT, f"PUT {days} days: {_days(earlier)} days may be on their way")
+            hold(self._seems_in_force(earlier), PATIENT, f"PUT {days} days: {_days(earlier)} days may still come")
         lowers = consent.shown.irreversible
-        hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would take what is protected")
+        hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would delete protected messages")
         consent.run_by = call
         consent.named.add("configuration")
         self.count("PUTs of the retention period")
         return Effect(consent, frozenset(), self.truth.moment, now, call)
 
     def _seems_in_force(self, effect: Effect) -> bool:
-        """Whether the period of a PUT was in force at some time since it left."""
+        """Return whether the period of a PUT has been in force since it was sent."""
         in_force = [days for moment, _, days in self.truth.retention if moment > effect.left]
         return _days(effect) in [self._period_at(effect.left), *in_force]
 
@@ -479,13 +481,13 @@ class Judge:
         return next(days for moment, _, days in reversed(self.truth.retention) if moment <= at)
 
     def put_done(self, call: Call, effect: Effect, answer: httpx.Response | None) -> None:
-        """RingCentral has dealt with it, or never got it. `answer`: what the server was answered, if it was."""
+        """Record a PUT, which may take effect later unless `answer` is a refusal."""
         call.put = self.truth.moment
         if answer is None or not _is_refusal(answer.status_code, _body_of(answer)):
             self.on_its_way["configuration"] = effect
 
     def _unspent(self, call: Call) -> list[Consent]:
-        """Every yes that counts at this seat and was not used up by another call."""
+        """Return every approval that is valid at this seat and not used by another call."""
         return [
             c
             for c in self.consents
@@ -500,7 +502,7 @@ class Judge:
         ]
 
     def _ran(self, shown: Shown, call: Call) -> bool:
-        """Whether another call carried this plan out, whatever yes it had."""
+        """Return whether another call carried this plan out, with any approval."""
         return any(c.shown is shown and c.run_by not in (None, call) for c in self.consents)
 
     def _consent_for(self, call: Call, ids: set[str], taken: Plan | None, *, purge: bool) -> Consent:
@@ -519,116 +521,118 @@ class Judge:
         return _of(taken, fresh)
 
     def _is_fresh(self, call: Call, consent: Consent, ids: set[str]) -> bool:
-        """Whether all are as they were when the plan was made, or changed when nobody could know."""
+        """Return whether each message is as planned, or changed too late for the guard to see."""
         planned = {t.id: (t.availability, t.last_modified) for t in consent.shown.plan.draft.targets}
         now = {i: self.truth.now(i) for i in ids}
         return all(
-            (v.availability, _iso(v.modified_ms)) == planned[i] or self._nobody_could_know(i, call)
+            (v.availability, _iso(v.modified_ms)) == planned[i] or self._changed_after_reading(i, call)
             for i, v in now.items()
         )
 
     def _is_period_fresh(self, call: Call, consent: Consent) -> bool:
-        """Whether it is as it was when the plan was made, or changed when nobody could know."""
+        """Return whether the period is as planned, or changed too late for the guard to see."""
         read = call.read.get("configuration", 0)
         later = any(moment > read for moment, _, _ in self.truth.retention)
         same = self.truth.retention[-1][2] == consent.shown.plan.draft.period_in_force
         return same or (later and read >= call.ready)
 
     def _check_not_stopped(self, call: Call, ids: set[str]) -> None:
-        """Nothing leaves once the file was there before the last reading was over."""
-        last_looked = max(call.ready, *(call.read.get(i, 0) for i in ids), 0)
-        stopped = self.stopped_since is not None and self.stopped_since < last_looked
-        hold(not stopped, STOPPED, f"{call.asked} went on")
+        """Check that the STOP file did not exist before the end of the last reading."""
+        last_reading = max(call.ready, *(call.read.get(i, 0) for i in ids), 0)
+        stopped = self.stopped_since is not None and self.stopped_since < last_reading
+        hold(not stopped, STOPPED, f"{call.asked} continued")
 
-    def _nobody_could_know(self, id_: str, call: Call) -> bool:
-        """Whether something that is not the guard's changed it after it was re-read, as late as can be."""
+    def _changed_after_reading(self, id_: str, call: Call) -> bool:
+        """Return whether another cause than the guard changed it after the last re-read."""
         read = call.read.get(id_, -1)
         if read < call.ready or self.truth.arrived(id_) > call.began:
             return False
         others = {"another app", "benign call", "time"}
         return any(v.by in others for v in self.truth.changes(id_, read))
 
-    # What is undone
+    # Undo
 
     def patch_leaves(self, call: Call, ids: Iterable[str]) -> None:
-        """An undo is about to restore these."""
+        """Check the ids of an undo before its PATCH is sent."""
         hold(not self.locks_are_refused, LOCKED, "an undo restores")
         others = set(ids) - self._perhaps_deleted(call)
         hold(not others, UNDONE, f"{others} were not deleted by {call.asked}")
 
     def patch_done(self, call: Call, ids: Iterable[str], changed: Iterable[str]) -> None:
-        """RingCentral has dealt with it, or never got it."""
+        """Record the messages that an undo restored."""
         call.sent |= dict.fromkeys(ids, self.truth.moment)
         self.count("messages restored by an undo", len(list(changed)))
 
     def check_undone(self, call: Call, answer: ChangeResult | None, now: Now) -> None:
-        """What an undo says, against the mailbox. None: an error, which says that nothing was restored."""
+        """Compare the result of an undo with the mailbox. None is an error: nothing was restored."""
         self.count(f"undone: {answer.status if answer else 'error'}")
         if answer is None:
             hold(not call.sent, TRUE, f"nothing was restored, but {set(call.sent)} were sent")
             return
         others = set(answer.outcomes) - self._perhaps_deleted(call)
         hold(not others, UNDONE, f"{others} were not deleted by {call.asked}")
-        hold(set(call.sent) <= set(answer.outcomes), TRUE, f"of {call.sent} only {answer.outcomes} are told")
+        hold(set(call.sent) <= set(answer.outcomes), TRUE, f"of {call.sent} only {answer.outcomes} are reported")
         is_back = set(answer.outcomes.values()) <= {"restored", "already"}
         hold(answer.status != "done" or is_back, TRUE, f"done, but {answer.outcomes}")
         right = {"restored": "Alive", "already": "Alive", "failed": "Deleted", "purged": "Purged", "not_found": None}
         for id_, word in answer.outcomes.items():
             was = {v.availability for v in self._states(call, id_)}
-            hold(word == "unknown" or right.get(word, "") in was, TRUE, f"{id_} is said {word}, was {was}")
+            hold(word == "unknown" or right.get(word, "") in was, TRUE, f"{id_} is reported as {word}, was {was}")
         self._says(call, answer.outcomes, now)
 
     def _perhaps_deleted(self, call: Call) -> set[str]:
-        """What the operation deleted that this call undoes, or may have: what its DELETEs were meant for."""
+        """Return the messages that the operation deleted or may have deleted, to be undone by this call."""
         mine = [c for c in self.consents if c.shown.plan.id == call.asked.arguments["operation"]]
         ran = [(c.run_by, c.shown.ids) for c in mine if c.run_by]
         return {i for by, ids in ran for i in ids if by.is_cut_off or i in by.sent}
 
-    # What is said
+    # Answers
 
     def _says(self, call: Call, outcomes: Mapping[str, str], now: Now) -> None:
-        """An answer is given: what it says of each message is remembered, and `unknown` needs a reason."""
+        """Record the outcomes in an answer. Check that `unknown` has a cause."""
         of_delete = call.asked.tool.startswith("delete")
         for id_, word in outcomes.items():
             self.said.setdefault(id_, []).append((self.truth.moment, word, of_delete))
             if word != "unknown":
                 continue
             self.count(f"unknown: {call.asked.tool}")
-            told = f"{id_} is unknown to {call.asked} since {self.last_tried.get(id_)}, now {now}"
-            hold(call.faults or self._is_recent(id_, now), NOT_FOR_EVER, told)
+            detail = f"{id_} is unknown to {call.asked} since {self.last_tried.get(id_)}, now {now}"
+            hold(call.faults or self._is_recent(id_, now), NOT_FOR_EVER, detail)
 
     def check_journal(self, operations: Iterable[Operation]) -> None:
-        """What the journal says at the end of what became of each message, against what our DELETEs took."""
+        """Compare the outcomes in the journal at the end with the messages that our DELETEs really deleted."""
         for operation in operations:
             took = self.took.get(operation.id, set())
             for id_, word in operation.outcomes.items():
                 spared = word in {"failed", "skipped", "already", "not_found"}
                 hold(
-                    not (spared and id_ in took), TRUE, f"{id_} is journaled as {word} in {operation.id}, which took it"
+                    not (spared and id_ in took),
+                    TRUE,
+                    f"{id_} is journaled as {word} in {operation.id}, which deleted it",
                 )
 
     def check_answer(self, call: Call, answer: Mapping[str, Any], now: Now) -> None:
-        """A call's structured answer against the mailbox: each outcome was true after what we sent, until now."""
+        """Compare a structured answer with the mailbox: each outcome was true at some time since the call's request."""
         status, outcomes = answer["status"], answer.get("outcomes", {})
         call.status = status
         self.count(f"answered: {status}")
         if status in NOT_SENT:
-            hold(not call.sent and call.put is None, TRUE, f"{status}, but something left: {call.sent}")
+            hold(not call.sent and call.put is None, TRUE, f"{status}, but a request was sent: {call.sent}")
         if call.asked.tool == "update_message_store_configuration":
             self._check_retention(call, status)
             return
         for id_, word in outcomes.items():
-            hold(self._is_true(call, id_, word), TRUE, f"{id_} is said {word}, was {self._states(call, id_)}; {answer}")
-        untold = set(call.sent) - set(outcomes)
-        hold(untold <= call.final - self._planned(call), TRUE, f"{untold} are not told of")
+            hold(self._is_true(call, id_, word), TRUE, f"{id_} is not {word}: {self._states(call, id_)}; {answer}")
+        omitted = set(call.sent) - set(outcomes)
+        hold(omitted <= call.final - self._planned(call), TRUE, f"{omitted} are not reported")
         words = set(outcomes.values())
         if status == "done":
             hold(words <= {"deleted", "purged", "restored", "updated", "already"}, TRUE, f"done, but {words}")
-            finally_so = "purged" in words and call.asked.tool != "patch_message" and not call.asked.purge
-            hold(not finally_so, TRUE, "done, but a plain delete purged")
+            purged_by_delete = "purged" in words and call.asked.tool != "patch_message" and not call.asked.purge
+            hold(not purged_by_delete, TRUE, "done, but a plain delete purged")
         if words & {"unknown", "failed"} and call.asked.tool != "patch_message":
             disturbed = bool(call.faults) or any(self.truth.changes(i, call.began) for i in outcomes)
-            hold(disturbed, TRUE, f"{outcomes} though nothing went wrong")
+            hold(disturbed, TRUE, f"{outcomes} without any fault")
         self._says(call, outcomes, now)
 
     def _planned(self, call: Call) -> set[str]:
@@ -660,10 +664,10 @@ class Judge:
                 done = {"Alive"} if call.asked.tool == "patch_message" else done
                 return bool(states & done) and id_ not in call.sent
             case "not_found":
-                # RingCentral shows no content of a Purged message to an update, and nothing of one that is gone.
+                # RingCentral's answer to an update has no content of a Purged message and nothing of a missing one.
                 gone = {"Purged", None} if call.asked.tool == "patch_message" else {None}
-                told_so = "404 for the reading back" in call.faults  # in RingCentral's own words: who could know better
-                return (told_so or bool(states & gone)) and id_ not in call.sent
+                is_misled = "404 for the reading back" in call.faults  # in RingCentral's own format
+                return (is_misled or bool(states & gone)) and id_ not in call.sent
             case "skipped":
                 return id_ not in call.sent
             case "failed":
@@ -680,14 +684,14 @@ class Judge:
         return any(id_ in self.took.get(c.shown.plan.id, ()) for c in self.consents if c.run_by is call)
 
     def check_error(self, call: Call, text: str) -> None:
-        """A call that ended in an error said that nothing was done."""
+        """Check an error: the server did not crash, and no change was sent."""
         call.status = "error"
         self.count("answered: error")
-        hold("failed inside this server" not in text, SOUND, text)
-        hold(not call.sent and call.put is None, TRUE, f"{text} But something left: {call.sent}")
+        hold(CRASHED not in text, SOUND, text)
+        hold(not call.sent and call.put is None, TRUE, f"{text} But a request was sent: {call.sent}")
 
     def end(self, call: Call, finished: bool) -> None:
-        """The call is over."""
+        """Record the end of a call."""
         ran = [c for c in self.consents if c.run_by is call]
         call.is_cut_off = not finished
         if not ran:
@@ -698,19 +702,19 @@ class Judge:
 
 
 def _of(taken: Plan | None, consents: list[Consent]) -> Consent:
-    """The yes to the plan that is carried out. Another that would do as well may have led to nothing elsewhere."""
+    """Return the approval of the plan that is carried out. Another fitting plan may have ended without effect."""
     return next((c for c in consents if c.shown.plan is taken), consents[0])
 
 
 def _is_refusal(status: int, body: object) -> bool:
-    """Whether RingCentral itself says no, so that nothing is on its way any more.
+    """Return whether RingCentral itself refused, so that the request cannot take effect later.
 
-    What lies between us and RingCentral has none of its codes, its gateway knows of no message, and 401, 408, 416 and
-    5xx say nothing of whether it was carried out.
+    A proxy sends none of RingCentral's codes, and its gateway knows no messages. A 401, 408, 416 or 5xx does not show
+    whether the request was carried out.
     """
     code = cast("dict[str, object]", body).get("errorCode") if isinstance(body, dict) else None
-    says_no = status in range(400, 500) and status not in {401, 408, 416}
-    return says_no and isinstance(code, str) and re.fullmatch("(?!AGW)[A-Z]+-[0-9]+", code) is not None
+    is_client_error = status in range(400, 500) and status not in {401, 408, 416}
+    return is_client_error and isinstance(code, str) and re.fullmatch("(?!AGW)[A-Z]+-[0-9]+", code) is not None
 
 
 def _days(effect: Effect) -> int:
@@ -718,14 +722,14 @@ def _days(effect: Effect) -> int:
 
 
 def _before(asked: Asked, call: Call) -> datetime | None:
-    """The time before which messages are asked for: a span is elapsed time, whatever a zone makes of it."""
+    """Return the upper limit of message times in a call. A span is elapsed time in any time zone."""
     spans = {"1m": timedelta(minutes=1), "90m": timedelta(minutes=90)}
     span = spans.get(asked.arguments.get("date_to") or "")
     return call.began_at.wall - span + _IN_ONE_CALL if span else None
 
 
 def _refused_parts(answer: httpx.Response) -> set[str]:
-    body = _body_of(answer)  # of one that was cut short there is none
+    body = _body_of(answer)  # None if the answer was truncated
     parts = cast("list[dict[str, Any]]", body) if isinstance(body, list) else []
     return {str(part["resourceId"]) for part in parts if _is_refusal(part["status"], part.get("body"))}
 

@@ -1,4 +1,4 @@
-"""The state machine of GUARD.md, section 7: anything in any order, and nothing is lost that nobody gave up."""
+"""The state machine of GUARD.md, section 7: actions in any order, and no message is deleted without approval."""
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -25,16 +25,16 @@ numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often tha
 
 weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
 doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE, *LATE, RESTORED, RESTORED)])
-"""What a DELETE may be answered while it, or a part of it, is still on its way."""
+"""Faults of a DELETE that may still arrive, whole or in part, or whose message another app restores."""
 in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
 arrives = st.sampled_from([[Event("DELETE", what, at_message=m)] for what in ARRIVALS for m in range(2)])
-"""Just before, in a conversation that is to go."""
+"""An arrival just before the DELETE, in a conversation that may be deleted."""
 unset = st.sampled_from([[Event("PUT", what)] for what in (*BARE, *LATE, "drop", "drop after")])
-"""What a PUT of a retention period may be answered while it is, perhaps, on its way."""
+"""Faults of a PUT of a retention period that may still take effect."""
 lock_faults = st.sampled_from((*[None] * 14, *LOCK_FAULTS))
 unrestored = st.sampled_from([[Event("PATCH", what)] for what in BEFORE])
 times = st.sampled_from((1, 2))
-"""An impatient assistant asks for the same thing once more, whatever it was told."""
+"""An impatient assistant repeats its call, whatever the answer was."""
 answers = st.sampled_from(
     ("yes",) * 8
     + ("no", "decline", "cancel", "empty", "nothing", "wrong phrase", "late", "a text", "a number", "sloppy")
@@ -42,10 +42,10 @@ answers = st.sampled_from(
 
 
 class Machine(RuleBasedStateMachine):
-    """One example: an office, who does what there, and the judge who looks on.
+    """One example: an office, the actions in it, and the judge that checks them.
 
-    No rule has a precondition; one with nothing to work on does nothing. Whether a plan is there may hang on which of
-    two calls at once was first, and Hypothesis takes it for an error when the same choices do not offer the same rules.
+    No rule has a precondition; without a plan or question, a rule does nothing. Whether a plan exists may depend on
+    which of two concurrent calls was first, and Hypothesis requires that the same choices offer the same rules.
     """
 
     office: ClassVar[Office]
@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(day=st.sampled_from(("an ordinary day", *DAYS)))
     def begins(self, day: str) -> None:
-        """A new example, on an ordinary day or one on which clocks change."""
+        """Begin an example, on an ordinary day or a day on which clocks change."""
         self._run(self.office.begin, day)
         self.office.judge.count(f"begun: {day}")
         self._is_begun = True
@@ -82,7 +82,7 @@ class Machine(RuleBasedStateMachine):
         for what, n in self.office.judge.counts.items():
             self.totals[what] = self.totals.get(what, 0) + n
 
-    # What a model does
+    # Actions of a model
 
     @rule(
         place=places,
@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
     def deletes(
         self, place: str, what: int, kind: int, events: list[Event], answer: str, times: int, then: str | None
     ) -> None:
-        """Delete or purge messages by id; all of them, or of one type. Some are wanted back at once."""
+        """Delete or purge messages by id, of all types or only texts, and perhaps restore them at once."""
         ids = [i for n, i in enumerate([*self.office.truth.ids[-9:], _UNKNOWN_ID]) if what >> n & 1]
         arguments = (
             {"message_id": ids} | ({"purge": True} if kind in {3, 4} else {}) | ({"type": "SMS"} if kind == 5 else {})
@@ -119,7 +119,7 @@ class Machine(RuleBasedStateMachine):
     def deletes_conversations(
         self, place: str, what: int, kind: int, until: str | None, events: list[Event], answer: str, times: int
     ) -> None:
-        """Delete or purge conversations, up to now or to a moment gone by."""
+        """Delete or purge conversations, up to now or to an earlier time."""
         ids = [c for n, c in enumerate(self._conversations()) if what >> n & 1]
         arguments: dict[str, Any] = {"conversation_id": ids or ["7"]}
         arguments |= (
@@ -142,7 +142,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(place=places, which=numbers, events=weather, answer=answers)
     def asks_again(self, place: str, which: int, events: list[Event], answer: str) -> None:
-        """The very same call once more, without a plan id."""
+        """Repeat a call without a plan id."""
         if not self._asked:
             return
         self._calls(place, _nth(self._asked, which), None, events, answer)
@@ -158,7 +158,7 @@ class Machine(RuleBasedStateMachine):
     def uses_a_plan(
         self, place: str | None, which: int, events: list[Event], answer: str, times: int, locks: str | None
     ) -> None:
-        """The call of a plan again, with its id, where it was made or elsewhere; or more often than once."""
+        """Repeat the call of a plan with its id, once or more, at the same seat or another."""
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
@@ -169,7 +169,7 @@ class Machine(RuleBasedStateMachine):
     def uses_a_plan_for_something_else(
         self, place: str, which: int, other: int, events: list[Event], answer: str
     ) -> None:
-        """Another call with the id of this plan, or with one that never was."""
+        """Make another call with the id of a plan, or with an id that never existed."""
         if not (self.office.judge.shown and self._asked):
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
@@ -177,7 +177,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=numbers, events=weather, answer=answers, times=st.sampled_from((1, 1, 3)))
     def answers_a_question_again(self, which: int, events: list[Event], answer: str, times: int) -> None:
-        """A client sends an answer to an earlier question: late, otherwise, or the same three times."""
+        """Answer an earlier question: late, differently, or three times."""
         if not self._questions:
             return
         question = _nth(self._questions, which)
@@ -187,7 +187,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(place=places, what=st.integers(1, 2**9 - 1), restore=st.booleans(), events=weather)
     def restores_or_marks(self, place: str, what: int, restore: bool, events: list[Event]) -> None:
-        """patch_message: what needs nobody's yes."""
+        """Call patch_message, which needs no approval."""
         ids = [i for n, i in enumerate(self.office.truth.ids[-9:]) if what >> n & 1]
         arguments = {"availability": "Alive"} if restore else {"read_status": "Read"}
         self.office.new_step(list(events))
@@ -209,7 +209,7 @@ class Machine(RuleBasedStateMachine):
     def works_together(
         self, who: list[tuple[str, int, bool, str]], pauses: list[int], events: list[Event], locks: str | None
     ) -> None:
-        """Two or three calls at once, at different servers: of earlier requests, or of plans that are there."""
+        """Make two or three calls at once at different servers, with or without a plan id."""
         if not self._asked:
             return
         self.office.new_step(list(events), pauses)
@@ -230,11 +230,11 @@ class Machine(RuleBasedStateMachine):
         with self._locks_at(locks):
             self._run(all_at_once)
 
-    # What people do
+    # Actions of users
 
     @rule(which=numbers, place=st.one_of(st.none(), places), answer=answers)
     def approves_in_the_terminal(self, which: int, place: str | None, answer: str) -> None:
-        """`rc-mcp approvals approve`, which says whether it counted; mostly an assistant goes on at once, somewhere."""
+        """Run `rc-mcp approvals approve`; if it succeeds, an assistant usually continues at once, at any seat."""
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
@@ -245,7 +245,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=numbers)
     def denies_in_the_terminal(self, which: int) -> None:
-        """`rc-mcp approvals deny`."""
+        """Run `rc-mcp approvals deny`."""
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
@@ -254,7 +254,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=numbers, events=st.one_of(weather, unrestored), locks=lock_faults)
     def undoes(self, which: int, events: list[Event], locks: str | None) -> None:
-        """`rc-mcp undo` of a plan that was carried out."""
+        """Run `rc-mcp undo` on a plan that was carried out."""
         ran = [c.shown.plan.id for c in self.office.judge.consents if c.run_by is not None]
         if not ran:
             return
@@ -262,16 +262,16 @@ class Machine(RuleBasedStateMachine):
         with self._locks_at(locks):
             self._run(self.office.undo, _nth(ran, which))
 
-    # What else happens
+    # Other events
 
     @rule(what=st.sampled_from((*OTHERS, "a message arrives", "app restores")), which=st.integers(0, 15))
     def another_app(self, what: str, which: int) -> None:
-        """Somebody else works in the same mailbox."""
+        """Change the mailbox as another app would."""
         self._run(self.office.another_app, what, which)
 
     @rule(minutes=st.sampled_from((0.05, 0.05, 1, 1, 4, 11, 120, 6 * 1440)))
     def time_goes_by(self, minutes: float) -> None:
-        """Plans expire, tokens too, and what was deleted long ago is purged."""
+        """Let time pass: plans and tokens expire, and messages deleted long ago are purged."""
         self.office.clock.go_on(timedelta(minutes=minutes))
         self._run(self.office.truth.pass_time)
 
@@ -281,7 +281,7 @@ class Machine(RuleBasedStateMachine):
         after=st.sampled_from((0, 0, 0, 4, 11)),
     )
     def sets_a_clock(self, host: str, minutes: int, after: int = 0) -> None:
-        """After a while a user or a time server sets the wall clock of a machine; to the right time as well."""
+        """Set the wall clock of a machine to a wrong or the right time, perhaps after a while."""
         if after:
             self.time_goes_by(after)
         self.office.judge.count(f"clocks set {'back' if minutes < 0 else 'ahead' if minutes else 'right'}")
@@ -293,7 +293,7 @@ class Machine(RuleBasedStateMachine):
         brings=st.sampled_from(list(FOREIGN)),
     )
     def the_operator(self, place: str, what: str, brings: str) -> None:
-        """A STOP file comes or goes; a server ends, and another begins on the same state folder; or a machine does."""
+        """Create or remove the STOP file, or restart a server or a machine on the same state folder."""
         match what:
             case "restart":
                 self.office.judge.count("restarts")
@@ -307,14 +307,14 @@ class Machine(RuleBasedStateMachine):
                 self.office.stop(on=what == "STOP")
 
     def starts_again(self, host: str) -> None:
-        """A machine is switched off and on: all its servers end, and what counts its seconds begins at nothing."""
+        """Restart a machine: all its servers end, and its monotonic clock starts again at zero."""
         self.office.judge.count("machines started again")
         for place in [p for p in self._open if PLACES[p].host == host]:
             self._leave(place)
         self.office.start_again(host)
 
     def starts_elsewhere(self, place: str, brings: str) -> None:
-        """A server ends, and another begins in a folder whose `.env` was written by somebody else."""
+        """Restart a server in a foreign folder with this `.env`."""
         self._leave(place)
         self.office.server(PLACES[place], restarted=True, brings=brings)
 
@@ -340,7 +340,7 @@ class Machine(RuleBasedStateMachine):
             self._run(self._asking(self._chair(place), asked, plan_id, answer))
 
     def _asking(self, chair: Chair, asked: Asked, plan_id: str | None, answer: str) -> Callable[[], Awaitable[None]]:
-        """A call and, where the client is asked, its answer."""
+        """Return a function that makes a call and answers its question, if any."""
 
         async def run() -> None:
             self._asked = [*self._asked, asked][-_RECENT:]
@@ -389,12 +389,12 @@ class Machine(RuleBasedStateMachine):
 
 
 def _nth(items: list[Any], n: int) -> Any:
-    """Counted from the newest; what is too far back begins again."""
+    """Return the nth item, counted from the newest and starting again after the oldest."""
     return items[-1 - n % len(items)]
 
 
 def _phrase(kind: str, phrase: str) -> ElicitResult:
-    """What a person types. `PURGE 3` is the phrase of another plan where this one is about two."""
+    """Return the phrase that the user types. A wrong one, such as `PURGE 3` for two messages, fits another plan."""
     words = {
         "wrong phrase": f"{phrase[:-1]}{int(phrase[-1]) + 1}" if phrase[-1].isdigit() else phrase.lower(),
         "a text": "yes",

@@ -53,7 +53,7 @@ MUTANTS = (
         ("ringcentral/transport/deadlines.py", "with waiting_until(0.0):", "with waiting_until(inf):"),
     ),
     _mutant(
-        "no re-read before the DELETE: what changed is not dropped",
+        "no re-read before the DELETE: changed messages are not skipped",
         (
             "guard/mailbox.py",
             "return [t for t in planned if t.id in found and target(found[t.id]) == t]",
@@ -61,7 +61,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a plan_id stands for the answer where the client can ask",
+        "a plan_id replaces the answer although the client can ask",
         (
             "tools/approval.py",
             "if isinstance(proposal, Plan) else",
@@ -69,11 +69,11 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a model's word counts for a plan that a person was asked about",
+        "a plan_id counts as approval of a plan that the user was asked about",
         ("guard/guard.py", '("asked",) if said == "yes" else ("open",)', '("open", "asked")'),
     ),
     _mutant(
-        "a 207 counts as success",  # what is said comes from reading back; so that goes too
+        "a 207 counts as success",  # outcomes come from reading back, so the mutant breaks that too
         (
             "guard/execution.py",
             _LOOKED_BACK,
@@ -89,11 +89,11 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "what reads as before after a lost answer is taken as settled",
+        "a message that reads unchanged after a lost answer counts as settled",
         ("guard/mailbox.py", '"failed" if i in untouched else "unknown"', '"failed"'),
     ),
     _mutant(
-        "a DELETE that may be on its way does not keep a second one back",
+        "a DELETE that may still arrive does not hold back a second one",
         ("guard/refusals.py", "SETTLED_AFTER = timedelta(seconds=60)", "SETTLED_AFTER = timedelta(seconds=0)"),
     ),
     _mutant(
@@ -105,7 +105,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a DELETE goes through *",  # a call that names no targets cannot be made; so that goes too
+        "a DELETE goes through *",  # a call without ids cannot be built, so the mutant breaks that too
         (
             "ringcentral/calls.py",
             'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, accept=_accept(ids))',
@@ -126,7 +126,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a decline counts as a yes",
+        "a decline counts as an approval",
         (
             "tools/approval.py",
             '    if not isinstance(answer, AcceptedElicitation):\n        return "no"',
@@ -134,7 +134,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "an empty accept counts as a yes",
+        "an empty accept counts as an approval",
         ("tools/approval.py", "confirm: StrictBool = Field(False,", "confirm: StrictBool = Field(True,"),
     ),
     _mutant(
@@ -146,7 +146,7 @@ MUTANTS = (
         ("guard/actions/conversations.py", "date_to = min(self.date_to, now).replace(", "date_to = now.replace("),
     ),
     _mutant(
-        "a list is believed to be of the conversation that was asked for",  # by the client as well
+        "a list is not checked to be of the requested conversation",  # nor by the client
         (
             "guard/actions/conversations.py",
             "[message for message, number in listed if number == int(conversation)]",
@@ -159,7 +159,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a plain delete takes Deleted messages too",
+        "a plain delete includes Deleted messages",
         (
             "guard/mailbox.py",
             'elif message.availability == "Alive" or (purge and message.availability == "Deleted"):',
@@ -175,7 +175,7 @@ MUTANTS = (
         ("guard/state/plans.py", "json.dumps([principal, tool, dict(arguments)]", "json.dumps([tool, dict(arguments)]"),
     ),
     _mutant(
-        "a 404 is believed: gone",
+        "any 404 shows that a message is gone",
         (
             "guard/mailbox.py",
             "gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}",
@@ -203,7 +203,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "the model's word is enough for what is final",
+        "a plan_id is enough approval for an irreversible plan",
         (
             "guard/guard.py",
             'return plan.draft.severity == "irreversible" or self.approval == "human"',
@@ -227,7 +227,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "what a plan left out is told as it was when the plan was made",
+        "messages that a plan left out are reported as they were when the plan was made",
         (
             "guard/guard.py",
             "left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)",
@@ -243,7 +243,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a retention period that somebody else changed is set all the same",
+        "a retention period that another app changed is set all the same",
         ("guard/actions/retention.py", "!= draft.period_in_force:", "== -1:"),
     ),
     _mutant(
@@ -275,7 +275,7 @@ MUTANTS = (
         ("guard/guard.py", "        if over is None:\n", "        if True:\n"),
     ),
     _mutant(
-        "who is protected is looked for only when a plan is made",
+        "protected messages are looked for only when a plan is made",
         (
             "guard/mailbox.py",
             "return self.policy.protects(message) or (",
@@ -283,7 +283,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "the lines of a rule do not count",  # nor do they when it is carried out
+        "the lines of a rule do not count",  # nor when the plan is carried out
         (
             "guard/policy/rules.py",
             'lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]',
@@ -292,7 +292,7 @@ MUTANTS = (
         ("guard/guard.py", "replace(mailbox, unattended_at=self.now())", "mailbox"),
     ),
     _mutant(
-        "a shorter retention period takes what is protected",
+        "a shorter retention period deletes protected messages",
         ("guard/actions/retention.py", "if lowered and mailbox.policy.protects_anybody:", "if False:"),
         (
             "guard/actions/retention.py",
@@ -301,7 +301,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "an undo restores whatever its operation told of",
+        "an undo restores every message that its operation reported",
         (
             "guard/restore.py",
             'for i, word in operation.outcomes.items() if word in {"deleted", "unknown"})',
@@ -361,11 +361,11 @@ MUTANTS = (
         ("guard/guard.py", "(is_retention and on_its_way.retention)", "(is_retention and False)"),
     ),
     _mutant(
-        "an undo does not ask what may still arrive",
+        "an undo ignores requests that may still arrive",
         ("guard/restore.py", "on_its_way = (await guard.on_its_way()).deletes", "on_its_way = frozenset[str]()"),
     ),
     _mutant(
-        "a restore does not ask what may still arrive",
+        "a restore ignores requests that may still arrive",
         ("tools/patch_message.py", "return in_doubt(changes, on_its_way)", "return changes"),
     ),
     _mutant(
@@ -389,7 +389,7 @@ MUTANTS = (
         ("locks.py", " and _keeps_others_out(held, lock_file):", ":"),
     ),
     _mutant(
-        "a no of the API gateway counts as a refusal",
+        "a 404 of the API gateway counts as a refusal",
         ("ringcentral/transport/responses.py", 're.compile(r"AGW-[0-9]+|CMN-120")', 're.compile("none")'),
     ),
     _mutant(
@@ -405,7 +405,7 @@ MUTANTS = (
         ("settings.py", '_refuse_all_but(set(), added, "the environment")', "pass"),
     ),
     _mutant(
-        "a message that was changed since is settled as not deleted",
+        "a message that changed since is settled as not deleted",
         (
             "guard/reconcile.py",
             "{i for i, message in found.items() if is_as_it_was(message, intent.was.get(i))}",
@@ -416,10 +416,10 @@ MUTANTS = (
 
 
 def mutated(mutant: Mutant, folder: Path) -> None:
-    """Put a copy of the package there, with the fault in it, and the proof beside it.
+    """Put a copy of the package there, with the fault in it, and the proof next to it.
 
     Raises:
-        ValueError: a piece of text is not there exactly once.
+        ValueError: a piece of text does not occur exactly once.
     """
     skip = shutil.ignore_patterns("__pycache__")
     for part in ("rc_mcp", "prompts", "tests/proof"):
@@ -430,12 +430,12 @@ def mutated(mutant: Mutant, folder: Path) -> None:
         file = folder / "rc_mcp" / change.file
         source = file.read_text("utf-8")
         if source.count(change.before) != 1:
-            raise ValueError(f"{mutant.name}: in {change.file} there is not exactly one {change.before!r}")
+            raise ValueError(f"{mutant.name}: {change.file} does not contain exactly one {change.before!r}")
         file.write_text(source.replace(change.before, change.after), "utf-8")
 
 
 def caught(mutant: Mutant) -> tuple[Report, float]:
-    """What the proof says of a mutant, and the seconds it took."""
+    """Return the proof's report on a mutant, and the seconds it took."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         mutated(mutant, folder)
@@ -445,12 +445,12 @@ def caught(mutant: Mutant) -> tuple[Report, float]:
         ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if ran.returncode:
             raise RuntimeError(f"{mutant.name}: {ran.stderr[-2000:]}")
-        report = json.loads(ran.stdout.splitlines()[-1])  # before it Hypothesis may have said something
+        report = json.loads(ran.stdout.splitlines()[-1])  # Hypothesis may print lines before it
         return report, time.monotonic() - began
 
 
 def main(names: Sequence[str]) -> int:
-    """Prints a table; 1 if one survives. Names, or parts of them, choose some."""
+    """Print a table. Return 1 if a mutant survives. Names or parts of names select mutants."""
     chosen = [m for m in MUTANTS if not names or any(n in m.name for n in names)]
     survived = 0
     with ThreadPoolExecutor(os.cpu_count()) as at_once:

@@ -1,4 +1,4 @@
-"""One mailbox and nine seats at servers in front of it, on two machines: made once, begun again for each example."""
+"""One mailbox and nine clients, each with its own server, on two machines, reset for each example."""
 
 import functools
 import shutil
@@ -67,13 +67,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Refusal = Literal["refused", "rehearsed"]
 
-_NEVER_LEFT = "refused connection"
+_NOT_SENT = "refused connection"
 _ANNA, _BORIS = Party(name="Anna", phone_number="+15035550190"), Party(name="Boris", phone_number=BORIS)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A seat, and what client and server are there."""
+    """A seat with the settings of its client and server."""
 
     seat: Seat
     era: Era
@@ -88,7 +88,7 @@ def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more:
 
 
 HOSTS = {"one": timedelta(), "two": timedelta(seconds=20)}
-"""How far the wall clock of each machine is ahead, if no user sets it. Both use the same state folder."""
+"""How far the wall clock of each machine is ahead at first. Both machines use the same state folder."""
 
 
 _PLACES = (
@@ -109,7 +109,7 @@ _TERMINAL = _place("terminal", "auto", can_ask=False)
 
 
 class Office:
-    """Everything around the servers; what happens in an example is `Machine`'s."""
+    """The servers and their surroundings. `Machine` decides the events of an example."""
 
     def __init__(self, folder: Path, clock: Clock, emulator: Emulator, noted: "Noted", locks: Locks) -> None:
         self.state_dir = folder / "state"
@@ -126,21 +126,21 @@ class Office:
         self.weather: list[Event] = []
         self.pauses: Sequence[int] = ()
         self.is_crowded = False
-        """Whether several calls are made at once."""
+        """Whether a step makes several calls at once."""
         self.late: list[Late] = []
         self.nth = 0
         self._wires: dict[Place, Wire] = {}
         self._servers: dict[Place, RingCentralServer] = {}
-        self._abroad: set[Place] = set()
-        """Which of them were started in a folder from elsewhere."""
+        self._foreign_seats: set[Place] = set()
+        """The seats whose server was started in a foreign folder."""
 
     def begin(self, day: str) -> None:
-        """A new example: a small mailbox, an empty state folder, no user has said anything."""
+        """Begin an example with a small mailbox, an empty state folder and no approvals."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
         self.foreign.forget()
-        for place in self._abroad:
+        for place in self._foreign_seats:
             del self._servers[place]
-        self._abroad.clear()
+        self._foreign_seats.clear()
         self.noted.made.clear()
         self.noted.taken = None
         self.noted.held_back = []
@@ -154,40 +154,40 @@ class Office:
         self.new_step([])
 
     async def end(self) -> None:
-        """The example is over: what is still on its way arrives, and the journal is read."""
+        """End an example: let all late requests arrive, and check the journal."""
         self.clock.go_on(2 * MOST_LATE)
         await self.arrive_late()
         self.judge.check_journal(Journal(self.state_dir, self.hosts["one"].wall).operations())
 
     @property
     def plans(self) -> PlanStore:
-        """The plans as a terminal of the first machine has them."""
+        """Return the plans as a terminal on the first machine sees them."""
         return PlanStore(self.state_dir, self.hosts["one"].wall, self.hosts["one"].clock())
 
     def now(self, place: Place) -> Now:
-        """This moment, as the server of a seat can know it."""
+        """Return the current time by the clocks of this machine."""
         return self.hosts[place.host].now()
 
     def new_step(self, weather: list[Event], pauses: Sequence[int] = ()) -> None:
-        """What is to come in the next step."""
+        """Set the events and pauses of the next step."""
         self.weather, self.pauses, self.nth = list(weather), pauses, 0
         self.is_crowded = bool(pauses)
 
     def server(self, place: Place, *, restarted: bool = False, brings: str | None = None) -> RingCentralServer:
-        """The server of a seat. Restarted, it has new keys and knows nothing of before but the state folder.
+        """Return the server of a seat. After a restart it has new keys, and only the state folder from before.
 
-        `brings`: it is started in a folder from elsewhere, whose `.env` has this.
+        `brings`: start it in a foreign folder whose `.env` has this.
         """
         if restarted or place not in self._servers:
             self._servers[place] = self._started(place, self._settings(place, brings))
-            (self._abroad.add if brings else self._abroad.discard)(place)
+            (self._foreign_seats.add if brings else self._foreign_seats.discard)(place)
         return self._servers[place]
 
     def start_again(self, host: str) -> None:
-        """A machine is switched off and on, with all servers on it."""
+        """Restart a machine with all its servers."""
         self.hosts[host].start_again()
         for place in [p for p in self._servers if p.host == host]:
-            self._abroad.discard(place)
+            self._foreign_seats.discard(place)
             del self._servers[place]
 
     def _started(self, place: Place, settings: Settings) -> RingCentralServer:
@@ -210,13 +210,13 @@ class Office:
             **({"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}),
         }
         if brings is not None:
-            self.judge.count("started in folders from elsewhere")
-            with suppress(SettingsError):  # then the user starts it in another folder
+            self.judge.count("servers started in foreign folders")
+            with suppress(SettingsError):  # on an error, the user starts it in another folder
                 return self.foreign.settings(variables, brings, self.state_dir)
         return load_settings(**variables, RC_MCP_STATE_DIR=str(self.state_dir))
 
     async def undo(self, operation: str) -> None:
-        """`rc-mcp undo` in a terminal: a process of its own, with the code of the command."""
+        """Run the code of `rc-mcp undo`, as a separate process in a terminal would."""
         wire, moment, host = self.wire(_TERMINAL), self.truth.next_moment(), self.hosts[_TERMINAL.host]
         call = Call(_TERMINAL.seat, Asked("undo", {"operation": operation}), moment, host.now(), moment)
         wire.call = call
@@ -234,7 +234,7 @@ class Office:
         self.judge.check_undone(call, answer, host.now())
 
     def wire(self, place: Place) -> "Wire":
-        """The way from this seat's server to RingCentral."""
+        """Return the transport from this seat's server to RingCentral."""
         return self._wires.setdefault(place, Wire(self, place))
 
     @property
@@ -242,7 +242,7 @@ class Office:
         return self.state_dir / "STOP"
 
     def stop(self, on: bool) -> None:
-        """A person stops everything, or lets it go on."""
+        """Create or remove the STOP file."""
         if on:
             self.state_dir.mkdir(exist_ok=True)
             self.stop_file.touch()
@@ -252,7 +252,7 @@ class Office:
             self.judge.stopped_since = None
 
     async def arrive_late(self) -> None:
-        """What was given up on the way reaches RingCentral now, before anything that left later."""
+        """Deliver the late requests that are due, before any request sent later."""
         due = [late for late in self.late if late.waits_for <= 0 or self.clock() >= late.effect.sent.right + MOST_LATE]
         self.late = [late for late in self.late if late not in due]
         for late in due:
@@ -267,7 +267,7 @@ class Office:
             self.truth.pass_time()
 
     def another_app(self, what: str, nth: int) -> None:
-        """Somebody else acts on the mailbox."""
+        """Change the mailbox as another app would."""
         store, now = self.emulator.store, self.clock()
         id_ = self.truth.ids[nth % len(self.truth.ids)]
         message = store.find(int(id_))
@@ -291,18 +291,18 @@ class Office:
 
 @dataclass(eq=False)
 class Late:
-    """A DELETE, or a PUT of a retention period, that was given up and is still on its way."""
+    """A DELETE or a PUT of a retention period that will arrive after its answer."""
 
     request: httpx.Request
     effect: Effect
     read: dict[str, int]
-    """When each message had been read last."""
+    """The moment of the last reading of each message."""
     waits_for: int
-    """So many more requests."""
+    """The number of requests that overtake it."""
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """The way from one server to RingCentral. Every request is shown to the judge; any may meet the weather."""
+    """The transport from one server to RingCentral. The judge checks each request, and events can disturb it."""
 
     def __init__(self, office: Office, place: Place) -> None:
         self._office = office
@@ -335,14 +335,18 @@ class Wire(httpx.AsyncBaseTransport):
         return await self._judged(request, next((e.what for e in meets if e.what in _FAULTS), None))
 
     def _check_own(self, request: httpx.Request) -> None:
-        """What is sent, and where, is the user's own, whatever a folder says."""
-        hold(FOREIGN_TOKEN not in request.headers.get("Authorization", ""), OWN_WORD, "the token of a folder is used")
+        """Check that the token, the address and the state folder are the user's, not those of a foreign folder."""
+        hold(
+            FOREIGN_TOKEN not in request.headers.get("Authorization", ""),
+            OWN_WORD,
+            "the token of a foreign folder is used",
+        )
         own = {httpx.URL(url).host for url in (self._office.emulator.server_url, self._office.emulator.media_url)}
         hold(request.url.host in own, OWN_WORD, f"a request to {request.url.host}")
-        hold(not self._office.foreign.has_state, OWN_WORD, "the state folder of a folder is used")
+        hold(not self._office.foreign.has_state, OWN_WORD, "the state folder of a foreign folder is used")
 
     def _tried(self, call: Call, request: httpx.Request) -> None:
-        """Something is about to leave; from now on the journal may call it in doubt."""
+        """Record that a change is about to be sent. From now on the journal may report it as in doubt."""
         taken = self._office.noted.taken
         planned = {t.id for t in taken[0].draft.targets} if taken and request.method == "DELETE" else set[str]()
         is_period = request.url.path.endswith("configuration")
@@ -351,16 +355,16 @@ class Wire(httpx.AsyncBaseTransport):
     async def _happen(self, event: Event) -> None:
         office = self._office
         if event.what in OTHERS or event.what in ARRIVALS:
-            office.judge.count(f"meanwhile {event.what}")
+            office.judge.count(f"during a step: {event.what}")
             office.another_app(event.what, event.at_message)
         elif event.what == "STOP":
-            office.judge.count("meanwhile STOP")
+            office.judge.count("during a step: STOP")
             office.stop(on=True)
         elif event.what == "cancel":
             await self._cancel()
 
     async def _cancel(self) -> None:
-        """The client gives the call up."""
+        """Cancel the call as the client."""
         if self.scope is not None:
             self._office.judge.count("cancelled")
             self.scope.cancel()
@@ -368,7 +372,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _judged(self, request: httpx.Request, fault: str | None) -> httpx.Response:
         call = self.call
-        # By itself a server settles what was cut short, and only by reading, which may outlast the call it began in.
+        # A server also settles interrupted requests outside of calls. It only reads then.
         if call is None and request.method == "GET":
             return await self._inner.handle_async_request(request)
         hold(call is not None, SOUND, f"a {request.method} outside of any call")
@@ -379,7 +383,7 @@ class Wire(httpx.AsyncBaseTransport):
         if request.method == "PATCH":
             body = bytes(request.content)
             hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
-        if fault == _NEVER_LEFT:
+        if fault == _NOT_SENT:
             return await self._carried(request, fault, [])
         if request.method == "PATCH" and call.asked.tool != "patch_message":
             return await self._restoring(call, request, fault)
@@ -397,7 +401,6 @@ class Wire(httpx.AsyncBaseTransport):
             office.judge.limited_until[call.seat.name] = office.clock() + pause_after(fault)
 
     async def _restoring(self, call: Call, request: httpx.Request, fault: str | None) -> httpx.Response:
-        """An undo restores."""
         judge, ids, restored = self._office.judge, named(request), list[str]()
         judge.patch_leaves(call, ids)
         try:
@@ -432,16 +435,16 @@ class Wire(httpx.AsyncBaseTransport):
             judge.put_done(call, effect, answer)
 
     def _give_up(self, call: Call, request: httpx.Request, fault: str | None, effect: Effect) -> None:
-        """What of it arrives after its answer, if anything does, is on its way."""
+        """Queue the part of the request that arrives after its answer, if any."""
         if late := comes_late(request, fault):
             self._office.late.append(Late(late[0], effect, dict(call.read), late[1]))
 
     async def _carried(self, request: httpx.Request, fault: str | None, changed: list[str]) -> httpx.Response:
-        """To RingCentral and back, as far as the fault lets it."""
+        """Carry the request to RingCentral and its answer back, as far as the fault permits."""
         office = self._office
         if fault in READ_BACK and request.method != "GET":
             office.weather.append(Event("GET", READ_BACK[fault]))
-        if fault in _NOT_SEEN:
+        if fault in _NOT_RECEIVED:
             return instead(fault, request)
         if fault == "token expired":
             office.emulator.sessions.end_all()
@@ -464,7 +467,7 @@ class Wire(httpx.AsyncBaseTransport):
         return response
 
     async def _acted(self, request: httpx.Request, fault: str | None) -> None:
-        """What happens once RingCentral has acted, and before its answer comes."""
+        """Apply events between RingCentral's action and its answer."""
         office = self._office
         if fault == RESTORED:
             office.weather.append(Event("GET", "app restores", at_message=office.truth.ids.index(named(request)[-1])))
@@ -472,7 +475,7 @@ class Wire(httpx.AsyncBaseTransport):
             await self._cancel()
 
     async def _partly(self, request: httpx.Request, fault: str, changed: list[str]) -> httpx.Response:
-        """RingCentral does a part of it now, and says so of each part."""
+        """Carry out a part of the request now, and report the outcome of each part."""
         if done := [name for name, fate in fates(request, fault).items() if fate == "done"]:
             await (await self._inner.handle_async_request(only(request, done))).aread()
             changed += self._office.truth.note("guarded call")
@@ -480,7 +483,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     def _answered(self, call: Call, request: httpx.Request, response: httpx.Response) -> None:
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            call.faults.append("login ended")  # as others log in, or by a fault that met another call
+            call.faults.append("login ended")  # by a login of another server, or a fault at another call
         if request.method == "GET" and response.is_success:
             self._read(call, request)
 
@@ -496,18 +499,18 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 def _kinds(request: httpx.Request) -> set[str]:
-    """What events may call it."""
+    """Return the kinds by which an event can select this request."""
     is_list = request.method == "GET" and "conversationId" in request.url.params
     return {request.method, "LIST"} if is_list else {request.method}
 
 
-_NOT_SEEN = frozenset((*BEFORE, *LATE, *BARE, "false 204", "false 204, then the gateway"))
-"""RingCentral does not see the request, or not now."""
+_NOT_RECEIVED = frozenset((*BEFORE, *LATE, *BARE, "false 204", "false 204, then the gateway"))
+"""RingCentral does not receive the request, or only later."""
 _FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, *BARE, *PARTS, "cancel after"))
 
 
 def _drafts(now: datetime) -> list[Draft]:
-    """Nine messages: two conversations of texts, one of pager messages, faxes and voicemails old and new."""
+    """Return nine messages: two conversations of texts, one of pager messages, old and new voicemails, and a fax."""
 
     def before(**ago: float) -> datetime:
         return now - timedelta(**ago)
@@ -524,13 +527,15 @@ def _drafts(now: datetime) -> list[Draft]:
         Draft(type="SMS", created=before(hours=1), sender=_BORIS, text="four"),
         Draft(type="Pager", created=before(minutes=30), sender=Party(name="Cleo", extension_number="102"), text="five"),
         replace(old, created=before(minutes=20), availability="Deleted", removed=before(minutes=10)),
-        Draft(type="SMS", created=before(milliseconds=100), sender=_ANNA, text="six"),  # in a second that still lasts
+        Draft(
+            type="SMS", created=before(milliseconds=100), sender=_ANNA, text="six"
+        ),  # in the second that is not over yet
     ]
 
 
 @dataclass(eq=False)
 class Question:
-    """A question of the 2026-07-28 protocol as a client holds it, free to answer it late, twice or never."""
+    """A question of the 2026-07-28 protocol. The client can answer it late, twice or never."""
 
     place: Place
     asked: Asked
@@ -540,11 +545,11 @@ class Question:
 
 
 Answering = Callable[[Shown], ElicitResult]
-"""What a person answers. It may let time pass."""
+"""A function that returns the user's answer. It may let time pass."""
 
 
 class Chair:
-    """A client at one seat, for as long as it is connected. Everything it sends and hears is judged."""
+    """A connected client at one seat. The judge checks everything it sends and receives."""
 
     def __init__(self, office: Office, place: Place) -> None:
         self.place = place
@@ -555,28 +560,28 @@ class Chair:
 
     @asynccontextmanager
     async def connected(self, server: RingCentralServer) -> AsyncGenerator[None]:
-        """The client and the server's life around it."""
+        """Connect the client, and run the server until it disconnects."""
         asks = self._ask if self.place.seat.can_ask else None
         async with Client(server, mode=self.place.era, elicitation_callback=asks) as self._client:
             yield
 
     async def call(self, asked: Asked, plan_id: str | None, answering: Answering) -> Question | None:
-        """One call of a tool. A question of the newer protocol is given back; of the older it is answered at once."""
+        """Call a tool. Return a question of the newer protocol; answer one of the older protocol at once."""
         call = self._begun(asked, plan_id)
         shown = self._office.judge.shown.get(plan_id or "")
-        if shown is not None and self._is_word_enough(shown, asked):
+        if shown is not None and self._is_plan_id_enough(shown, asked):
             self._office.judge.agree(shown, "chat", call.began_at.wall, call)
         self._answering = answering
         result = await self._judged(call, None, None)
         if not isinstance(result, InputRequiredResult):
             return None
         requests = list((result.input_requests or {}).values())
-        hold(len(requests) == 1, SOUND, f"asks {len(requests)} things")
+        hold(len(requests) == 1, SOUND, f"asks {len(requests)} questions at once")
         shown = self._shown_in(requests[0].params, call)
         return Question(self.place, asked, plan_id, result, shown)
 
     async def answer(self, question: Question, answering: Answering) -> None:
-        """The second round of a call, with an answer; the question may be another round's or long answered."""
+        """Make the second round of a call, with an answer. The question may have been answered before."""
         said = answering(question.shown)
         call = self._begun(question.asked, question.plan_id)
         self._said(question.shown, said, call)
@@ -593,11 +598,11 @@ class Chair:
             call.faults.append("429 earlier")  # a DELETE does not wait for the pause to end
         return call
 
-    def _is_word_enough(self, shown: Shown, asked: Asked) -> bool:
-        """Whether the model's word that its user agreed counts here: the one thing that stands in GUARD.md, 4."""
+    def _is_plan_id_enough(self, shown: Shown, asked: Asked) -> bool:
+        """Return whether a plan_id from the model counts as approval here (GUARD.md, section 4)."""
         seat = self.place.seat
         fits = shown.asked.key == asked.key and shown.principal == seat.principal
-        return fits and not (seat.can_ask or seat.human or shown.irreversible or shown.put_to_a_person)
+        return fits and not (seat.can_ask or seat.human or shown.irreversible or shown.was_asked_about)
 
     async def _judged(
         self, call: Call, asks: InputRequiredResult | None, said: ElicitResult | None
@@ -609,11 +614,11 @@ class Chair:
             result = await self._sent(call, asks, said)
         if result is None:
             for _ in range(200):
-                await anyio.lowlevel.checkpoint()  # until the server has heard of it too
+                await anyio.lowlevel.checkpoint()  # until the server has received the cancellation too
         wire.call = wire.scope = None
         judge.end(call, finished=result is not None)
         held_back, self._office.noted.held_back = self._office.noted.held_back, []
-        if not self._office.is_crowded:  # else another call may have noted them
+        if not self._office.is_crowded:  # otherwise they may belong to another call
             for plan in held_back:
                 judge.held_back(call, plan, self._office.now(self.place))
         if isinstance(result, InputRequiredResult):
@@ -664,17 +669,17 @@ class Chair:
         assert isinstance(params, ElicitRequestFormParams)
         _, _, plan_id = params.message.rpartition("\nPlan ")
         call.shown = self._office.judge.show(self._office.noted.made.get(plan_id), params.message, call)
-        call.shown.put_to_a_person = True
+        call.shown.was_asked_about = True
         return call.shown
 
     def _said(self, shown: Shown, said: ElicitResult, call: Call) -> None:
         call.shown = shown
-        if is_yes(shown, said):
+        if is_approval(shown, said):
             self._office.judge.agree(shown, "question", self._office.now(self.place).wall, call)
 
 
-def is_yes(shown: Shown, said: ElicitResult) -> bool:
-    """What counts as a yes, said once more and apart from the guard: the box ticked, or the very phrase typed."""
+def is_approval(shown: Shown, said: ElicitResult) -> bool:
+    """Return whether the answer is an approval: box ticked, or exact phrase typed. The guard has its own check."""
     content = said.content or {}
     if said.action != "accept":
         return False
@@ -688,22 +693,22 @@ def is_yes(shown: Shown, said: ElicitResult) -> bool:
 
 @dataclass
 class Noted:
-    """What the plan stores did, of all servers."""
+    """A record of the plans that all servers stored, took and held back."""
 
     made: dict[str, Plan] = field(default_factory=dict[str, Plan])
-    """Every plan of the example as it was stored: a store forgets what has expired."""
+    """Every plan of the example as it was stored. A store forgets expired plans."""
     taken: tuple[Plan, Channel] | None = None
-    """The last plan that was taken to be carried out, and how its yes came. One change at a time: whatever leaves
-    next is of this plan."""
+    """The last plan that a server began to carry out, and the channel of its approval. Changes run one at a time,
+    so the next destructive request belongs to this plan."""
     held_back: list[Plan] = field(default_factory=list[Plan])
-    """Plans that were not carried out just now, because an earlier request may still arrive."""
+    """Plans that the current call did not carry out because an earlier request may still arrive."""
 
 
 @contextmanager
 def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
-    """An office in a loop of its own. What an example may do there, it does through the portal."""
+    """Open an office in its own event loop. Examples act on it through the portal."""
     noted, locks = Noted(), Locks()
-    with _plans_noted(noted), _made_quick(), locks.instead(), start_blocking_portal() as portal:
+    with _plans_noted(noted), _sped_up(), locks.instead(), start_blocking_portal() as portal:
 
         @asynccontextmanager
         async def opened() -> AsyncGenerator[Office]:
@@ -717,12 +722,12 @@ def office(folder: Path) -> Generator[tuple[Office, BlockingPortal]]:
 
 @contextmanager
 def _plans_noted(noted: Noted) -> Generator[None]:
-    """Each plan as it was stored, who takes which, and which wait for an earlier request."""
+    """Record each plan that is stored, taken or held back."""
     add, claim, note = PlanStore.add, PlanStore.claim, Guard.note
 
     def added(store: PlanStore, *arguments: Any, **more: Any) -> Plan:
         plan = add(store, *arguments, **more)
-        return noted.made.setdefault(plan.id, plan)  # it may be one that was made before
+        return noted.made.setdefault(plan.id, plan)  # it may exist already
 
     def claimed(store: PlanStore, plan_id: str, *states: State, by: Channel) -> bool:
         is_taken = claim(store, plan_id, *states, by=by)
@@ -746,26 +751,25 @@ def _plans_noted(noted: Noted) -> Generator[None]:
 
 
 @contextmanager
-def _made_quick() -> Generator[None]:
-    """The same, with less waiting: what costs most and is not what is to be proven.
+def _sped_up() -> Generator[None]:
+    """Speed up parts that the proof does not check, and make the order of calls deterministic.
 
-    Batches of three, so that a small mailbox has several. Tools are built once. Plans are stored in the loop's own
-    thread, and a lock is tried again at the loop's next turn: which call goes first is then decided by
-    the example alone.
+    Batches of three give a small mailbox several batches. Tools are built once. Plans are stored in the loop's own
+    thread, and a lock is tried again at the loop's next turn, so only the example decides which call goes first.
     """
 
     async def run_sync(function: Callable[..., T], *arguments: Any, **_: Any) -> T:
         await anyio.lowlevel.checkpoint()
         return function(*arguments)
 
-    async def trust(*_: object) -> None:
-        """Output schemas are checked elsewhere; the SDK compiles them anew for each connection."""
+    async def skip(*_: object) -> None:
+        """Skip the check of output schemas, which other tests do: the SDK compiles them for each connection."""
 
     with (
         mock.patch.object(execution, "BATCH", 3),
         mock.patch.object(locks, "_POLL_S", 0),
         mock.patch.object(rc_mcp.server, "tools_for", functools.cache(rc_mcp.server.tools_for)),
         mock.patch.object(anyio.to_thread, "run_sync", run_sync),
-        mock.patch.object(ClientSession, "validate_tool_result", trust),
+        mock.patch.object(ClientSession, "validate_tool_result", skip),
     ):
         yield

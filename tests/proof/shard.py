@@ -59,9 +59,9 @@ def run(number: int, examples: int, *, shrink: bool = False) -> Report:
         try:
             run_state_machine_as_test(machine, settings=how)
         except Exception as failure:  # noqa: BLE001  every failure is reported
-            seen = "\n".join([repr(failure), *getattr(failure, "__notes__", [])])
+            text = "\n".join([repr(failure), *getattr(failure, "__notes__", [])])
             violation = _violation(failure)
-            return Report(counts=dict(machine.totals), invariant=violation.invariant if violation else "?", what=seen)
+            return Report(counts=dict(machine.totals), invariant=violation.invariant if violation else "?", what=text)
         finally:
             logging.disable(logging.NOTSET)
     return Report(counts=dict(machine.totals), invariant=None, what="")

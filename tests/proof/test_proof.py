@@ -1,11 +1,13 @@
 """A short run of the guard's proof. `make prove-ci` runs thousands of examples; `make prove-mutants` tests it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.proof.judge import APPROVED
 from tests.proof.mutants import MUTANTS, Mutant, mutated
 from tests.proof.shard import run
 
@@ -36,4 +38,4 @@ def test_the_proof_finds_a_guard_that_ignores_a_refusal(tmp_path: Path) -> None:
         timeout=120,
         check=True,
     )
-    assert "no destructive request without a consumed approval" in ran.stdout
+    assert json.loads(ran.stdout.splitlines()[-1])["invariant"] == APPROVED

@@ -1,4 +1,4 @@
-"""What the proof meets by chance, once on purpose: short stories in which something was lost, or reported wrongly."""
+"""Fixed sequences of events that once lost messages or gave wrong reports; the proof meets them only by chance."""
 
 from collections import Counter
 from collections.abc import Generator
@@ -15,9 +15,9 @@ from tests.proof.weather import RESTORED, Event
 ASKS, OLDER_ASKS, CHAT, OLDER_CHAT = "asks, 2026", "asks, 2025", "cannot ask, 2026", "cannot ask, 2025"
 POLICY_ASKS, POLICY = "policy, asks, 2025", "policy, cannot ask, 2026"
 NEWEST, PAGER, ANNA, VOICEMAIL = 1 << 0, 1 << 2, 1 << 6, 1 << 8
-"""Messages of `office._drafts`, as `Machine.deletes` takes them: it counts from the newest of those at the start."""
+"""Messages of `office._drafts` as bits for `Machine.deletes`, from the newest at the start."""
 BORIS = 1 << 2
-"""His conversation, as `Machine.deletes_conversations` takes it."""
+"""The conversation with Boris, as a bit for `Machine.deletes_conversations`."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Generator[type[Machine
 
 @pytest.fixture
 def machine(machines: type[Machine]) -> Generator[Machine]:
-    """Its end is judged too: by then everything late has arrived."""
+    """Yield a machine, and check its end too, after all late requests have arrived."""
     machine = machines()
     machine.begins("an ordinary day")
     yield machine
@@ -41,7 +41,7 @@ def deletes(machine: Machine, what: int, *faults: Event, at: str = ASKS, **more:
     machine.deletes(at, what, kind, list(faults), "yes", 1, more.get("then"))
 
 
-def test_a_clock_set_ahead_does_not_let_a_second_delete_go(machine: Machine) -> None:
+def test_a_clock_set_ahead_does_not_permit_a_second_delete(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", "20 requests late"))
     machine.sets_a_clock("one", 3)
     deletes(machine, ANNA)
@@ -56,7 +56,7 @@ def test_a_clock_set_back_does_not_hold_a_message_back_for_hours(machine: Machin
     assert counted(machine, "messages deleted") == 1
 
 
-def test_a_machine_started_again_waits_for_what_it_cannot_date(machine: Machine) -> None:
+def test_a_restarted_machine_waits_for_requests_that_it_cannot_date(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", "20 requests late"))
     machine.starts_again("one")
     machine.sets_a_clock("one", 61)
@@ -66,7 +66,7 @@ def test_a_machine_started_again_waits_for_what_it_cannot_date(machine: Machine)
     deletes(machine, ANNA)
 
 
-def test_a_machine_started_again_does_not_wait_for_ever(machine: Machine) -> None:
+def test_a_restarted_machine_does_not_wait_forever(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", "drop"))
     machine.starts_again("one")
     deletes(machine, ANNA)
@@ -76,7 +76,7 @@ def test_a_machine_started_again_does_not_wait_for_ever(machine: Machine) -> Non
     assert counted(machine, "messages deleted") == 1
 
 
-def test_a_clock_set_back_does_not_make_a_plan_live_longer(machine: Machine) -> None:
+def test_a_clock_set_back_does_not_extend_a_plan(machine: Machine) -> None:
     deletes(machine, ANNA, at=CHAT)
     machine.time_goes_by(11)
     machine.sets_a_clock("one", -4)
@@ -129,24 +129,24 @@ def test_a_lock_that_locks_nothing_purges_nothing(machine: Machine) -> None:
 
 @pytest.mark.parametrize("fault", ["404 of the gateway", "404 CMN-120", "404 of the extension"])
 @pytest.mark.parametrize("purge", [False, True])
-def test_only_a_word_about_a_message_says_that_it_is_not_there(machine: Machine, purge: bool, fault: str) -> None:
+def test_only_an_error_about_a_message_shows_that_it_does_not_exist(machine: Machine, purge: bool, fault: str) -> None:
     deletes(machine, ANNA, Event(0, fault), purge=purge)
     assert counted(machine, "answered: error") == 1
 
 
-def test_a_gateway_does_not_confirm_a_purge(machine: Machine) -> None:
+def test_a_404_of_the_gateway_does_not_confirm_a_purge(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", "false 204, then the gateway"), purge=True)
     assert counted(machine, "answered: unknown") == 1
 
 
-def test_a_gateway_does_not_refuse_a_delete(machine: Machine) -> None:
+def test_a_404_of_the_gateway_does_not_refuse_a_delete(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", "404 of the gateway, late"))
     deletes(machine, ANNA)
     assert counted(machine, "held back: in doubt") == 1
 
 
 @pytest.mark.parametrize("at", [0, "PATCH"])
-def test_a_gateway_does_not_say_that_what_is_to_be_restored_is_gone(machine: Machine, at: int | str) -> None:
+def test_a_404_of_the_gateway_does_not_show_that_a_message_to_restore_is_gone(machine: Machine, at: int | str) -> None:
     deletes(machine, ANNA)
     machine.undoes(0, [Event(at, "404 of the gateway")], None)
     machine.restores_or_marks(ASKS, ANNA, restore=True, events=[Event(at, "404 of the gateway")])
@@ -158,19 +158,21 @@ def test_a_second_period_waits_for_the_first(machine: Machine) -> None:
     assert counted(machine, "held back: in doubt") == 1
 
 
-def test_a_period_whose_token_was_refused_on_the_way_is_not_final(machine: Machine) -> None:
+def test_a_period_whose_token_a_proxy_refused_is_not_final(machine: Machine) -> None:
     machine.sets_the_period(ASKS, [14, 60], [Event("PUT", "401 of a proxy, late")], "yes")
     assert counted(machine, "PUTs of the retention period") == 1
 
 
 @pytest.mark.parametrize("then", ["undo", "restore"])
 @pytest.mark.parametrize("fault", ["6 requests late", "20 requests late"])
-def test_what_may_yet_be_deleted_is_not_said_to_be_restored(machine: Machine, fault: str, then: str) -> None:
+def test_a_message_that_may_still_be_deleted_is_not_reported_as_restored(
+    machine: Machine, fault: str, then: str
+) -> None:
     deletes(machine, ANNA, Event("DELETE", fault), then=then)
 
 
 @pytest.mark.parametrize("kind", [0, 3])
-def test_what_comes_late_with_an_early_time_is_left_alone(machine: Machine, kind: int) -> None:
+def test_a_message_that_arrives_late_with_an_early_time_is_kept(machine: Machine, kind: int) -> None:
     arrives = Event("DELETE", "an early message arrives", at_message=1)
     machine.deletes_conversations(ASKS, BORIS, kind, None, [arrives], "yes", 1)
     assert counted(machine, "messages purged" if kind else "messages deleted") == 2
@@ -182,24 +184,24 @@ def test_a_list_of_all_conversations_adds_nothing_to_a_plan(machine: Machine, la
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_what_was_taken_and_restored_meanwhile_is_not_said_to_have_failed(machine: Machine, purge: bool) -> None:
+def test_a_message_deleted_and_restored_by_an_app_is_not_reported_as_failed(machine: Machine, purge: bool) -> None:
     deletes(machine, ANNA, Event(3, "app restores", at_message=6), purge=purge)
 
 
-def test_what_was_taken_and_restored_meanwhile_is_not_settled_as_failed(machine: Machine) -> None:
+def test_a_message_deleted_and_restored_by_an_app_is_not_settled_as_failed(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", RESTORED))
     machine.time_goes_by(2)
     deletes(machine, VOICEMAIL)  # a change begins with settling
 
 
-def test_a_folder_from_elsewhere_brings_no_token(machine: Machine) -> None:
+def test_a_foreign_folder_brings_no_token(machine: Machine) -> None:
     machine.starts_elsewhere(ASKS, "a token")
     deletes(machine, ANNA)
     assert counted(machine, "messages deleted") == 1
 
 
 @pytest.mark.parametrize("brings", ["a policy", "a state folder", "an access level", "an address", "everything"])
-def test_a_folder_from_elsewhere_brings_no_rules(machine: Machine, brings: str) -> None:
+def test_a_foreign_folder_brings_no_rules(machine: Machine, brings: str) -> None:
     machine.starts_elsewhere(CHAT, brings)
     deletes(machine, VOICEMAIL, at=CHAT)
     assert counted(machine, "messages deleted") == 0
