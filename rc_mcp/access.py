@@ -1,7 +1,7 @@
-"""How far the tools of a server may go. Each level has the tools of those before it."""
+"""The access levels of a server. Each level includes the tools of the levels before it."""
 
 from typing import Literal, get_args
 
 Level = Literal["read", "triage", "delete", "purge", "admin"]
-"""`purge` adds no tool to `delete`: it lets the deletes do what is final."""
+"""`purge` adds no tool to `delete`; it allows permanent deletes."""
 LEVELS: tuple[Level, ...] = get_args(Level)

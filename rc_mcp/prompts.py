@@ -1,4 +1,4 @@
-"""Loads `prompts/*.md`: one file per MCP prompt, with front matter, and `{{argument}}` where an argument goes."""
+"""Loads `prompts/*.md`: one MCP prompt per file, with front matter and `{{argument}}` placeholders."""
 
 import logging
 import re
@@ -25,11 +25,11 @@ class Argument(BaseModel):
     description: str = Field(min_length=1)
     default: str | None = None
     suggestions: list[str] = []
-    """What a host may offer while somebody types. Other values are as good."""
+    """Completions for hosts to offer. Other values are also valid."""
 
 
 class FrontMatter(BaseModel):
-    """What stands above a prompt's text."""
+    """The front matter of a prompt file."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -43,9 +43,9 @@ class PromptFileError(ValueError):
 
 
 def load_prompts(absent_tools: Collection[str] = ()) -> Iterator[Prompt]:
-    """Every prompt that can be used, without those that name a tool this server does not have.
+    """Yield every valid prompt, except those that name a tool in `absent_tools`.
 
-    A broken file is logged and left out: it must not keep a user's server down.
+    A broken file is logged and left out: it must not stop the server from starting.
     """
     for file in prompt_files():
         text = file.read_text("utf-8")
@@ -57,7 +57,7 @@ def load_prompts(absent_tools: Collection[str] = ()) -> Iterator[Prompt]:
 
 
 def complete(prompt: str, argument: str, value: str) -> list[str]:
-    """Suggestions for an argument of a prompt that begin with `value`; none where it has none."""
+    """Return the suggestions for a prompt's argument that begin with `value`."""
     file = next((f for f in prompt_files() if f.name == f"{prompt}.md"), None)
     if file is None:
         return []
@@ -70,17 +70,17 @@ def complete(prompt: str, argument: str, value: str) -> list[str]:
 
 
 def prompt_files() -> list[Traversable]:
-    """The prompt files, by name: from the wheel, or from the checkout that this runs in."""
+    """Return the prompt files, sorted by name, from the wheel or from the checkout."""
     packed = files("rc_mcp") / "_prompts"
     folder = packed if packed.is_dir() else Path(__file__).parent.parent / "prompts"
     return sorted((f for f in folder.iterdir() if f.name.endswith(".md")), key=lambda f: f.name)
 
 
 def parse_prompt(file_name: str, text: str) -> Prompt:
-    """One file as a prompt, named as the file.
+    """Return the prompt of one file, named after the file.
 
     Raises:
-        PromptFileError: the front matter is wrong, or text and arguments do not fit each other.
+        PromptFileError: the front matter is wrong, or text and arguments do not match.
     """
     head, body = _parts(file_name, text)
     used, declared = sorted(set(_PLACE.findall(body))), sorted(a.name for a in head.arguments)

@@ -16,7 +16,7 @@ from mcp.types import (
     SubscriptionFilter,
 )
 
-from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
+from rc_mcp.attachments.fetching import AttachmentRef, Fetched, read_all
 from rc_mcp.attachments.forms import MAX_BYTES
 from rc_mcp.media.kinds import is_text, labelled
 from rc_mcp.recent_messages import attachments_of, mailbox_summary, title_of
@@ -28,14 +28,14 @@ from rc_mcp.views.untrusted_text import as_written, is_id, moment
 
 _VARIABLES = ("{account_id}", "{extension_id}", "{message_id}")
 _MOST_COMPLETIONS = 100
-"""MCP's own limit."""
+"""MCP's limit."""
 
 TEMPLATES = (
     ResourceTemplate(
         uri_template=message_uri(*_VARIABLES),
         name="message",
         title="Message",
-        description="One message as JSON; untrusted fields hold strangers' words. ~ is the login's own account or "
+        description="One message as JSON; untrusted fields hold text from senders. ~ is the login's own account or "
         "extension.",
         mime_type="application/json",
     ),
@@ -43,8 +43,8 @@ TEMPLATES = (
         uri_template=attachment_uri(*_VARIABLES, "{attachment_id}"),
         name="attachment",
         title="Attachment",
-        description="One attachment with its own MIME type: a recording, a transcript, a fax, a picture. Data that a "
-        "stranger sent.",
+        description="One attachment with its own MIME type: a recording, a transcript, a fax, a picture. Untrusted "
+        "data from a sender.",
     ),
 )
 
@@ -55,15 +55,15 @@ _ADDRESS = re.compile(
 
 
 def is_ours(uri: str) -> bool:
-    """Whether this is the address of a mailbox, a message or an attachment."""
+    """Return whether this is the address of a mailbox, a message or an attachment."""
     return _ADDRESS.fullmatch(_plain(uri)) is not None
 
 
 def subscribable(app: MailboxSession, uri: str) -> str:
-    """The address, if it is one of a mailbox here.
+    """Return the address if it is that of a mailbox served here.
 
     Raises:
-        MCPError: it is none.
+        MCPError: it is not.
     """
     if not _is_mailbox(app, uri):
         raise MCPError(INVALID_PARAMS, "Only a mailbox can be subscribed to, such as " + mailbox_uri("~", "~"))
@@ -71,16 +71,16 @@ def subscribable(app: MailboxSession, uri: str) -> str:
 
 
 def audible(app: MailboxSession, asked: SubscriptionFilter) -> SubscriptionFilter:
-    """What of this a client of the newer protocol can hear of, which is told to it: mailboxes here alone."""
+    """Limit a newer client's subscription to the mailboxes served here; the client receives the limited filter."""
     uris = dict.fromkeys(_plain(uri) for uri in asked.resource_subscriptions or () if _is_mailbox(app, uri))
     return asked.model_copy(update={"resource_subscriptions": list(uris) or None})
 
 
 async def list_resources(app: MailboxSession) -> list[Resource]:
-    """The mailboxes here, and the newest attachments of the login's own.
+    """Return the mailboxes served here, and the newest attachments of the login's own mailbox.
 
     Raises:
-        MCPError: RingCentral did not give them.
+        MCPError: RingCentral did not return the messages.
     """
     try:
         messages = await app.recent.of(app.client, "~", "~", app.now)
@@ -94,7 +94,7 @@ async def list_resources(app: MailboxSession) -> list[Resource]:
 
 
 async def complete(app: MailboxSession, name: str, value: str, given: dict[str, str]) -> Completion:
-    """Values of a variable of our templates that begin with `value`; `given` are those of the other variables."""
+    """Complete a variable of our templates; `given` has the values of the other variables."""
     account_id, extension_id = given.get("account_id", "~"), given.get("extension_id", "~")
     if name == "account_id":
         values = ["~"]
@@ -109,11 +109,11 @@ async def complete(app: MailboxSession, name: str, value: str, given: dict[str, 
 
 
 async def read_resource(app: MailboxSession, uri: str) -> ReadResourceContents:
-    """The mailbox, the message or the attachment at this address.
+    """Read the mailbox, the message or the attachment at this address.
 
     Raises:
-        ResourceNotFoundError: there is none.
-        ResourceError: RingCentral, or the operator, did not allow it, or there is no room for it here.
+        ResourceNotFoundError: there is none, or the operator did not allow its mailbox.
+        ResourceError: RingCentral did not return it, or the temporary folder cannot be used.
     """
     address = _ADDRESS.fullmatch(_plain(uri))
     if address is None or not app.may_touch(address["extension_id"]):
@@ -149,7 +149,7 @@ def _mailbox(extension_id: str) -> Resource:
         uri=mailbox_uri("~", extension_id),
         name="mailbox" if extension_id == "~" else f"mailbox-{extension_id}",
         title=f"Mailbox of {whose}",
-        description="Counts of its newest messages. Subscribe to hear when sync_messages saw changes.",
+        description="Counts of its newest messages. Subscribe to be notified when sync_messages finds changes.",
         mime_type="application/json",
     )
 
@@ -167,7 +167,7 @@ def _listed(message: Message, attachment: Attachment, zone: tzinfo | None) -> Re
 
 
 async def _ids(app: MailboxSession, name: str, message_id: str, account_id: str, extension_id: str) -> list[str]:
-    """Of recent messages, or of the attachments of a message. None where RingCentral does not give them."""
+    """Return the ids of recent messages or of a message's attachments; empty if RingCentral does not return them."""
     try:
         recent = await app.recent.of(app.client, account_id, extension_id, app.now)
         if name == "message_id":
@@ -195,16 +195,16 @@ async def _message(app: MailboxSession, account_id: str, extension_id: str, mess
 
 
 async def _attachment(app: MailboxSession, place: AttachmentRef) -> ReadResourceContents:
-    async with fetch(app.client, place, max_bytes=MAX_BYTES, progress=_untold) as found:
+    async with fetch(app.client, place, max_bytes=MAX_BYTES, progress=_no_progress) as found:
         return ReadResourceContents(content=_content(await read_all(found), found), mime_type=found.kind)
 
 
 def _content(data: bytes, found: Fetched) -> str | bytes:
-    """A text as text, as it was written but for what cannot be seen."""
+    """Return a text attachment as text without invisible characters, any other as bytes."""
     if found.charset is None or not is_text(found.kind):
         return data
     return as_written(data.decode(found.charset, "replace"))
 
 
-async def _untold(done: float, total: float | None, what: str) -> None:
+async def _no_progress(done: float, total: float | None, what: str) -> None:
     pass

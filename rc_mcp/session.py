@@ -1,4 +1,4 @@
-"""What a running server holds, and tools, resources and prompts reach through their context."""
+"""The parts of a running server that tools, resources and prompts use."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -16,33 +16,33 @@ from rc_mcp.views.syncs import TokenMemory
 
 @dataclass(frozen=True, slots=True)
 class MailboxSession:
-    """One mailbox login: the client, the guard in front of its deletes, and whose mailboxes it may touch."""
+    """One login: the client, the guard for its deletes, and the mailboxes it may access."""
 
     client: MessageStoreClient
     guard: Guard
     extensions: frozenset[str]
-    """Extension ids that may be touched beside `~`, the login's own."""
+    """Extensions that it may access in addition to `~`, the login's own."""
     download_dir: Path
-    """Where attachments are saved."""
+    """The folder for saved attachments."""
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
-    """By account: how long faxes and voicemails are kept, where somebody asked while this server runs."""
+    """The retention period of faxes and voicemails, by account, if a call has read it since the server started."""
     synced: dict[str, TokenMemory] = field(default_factory=dict[str, TokenMemory])
-    """By sync token that this server handed out: what that does not tell itself."""
+    """What the server remembers about each sync token it issued: when, and with which filters."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
 
     @property
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time, in UTC."""
         return self.guard.now()
 
     @property
     def zone(self) -> tzinfo:
-        """The user's time zone: for showing times, and for reading those that name none. Nothing is counted in it."""
+        """Return the user's time zone, for showing times and reading those without an offset; not for calculations."""
         return self.guard.zone
 
     def may_touch(self, extension_id: str) -> bool:
-        """Whether the operator allowed this extension."""
+        """Return whether the operator allowed this extension."""
         return extension_id == "~" or extension_id in self.extensions
 
 
@@ -50,13 +50,13 @@ Ctx = Context[MailboxSession]
 
 
 def session_of(ctx: Ctx) -> MailboxSession:
-    """The running server's parts."""
+    """Return the parts of the running server."""
     return ctx.request_context.lifespan_context
 
 
 async def mailbox_changed(ctx: Ctx, account_id: str, extension_id: str) -> None:
-    """A sync saw changes: clients of either protocol that want to hear of this address do."""
+    """Notify subscribers, in both protocol eras, that this mailbox changed."""
     app, uri = session_of(ctx), mailbox_uri(account_id, extension_id)
     app.recent.forget(account_id, extension_id)
     await ctx.notify_resource_updated(uri)
-    await app.subscribers.tell(uri)
+    await app.subscribers.notify(uri)

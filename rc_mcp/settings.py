@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from rc_mcp.access import Level
 
 _LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
-"""One of them is a login. Where there is none, it is that of `rc-mcp login`, which belongs to this machine."""
+"""Each of these is a login. Without one, the server uses the login of `rc-mcp login`, which belongs to this machine."""
 _APP = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"}
 
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
@@ -28,11 +28,11 @@ Approval = Literal["auto", "human"]
 
 
 class SettingsError(Exception):
-    """A missing or wrong value. Its text is one line that names the variable and never shows a secret."""
+    """A missing or wrong value. The text is one line; it names the variable and never shows a secret."""
 
 
 def load_settings(**overrides: object) -> "Settings":
-    """The settings in force: the environment and `.env`, and over them what the command line said.
+    """Return the settings from the environment and `.env`; `overrides` from the command line take precedence.
 
     Raises:
         SettingsError: a value is wrong; the text names its variable.
@@ -44,18 +44,20 @@ def load_settings(**overrides: object) -> "Settings":
         first = error.errors(include_url=False, include_input=False)[0]
         raise SettingsError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
     except (UnicodeDecodeError, OSError):
-        raise SettingsError(".env in this folder cannot be read: it has to be a text file in UTF-8") from None
+        raise SettingsError(
+            ".env in this folder cannot be read. Nothing was started. Save it as a text file in UTF-8."
+        ) from None
     except RuntimeError:
         raise SettingsError(_NO_HOME) from None
 
 
 def load_state_dir() -> Path:
-    """The state folder alone, whatever is wrong with any other value or with `.env`: a stop has to work.
+    """Return the state folder, even if other values or `.env` are wrong: `rc-mcp stop` must always work.
 
-    A `.env` that no server here would follow is not followed either, so that a stop reaches those that run.
+    A `.env` that a server here would reject is ignored, so that a stop reaches the running servers.
 
     Raises:
-        SettingsError: it cannot be told.
+        SettingsError: the folder cannot be determined.
     """
     try:
         return _StateFolder(**_dotenv_or_nothing()).state_dir  # pyright: ignore[reportArgumentType]
@@ -66,7 +68,7 @@ def load_state_dir() -> Path:
 
 
 def load_time_zone() -> tzinfo | None:
-    """The zone that RC_MCP_TIMEZONE names; None, which is this machine's, where it names none that is known."""
+    """Return the zone that RC_MCP_TIMEZONE names, or None (the machine's zone) if it is unset or unknown."""
     try:
         return _Zone(**_dotenv_or_nothing()).timezone  # pyright: ignore[reportArgumentType]
     except ValidationError:
@@ -81,23 +83,23 @@ def _dotenv_or_nothing() -> dict[str, str]:
 
 
 def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
-    """The values that `.env` adds to the environment.
+    """Return the values that `.env` adds to the environment.
 
-    A login, and what says how it is used, come from one place, as the folder may have come from elsewhere:
+    A login and the settings for its use must have one source, because another user may have written the folder:
 
-    - If the environment has any part of a login, or of the app it is for, nothing is added to it.
-    - Else, if `.env` has a login, all of our variables in it count, but for those that name a program to run.
-    - Else the login is that of `rc-mcp login`: `.env` may name the app, and nothing more.
+    - If the environment has any part of a login, or of its app, `.env` must add nothing.
+    - Otherwise, if `.env` has a login, all of our variables in it apply, except those that name a program to run.
+    - Otherwise the login is the one of `rc-mcp login`, and `.env` may name only the app.
 
     Args:
-        has_login: the caller brings a login itself, so what does not belong together is left out instead of refused.
+        has_login: the caller provides a login, so a `.env` that breaks these rules is ignored instead of refused.
 
     Raises:
-        SettingsError: a variable is there that must not be; whatever it is called, also one that is not known yet.
+        SettingsError: `.env` breaks these rules, also with an RC_MCP_* variable that this version does not know.
     """
-    # As it is written: what stands for another variable could carry this machine's secrets to an address in the file.
+    # No interpolation: a reference to a variable could send this machine's secrets to an address in the file.
     written = dotenv_values(".env", interpolate=False)
-    # In whatever case, as the environment is read: a name may be spelt with U+212A for its K.
+    # Case-insensitive like the environment; lower() first because a name may contain U+212A instead of K.
     here = {name.lower().upper(): value for name, value in written.items() if value}
     there = {name.lower().upper() for name, value in os.environ.items() if value}
     added = {n: value for n, value in here.items() if n not in there and (n in _NAMES or n.startswith("RC_MCP_"))}
@@ -118,8 +120,8 @@ def _refuse_all_but(taken: AbstractSet[str], added: Mapping[str, str], source: s
     if foreign := sorted(added.keys() - taken):
         name = _shown(foreign[0])
         raise SettingsError(
-            f"{name} is set in .env, but the login comes from {source}. Nothing was started: a login and its settings "
-            f"must come from one place. Set {name} in the environment, or remove it from .env."
+            f"{name} is set in .env, but the login comes from {source}. Nothing was started, because a login and its "
+            f"settings must have the same source. Set {name} in the environment, or remove it from .env."
         )
 
 
@@ -127,13 +129,13 @@ def _refuse_programs(added: Mapping[str, str]) -> None:
     for name, value in sorted(added.items()):
         if name.endswith("_COMMAND"):
             raise SettingsError(
-                f"{_shown(name)} is set in .env, and names a program to run. Nothing was started: a folder must not "
-                "choose a program. Set it in the environment."
+                f"{_shown(name)} is set in .env and names a program to run. Nothing was started, because a folder must "
+                "not choose a program. Set it in the environment."
             )
         if "${" in value:
             raise SettingsError(
-                f"{_shown(name)} in .env refers to another variable. Nothing was started: values in .env are taken as "
-                "they are written. Write the value itself, or set it in the environment."
+                f"{_shown(name)} in .env refers to another variable. Nothing was started, because references in .env "
+                "are not resolved. Write the value itself, or set it in the environment."
             )
 
 
@@ -151,8 +153,8 @@ def _web_address(value: str) -> str:
 def _whole(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
-    except RuntimeError:  # ~somebody, whom this machine does not know
-        raise ValueError("names a home folder that is not there") from None
+    except RuntimeError:  # ~user, for a user that this machine does not know
+        raise ValueError("names a home folder that does not exist") from None
 
 
 def _extension_ids(value: object) -> object:
@@ -160,13 +162,13 @@ def _extension_ids(value: object) -> object:
         return value
     ids = frozenset(part for part in re.split(r"[,\s]+", value) if part)
     if wrong := sorted(i for i in ids if not re.fullmatch(r"[0-9]{1,20}", i)):
-        raise ValueError(f"holds {wrong[0]!r}; it takes extension ids (digits), separated by commas")
+        raise ValueError(f"{wrong[0]!r} is not an extension id; it takes ids (digits), separated by commas")
     return ids
 
 
 def _filled_in(value: object) -> object:
     if isinstance(value, str) and "${" in value:
-        raise ValueError("still holds a placeholder; the host did not fill it in")
+        raise ValueError("still contains a placeholder; the host did not fill it in")
     return value
 
 
@@ -176,13 +178,13 @@ def _time_zone(value: object) -> object:
     try:
         return ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder's name is an OSError
-        raise ValueError("is no time zone known here; it takes an IANA name such as America/New_York") from None
+        raise ValueError("is not a time zone known here; it takes an IANA name such as America/New_York") from None
 
 
 def _system_time_zone() -> ZoneInfo:
-    """The zone this machine is set to; UTC where that cannot be told."""
+    """Return the machine's time zone, or UTC if it cannot be determined."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is not set, or twice and differently
+        warnings.simplefilter("ignore")  # about a zone that is not set, or set twice and differently
         try:
             return tzlocal.get_localzone()
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -205,16 +207,16 @@ def _fit_for_a_header(value: SecretStr | str | None) -> SecretStr | str | None:
 FilledIn = BeforeValidator(_filled_in)
 FitForAHeader = AfterValidator(_fit_for_a_header)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-# Hosts hand on `~` as it is written. Whole paths: what a person is told to type has to work in any folder.
+# Hosts pass `~` on unexpanded. Absolute paths: a command that the user must type must work in any folder.
 AbsolutePath = Annotated[Path, AfterValidator(_whole)]
 StateDir = Annotated[
     AbsolutePath,
     Field(
         default_factory=lambda: user_state_path("rc-mcp", appauthor=False),
         alias="RC_MCP_STATE_DIR",
-        description="Where plans, the journal, logins and `STOP` are kept; a folder of the system's choice, which "
-        "`rc-mcp doctor` shows. Plans hold names and first words; each is void after 10 minutes and removed with the "
-        "next. The journal holds ids and stays.",
+        description="The folder for plans, the journal, logins and `STOP`. Default: the system's folder for such data; "
+        "`rc-mcp doctor` shows it. Plans contain names and first words; a plan expires after 10 minutes and is removed "
+        "with the next one. The journal contains ids and is kept.",
     ),
 ]
 
@@ -225,14 +227,14 @@ TimeZone = Annotated[
     Field(
         default_factory=_system_time_zone,
         alias="RC_MCP_TIMEZONE",
-        description="The zone of all times, by its IANA name such as `America/New_York`; also of times an assistant "
-        "gives without an offset. Left out: this machine's.",
+        description="The time zone of all times, as an IANA name such as `America/New_York`; also for times that an "
+        "assistant gives without an offset. Default: the machine's zone.",
     ),
 ]
 
 
 class _Source(BaseSettings):
-    """Where values come from: the environment, behind what `_from_dotenv` and the command line add to it."""
+    """Settings read from the environment; values passed to the constructor take precedence."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -246,75 +248,76 @@ class _Zone(_Source):
 
 
 class Settings(_Source):
-    """What the server is told. Variable names are the fields' aliases; defaults are INTERFACE's."""
+    """All settings. The alias of a field is its variable."""
 
     server_url: WebAddress = Field(
-        "https://platform.ringcentral.com", alias="RC_SERVER_URL", description="Where RingCentral's API is."
+        "https://platform.ringcentral.com", alias="RC_SERVER_URL", description="The address of RingCentral's API."
     )
     media_url: WebAddress | None = Field(
         None,
         alias="RC_MEDIA_URL",
-        description="Where attachments come from. Left out: `https://media.ringcentral.com`, or `RC_SERVER_URL` if "
+        description="The address for attachments. Default: `https://media.ringcentral.com`, or `RC_SERVER_URL` if "
         "that is not RingCentral's.",
     )
     client_id: Annotated[str | None, FilledIn, FitForAHeader] = Field(
-        None, alias="RC_APP_CLIENT_ID", description="The app."
+        None, alias="RC_APP_CLIENT_ID", description="The app's client ID."
     )
     client_secret: Annotated[SecretStr, FilledIn, FitForAHeader] = Field(
-        SecretStr(""), alias="RC_APP_CLIENT_SECRET", description="The app's secret; empty for an app that has none."
+        SecretStr(""),
+        alias="RC_APP_CLIENT_SECRET",
+        description="The app's client secret; empty for an app without one.",
     )
     user_jwt: Annotated[SecretStr | None, FilledIn, FitForAHeader] = Field(
-        None, alias="RC_USER_JWT", description="The user, as a JWT credential. Not needed after `rc-mcp login`."
+        None, alias="RC_USER_JWT", description="The user's JWT credential. Not needed after `rc-mcp login`."
     )
     access_token: Annotated[SecretStr | None, FilledIn, FitForAHeader] = Field(
-        None, alias="RC_ACCESS_TOKEN", description="A ready token, instead of the three above."
+        None, alias="RC_ACCESS_TOKEN", description="An access token, instead of the three above."
     )
 
     access: Level = Field(
         "admin",
         alias="RC_MCP_ACCESS",
-        description="How far tools go: `read`, `triage` (also marks and restores), `delete`, `purge` (also erases), "
-        "`admin` (also the retention period). A tool above it does not exist for the assistant.",
+        description="The highest level of tools: `read`, `triage` (also marks and restores), `delete`, `purge` (also "
+        "erases), `admin` (also sets the retention period). The assistant does not see tools above it.",
     )
     approval: Approval = Field(
         "auto",
         alias="RC_MCP_APPROVAL",
-        description="`human`: where the app cannot show a question, every delete takes a yes in the terminal.",
+        description="`human`: if the app cannot show a question, every delete needs approval in the terminal.",
     )
     extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
         frozenset(),
         alias="RC_MCP_EXTENSIONS",
-        description="Ids of other extensions that may be touched, with commas between. Left out: only the login's own.",
+        description="Ids of other extensions to allow, separated by commas. Default: only the login's own extension.",
     )
     http_token: Annotated[SecretStr | None, FilledIn, AfterValidator(_hard_to_guess)] = Field(
         None,
         alias="RC_MCP_HTTP_TOKEN",
-        description="With `rc-mcp serve --http`: what every request has to bring as its bearer token, 24 or more "
-        "characters.",
+        description="For `rc-mcp serve --http`: the bearer token that every request must have, 24 or more characters.",
     )
     timezone: TimeZone
     policy: AbsolutePath | None = Field(
         None,
         alias="RC_MCP_POLICY",
-        description="A policy file: what may be deleted unattended, whose messages never are, caps, a dry run.",
+        description="A policy file: rules for unattended deletes, senders to protect, caps, a dry run.",
     )
     state_dir: StateDir
     download_dir: AbsolutePath = Field(
         default_factory=lambda: user_downloads_path() / "rc-mcp",
         alias="RC_MCP_DOWNLOAD_DIR",
-        description="Where attachments are saved when `form` is `file`; a folder `rc-mcp` among your downloads.",
+        description="The folder for attachments that `form` `file` saves. Default: `rc-mcp` in your downloads.",
     )
 
     def check_credentials(self) -> None:
-        """Raises `SettingsError` unless there is a token, or an app and a user to log in as."""
+        """Raise `SettingsError` unless there is a token, or both an app and a user."""
         if self.access_token:
             return
         for name, value in (("RC_USER_JWT", self.user_jwt), ("RC_APP_CLIENT_ID", self.client_id)):
             if not value:
                 raise SettingsError(
                     f"{name} is not set. Set RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT (or "
-                    "RC_ACCESS_TOKEN), or RC_APP_CLIENT_ID alone and log in with rc-mcp login, or try it without an "
-                    "account: rc-mcp serve --demo"
+                    "RC_ACCESS_TOKEN), or set only RC_APP_CLIENT_ID and run rc-mcp login. To try it without an "
+                    "account, run rc-mcp serve --demo."
                 )
 
 

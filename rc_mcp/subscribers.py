@@ -1,7 +1,7 @@
-"""Who wants to hear that a mailbox changed.
+"""Subscriptions to mailbox changes in protocols before 2026-07-28.
 
-Nothing here asks RingCentral: what a `sync_messages` call saw is passed on. In the protocol of 2026-07-28 clients
-listen on a stream, which the SDK serves; before, they subscribe to an address, which it leaves to us.
+Nothing here calls RingCentral; only `sync_messages` reports changes. Since 2026-07-28, clients listen on a stream that
+the SDK serves. Earlier clients subscribe to an address, which the SDK leaves to us.
 """
 
 import logging
@@ -11,32 +11,32 @@ import anyio
 from mcp.server.connection import Connection
 
 _PATIENCE_S = 2.0
-"""For a client that does not read: the call that saw the change has its own answer to give."""
+"""The limit for one client: the call that found the change waits for it before it answers."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Subscribers:
-    """Connections of the older protocol, and the addresses each subscribed to."""
+    """Connections of older protocols with the addresses each subscribed to."""
 
     _addresses: dict[Connection, set[str]] = field(default_factory=dict[Connection, set[str]])
 
     def add(self, connection: Connection, uri: str) -> None:
-        """This client wants to hear of this address, until it leaves."""
+        """Subscribe this client to this address, until it disconnects."""
         if connection not in self._addresses:
             self._addresses[connection] = set()
             connection.exit_stack.callback(self._addresses.pop, connection, None)
         self._addresses[connection].add(uri)
 
     def remove(self, connection: Connection, uri: str) -> None:
-        """No longer."""
+        """Unsubscribe this client from this address."""
         self._addresses.get(connection, set()).discard(uri)
 
-    async def tell(self, uri: str) -> None:
-        """Tells those who subscribed to this address."""
+    async def notify(self, uri: str) -> None:
+        """Notify the clients that subscribed to this address."""
         for connection, addresses in list(self._addresses.items()):
             if uri in addresses:
                 with anyio.move_on_after(_PATIENCE_S) as waited:
                     await connection.send_resource_updated(uri)
                 if waited.cancelled_caught:
-                    _log.warning("a client that subscribed to the mailbox does not read")
+                    _log.warning("a subscribed client does not read; it was not notified of a change")

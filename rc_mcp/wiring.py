@@ -1,4 +1,4 @@
-"""What the settings make: a login at RingCentral, its client, and the guard in front of what deletes."""
+"""Builds the login, the client and the guard from the settings."""
 
 import hashlib
 import shlex
@@ -30,7 +30,7 @@ from rc_mcp.settings import Settings, SettingsError
 Auth = JWTAuth | TokenAuth | PersonAuth
 
 _MAX_WAIT_S = 20.0
-"""How long one request of a tool may wait for RingCentral's rate limits; a longer silence looks like a fault."""
+"""The longest wait of one request for RingCentral's rate limits; a longer one looks like a fault to the user."""
 
 
 @asynccontextmanager
@@ -44,7 +44,7 @@ async def open_guard(
     clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> AsyncGenerator[Guard]:
-    """The guard for these settings, and its client; the arguments are those of `build_server`.
+    """Yield the guard for these settings, with its client. `build_server` explains the arguments.
 
     Raises:
         SettingsError: there are no credentials.
@@ -68,7 +68,7 @@ async def open_guard(
 
 
 def policy_for(settings: Settings) -> Policy:
-    """The operator's policy; one that allows nothing unattended and adds no limit, where there is no file.
+    """Return the operator's policy; without a file, one that allows nothing unattended and adds no limit.
 
     Raises:
         SettingsError: the file cannot be used.
@@ -80,7 +80,7 @@ def policy_for(settings: Settings) -> Policy:
 
 
 def command_for(settings: Settings, platform: str = sys.platform) -> str:
-    """What a person types in a terminal of their own, which may not have this server's environment."""
+    """Return the command for the user's own terminal, which may not have this server's environment."""
     folder = str(settings.state_dir)
     if "state_dir" not in settings.model_fields_set:
         return "rc-mcp"
@@ -93,7 +93,7 @@ def command_for(settings: Settings, platform: str = sys.platform) -> str:
 def client_for(
     settings: Settings, transport: httpx.AsyncBaseTransport | None = None, time: Time = REAL_TIME
 ) -> MessageStoreClient:
-    """The client for these settings.
+    """Return the client for these settings.
 
     Raises:
         SettingsError: there are no credentials.
@@ -103,12 +103,12 @@ def client_for(
 
 
 def login_store(settings: Settings) -> LoginStore:
-    """Where a person's login is kept, for this server and this app."""
+    """Return the store of the user's login, for this server and this app."""
     return LoginStore(settings.state_dir / "logins", settings.server_url, settings.media_url, settings.client_id or "")
 
 
 def credentials_in_use(settings: Settings) -> str:
-    """What `client_for` would log in with, in words."""
+    """Describe the credentials that `client_for` would use."""
     if settings.access_token:
         return "the access token in RC_ACCESS_TOKEN"
     if settings.user_jwt:
@@ -155,9 +155,9 @@ def _auth(settings: Settings) -> Auth:
 
 
 def _principal(settings: Settings, auth: Auth) -> str:
-    """Names a login without revealing it: plans of one login do not fit another.
+    """Return a name for the login that does not reveal it: plans of one login are not valid for another.
 
-    A person's tokens change by the hour, and the plans of an hour ago still fit: they are named by who they are.
+    The tokens of `rc-mcp login` change every hour but its plans must stay valid, so the user's id names that login.
     """
     if isinstance(auth, PersonAuth):
         login = ("person", settings.server_url, settings.client_id or "", auth.owner_id)

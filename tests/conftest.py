@@ -14,7 +14,7 @@ from rc_mcp.tools import strict_tool
 from tests import processes
 from tests.desk import Clock, Desk, Era, Faults
 
-# The same examples in every run: what is red is red for the next one too. `make test-random` looks for others. Without
+# The same examples in every run: a failure repeats in the next run. `make test-random` looks for others. Without
 # a deadline: the first example of a test pays for imports, and a busy machine for the rest.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("random", max_examples=1_000, deadline=None, print_blob=True)
@@ -49,7 +49,7 @@ def era(request: pytest.FixtureRequest) -> Era:
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither the machine's environment nor a `.env` in the checkout decides what a test sees."""
+    """Neither the machine's environment nor a `.env` in the checkout affects a test."""
     import os
 
     for name in os.environ:
@@ -68,19 +68,19 @@ def desk(tmp_path: Path) -> Generator[Desk]:
 
 @pytest.fixture
 def a_short_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call may take half a second. What a DELETE needs is in proportion."""
+    """A call may take half a second. The time for a DELETE is in proportion."""
     _shorten(monkeypatch, call_s=0.5)
 
 
 @pytest.fixture
 def a_bearable_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call may take four seconds, in which a busy machine does what must be done before its end."""
+    """A call may take four seconds, in which a busy machine finishes before its end."""
     _shorten(monkeypatch, call_s=4)
 
 
 @pytest.fixture
 def a_patient_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A document may take minutes: a busy machine is not what the test is about."""
+    """A document may take minutes: the test must not depend on a busy machine."""
     monkeypatch.setattr(strict_tool, "CALL_S", 300)
     monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(MEDIA_LIMITS, time_s=300, ocr_time_s=300))
 

@@ -1,4 +1,4 @@
-"""What most tests need: a mailbox on the emulator, our server in front of it, and a person who may be asked."""
+"""What most tests need: a mailbox on the emulator, our server in front of it, and a user to ask."""
 
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -37,12 +37,12 @@ NOTHING = ElicitResult(action="accept")
 
 
 def typed(phrase: str) -> ElicitResult:
-    """The person types this phrase."""
+    """The user's answer: this phrase."""
     return ElicitResult(action="accept", content={"phrase": phrase})
 
 
 class Clock:
-    """A clock that stands still until a test moves it."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.time = datetime.now(UTC)
@@ -52,7 +52,7 @@ class Clock:
 
     @property
     def elapsed(self) -> ElapsedTime:
-        """The clock that nobody can set: it goes as this one is moved."""
+        """The monotonic clock; it moves with this one."""
         return ElapsedTime("desk", lambda: self.time.timestamp())
 
 
@@ -139,7 +139,7 @@ class Faults(httpx.AsyncBaseTransport):
 
 @dataclass
 class Desk:
-    """One person's mailbox and their assistant's server."""
+    """One user's mailbox and the assistant's server."""
 
     emulator: Emulator
     state_dir: Path
@@ -148,7 +148,7 @@ class Desk:
     ahead: timedelta = timedelta()
     """How far the server's clock is ahead of RingCentral's."""
     asked: list[ElicitRequestFormParams] = field(default_factory=list[ElicitRequestFormParams])
-    """Every question the person was shown."""
+    """Every question shown to the user."""
 
     @property
     def plans(self) -> PlanStore:
@@ -161,7 +161,7 @@ class Desk:
         return Journal(self.state_dir, lambda: self.clock() + self.ahead, self.clock.elapsed)
 
     def settings(self, **variables: str) -> Settings:
-        """What our server is told."""
+        """The server's settings."""
         return load_settings(
             **login_to(self.emulator),
             RC_MCP_STATE_DIR=str(self.state_dir),
@@ -220,7 +220,7 @@ class Desk:
         return message.get("availability", "Alive"), modified and datetime.fromisoformat(modified).isoformat()
 
     def tamper(self, statement: str) -> None:
-        """What somebody could do to the journal who owns its file."""
+        """Change the journal as the owner of its file could."""
         db = sqlite3.connect(self.state_dir / FILE, isolation_level=None)
         for trigger in ("entry_stays", "entry_is_not_removed"):
             db.execute(f"DROP TRIGGER {trigger}")
@@ -254,7 +254,7 @@ def rows(messages: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def refused(client: Client, tool: str, **arguments: Any) -> str:
-    """Call a tool that should fail; what the model is told."""
+    """Call a tool that should fail; return the error's text."""
     result = await client.call_tool(tool, arguments)
     assert result.is_error, result.structured_content
     return text_of(result)

@@ -34,14 +34,14 @@ def jpeg(image: Image.Image) -> bytes:
 
 
 def scan(pages: Sequence[Image.Image]) -> bytes:
-    """A PDF whose pages are pictures: no text layer."""
+    """Return a PDF of pictures without a text layer."""
     out = io.BytesIO()
     pages[0].convert("L").save(out, "PDF", save_all=True, append_images=[p.convert("L") for p in pages[1:]])
     return out.getvalue()
 
 
 def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", behind: str = "", trailer: str = "") -> bytes:
-    """A PDF with a text layer: a page for each text, over what is drawn `behind` it."""
+    """Return a PDF with a text layer: a page for each text, over the drawing `behind`."""
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(texts)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
@@ -68,7 +68,7 @@ def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", behind: str = "
 
 
 def stamped_scan(text: str) -> bytes:
-    """A PDF whose page is one grey picture, over which a machine wrote this."""
+    """Return a PDF with one gray picture and this text layer over it."""
     return pdf([text], behind="q 612 0 0 792 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID \x7f EI Q ")
 
 
@@ -80,14 +80,14 @@ def locked_pdf() -> bytes:
 
 
 def pdf_with_a_bad_xref() -> bytes:
-    """A PDF whose table of objects points nowhere."""
+    """Return a PDF with a broken table of objects."""
     whole = pdf(["The table is wrong"])
     table = whole.rindex(b"xref\n0 ")
     return whole[:table] + whole[table:].replace(b" 00000 n", b" 77777 n").replace(b"00000000", b"99999999")
 
 
 def bare_tiff(width: int, height: int, frames: int = 1, *, compression: int = 4) -> bytes:
-    """A TIFF that claims this size, in so many frames, and holds next to nothing."""
+    """A TIFF that claims this size, in so many frames, and contains almost nothing."""
     entries = [
         (256, 4, width), (257, 4, height), (258, 3, 1), (259, 3, compression), (262, 3, 0), (273, 4, 8), (277, 3, 1),
         (278, 4, height), (279, 4, 4),
@@ -109,7 +109,7 @@ def tiff_whose_second_page_is_huge() -> bytes:
 
 
 def endless_tiff() -> bytes:
-    """A TIFF whose frame is followed by itself."""
+    """Return a TIFF with a frame that points to itself as the next one."""
     whole = bytearray(bare_tiff(100, 100))
     whole[-4:] = struct.pack("<I", 12)
     return bytes(whole)

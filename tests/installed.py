@@ -18,14 +18,14 @@ INSTALL_TIMEOUT_S = 120
 
 
 def python_environment(asked: Path) -> Path:
-    """An environment with what this folder's `requirements.txt` pins, and, to build it, `requirements-build.txt`."""
+    """Return an environment with the pins of the folder's `requirements.txt` (`requirements-build.txt` to build it)."""
     files = [file for file in (asked / "requirements-build.txt", asked / "requirements.txt") if file.exists()]
 
     def install(folder: Path) -> None:
         run(sys.executable, "-m", "venv", folder)
         pip = [python_of(folder), "-m", "pip", "--disable-pip-version-check", "--retries=1", "--timeout=20", "install"]
         for file in files:
-            # What is to be built needs what the file before has.
+            # Packages built from source need those of the file before.
             isolation = ["--no-build-isolation"] if file is not files[0] else []
             run(*pip, "--require-hashes", *isolation, "-r", file)
 
@@ -33,9 +33,9 @@ def python_environment(asked: Path) -> Path:
 
 
 def node_environment(asked: Path) -> Path:
-    """A folder with what this folder's `package.json` and lock pin.
+    """Return a folder with the packages that this folder's `package.json` and lock pin.
 
-    A Node that stands there as an optional dependency is for machines whose own is too old: see `node`.
+    A Node listed there as an optional dependency is for machines with an older one: see `node`.
     """
     files = [asked / "package.json", asked / "package-lock.json"]
 
@@ -71,7 +71,7 @@ def tool(name: str) -> str:
 
 
 def installed(name: str, files: list[Path], install: Callable[[Path], None]) -> Path:
-    """The folder an install is in. Its name says what was asked for, so that a new version is a new folder."""
+    """The folder an install is in. Its name is made from the requirements, so that a new version is a new folder."""
     asked = b"".join(file.read_bytes() for file in files) + f"{sys.version_info[:2]}".encode()
     folder = CACHE / f"{name}-{hashlib.sha256(asked).hexdigest()[:12]}"
     if not folder.exists():
@@ -85,7 +85,7 @@ def installed(name: str, files: list[Path], install: Callable[[Path], None]) -> 
 
 
 def run(*command: str | Path) -> None:
-    """Runs a step of an install. What fails is this machine's affair, except in CI, where it has to work."""
+    """Runs a step of an install. A failed install skips the tests, but not in CI, where it must work."""
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:

@@ -1,4 +1,4 @@
-"""What a picture says to somebody who looks at it: how tests know that a page can be read."""
+"""Reads the text in a picture, so that tests can check that a page is legible."""
 
 import io
 from functools import lru_cache

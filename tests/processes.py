@@ -1,8 +1,8 @@
 """Which tests start another process. The rest is `make test-fast`, and a test of the rest that starts one fails.
 
-A test is marked `process` when it lies in one of `FOLDERS`, or when its own code, its fixtures or what they call in
-`tests/` can start one. A process that our product starts on its own, such as the one that opens a fax, cannot be seen
-in a test's code: such a test has the mark written at it.
+A test is marked `process` when it lies in one of `FOLDERS`, or when its own code, its fixtures or the code they call in
+`tests/` can start one. A process that our product starts on its own, such as the one that opens a fax, is not visible
+in a test's code: such a test sets the mark itself.
 """
 
 import inspect
@@ -87,7 +87,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _callables(value: object, names: set[str]) -> Iterator[Callable[..., Any]]:
-    """What of `value` may be called: itself, the methods of a class, what is taken from a module by one of `names`."""
+    """What of `value` may be called: itself, the methods of a class, the attributes of a module in `names`."""
     if isinstance(value, type) and value.__module__.startswith("tests."):
         members = (getattr(member, "fget", getattr(member, "__func__", member)) for member in vars(value).values())
         yield from (member for member in members if callable(member))

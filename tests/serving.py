@@ -29,12 +29,12 @@ def http_server(*options: str) -> Generator[str]:
 
 @contextmanager
 def served(*command: str) -> Generator[Served]:
-    """A program that serves MCP by uvicorn, whose own line on stderr says where. On stdout nothing may come."""
+    """Start a program that serves MCP with uvicorn; its line on stderr has the address. Stdout must stay empty."""
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stdout is not None
         log: list[str] = []
-        # A pipe that nobody empties would stop the server at its 64 KB.
+        # A pipe without a reader would stop the server at its 64 KB.
         emptied = Thread(target=log.extend, args=(process.stderr,), daemon=True)
         try:
             for line in process.stderr:

@@ -1,4 +1,4 @@
-"""Examples: every program runs and does what it says, and every client configuration starts our server."""
+"""Examples: every program runs as described, and every client configuration starts our server."""
 
 import json
 import os
@@ -28,7 +28,7 @@ TIMEOUT_S = 60
 
 
 def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run an example as a person would, and make sure that it leaves nothing behind in any folder it might use."""
+    """Run an example as a user would, and make sure that it leaves nothing behind in any folder it might use."""
     folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "RC_MCP_STATE_DIR")}
     for folder in folders.values():
         folder.mkdir()
@@ -45,7 +45,7 @@ def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedPr
     return ran
 
 
-def test_inbox_triage_groups_unread_messages_by_who_waits_longest(tmp_path: Path) -> None:
+def test_inbox_triage_groups_unread_messages_by_sender_longest_wait_first(tmp_path: Path) -> None:
     triage = run(tmp_path, "inbox_triage.py")
     assert triage.returncode == 0, triage.stderr
     senders = re.findall(r"^(.*), waiting for (?:(\d+) h )?(\d+) min$", triage.stdout, re.MULTILINE)
@@ -73,13 +73,13 @@ def test_voicemail_query_says_why_there_is_no_transcript_and_where_the_recording
     )
 
 
-def test_voicemail_query_for_a_stranger_finds_none(tmp_path: Path) -> None:
+def test_voicemail_query_for_an_unknown_number_finds_none(tmp_path: Path) -> None:
     found = run(tmp_path, "voicemail_query.py", "Nobody")
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith("0 unheard from 'Nobody'")
 
 
-def test_voicemail_query_hands_on_what_was_wrong_with_its_arguments(tmp_path: Path) -> None:
+def test_voicemail_query_passes_on_the_fault_in_its_arguments(tmp_path: Path) -> None:
     found = run(tmp_path, "voicemail_query.py", "Quillmere", "last week")
     assert found.returncode == 1
     assert found.stderr.startswith("date_from: ")

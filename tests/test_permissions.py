@@ -25,7 +25,7 @@ EVERYTHING = {tool.name for tool in tools_for("admin")}
 
 @contextmanager
 def granted(tmp_path: Path, *permissions: str) -> Generator[Desk]:
-    """A desk whose app has these permissions alone."""
+    """Return a desk with an app that has only these permissions."""
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, permissions=permissions) as emulator:
         yield Desk(emulator, tmp_path / "state", clock, Faults(emulator))
@@ -45,13 +45,13 @@ async def offered(client: Client) -> set[str]:
         (["EditMessages", "EditAccounts"], [*READING, *EDITING, *RETENTION]),
     ],
 )
-async def test_after_the_first_call_only_what_was_granted_is_offered(
+async def test_after_the_first_call_only_tools_with_granted_permissions_are_offered(
     tmp_path: Path, era: Era, permissions: list[str], tools: list[str]
 ) -> None:
     with granted(tmp_path, *permissions) as desk:
         async with desk.client(era) as client:
             assert await offered(client) == EVERYTHING
-            assert desk.emulator.requests == []  # nobody logs in for a list
+            assert desk.emulator.requests == []  # a list does not log in
             await call(client, "list_messages")
             assert await offered(client) & RINGCENTRALS == set(tools)
 
@@ -63,14 +63,14 @@ async def test_the_level_still_holds(tmp_path: Path) -> None:
             assert await offered(client) & RINGCENTRALS == {*READING, "read_message_store_configuration"}
 
 
-async def test_a_client_that_does_not_know_yet_is_told_which_permission_is_missing(tmp_path: Path, era: Era) -> None:
+async def test_an_error_names_the_missing_permission_to_a_client_with_an_old_list(tmp_path: Path, era: Era) -> None:
     with granted(tmp_path, "ReadMessages") as desk:
         async with desk.client(era) as client:
             await call(client, "list_messages")
+            requests = len(desk.emulator.requests)
             said = await refused(client, "delete_message", message_id=desk.ids()[:1])
+            assert len(desk.emulator.requests) == requests
     assert "EditMessages" in said
-    assert said.endswith("Nothing was sent to RingCentral.")
-    assert desk.sent("DELETE") == []
 
 
 async def test_a_prompt_that_needs_a_missing_tool_is_not_offered_either(tmp_path: Path, era: Era) -> None:
@@ -91,11 +91,11 @@ async def test_listeners_hear_once_that_the_list_changed(tmp_path: Path) -> None
             await call(client, "list_messages")
             with anyio.move_on_after(1):
                 async for event in events:
-                    heard.append(type(event).__name__)  # noqa: PERF401  what was heard before the time was up counts
+                    heard.append(type(event).__name__)  # noqa: PERF401  notifications before the timeout count
     assert heard == ["ToolsListChanged"]
 
 
-async def test_a_ready_token_says_nothing_so_the_level_alone_decides(tmp_path: Path) -> None:
+async def test_with_an_access_token_only_the_level_decides(tmp_path: Path) -> None:
     assert TokenAuth("a-ready-token").granted is None
     with granted(tmp_path, "ReadMessages") as desk:
         async with desk.client(RC_ACCESS_TOKEN="a-ready-token") as client:
@@ -113,5 +113,5 @@ async def test_a_ready_token_says_nothing_so_the_level_alone_decides(tmp_path: P
         ("CallLog", {"CallLog"}),
     ],
 )
-def test_a_scope_grants_what_it_names_and_what_that_includes(scope: str, granted: set[str] | None) -> None:
+def test_a_scope_grants_its_permission_and_the_included_ones(scope: str, granted: set[str] | None) -> None:
     assert permissions_of(scope) == granted

@@ -1,4 +1,4 @@
-"""What the make targets for tests rely on: who may start a process, and which hours are tried."""
+"""Checks for the make targets: the tests that may start a process, and the hours to try."""
 
 import subprocess
 import sys

@@ -62,7 +62,7 @@ def test_a_prompt_is_named_as_its_file() -> None:
         pytest.param(GOOD.replace("{{since}}", "{{from}}"), id="used argument is not declared"),
         pytest.param(GOOD.replace("Count the messages since {{since}}.\n", ""), id="no text"),
         pytest.param(GOOD.replace("title: Count", "title: [Count"), id="not YAML"),
-        pytest.param(GOOD + "{{stray-place}}", id="a place that is no argument"),
+        pytest.param(GOOD + "{{stray-place}}", id="a placeholder without an argument"),
     ],
 )
 def test_a_file_with_bad_front_matter_is_refused_with_its_name(text: str) -> None:
@@ -78,7 +78,7 @@ async def test_every_prompt_renders_without_a_placeholder_left(desk: Desk, era: 
     assert len(text.split()) <= MAX_WORDS
 
 
-async def test_an_argument_stands_in_the_text_and_its_default_where_it_is_left_out(desk: Desk, era: Era) -> None:
+async def test_the_text_contains_an_argument_or_its_default(desk: Desk, era: Era) -> None:
     async with desk.client(era) as client:
         given = await client.get_prompt("find_fax", {"about": "the corrected referral", "since": "3w"})
         default = await client.get_prompt("find_fax", {"about": "the corrected referral"})
@@ -89,7 +89,7 @@ async def test_an_argument_stands_in_the_text_and_its_default_where_it_is_left_o
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [({}, "find_fax needs about"), ({"about": "x", "sender": "y"}, "find_fax has no argument 'sender'")],
+    [({}, "about"), ({"about": "x", "sender": "y"}, "'sender'")],
     ids=["missing", "unknown"],
 )
 async def test_a_missing_or_unknown_argument_is_the_callers_fault(
@@ -174,7 +174,7 @@ async def test_no_prompt_shows_a_call_that_purges(desk: Desk) -> None:
 
 
 async def rendered(client: Client, name: str) -> str:
-    """The prompt's text, with its defaults, and some word for what has none."""
+    """Return the prompt's text with its defaults, and a word for arguments without one."""
     prompt = next(p for p in (await client.list_prompts()).prompts if p.name == name)
     required = {a.name: "something" for a in prompt.arguments or [] if a.required}
     return text_of(await client.get_prompt(name, required))
@@ -206,7 +206,7 @@ def filled_in(name: str, value: Any, known: dict[str, str]) -> Any:
 
 
 async def something_to_ask_for(client: Client) -> dict[str, str]:
-    """Values for what a prompt leaves open: a voicemail with a transcript, a conversation, its number."""
+    """Values for the required arguments of prompts: a voicemail with a transcript, a conversation, its number."""
     voicemails = await call(client, "list_messages", message_type="VoiceMail", date_from="30d")
     voicemail = next(m for m in rows(voicemails["messages"]) if not m.get("transcription"))
     texts = await call(client, "list_messages", message_type="SMS", date_from="30d")

@@ -1,4 +1,4 @@
-"""The README says what the code says. Its generated tables are renewed by running this file."""
+"""The README agrees with the code. Its generated tables are renewed by running this file."""
 
 import html
 import json
@@ -27,14 +27,14 @@ RENEW = "renew it with: make docs"
 
 
 def tools() -> str:
-    """Every tool, the lowest level that has it, and the first sentence of what a model is told."""
+    """Every tool, the lowest level that has it, and the first sentence of its description."""
     level_of = {tool.name: level for level in reversed(LEVELS) for tool in tools_for(level)}
     rows = ((f"`{tool.name}`", level_of[tool.name], first_sentence(tool.description)) for tool in tools_for("admin"))
     return table(("tool", "level", "does"), rows)
 
 
 def prompts() -> str:
-    """Every prompt and what it is for."""
+    """Return a row for every prompt, with its description."""
     return table(("prompt", "does"), ((f"`{p.name}`", p.description or "") for p in load_prompts()))
 
 
@@ -92,7 +92,7 @@ def shell_lines() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", GENERATED)
-def test_generated_tables_are_those_of_the_code(name: str) -> None:
+def test_generated_tables_match_the_code(name: str) -> None:
     found = section(name).search(README.read_text("utf-8"))
     assert found is not None, f"README.md has no section {name}"
     assert found[2] == GENERATED[name](), RENEW
@@ -130,18 +130,18 @@ async def run_python_example(folder: Path) -> str:
 
 
 @pytest.mark.anyio
-async def test_the_python_example_runs_as_it_stands(tmp_path: Path) -> None:
+async def test_the_python_example_runs_unchanged(tmp_path: Path) -> None:
     assert "Harold Osei" in await run_python_example(tmp_path)
 
 
-def test_the_picture_stands_on_its_own() -> None:
+def test_the_picture_needs_no_other_file() -> None:
     svg = PICTURE.read_text("utf-8")
     assert re.findall(r"https?://[^\"']+", svg) == ["http://www.w3.org/2000/svg"]
     assert not re.search(r"/(home|root|Users|work|tmp)/", svg)
 
 
 @pytest.mark.process
-def test_the_picture_is_what_the_demo_shows() -> None:
+def test_the_picture_shows_the_demo() -> None:
     now = runpy.run_path(str(ROOT / "docs/picture.py"))["take_picture"]()
     assert words_of(PICTURE.read_text("utf-8")) == words_of(now), "renew it with: make picture"
 

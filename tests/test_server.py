@@ -36,7 +36,7 @@ async def test_all_ten_methods_are_tools_by_their_api_names(desk: Desk, era: Era
         tools = (await client.list_tools()).tools
     assert {t.name for t in tools} >= LEVEL_OF.keys()
     assert all(t.title and t.description for t in tools)
-    # Its pictures would not be seen beside structured content, which a schema makes a duty.
+    # A schema requires structured content, and hosts do not show pictures next to that.
     assert [t.name for t in tools if not t.output_schema] == ["read_message_content"]
 
 
@@ -68,7 +68,7 @@ async def test_deletes_say_that_they_destroy_and_never_that_they_may_be_repeated
         hints = {t.name: t.annotations for t in (await client.list_tools()).tools}
     for name, hint in hints.items():
         assert hint is not None
-        level = LEVEL_OF.get(name, "read")  # a tool that is no method of RingCentral's does no harm
+        level = LEVEL_OF.get(name, "read")  # a tool that is not a RingCentral method is harmless
         assert hint.read_only_hint is (level == "read")
         assert hint.destructive_hint is (level not in {"read", "triage"})
         if hint.destructive_hint:
@@ -139,7 +139,7 @@ async def test_an_extension_the_operator_named_is_asked_for(desk: Desk) -> None:
     assert not result.is_error
 
 
-def test_a_person_is_told_what_to_type_in_the_shell_of_their_system() -> None:
+def test_the_user_gets_a_command_for_the_shell_of_the_system() -> None:
     settings = load_settings(RC_MCP_STATE_DIR="/it's here")
     folder = str(settings.state_dir)
     assert command_for(load_settings(), "win32") == "rc-mcp"

@@ -50,9 +50,7 @@ def test_a_dotenv_file_adds_nothing_to_a_login_of_the_environment(
     if name.upper() == login:
         assert load_settings() == without
         return
-    with pytest.raises(
-        SettingsError, match=f"^{name.upper()} is set in .env, but the login comes from the env"
-    ) as caught:
+    with pytest.raises(SettingsError, match=f"^{name.upper()} (?!.*rc-mcp login)") as caught:
         load_settings()
     assert not [word for word in ("canary", "theirs") if word in str(caught.value)]
 
@@ -64,14 +62,14 @@ def test_a_dotenv_file_names_the_app_of_a_login_kept_on_this_machine_and_nothing
     (tmp_path / ".env").write_text(f"RC_APP_CLIENT_ID=mine\n{name}=theirs\n")
     if name in {"RC_USER_JWT", "RC_ACCESS_TOKEN", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"}:
         return
-    with pytest.raises(SettingsError, match=f"^{name} is set in .env, but the login comes from rc-mcp login"):
+    with pytest.raises(SettingsError, match=f"^{name} .* rc-mcp login"):
         load_settings()
     (tmp_path / ".env").write_text("RC_APP_CLIENT_ID=mine\nRC_APP_CLIENT_SECRET=too\n")
     assert load_settings().client_id == "mine"
 
 
 @pytest.mark.parametrize("name", ["RC_MCP_POLICY", "RC_MCP_STATE_DIR", "RC_MCP_DOWNLOAD_DIR"])
-def test_what_the_environment_sets_itself_is_no_matter_of_the_dotenv_file(
+def test_the_dotenv_file_does_not_override_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("RC_USER_JWT", "mine")
@@ -89,7 +87,7 @@ def test_a_dotenv_file_does_not_carry_a_variable_of_this_machine_to_an_address_o
     monkeypatch.setenv("SOME_SECRET", "canary")
     for line in ("RC_SERVER_URL=https://${SOME_SECRET}.example.test", 'RC_APP_CLIENT_ID="x${SOME_SECRET:-}"'):
         (tmp_path / ".env").write_text(f"RC_ACCESS_TOKEN=theirs\n{line}\n")
-        with pytest.raises(SettingsError, match="refers to another variable") as caught:
+        with pytest.raises(SettingsError, match=r"^RC_\w+ in \.env") as caught:
             load_settings()
         assert "canary" not in str(caught.value)
 
@@ -98,13 +96,13 @@ def test_a_dotenv_file_names_no_program_to_run_even_for_a_login_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text("RC_ACCESS_TOKEN=theirs\nRC_MCP_MIRROR_KEY_COMMAND=./theirs\n")
-    with pytest.raises(SettingsError, match=r"^RC_MCP_MIRROR_KEY_COMMAND is set in \.env, and names a program"):
+    with pytest.raises(SettingsError, match=r"^RC_MCP_MIRROR_KEY_COMMAND .*program"):
         load_settings()
     monkeypatch.setenv("RC_MCP_MIRROR_KEY_COMMAND", "mine")
     load_settings()
 
 
-def test_who_brings_a_login_of_its_own_takes_nothing_that_would_be_refused(tmp_path: Path) -> None:
+def test_a_caller_with_its_own_login_takes_nothing_that_would_be_refused(tmp_path: Path) -> None:
     """As the demo does: a `.env` of the folder that it is tried in must not stop it."""
     (tmp_path / ".env").write_text("RC_APP_CLIENT_ID=mine\nRC_MCP_ACCESS=read\n")
     assert load_settings(RC_ACCESS_TOKEN="demo").access == "admin"
@@ -131,15 +129,15 @@ def test_the_zone_of_a_command_is_the_one_that_is_named_or_none(
     assert load_time_zone() is None
 
 
-def test_a_dotenv_file_does_not_say_whom_a_server_with_a_login_from_elsewhere_lets_in(
+def test_a_dotenv_file_without_the_login_does_not_set_the_http_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / ".env").write_text("RC_MCP_HTTP_TOKEN=a-token-that-strangers-know\n")
+    (tmp_path / ".env").write_text("RC_MCP_HTTP_TOKEN=a-token-that-others-know\n")
     monkeypatch.setenv("RC_USER_JWT", "canary")
-    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN is set in") as caught:
+    with pytest.raises(SettingsError, match=r"^RC_MCP_HTTP_TOKEN ") as caught:
         load_settings()
-    assert "strangers" not in str(caught.value)
-    monkeypatch.setenv("RC_MCP_HTTP_TOKEN", "a-token-that-nobody-else-knows")
+    assert "others-know" not in str(caught.value)
+    monkeypatch.setenv("RC_MCP_HTTP_TOKEN", "a-token-that-only-we-know")
     load_settings()
 
 
@@ -153,17 +151,17 @@ def test_a_folder_may_be_named_as_a_shell_names_it_and_is_the_same_from_everywhe
     assert settings.state_dir == Path.home() / "state"
     assert settings.download_dir == Path.cwd() / "here"
     assert settings.policy == Path.cwd() / "policy.toml"
-    with pytest.raises(SettingsError, match="RC_MCP_STATE_DIR: names a home folder that is not there"):
-        load_settings(RC_MCP_STATE_DIR="~nobody-of-that-name/state")
+    with pytest.raises(SettingsError, match=r"^RC_MCP_STATE_DIR: .*home folder"):
+        load_settings(RC_MCP_STATE_DIR="~no-user-of-that-name/state")
 
 
-def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dotenv_file_that_is_not_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
     with pytest.raises(SettingsError, match=r"^\.env .* UTF-8"):
         load_settings()
     monkeypatch.setenv("RC_MCP_STATE_DIR", "~/state")
     assert load_state_dir() == Path.home() / "state"
-    monkeypatch.setenv("RC_MCP_STATE_DIR", "~nobody-of-that-name/state")
+    monkeypatch.setenv("RC_MCP_STATE_DIR", "~no-user-of-that-name/state")
     with pytest.raises(SettingsError, match="RC_MCP_STATE_DIR"):
         load_state_dir()
 
@@ -181,13 +179,13 @@ def test_a_stop_goes_where_servers_look_and_not_where_a_dotenv_from_elsewhere_sa
 
 
 def test_a_name_in_rare_letters_is_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".env").write_text("RC_MCP_HTTP_TO\u212aEN=a-token-that-strangers-know\n", "utf-8")
+    (tmp_path / ".env").write_text("RC_MCP_HTTP_TO\u212aEN=a-token-that-others-know\n", "utf-8")
     monkeypatch.setenv("RC_USER_JWT", "canary")
-    with pytest.raises(SettingsError, match="RC_MCP_HTTP_TOKEN is set in"):
+    with pytest.raises(SettingsError, match=r"^RC_MCP_HTTP_TOKEN "):
         load_settings()
 
 
-def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_a_home_folder_names_the_variables_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(*_: object, **__: object) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -238,6 +236,6 @@ def test_the_time_zone_is_the_one_that_is_named_or_the_machines() -> None:
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../../etc/passwd", "America", "/etc/localtime", "PST\n", "x" * 300])
-def test_what_is_no_time_zone_is_refused_by_the_name_of_its_variable(name: str) -> None:
-    with pytest.raises(SettingsError, match=r"^RC_MCP_TIMEZONE: .*such as America/New_York"):
+def test_an_error_for_a_wrong_time_zone_names_its_variable(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^RC_MCP_TIMEZONE: .*America/New_York"):
         load_settings(RC_MCP_TIMEZONE=name)

@@ -14,7 +14,7 @@ _PIECE_CHARS = 100_000
 
 
 def tokens(value: object) -> int:
-    """Of a text as it is; of anything else as compact JSON, which is how it travels."""
+    """Count the tokens of a text, or of anything else as compact JSON, as sent."""
     text = value if isinstance(value, str) else compact(value)
     return sum(_count(text[at : at + _PIECE_CHARS]) for at in range(0, len(text), _PIECE_CHARS))
 
@@ -42,7 +42,7 @@ async def from_ringcentral(emulator: Emulator, path: str, **query: str) -> str:
 
 
 def _count(text: str) -> int:
-    # A special token's name in a message is text like any other. A lone surrogate is none to a tokenizer.
+    # A special token's name in a message is text like any other. A tokenizer rejects a lone surrogate.
     return len(_encoding().encode_ordinary(text.encode("utf-8", "replace").decode()))
 
 

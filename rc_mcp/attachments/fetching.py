@@ -1,4 +1,4 @@
-"""An attachment's bytes, fetched into an open file, so that none of them has to be in memory."""
+"""Fetches attachments into open files, so that their bytes need not fit in memory."""
 
 import io
 import os
@@ -17,13 +17,12 @@ from rc_mcp.media.reading import Progress
 from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.views.messages import attachment_uri
 
-_TELLING_BYTES = 1024 * 1024
-"""Progress is told each time so much has arrived."""
+_REPORT_EVERY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class AttachmentRef:
-    """Where an attachment is."""
+    """The address of an attachment."""
 
     account_id: str
     extension_id: str
@@ -37,14 +36,14 @@ class AttachmentRef:
 
 @dataclass(frozen=True)
 class Fetched:
-    """An attachment's bytes, in an open file, and what they truly are."""
+    """An attachment in an open file, with its detected type."""
 
     file: BinaryIO
     size: int
     kind: str
     label: str
     charset: str | None
-    """By Python's name; None for one that we cannot decode."""
+    """Python's name of the charset; None if we cannot decode it."""
 
 
 @asynccontextmanager
@@ -57,15 +56,15 @@ async def fetch(
     size: int | None = None,
     descriptor: int | None = None,
 ) -> AsyncGenerator[Fetched]:
-    """An attachment in an open file: the one of `descriptor`, or one without a name that goes when the block ends.
+    """Yield an attachment in an open file: the one of `descriptor`, or an unnamed one, removed when the block ends.
 
     Raises:
-        ContentTooLarge: it has more than `max_bytes`.
-        RingCentralError: RingCentral did not give it.
+        ContentTooLarge: the attachment has more than `max_bytes`.
+        RingCentralError: RingCentral did not return it.
         OSError: the file of `descriptor` cannot be written.
-        ToolError: there is no room for the one without a name.
+        ToolError: the unnamed file cannot be written.
     """
-    fault_named = _temporary_folder_named if descriptor is None else nullcontext
+    fault_named = _naming_temporary_folder if descriptor is None else nullcontext
     with _own(descriptor) as own, _ReportingFile(own, progress, size, fault_named) as file:
         downloaded = await client.download(
             place.message_id,
@@ -82,32 +81,35 @@ async def fetch(
 
 
 async def read_all(found: Fetched) -> bytes:
-    """All of its bytes."""
+    """Return all bytes of an attachment."""
     return await to_thread.run_sync(part_of, found.file, 0, found.size)
 
 
 @contextmanager
 def _own(descriptor: int | None) -> Generator[int]:
-    """A copy of the descriptor, or one of a new file without a name; whoever gets it closes it."""
+    """Yield a copy of the descriptor, or one of a new unnamed file. The caller closes it."""
     if descriptor is not None:
         yield os.dup(descriptor)
         return
     with ExitStack() as held:
-        with _temporary_folder_named():
+        with _naming_temporary_folder():
             unnamed = held.enter_context(tempfile.TemporaryFile(buffering=0))
         yield os.dup(unnamed.fileno())
 
 
 @contextmanager
-def _temporary_folder_named() -> Generator[None]:
+def _naming_temporary_folder() -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise ToolError(f"The system's temporary folder (TMPDIR): {error.strerror}. Nothing was read.") from None
+        raise ToolError(
+            f"The temporary folder (TMPDIR) cannot be used: {error.strerror}. Nothing was read. "
+            "The operator must fix this."
+        ) from None
 
 
 class _ReportingFile(io.FileIO):
-    """A file that tells how many bytes were written to it, from the thread that writes to the one that tells."""
+    """A file that reports write progress from the writing thread to the event loop."""
 
     def __init__(
         self,
@@ -120,13 +122,13 @@ class _ReportingFile(io.FileIO):
         self._fault_named = fault_named
         self._progress = progress
         self._size = size
-        self._told = 0
+        self._reported = 0
 
     def write(self, data: bytes | memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         with self._fault_named():
             written_bytes = super().write(data)
         at = self.tell()
-        if at - self._told >= _TELLING_BYTES:
-            self._told = at
+        if at - self._reported >= _REPORT_EVERY_BYTES:
+            self._reported = at
             from_thread.run(self._progress, float(at), self._size, "bytes")
         return written_bytes

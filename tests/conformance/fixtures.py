@@ -1,7 +1,7 @@
-"""Our server with what the official conformance suite wants to find: `python -m tests.conformance.fixtures`.
+"""Our server with the fixtures of the official conformance suite: `python -m tests.conformance.fixtures`.
 
-It is the server of `rc-mcp serve --demo --http`, built by the same function, and beside our tools it has those that
-the suite calls by name. The names, and what each must answer, are the suite's; so are most of the words.
+It is the server of `rc-mcp serve --demo --http`, built by the same function, and it also has the tools that the
+suite calls by name. Their names, required answers and most of their texts come from the suite.
 """
 
 import base64
@@ -89,7 +89,7 @@ def _embedded(uri: str, mime_type: str, text: str) -> EmbeddedResource:
     return EmbeddedResource(type="resource", resource=TextResourceContents(uri=uri, mime_type=mime_type, text=text))
 
 
-# What a tool can do meanwhile
+# Actions of a tool during a call
 
 
 async def test_tool_with_progress(ctx: Ctx) -> str:
@@ -341,7 +341,7 @@ PROMPTS = (
 
 
 def with_fixtures(server: RingCentralServer) -> RingCentralServer:
-    """This server, and beside its own tools, prompts and resources those of the suite."""
+    """Return this server with the tools, prompts and resources of the suite added."""
     for function in TOOLS:
         server.add_tool(function, description="What the conformance suite calls.")
     for function in PROMPTS:

@@ -1,8 +1,8 @@
 """The official conformance suite finds no fault, at both generations of the protocol.
 
-Once on `rc-mcp serve --demo --http` as it stands, and once on the same server with the tools, prompts and resources
-that most of its scenarios call by name. What fails is in `demo.yml` or `fixtures.yml`, each line with its reason; the
-suite itself says when such a line is no longer true. `make conformance` shows the figures.
+Once on the unchanged `rc-mcp serve --demo --http`, and once on the same server with the tools, prompts and resources
+that most of its scenarios call by name. Failures are in `demo.yml` or `fixtures.yml`, each line with its reason; the
+suite itself says when such a line is out of date. `make conformance` shows the figures.
 """
 
 import re

@@ -10,7 +10,7 @@ from mcp.types import Tool
 from rc_mcp.emulator import Emulator
 
 LAST_PLAN, LAST_SYNC_TOKEN = "the plan of an earlier answer", "the token of an earlier answer"
-"""Stand for what only an earlier answer can tell."""
+"""A placeholder for a value from an earlier answer."""
 
 Arguments = dict[str, Any]
 
@@ -67,7 +67,7 @@ def values_that_exist(emulator: Emulator) -> dict[str, list[str]]:
 
 
 def arguments(schema: dict[str, Any], known: dict[str, list[str]]) -> SearchStrategy[Arguments]:
-    """Mostly what the schema asks for; now and then something is missing, mistyped, out of bounds or unknown."""
+    """Arguments that mostly fit the schema; sometimes something is missing, mistyped, out of bounds or unknown."""
     required = set(schema.get("required", []))
     properties = {name: value(name, property_, known) for name, property_ in schema["properties"].items()}
     right = st.fixed_dictionaries(

@@ -1,7 +1,7 @@
 """Thousands of calls with arguments made from the schemas, on a mailbox that means harm: `make fuzz`.
 
-Whatever is asked, in either generation of the protocol, with whatever a person answers and however RingCentral fails:
-the server does not crash, answers what its schema promises, and sends nothing for arguments that it refuses.
+Whatever is asked, in either generation of the protocol, with any answer of the user and any fault of RingCentral:
+the server does not crash, answers as its schema promises, and sends nothing for arguments that it refuses.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ CALLS = int(os.environ.get("RC_MCP_FUZZ_CALLS", "5000"))
 FROM = int(os.environ.get("RC_MCP_FUZZ_FROM", "0"))
 """Where the seeds start: the same number, the same calls."""
 PARTS = 4
-"""That run beside each other."""
+"""The number of concurrent calls."""
 EXPECTED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
 TOGETHER = 50
 """Calls of one session on one mailbox."""
@@ -140,9 +140,9 @@ def is_allowed(arguments: dict[str, Any], schema: dict[str, Any]) -> bool:
     for name, value in arguments.items():
         kind = properties.get(name, {}).get("type")
         if value is None and name in properties and name not in schema.get("required", []):
-            del given[name]  # null stands for what is left out
+            del given[name]  # null means a missing argument
         elif isinstance(value, str) and kind == "array":
-            given[name] = [value]  # a word stands for a list of one
+            given[name] = [value]  # a single word means a list of one
     return Draft202012Validator(schema).is_valid(given)  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -160,7 +160,7 @@ class OneFault(Faults):
 
 
 def told(arguments: dict[str, Any], earlier: dict[str, str]) -> dict[str, Any]:
-    """These arguments, with what an earlier answer told in its place."""
+    """Return the arguments with placeholders replaced by values from earlier answers."""
     return {
         name: earlier.get(value, "1") if isinstance(value, str) and value in {LAST_PLAN, LAST_SYNC_TOKEN} else value
         for name, value in arguments.items()

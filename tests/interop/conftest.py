@@ -38,7 +38,7 @@ def seen(request: pytest.FixtureRequest) -> dict[str, Any]:
     program = HERE / PROGRAMS[request.param]
     folder, command = request.getfixturevalue("python_client" if program.suffix == ".py" else "node_clients")
     with emulator() as at:
-        # Read from stdin, a module finds what it imports in the working folder: the programs stay here, the clients
+        # Read from stdin, a module finds its imports in the working folder: the programs stay here, the clients
         # there.
         ran = subprocess.run(
             [*command, json.dumps(at)],
@@ -64,7 +64,7 @@ def login(tmp_path: Path) -> Generator[Path]:
 
 @contextmanager
 def emulator() -> Generator[dict[str, str]]:
-    """The command as anyone would start it. Gives its first line, and since when there are messages in it."""
+    """Start the command as a user would. Gives its first line, and since when there are messages in it."""
     command = [sys.executable, "-m", "rc_mcp", "emulator", "--rate-limits"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE) as process:
         try:

@@ -1,6 +1,6 @@
-"""RingCentral's own Python SDK at work on a mailbox: prints what it saw, as one line of JSON.
+"""RingCentral's own Python SDK at work on a mailbox: prints its results as one line of JSON.
 
-Runs in an environment of its own. Its argument is what the emulator said of itself when it started.
+Runs in an environment of its own. Its argument is the emulator's startup output.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""docs/emulator.md: every snippet in it runs, as it stands."""
+"""docs/emulator.md: every snippet in it runs unchanged."""
 
 import json
 import re

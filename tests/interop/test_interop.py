@@ -1,4 +1,4 @@
-"""RingCentral's own clients cannot tell the emulator from RingCentral: each does all of this, unmodified."""
+"""RingCentral's own clients work with the emulator as with RingCentral: each does all of this, unmodified."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_it_reads_and_changes_the_retention_period(seen: Seen) -> None:
     assert seen["configuration"] == [30, 45]
 
 
-def test_it_hands_on_what_an_error_says(seen: Seen) -> None:
+def test_it_passes_on_the_text_of_an_error(seen: Seen) -> None:
     assert seen["not_found"] == [404, "CMN-102", "messageId"]
 
 

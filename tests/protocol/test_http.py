@@ -20,7 +20,7 @@ ACCEPT = "application/json, text/event-stream"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
-    """One server for all of these: whatever came before, the next has to be served."""
+    """One server for all of these tests: it must serve each, whatever came before."""
     patch = pytest.MonkeyPatch()
     patch.setenv("RC_MCP_STATE_DIR", str(tmp_path_factory.mktemp("state")))
     with served(*RC_MCP, "serve", "--demo", "--http", "--port", "0") as running:
@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
 
 @pytest.fixture
 async def web(server: Served) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of HTTP alone. The server has to be well when it leaves."""
+    """A plain HTTP client. The server must still work when it leaves."""
     async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
         yield client
         answer = await post(client, server, call("alive", "list_messages", per_page=1))
@@ -77,7 +77,9 @@ async def test_a_wrong_header_is_refused(
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b"17", b"\xff", b"[" * 100_000, b'{"jsonrpc":"2.0"}', b'[{"jsonrpc":"2.0"}]']
 )
-async def test_a_body_that_is_no_message_is_a_bad_request(body: bytes, web: httpx.AsyncClient, server: Served) -> None:
+async def test_a_body_that_is_not_a_message_is_a_bad_request(
+    body: bytes, web: httpx.AsyncClient, server: Served
+) -> None:
     assert (await post(web, server, body)).status_code == 400
 
 
@@ -107,7 +109,7 @@ async def test_an_older_client_without_a_handshake_is_refused(web: httpx.AsyncCl
     assert answer.status_code == 400
 
 
-async def test_a_client_that_leaves_in_the_middle_of_a_call_takes_nobody_along(
+async def test_a_client_that_leaves_in_the_middle_of_a_call_does_not_affect_others(
     web: httpx.AsyncClient, server: Served
 ) -> None:
     for _ in range(20):
@@ -127,7 +129,7 @@ async def test_many_sessions_at_once_do_not_get_in_each_others_way(era: Era, ser
                 tasks.start_soon(work)
 
 
-async def test_what_a_session_was_asked_cannot_be_answered_by_another(web: httpx.AsyncClient, server: Served) -> None:
+async def test_a_session_cannot_answer_a_question_of_another(web: httpx.AsyncClient, server: Served) -> None:
     can_ask = meta(elicitation={"form": {}})
     listing = request(0, "tools/call", name="list_messages", arguments={"date_from": "30d"}, _meta=can_ask)
     listed = rows(message(await post(web, server, listing))["result"]["structuredContent"]["messages"])

@@ -1,4 +1,4 @@
-"""Clients that answer the server's question twice, wrongly, late or never: none of it deletes what nobody agreed to."""
+"""Clients that answer the server's question twice, wrongly, late or never: nothing is deleted without approval."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -54,7 +54,7 @@ async def is_there(wire: Wire, message_id: str) -> bool:
     return message.get("availability", "Alive") == "Alive"
 
 
-async def test_a_yes_that_comes_three_times_deletes_once(tmp_path: Path) -> None:
+async def test_an_approval_that_arrives_three_times_deletes_once(tmp_path: Path) -> None:
     async with asking(tmp_path) as (wire, ids):
         question = await asked(wire, "delete", ids[0])
         await wire.send(*[answer(question, YES)] * 3)
@@ -64,7 +64,7 @@ async def test_a_yes_that_comes_three_times_deletes_once(tmp_path: Path) -> None
         assert await is_there(wire, ids[1])
 
 
-async def test_a_yes_to_another_question_is_no_answer(tmp_path: Path) -> None:
+async def test_an_approval_of_another_question_is_not_an_answer(tmp_path: Path) -> None:
     async with asking(tmp_path) as (wire, ids):
         question = await asked(wire, "delete", ids[0])
         await wire.send(answer("nobody", YES), answer(10**9, YES))
@@ -75,7 +75,7 @@ async def test_a_yes_to_another_question_is_no_answer(tmp_path: Path) -> None:
         assert await is_there(wire, ids[0])
 
 
-async def test_an_answer_that_is_none_counts_as_a_no(tmp_path: Path) -> None:
+async def test_an_invalid_answer_counts_as_a_refusal(tmp_path: Path) -> None:
     async with asking(tmp_path) as (wire, ids):
         for nonsense in NO_ANSWERS:
             await wire.send(answer(await asked(wire, "delete", ids[0]), nonsense))
@@ -91,7 +91,7 @@ async def test_an_error_for_an_answer_counts_as_a_no(tmp_path: Path) -> None:
         assert await is_there(wire, ids[0])
 
 
-async def test_a_call_cancelled_while_it_asks_is_not_carried_out_by_a_late_yes(tmp_path: Path) -> None:
+async def test_a_late_approval_does_not_carry_out_a_cancelled_call(tmp_path: Path) -> None:
     async with asking(tmp_path) as (wire, ids):
         question = await asked(wire, "delete", ids[0])
         cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "delete"}}
@@ -106,7 +106,7 @@ async def test_questions_that_are_never_answered_hold_up_neither_calls_nor_the_e
         assert await is_there(wire, ids[0])
 
 
-async def test_a_modern_yes_replayed_at_the_same_moment_deletes_once(tmp_path: Path) -> None:
+async def test_a_modern_approval_replayed_at_the_same_moment_deletes_once(tmp_path: Path) -> None:
     async with stdio(tmp_path) as wire:
         can_ask = meta(elicitation={"form": {}})
         listing = request(0, "tools/call", name="list_messages", arguments={"date_from": "30d"}, _meta=can_ask)
@@ -119,7 +119,7 @@ async def test_a_modern_yes_replayed_at_the_same_moment_deletes_once(tmp_path: P
         await wire.send(*(request(n, "tools/call", **again) for n in range(2, 7)))
         results = [(await wire.receive())["result"] for _ in range(5)]
         statuses = [r["structuredContent"]["status"] if r["resultType"] == "complete" else "asked" for r in results]
-        # What comes after the plan was used is refused, or is a call like any other: a new question, or nothing to do.
+        # A call after the plan was used is refused, or is a call like any other: a new question, or nothing to do.
         assert statuses.count("done") == 1
         assert set(statuses) <= {"done", "refused", "asked", "nothing_to_do"}
         for forged in ({"requestState": "x"}, {"requestState": again["requestState"][:-4] + "AAAA"}):

@@ -38,7 +38,7 @@ NOT_MESSAGES = {
 }
 
 
-async def test_what_is_no_message_is_passed_over(tmp_path: Path) -> None:
+async def test_input_that_is_not_a_message_is_ignored(tmp_path: Path) -> None:
     async with stdio(tmp_path) as wire:
         for line in NOT_MESSAGES.values():
             await wire.send(line)
@@ -113,7 +113,7 @@ async def test_stdin_that_closes_at_once_ends_the_server_well(tmp_path: Path) ->
         pass
 
 
-async def test_a_cancelled_call_leaves_the_others_alone(tmp_path: Path) -> None:
+async def test_a_cancelled_call_does_not_affect_the_others(tmp_path: Path) -> None:
     async with stdio(tmp_path) as wire:
         for n in range(20):
             cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": f"cancelled-{n}"}}

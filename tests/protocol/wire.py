@@ -17,7 +17,7 @@ from tests.serving import RC_MCP
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
 PATIENCE_S = 60
-"""For one test. What hangs has to end."""
+"""The limit for one test, so that a hanging one ends."""
 LONGEST_LINE = 64 * 1024 * 1024
 
 Json = dict[str, Any]
@@ -54,7 +54,7 @@ class Wire:
             await self.process.stdin.send(line)
 
     async def receive(self) -> Json:
-        """The next message. Whatever is on stdout has to be one."""
+        """Return the next message; every line on stdout must be one."""
         message = json.loads(await self.lines.receive_until(b"\n", LONGEST_LINE))
         assert message["jsonrpc"] == "2.0", message
         return message
@@ -101,7 +101,7 @@ class Wire:
 
 @asynccontextmanager
 async def stdio(folder: Path, *options: str, patience_s: float = PATIENCE_S) -> AsyncGenerator[Wire]:
-    """`rc-mcp serve --demo` with its plans in this folder; it has to end well when its stdin does."""
+    """Start `rc-mcp serve --demo` with its plans in this folder; it must exit without an error when its stdin ends."""
     with anyio.fail_after(patience_s):
         process = await anyio.open_process([*RC_MCP, "serve", "--demo", *options], env=environment(folder))
         async with process:
@@ -120,6 +120,6 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def memory_mb(pid: int) -> float:
-    """A process's resident memory, as Linux tells it; 0 elsewhere."""
+    """Return a process's resident memory as Linux reports it; 0 on other systems."""
     status = Path(f"/proc/{pid}/status")
     return int(status.read_text().partition("VmRSS:")[2].split()[0]) / 1024 if status.exists() else 0.0

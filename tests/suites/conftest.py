@@ -1,4 +1,4 @@
-"""Suites that others wrote, each an independent judge of our server, installed in environments of their own."""
+"""Third-party test suites for our server, each installed in its own environment."""
 
 import subprocess
 from collections.abc import Callable, Generator
@@ -24,7 +24,7 @@ def judge() -> Judge:
         program = f"import sys; from {module} import main; sys.exit(main())"
         command = [python, "-c", program, *arguments]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-        print(ran.stdout)  # noqa: T201  seen with `make suites`
+        print(ran.stdout)  # noqa: T201  shown by `make suites`
         return ran
 
     return run

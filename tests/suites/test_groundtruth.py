@@ -1,7 +1,7 @@
-"""mcp-groundtruth: whether what a tool does to the mailbox is what its annotations say.
+"""mcp-groundtruth: compares the effects of each tool on the mailbox with its annotations.
 
-It starts the server anew for every observation, some hundred and fifty times, and compares the emulator's database. So
-it takes minutes, and runs with `make groundtruth` alone.
+It starts the server again for every observation, some hundred and fifty times, and compares the emulator's database. So
+it takes minutes, and runs only with `make groundtruth`.
 """
 
 import json
@@ -37,19 +37,19 @@ label = "mailbox.db"
 seed = "mailbox.sql"
 business = ["message", "phone_number", "setting"]
 append_only = []
-# When a message was changed is RingCentral's bookkeeping: it moves when what is set was set already.
+# When a message was changed is RingCentral's bookkeeping: it moves even if the new value equals the old one.
 mask = [{{ region = "message", column = "modified_ms", kind = "timestamp" }}]
 """
 
-# To the judge all that is not an addition destroys. With us that word is for what can lose something.
+# The suite calls every change but an addition destructive. We use the word only if data can be lost.
 NOTHING_IS_LOST = {
-    "update_message: destructive": "what is marked as read can be marked as unread",
+    "update_message: destructive": "a message marked as read can be marked as unread",
     "patch_message: destructive": "what is restored can be deleted again, which is a tool that says it destroys",
 }
 
 
 @pytest.mark.long
-def test_no_tool_does_what_its_annotations_deny(judge: Judge, tmp_path: Path) -> None:
+def test_no_tool_contradicts_its_annotations(judge: Judge, tmp_path: Path) -> None:
     folder = tmp_path / "target"
     folder.mkdir()
     calls = {tool: arguments[0] for tool, arguments in calls_of_every_tool(filled(folder)).items()}

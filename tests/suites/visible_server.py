@@ -1,6 +1,6 @@
-"""Our server over stdio, on a mailbox whose database lies where mcp-groundtruth can watch it.
+"""Our server over stdio, on a mailbox with its database where mcp-groundtruth can watch it.
 
-Its argument is the database, filled before. The time stands still, so that only what a tool does makes a difference.
+Its argument is the database, filled before. The clock is stopped, so that only tools make a difference.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""No call lasts as long as RingCentral likes: what reads is given up, what changes says that it may have happened."""
+"""Slow answers from RingCentral: reads are given up, and changes report that they may have happened."""
 
 import anyio
 import pytest

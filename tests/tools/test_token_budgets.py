@@ -189,7 +189,7 @@ async def test_where_not_one_message_fits_the_answer_says_how_to_see_them(
     assert f"date_to={synced['window']['date_to']}" in synced["next"]
 
 
-async def test_what_was_cut_from_a_page_is_on_the_pages_it_names(tmp_path: Path) -> None:
+async def test_rows_cut_from_a_page_are_on_the_pages_it_names(tmp_path: Path) -> None:
     seen: list[str] = []
     async with mailbox(tmp_path, scenario="empty") as (desk, client):
         desk.emulator.store.add_all(everything_by(WRITERS["emoji"], desk.clock(), 130))
@@ -217,7 +217,7 @@ async def test_a_later_page_that_is_cut_goes_on_where_it_ended(tmp_path: Path) -
     assert shown == expected[: len(shown)]
 
 
-async def test_a_page_that_is_cut_still_says_what_is_missing_from_it(tmp_path: Path) -> None:
+async def test_a_shortened_page_still_names_the_missing_rows(tmp_path: Path) -> None:
     async with mailbox(tmp_path, scenario="empty") as (desk, client):
         desk.emulator.store.add_all(everything_by(WRITERS["emoji"], desk.clock(), 130))
         listing = await call(client, "list_messages", distinct_conversations=True)
@@ -258,7 +258,7 @@ async def mailbox(folder: Path, **options: Any) -> AsyncGenerator[tuple[Desk, Cl
 
 
 def everything_by(writer: Callable[[Random], str], now: datetime, count: int, *, chars: int = 400) -> list[Draft]:
-    """Messages of all types from people who write like this, wherever they can write."""
+    """Return messages of all types with this text in every field that a sender can fill."""
     chance = Random(7)  # noqa: S311
     drafts: list[Draft] = []
     for n in range(count):
@@ -280,7 +280,7 @@ def everything_by(writer: Callable[[Random], str], now: datetime, count: int, *,
 
 
 async def both_channels(client: Client, tool: str, **arguments: Any) -> str:
-    """The answer's text, which is what its structure says as well."""
+    """Return the answer's text, which equals its structured content."""
     result = await client.call_tool(tool, arguments)
     text = text_of(result)
     assert not result.is_error, text

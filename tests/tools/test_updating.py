@@ -1,4 +1,4 @@
-"""update_message and patch_message: what can be undone is done at once, and each id gets its outcome."""
+"""update_message and patch_message: reversible changes need no approval, and each id gets its outcome."""
 
 import pytest
 
@@ -35,7 +35,7 @@ async def test_all_messages_of_the_office_are_marked_in_one_request(desk: Desk) 
     assert len(desk.sent("PUT")) == 1
 
 
-async def test_what_was_deleted_is_restored_with_its_attachments(desk: Desk, era: Era) -> None:
+async def test_a_deleted_message_is_restored_with_its_attachments(desk: Desk, era: Era) -> None:
     target = desk.ids(type="VoiceMail", availability="Alive")[0]
     async with desk.client(era, answer=YES) as client:
         await call(client, "delete_message", message_id=target)
@@ -47,7 +47,7 @@ async def test_what_was_deleted_is_restored_with_its_attachments(desk: Desk, era
     assert content["content_type"] == "audio/mpeg"
 
 
-async def test_what_was_never_deleted_is_not_called_restored(desk: Desk, era: Era) -> None:
+async def test_a_message_that_was_never_deleted_is_not_called_restored(desk: Desk, era: Era) -> None:
     alive, deleted = desk.ids(availability="Alive")[0], desk.ids(availability="Deleted")[0]
     async with desk.client(era) as client:
         answer = await call(client, "patch_message", message_id=[alive, deleted, "404"], availability="Alive")
@@ -56,7 +56,7 @@ async def test_what_was_never_deleted_is_not_called_restored(desk: Desk, era: Er
     assert only["status"] == "nothing_to_do"
 
 
-async def test_only_what_was_deleted_is_called_restored_when_it_is_marked_as_well(desk: Desk, era: Era) -> None:
+async def test_only_deleted_messages_are_called_restored_when_they_are_marked_as_well(desk: Desk, era: Era) -> None:
     unread = desk.ids(availability="Alive", readStatus="Unread")[0]
     read = desk.ids(availability="Alive", readStatus="Read")[0]
     deleted = desk.ids(availability="Deleted")[0]
@@ -68,7 +68,7 @@ async def test_only_what_was_deleted_is_called_restored_when_it_is_marked_as_wel
     assert (len(desk.sent("GET")), len(desk.sent("PATCH"))) == (1, 1)
 
 
-async def test_what_is_purged_cannot_be_restored_and_the_answer_does_not_say_it_was(desk: Desk) -> None:
+async def test_a_purged_message_cannot_be_restored_and_the_answer_does_not_say_it_was(desk: Desk) -> None:
     target = desk.ids(availability="Deleted")[0]
     async with desk.client() as client:
         plan = (await call(client, "delete_message", message_id=target, purge=True))["plan_id"]
@@ -79,7 +79,7 @@ async def test_what_is_purged_cannot_be_restored_and_the_answer_does_not_say_it_
     assert desk.availability(target) == "Purged"
 
 
-async def test_a_restore_of_many_tells_how_far_it_is(desk: Desk, era: Era) -> None:
+async def test_a_restore_of_many_reports_progress(desk: Desk, era: Era) -> None:
     told: list[tuple[float, float | None]] = []
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
