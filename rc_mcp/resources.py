@@ -16,7 +16,7 @@ from mcp.types import (
     SubscriptionFilter,
 )
 
-from rc_mcp.attachments.fetching import AttachmentRef, Fetched, read_all
+from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
 from rc_mcp.attachments.forms import MAX_BYTES
 from rc_mcp.media.kinds import is_text, labelled
 from rc_mcp.recent_messages import attachments_of, mailbox_summary, title_of

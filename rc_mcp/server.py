@@ -158,8 +158,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
         missing = self._missing()
         if name in missing:
             raise ToolError(
-                f"{name} is not available: RingCentral did not grant this app {missing[name]}. Nothing was sent to "
-                "RingCentral. Calling again will not help; the operator must run rc-mcp doctor."
+                f"{name} is not available: RingCentral did not grant this app {missing[name]}. Calling again will not "
+                "help; the operator must run rc-mcp doctor. Nothing was sent to RingCentral."
             )
         self.calls += 1
         try:

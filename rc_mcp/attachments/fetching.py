@@ -103,8 +103,8 @@ def _naming_temporary_folder() -> Generator[None]:
         yield
     except OSError as error:
         raise ToolError(
-            f"The temporary folder (TMPDIR) cannot be used: {error.strerror}. Nothing was read. "
-            "The operator must fix this."
+            f"The temporary folder (TMPDIR) cannot be used: {error.strerror}. The operator must fix it. "
+            "Nothing was read."
         ) from None
 
 
