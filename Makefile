@@ -64,7 +64,7 @@ picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, fro
 	@$(BIN)/python docs/picture.py
 
 docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
-	@$(BIN)/python tests/test_readme.py
+	@$(BIN)/python -m tests.docs.test_readme
 	@$(BIN)/python -m tests.docs.test_reference
 
 release-files: .venv/run.ready ## renew server.json and plugin/, which are generated from the code and the prompts

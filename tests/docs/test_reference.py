@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from rc_mcp.cli import main
 from rc_mcp.settings import Settings
-from tests.test_readme import all_commands, table
+from tests.docs.test_readme import all_commands, table
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "docs" / "reference"

@@ -9,7 +9,7 @@ import pytest
 from rc_mcp.guard.policy.policy_file import load_policy
 from rc_mcp.guard.policy.rules import PolicyLimits, Rule
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SAFETY, POLICY = ROOT / "docs/safety.md", ROOT / "docs/policy.md"
 EXAMPLE = ROOT / "examples/policy.toml"
 _FENCE = re.compile(r"(<!-- example: policy\.toml -->\n```toml\n)(.*?)(```)", re.DOTALL)
@@ -24,7 +24,7 @@ def renew() -> None:
 def test_the_example_of_a_policy_is_the_file_that_runs() -> None:
     found = _FENCE.search(POLICY.read_text("utf-8"))
     assert found is not None
-    assert found[2] == EXAMPLE.read_text("utf-8"), "renew it with: python tests/test_docs.py"
+    assert found[2] == EXAMPLE.read_text("utf-8"), "renew it with: python -m tests.docs.test_policy_and_safety"
     assert load_policy(EXAMPLE).protects_anybody
 
 

@@ -20,7 +20,7 @@ from rc_mcp.settings import Settings, load_settings
 
 pytestmark = pytest.mark.anyio
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 CONFIGURATIONS = sorted((EXAMPLES / "clients").rglob("*.json"))
 README = (EXAMPLES / "README.md").read_text("utf-8")
 SECRETS = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT", "RC_ACCESS_TOKEN"}

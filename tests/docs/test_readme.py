@@ -20,7 +20,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.prompts import load_prompts
 from rc_mcp.tools import tools_for
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PICTURE = ROOT / "docs/demo.svg"
 RENEW = "renew it with: make docs"
