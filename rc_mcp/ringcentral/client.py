@@ -31,7 +31,7 @@ from rc_mcp.ringcentral.errors import InvalidRequest, RecordsUnreadable, SyncTok
 from rc_mcp.ringcentral.filters import ListFilters, SyncFilters
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
-from rc_mcp.ringcentral.oauth.auth import RenewingAuth, TokenAuth
+from rc_mcp.ringcentral.oauth.auth import RenewingAuth, TokenAuth, origin
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 from rc_mcp.ringcentral.parameters import (
@@ -51,7 +51,7 @@ from rc_mcp.ringcentral.parameters import (
 from rc_mcp.ringcentral.sync import Changes, changes_of, full_sync
 from rc_mcp.ringcentral.transport.connection import Connection
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
-from rc_mcp.ringcentral.transport.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point, origin
+from rc_mcp.ringcentral.transport.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point
 from rc_mcp.ringcentral.transport.responses import parsed
 from rc_mcp.ringcentral.vocabulary import (
     Availability,
@@ -360,11 +360,11 @@ class MessageStoreClient:
         Raises:
             NotFound: the message does not exist, or no longer exists.
         """
-        ids = [identifier("message_id", message_id)]
-        outcome = (await self.read_messages(ids, account_id=account_id, extension_id=extension_id))[0]
-        if outcome.message is None:
-            raise outcome.error or UnexpectedAnswer("RingCentral answered without the message")
-        return outcome.message
+        box, id_ = mailbox(account_id, extension_id), identifier("message_id", message_id)
+        message = await self._record(Message, read(box, [id_]))
+        if message.id.lstrip("0") != id_.lstrip("0"):
+            raise UnexpectedAnswer(f"RingCentral's answer for {id_} does not contain that message")
+        return message
 
     async def read_messages(
         self, message_id: Sequence[str], *, account_id: str = "~", extension_id: str = "~"

@@ -410,8 +410,12 @@ async def test_updates_are_sent_a_thousand_at_a_time_and_the_rest_in_the_fitting
     assert [request.url.path.rpartition("/")[2] for request in script.requests] == ["*", "1001"]
 
 
-async def test_one_message_in_a_207_is_still_read():
-    assert (await store(Script(multi(part("7")))).read_message("7")).id == "7"
+@pytest.mark.parametrize(
+    "answer", [multi(part("7")), httpx.Response(200, json={"id": 8}), httpx.Response(200, json=[])]
+)
+async def test_one_message_is_read_as_one_record_and_must_be_that_message(answer: httpx.Response) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        await store(Script(answer)).read_message("7")
 
 
 async def test_one_missing_message_raises():

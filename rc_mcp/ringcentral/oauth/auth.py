@@ -17,9 +17,13 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.permissions import permissions_of
 from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint, credential, read_bounded
 from rc_mcp.ringcentral.transport.deadlines import is_sent_once
-from rc_mcp.ringcentral.transport.entry_points import origin
 
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+def origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Return scheme, host and port, which decide whether a token may be sent there."""
+    return url.scheme, url.host, url.port
 
 
 class BearerAuth(httpx.Auth):

@@ -45,11 +45,6 @@ def is_ringcentral(server: httpx.URL) -> bool:
     return server.host in _MEDIA_HOSTS
 
 
-def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Return scheme, host and port, which decide whether a token may be sent there."""
-    return url.scheme, url.host, url.port
-
-
 def _stays_here(host: str) -> bool:
     if host == "localhost" or host.endswith(".test"):
         return True
