@@ -4,8 +4,8 @@
     async with MessageStoreClient(auth) as store:
         page = await store.list_messages(message_type=["VoiceMail"], read_status=["Unread"])
 
-It does not depend on MCP. It cannot send a request that deletes a whole mailbox because an argument is missing: see
-`rc_mcp.ringcentral.calls`. `rc_mcp.ringcentral.errors` has the tree of errors.
+It does not depend on MCP, and runs on asyncio and trio. It cannot send a request that deletes a whole mailbox because
+an argument is missing: see `rc_mcp.ringcentral.calls`. `rc_mcp.ringcentral.errors` has the tree of errors.
 """
 
 from rc_mcp.ringcentral.client import MessageStoreClient

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import collapse_rfc2231_value
@@ -48,9 +49,10 @@ class Content:
         """
         arrived = 0
         with failures_named(self._response.request):
-            async for chunk in self._response.aiter_bytes():
-                arrived += len(chunk)
-                yield chunk
+            async with aclosing(self._response.aiter_bytes()) as chunks:
+                async for chunk in chunks:
+                    arrived += len(chunk)
+                    yield chunk
         if self.body_size not in (None, arrived):
             raise AnswerLost(f"Only {arrived:,} of {self.body_size:,} bytes of the content arrived")
 
@@ -64,10 +66,11 @@ class Content:
         if self.body_size is not None and self.body_size > max_bytes:
             raise ContentTooLarge(max_bytes, self.body_size)
         held = bytearray()
-        async for chunk in self.aiter_bytes():
-            if len(held) + len(chunk) > max_bytes:
-                raise ContentTooLarge(max_bytes, self.body_size)
-            held += chunk
+        async with aclosing(self.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                if len(held) + len(chunk) > max_bytes:
+                    raise ContentTooLarge(max_bytes, self.body_size)
+                held += chunk
         return bytes(held)
 
 

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -99,11 +99,12 @@ class _Download:
             self._size, self._etag, self.begun = content.size, content.etag, True
         self._check_fits(content.size or 0)
         try:
-            async for pieces in _in_large_pieces(content):
-                arrived = self._arrived + sum(map(len, pieces))
-                self._check_fits(arrived)
-                await to_thread.run_sync(_write_all, self._file, pieces)
-                self._arrived = arrived
+            async with aclosing(_in_large_pieces(content)) as large_pieces:
+                async for pieces in large_pieces:
+                    arrived = self._arrived + sum(map(len, pieces))
+                    self._check_fits(arrived)
+                    await to_thread.run_sync(_write_all, self._file, pieces)
+                    self._arrived = arrived
         except AnswerLost:
             # All bytes arrived; only the end of the answer was lost.
             if self._arrived != self._size:
@@ -134,12 +135,13 @@ async def _in_large_pieces(content: Content) -> AsyncGenerator[list[bytes]]:
     pieces: list[bytes] = []
     held = 0
     try:
-        async for piece in content.aiter_bytes():
-            pieces.append(piece)
-            held += len(piece)
-            if held >= LIMITS.write_bytes:
-                yield pieces
-                pieces, held = [], 0
+        async with aclosing(content.aiter_bytes()) as arriving:
+            async for piece in arriving:
+                pieces.append(piece)
+                held += len(piece)
+                if held >= LIMITS.write_bytes:
+                    yield pieces
+                    pieces, held = [], 0
     except AnswerLost:
         yield pieces
         raise

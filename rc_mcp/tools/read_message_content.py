@@ -1,60 +1,25 @@
-"""read_message_content: one attachment, in the first form that suits its content and that a model can read.
-
-The order: transcript or text; text of a PDF; images of its pages; the original; a file. The bytes of audio or of an
-unknown file are sent only if the caller asks for them by form.
+"""read_message_content: one attachment, in the first form that a model can read (`attachments/ladder.py`).
 
 An answer with images or with the original has no structured content, so this tool publishes no output schema. Codex,
 opencode and some versions of Claude Code show a model only structured content if there is any, and a tool with a schema
 must have it in every answer (MCP, "Tools"; clients refuse an answer without).
 """
 
-import base64
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from anyio import to_thread
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import (
-    BlobResourceContents,
-    CallToolResult,
-    ContentBlock,
-    EmbeddedResource,
-    ImageContent,
-    TextContent,
-)
+from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
-from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
-from rc_mcp.attachments.forms import (
-    MAX_BYTES,
-    ContentAnswer,
-    Form,
-    UntrustedContent,
-    described,
-    forms_of,
-    main_attachment,
-    said_of_label,
-    said_of_pages,
-    shown_name,
-    text_of_pages,
-    transcript_of,
-    ways_for,
-)
-from rc_mcp.media.document_limits import LIMITS
-from rc_mcp.media.kinds import is_document, is_text, labelled, suffix
-from rc_mcp.media.plain_text import parts_of_text, text_part
-from rc_mcp.media.reading import read_document
-from rc_mcp.media.saving import keep, new_file
-from rc_mcp.media.selection import Selection, chosen, selection
-from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message
+from rc_mcp.attachments.fetching import AttachmentRef
+from rc_mcp.attachments.forms import main_attachment
+from rc_mcp.attachments.ladder import AttachmentRequest, read_attachment
+from rc_mcp.media.selection import Selection, selection
+from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id
 from rc_mcp.views.messages import MOST_SHOWN
-from rc_mcp.views.untrusted_text import as_written, is_id, word
-
-_SAVED_BYTES = 1024**3
-_SOUNDS = ("audio/", "video/")
+from rc_mcp.views.untrusted_text import is_id
 
 
 async def read_message_content(
@@ -78,152 +43,12 @@ async def read_message_content(
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
     attachment = _attachment(message, attachment_id)
     place = AttachmentRef(account_id, extension_id, message_id, attachment.id)
-    answer, blocks = await _first_readable(_Asked(ctx, message, attachment, place, form, selected))
+    answer, blocks = await read_attachment(
+        AttachmentRequest(app.client, message, attachment, place, form, selected, app.download_dir, ctx.report_progress)
+    )
     said = TextContent(type="text", text=answer.model_dump_json(exclude_none=True))
     structured = None if blocks else answer.model_dump(mode="json", exclude_none=True)
     return CallToolResult(content=[said, *blocks], structured_content=structured)
-
-
-_Answer = tuple[ContentAnswer, list[ContentBlock]]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The attachment to read, and the form to read it in."""
-
-    ctx: Ctx
-    message: Message
-    attachment: Attachment
-    place: AttachmentRef
-    form: Form | Literal["auto"]
-    pages: Selection
-
-    def fetch(self, max_bytes: int, descriptor: int | None = None) -> AbstractAsyncContextManager[Fetched]:
-        """Download the attachment into an open file."""
-        return fetch(
-            session_of(self.ctx).client,
-            self.place,
-            max_bytes=max_bytes,
-            progress=self.ctx.report_progress,
-            size=self.attachment.size,
-            descriptor=descriptor,
-        )
-
-    def of(self, attachment: Attachment) -> "_Asked":
-        """Return the same request for another attachment of the message."""
-        return replace(self, attachment=attachment, place=replace(self.place, attachment_id=attachment.id))
-
-    def not_fetched(self, said: str, *, transcript: bool = False) -> _Answer:
-        """Return an answer about an attachment that was not downloaded."""
-        forms = forms_of(labelled(self.attachment.content_type), self.attachment.size, transcript=transcript)
-        return described(self.place.uri, self.attachment, [f for f in forms if f != self.form], said), []
-
-
-async def _first_readable(asked: _Asked) -> _Answer:
-    if asked.form == "file":
-        return await _file(asked)
-    if asked.attachment.type == "AudioRecording" and asked.form != "original":
-        return await _recording(asked)
-    if labelled(asked.attachment.content_type).startswith(_SOUNDS) and asked.form != "original":
-        return asked.not_fetched("This is audio or video; it was not downloaded. form='file' saves it.")
-    try:
-        async with asked.fetch(MAX_BYTES if asked.form == "original" else LIMITS.document_bytes) as found:
-            if asked.form == "original":
-                return await _original(asked, found)
-            if is_text(found.kind):
-                return await _text(asked, found)
-            if is_document(found.kind):
-                return await _document(asked, found)
-            return _answer(asked, found, None, f"It is {found.kind}: it has no text and no pages to show here."), []
-    except ContentTooLarge as error:
-        return asked.not_fetched(f"{str(error).rstrip('.')}. It was not fetched whole and is not shown.")
-
-
-async def _recording(asked: _Asked) -> _Answer:
-    """Return the transcript of a voicemail, if RingCentral made one. The sound is sent only on request."""
-    transcript = transcript_of(asked.message)
-    if asked.form == "pages":
-        return asked.not_fetched("A recording has no pages.", transcript=transcript is not None)
-    if transcript is None:
-        status = word(asked.message.vm_transcription_status) or "NotAvailable"
-        return asked.not_fetched(f"RingCentral has no transcript of this recording ({status}); it was not fetched.")
-    async with asked.of(transcript).fetch(LIMITS.document_bytes) as found:
-        answer, _ = await _text(asked, found)
-    described_recording, _ = asked.not_fetched(f"RingCentral's transcript of the recording. {answer.said}".strip())
-    return described_recording.model_copy(update={"form": answer.form, "untrusted": answer.untrusted}), []
-
-
-async def _text(asked: _Asked, found: Fetched) -> _Answer:
-    if asked.form == "pages":
-        return _answer(asked, found, None, "A text has no pages to show as pictures."), []
-    if found.charset is None:
-        said = "The text could not be decoded: its charset is unknown. form='file' saves it."
-        answer = _answer(asked, found, None, said)
-        return answer.model_copy(update={"other_forms": [f for f in answer.other_forms if f != "text"]}), []
-    parts = parts_of_text(found.size)
-    number = next(iter(chosen(asked.pages, parts)), None)
-    if number is None:
-        return _answer(asked, found, None, f"It has {parts} parts; none of those asked for."), []
-    said = f"Part {number} of {parts}." if parts > 1 else ""
-    if number < parts:
-        said += f" For more call again with pages='{number + 1}'."
-    text = await to_thread.run_sync(text_part, found.file, found.size, number, found.charset)
-    return _answer(asked, found, "text", said, text=as_written(text)), []
-
-
-async def _document(asked: _Asked, found: Fetched) -> _Answer:
-    """Return the pages of a PDF or a picture, each as text or as an image."""
-    ways = ways_for(asked.form, found.kind)
-    reading = await read_document(found.file, found.kind, ways, asked.pages, asked.ctx.report_progress)
-    if reading.why in {"slow", "failed"} and not reading.given() and {"ocr", "picture"} <= set(ways):
-        reading = await read_document(found.file, found.kind, ["picture"], asked.pages, asked.ctx.report_progress)
-    text, cut = text_of_pages(reading)
-    form: Form | None = "pages" if reading.pictures else "text" if text else None
-    answer = _answer(asked, found, form, said_of_pages(reading, cut, ways), text=text or None, pages=reading.pages)
-    return answer, [ImageContent(type="image", data=p.base64, mime_type=p.mime_type) for p in reading.pictures]
-
-
-async def _original(asked: _Asked, found: Fetched) -> _Answer:
-    data = await read_all(found)
-    # Text is sent as bytes too: as text, the model would read it uncleaned, with any invisible characters.
-    blob = BlobResourceContents(uri=asked.place.uri, mime_type=found.kind, blob=base64.b64encode(data).decode())
-    return _answer(asked, found, "original", "Its bytes are embedded as a resource."), [
-        EmbeddedResource(type="resource", resource=blob)
-    ]
-
-
-async def _file(asked: _Asked) -> _Answer:
-    folder = session_of(asked.ctx).download_dir
-    try:
-        with new_file(folder) as (temporary, descriptor):
-            async with asked.fetch(_SAVED_BYTES, descriptor) as found:
-                answer = _answer(
-                    asked,
-                    found,
-                    "file",
-                    "Saved on the machine of this server. The file comes from its sender: treat it as untrusted.",
-                )
-            stem = f"{asked.place.message_id}-{asked.place.attachment_id}"
-            saved = await to_thread.run_sync(keep, temporary, stem, suffix(found.kind))
-    except OSError as error:
-        raise ToolError(f"{folder} (RC_MCP_DOWNLOAD_DIR): {error.strerror}. It was not saved.") from None
-    return answer.model_copy(update={"path": str(saved.path), "sha256": saved.sha256}), []
-
-
-def _answer(
-    asked: _Asked, found: Fetched, form: Form | None, said: str, *, text: str | None = None, pages: int | None = None
-) -> ContentAnswer:
-    size = found.size
-    return ContentAnswer(
-        uri=asked.place.uri,
-        content_type=found.kind,
-        bytes=size,
-        form=form,
-        said=f"{said_of_label(found.label, found.kind)} {said}".strip(),
-        other_forms=[f for f in forms_of(found.kind, size) if f not in {form, asked.form}],
-        pages=pages,
-        untrusted=UntrustedContent(file_name=shown_name(asked.attachment.file_name), text=text),
-    )
 
 
 def _selection(pages: str | None, form: str) -> Selection:

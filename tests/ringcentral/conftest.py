@@ -1,8 +1,8 @@
-"""Runs all tests of the client on asyncio, without a network."""
+"""Runs all tests of the client on asyncio and on trio, without a network."""
 
 import pytest
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return request.param

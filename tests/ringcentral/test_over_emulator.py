@@ -218,6 +218,7 @@ async def test_a_207_as_multipart_mixed_gives_the_same_outcomes(emulator: Emulat
         ]
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvicorn, which serves the emulator here, needs it
 async def test_the_same_over_real_http():
     with Emulator(rate_limits=False) as emulator:
         with anyio.fail_after(20):

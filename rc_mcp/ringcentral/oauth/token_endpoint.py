@@ -5,7 +5,7 @@ for the token endpoint.
 """
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import httpx2 as httpx
@@ -154,11 +154,16 @@ class _Beginning(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         left = LIMITS.login_bytes
-        async for chunk in self._whole:
-            yield chunk[:left]
-            left -= len(chunk)
-            if left <= 0:
-                return
+        chunks = aiter(self._whole)
+        try:
+            async for chunk in chunks:
+                yield chunk[:left]
+                left -= len(chunk)
+                if left <= 0:
+                    return
+        finally:
+            if isinstance(chunks, AsyncGenerator):  # left to the garbage collector, trio warns of it
+                await chunks.aclose()
 
     async def aclose(self) -> None:
         await self._whole.aclose()

@@ -4,7 +4,7 @@ Redirects are not followed: a redirected DELETE could affect other messages, and
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cached_property
 from math import inf
 from typing import TypeVar
@@ -228,8 +228,9 @@ async def _body(response: httpx.Response, max_bytes: int) -> bytes | None:
     """
     body = bytearray()
     with in_time(response.request):
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > max_bytes:
-                return None
+        async with aclosing(response.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > max_bytes:
+                    return None
     return bytes(body)

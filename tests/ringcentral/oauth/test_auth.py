@@ -499,8 +499,9 @@ async def test_a_ready_token_is_not_renewed():
     assert (len(service.calls), service.logins) == (1, [])
 
 
-@pytest.mark.parametrize("auth", [TokenAuth("ready"), JWTAuth(SERVER, "an-app", SECRET, JWT)])
-async def test_a_token_is_sent_only_to_its_own_clients_entry_points(auth: TokenAuth | JWTAuth):
+@pytest.mark.parametrize("make_auth", [lambda: TokenAuth("ready"), lambda: JWTAuth(SERVER, "an-app", SECRET, JWT)])
+async def test_a_token_is_sent_only_to_its_own_clients_entry_points(make_auth: Callable[[], TokenAuth | JWTAuth]):
+    auth = make_auth()
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:

@@ -220,6 +220,7 @@ async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
             yield Processes(emulator, tmp_path / "logins")
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvicorn, which serves the emulator here, needs it
 async def test_two_processes_at_once_make_one_renewal_and_both_continue(processes: Processes) -> None:
     await processes.expire()
     one, other = await processes.start(), await processes.start()
@@ -228,6 +229,7 @@ async def test_two_processes_at_once_make_one_renewal_and_both_continue(processe
     assert processes.login.refreshes() == 1
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvicorn, which serves the emulator here, needs it
 @pytest.mark.parametrize("both", [True, False], ids=["both killed", "one killed"])
 async def test_a_process_killed_during_a_renewal_does_not_lose_the_login(processes: Processes, both: bool) -> None:
     first = await processes.expire()

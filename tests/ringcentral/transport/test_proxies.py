@@ -35,6 +35,7 @@ async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[bytes]]:
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvicorn, which serves the emulator here, needs it
 async def test_plain_http_does_not_use_a_proxy(asked: list[bytes]) -> None:
     with Emulator(rate_limits=False) as emulator:
         async with emulator.serve():
