@@ -1,6 +1,6 @@
-"""Takes the picture of the README: the telling parts of `rc-mcp demo`, as it really ran (`make picture`).
+"""Write the README's picture from a real run of `rc-mcp demo`: `make picture`.
 
-The emulator's clock and the server's show `MOMENT` when it begins, so that the picture does not depend on the hour.
+The clocks of emulator and server start at `MOMENT`, so that the picture does not depend on the hour.
 """
 
 import io
@@ -23,7 +23,7 @@ from rc_mcp.settings import load_settings
 
 ZONE = "America/Los_Angeles"
 MOMENT = datetime(2026, 3, 5, 17, tzinfo=ZoneInfo(ZONE))
-"""Late on a Thursday afternoon, which the made-up mailbox imagines too."""
+"""Late on a Thursday afternoon, as in the made-up mailbox."""
 PICTURE = Path(__file__).with_name("demo.svg")
 PARTS = ("A voicemail", "Clear out old texts", "The same again", "Undo")
 COLUMNS = 86
@@ -31,7 +31,7 @@ FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', mono
 
 
 class Camera(Screen):
-    """Records only the parts that are wanted."""
+    """A screen that records only `PARTS`."""
 
     def step(self, title: str) -> None:
         """Begin a part of the tour."""
@@ -40,7 +40,7 @@ class Camera(Screen):
 
 
 def take_picture() -> str:
-    """Run the tour; the recorded parts as SVG. Ends the process if a claim does not hold."""
+    """Run the tour and return the recorded parts as SVG. Exit if a claim is false."""
     ahead = MOMENT - datetime.now(UTC)
     console = Console(
         width=COLUMNS,
@@ -53,22 +53,22 @@ def take_picture() -> str:
     )
     camera = Camera(console)
     server = (sys.executable, str(Path(__file__)), str(ahead.total_seconds()))
-    with patch.dict(os.environ, RC_MCP_TIMEZONE=ZONE):  # the same wherever it is taken
+    with patch.dict(os.environ, RC_MCP_TIMEZONE=ZONE):  # the same on every machine
         anyio.run(take_tour, camera, stage(lambda: datetime.now(UTC) + ahead, server))
     if camera.failed:
-        sys.exit("A claim did not hold: see rc-mcp demo. The picture is left as it was.")
+        sys.exit("A claim of the demo is false; the picture was not changed. Run rc-mcp demo to see which.")
     return _on_its_own(console.export_svg(title="rc-mcp demo", unique_id="demo"))
 
 
 def _on_its_own(svg: str) -> str:
-    """Without rich's web font: GitHub shows a picture without anything from elsewhere."""
+    """Remove rich's web font: GitHub does not load other files for a picture."""
     svg = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code, monospace", FONTS).replace("arial", "sans-serif")
     return "".join(f"{line.rstrip()}\n" for line in svg.splitlines() if line.strip())
 
 
 def _serve(ahead: timedelta) -> None:
-    """The server of the tour, whose clock is that much ahead."""
+    """Run the tour's server with its clock this far ahead."""
     build_server(load_settings(RC_MCP_TIMEZONE=ZONE), now=lambda: datetime.now(UTC) + ahead).run()
 
 

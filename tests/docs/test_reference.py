@@ -61,7 +61,7 @@ _ENVIRONMENT = """\
 <!-- made from the code by `make docs` -->
 rc-mcp reads variables from the environment, and from a `.env` file in the current folder; the environment has priority.
 An empty value is ignored. For a wrong value rc-mcp prints one line with the variable's name, and exits with code 2.
-Names that begin with `RC_` but not `RC_MCP_` are those of RingCentral's own samples.
+Names that begin with `RC_` but not `RC_MCP_` come from RingCentral's own samples.
 
 A login and its settings must come from one source, because a folder and its `.env` can come from another author:
 
@@ -69,7 +69,7 @@ A login and its settings must come from one source, because a folder and its `.e
   nothing.
 - Otherwise, if `.env` has `RC_USER_JWT` or `RC_ACCESS_TOKEN`, all of it is used. Values are taken literally,
   `${NAME}` is refused, and no variable may name a program to run.
-- Otherwise the login is that of `rc-mcp login`: `.env` may only name the app.
+- Otherwise the login of `rc-mcp login` is used: `.env` may only name the app.
 
 If a variable would add to a login from another source, rc-mcp names it and does not start. A folder may begin with `~`.
 
