@@ -1,4 +1,7 @@
-"""Deliberate faults in the guard; the state machine must find each: `make prove-mutants`.
+"""Deliberate faults in the guard; the proof must find each: `make prove-mutants`.
+
+The state machine finds most by chance. A mutant for which chance needs more than `MOST_EXAMPLES` names the sequence of
+`test_sequences.py` that finds it, and the table says so.
 
 A mutant changes source text in a copy of the package. Each piece of text must occur exactly once, so that no mutant
 silently becomes harmless when the code changes. If the guard has a second line of defense, the mutant breaks both.
@@ -6,6 +9,7 @@ silently becomes harmless when the code changes. If the guard has a second line 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,14 +37,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: its description and its changes."""
+    """One fault: its description, its changes, and the sequence that finds it if chance does not."""
 
     name: str
     changes: tuple[Change, ...]
+    sequence: str | None = None
 
 
-def _mutant(name: str, *changes: tuple[str, str, str]) -> Mutant:
-    return Mutant(name, tuple(Change(*change) for change in changes))
+def _mutant(name: str, *changes: tuple[str, str, str], sequence: str | None = None) -> Mutant:
+    return Mutant(name, tuple(Change(*change) for change in changes), sequence)
 
 
 _LOOKED_BACK = "        outcomes = await _read_back(mailbox, ids, answered, purge=purge)"
@@ -347,6 +352,7 @@ MUTANTS = (
     _mutant(
         "ages are counted in a zone",
         ("wiring.py", "            now=now,\n", "            now=lambda: now().astimezone(settings.timezone),\n"),
+        sequence="test_an_age_is_elapsed_time_when_clocks_go_forward",
     ),
     _mutant(
         "a span back is counted in a zone",
@@ -355,6 +361,7 @@ MUTANTS = (
     _mutant(
         "a plan lives by the wall clock",
         ("guard/state/plans.py", "return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()", "return True"),
+        sequence="test_a_clock_set_back_does_not_extend_a_plan",
     ),
     _mutant(
         "a retention period is not held back by an earlier one",
@@ -440,13 +447,31 @@ def caught(mutant: Mutant) -> tuple[Report, float]:
         folder = Path(name)
         mutated(mutant, folder)
         began = time.monotonic()
-        command = [sys.executable, "-m", "tests.proof.shard", "1", str(MOST_EXAMPLES)]
-        environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": "0"}
-        ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise RuntimeError(f"{mutant.name}: {ran.stderr[-2000:]}")
-        report = json.loads(ran.stdout.splitlines()[-1])  # Hypothesis may print lines before it
+        report = _played(mutant.sequence, folder) if mutant.sequence else _searched(folder)
         return report, time.monotonic() - began
+
+
+def _searched(folder: Path) -> Report:
+    ran = _run(folder, "tests.proof.shard", "1", str(MOST_EXAMPLES))
+    if ran.returncode:
+        raise RuntimeError(ran.stderr[-2000:])
+    return json.loads(ran.stdout.splitlines()[-1])  # Hypothesis may print lines before it
+
+
+def _played(sequence: str, folder: Path) -> Report:
+    test = f"tests/proof/test_sequences.py::{sequence}"
+    ran = _run(folder, "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", test)
+    # The last is the first that was broken: the server turned it into an error, which broke another.
+    broken = re.findall(r"^E\s+tests\.proof\.judge\.Violation: ([^:]*)", ran.stdout, re.MULTILINE)
+    if ran.returncode and not broken:
+        raise RuntimeError(ran.stdout[-2000:])
+    return Report(counts={}, invariant=broken[-1] if broken else None, what="")
+
+
+def _run(folder: Path, *module: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", *module]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def main(names: Sequence[str]) -> int:
@@ -458,9 +483,9 @@ def main(names: Sequence[str]) -> int:
             found = report["invariant"]
             survived += found is None or found == "?"
             by = "SURVIVED" if found is None else report["what"][:300] if found == "?" else found
-            print(
-                f"{mutant.name:82} {report['counts'].get('examples', 0):5} examples {seconds:4.0f} s  {by}", flush=True
-            )
+            examples = report["counts"].get("examples", 0)
+            tried = "  by a sequence" if mutant.sequence else f"{examples:6} examples"
+            print(f"{mutant.name:82}{tried} {seconds:4.0f} s  {by}", flush=True)
     print(f"{len(chosen) - survived} of {len(chosen)} mutants are caught")
     return 1 if survived else 0
 
