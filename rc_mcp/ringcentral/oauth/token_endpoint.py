@@ -6,7 +6,9 @@ for the token endpoint.
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import cast
 
 import httpx2 as httpx
 
@@ -154,16 +156,13 @@ class _Beginning(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         left = LIMITS.login_bytes
-        chunks = aiter(self._whole)
-        try:
+        # A client's stream is a generator, which trio does not leave to the garbage collector.
+        async with aclosing(cast("AsyncGenerator[bytes]", aiter(self._whole))) as chunks:
             async for chunk in chunks:
                 yield chunk[:left]
                 left -= len(chunk)
                 if left <= 0:
                     return
-        finally:
-            if isinstance(chunks, AsyncGenerator):  # left to the garbage collector, trio warns of it
-                await chunks.aclose()
 
     async def aclose(self) -> None:
         await self._whole.aclose()
