@@ -9,6 +9,10 @@ from rc_mcp.guard.state.plans import Plan, PlanDraft
 from rc_mcp.views.changes import ChangeResult, OutcomeWord, Status, overall, tally
 
 CHANGED_NOTHING = "This call changed nothing."
+READ_FIRST = (
+    "Before doing anything else, read the unknown messages again. A request for them may still arrive, so for one "
+    "minute no other is sent for them. No delete was retried."
+)
 
 
 def confirmation_required(plan: Plan, against: str | None, approve_command: str | None, zone: tzinfo) -> ChangeResult:
@@ -126,10 +130,7 @@ def _not_done(status: Status, execution: Execution, *, purge: bool) -> str | Non
 def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str | None:
     outcomes = execution.outcomes
     if execution.in_doubt and outcomes:
-        return (
-            "Before doing anything else, read the unknown messages again. A request for them may still arrive, so for "
-            "one minute no other is sent for them. No delete was retried."
-        )
+        return READ_FIRST
     if "deleted" in outcomes.values():
         return f"To undo: patch_message{f', or the user runs `{undo_command} {plan.id}`' if undo_command else ''}."
     return None

@@ -9,6 +9,7 @@ import pytest
 from rc_mcp.emulator import Draft
 from rc_mcp.guard.actions.retention import PERIOD_UNKNOWN
 from rc_mcp.guard.refusals import NOTHING_DONE
+from rc_mcp.guard.results import READ_FIRST
 from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
@@ -240,7 +241,7 @@ async def test_a_refusal_for_one_message_proves_nothing_about_the_next(desk: Des
     async with desk.client(era, answer=YES) as client:
         first = await call(client, "delete_message", message_id=[refused_one, other])
         assert first["outcomes"] == {refused_one: "failed", other: "unknown"}
-        assert "patch_message" not in first["next"]
+        assert first["next"] == READ_FIRST
         desk.clock.time += timedelta(seconds=5)
         again = await call(client, "delete_message", message_id=[refused_one])
         assert again["outcomes"] == {refused_one: "deleted"}

@@ -10,11 +10,11 @@
     `LIMITS.answer_s`    `heads_in_time` and `awaiting`:    the same                `httpx.ReadTimeout`
                          each head; `in_time`: a body
 
-A tool call that reads, or can be repeated, has no allowance: `StrictTool` cancels it after `CALL_S`.
+A tool call that reads, or can be repeated, has no allowance: `StrictTool` cancels it after its `CALL_S`.
 """
 
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
@@ -95,7 +95,7 @@ class Allowance:
             self.left_s = max(0.0, self.left_s - (anyio.current_time() - began))
 
 
-_CALL: ContextVar[Allowance | None] = ContextVar("call", default=None)
+_CALL: ContextVar[Allowance] = ContextVar("call")
 
 
 def call_began(seconds: float) -> None:
@@ -104,9 +104,8 @@ def call_began(seconds: float) -> None:
 
 
 def call_time() -> AbstractContextManager[None]:
-    """Spend the time of the call in this block, if it has a limit. The time between blocks is the user's."""
-    allowance = _CALL.get()
-    return allowance.spent() if allowance else nullcontext()
+    """Spend the time of the call in this block, after `call_began`. The time between blocks is the user's."""
+    return _CALL.get().spent()
 
 
 def time_left_s() -> float:
