@@ -320,7 +320,7 @@ async def _settle_interrupted_changes(guard: Guard, server: RingCentralServer) -
         given_up = server.given_up = anyio.Event()  # before settling, so that no call is missed
         try:
             with Allowance(_SETTLE_S).spent():
-                await guard.settle_cut_short_unless_busy()
+                await guard.settle_interrupted_unless_busy()
         except (GuardError, RingCentralError) as error:
             _log.info("interrupted changes are not settled yet: %s", error)
         except Exception:  # noqa: BLE001  the server must keep running

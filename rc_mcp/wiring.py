@@ -61,9 +61,7 @@ async def open_guard(
             may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
             approve_command=f"{command} approvals approve",
             undo_command=None if principal else f"{command} undo",
-            now=now,
             zone=settings.timezone,
-            clock=clock,
         )
 
 

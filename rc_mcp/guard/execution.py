@@ -3,15 +3,15 @@
 A second DELETE of a message purges it, so no request is repeated here, and an uncertain outcome ends the execution.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from rc_mcp.guard.mailbox import Mailbox, dropped, judged, unchanged
+from rc_mcp.guard.mailbox import Mailbox, after_delete, unchanged
 from rc_mcp.guard.refusals import GuardError
+from rc_mcp.guard.state.coordination import Stopped, is_stopped, unless_stopped
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import Target
-from rc_mcp.guard.stop_file import Stopped, unless_stopped
 from rc_mcp.ringcentral import (
     APIError,
     InvalidRequest,
@@ -24,11 +24,10 @@ from rc_mcp.ringcentral import (
     Unavailable,
     at_once,
 )
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.views.changes import OutcomeWord, Status
 from rc_mcp.views.error_texts import in_words
 
-BATCH = 50
-"""Ids in the path of one request (RingCentral's limit, CMN-106)."""
 _NOT_RECORDED = "The state folder can no longer be used, so nothing more was sent. The operator must fix it."
 _NOT_CERTAIN = "The outcome of some messages is uncertain, so nothing more was sent."
 
@@ -64,21 +63,19 @@ class Execution:
     """Whether a request may still be carried out, or has an unknown result."""
 
 
-async def delete_by_id(
-    mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, stopped: Callable[[], bool], record: Record
-) -> Execution:
-    """Delete targets by id, 50 at a time, each batch re-read before and verified after.
+async def delete_by_id(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, record: Record) -> Execution:
+    """Delete targets by id, as many at a time as one path takes, each batch re-read before and verified after.
 
     After the first batch with a problem, the remaining messages are `skipped`.
     """
     execution = Execution()
-    for start in range(0, len(targets), BATCH):
-        batch = targets[start : start + BATCH]
+    for start in range(0, len(targets), LIMITS.ids_per_path):
+        batch = targets[start : start + LIMITS.ids_per_path]
         if execution.problem is not None:
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             continue
         try:
-            approved = await _still_approved(mailbox, batch, purge, stopped, execution)
+            approved = await _still_approved(mailbox, batch, execution, purge=purge, record=record)
         except (RingCentralError, Stopped) as error:
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             execution.problem = why(error)
@@ -91,14 +88,15 @@ async def delete_by_id(
 
 
 async def _still_approved(
-    mailbox: Mailbox, batch: Sequence[Target], purge: bool, stopped: Callable[[], bool], execution: Execution
+    mailbox: Mailbox, batch: Sequence[Target], execution: Execution, *, purge: bool, record: Record
 ) -> list[Target]:
+    """Read the batch again and return the targets to delete; write the outcomes of the others to `execution`."""
+    stopped = partial(is_stopped, record.journal.state_dir)
     found, errors = await unless_stopped(stopped, partial(mailbox.read, [t.id for t in batch]))
-    changed = dropped(batch, found, errors, purge=purge)
+    kept, changed = unchanged(batch, found, errors, purge=purge)
     execution.outcomes |= changed
     if "skipped" in changed.values():
         execution.note = "Messages that changed after approval were skipped; call again for a new plan."
-    kept = unchanged(batch, found)
     spared = [t.id for t in kept if mailbox.spares(found[t.id], purge=purge)]
     if spared:
         execution.outcomes |= dict.fromkeys(spared, "skipped")
@@ -156,7 +154,7 @@ async def _read_back(
         found, errors = await mailbox.read(ids)
     except RingCentralError:
         return dict.fromkeys(ids, "unknown")
-    return judged(ids, found, errors, purge=purge, confirmed=answered.confirmed, untouched=answered.refused)
+    return after_delete(ids, found, errors, purge=purge, confirmed=answered.confirmed, untouched=answered.refused)
 
 
 def why(error: RingCentralError | GuardError) -> str:

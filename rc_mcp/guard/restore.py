@@ -5,11 +5,11 @@ from contextlib import contextmanager, suppress
 
 from anyio import to_thread
 
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.mailbox import Mailbox, restored, target
+from rc_mcp.guard.mailbox import Mailbox, after_restore, target
 from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.results import unrecorded
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import Journal, Operation, Record
 from rc_mcp.guard.state.plans import new_id
 from rc_mcp.ringcentral import NotFound, RingCentralError
@@ -31,7 +31,7 @@ async def undo(guard: Guard, operation_id: str) -> ChangeResult:
     await to_thread.run_sync(undoable, guard.journal, operation_id)
     async with one_change_at_a_time(guard.plans.state_dir):
         with _as_written(), suppress(RingCentralError):
-            await guard.settle_cut_short()
+            await guard.settle_interrupted()
         operation = await to_thread.run_sync(undoable, guard.journal, operation_id)
         return await _restore(guard, operation)
 
@@ -80,22 +80,22 @@ async def _restore(guard: Guard, operation: Operation) -> ChangeResult:
     with _as_written():
         begun, ids = operation.begun or {}, _perhaps_deleted(operation)
         mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
-        on_its_way = (await guard.on_its_way()).deletes  # before the reading, which shows earlier arrivals
+        unanswered = (await guard.unanswered()).deletes  # before the reading, which shows earlier arrivals
         found, errors = await mailbox.read(ids)
     outcomes: dict[str, OutcomeWord] = {i: _BEFORE.get(m.availability or "", "unknown") for i, m in found.items()}
     outcomes |= {i: "not_found" if isinstance(e, NotFound) else "unknown" for i, e in errors.items()}
     deleted = {i: target(m).was for i, m in found.items() if m.availability == "Deleted"}
     if not deleted:
-        outcomes = but_in_doubt(outcomes, on_its_way)
-        said = _said(outcomes, _may_arrive(outcomes, on_its_way), NOTHING_RESTORED)
+        outcomes = but_in_doubt(outcomes, unanswered)
+        said = _said(outcomes, _may_arrive(outcomes, unanswered), NOTHING_RESTORED)
         return ChangeResult(status=_status(outcomes), said=said, outcomes=outcomes)
     record = Record(guard.journal, new_id(), guard.principal, "undo")
     await record.begun(mailbox.account_id, mailbox.extension_id, undoes=operation.id)
     await record.sending(deleted, "Alive")
     problem = await _send(mailbox, list(deleted))
     seen = await _read_back(mailbox, list(deleted))
-    outcomes = but_in_doubt(outcomes | seen, on_its_way)
-    said = _said(outcomes, problem, _may_arrive(outcomes, on_its_way))
+    outcomes = but_in_doubt(outcomes | seen, unanswered)
+    said = _said(outcomes, problem, _may_arrive(outcomes, unanswered))
     undone = ChangeResult(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
     try:
         await record.sent(seen)
@@ -110,8 +110,8 @@ def _said(outcomes: Mapping[str, OutcomeWord], *sentences: str | None) -> str:
     return " ".join([f"{tally(outcomes)}.", *(sentence for sentence in sentences if sentence)])
 
 
-def _may_arrive(outcomes: Iterable[str], on_its_way: Collection[str]) -> str | None:
-    return MAY_ARRIVE if any(i in on_its_way for i in outcomes) else None
+def _may_arrive(outcomes: Iterable[str], unanswered: Collection[str]) -> str | None:
+    return MAY_ARRIVE if any(i in unanswered for i in outcomes) else None
 
 
 async def _send(mailbox: Mailbox, ids: Sequence[str]) -> str | None:
@@ -129,7 +129,7 @@ async def _read_back(mailbox: Mailbox, ids: Sequence[str]) -> dict[str, OutcomeW
         found, _ = await mailbox.read(ids)
     except RingCentralError:
         found = {}
-    return restored(ids, found)
+    return after_restore(ids, found)
 
 
 def _status(outcomes: Mapping[str, OutcomeWord]) -> Status:

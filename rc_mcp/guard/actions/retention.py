@@ -1,6 +1,5 @@
 """Changing how long the account keeps faxes and voicemails. A shorter period erases older ones of every user."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
@@ -10,9 +9,9 @@ from rc_mcp.guard.execution import Execution, is_refusal, never_left, why
 from rc_mcp.guard.mailbox import Mailbox
 from rc_mcp.guard.preview import fitted, phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
+from rc_mcp.guard.state.coordination import is_stopped, unless_stopped
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import PlanDraft
-from rc_mcp.guard.stop_file import unless_stopped
 from rc_mcp.ringcentral import RingCentralError, at_once
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.error_texts import in_words
@@ -61,12 +60,11 @@ class RetentionChange:
             period_in_force=current if current != days else None,
         )
 
-    async def carry_out(
-        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
-    ) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
         """Set the period unless it changed since the plan."""
         if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
             return _unchanged(_PROTECTED)
+        stopped = partial(is_stopped, record.journal.state_dir)
         try:
             if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.period_in_force:
                 return _unchanged("Another user or app changed it in the meantime.")
