@@ -44,7 +44,7 @@ from rc_mcp import __version__
 from rc_mcp.access import LEVELS, Level
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import GuardError
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, audible, complete, is_ours, list_resources, read_resource, subscribable

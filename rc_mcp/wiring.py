@@ -13,8 +13,8 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.ringcentral import (
     REAL_TIME,
     JWTAuth,

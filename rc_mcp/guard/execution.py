@@ -3,7 +3,7 @@
 A second DELETE of a message purges it, so no request is repeated here, and an uncertain outcome ends the execution.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,6 +17,7 @@ from rc_mcp.ringcentral import (
     InvalidRequest,
     LoginFailed,
     NotSent,
+    Outcome,
     RangeNotSatisfiable,
     RateLimited,
     RingCentralError,
@@ -30,23 +31,6 @@ from rc_mcp.views.error_texts import in_words
 
 _NOT_RECORDED = "The state folder can no longer be used, so nothing more was sent. The operator must fix it."
 _NOT_CERTAIN = "The outcome of some messages is uncertain, so nothing more was sent."
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteResponse:
-    """RingCentral's answer to a DELETE.
-
-    Attributes:
-        confirmed: ids that it said it deleted.
-        refused: ids for which no request can still arrive: RingCentral itself refused it, or none was sent.
-        problem: the first reason why an id was not deleted.
-        has_left: False if RingCentral certainly did not receive the request.
-    """
-
-    confirmed: Collection[str] = ()
-    refused: Collection[str] = ()
-    problem: str | None = None
-    has_left: bool = True
 
 
 @dataclass(slots=True)
@@ -115,13 +99,14 @@ async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool,
         await record.sending({t.id: t.was for t in targets}, "Purged" if purge else "Deleted")
     except GuardError:
         return Execution(dict.fromkeys(ids, "skipped"), _NOT_RECORDED)
-    answered = await _sent(mailbox, ids, purge=purge)
+    answers = await _sent(mailbox, ids, purge=purge)
     outcomes: dict[str, OutcomeWord] = dict.fromkeys(ids, "failed")
-    if answered.has_left:
-        outcomes = await _read_back(mailbox, ids, answered, purge=purge)
+    if any(a.error is None or not never_left(a.error) for a in answers):
+        outcomes = await _read_back(mailbox, ids, answers, purge=purge)
+    problem = next((in_words(a.error) for a in answers if a.error is not None), None)
     certain: dict[str, OutcomeWord] = {i: w for i, w in outcomes.items() if w != "unknown"}
     in_doubt = len(certain) < len(outcomes)
-    execution = Execution(outcomes, answered.problem or (_NOT_CERTAIN if in_doubt else None), in_doubt=in_doubt)
+    execution = Execution(outcomes, problem or (_NOT_CERTAIN if in_doubt else None), in_doubt=in_doubt)
     try:
         await record.sent(certain)
     except GuardError:
@@ -129,32 +114,26 @@ async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool,
     return execution
 
 
-async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> DeleteResponse:
+async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> list[Outcome]:
     try:
         with at_once():
             # Without a type filter: the ids are exact, so a filter could only delete less than was approved.
-            answers = await mailbox.client.delete_message(
-                ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
-            )
+            return await mailbox.client.delete_message(ids, purge=purge, **mailbox.names)
     except RingCentralError as error:
-        refused = ids if is_over(error) else ()
-        return DeleteResponse(refused=refused, problem=in_words(error), has_left=not never_left(error))
-    return DeleteResponse(
-        confirmed={a.id for a in answers if a.ok},
-        refused={a.id for a in answers if a.error is not None and is_over(a.error)},
-        problem=next((in_words(a.error) for a in answers if a.error is not None), None),
-    )
+        return [Outcome.failed(i, error) for i in ids]
 
 
 async def _read_back(
-    mailbox: Mailbox, ids: Sequence[str], answered: DeleteResponse, *, purge: bool
+    mailbox: Mailbox, ids: Sequence[str], answers: Sequence[Outcome], *, purge: bool
 ) -> dict[str, OutcomeWord]:
     """Read the outcomes from the mailbox; `unknown` if a message cannot be read, or may still change."""
     try:
         found, errors = await mailbox.read(ids)
     except RingCentralError:
         return dict.fromkeys(ids, "unknown")
-    return after_delete(ids, found, errors, purge=purge, confirmed=answered.confirmed, untouched=answered.refused)
+    confirmed = {a.id for a in answers if a.ok}
+    untouched = {a.id for a in answers if a.error is not None and is_over(a.error)}
+    return after_delete(ids, found, errors, purge=purge, confirmed=confirmed, untouched=untouched)
 
 
 def why(error: RingCentralError | GuardError) -> str:

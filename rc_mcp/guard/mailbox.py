@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
@@ -28,6 +29,11 @@ _NOT_ABOUT_IT = (Forbidden, InvalidRequest, NotSent, RateLimited, Unauthorized)
 """Errors of a read that say nothing about the message."""
 
 
+class MailboxNames(TypedDict):
+    account_id: str
+    extension_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """The mailbox of a plan, and the operator's policy for it."""
@@ -39,6 +45,11 @@ class Mailbox:
     unattended_at: datetime | None = None
     """Set if the user was not asked: then only messages that the unattended rule covers at this time are deleted."""
 
+    @property
+    def names(self) -> MailboxNames:
+        """Return the mailbox as the client's methods take it."""
+        return {"account_id": self.account_id, "extension_id": self.extension_id}
+
     def spares(self, message: Message, *, purge: bool) -> bool:
         """Return whether the policy keeps this message, whatever was approved."""
         at = self.unattended_at
@@ -46,15 +57,14 @@ class Mailbox:
 
     async def read(self, ids: Sequence[str]) -> tuple[dict[str, Message], dict[str, RingCentralError]]:
         """Read these messages, and return an error for each that could not be read."""
-        where = {"account_id": self.account_id, "extension_id": self.extension_id}
         if len(ids) == 1:
             try:
-                return {ids[0]: await self.client.read_message(ids[0], **where)}, {}
+                return {ids[0]: await self.client.read_message(ids[0], **self.names)}, {}
             except _NOT_ABOUT_IT:
                 raise
             except RingCentralError as error:
                 return {}, {ids[0]: error}
-        outcomes = await self.client.read_messages(ids, **where)
+        outcomes = await self.client.read_messages(ids, **self.names)
         found = {o.id: o.message for o in outcomes if o.ok and o.message is not None}
         lost = UnexpectedAnswer("RingCentral did not answer for this message")
         return found, {o.id: o.error or lost for o in outcomes if o.id not in found}

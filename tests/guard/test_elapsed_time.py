@@ -8,9 +8,9 @@ import pytest
 from mcp import Client
 
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.state.clock import MonotonicClock
 from rc_mcp.guard.state.journal import Journal, Record, Unanswered
 from rc_mcp.guard.state.plans import LIFETIME
+from rc_mcp.guard.state.store import MonotonicClock
 from tests.desk import YES, Desk, Era, call, refused, rows
 
 pytestmark = pytest.mark.anyio

@@ -48,7 +48,7 @@ def _mutant(name: str, *changes: tuple[str, str, str], sequence: str | None = No
     return Mutant(name, tuple(Change(*change) for change in changes), sequence)
 
 
-_LOOKED_BACK = "        outcomes = await _read_back(mailbox, ids, answered, purge=purge)"
+_LOOKED_BACK = "        outcomes = await _read_back(mailbox, ids, answers, purge=purge)"
 _WORD = '"purged" if purge else "deleted"'
 
 MUTANTS = (
@@ -82,7 +82,7 @@ MUTANTS = (
         (
             "guard/execution.py",
             _LOOKED_BACK,
-            f"{_LOOKED_BACK}\n    if answered.confirmed:\n        outcomes = dict.fromkeys(ids, {_WORD})",
+            f"{_LOOKED_BACK}\n    if any(a.ok for a in answers):\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
     ),
     _mutant(
@@ -90,7 +90,7 @@ MUTANTS = (
         (
             "guard/execution.py",
             _LOOKED_BACK,
-            f"{_LOOKED_BACK}\n    if not answered.problem:\n        outcomes = dict.fromkeys(ids, {_WORD})",
+            f"{_LOOKED_BACK}\n    if all(a.ok for a in answers):\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
     ),
     _mutant(

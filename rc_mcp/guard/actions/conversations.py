@@ -82,8 +82,7 @@ class ConversationDeletion:
             date_to=date_to,
             availability=("Alive", "Deleted"),
             per_page=MAX_MESSAGES + 1,
-            account_id=mailbox.account_id,
-            extension_id=mailbox.extension_id,
+            **mailbox.names,
         )
         if page.navigation.next_page or (page.paging.total_elements or 0) > MAX_MESSAGES:
             raise GuardError(

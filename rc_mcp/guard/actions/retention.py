@@ -82,10 +82,9 @@ class RetentionChange:
         except RingCentralError as error:
             if never_left(error):
                 return _unchanged(in_words(error))
-            return await self._verified(mailbox, is_refused=is_refusal(error))
-        return await self._verified(mailbox, is_refused=False)
-
-    async def _verified(self, mailbox: Mailbox, *, is_refused: bool) -> Execution:
+            is_refused = is_refusal(error)
+        else:
+            is_refused = False
         try:
             now_in_force = await self._current(mailbox)
         except RingCentralError as error:

@@ -11,9 +11,9 @@ import pytest
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
-from rc_mcp.guard.state.clock import MonotonicClock
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import DEMO, Channel, Counted, Event, Journal, Unanswered
+from rc_mcp.guard.state.store import MonotonicClock
 from rc_mcp.locks import HeldLock, wait_for_lock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
