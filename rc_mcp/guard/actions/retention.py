@@ -13,11 +13,10 @@ from rc_mcp.guard.state.coordination import is_stopped, unless_stopped
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import PlanDraft
 from rc_mcp.ringcentral import RingCentralError, at_once
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.error_texts import in_words
 
-_DOCUMENTED = range(7, 91)
-"""Periods that RingCentral takes, in days (its OpenAPI document, `retentionPeriod`)."""
 PERIOD_NOT_CHANGED = "The retention period was not changed."
 PERIOD_UNKNOWN = "Whether the retention period will change is unknown."
 _PROTECTED = "The operator protects some messages, and a shorter retention period would erase them too."
@@ -42,7 +41,7 @@ class RetentionChange:
             raise GuardError(f"RingCentral did not report the retention period in force. {NOTHING_DONE}")
         days = self.retention_period
         # An undocumented period, such as 0, may mean more or less.
-        lowered = days < current or current not in _DOCUMENTED
+        lowered = days < current or not LIMITS.min_retention_days <= current <= LIMITS.max_retention_days
         if lowered and mailbox.policy.protects_anybody:
             raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
         action = f"set the retention period from {current} to {days} days"
