@@ -44,7 +44,7 @@ from rc_mcp import __version__
 from rc_mcp.access import LEVELS, Level
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import GuardError
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, audible, complete, is_ours, list_resources, read_resource, subscribable
@@ -320,7 +320,7 @@ async def _settle_interrupted_changes(guard: Guard, server: RingCentralServer) -
         given_up = server.given_up = anyio.Event()  # before settling, so that no call is missed
         try:
             with Allowance(_SETTLE_S).spent():
-                await guard.settle_cut_short_unless_busy()
+                await guard.settle_interrupted_unless_busy()
         except (GuardError, RingCentralError) as error:
             _log.info("interrupted changes are not settled yet: %s", error)
         except Exception:  # noqa: BLE001  the server must keep running

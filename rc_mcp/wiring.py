@@ -13,8 +13,8 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.ringcentral import (
     REAL_TIME,
     JWTAuth,
@@ -61,9 +61,7 @@ async def open_guard(
             may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
             approve_command=f"{command} approvals approve",
             undo_command=None if principal else f"{command} undo",
-            now=now,
             zone=settings.timezone,
-            clock=clock,
         )
 
 

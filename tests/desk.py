@@ -16,10 +16,10 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestPara
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.state.clock import MonotonicClock as ElapsedTime
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import Journal, Was
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.store import MonotonicClock as ElapsedTime
 from rc_mcp.ringcentral import Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, load_settings

@@ -32,7 +32,7 @@ def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
     """Show operations: request, approval, refusal, result."""
     if ctx.invoked_subcommand is not None:
         return
-    moment, journal = _moment(since), _journal()
+    moment, journal = _moment(since), Journal(state_dir())
     with usable_or_exit():
         if as_json:
             for entry in journal.entries(moment):
@@ -52,7 +52,7 @@ def verify(head: str | None) -> None:
     A process that can write the file can cut off its end, or rewrite it from some entry on. Only a head that you noted
     elsewhere shows that: it must still be in the journal.
     """
-    journal = _journal()
+    journal = Journal(state_dir())
     with usable_or_exit():
         verified = journal.verify()
         head_is_missing = head is not None and head not in {entry.hash for entry in journal.entries()}
@@ -65,10 +65,6 @@ def verify(head: str | None) -> None:
     click.echo(f"{verified.entries} entries in {journal.state_dir}; none was changed, removed or moved.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
-
-
-def _journal() -> Journal:
-    return Journal(state_dir())
 
 
 def _moment(since: str | None) -> datetime | None:
@@ -99,11 +95,11 @@ def _show(journal: Journal, since: datetime | None) -> None:
 
 
 def _operation_row(operation: Operation) -> tuple[int, *tuple[str, ...]]:
-    by = operation.approved_by
-    agreed = _AGREED.get(by or "", "-")
-    first = operation.entries[0]
+    first, asked = operation.entries[0], operation.asked
+    what = _request(asked) if asked else f"undo of {(operation.begun or {}).get('undoes')}"
+    agreed = _AGREED.get(operation.approved_by or "", "-")
     result = f"{_result(operation)}{_more(operation.entries)}"
-    return first.number, first.at, operation.id, _marked(_what(operation), first), agreed, result
+    return first.number, first.at, operation.id, _marked(what, first), agreed, result
 
 
 def _note_rows(entries: list[Entry]) -> Iterator[tuple[int, *tuple[str, ...]]]:
@@ -133,10 +129,6 @@ def _more(entries: Iterable[Entry]) -> str:
 
 def _marked(what: str, entry: Entry) -> str:
     return f"{what} (demo)" if entry.is_demo else what
-
-
-def _what(operation: Operation) -> str:
-    return _request(operation.asked) if operation.asked else f"undo of {(operation.begun or {}).get('undoes')}"
 
 
 def _request(asked: Mapping[str, Any]) -> str:

@@ -15,9 +15,9 @@ import anyio
 import click
 
 from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
 from rc_mcp.guard.state.plans import PlanStore
-from rc_mcp.guard.stop_file import is_stopped
 from rc_mcp.media.reading import has_ocr, what_ocr_lacks
 from rc_mcp.ringcentral import (
     BadEnvironment,

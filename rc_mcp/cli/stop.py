@@ -8,9 +8,8 @@ import anyio
 import click
 
 from rc_mcp.cli.exits import state_dir
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import Busy, GuardError
-from rc_mcp.guard.stop_file import stop_file
+from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
 
 _PATIENCE_S = 60.0
 

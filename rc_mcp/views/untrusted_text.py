@@ -37,6 +37,8 @@ _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
 _MOST_OTHERS = 3
 _NAME_TOKENS = 12
 """Limit for a name, so that the number after it still fits."""
+_TEXT_CHARS, _TEXT_TOKENS = 60, 18
+"""Limits for the beginning of a message."""
 
 
 def clean(text: str, max_chars: int) -> str:
@@ -132,6 +134,13 @@ def caller_name(caller: Caller) -> str:
     name = clip(clean(caller.name, 50), _NAME_TOKENS) if caller.name else None
     parts = [name, caller.phone_number or extension]
     return clean(" ".join(p for p in parts if p) or caller.location or "unknown", 80)
+
+
+def first_words(message: Message) -> str | None:
+    """Return the beginning of a text message or of a fax's cover page."""
+    # The subject of a fax or voicemail repeats the caller's number, which `who` shows already.
+    text = message.cover_page_text if message.type == "Fax" else message.subject
+    return clip(clean(text, _TEXT_CHARS), _TEXT_TOKENS) or None if text and message.type != "VoiceMail" else None
 
 
 def moment(time: datetime | None, zone: tzinfo | None = UTC) -> str | None:

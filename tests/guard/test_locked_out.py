@@ -10,9 +10,9 @@ import pytest
 
 from rc_mcp import locks as locking
 from rc_mcp.guard import guard as guarding
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import Journal, Record
 from rc_mcp.ringcentral import LoginNotKept

@@ -766,7 +766,7 @@ def _sped_up() -> Generator[None]:
         """Skip the check of output schemas, which other tests do: the SDK compiles them for each connection."""
 
     with (
-        mock.patch.object(execution, "BATCH", 3),
+        mock.patch.object(execution, "LIMITS", replace(execution.LIMITS, ids_per_path=3)),
         mock.patch.object(locks, "_POLL_S", 0),
         mock.patch.object(rc_mcp.server, "tools_for", functools.cache(rc_mcp.server.tools_for)),
         mock.patch.object(anyio.to_thread, "run_sync", run_sync),
