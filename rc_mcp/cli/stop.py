@@ -11,6 +11,7 @@ from rc_mcp.cli.exits import state_dir
 from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.stop_file import stop_file
+from rc_mcp.private_files import make_folder
 
 _PATIENCE_S = 60.0
 
@@ -21,7 +22,7 @@ def stop() -> None:
 
     folder = state_dir()
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         # Any existing file of that name is a stop, even a broken link: do not follow or replace it.
         with suppress(FileExistsError):
             stop_file(folder).touch(mode=0o600, exist_ok=False)

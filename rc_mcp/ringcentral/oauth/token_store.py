@@ -5,8 +5,6 @@ no keyring.
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from rc_mcp.locks import lock_on
+from rc_mcp.private_files import make_folder, new_file, write_to_disk
 from rc_mcp.ringcentral.errors import LoginNotKept
 
 if TYPE_CHECKING:
@@ -76,17 +75,9 @@ class FileTokenStore:
     def save(self, tokens: Tokens) -> None:
         try:
             own_folder(self._file.parent)
-            # mkstemp creates it with mode 0600.
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=".", suffix=".new")
-            try:
-                with os.fdopen(handle, "wb") as new:
-                    new.write(_format().dump_json(tokens))
-                    new.flush()
-                    os.fsync(new.fileno())
-                Path(name).replace(self._file)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with new_file(self._file.parent) as (new, file):
+                write_to_disk(file, _format().dump_json(tokens))
+                new.replace(self._file)
         except OSError as error:
             raise _not_kept("written", self, error) from None
 
@@ -230,7 +221,7 @@ async def one_renewal_at_a_time(lock_file: Path) -> AsyncGenerator[None]:
 
 def own_folder(folder: Path) -> None:
     """Create the folder if needed, and make it accessible only to its owner."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     folder.chmod(0o700)
 
 
