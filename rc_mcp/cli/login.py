@@ -42,7 +42,6 @@ def login(port: int, browser: bool, timeout: int) -> None:
     --port: that port). The login is stored in the system's keyring if rc-mcp[keyring] is installed, otherwise in a file
     of the state folder that only you can read.
     """
-
     settings = settings_or_exit()
     endpoint = _endpoint(settings)
     try:
@@ -54,7 +53,6 @@ def login(port: int, browser: bool, timeout: int) -> None:
 @click.command()
 def logout() -> None:
     """End the session of `rc-mcp login` and delete it here."""
-
     settings = settings_or_exit()
     anyio.run(_log_out, settings, _endpoint(settings))
 
@@ -93,7 +91,6 @@ async def _log_in(settings: Settings, endpoint: TokenEndpoint, port: int, browse
 
 
 async def _code(authorization: Authorization, listener: Listener[SocketStream], browser: bool, timeout_s: int) -> str:
-
     click.echo(f"Log in here:\n{authorization.url}")
     answer = None
     with anyio.move_on_after(timeout_s):
@@ -125,7 +122,6 @@ async def _keep(settings: Settings, tokens: Tokens) -> str | None:
 
 async def _revoked(endpoint: TokenEndpoint, tokens: Tokens) -> RingCentralError | None:
     """Return the error that kept RingCentral from ending the session, if any."""
-
     try:
         with environment_named():
             http = httpx.AsyncClient(mounts=PLAIN_HTTP_DIRECTLY, timeout=30)

@@ -19,7 +19,6 @@ _PATIENCE_S = 60.0
 @click.command()
 def stop() -> None:
     """Stop all deletes now. A request already sent cannot be recalled; no more are sent."""
-
     folder = state_dir()
     try:
         make_folder(folder)
@@ -44,7 +43,6 @@ def stop() -> None:
 @click.command()
 def resume() -> None:
     """Allow deletes again. Each needs approval as before; stopped deletes do not continue."""
-
     file = stop_file(state_dir())
     try:
         file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
@@ -59,7 +57,6 @@ def resume() -> None:
 
 async def _is_quiet(folder: Path) -> bool:
     """Wait for a change in progress, normally seconds, and return whether it has ended."""
-
     try:
         async with one_change_at_a_time(folder, patience_s=0):
             return True

@@ -18,11 +18,12 @@ from mcp import Client, MCPError
 from starlette.types import Message, Receive, Scope, Send
 
 from rc_mcp.cli import http_server
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.cli.http_server import Door, HttpServer
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.service.serving import address, bound_sockets, serving
 from rc_mcp.guard.state.journal import Journal, Operation
-from tests.desk import Era, call, login_to
+from tests.desk import Era, call
 from tests.protocol.wire import MODERN, meta, request
 
 pytestmark = [

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.state.clock import MonotonicClock
 from rc_mcp.guard.state.journal import Journal, OnItsWay, Record
 from rc_mcp.guard.state.plans import LIFETIME
-from tests.desk import YES, Desk, Era, call, refused, rows
+from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
 

@@ -17,6 +17,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult, ErrorData
 
 from rc_mcp.cli.demo.screen import Screen
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.clock import utc_now
 
@@ -113,11 +114,7 @@ class Stage:
             args=list(self.server[1:]),
             cwd=self.folder,
             env={
-                "RC_SERVER_URL": self.emulator.server_url,
-                "RC_MEDIA_URL": self.emulator.media_url,
-                "RC_APP_CLIENT_ID": self.emulator.client_id,
-                "RC_APP_CLIENT_SECRET": self.emulator.client_secret,
-                "RC_USER_JWT": self.emulator.jwt,
+                **login_to(self.emulator),
                 "RC_MCP_STATE_DIR": str(self.folder / "state"),
                 "RC_MCP_DOWNLOAD_DIR": str(self.folder / "downloads"),
                 "RC_MCP_TIMEZONE": os.environ.get("RC_MCP_TIMEZONE", ""),  # empty counts as none
