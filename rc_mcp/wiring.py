@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx2 as httpx
 
+from rc_mcp import time_limits
 from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
@@ -28,9 +29,6 @@ from rc_mcp.ringcentral import (
 from rc_mcp.settings import Settings, SettingsError
 
 Auth = JWTAuth | TokenAuth | PersonAuth
-
-_MAX_WAIT_S = 20.0
-"""The longest wait of one request for RingCentral's rate limits; a longer one looks like a fault to the user."""
 
 
 @asynccontextmanager
@@ -124,7 +122,7 @@ def _client(
         server_url=settings.server_url,
         media_url=settings.media_url,
         transport=transport,
-        max_wait_s=_MAX_WAIT_S,
+        max_wait_s=time_limits.RATE_LIMIT_WAIT_S,
         time=time,
     )
 

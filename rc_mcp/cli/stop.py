@@ -7,13 +7,12 @@ from pathlib import Path
 import anyio
 import click
 
+from rc_mcp import time_limits
 from rc_mcp.cli.exits import state_dir
 from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.stop_file import stop_file
 from rc_mcp.private_files import make_folder
-
-_PATIENCE_S = 60.0
 
 
 @click.command()
@@ -63,7 +62,7 @@ async def _is_quiet(folder: Path) -> bool:
     except Busy:
         click.echo("Waiting for a change in progress ...")
     try:
-        async with one_change_at_a_time(folder, _PATIENCE_S):
+        async with one_change_at_a_time(folder, time_limits.CHANGE_ENDS_S):
             return True
     except Busy:
         return False

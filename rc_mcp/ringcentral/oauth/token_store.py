@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 from rc_mcp.locks import lock_on
 from rc_mcp.private_files import make_folder, new_file, write_to_disk
 from rc_mcp.ringcentral.errors import LoginNotKept
+from rc_mcp.ringcentral.limits import LIMITS
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _SERVICE = "rc-mcp"
-_PATIENCE_S = 60.0
-"""How long to wait for another process that uses the login: longer than one request to RingCentral takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ async def one_renewal_at_a_time(lock_file: Path) -> AsyncGenerator[None]:
     """
     try:
         own_folder(lock_file.parent)
-        lock = await lock_on(lock_file, _PATIENCE_S)
+        lock = await lock_on(lock_file, LIMITS.login_lock_s)
     except OSError as error:
         raise _not_kept("locked", lock_file, error) from None
     if lock is None:
