@@ -21,7 +21,7 @@ SETTLE_S = 20.0
 SETTLE_EVERY_S = 30.0
 
 HTTP_REQUEST_S = 30.0
-"""The complete arrival of an HTTP request, on a new connection too."""
+"""The complete arrival of a request at `rc-mcp serve --http`, on a new connection too."""
 CALLS_END_S = 6.5
 """Calls in progress at SIGTERM. Container engines kill the process after 10 s."""
 CONNECTIONS_END_S = 1
@@ -33,5 +33,7 @@ CHANGE_ENDS_S = 60.0
 """`rc-mcp stop`: the wait for a change in progress."""
 BROWSER_CONNECTION_S = 10.0
 """`rc-mcp login`: one connection of the browser, which opens some that it never uses."""
+LOGIN_STEP_S = 30.0
+"""Each step of a request of `rc-mcp login` or `rc-mcp logout`."""
 DEMO_ANSWER_S = 30.0
 """`rc-mcp demo`: one answer, which normally takes milliseconds, so that a hanging server is reported."""

@@ -14,7 +14,7 @@ from rc_mcp.media.protocol import Way
 from rc_mcp.media.reading import Reading, has_ocr
 from rc_mcp.media.selection import written
 from rc_mcp.ringcentral import Attachment, Message
-from rc_mcp.views.untrusted_text import clean_lines, is_id
+from rc_mcp.views.untrusted_text import clean_lines, counted, is_id
 
 MAX_BYTES = 5 * 1024 * 1024
 """The largest attachment whose bytes are embedded in an answer. This limit does not apply to saving to a file."""
@@ -124,7 +124,7 @@ def said_of_pages(reading: Reading, cut: list[int], ways: Sequence[Way]) -> str:
     said = [line for line in lines if line]
     if reading.pages is None:
         return f"The document is not shown: {REASONS[reading.why or 'failed']}."
-    count = f"{'More than ' if reading.or_more else ''}{reading.pages} page{'' if reading.pages == 1 else 's'}"
+    count = f"{'More than ' if reading.or_more else ''}{counted(reading.pages, 'page')}"
     if not said and not reading.why:
         return f"{count}; none of the requested pages exist."
     if reading.why:

@@ -17,7 +17,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from rc_mcp.cli.terminal import counted
+from rc_mcp.views.untrusted_text import counted
 
 Row = dict[str, Any]
 """A row of list_messages, by column name, with its message type."""

@@ -20,8 +20,8 @@ from PIL import Image, ImageChops
 
 from rc_mcp.cli.demo.screen import Row, Screen, rows
 from rc_mcp.cli.demo.stage import Mailbox, Person, Reply, Stage, StoppedError, stage
-from rc_mcp.cli.terminal import counted
 from rc_mcp.tools import tools_for
+from rc_mcp.views.untrusted_text import counted
 
 NO = Reply("No.", "decline")
 YES = Reply("Yes, do it.", "accept", True)
