@@ -130,26 +130,23 @@ def _missing(settings: Settings, client: MessageStoreClient) -> dict[str, list[s
 
 
 def _state_folder(settings: Settings) -> Finding:
+    folder, where = settings.state_dir, f"state folder {settings.state_dir}"
     try:
-        holds = _held_in(settings.state_dir)
+        holds = _held_in(folder)
         # Windows reports the same mode for every folder; it stores permissions elsewhere.
-        others_can_write = (
-            os.name == "posix" and settings.state_dir.exists() and settings.state_dir.stat().st_mode & 0o022
-        )
+        others_can_write = os.name == "posix" and folder.exists() and folder.stat().st_mode & 0o022
     except MadeByNewer as error:
-        return Finding("fault", f"state folder {settings.state_dir}: {error}", _NEWER)
+        return Finding("fault", f"{where}: {error}", _NEWER)
     except Exception as error:  # noqa: BLE001  report any fault of the folder
         cause = f" {error.__cause__}" if error.__cause__ else ""
-        advice = _NO_JOURNAL if _has_no_journal(settings.state_dir) else _KEEP_JOURNAL
-        return Finding("fault", f"state folder {settings.state_dir}: {error}{cause}", advice)
+        advice = _NO_JOURNAL if _has_no_journal(folder) else _KEEP_JOURNAL
+        return Finding("fault", f"{where}: {error}{cause}", advice)
     if others_can_write:
-        folder = settings.state_dir
-        what = f"state folder {folder}: other users of this machine can write to it and approve plans in your name"
+        what = f"{where}: other users of this machine can write to it and approve plans in your name"
         return Finding("fault", what, f"chmod 700 {shlex.quote(str(folder))}")
-    if is_stopped(settings.state_dir):
-        where = f"state folder {settings.state_dir}"
+    if is_stopped(folder):
         return Finding("note", f"{where} holds a STOP file: deletes are refused", "rc-mcp resume allows them again.")
-    return Finding("ok", f"state folder {settings.state_dir}, {holds}")
+    return Finding("ok", f"{where}, {holds}")
 
 
 def _held_in(folder: Path) -> str:
