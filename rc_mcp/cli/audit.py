@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rc_mcp.cli.exits import fail, state_dir, usable_or_exit
-from rc_mcp.cli.terminal import counted, terminal
+from rc_mcp.cli.terminal import terminal
 from rc_mcp.guard.state.journal import Entry, Journal, Operation
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.tools.arguments import instant
 from rc_mcp.views.changes import tally
-from rc_mcp.views.untrusted_text import clean
+from rc_mcp.views.untrusted_text import clean, counted
 
 _NO_OPERATION = "-"
 _FOR_PROGRAMS = 1000

@@ -155,3 +155,8 @@ def short_moment(time: datetime | None, now: datetime, zone: tzinfo = UTC) -> st
     there = time.astimezone(zone)
     is_this_year = there.year == now.astimezone(zone).year
     return f"{there:%m-%d %H:%M}" if is_this_year else f"{there:%Y-%m-%d %H:%M}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return `1 page`, `2 pages`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"

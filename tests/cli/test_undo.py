@@ -8,10 +8,11 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.guard.restore import NOTHING_RESTORED
 from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import DEMO
-from tests.desk import YES, Desk, call, login_to
+from tests.desk import YES, Desk, call
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ import anyio
 import httpx2 as httpx
 import pytest
 
-from rc_mcp import server
+from rc_mcp import time_limits
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.coordination import one_change_at_a_time
@@ -70,8 +70,8 @@ async def test_a_server_settles_interrupted_operations_when_it_starts(desk: Desk
 async def test_settling_without_an_answer_does_not_block_changes_for_long(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_SETTLE_S", 0.5)
-    monkeypatch.setattr(server, "_SETTLE_EVERY_S", 0.1)
+    monkeypatch.setattr(time_limits, "SETTLE_S", 0.5)
+    monkeypatch.setattr(time_limits, "SETTLE_EVERY_S", 0.1)
     asked = anyio.Event()
 
     async def hang(_: httpx.Request) -> None:
@@ -240,7 +240,7 @@ async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(
 async def test_a_canceled_call_is_settled_while_the_server_runs(
     arrives: bool, desk: Desk, era: Era, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_SETTLE_EVERY_S", 3600 if arrives else 0.01)
+    monkeypatch.setattr(time_limits, "SETTLE_EVERY_S", 3600 if arrives else 0.01)
     target = desk.ids(availability="Alive")[0]
     out = anyio.Event()
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.state.journal import Journal, Record, Unanswered
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.guard.state.store import MonotonicClock
-from tests.desk import YES, Desk, Era, call, refused, rows
+from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
 

@@ -22,6 +22,7 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestPara
 
 import rc_mcp.server
 from rc_mcp import locks
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.mailbox.lifecycle import delete, set_retention_days
 from rc_mcp.guard import execution
@@ -34,7 +35,7 @@ from rc_mcp.ringcentral import RingCentralError, Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError, load_settings
 from rc_mcp.wiring import open_guard
-from tests.desk import Era, login_to, text_of
+from tests.desk import Era, text_of
 from tests.proof.host import FOREIGN_TOKEN, ZONE, Clock, ForeignFolder, Host, Locks, Now
 from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
 from tests.proof.rules import BORIS, POLICY
