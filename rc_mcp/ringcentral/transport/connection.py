@@ -27,9 +27,8 @@ from rc_mcp.ringcentral.errors import (
 )
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.auth import BearerAuth
-from rc_mcp.ringcentral.transport.budgets import Budgets
+from rc_mcp.ringcentral.transport.budgets import Paced, give_place_back
 from rc_mcp.ringcentral.transport.deadlines import Time, heads_in_time, in_time, time_left_s, waiting_until
-from rc_mcp.ringcentral.transport.pacing import Paced, give_place_back
 from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, plain, refusal, without
 from rc_mcp.ringcentral.transport.retries import with_retries
 
@@ -65,7 +64,7 @@ class Connection:
         self._media = str(media).rstrip("/")
         self._max_wait_s = inf if max_wait_s is None else max_wait_s
         self._time = time
-        self._auth = Paced(auth, Budgets(time, assume_limits=assume_limits))
+        self._auth = Paced(auth, time, assume_limits=assume_limits)
         self._transport = transport
         self._timeout_s = timeout_s
 
