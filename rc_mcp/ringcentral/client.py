@@ -12,27 +12,9 @@ from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
 
+from rc_mcp.ringcentral import calls
 from rc_mcp.ringcentral.bulk import in_chunks, send_each
-from rc_mcp.ringcentral.calls import (
-    Call,
-    account,
-    change,
-    configure,
-    content,
-    delete,
-    delete_conversations,
-    flag,
-    id_or_ids,
-    identifier,
-    identifiers,
-    mailbox,
-    one_of,
-    query,
-    read,
-    rest_of_content,
-    to_wire_time,
-    whole,
-)
+from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.content import Content, content_of
 from rc_mcp.ringcentral.download import Downloaded, write, written_whole
 from rc_mcp.ringcentral.errors import InvalidRequest, RecordsUnreadable, SyncTokenRejected, UnexpectedAnswer
@@ -136,7 +118,7 @@ class MessageStoreClient:
         self, *, account_id: str = "~", extension_id: str = "~", **given: Unpack[ListPage]
     ) -> MessageList:
         """List one page of messages, newest first. Rate limit group Light. `ListPage` describes the arguments."""
-        call = Call("GET", f"{mailbox(account_id, extension_id)}/message-store", query(ListPage, given))
+        call = Call("GET", f"{calls.mailbox(account_id, extension_id)}/message-store", calls.query(ListPage, given))
         return (await self._record(MessageList, call)).only_of(given.get("conversation_id"))
 
     async def iter_messages(
@@ -166,7 +148,7 @@ class MessageStoreClient:
             RecordsUnreadable: some messages cannot be read. It is raised after all others were returned.
             UnexpectedAnswer: a page is not sorted newest first, or further pages have no new messages.
         """
-        start = PageRequest(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
+        start = PageRequest(date_to, calls.whole("per_page", per_page, 1, LIMITS.records_per_page))
         since, unreadable = _frame_start(date_from, date_to), 0
 
         async def fetch(place: PageRequest) -> Page:
@@ -204,11 +186,8 @@ class MessageStoreClient:
         """
         has_token = given.get("sync_token") is not None
         kind = given.pop("sync_type", None) or ("ISync" if has_token else "FSync")
-        call = Call(
-            "GET",
-            f"{mailbox(account_id, extension_id)}/message-sync",
-            query(SyncFrame, {"sync_type": kind, **given}),
-        )
+        box = calls.mailbox(account_id, extension_id)
+        call = Call("GET", f"{box}/message-sync", calls.query(SyncFrame, {"sync_type": kind, **given}))
         if (kind == "ISync") != has_token:
             raise InvalidRequest("sync_token: required for an ISync, and not allowed for an FSync. Nothing was sent.")
         found = await self._record(MessageSync, call)
@@ -241,7 +220,7 @@ class MessageStoreClient:
 
         The filters are those of `sync_messages`. Pass them with each call; only a full sync uses them.
         """
-        whole("record_count", record_count, 1, LIMITS.records_per_page)
+        calls.whole("record_count", record_count, 1, LIMITS.records_per_page)
         sync = partial(self.sync_messages, account_id=account_id, extension_id=extension_id)
         if sync_token is not None:
             with suppress(SyncTokenRejected):
@@ -260,8 +239,8 @@ class MessageStoreClient:
         Raises:
             NotFound: the message does not exist, or no longer exists.
         """
-        box, id_ = mailbox(account_id, extension_id), identifier("message_id", message_id)
-        message = await self._record(Message, read(box, [id_]))
+        box, id_ = calls.mailbox(account_id, extension_id), calls.identifier("message_id", message_id)
+        message = await self._record(Message, calls.read(box, [id_]))
         if message.id.lstrip("0") != id_.lstrip("0"):
             raise UnexpectedAnswer(f"RingCentral's answer for {id_} does not contain that message")
         return message
@@ -270,8 +249,8 @@ class MessageStoreClient:
         self, message_id: Sequence[str], *, account_id: str = "~", extension_id: str = "~"
     ) -> list[Outcome]:
         """Read many messages, 50 per request; each request counts once. Rate limit group Light."""
-        box, ids = mailbox(account_id, extension_id), identifiers("message_id", message_id)
-        return await send_each(self._connection, [read(box, chunk) for chunk in in_chunks(ids)])
+        box, ids = calls.mailbox(account_id, extension_id), calls.identifiers("message_id", message_id)
+        return await send_each(self._connection, [calls.read(box, chunk) for chunk in in_chunks(ids)])
 
     @asynccontextmanager
     async def read_message_content(
@@ -296,9 +275,8 @@ class MessageStoreClient:
             FaxNotReady: the fax is still being rendered.
             RangeNotSatisfiable: the content ends before `byte_range` begins.
         """
-        call = content(
-            mailbox(account_id, extension_id), message_id, attachment_id, query(ContentLabel, label), byte_range
-        )
+        box = calls.mailbox(account_id, extension_id)
+        call = calls.content(box, message_id, attachment_id, calls.query(ContentLabel, label), byte_range)
         async with self._content(call, byte_range and byte_range[0]) as opened:
             yield opened
 
@@ -331,13 +309,13 @@ class MessageStoreClient:
             UnexpectedAnswer: the content changed after a broken connection.
             OSError: the file cannot be written.
         """
-        box = mailbox(account_id, extension_id)
-        call = content(box, message_id, attachment_id, query(ContentLabel, label))
+        box = calls.mailbox(account_id, extension_id)
+        call = calls.content(box, message_id, attachment_id, calls.query(ContentLabel, label))
         if max_bytes is not None:
-            whole("max_bytes", max_bytes, 0, sys.maxsize)
+            calls.whole("max_bytes", max_bytes, 0, sys.maxsize)
 
         def open_at(first: int, etag: str | None) -> AbstractAsyncContextManager[Content]:
-            return self._content(rest_of_content(call, first, etag), first or None)
+            return self._content(calls.rest_of_content(call, first, etag), first or None)
 
         if not isinstance(to, str | PathLike):
             return await write(open_at, to, max_bytes)
@@ -353,7 +331,7 @@ class MessageStoreClient:
         extension_id: str = "~",
     ) -> list[Outcome]:
         """Mark messages as read or unread, 1,000 per request. Rate limit group Medium."""
-        body = {"readStatus": one_of("read_status", read_status, ReadStatus)}
+        body = {"readStatus": calls.one_of("read_status", read_status, ReadStatus)}
         return await self._change("PUT", message_id, body, account_id, extension_id)
 
     async def patch_message(
@@ -373,9 +351,9 @@ class MessageStoreClient:
         """
         body: dict[str, str] = {}
         if read_status is not None:
-            body["readStatus"] = one_of("read_status", read_status, ReadStatus)
+            body["readStatus"] = calls.one_of("read_status", read_status, ReadStatus)
         if availability is not None:
-            body["availability"] = one_of("availability", availability, Literal["Alive"])
+            body["availability"] = calls.one_of("availability", availability, Literal["Alive"])
         if not body:
             raise InvalidRequest("read_status or availability is required. Nothing was sent.")
         return await self._change("PATCH", message_id, body, account_id, extension_id)
@@ -399,9 +377,9 @@ class MessageStoreClient:
             purge: skip Deleted. This is final.
             message_type: only messages of this type.
         """
-        box, ids = mailbox(account_id, extension_id), id_or_ids("message_id", message_id)
+        box, ids = calls.mailbox(account_id, extension_id), calls.id_or_ids("message_id", message_id)
         limits = _deletion(purge, message_type)
-        return await send_each(self._connection, [delete(box, chunk, limits) for chunk in in_chunks(ids)])
+        return await send_each(self._connection, [calls.delete(box, chunk, limits) for chunk in in_chunks(ids)])
 
     async def delete_message_by_filter(
         self,
@@ -425,16 +403,17 @@ class MessageStoreClient:
             message_type: only messages of this type.
             purge: skip Deleted. This is final.
         """
-        box, ids = mailbox(account_id, extension_id), identifiers("conversation_id", conversation_id)
-        limits = [("dateTo", to_wire_time("date_to", date_to)), *_deletion(purge, message_type)]
-        return await send_each(self._connection, [delete_conversations(box, chunk, limits) for chunk in in_chunks(ids)])
+        box, ids = calls.mailbox(account_id, extension_id), calls.identifiers("conversation_id", conversation_id)
+        limits = [("dateTo", calls.to_wire_time("date_to", date_to)), *_deletion(purge, message_type)]
+        chunks = in_chunks(ids)
+        return await send_each(self._connection, [calls.delete_conversations(box, chunk, limits) for chunk in chunks])
 
     async def read_message_store_configuration(self, *, account_id: str = "~") -> MessageStoreConfiguration:
         """Read the account's message store settings. Rate limit group Light.
 
         It needs the app permission EditAccounts and an administrator's login.
         """
-        call = Call("GET", f"{account(account_id)}/message-store-configuration")
+        call = Call("GET", f"{calls.account(account_id)}/message-store-configuration")
         return await self._record(MessageStoreConfiguration, call)
 
     async def update_message_store_configuration(
@@ -447,8 +426,8 @@ class MessageStoreClient:
         Args:
             retention_period: days, 7 to 90.
         """
-        days = whole("retention_period", retention_period, LIMITS.min_retention_days, LIMITS.max_retention_days)
-        return await self._record(MessageStoreConfiguration, configure(account(account_id), days))
+        days = calls.whole("retention_period", retention_period, LIMITS.min_retention_days, LIMITS.max_retention_days)
+        return await self._record(MessageStoreConfiguration, calls.configure(calls.account(account_id), days))
 
     @asynccontextmanager
     async def _content(self, call: Call, first: int | None) -> AsyncGenerator[Content]:
@@ -463,9 +442,9 @@ class MessageStoreClient:
         account_id: str,
         extension_id: str,
     ) -> list[Outcome]:
-        box, ids = mailbox(account_id, extension_id), id_or_ids("message_id", message_id)
-        calls = [change(method, box, chunk, body) for chunk in in_chunks(ids, LIMITS.ids_per_body)]
-        return await send_each(self._connection, calls)
+        box, ids = calls.mailbox(account_id, extension_id), calls.id_or_ids("message_id", message_id)
+        chunks = in_chunks(ids, LIMITS.ids_per_body)
+        return await send_each(self._connection, [calls.change(method, box, chunk, body) for chunk in chunks])
 
     async def _record(self, model: type[Record], call: Call) -> Record:
         answer = await self._connection.send(call)
@@ -479,7 +458,7 @@ class MessageStoreClient:
 def _frame_start(date_from: datetime | None, date_to: datetime | None) -> datetime:
     """Return the start of the frame. RingCentral would apply its default to each page's `dateTo`."""
     if date_to is not None:
-        to_wire_time("date_to", date_to)
+        calls.to_wire_time("date_to", date_to)
     try:
         return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
     except OverflowError:
@@ -488,5 +467,5 @@ def _frame_start(date_from: datetime | None, date_to: datetime | None) -> dateti
 
 def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]:
     """Omit default values: older versions of the API do not know these parameters for every delete."""
-    kind = one_of("message_type", message_type, DeletableType)
-    return [*([("purge", "true")] if flag("purge", purge) else []), *([("type", kind)] if kind != "All" else [])]
+    kind = calls.one_of("message_type", message_type, DeletableType)
+    return [*([("purge", "true")] if calls.flag("purge", purge) else []), *([("type", kind)] if kind != "All" else [])]

@@ -24,12 +24,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
-from typing import Unpack
 
 import anyio
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.errors import ErrorFacts, RateLimited
+from rc_mcp.ringcentral.errors import RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import Time, awaiting, latest
 from rc_mcp.ringcentral.transport.responses import penalty_s
@@ -79,18 +78,18 @@ class Budget:
         self._first_in_line = anyio.Lock()
         self._nap: anyio.CancelScope | None = None
 
-    async def enter(self, until: float, **request: Unpack[ErrorFacts]) -> None:
+    async def enter(self, until: float, *, method: str = "", path: str = "") -> None:
         """Wait for a place, and take it.
 
         Raises:
             RateLimited: the place would come after `until`.
         """
         queue = self._first_in_line.statistics()
-        self._give_up_beyond(until, queue.tasks_waiting + queue.locked, request)
+        self._give_up_beyond(until, queue.tasks_waiting + queue.locked, method, path)
         async with self._first_in_line:
             while (wait_s := self._wait_s()) > 0:
                 patience_s = until - self._time.now()
-                self._give_up_beyond(until if patience_s > 0 else -inf, 0, request)
+                self._give_up_beyond(until if patience_s > 0 else -inf, 0, method, path)
                 await self._sleep(min(wait_s, patience_s))
             self._in_flight += 1
 
@@ -142,11 +141,12 @@ class Budget:
         if self._nap:
             self._nap.cancel()
 
-    def _give_up_beyond(self, until: float, ahead: int, request: ErrorFacts) -> None:
+    def _give_up_beyond(self, until: float, ahead: int, method: str, path: str) -> None:
         now = self._time.now()
         wait_s = self._opens_at(ahead, now) - now
         if wait_s > max(until - now, 0.0) or until == -inf:
-            raise RateLimited(retry_after_s=max(1.0, wait_s), group=self.group, held_back=True, **request)
+            wait_s = max(1.0, wait_s)
+            raise RateLimited(retry_after_s=wait_s, group=self.group, held_back=True, method=method, path=path)
 
     def _wait_s(self) -> float:
         """Return how long the first in the queue must wait before it checks again; 0 if it may go."""
