@@ -44,11 +44,8 @@ class Call:
     method: Literal["GET", "PUT", "PATCH", "DELETE"]
     path: str
     query: Pairs = ()
+    headers: Pairs = (("Accept", JSON),)
     body: bytes | None = None
-    content_type: str = JSON
-    accept: str = JSON
-    byte_range: str | None = None
-    if_range: str | None = None
     media: bool = False
     ids: Sequence[str] = ()
 
@@ -90,18 +87,18 @@ def query(parameters: type, given: Mapping[str, object]) -> Pairs:
 
 def read(box: str, ids: Sequence[str]) -> Call:
     """Build a read of up to 50 messages."""
-    return Call("GET", f"{box}/message-store/{','.join(ids)}", accept=_accept(ids), ids=ids)
+    return Call("GET", f"{box}/message-store/{','.join(ids)}", headers=_accepting(ids), ids=ids)
 
 
 def delete(box: str, ids: Sequence[str], query: Pairs) -> Call:
     """Build a delete of up to 50 messages."""
-    return Call("DELETE", f"{box}/message-store/{','.join(ids)}", query, accept=_accept(ids), ids=ids)
+    return Call("DELETE", f"{box}/message-store/{','.join(ids)}", query, _accepting(ids), ids=ids)
 
 
 def delete_conversations(box: str, ids: Sequence[str], query: Pairs) -> Call:
     """Build a delete of up to 50 conversations."""
     named = [("conversationId", id_) for id_ in ids]
-    return Call("DELETE", f"{box}/message-store", [*named, *query], accept=_accept(ids), ids=ids)
+    return Call("DELETE", f"{box}/message-store", [*named, *query], _accepting(ids), ids=ids)
 
 
 def content(
@@ -110,7 +107,11 @@ def content(
     """Build a read of an attachment's bytes, or only of `byte_range` (first and last byte)."""
     message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
     path = f"{box}/message-store/{message}/content/{attachment}"
-    return Call("GET", path, label, accept="*/*", byte_range=byte_range and _range(byte_range), media=True)
+    # Not encoded: sizes and ranges count the bytes as they are sent.
+    headers = [("Accept", "*/*"), ("Accept-Encoding", "identity")]
+    if byte_range:
+        headers.append(("Range", _range(byte_range)))
+    return Call("GET", path, label, headers, media=True)
 
 
 def rest_of_content(whole_content: Call, first: int, etag: str | None) -> Call:
@@ -118,7 +119,10 @@ def rest_of_content(whole_content: Call, first: int, etag: str | None) -> Call:
 
     An ETag is sent only with a range (RFC 9110, 13.1.5).
     """
-    return replace(whole_content, byte_range=f"bytes={first}-", if_range=etag) if first else whole_content
+    if not first:
+        return whole_content
+    unchanged = [("If-Range", etag)] if etag else []
+    return replace(whole_content, headers=[*whole_content.headers, ("Range", f"bytes={first}-"), *unchanged])
 
 
 def change(method: Literal["PUT", "PATCH"], box: str, ids: Sequence[str], body: dict[str, str]) -> Call:
@@ -128,19 +132,17 @@ def change(method: Literal["PUT", "PATCH"], box: str, ids: Sequence[str], body: 
     with its `resourceId` (RingCentral's guide, "Bulk requests").
     """
     if len(ids) == 1:
-        return Call(method, f"{box}/message-store/{ids[0]}", body=_json(body), ids=ids)
+        return _with_body(method, f"{box}/message-store/{ids[0]}", JSON, body, ids)
     if len(ids) <= LIMITS.ids_per_path:
         path, parts = ",".join(ids), [{"body": body} for _ in ids]
     else:
         path, parts = "*", [{"resourceId": id_, "body": body} for id_ in ids]
-    address = f"{box}/message-store/{path}"
-    return Call(method, address, body=_json(parts), content_type=MULTIPART_JSON, accept=MULTIPART_JSON, ids=ids)
+    return _with_body(method, f"{box}/message-store/{path}", MULTIPART_JSON, parts, ids)
 
 
 def configure(account_path: str, retention_days: int) -> Call:
     """Build an update of the retention period."""
-    body = _json({"retentionPeriod": retention_days})
-    return Call("PUT", f"{account_path}/message-store-configuration", body=body)
+    return _with_body("PUT", f"{account_path}/message-store-configuration", JSON, {"retentionPeriod": retention_days})
 
 
 def identifier(name: str, value: object) -> str:
@@ -244,16 +246,19 @@ def _range(byte_range: tuple[int, int | None]) -> str:
     return f"bytes={first}-{last}"
 
 
-def _accept(ids: Sequence[str]) -> str:
-    return JSON if len(ids) == 1 else MULTIPART_JSON
+def _accepting(ids: Sequence[str]) -> Pairs:
+    return [("Accept", JSON if len(ids) == 1 else MULTIPART_JSON)]
+
+
+def _with_body(
+    method: Literal["PUT", "PATCH"], path: str, media_type: str, body: object, ids: Sequence[str] = ()
+) -> Call:
+    headers = [("Accept", media_type), ("Content-Type", media_type)]
+    return Call(method, path, headers=headers, body=json.dumps(body).encode(), ids=ids)
 
 
 def _on_the_wire(value: str | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value).encode()
 
 
 def _few(name: str, value: object) -> Sequence[object]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
@@ -23,13 +22,20 @@ from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfigur
 from rc_mcp.ringcentral.oauth.auth import RenewingAuth, TokenAuth, origin
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
-from rc_mcp.ringcentral.parameters import ContentLabel, ListFilters, ListPage, SyncFilters, SyncFrame
+from rc_mcp.ringcentral.parameters import (
+    ContentLabel,
+    DeletableType,
+    ListArguments,
+    ListFilters,
+    ReadStatus,
+    SyncArguments,
+    SyncFilters,
+)
 from rc_mcp.ringcentral.sync import Changes, changes_of, full_sync
 from rc_mcp.ringcentral.transport.connection import Connection
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from rc_mcp.ringcentral.transport.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point
 from rc_mcp.ringcentral.transport.responses import parsed
-from rc_mcp.ringcentral.vocabulary import DeletableType, ReadStatus
 
 Record = TypeVar("Record", bound=WireRecord)
 
@@ -76,7 +82,7 @@ class MessageStoreClient:
         server_url: str = PRODUCTION,
         media_url: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        timeout_s: float = 30.0,
+        timeout_s: float = LIMITS.socket_s,
         max_wait_s: float | None = None,
         assume_limits: bool | None = None,
         time: Time = REAL_TIME,
@@ -105,9 +111,7 @@ class MessageStoreClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -115,10 +119,12 @@ class MessageStoreClient:
         await self._connection.aclose()
 
     async def list_messages(
-        self, *, account_id: str = "~", extension_id: str = "~", **given: Unpack[ListPage]
+        self, *, account_id: str = "~", extension_id: str = "~", **given: Unpack[ListArguments]
     ) -> MessageList:
-        """List one page of messages, newest first. Rate limit group Light. `ListPage` describes the arguments."""
-        call = Call("GET", f"{calls.mailbox(account_id, extension_id)}/message-store", calls.query(ListPage, given))
+        """List one page of messages, newest first. Rate limit group Light. `ListArguments` has the arguments."""
+        call = Call(
+            "GET", f"{calls.mailbox(account_id, extension_id)}/message-store", calls.query(ListArguments, given)
+        )
         return (await self._record(MessageList, call)).only_of(given.get("conversation_id"))
 
     async def iter_messages(
@@ -174,12 +180,12 @@ class MessageStoreClient:
             raise RecordsUnreadable(unreadable)
 
     async def sync_messages(
-        self, *, account_id: str = "~", extension_id: str = "~", **given: Unpack[SyncFrame]
+        self, *, account_id: str = "~", extension_id: str = "~", **given: Unpack[SyncArguments]
     ) -> MessageSync:
         """Sync all messages of a time frame (FSync), or its changes since a token was issued (ISync).
 
         Rate limit group Light. An ISync uses the frame and filters of the first FSync, overlaps the sync before by 5
-        seconds, and reports deleted and purged messages as id and availability. `SyncFrame` describes the arguments.
+        seconds, and reports deleted and purged messages as id and availability. `SyncArguments` has the arguments.
 
         Raises:
             SyncTokenRejected: the token is no longer valid. Do an FSync.
@@ -187,7 +193,7 @@ class MessageStoreClient:
         has_token = given.get("sync_token") is not None
         kind = given.pop("sync_type", None) or ("ISync" if has_token else "FSync")
         box = calls.mailbox(account_id, extension_id)
-        call = Call("GET", f"{box}/message-sync", calls.query(SyncFrame, {"sync_type": kind, **given}))
+        call = Call("GET", f"{box}/message-sync", calls.query(SyncArguments, {"sync_type": kind, **given}))
         if (kind == "ISync") != has_token:
             raise InvalidRequest("sync_token: required for an ISync, and not allowed for an FSync. Nothing was sent.")
         found = await self._record(MessageSync, call)

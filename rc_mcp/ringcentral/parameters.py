@@ -2,23 +2,35 @@
 
 The check, in `Annotated`, turns a value into the form that the API expects; `calls.query` applies it. A filter that is
 a list has 1 to 50 values.
+
+The allowed words are from RingCentral's API reference. They apply only to requests: in records the same fields are
+`str | None`, so that a new value never breaks a page.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from rc_mcp.ringcentral.calls import flag, identifier, one_of, some_of, text, text_or_texts, texts, to_wire_time, whole
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.vocabulary import (
-    Availability,
-    ContentDisposition,
-    Direction,
-    MessageType,
-    ReadStatus,
-    SyncType,
-)
+
+MessageType = Literal["Fax", "SMS", "VoiceMail", "Pager"]
+"""The types that a list or a sync can filter by. An MMS is an SMS with `MmsAttachment` attachments."""
+
+DeletableType = Literal["Fax", "SMS", "VoiceMail", "Pager", "Text", "All"]
+"""The types that a delete can be limited to."""
+
+Direction = Literal["Inbound", "Outbound"]
+ReadStatus = Literal["Read", "Unread"]
+
+Availability = Literal["Alive", "Deleted", "Purged"]
+"""Alive, then Deleted (can be restored), then Purged (attachments gone, final)."""
+
+SyncType = Literal["FSync", "ISync"]
+"""FSync reads all messages of a frame and returns a token; ISync reads the changes since a token."""
+
+ContentDisposition = Literal["Inline", "Attachment"]
 
 
 class SyncFilters(TypedDict, total=False):
@@ -53,7 +65,7 @@ class ListFilters(SyncFilters, total=False):
     """Default: both."""
 
 
-class ListPage(ListFilters, total=False):
+class ListArguments(ListFilters, total=False):
     """The arguments of `MessageStoreClient.list_messages`."""
 
     date_from: Annotated[datetime | None, to_wire_time]
@@ -66,7 +78,7 @@ class ListPage(ListFilters, total=False):
     """0 to 1000. Default: 100."""
 
 
-class SyncFrame(SyncFilters, total=False):
+class SyncArguments(SyncFilters, total=False):
     """The arguments of `MessageStoreClient.sync_messages`."""
 
     date_from: Annotated[datetime | None, to_wire_time]

@@ -113,8 +113,8 @@ MUTANTS = (
         "a DELETE goes through *",  # a call without ids cannot be built, so the mutant breaks that too
         (
             "ringcentral/calls.py",
-            'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, accept=_accept(ids), ids=ids)',
-            'return Call("DELETE", f"{box}/message-store/*", query, body=_json(list(ids)), ids=ids)',
+            'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, _accepting(ids), ids=ids)',
+            'return Call("DELETE", f"{box}/message-store/*", query, body=b"[]", ids=ids)',
         ),
         (
             "ringcentral/calls.py",

@@ -141,21 +141,11 @@ class Connection:
             await _close(response)
 
     def _request(self, call: Call) -> httpx.Request:
-        headers = {"Accept": call.accept}
-        if call.body is not None:
-            headers["Content-Type"] = call.content_type
-        if call.media:
-            # Sizes and ranges count the bytes as they are sent.
-            headers["Accept-Encoding"] = "identity"
-        if call.byte_range:
-            headers["Range"] = call.byte_range
-        if call.if_range:
-            headers["If-Range"] = call.if_range
         http = self._http  # not below: an address of a proxy may be wrong as well
         try:
             url = f"{self._media if call.media else self._server}{call.path}"
             return http.build_request(
-                call.method, url, params=list(call.query) or None, content=call.body, headers=headers
+                call.method, url, params=list(call.query) or None, content=call.body, headers=list(call.headers)
             )
         except httpx.InvalidURL:
             raise InvalidRequest(f"The address of this {call.method} would be too long. Nothing was sent.") from None
