@@ -58,9 +58,7 @@ from rc_mcp.ringcentral.oauth.permissions import Permission
 from rc_mcp.ringcentral.oauth.token_store import LoginStore
 from rc_mcp.ringcentral.oauth.user_login import PersonAuth
 from rc_mcp.ringcentral.outcomes import Outcome
-from rc_mcp.ringcentral.sync import Changes
-from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Allowance, Time, at_once, waiting_until
-from rc_mcp.ringcentral.vocabulary import (
+from rc_mcp.ringcentral.parameters import (
     Availability,
     ContentDisposition,
     DeletableType,
@@ -69,6 +67,8 @@ from rc_mcp.ringcentral.vocabulary import (
     ReadStatus,
     SyncType,
 )
+from rc_mcp.ringcentral.sync import Changes
+from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Allowance, Time, at_once, waiting_until
 
 __all__ = [
     "REAL_TIME",

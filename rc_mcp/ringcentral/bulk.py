@@ -1,7 +1,16 @@
-"""Sends requests for many ids in chunks, and turns each answer into one outcome per id."""
+"""Sends requests for many ids in chunks, and turns each answer into one outcome per id.
+
+A 207 contains an answer for each id. It has two forms, both in RingCentral's guide ("Bulk requests"). One is a JSON
+array of `{resourceId, status, body}`, which the client requests. Some paths always send `multipart/mixed` instead: a
+part with every status, then a part per id.
+"""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message as MimePart
+from typing import TypeVar, cast
 
 from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
@@ -12,41 +21,60 @@ from rc_mcp.ringcentral.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message
-from rc_mcp.ringcentral.multistatus import Part, parts
 from rc_mcp.ringcentral.outcomes import Outcome
-from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, refusal
+from rc_mcp.ringcentral.transport.connection import Connection
+from rc_mcp.ringcentral.transport.responses import CompleteResponse, fields_of, parsed, refusal
+
+T = TypeVar("T")
 
 _NOTHING_HAPPENED = (Unauthorized, Forbidden, RateLimited, NotSent)
+_ID_AT_THE_END = re.compile(r"/([0-9]{1,20})/?$")
 
 
-async def in_chunks(
-    ids: Sequence[str], size: int, send: Callable[[Sequence[str]], Awaitable[list[Outcome]]]
-) -> list[Outcome]:
-    """Send `ids` in chunks of `size`, one after the other, and stop after the first chunk that failed as a whole.
+@dataclass(frozen=True)
+class Part:
+    """The answer for one id. Without `resource_id` only the position identifies it."""
 
-    The next chunk would probably fail too, or the result of this one is unknown. For the same reasons it stops after a
-    part that was rate limited or is unknown. The remaining ids get `NotSent`.
+    resource_id: str | None
+    status: int
+    body: object = None
+
+
+def in_chunks(items: Sequence[T], size: int = LIMITS.ids_per_path) -> list[Sequence[T]]:
+    """Cut `items` into chunks of `size`: by default as many ids as one request can have in its URL."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+async def send_each(connection: Connection, calls: Sequence[Call]) -> list[Outcome]:
+    """Send `calls` one after the other, and stop after the first that failed as a whole.
+
+    The next would probably fail too, or the result of this one is unknown. For the same reasons it stops after a part
+    that was rate limited or is unknown. The ids of the remaining calls get `NotSent`.
 
     Raises:
-        Unauthorized, Forbidden, RateLimited, NotSent: only on the first chunk, when no change has been made (a 401 to a
-            DELETE does not prove that). On later chunks they become outcomes.
+        Unauthorized, Forbidden, RateLimited, NotSent: only from the first call, when no change has been made (a 401 to
+            a DELETE does not prove that). From later calls they become outcomes.
     """
     outcomes: list[Outcome] = []
-    while len(outcomes) < len(ids):
-        chunk = ids[len(outcomes) : len(outcomes) + size]
+    for call in calls:
         try:
-            got = await send(chunk)
+            got = outcomes_of(call, call.ids, await connection.send(call))
         except RingCentralError as error:
             if not outcomes and isinstance(error, _NOTHING_HAPPENED):
                 raise
-            outcomes += [Outcome.failed(id_, error) for id_ in chunk]
+            outcomes += [Outcome.failed(id_, error) for id_ in call.ids]
             break
         outcomes += got
         if any(outcome.unknown or isinstance(outcome.error, RateLimited) for outcome in got):
             break
-    held_back = NotSent("It was not sent because an earlier part of the same request failed or has an unknown result")
-    return [*outcomes, *(Outcome(id_, error=held_back) for id_ in ids[len(outcomes) :])]
+    if left := [id_ for call in calls for id_ in call.ids][len(outcomes) :]:
+        held_back = NotSent(
+            "It was not sent because an earlier part of the same request failed or has an unknown result"
+        )
+        outcomes += [Outcome(id_, error=held_back) for id_ in left]
+    return outcomes
 
 
 def outcomes_of(call: Call, ids: Sequence[str], answer: CompleteResponse) -> list[Outcome]:
@@ -60,7 +88,7 @@ def outcomes_of(call: Call, ids: Sequence[str], answer: CompleteResponse) -> lis
     """
     if answer.status == 204 and call.method == "DELETE":
         return [Outcome(id_, status=204) for id_ in ids]
-    listed = parts(answer.headers.get("content-type", ""), answer.body)
+    listed = _parts(answer.headers.get("content-type", ""), answer.body)
     if listed is None and answer.status == 200 and call.method != "DELETE" and len(ids) == 1:
         listed = [Part(None, 200, parsed(answer.body))]
     if listed is None:
@@ -98,3 +126,60 @@ def _outcome(call: Call, id_: str, part: Part | None, answer: CompleteResponse) 
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch("[0-9]{1,20}", text) else None
+
+
+def _parts(content_type: str, body: bytes) -> list[Part | None] | None:
+    """Return all parts of a 207 in order, with None for an unreadable part. Return None for an answer without parts.
+
+    Raises:
+        UnexpectedAnswer: a `multipart/mixed` answer is larger than `LIMITS.multipart_bytes`.
+    """
+    if content_type.lower().startswith("multipart/"):
+        if len(body) > LIMITS.multipart_bytes:
+            raise UnexpectedAnswer(f"RingCentral's answer in parts is too large: {len(body):,} bytes")
+        return _from_mixed(content_type, body)
+    entries = parsed(body)
+    if not isinstance(entries, list):
+        return None
+    return [_from_entry(entry) for entry in cast("list[object]", entries)]
+
+
+def _from_entry(entry: object) -> Part | None:
+    fields = fields_of(entry)
+    resource, status = fields.get("resourceId"), _status(fields.get("status"))
+    named = str(resource) if resource and isinstance(resource, str | int) else None
+    return Part(named, status, fields.get("body")) if status else None
+
+
+def _from_mixed(content_type: str, body: bytes) -> list[Part | None] | None:
+    payloads = _payloads(b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n" + body)
+    bodies = [parsed(payload) for payload in payloads]
+    listed = fields_of(bodies[0]).get("response") if bodies else None
+    if not isinstance(listed, list):
+        return None
+    statuses = cast("list[object]", listed)
+    # Only the position matches a body to a status, so with one too many or too few none can be trusted.
+    own = bodies[1:] if len(bodies) == len(statuses) + 1 else [None] * len(statuses)
+    return [_from_listed(entry, part_body) for entry, part_body in zip(statuses, own, strict=True)]
+
+
+def _from_listed(entry: object, body: object) -> Part | None:
+    fields = fields_of(entry)
+    href, status = fields.get("href"), _status(fields.get("status"))
+    named = _ID_AT_THE_END.search(href.partition("?")[0]) if isinstance(href, str) else None
+    return Part(named and named[1], status, body) if status else None
+
+
+def _payloads(mime: bytes) -> list[bytes]:
+    try:
+        pieces: object = message_from_bytes(mime).get_payload()
+        found = cast("list[MimePart]", pieces) if isinstance(pieces, list) else []
+        decoded: list[object] = [piece.get_payload(decode=True) for piece in found]
+    except Exception:  # noqa: BLE001  a header can make the email package raise anything
+        return []
+    return [payload if isinstance(payload, bytes) else b"" for payload in decoded]
+
+
+def _status(value: object) -> int | None:
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{3}", value) else value
+    return number if type(number) is int and 100 <= number <= 599 else None

@@ -7,61 +7,35 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.bulk import in_chunks, outcomes_of
-from rc_mcp.ringcentral.calls import (
-    Call,
-    account,
-    change,
-    configure,
-    content,
-    delete,
-    delete_conversations,
-    given,
-    mailbox,
-    read,
-)
+from rc_mcp.ringcentral import calls
+from rc_mcp.ringcentral.bulk import in_chunks, send_each
+from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.content import Content, content_of
 from rc_mcp.ringcentral.download import Downloaded, write, written_whole
 from rc_mcp.ringcentral.errors import InvalidRequest, RecordsUnreadable, SyncTokenRejected, UnexpectedAnswer
-from rc_mcp.ringcentral.filters import ListFilters, SyncFilters
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.models import Message, MessageList, MessageStoreConfiguration, MessageSync, WireRecord
 from rc_mcp.ringcentral.oauth.auth import RenewingAuth, TokenAuth, origin
 from rc_mcp.ringcentral.outcomes import Outcome
 from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 from rc_mcp.ringcentral.parameters import (
-    flag,
-    id_or_ids,
-    identifier,
-    identifiers,
-    one_of,
-    only_alive,
-    some_of,
-    text,
-    text_or_texts,
-    texts,
-    to_wire_time,
-    whole,
+    ContentLabel,
+    DeletableType,
+    ListArguments,
+    ListFilters,
+    ReadStatus,
+    SyncArguments,
+    SyncFilters,
 )
 from rc_mcp.ringcentral.sync import Changes, changes_of, full_sync
 from rc_mcp.ringcentral.transport.connection import Connection
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from rc_mcp.ringcentral.transport.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point
 from rc_mcp.ringcentral.transport.responses import parsed
-from rc_mcp.ringcentral.vocabulary import (
-    Availability,
-    ContentDisposition,
-    DeletableType,
-    Direction,
-    MessageType,
-    ReadStatus,
-    SyncType,
-)
 
 Record = TypeVar("Record", bound=WireRecord)
 
@@ -108,7 +82,7 @@ class MessageStoreClient:
         server_url: str = PRODUCTION,
         media_url: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        timeout_s: float = 30.0,
+        timeout_s: float = LIMITS.socket_s,
         max_wait_s: float | None = None,
         assume_limits: bool | None = None,
         time: Time = REAL_TIME,
@@ -137,9 +111,7 @@ class MessageStoreClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -147,63 +119,13 @@ class MessageStoreClient:
         await self._connection.aclose()
 
     async def list_messages(
-        self,
-        *,
-        availability: Sequence[Availability] | None = None,
-        conversation_id: str | None = None,
-        date_from: datetime | None = None,
-        date_to: datetime | None = None,
-        direction: Sequence[Direction] | None = None,
-        distinct_conversations: bool | None = None,
-        message_type: Sequence[MessageType] | None = None,
-        read_status: Sequence[ReadStatus] | None = None,
-        page: int | None = None,
-        per_page: int | None = None,
-        phone_number: str | None = None,
-        owner: str | Sequence[str] | None = None,
-        owner_extension_type: Sequence[str] | None = None,
-        voicemail_owner: Sequence[str] | None = None,
-        account_id: str = "~",
-        extension_id: str = "~",
+        self, *, account_id: str = "~", extension_id: str = "~", **given: Unpack[ListArguments]
     ) -> MessageList:
-        """List one page of messages, newest first. Rate limit group Light.
-
-        Args:
-            availability: default: only Alive messages.
-            conversation_id: only this conversation. If the server or a proxy ignores this filter, the client applies
-                it, and drops the totals.
-            date_from: only messages created from this time on. Default: 24 hours before `date_to`.
-            date_to: only messages created up to this time. Default: now. Sent in UTC, to the millisecond.
-            direction: default: both.
-            distinct_conversations: only the latest message of each conversation.
-            message_type: default: all.
-            read_status: default: both.
-            page: from 1.
-            per_page: 0 to 1000. Default: 100.
-            phone_number: only messages to or from this number.
-            owner: `Any`, `Personal` (RingCentral's default) or `Shared`, or extension ids. Needs the feature
-                SharedVoicemail or CallQueueSmsRecipient.
-            owner_extension_type: only messages owned by extensions of these types. Needs the same feature.
-            voicemail_owner: deprecated by RingCentral; use `owner`.
-        """
-        query = [
-            *given("availability", availability, some_of, Availability),
-            *given("conversation_id", conversation_id, identifier),
-            *given("date_from", date_from, to_wire_time),
-            *given("date_to", date_to, to_wire_time),
-            *given("direction", direction, some_of, Direction),
-            *given("distinct_conversations", distinct_conversations, flag),
-            *given("message_type", message_type, some_of, MessageType),
-            *given("read_status", read_status, some_of, ReadStatus),
-            *given("page", page, whole, 1),
-            *given("per_page", per_page, whole, 0, LIMITS.records_per_page),
-            *given("phone_number", phone_number, text),
-            *given("owner", owner, text_or_texts),
-            *given("owner_extension_type", owner_extension_type, texts),
-            *given("voicemail_owner", voicemail_owner, text_or_texts),
-        ]
-        call = Call("GET", f"{mailbox(account_id, extension_id)}/message-store", query)
-        return (await self._record(MessageList, call)).only_of(conversation_id)
+        """List one page of messages, newest first. Rate limit group Light. `ListArguments` has the arguments."""
+        call = Call(
+            "GET", f"{calls.mailbox(account_id, extension_id)}/message-store", calls.query(ListArguments, given)
+        )
+        return (await self._record(MessageList, call)).only_of(given.get("conversation_id"))
 
     async def iter_messages(
         self,
@@ -232,7 +154,7 @@ class MessageStoreClient:
             RecordsUnreadable: some messages cannot be read. It is raised after all others were returned.
             UnexpectedAnswer: a page is not sorted newest first, or further pages have no new messages.
         """
-        start = PageRequest(date_to, whole("per_page", per_page, 1, LIMITS.records_per_page))
+        start = PageRequest(date_to, calls.whole("per_page", per_page, 1, LIMITS.records_per_page))
         since, unreadable = _frame_start(date_from, date_to), 0
 
         async def fetch(place: PageRequest) -> Page:
@@ -258,64 +180,27 @@ class MessageStoreClient:
             raise RecordsUnreadable(unreadable)
 
     async def sync_messages(
-        self,
-        *,
-        sync_type: SyncType | None = None,
-        sync_token: str | None = None,
-        record_count: int | None = None,
-        date_from: datetime | None = None,
-        date_to: datetime | None = None,
-        direction: Sequence[Direction] | None = None,
-        message_type: Sequence[MessageType] | None = None,
-        distinct_conversations: bool | None = None,
-        conversation_id: str | None = None,
-        owner: str | Sequence[str] | None = None,
-        owner_extension_type: Sequence[str] | None = None,
-        voicemail_owner: Sequence[str] | None = None,
-        account_id: str = "~",
-        extension_id: str = "~",
+        self, *, account_id: str = "~", extension_id: str = "~", **given: Unpack[SyncArguments]
     ) -> MessageSync:
         """Sync all messages of a time frame (FSync), or its changes since a token was issued (ISync).
 
         Rate limit group Light. An ISync uses the frame and filters of the first FSync, overlaps the sync before by 5
-        seconds, and reports deleted and purged messages as id and availability.
-
-        Args:
-            sync_type: default: ISync with a `sync_token`, otherwise FSync.
-            sync_token: from the previous sync; required by ISync, refused with FSync.
-            record_count: approximate maximum of records, from 1. RingCentral may send more, and publishes no maximum.
-            date_from: start of the frame. Default: 24 hours before `date_to` (RingCentral's guide says a week).
-            date_to: end of the frame. Default: now.
-            conversation_id: SMS and Pager only.
-
-        The other filters are those of `list_messages`.
+        seconds, and reports deleted and purged messages as id and availability. `SyncArguments` has the arguments.
 
         Raises:
             SyncTokenRejected: the token is no longer valid. Do an FSync.
         """
-        kind = one_of("sync_type", sync_type or ("FSync" if sync_token is None else "ISync"), SyncType)
-        if (kind == "ISync") != (sync_token is not None):
+        has_token = given.get("sync_token") is not None
+        kind = given.pop("sync_type", None) or ("ISync" if has_token else "FSync")
+        box = calls.mailbox(account_id, extension_id)
+        call = Call("GET", f"{box}/message-sync", calls.query(SyncArguments, {"sync_type": kind, **given}))
+        if (kind == "ISync") != has_token:
             raise InvalidRequest("sync_token: required for an ISync, and not allowed for an FSync. Nothing was sent.")
-        query = [
-            ("syncType", kind),
-            *given("sync_token", sync_token, text),
-            *given("record_count", record_count, whole, 1),
-            *given("date_from", date_from, to_wire_time),
-            *given("date_to", date_to, to_wire_time),
-            *given("direction", direction, some_of, Direction),
-            *given("message_type", message_type, some_of, MessageType),
-            *given("distinct_conversations", distinct_conversations, flag),
-            *given("conversation_id", conversation_id, identifier),
-            *given("owner", owner, text_or_texts),
-            *given("owner_extension_type", owner_extension_type, texts),
-            *given("voicemail_owner", voicemail_owner, text_or_texts),
-        ]
-        call = Call("GET", f"{mailbox(account_id, extension_id)}/message-sync", query)
         found = await self._record(MessageSync, call)
         if not found.sync_info.sync_token:
             raise UnexpectedAnswer("RingCentral's answer to a sync has no token for the next one")
         # An ISync does not give the conversation of a removed message.
-        return found.only_of(conversation_id if kind == "FSync" else None)
+        return found.only_of(None if has_token else given.get("conversation_id"))
 
     async def changes(
         self,
@@ -341,7 +226,7 @@ class MessageStoreClient:
 
         The filters are those of `sync_messages`. Pass them with each call; only a full sync uses them.
         """
-        whole("record_count", record_count, 1, LIMITS.records_per_page)
+        calls.whole("record_count", record_count, 1, LIMITS.records_per_page)
         sync = partial(self.sync_messages, account_id=account_id, extension_id=extension_id)
         if sync_token is not None:
             with suppress(SyncTokenRejected):
@@ -360,8 +245,8 @@ class MessageStoreClient:
         Raises:
             NotFound: the message does not exist, or no longer exists.
         """
-        box, id_ = mailbox(account_id, extension_id), identifier("message_id", message_id)
-        message = await self._record(Message, read(box, [id_]))
+        box, id_ = calls.mailbox(account_id, extension_id), calls.identifier("message_id", message_id)
+        message = await self._record(Message, calls.read(box, [id_]))
         if message.id.lstrip("0") != id_.lstrip("0"):
             raise UnexpectedAnswer(f"RingCentral's answer for {id_} does not contain that message")
         return message
@@ -370,8 +255,8 @@ class MessageStoreClient:
         self, message_id: Sequence[str], *, account_id: str = "~", extension_id: str = "~"
     ) -> list[Outcome]:
         """Read many messages, 50 per request; each request counts once. Rate limit group Light."""
-        box, ids = mailbox(account_id, extension_id), identifiers("message_id", message_id)
-        return await in_chunks(ids, LIMITS.ids_per_path, lambda chunk: self._outcomes(read(box, chunk), chunk))
+        box, ids = calls.mailbox(account_id, extension_id), calls.identifiers("message_id", message_id)
+        return await send_each(self._connection, [calls.read(box, chunk) for chunk in in_chunks(ids)])
 
     @asynccontextmanager
     async def read_message_content(
@@ -379,19 +264,16 @@ class MessageStoreClient:
         message_id: str,
         attachment_id: str,
         *,
-        content_disposition: ContentDisposition | None = None,
-        content_disposition_filename: str | None = None,
         byte_range: tuple[int, int | None] | None = None,
         account_id: str = "~",
         extension_id: str = "~",
+        **label: Unpack[ContentLabel],
     ) -> AsyncGenerator[Content]:
         """Stream an attachment from the media entry point: `async with store.read_message_content(...) as content`.
 
         Rate limit group Medium. Reading content does not mark a message as read.
 
         Args:
-            content_disposition: the value RingCentral puts into the header of that name.
-            content_disposition_filename: the file name in that header, at most 255 characters.
             byte_range: first and last byte, from 0 and inclusive. If the last is None, all following bytes.
 
         Raises:
@@ -399,10 +281,8 @@ class MessageStoreClient:
             FaxNotReady: the fax is still being rendered.
             RangeNotSatisfiable: the content ends before `byte_range` begins.
         """
-        box = mailbox(account_id, extension_id)
-        message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
-        query = _labelling(content_disposition, content_disposition_filename)
-        call = content(box, message, attachment, query, byte_range)
+        box = calls.mailbox(account_id, extension_id)
+        call = calls.content(box, message_id, attachment_id, calls.query(ContentLabel, label), byte_range)
         async with self._content(call, byte_range and byte_range[0]) as opened:
             yield opened
 
@@ -413,10 +293,9 @@ class MessageStoreClient:
         to: str | PathLike[str] | BinaryIO,
         *,
         max_bytes: int | None = None,
-        content_disposition: ContentDisposition | None = None,
-        content_disposition_filename: str | None = None,
         account_id: str = "~",
         extension_id: str = "~",
+        **label: Unpack[ContentLabel],
     ) -> Downloaded:
         """Write an attachment to a file, in constant memory. Rate limit group Medium.
 
@@ -427,7 +306,6 @@ class MessageStoreClient:
                 replaced after all bytes have arrived; after an error the path is unchanged. A file is written from
                 its current position on, and after an error keeps the bytes that arrived.
             max_bytes: default: no limit.
-            content_disposition, content_disposition_filename: as in `read_message_content`.
 
         Raises:
             ContentTooLarge: the content has more than `max_bytes`. If RingCentral stated its size, nothing was written.
@@ -437,15 +315,13 @@ class MessageStoreClient:
             UnexpectedAnswer: the content changed after a broken connection.
             OSError: the file cannot be written.
         """
-        box = mailbox(account_id, extension_id)
-        message, attachment = identifier("message_id", message_id), identifier("attachment_id", attachment_id)
-        query = _labelling(content_disposition, content_disposition_filename)
+        box = calls.mailbox(account_id, extension_id)
+        call = calls.content(box, message_id, attachment_id, calls.query(ContentLabel, label))
         if max_bytes is not None:
-            whole("max_bytes", max_bytes, 0, sys.maxsize)
+            calls.whole("max_bytes", max_bytes, 0, sys.maxsize)
 
         def open_at(first: int, etag: str | None) -> AbstractAsyncContextManager[Content]:
-            byte_range = (first, None) if first else None
-            return self._content(content(box, message, attachment, query, byte_range, etag), first or None)
+            return self._content(calls.rest_of_content(call, first, etag), first or None)
 
         if not isinstance(to, str | PathLike):
             return await write(open_at, to, max_bytes)
@@ -461,7 +337,7 @@ class MessageStoreClient:
         extension_id: str = "~",
     ) -> list[Outcome]:
         """Mark messages as read or unread, 1,000 per request. Rate limit group Medium."""
-        body = {"readStatus": one_of("read_status", read_status, ReadStatus)}
+        body = {"readStatus": calls.one_of("read_status", read_status, ReadStatus)}
         return await self._change("PUT", message_id, body, account_id, extension_id)
 
     async def patch_message(
@@ -479,8 +355,11 @@ class MessageStoreClient:
             read_status: the new read status.
             availability: `Alive`, the only valid value, restores. A Purged message cannot be restored.
         """
-        status = given("read_status", read_status, one_of, ReadStatus)
-        body = dict([*status, *given("availability", availability, only_alive)])
+        body: dict[str, str] = {}
+        if read_status is not None:
+            body["readStatus"] = calls.one_of("read_status", read_status, ReadStatus)
+        if availability is not None:
+            body["availability"] = calls.one_of("availability", availability, Literal["Alive"])
         if not body:
             raise InvalidRequest("read_status or availability is required. Nothing was sent.")
         return await self._change("PATCH", message_id, body, account_id, extension_id)
@@ -504,9 +383,9 @@ class MessageStoreClient:
             purge: skip Deleted. This is final.
             message_type: only messages of this type.
         """
-        box, ids = mailbox(account_id, extension_id), id_or_ids("message_id", message_id)
-        query = _deletion(purge, message_type)
-        return await in_chunks(ids, LIMITS.ids_per_path, lambda chunk: self._outcomes(delete(box, chunk, query), chunk))
+        box, ids = calls.mailbox(account_id, extension_id), calls.id_or_ids("message_id", message_id)
+        limits = _deletion(purge, message_type)
+        return await send_each(self._connection, [calls.delete(box, chunk, limits) for chunk in in_chunks(ids)])
 
     async def delete_message_by_filter(
         self,
@@ -530,20 +409,17 @@ class MessageStoreClient:
             message_type: only messages of this type.
             purge: skip Deleted. This is final.
         """
-        box, ids = mailbox(account_id, extension_id), identifiers("conversation_id", conversation_id)
-        query = [("dateTo", to_wire_time("date_to", date_to)), *_deletion(purge, message_type)]
-        return await in_chunks(
-            ids,
-            LIMITS.ids_per_path,
-            lambda chunk: self._outcomes(delete_conversations(box, chunk, query), chunk),
-        )
+        box, ids = calls.mailbox(account_id, extension_id), calls.identifiers("conversation_id", conversation_id)
+        limits = [("dateTo", calls.to_wire_time("date_to", date_to)), *_deletion(purge, message_type)]
+        chunks = in_chunks(ids)
+        return await send_each(self._connection, [calls.delete_conversations(box, chunk, limits) for chunk in chunks])
 
     async def read_message_store_configuration(self, *, account_id: str = "~") -> MessageStoreConfiguration:
         """Read the account's message store settings. Rate limit group Light.
 
         It needs the app permission EditAccounts and an administrator's login.
         """
-        call = Call("GET", f"{account(account_id)}/message-store-configuration")
+        call = Call("GET", f"{calls.account(account_id)}/message-store-configuration")
         return await self._record(MessageStoreConfiguration, call)
 
     async def update_message_store_configuration(
@@ -556,8 +432,8 @@ class MessageStoreClient:
         Args:
             retention_period: days, 7 to 90.
         """
-        days = whole("retention_period", retention_period, LIMITS.min_retention_days, LIMITS.max_retention_days)
-        return await self._record(MessageStoreConfiguration, configure(account(account_id), days))
+        days = calls.whole("retention_period", retention_period, LIMITS.min_retention_days, LIMITS.max_retention_days)
+        return await self._record(MessageStoreConfiguration, calls.configure(calls.account(account_id), days))
 
     @asynccontextmanager
     async def _content(self, call: Call, first: int | None) -> AsyncGenerator[Content]:
@@ -572,13 +448,9 @@ class MessageStoreClient:
         account_id: str,
         extension_id: str,
     ) -> list[Outcome]:
-        box, ids = mailbox(account_id, extension_id), id_or_ids("message_id", message_id)
-        return await in_chunks(
-            ids, LIMITS.ids_per_body, lambda chunk: self._outcomes(change(method, box, chunk, body), chunk)
-        )
-
-    async def _outcomes(self, call: Call, ids: Sequence[str]) -> list[Outcome]:
-        return outcomes_of(call, ids, await self._connection.send(call))
+        box, ids = calls.mailbox(account_id, extension_id), calls.id_or_ids("message_id", message_id)
+        chunks = in_chunks(ids, LIMITS.ids_per_body)
+        return await send_each(self._connection, [calls.change(method, box, chunk, body) for chunk in chunks])
 
     async def _record(self, model: type[Record], call: Call) -> Record:
         answer = await self._connection.send(call)
@@ -592,21 +464,14 @@ class MessageStoreClient:
 def _frame_start(date_from: datetime | None, date_to: datetime | None) -> datetime:
     """Return the start of the frame. RingCentral would apply its default to each page's `dateTo`."""
     if date_to is not None:
-        to_wire_time("date_to", date_to)
+        calls.to_wire_time("date_to", date_to)
     try:
         return date_from or (date_to or datetime.now(UTC)) - timedelta(hours=LIMITS.default_frame_h)
     except OverflowError:
         raise InvalidRequest("date_to: 24 hours before it are out of range. Nothing was sent.") from None
 
 
-def _labelling(disposition: ContentDisposition | None, file_name: str | None) -> list[tuple[str, str]]:
-    return [
-        *given("content_disposition", disposition, one_of, ContentDisposition),
-        *given("content_disposition_filename", file_name, text, LIMITS.file_name_chars),
-    ]
-
-
 def _deletion(purge: bool, message_type: DeletableType) -> list[tuple[str, str]]:
     """Omit default values: older versions of the API do not know these parameters for every delete."""
-    kind = one_of("message_type", message_type, DeletableType)
-    return [*([("purge", "true")] if flag("purge", purge) else []), *([("type", kind)] if kind != "All" else [])]
+    kind = calls.one_of("message_type", message_type, DeletableType)
+    return [*([("purge", "true")] if calls.flag("purge", purge) else []), *([("type", kind)] if kind != "All" else [])]

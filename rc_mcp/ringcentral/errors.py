@@ -41,9 +41,8 @@ No error contains a body, a token, a secret or a query string. Text from the ser
 characters.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from dataclasses import dataclass, field
+from typing import TypedDict
 
 from rc_mcp.ringcentral.limits import LIMITS
 
@@ -137,8 +136,8 @@ class ErrorDetail:
     permission: str | None = None
 
 
-class ErrorFacts(TypedDict, total=False):
-    """The attributes of an `APIError` besides its status."""
+class ErrorFacts(TypedDict):
+    """The attributes of an `APIError` that an answer gives, besides its status."""
 
     error_code: str | None
     envelope_code: str | None
@@ -146,11 +145,13 @@ class ErrorFacts(TypedDict, total=False):
     parameter: str | None
     permission: str | None
     request_id: str | None
-    errors: Sequence[ErrorDetail]
+    errors: tuple[ErrorDetail, ...]
     method: str
     path: str
 
 
+# `eq=False` and `repr=False`: errors are compared and shown as exceptions are.
+@dataclass(eq=False, repr=False, kw_only=True)
 class APIError(RingCentralError):
     """RingCentral refused the request, or one part of a bulk request.
 
@@ -167,17 +168,18 @@ class APIError(RingCentralError):
         method, path: the request's, without host and query.
     """
 
-    def __init__(self, status: int, **facts: Unpack[ErrorFacts]) -> None:
-        self.status = status
-        self.error_code = facts.get("error_code")
-        self.envelope_code = facts.get("envelope_code")
-        self.message = facts.get("message")
-        self.parameter = facts.get("parameter")
-        self.permission = facts.get("permission")
-        self.request_id = facts.get("request_id")
-        self.errors = tuple(facts.get("errors", ()))
-        self.method = facts.get("method", "")
-        self.path = facts.get("path", "")
+    status: int = field(kw_only=False)
+    error_code: str | None = None
+    envelope_code: str | None = None
+    message: str | None = None
+    parameter: str | None = None
+    permission: str | None = None
+    request_id: str | None = None
+    errors: tuple[ErrorDetail, ...] = ()
+    method: str = ""
+    path: str = ""
+
+    def __post_init__(self) -> None:
         super().__init__(self._text())
 
     def _text(self) -> str:
@@ -212,15 +214,14 @@ class LoginFailed(Unauthorized):
     """The token endpoint issued no token; `status` is from its answer. Nothing was carried out."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LoginUnavailable(LoginFailed):
     """The token endpoint, or a proxy before it, is unavailable: 408, or neither tokens nor another 4xx.
 
     `retry_after_s`: seconds to wait before a retry; None if not stated.
     """
 
-    def __init__(self, status: int, *, retry_after_s: float | None = None, **facts: Unpack[ErrorFacts]) -> None:
-        self.retry_after_s = retry_after_s
-        super().__init__(status, **facts)
+    retry_after_s: float | None = None
 
 
 class LoginEnded(LoginFailed):
@@ -250,6 +251,7 @@ class RangeNotSatisfiable(APIError):
     """416: the byte range lies outside the content."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class RateLimited(APIError):
     """Too many requests in `group`: 429, or held back to avoid one. The request was not carried out.
 
@@ -257,19 +259,10 @@ class RateLimited(APIError):
     With `held_back`, the request was not sent, because it would wait longer than the caller allows.
     """
 
-    def __init__(
-        self,
-        status: int = 429,
-        *,
-        retry_after_s: float = LIMITS.retry_after_s,
-        group: str | None = None,
-        held_back: bool = False,
-        **facts: Unpack[ErrorFacts],
-    ) -> None:
-        self.retry_after_s = retry_after_s
-        self.group = group
-        self.held_back = held_back
-        super().__init__(status, **facts)
+    status: int = field(default=429, kw_only=False)
+    retry_after_s: float = LIMITS.retry_after_s
+    group: str | None = None
+    held_back: bool = False
 
     def _text(self) -> str:
         if not self.held_back:
@@ -282,12 +275,11 @@ class FaxNotReady(APIError):
     """MSG-368: the fax is still being rendered. Try again in a minute."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Unavailable(APIError):
     """RingCentral, or a proxy before it, failed (5xx, 408). The request may have been carried out.
 
     `retry_after_s`: seconds to wait before a retry; None if not stated.
     """
 
-    def __init__(self, status: int, *, retry_after_s: float | None = None, **facts: Unpack[ErrorFacts]) -> None:
-        self.retry_after_s = retry_after_s
-        super().__init__(status, **facts)
+    retry_after_s: float | None = None

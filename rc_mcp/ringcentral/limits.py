@@ -38,6 +38,8 @@ class Limits:
     multipart_bytes: int = 4 * 1024 * 1024
     """Ours, for a `multipart/mixed` answer. Parsing this many bytes blocks the event loop for a second; 1,000 messages
     have about 2 MB."""
+    socket_s: float = 30.0
+    """Ours: the default `timeout_s` of the client."""
     answer_s: float = 60.0
     """Ours: the total time for the head of any answer, and again for the body of a JSON or login answer. The body of an
     attachment has no such limit."""

@@ -91,57 +91,31 @@ class WireRecord(_Frozen):
 RecordT = TypeVar("RecordT", bound=WireRecord)
 
 
-def _text(value: object) -> str | None:
+def text(value: object) -> str | None:
     """Return a text. Ids are numbers in some records and strings in others."""
     if isinstance(value, str):
         return value
     return str(value) if type(value) in (int, float) else None
 
 
-def _number(value: object) -> int | None:
+def number(value: object) -> int | None:
+    """Return a whole number of 64 bits."""
     if (isinstance(value, str) and _INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
-def _rounded(value: str) -> float | None:
-    try:
-        return float(value)
-    except ValueError:
-        return None
-
-
-def _flag(value: object) -> bool | None:
+def flag(value: object) -> bool | None:
     return _WORDS.get(value) if isinstance(value, str) else value if isinstance(value, bool) else None
 
 
-def _moment(value: object) -> datetime | None:
+def moment(value: object) -> datetime | None:
     """Return a time that can be converted to any time zone; None for one without a zone."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
     return moment if moment and moment.tzinfo and MINYEAR < moment.year < MAXYEAR else None
-
-
-def text(key: str = "") -> Field[str | None]:
-    return Field(_text, key)
-
-
-def number() -> Field[int | None]:
-    return Field(_number)
-
-
-def flag() -> Field[bool | None]:
-    return Field(_flag)
-
-
-def moment() -> Field[datetime | None]:
-    return Field(_moment)
-
-
-def one(kind: type[RecordT], key: str = "") -> Field[RecordT | None]:
-    return Field(kind.read, key)
 
 
 def always(kind: type[RecordT]) -> Field[RecordT]:
@@ -158,114 +132,121 @@ def _readable(kind: type[RecordT], value: object) -> list[RecordT]:
     return [kind(entry) for entry in entries if kind.can_read(entry)]
 
 
+def _rounded(value: str) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
 class _Identified(WireRecord):
     """A record that cannot be read without an id."""
 
-    id = Field(lambda value: _text(value) or "")
+    id = Field(lambda value: text(value) or "")
 
     @classmethod
     def can_read(cls, value: object) -> bool:
-        return isinstance(value, dict) and bool(_text(cast("dict[str, Any]", value).get("id")))
+        return isinstance(value, dict) and bool(text(cast("dict[str, Any]", value).get("id")))
 
 
 class Caller(WireRecord):
     """A sender or a recipient. The message type decides which fields are present."""
 
-    phone_number = text()
+    phone_number = Field(text)
     """Usually E.164, sometimes formatted as in RingCentral's database."""
-    extension_number = text()
+    extension_number = Field(text)
     """The short number to dial; not an id."""
-    extension_id = text()
-    name = text()
-    location = text()
-    message_status = text()
-    fax_error_code = text()
-    target = flag()
+    extension_id = Field(text)
+    name = Field(text)
+    location = Field(text)
+    message_status = Field(text)
+    fax_error_code = Field(text)
+    target = Field(flag)
     """Group MMS: this recipient is the mailbox's own number."""
-    recipient_id = text()
+    recipient_id = Field(text)
 
 
 class Attachment(_Identified):
     """One part of a message's content. `MessageStoreClient.read_message_content` reads its bytes."""
 
-    uri = text()
-    type = text()
+    uri = Field(text)
+    type = Field(text)
     """AudioRecording, AudioTranscription, Text, SourceDocument, RenderedDocument or MmsAttachment."""
-    content_type = text()
-    vm_duration = number()
+    content_type = Field(text)
+    vm_duration = Field(number)
     """Seconds."""
-    file_name = text()
-    size = number()
+    file_name = Field(text)
+    size = Field(number)
     """Bytes."""
-    height = number()
+    height = Field(number)
     """Pixels."""
-    width = number()
+    width = Field(number)
     """Pixels."""
 
 
 class Conversation(_Identified):
     """SMS and Pager: the thread a message belongs to."""
 
-    uri = text()
+    uri = Field(text)
 
 
 class Owner(WireRecord):
     """The owner of a shared voicemail or shared SMS."""
 
-    name = text()
-    extension_type = text()
-    extension_id = text()
+    name = Field(text)
+    extension_type = Field(text)
+    extension_id = Field(text)
 
 
 class Forwarding(WireRecord):
     """The origin of a forwarded voicemail."""
 
-    original_sender = one(Caller)
-    original_creation_time = moment()
+    original_sender = Field(Caller.read)
+    original_creation_time = Field(moment)
 
 
 class Message(_Identified):
     """One message. A removal reported by an ISync has only `id` and `availability`."""
 
-    uri = text()
-    type = text()
+    uri = Field(text)
+    type = Field(text)
     """Fax, SMS, VoiceMail, Pager or Text."""
-    direction = text()
-    availability = text()
-    read_status = text()
-    message_status = text()
+    direction = Field(text)
+    availability = Field(text)
+    read_status = Field(text)
+    message_status = Field(text)
     """Queued, Sent, Delivered, DeliveryFailed, SendingFailed or Received."""
-    priority = text()
-    subject = text()
+    priority = Field(text)
+    subject = Field(text)
     """SMS and Pager: the text. Inbound fax: the sender's number."""
-    from_ = one(Caller, "from")
+    from_ = Field(Caller.read, "from")
     to = many(Caller)
-    creation_time = moment()
-    last_modified_time = moment()
-    extension_id = text()
+    creation_time = Field(moment)
+    last_modified_time = Field(moment)
+    extension_id = Field(text)
     attachments = many(Attachment)
-    conversation = one(Conversation)
-    delivery_error_code = text()
-    segment_count = number()
-    sms_delivery_time = moment()
-    sms_sending_attempts_count = number()
-    fax_page_count = number()
-    fax_resolution = text()
+    conversation = Field(Conversation.read)
+    delivery_error_code = Field(text)
+    segment_count = Field(number)
+    sms_delivery_time = Field(moment)
+    sms_sending_attempts_count = Field(number)
+    fax_page_count = Field(number)
+    fax_resolution = Field(text)
     """High (200 dpi) or Low (100 dpi)."""
-    cover_index = number()
-    cover_page_text = text()
-    vm_transcription_status = text()
+    cover_index = Field(number)
+    cover_page_text = Field(text)
+    vm_transcription_status = Field(text)
     """NotAvailable, InProgress, TimedOut, Completed, CompletedPartially, Failed or Unknown."""
-    pg_to_department = flag()
-    private = flag()
+    pg_to_department = Field(flag)
+    private = Field(flag)
     """This voicemail cannot be forwarded."""
-    forwarding = one(Forwarding)
-    owner = one(Owner)
+    forwarding = Field(Forwarding.read)
+    owner = Field(Owner.read)
 
     @property
     def conversation_id(self) -> str | None:
         """The exact digits of `conversation.id` if sent: the number in `conversationId` may arrive rounded."""
-        return self.conversation.id if self.conversation else _text(self.sent.get("conversationId"))
+        return self.conversation.id if self.conversation else text(self.sent.get("conversationId"))
 
     @property
     def other_side(self) -> list[Caller]:
@@ -285,35 +266,35 @@ class Message(_Identified):
 class Paging(WireRecord):
     """The position of a page. Any field may be absent: RingCentral omits totals when they are expensive."""
 
-    page = number()
+    page = Field(number)
     """From 1."""
-    per_page = number()
-    page_start = number()
+    per_page = Field(number)
+    page_start = Field(number)
     """From 0."""
-    page_end = number()
-    total_pages = number()
-    total_elements = number()
+    page_end = Field(number)
+    total_pages = Field(number)
+    total_elements = Field(number)
 
 
 class PageLink(WireRecord):
     """The address of another page of the same list."""
 
-    uri = text()
+    uri = Field(text)
 
 
 class Navigation(WireRecord):
     """Links to other pages that exist. Without `next_page` this is the last page."""
 
-    first_page = one(PageLink)
-    next_page = one(PageLink)
-    previous_page = one(PageLink)
-    last_page = one(PageLink)
+    first_page = Field(PageLink.read)
+    next_page = Field(PageLink.read)
+    previous_page = Field(PageLink.read)
+    last_page = Field(PageLink.read)
 
 
 class _Messages(WireRecord):
     """Messages in the order sent, without those that cannot be read."""
 
-    uri = text()
+    uri = Field(text)
 
     @cached_property
     def records(self) -> list[Message]:
@@ -350,10 +331,10 @@ class MessageList(_Messages):
 class SyncInfo(WireRecord):
     """The state for the next sync. `sync_token` is opaque; its lifetime is not published."""
 
-    sync_type = text()
-    sync_token = text()
-    sync_time = moment()
-    older_records_exist = flag()
+    sync_type = Field(text)
+    sync_token = Field(text)
+    sync_time = Field(moment)
+    older_records_exist = Field(flag)
 
 
 class MessageSync(_Messages):
@@ -365,5 +346,5 @@ class MessageSync(_Messages):
 class MessageStoreConfiguration(WireRecord):
     """Account-wide settings of the message store."""
 
-    retention_period = number()
+    retention_period = Field(number)
     """Days, 7 to 90. Governs faxes and voicemails; SMS are kept without limit."""

@@ -1,119 +1,102 @@
-"""Checks every argument before a URL is built, and returns it in the form the API expects.
+"""The optional parameters of requests that share them: name, type, meaning and check of each.
 
-Types are checked again at run time, because a string instead of a list, a true `"false"` or an invalid id could make a
-request affect more than intended. Each check raises `InvalidRequest` with the argument's name.
+The check, in `Annotated`, turns a value into the form that the API expects; `calls.query` applies it. A filter that is
+a list has 1 to 50 values.
+
+The allowed words are from RingCentral's API reference. They apply only to requests: in records the same fields are
+`str | None`, so that a new value never breaks a page.
 """
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Literal, cast, get_args
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Literal, TypedDict
 
-from rc_mcp.ringcentral.errors import InvalidRequest
+from rc_mcp.ringcentral.calls import flag, identifier, one_of, some_of, text, text_or_texts, texts, to_wire_time, whole
 from rc_mcp.ringcentral.limits import LIMITS
 
-_ID = re.compile(r"[0-9]{1,20}")
-_INT32_MAX = 2**31 - 1
+MessageType = Literal["Fax", "SMS", "VoiceMail", "Pager"]
+"""The types that a list or a sync can filter by. An MMS is an SMS with `MmsAttachment` attachments."""
+
+DeletableType = Literal["Fax", "SMS", "VoiceMail", "Pager", "Text", "All"]
+"""The types that a delete can be limited to."""
+
+Direction = Literal["Inbound", "Outbound"]
+ReadStatus = Literal["Read", "Unread"]
+
+Availability = Literal["Alive", "Deleted", "Purged"]
+"""Alive, then Deleted (can be restored), then Purged (attachments gone, final)."""
+
+SyncType = Literal["FSync", "ISync"]
+"""FSync reads all messages of a frame and returns a token; ISync reads the changes since a token."""
+
+ContentDisposition = Literal["Inline", "Attachment"]
 
 
-def identifier(name: str, value: object) -> str:
-    """Check one id: a string of 1 to 20 ASCII digits."""
-    if type(value) is not str or not _ID.fullmatch(value):
-        raise InvalidRequest(f"{name}: expected an id, a string of 1 to 20 digits. Nothing was sent.")
-    return value
+class SyncFilters(TypedDict, total=False):
+    """The filters of lists and syncs except time."""
+
+    conversation_id: Annotated[str | None, identifier]
+    """Only this conversation. If the server or a proxy ignores this filter, the client applies it to a list and to an
+    FSync, and drops the totals."""
+    direction: Annotated[Sequence[Direction] | None, partial(some_of, literal=Direction)]
+    """Default: both."""
+    distinct_conversations: Annotated[bool | None, flag]
+    """Only the latest message of each conversation."""
+    message_type: Annotated[Sequence[MessageType] | None, partial(some_of, literal=MessageType)]
+    """Default: all."""
+    owner: Annotated[str | Sequence[str] | None, text_or_texts]
+    """`Any`, `Personal` (RingCentral's default) or `Shared`, or extension ids. Needs the feature SharedVoicemail or
+    CallQueueSmsRecipient."""
+    owner_extension_type: Annotated[Sequence[str] | None, texts]
+    """Only messages owned by extensions of these types. Needs the same feature."""
+    voicemail_owner: Annotated[str | Sequence[str] | None, text_or_texts]
+    """Deprecated by RingCentral; use `owner`."""
 
 
-def identifiers(name: str, value: object) -> tuple[str, ...]:
-    """Check a list of at least one id, and keep the first of each number.
+class ListFilters(SyncFilters, total=False):
+    """The filters of lists except time."""
 
-    `"7"` and `"007"` are the same message to RingCentral, and a second delete purges it.
-    """
-    distinct: dict[int, str] = {}
-    for item in _items(name, value):
-        distinct.setdefault(int(identifier(name, item)), cast("str", item))
-    return tuple(distinct.values())
-
-
-def id_or_ids(name: str, value: object) -> tuple[str, ...]:
-    """Check one id, or a list of ids."""
-    return (identifier(name, value),) if isinstance(value, str) else identifiers(name, value)
+    availability: Annotated[Sequence[Availability] | None, partial(some_of, literal=Availability)]
+    """Default: only Alive messages."""
+    phone_number: Annotated[str | None, text]
+    """Only messages to or from this number."""
+    read_status: Annotated[Sequence[ReadStatus] | None, partial(some_of, literal=ReadStatus)]
+    """Default: both."""
 
 
-def account_or_extension(name: str, value: object) -> str:
-    """Check an id or `~`, the user's own account or extension."""
-    return "~" if value == "~" else identifier(name, value)
+class ListArguments(ListFilters, total=False):
+    """The arguments of `MessageStoreClient.list_messages`."""
+
+    date_from: Annotated[datetime | None, to_wire_time]
+    """Only messages created from this time on. Default: 24 hours before `date_to`."""
+    date_to: Annotated[datetime | None, to_wire_time]
+    """Only messages created up to this time. Default: now. Sent in UTC, to the millisecond."""
+    page: Annotated[int | None, partial(whole, least=1)]
+    """From 1."""
+    per_page: Annotated[int | None, partial(whole, least=0, most=LIMITS.records_per_page)]
+    """0 to 1000. Default: 100."""
 
 
-def one_of(name: str, value: object, literal: object) -> str:
-    """Check one word of a `Literal`."""
-    allowed = get_args(literal)
-    if type(value) is not str or value not in allowed:
-        raise InvalidRequest(f"{name}: expected one of {', '.join(allowed)}. Nothing was sent.")
-    return value
+class SyncArguments(SyncFilters, total=False):
+    """The arguments of `MessageStoreClient.sync_messages`."""
+
+    date_from: Annotated[datetime | None, to_wire_time]
+    """Start of the frame. Default: 24 hours before `date_to` (RingCentral's guide says a week)."""
+    date_to: Annotated[datetime | None, to_wire_time]
+    """End of the frame. Default: now."""
+    record_count: Annotated[int | None, partial(whole, least=1)]
+    """Approximate maximum of records. RingCentral may send more, and publishes no maximum."""
+    sync_token: Annotated[str | None, text]
+    """From the previous sync; required by ISync, refused with FSync."""
+    sync_type: Annotated[SyncType | None, partial(one_of, literal=SyncType)]
+    """Default: ISync with a `sync_token`, otherwise FSync."""
 
 
-def some_of(name: str, value: object, literal: object) -> list[str]:
-    """Check words of a `Literal`, each once. The API would take an empty list as no filter, so it is refused."""
-    return list(dict.fromkeys(one_of(name, item, literal) for item in _few(name, value)))
+class ContentLabel(TypedDict, total=False):
+    """The header `content-disposition` that RingCentral sends with an attachment."""
 
-
-def text(name: str, value: object, max_chars: int = LIMITS.text_chars) -> str:
-    """Check a printable, non-empty string."""
-    if type(value) is not str or not value.strip() or not value.isprintable() or len(value) > max_chars:
-        raise InvalidRequest(f"{name}: expected 1 to {max_chars} printable characters. Nothing was sent.")
-    return value
-
-
-def texts(name: str, value: object) -> list[str]:
-    """Check a list of 1 to 50 texts."""
-    return [text(name, item) for item in _few(name, value)]
-
-
-def text_or_texts(name: str, value: object) -> list[str]:
-    """Check one text, or a list of texts."""
-    return [text(name, value)] if isinstance(value, str) else texts(name, value)
-
-
-def whole(name: str, value: object, least: int, most: int = _INT32_MAX) -> int:
-    """Check an integer from `least` to `most`."""
-    if type(value) is not int or not least <= value <= most:
-        raise InvalidRequest(f"{name}: expected a whole number from {least:,} to {most:,}. Nothing was sent.")
-    return value
-
-
-def flag(name: str, value: object) -> bool:
-    """Check that the value is True or False, not merely truthy or falsy."""
-    if type(value) is not bool:
-        raise InvalidRequest(f"{name}: expected true or false. Nothing was sent.")
-    return value
-
-
-def to_wire_time(name: str, value: object) -> str:
-    """Return a time in UTC, truncated to milliseconds. Rounding could move a `date_to` forward."""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidRequest(f"{name}: expected a datetime with a time zone. Nothing was sent.")
-    try:
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    except OverflowError:
-        raise InvalidRequest(f"{name}: the year {value.year} is out of range. Nothing was sent.") from None
-
-
-def only_alive(name: str, value: object) -> Literal["Alive"]:
-    """Check the only availability that a PATCH may set. The API's schema lists Deleted and Purged without a reason."""
-    if value != "Alive":
-        raise InvalidRequest(f"{name}: only Alive can be set, which restores a deleted message. Nothing was sent.")
-    return "Alive"
-
-
-def _few(name: str, value: object) -> Sequence[object]:
-    """Return the items of a filter. All must fit in one URL."""
-    items = _items(name, value)
-    if len(items) > LIMITS.filter_values:
-        raise InvalidRequest(f"{name}: expected at most {LIMITS.filter_values} values. Nothing was sent.")
-    return items
-
-
-def _items(name: str, value: object) -> Sequence[object]:
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray | memoryview) or not value:
-        raise InvalidRequest(f"{name}: expected a list of at least one value. Nothing was sent.")
-    return tuple(cast("Sequence[object]", value))
+    content_disposition: Annotated[ContentDisposition | None, partial(one_of, literal=ContentDisposition)]
+    """The value RingCentral puts into that header."""
+    content_disposition_filename: Annotated[str | None, partial(text, max_chars=LIMITS.file_name_chars)]
+    """The file name in that header, at most 255 characters."""

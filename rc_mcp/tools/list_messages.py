@@ -1,11 +1,12 @@
 """list_messages: a page of the mailbox as a summary, as rows, or in full."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from rc_mcp.ringcentral import Availability, MessageList, ReadStatus
+from rc_mcp.ringcentral.parameters import ListFilters
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
@@ -91,36 +92,28 @@ async def list_messages(
     since, until = span(date_from, date_to, now, app.zone)
     since = since or (until or now) - DEFAULT_WINDOW
     size = per_page or (_PER_SUMMARY if detail == "summary" else _PER_PAGE)
-    listed = await app.client.list_messages(
-        availability=availability,
-        conversation_id=conversation_id,
-        date_from=since,
-        date_to=until,
-        direction=direction,
-        distinct_conversations=distinct_conversations or None,
-        message_type=message_type,
-        read_status=read_status,
-        page=page,
-        per_page=size,
-        phone_number=phone_number,
-        owner=owner,
-        owner_extension_type=owner_extension_type,
-        voicemail_owner=voicemail_owner,
-        account_id=account_id,
-        extension_id=extension_id,
-    )
-    filters: dict[str, Sequence[str] | bool | None] = {
+    filters: ListFilters = {
         "message_type": message_type,
         "read_status": read_status,
         "direction": direction,
         "phone_number": phone_number,
         "conversation_id": conversation_id,
-        "availability": availability or ["Alive"],
-        "distinct_conversations": distinct_conversations,
+        "availability": availability,
+        "distinct_conversations": distinct_conversations or None,
         "owner": owner,
         "owner_extension_type": owner_extension_type,
         "voicemail_owner": voicemail_owner,
     }
+    listed = await app.client.list_messages(
+        date_from=since,
+        date_to=until,
+        page=page,
+        per_page=size,
+        account_id=account_id,
+        extension_id=extension_id,
+        **filters,
+    )
+    filters["availability"] = availability or ["Alive"]
     total = listed.paging.total_elements
     keeping = RetentionFacts(app.retention_days.get(account_id), total if _all_are_received(filters) else None)
     look = Presentation(
@@ -155,14 +148,14 @@ def _next_of_cut(left: int, shown: int, before: int, size: int) -> str:
     return f"{left} are counted but not shown, as not one fits into the answer: call again with {smaller}."
 
 
-def _all_are_received(filters: Mapping[str, Any]) -> bool:
+def _all_are_received(filters: ListFilters) -> bool:
     """Return whether all matches are received faxes and voicemails, which share one cap.
 
     Only Alive messages: no source says whether a deleted one still counts.
     """
-    types = set(filters["message_type"] or ())
-    is_kind = bool(types) and types <= {"Fax", "VoiceMail"} and filters["availability"] == ["Alive"]
-    return is_kind and (filters["direction"] == ["Inbound"] or types == {"VoiceMail"})
+    types = set(filters.get("message_type") or ())
+    is_kind = bool(types) and types <= {"Fax", "VoiceMail"} and filters.get("availability") == ["Alive"]
+    return is_kind and (filters.get("direction") == ["Inbound"] or types == {"VoiceMail"})
 
 
 def _next(listed: MessageList, page: int, *, is_default_window: bool) -> str:
@@ -179,13 +172,13 @@ def _next(listed: MessageList, page: int, *, is_default_window: bool) -> str:
     return "These are all messages that match."
 
 
-def _hints(listed: MessageList, filters: Mapping[str, object]) -> Iterator[str]:
+def _hints(listed: MessageList, filters: ListFilters) -> Iterator[str]:
     """Yield reasons why an expected message may be missing from the rows."""
     if listed.unreadable:
         yield f"{listed.unreadable} more could not be read and are missing here."
-    if filters["phone_number"] and "+" not in str(filters["phone_number"]):
+    if (number := filters.get("phone_number")) and "+" not in number:
         yield "Without a + and country code a phone_number may match nothing."
-    if filters["availability"] != ["Alive"] and not listed.records:
+    if filters.get("availability") != ["Alive"] and not listed.records:
         yield "The window filters by creation time, also for deleted messages."
-    if filters["distinct_conversations"]:
+    if filters.get("distinct_conversations"):
         yield "Voicemails and faxes have no conversation and may be missing here."

@@ -7,7 +7,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from rc_mcp.ringcentral import MessageSync, SyncTokenRejected, SyncType
-from rc_mcp.ringcentral.filters import SyncFilters
+from rc_mcp.ringcentral.parameters import SyncFilters
 from rc_mcp.session import Ctx, MailboxSession, mailbox_changed, session_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,

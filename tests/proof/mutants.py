@@ -113,8 +113,8 @@ MUTANTS = (
         "a DELETE goes through *",  # a call without ids cannot be built, so the mutant breaks that too
         (
             "ringcentral/calls.py",
-            'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, accept=_accept(ids))',
-            'return Call("DELETE", f"{box}/message-store/*", query, body=_json(list(ids)))',
+            'return Call("DELETE", f"{box}/message-store/{\',\'.join(ids)}", query, _accepting(ids), ids=ids)',
+            'return Call("DELETE", f"{box}/message-store/*", query, body=b"[]", ids=ids)',
         ),
         (
             "ringcentral/calls.py",
@@ -159,7 +159,7 @@ MUTANTS = (
         ),
         (
             "ringcentral/client.py",
-            "return (await self._record(MessageList, call)).only_of(conversation_id)",
+            'return (await self._record(MessageList, call)).only_of(given.get("conversation_id"))',
             "return await self._record(MessageList, call)",
         ),
     ),

@@ -81,6 +81,13 @@ async def test_a_sync_refuses(arguments: dict[str, object], name: str):
     await refused(lambda store: store.sync_messages(**arguments), name)
 
 
+@pytest.mark.parametrize("act", ["list_messages", "sync_messages", "changes"])
+async def test_a_filter_that_does_not_exist_is_refused(act: str):
+    async with MessageStoreClient(TokenAuth("t"), transport=httpx.MockTransport(unreachable)) as store:
+        with pytest.raises(TypeError, match="sender"):
+            await getattr(store, act)(sender="+16505550100")
+
+
 async def test_a_url_that_would_be_too_long_is_refused():
     await refused(lambda store: store.list_messages(owner=["é" * 1024] * 50), "The address of this GET")
 

@@ -85,6 +85,9 @@ class RenewingAuth(BearerAuth):
         self._no_login_before = 0.0
         self._no_renewal_before = 0.0
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
+
     @abstractmethod
     def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
         """Return whether `_token` is usable for this request."""
@@ -187,9 +190,6 @@ class JWTAuth(RenewingAuth):
         super().__init__(TokenEndpoint(server_url, client_id, client_secret), clock)
         self._jwt = credential("jwt", jwt)
         self._good_until = 0.0
-
-    def __repr__(self) -> str:
-        return f"JWTAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
 
     def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
         return self._token not in ("", refused) and self._clock() < self._good_until

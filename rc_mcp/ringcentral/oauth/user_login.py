@@ -22,6 +22,7 @@ from rc_mcp.ringcentral.oauth.auth import RenewingAuth
 from rc_mcp.ringcentral.oauth.permissions import permissions_of
 from rc_mcp.ringcentral.oauth.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint, read_bounded
 from rc_mcp.ringcentral.oauth.token_store import Tokens, TokenStore, one_renewal_at_a_time
+from rc_mcp.ringcentral.transport.connection import failures_named
 from rc_mcp.ringcentral.transport.deadlines import in_time
 
 
@@ -62,9 +63,6 @@ class PersonAuth(RenewingAuth):
         self._now = now
         self._tokens: Tokens | None = None
         self._refused = ""
-
-    def __repr__(self) -> str:
-        return f"PersonAuth({str(self.server)!r}, {self._endpoint.client_id!r}, ***)"
 
     def _has_token_other_than(self, refused: str, request: httpx.Request) -> bool:
         # A DELETE is not repeated after a 401, so it must not use a token that another process has renewed: each
@@ -174,8 +172,6 @@ async def revoke(http: httpx.AsyncClient, endpoint: TokenEndpoint, tokens: Token
 
 
 async def _answer(http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
-    from rc_mcp.ringcentral.transport.connection import failures_named
-
     request.extensions = {**request.extensions, "timeout": http.timeout.as_dict()}
     with failures_named(request):
         with in_time(request):

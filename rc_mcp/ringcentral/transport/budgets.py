@@ -10,29 +10,34 @@ than we count, other programs with the same login used the difference, which sta
 the free places are in use by requests in flight, so that two programs that start together stay under the limit. A 429
 closes the group.
 
+`Paced` wraps the client's authentication, because httpx passes each request and each answer of a call through it, also
+logins and retries after a 401. A custom transport would see them too, but then httpx would ignore the proxy from the
+environment.
+
 Why not a library: aiolimiter and pyrate-limiter use a fixed rate; `limits` and throttled-py refuse without a time in a
 queue; none learns a limit from an answer, counts other programs' requests, or closes.
 """
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
-from typing import Unpack
 
 import anyio
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.errors import ErrorFacts, RateLimited
+from rc_mcp.ringcentral.errors import RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.transport.deadlines import Time
+from rc_mcp.ringcentral.transport.deadlines import Time, awaiting, latest
 from rc_mcp.ringcentral.transport.responses import penalty_s
 
 ASSUMED: Mapping[str, int] = {"light": 50, "medium": 40, "heavy": 10, "auth": 5}
 """Requests per 60 s from RingCentral's guide, used until a header states others."""
 
 _NO_LIMIT = 10**9
+_BUDGET = "rc_mcp.budget"
 _GROUP_NAME = re.compile("[a-z]{1,20}")
 
 
@@ -73,18 +78,18 @@ class Budget:
         self._first_in_line = anyio.Lock()
         self._nap: anyio.CancelScope | None = None
 
-    async def enter(self, until: float, **request: Unpack[ErrorFacts]) -> None:
+    async def enter(self, until: float, *, method: str = "", path: str = "") -> None:
         """Wait for a place, and take it.
 
         Raises:
             RateLimited: the place would come after `until`.
         """
         queue = self._first_in_line.statistics()
-        self._give_up_beyond(until, queue.tasks_waiting + queue.locked, request)
+        self._give_up_beyond(until, queue.tasks_waiting + queue.locked, method, path)
         async with self._first_in_line:
             while (wait_s := self._wait_s()) > 0:
                 patience_s = until - self._time.now()
-                self._give_up_beyond(until if patience_s > 0 else -inf, 0, request)
+                self._give_up_beyond(until if patience_s > 0 else -inf, 0, method, path)
                 await self._sleep(min(wait_s, patience_s))
             self._in_flight += 1
 
@@ -136,11 +141,12 @@ class Budget:
         if self._nap:
             self._nap.cancel()
 
-    def _give_up_beyond(self, until: float, ahead: int, request: ErrorFacts) -> None:
+    def _give_up_beyond(self, until: float, ahead: int, method: str, path: str) -> None:
         now = self._time.now()
         wait_s = self._opens_at(ahead, now) - now
         if wait_s > max(until - now, 0.0) or until == -inf:
-            raise RateLimited(retry_after_s=max(1.0, wait_s), group=self.group, held_back=True, **request)
+            wait_s = max(1.0, wait_s)
+            raise RateLimited(retry_after_s=wait_s, group=self.group, held_back=True, method=method, path=path)
 
     def _wait_s(self) -> float:
         """Return how long the first in the queue must wait before it checks again; 0 if it may go."""
@@ -176,25 +182,44 @@ class Budget:
             self._others = 0
 
 
-class Budgets:
-    """The budgets of one login, and the assignment of requests to them."""
+class Paced(httpx.Auth):
+    """Authentication by `auth` that delays each request until the budget it is expected to count for has a place.
 
-    def __init__(self, time: Time, *, assume_limits: bool) -> None:
+    Raises:
+        RateLimited: the request would wait longer than the caller allows. It was not sent.
+    """
+
+    def __init__(self, auth: httpx.Auth, time: Time, *, assume_limits: bool) -> None:
+        self._auth = auth
         self._time = time
         self._assumed: Mapping[str, int] = ASSUMED if assume_limits else {}
         self._group_of: dict[str, str] = {}
         self._budgets: dict[str, Budget] = {}
 
-    def of(self, request: httpx.Request) -> Budget:
-        """Return the budget that this request is expected to count for."""
-        kind = _kind(request)
-        return self._budget(self._group_of.get(kind) or _assumed_group(kind))
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        async with aclosing(self._auth.async_auth_flow(request)) as flow:
+            outgoing = await anext(flow)
+            while True:
+                kind = _kind(outgoing)
+                budget = self._budget(self._group_of.get(kind) or _assumed_group(kind))
+                await budget.enter(latest(), method=outgoing.method, path=outgoing.url.path)
+                outgoing.extensions[_BUDGET] = budget
+                try:
+                    with awaiting(outgoing):
+                        response = yield outgoing
+                finally:
+                    budget.leave()
+                self._learn(kind, response, budget)
+                try:
+                    outgoing = await flow.asend(response)
+                except StopAsyncIteration:
+                    return
 
-    def learn(self, request: httpx.Request, response: httpx.Response, budget: Budget) -> None:
-        """Apply the limits in the answer to this request, which was sent under `budget`."""
+    def _learn(self, kind: str, response: httpx.Response, budget: Budget) -> None:
+        """Apply the limits in the answer to a request of this kind, which was sent under `budget`."""
         stated = StatedLimits.in_headers(response.headers)
         if stated.group and stated.group != budget.group:
-            self._group_of[_kind(request)] = stated.group
+            self._group_of[kind] = stated.group
             budget.give_back()
             budget = self._budget(stated.group)
             budget.count()
@@ -206,6 +231,13 @@ class Budgets:
         if group not in self._budgets:
             self._budgets[group] = Budget(group, self._assumed.get(group, _NO_LIMIT), self._time)
         return self._budgets[group]
+
+
+def give_place_back(request: httpx.Request) -> None:
+    """Free the place of a request that certainly did not reach RingCentral."""
+    budget = request.extensions.pop(_BUDGET, None)
+    if isinstance(budget, Budget):
+        budget.give_back()
 
 
 def _kind(request: httpx.Request) -> str:

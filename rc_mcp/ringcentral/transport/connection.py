@@ -27,9 +27,8 @@ from rc_mcp.ringcentral.errors import (
 )
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.auth import BearerAuth
-from rc_mcp.ringcentral.transport.budgets import Budgets
+from rc_mcp.ringcentral.transport.budgets import Paced, give_place_back
 from rc_mcp.ringcentral.transport.deadlines import Time, heads_in_time, in_time, time_left_s, waiting_until
-from rc_mcp.ringcentral.transport.pacing import Paced, give_place_back
 from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, plain, refusal, without
 from rc_mcp.ringcentral.transport.retries import with_retries
 
@@ -65,7 +64,7 @@ class Connection:
         self._media = str(media).rstrip("/")
         self._max_wait_s = inf if max_wait_s is None else max_wait_s
         self._time = time
-        self._auth = Paced(auth, Budgets(time, assume_limits=assume_limits))
+        self._auth = Paced(auth, time, assume_limits=assume_limits)
         self._transport = transport
         self._timeout_s = timeout_s
 
@@ -142,21 +141,11 @@ class Connection:
             await _close(response)
 
     def _request(self, call: Call) -> httpx.Request:
-        headers = {"Accept": call.accept}
-        if call.body is not None:
-            headers["Content-Type"] = call.content_type
-        if call.media:
-            # Sizes and ranges count the bytes as they are sent.
-            headers["Accept-Encoding"] = "identity"
-        if call.byte_range:
-            headers["Range"] = call.byte_range
-        if call.if_range:
-            headers["If-Range"] = call.if_range
         http = self._http  # not below: an address of a proxy may be wrong as well
         try:
             url = f"{self._media if call.media else self._server}{call.path}"
             return http.build_request(
-                call.method, url, params=list(call.query) or None, content=call.body, headers=headers
+                call.method, url, params=list(call.query) or None, content=call.body, headers=list(call.headers)
             )
         except httpx.InvalidURL:
             raise InvalidRequest(f"The address of this {call.method} would be too long. Nothing was sent.") from None

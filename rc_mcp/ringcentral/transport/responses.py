@@ -146,7 +146,7 @@ def _cut(text: str, max_chars: int) -> str:
 
 
 def _specific_codes(facts: ErrorFacts) -> list[str]:
-    codes = [facts.get("envelope_code"), *(error.error_code for error in facts.get("errors", ()))]
+    codes = [facts["envelope_code"], *(error.error_code for error in facts["errors"])]
     return [code for code in codes if code and _SPECIFIC_CODE.fullmatch(code)]
 
 
@@ -164,16 +164,16 @@ def _class_of_404(facts: ErrorFacts, path: str, *, in_207: bool) -> type[APIErro
 
 def _named_by_cmn_102(facts: ErrorFacts) -> set[str]:
     """Return the parameters of each CMN-102 error, given in a field or as `[messageId]` in the text."""
-    envelope = ErrorDetail(facts.get("envelope_code"), facts.get("message"), facts.get("parameter"))
+    envelope = ErrorDetail(facts["envelope_code"], facts["message"], facts["parameter"])
     named: set[str] = set()
-    for error in (envelope, *facts.get("errors", ())):
+    for error in (envelope, *facts["errors"]):
         if error.error_code == "CMN-102":
             named |= {error.parameter} if error.parameter else set(_NAMED_IN_TEXT.findall(error.message or ""))
     return named
 
 
 def _class(status: int, facts: ErrorFacts) -> type[APIError]:
-    codes = {facts.get("error_code"), *(error.error_code for error in facts.get("errors", ()))}
+    codes = {facts["error_code"], *(error.error_code for error in facts["errors"])}
     if "MSG-368" in codes:
         return FaxNotReady
     if status >= 500 or "CMN-201" in codes:
@@ -185,7 +185,7 @@ def _class(status: int, facts: ErrorFacts) -> type[APIError]:
 
 def _names_sync_token(codes: Iterable[str | None], facts: ErrorFacts) -> bool:
     """CMN-101 can mean any parameter, and some answers name it only in the text."""
-    return "CMN-101" in codes and "[syncToken]" in f"[{facts.get('parameter')}] {facts.get('message')}"
+    return "CMN-101" in codes and "[syncToken]" in f"[{facts['parameter']}] {facts['message']}"
 
 
 def _rate_limited(headers: Mapping[str, str], facts: ErrorFacts) -> RateLimited:
@@ -195,7 +195,7 @@ def _rate_limited(headers: Mapping[str, str], facts: ErrorFacts) -> RateLimited:
 
 def _facts(body: object, headers: Mapping[str, str], method: str, path: str) -> ErrorFacts:
     top = fields_of(body)
-    errors = [_detail(entry) for entry in _list(top.get("errors"))[:20]]
+    errors = tuple(_detail(entry) for entry in _list(top.get("errors"))[:20])
     envelope = _detail(top)
     first = errors[0] if errors else ErrorDetail()
     codes = [envelope.error_code, *(error.error_code for error in errors), plain(top.get("error"), 64)]
