@@ -14,7 +14,7 @@ from rc_mcp.emulator.login.identity import User
 from rc_mcp.emulator.login.login_page import error_page, login_page
 from rc_mcp.emulator.login.oauth import OAuthCall, invalid_request, once_each
 from rc_mcp.emulator.login.redirect_uris import redirect_target, with_parameters
-from rc_mcp.emulator.operations.operation import json_response
+from rc_mcp.emulator.operations.operation import error_response
 
 Parameters = dict[str, str]
 
@@ -97,4 +97,4 @@ def _shown(call: OAuthCall, error: ApiError) -> Response:
     """Show the error as a page if the client accepts HTML; otherwise as the specification's JSON."""
     if "text/html" in call.headers.get("accept", ""):
         return error_page(error.body["message"])
-    return json_response(error.body, error.status)
+    return error_response(error)

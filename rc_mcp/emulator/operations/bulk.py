@@ -87,10 +87,6 @@ def _entries(call: Call) -> list[JsonObject]:
             raise unsupported_media_type()
     if not isinstance(entries, list) or not entries:
         raise unreadable_request()
-    return _objects(entries)
-
-
-def _objects(entries: list[JsonValue]) -> list[JsonObject]:
     if len(entries) > BODY_LIMIT:
         raise too_many_entries(BODY_LIMIT)
     objects = [entry for entry in entries if isinstance(entry, dict)]
@@ -136,7 +132,7 @@ def _multipart_mixed(call: Call, outcomes: list[Outcome]) -> Response:
 
 def _summary(call: Call, outcome: Outcome) -> Json:
     return {
-        "href": message_uri(outcome.resource_id, call.addresses),
+        "href": message_uri(outcome.resource_id, call.store.addresses),
         "status": outcome.status,
         "responseDescription": HTTPStatus(outcome.status).phrase,
     }

@@ -17,7 +17,6 @@ from rc_mcp.emulator.errors import (
 )
 from rc_mcp.emulator.mailbox.lifecycle import delete, require_content
 from rc_mcp.emulator.mailbox.records import MessageRecord, full_record
-from rc_mcp.emulator.mailbox.store import looks_like_id
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.bulk import (
     BODY_LIMIT,
@@ -38,7 +37,7 @@ def read_message(call: Call) -> Response:
     """Read messages, including deleted and purged ones, whose `availability` shows their state."""
 
     def read(resource_id: str) -> Json:
-        return full_record(find_message(call, resource_id), call.addresses)
+        return full_record(find_message(call, resource_id), call.store.addresses)
 
     resource_ids = path_ids(call)
     if len(resource_ids) > 1:
@@ -87,7 +86,7 @@ def delete_message(call: Call) -> Response:
 
 
 def find_message(call: Call, resource_id: str) -> MessageRecord:
-    message = call.store.find(int(resource_id)) if looks_like_id(resource_id) else None
+    message = call.store.find(resource_id)
     if message is None:
         raise not_found("messageId")
     return message
@@ -98,7 +97,7 @@ def _change(call: Call, change: Callable[[Call, MessageRecord, JsonObject], Mess
         message = require_content(find_message(call, resource_id))
         if not isinstance(body, dict):
             raise unreadable_request()
-        return full_record(change(call, message, body), call.addresses)
+        return full_record(change(call, message, body), call.store.addresses)
 
     resource_ids = path_ids(call)
     if len(resource_ids) == 1 and resource_ids != ["*"]:

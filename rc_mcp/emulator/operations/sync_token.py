@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rc_mcp.emulator.errors import full_sync_required, invalid_parameter
 from rc_mcp.emulator.mailbox.lifecycle import PURGED_KEPT_MS
@@ -64,14 +64,6 @@ def unseal(token: str, mailbox: int, now_ms: int) -> Frame:
         nothing=bool(directions & 4),
     )
     return Frame(synced_ms, Window(from_ms, None if to_ms == _OPEN else to_ms), selection, distinct)
-
-
-def widened(frame: Frame, from_ms: int | None, to_ms: int | None) -> Frame:
-    """Return the frame with the client's new start or end, if any."""
-    window = Window(
-        frame.window.from_ms if from_ms is None else from_ms, frame.window.to_ms if to_ms is None else to_ms
-    )
-    return replace(frame, window=window)
 
 
 def _verified(token: str) -> bytes:

@@ -22,7 +22,7 @@ from rc_mcp.emulator.login.sessions import Sessions
 from rc_mcp.emulator.mailbox import lifecycle
 from rc_mcp.emulator.mailbox.records import Hosts
 from rc_mcp.emulator.mailbox.store import Store
-from rc_mcp.emulator.operations.operation import Call, json_response
+from rc_mcp.emulator.operations.operation import Call, error_response
 from rc_mcp.emulator.operations.routes import EntryPoint, find_operation
 from rc_mcp.emulator.service.connection import Connection
 from rc_mcp.emulator.service.faults import Fault, FaultKind, Faults
@@ -117,8 +117,7 @@ class App:
         try:
             response = self._dispatch(request, body, entry_points, headers, kind)
         except ApiError as error:
-            response = json_response(error.body, error.status)
-            response.headers.update(error.headers)
+            response = error_response(error)
         response.headers.update(headers)
         return response
 
@@ -141,7 +140,7 @@ class App:
         lifecycle.pass_time(mailbox)
         if fault == "fax_in_progress":
             raise fax_in_progress()
-        call = Call(method, parts, request.query_params, request.headers, body, mailbox, mailbox.addresses)
+        call = Call(parts, request.query_params, request.headers, body, mailbox)
         with mailbox.transaction():
             response = operation.run(call)
             mailbox.make_room()
