@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """A filter over the mailbox. An empty tuple or None does not filter."""
+    """A filter over the mailbox. An empty tuple or None does not filter.
+
+    With `per_conversation`, only so many of the latest messages of each conversation are selected, and all messages
+    without a conversation; with `distinct_conversations`, only the latest of each conversation.
+    """
 
     types: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
@@ -18,6 +22,8 @@ class Selection:
     created_before_ms: int | None = None
     modified_from_ms: int | None = None
     phone_number: str | None = None
+    per_conversation: int | None = None
+    distinct_conversations: bool = False
     nothing: bool = False
 
     @property

@@ -98,7 +98,7 @@ class Store:
         could_be_id = text.isascii() and text.isdecimal() and len(text) <= 18
         return next(iter(self.matching("id = ?", int(text))), None) if could_be_id else None
 
-    def count(self, selection: Selection, *, distinct_conversations: bool = False) -> int:
+    def count(self, selection: Selection) -> int:
         """Count the selected messages.
 
         Counting is by far the most expensive part of a page, and every page needs the same count. So counts are cached
@@ -112,7 +112,7 @@ class Store:
         if selection.created_to_ms is not None and selection.created_to_ms >= newest_ms:
             # "Until now" differs in every request but excludes no message.
             selection = replace(selection, created_to_ms=None)
-        source, parameters = self._source("id", selection, distinct_conversations=distinct_conversations)
+        source, parameters = self._source("id", selection)
         counted = source, *parameters
         if counted not in self._counts:
             query = f"SELECT count(*) FROM ({source})"
@@ -125,23 +125,10 @@ class Store:
         query = f"SELECT {columns}, count(*) FROM message WHERE mailbox = ? GROUP BY {columns}"
         return {tuple(row[:3]): row[3] for row in self._database.execute(query, [self._mailbox])}
 
-    def select(
-        self,
-        selection: Selection,
-        *,
-        limit: int = -1,
-        offset: int = 0,
-        distinct_conversations: bool = False,
-        per_conversation: int | None = None,
-    ) -> list[MessageRecord]:
+    def select(self, selection: Selection, *, limit: int = -1, offset: int = 0) -> list[MessageRecord]:
         """Return the selected messages, newest first. A limit below zero means no limit."""
         # The subquery finds the page's ids in the index only; then the records of one page are read.
-        source, parameters = self._source(
-            "id, created_ms",
-            selection,
-            distinct_conversations=distinct_conversations,
-            per_conversation=per_conversation,
-        )
+        source, parameters = self._source("id, created_ms", selection)
         page = f"SELECT id FROM ({source}) {_NEWEST_FIRST} LIMIT ? OFFSET ?"
         return self.matching(f"id IN ({page}) {_NEWEST_FIRST}", *parameters, limit, offset)
 
@@ -261,27 +248,21 @@ class Store:
         for folder in FOLDERS:
             self._kept[folder] += by if folder.has(message) else 0
 
-    def _source(
-        self,
-        columns: str,
-        selection: Selection,
-        *,
-        distinct_conversations: bool = False,
-        per_conversation: int | None = None,
-    ) -> tuple[str, list[str | int]]:
+    def _source(self, columns: str, selection: Selection) -> tuple[str, list[str | int]]:
         condition, bound = selection.where()
         # If the selection has its own index, the plus keeps SQLite from scanning the whole mailbox.
         mailbox = "+mailbox" if selection.is_narrow else "mailbox"
         where, parameters = f"{mailbox} = ? AND {condition}", [self._mailbox, *bound]
-        if distinct_conversations:
+        most = selection.per_conversation
+        if selection.distinct_conversations:
             # "The latest message of every conversation id", taken literally, excludes messages without one.
-            where, per_conversation = f"{where} AND conversation_id IS NOT NULL", 1
-        if per_conversation is None:
+            where, most = f"{where} AND conversation_id IS NOT NULL", 1
+        if most is None:
             return f"SELECT {columns} FROM message WHERE {where}", parameters
         rank = f"row_number() OVER (PARTITION BY conversation_id {_NEWEST_FIRST}) AS rank"
         ranked = f"SELECT {columns}, conversation_id, {rank} FROM message WHERE {where}"
         kept = "conversation_id IS NULL OR rank <= ?"
-        return f"SELECT {columns} FROM ({ranked}) WHERE {kept}", [*parameters, per_conversation]
+        return f"SELECT {columns} FROM ({ranked}) WHERE {kept}", [*parameters, most]
 
 
 def _message(row: tuple[Any, ...]) -> MessageRecord:

@@ -36,12 +36,15 @@ class _Page:
 def list_messages(call: Call) -> Response:
     asked = window(call, call.store.now_ms())
     selection = _selection(call, asked)
-    distinct = query.boolean(call.query, "distinctConversations")
     number = query.integer(call.query, "page", default=1, least=1)
     size = min(query.integer(call.query, "perPage", default=_PER_PAGE_DEFAULT, least=0), _PER_PAGE_MAX)
-    total = call.store.count(selection, distinct_conversations=distinct)
-    messages = call.store.select(selection, limit=size, offset=(number - 1) * size, distinct_conversations=distinct)
-    page = _Page(number, size, total, uri(call, "message-store", _REPEATED, asked, selection.availabilities))
+    messages = call.store.select(selection, limit=size, offset=(number - 1) * size)
+    page = _Page(
+        number,
+        size,
+        call.store.count(selection),
+        uri(call, "message-store", _REPEATED, asked, selection.availabilities),
+    )
     return json_response(
         {
             "uri": _page_uri(page, number),
@@ -62,6 +65,7 @@ def _selection(call: Call, asked: Window) -> Selection:
         # Both ends are included: whole seconds are compared, and RingCentral's own client pages back by passing the
         # creation time of its last message. A start after the end is not refused, but finds nothing.
         created_to_ms=call.store.now_ms() if asked.to_ms is None else asked.to_ms,
+        distinct_conversations=query.boolean(call.query, "distinctConversations"),
     )
 
 

@@ -41,8 +41,9 @@ def sync_messages(call: Call) -> Response:
 def _full(call: Call, limit: int) -> Response:
     now_ms = call.store.now_ms()
     distinct = query.boolean(call.query, "distinctConversations")
-    frame = Frame(now_ms, window(call, now_ms), mailbox_filter(call), distinct)
-    messages = _alive(call, frame, frame.window, limit, _per_conversation(call))
+    asked = window(call, now_ms)
+    frame = Frame(now_ms, asked, replace(mailbox_filter(call), distinct_conversations=distinct))
+    messages = _alive(call, replace(frame.selection, per_conversation=_per_conversation(call)), asked, limit)
     records = [full_record(message, call.store.addresses) for message in messages[:limit]]
     return _answer(call, frame, records, older=len(messages) > limit)
 
@@ -59,7 +60,11 @@ def _incremental(call: Call, limit: int) -> Response:
     asked = Window(known.window.from_ms if from_ms is None else from_ms, known.window.to_ms if to_ms is None else to_ms)
     frame = replace(known, window=asked)
     changed = _changed(call, frame)
-    added = [message for part in _outside(frame.window, known.window) for message in _alive(call, frame, part, limit)]
+    added = [
+        message
+        for part in _outside(frame.window, known.window)
+        for message in _alive(call, frame.selection, part, limit)
+    ]
     records = [_shown(call, message) for message in _merged(changed, added[:limit])]
     return _answer(call, replace(frame, synced_ms=now_ms), records, older=len(added) > limit)
 
@@ -88,17 +93,9 @@ def _per_conversation(call: Call) -> int | None:
     return query.integer(call.query, "recordCountPerConversation", default=1, least=1)
 
 
-def _alive(
-    call: Call, frame: Frame, part: Window, limit: int, per_conversation: int | None = None
-) -> list[MessageRecord]:
+def _alive(call: Call, selection: Selection, part: Window, limit: int) -> list[MessageRecord]:
     """Return up to `limit` + 1 messages; the extra one shows that there are more."""
-    selection = replace(_within(frame.selection, part), availabilities=("Alive",))
-    return call.store.select(
-        selection,
-        limit=limit + 1,
-        distinct_conversations=frame.distinct_conversations,
-        per_conversation=per_conversation,
-    )
+    return call.store.select(replace(_within(selection, part), availabilities=("Alive",)), limit=limit + 1)
 
 
 def _changed(call: Call, frame: Frame) -> list[MessageRecord]:
@@ -106,9 +103,8 @@ def _changed(call: Call, frame: Frame) -> list[MessageRecord]:
     # Only changes are limited to one per conversation. Removals are always reported: a client has no other way to
     # learn of them.
     alive = replace(selection, availabilities=("Alive",))
-    removed = replace(selection, availabilities=("Deleted", "Purged"))
-    changed = call.store.select(alive, distinct_conversations=frame.distinct_conversations)
-    return changed + call.store.select(removed)
+    removed = replace(selection, availabilities=("Deleted", "Purged"), distinct_conversations=False)
+    return call.store.select(alive) + call.store.select(removed)
 
 
 def _within(selection: Selection, part: Window) -> Selection:
