@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Literal
 
+from pydantic import with_config
+
 from rc_mcp.emulator.dates import SECOND_MS, to_ms, to_wire
 from rc_mcp.emulator.errors import Json
 from rc_mcp.emulator.mailbox import media_files
@@ -13,6 +15,7 @@ from rc_mcp.emulator.mailbox.people import Party
 from rc_mcp.emulator.vocabulary import Availability, Direction, MessageType
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A message to add. `sender` and `recipients` default to the mailbox's owner, `created` to now.
