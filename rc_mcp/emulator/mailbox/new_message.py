@@ -154,16 +154,15 @@ def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
 
 
 def _file_attachment(kind: str, attachment_id: int, name: str, given_name: str | None) -> Json:
-    data = media_files.read(name)
     fields: Json = {
         "id": attachment_id,
         "type": kind,
         "contentType": media_files.content_type(name),
-        "size": len(data),
+        "size": len(media_files.read(name)),
         "source": {"file": name},
     }
     if kind == "MmsAttachment" or given_name is not None:
         fields["fileName"] = name if given_name is None else given_name
-    if kind == "MmsAttachment" and (size := media_files.picture_size(data)):
+    if kind == "MmsAttachment" and (size := media_files.picture_size(name)):
         fields["width"], fields["height"] = size
     return fields
