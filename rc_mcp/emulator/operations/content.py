@@ -51,16 +51,14 @@ def _span(header: str | None, size: int) -> range | None:
     match = _RANGE.fullmatch(header)
     if match is None or not (match["first"] or match["last"]):
         raise range_not_satisfiable(size)
-    span = _bounds(match["first"], match["last"], size)
+    first, last = match["first"], match["last"]
+    if first:
+        span = range(int(first), min(int(last) + 1, size) if last else size)
+    else:
+        span = range(max(size - int(last), 0), size)
     if not span or span.start >= size:
         raise range_not_satisfiable(size)
     return span
-
-
-def _bounds(first: str, last: str, size: int) -> range:
-    if not first:
-        return range(max(size - int(last), 0), size)
-    return range(int(first), min(int(last) + 1, size) if last else size)
 
 
 def _disposition(call: Call, attachment: Json) -> str:

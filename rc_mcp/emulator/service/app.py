@@ -56,18 +56,13 @@ class App:
         self._hosts = hosts
         self._account = account
         self._clock = clock
-        self.platform, self.media = self._at("platform"), self._at("media")
+        self.platform: ASGIApp = partial(self._serve, frozenset({"platform"}))
+        self.media: ASGIApp = partial(self._serve, frozenset({"media"}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the host that the request names."""
         host = Request(scope).headers.get("host", "")
         await self._serve(_entry_points(host, self._hosts), scope, receive, send)
-
-    def _at(self, entry_point: EntryPoint) -> ASGIApp:
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._serve(frozenset({entry_point}), scope, receive, send)
-
-        return serve
 
     async def _serve(self, entry_points: frozenset[EntryPoint], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
