@@ -132,4 +132,4 @@ def _refresh_token(terms: Terms) -> str | None:
 def _unknown(access_token: str) -> ApiError:
     if access_token.startswith(_PREFIX):
         return token_invalid("OAU-213", "Token not found")
-    return token_invalid()
+    return token_invalid("OAU-149", "OAuth token is invalid")
