@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from rc_mcp.emulator.errors import ApiError, oauth_error
 from rc_mcp.emulator.login.authorization_codes import LIFETIME_S, Challenge, Grant
-from rc_mcp.emulator.login.identity import User
 from rc_mcp.emulator.login.login_page import error_page, login_page
 from rc_mcp.emulator.login.oauth import OAuthCall, invalid_request, once_each
 from rc_mcp.emulator.login.redirect_uris import redirect_target, with_parameters
@@ -42,18 +41,11 @@ def authorize(call: OAuthCall) -> Response:
 
 
 def _log_in(call: OAuthCall, asked: Parameters, redirect_uri: str, challenge: Challenge | None) -> Response:
-    user = _user(call, asked)
-    if user is None:
+    user, password = call.account.user_by_name(asked["username"]), asked.get("password", "")
+    if user is None or not secrets.compare_digest(password.encode(), user.password.encode()):
         return login_page(call.account, asked, redirect_uri, wrong=True)
     code = call.codes.issue(Grant(user, asked.get("redirect_uri"), challenge))
     return _back(redirect_uri, asked, code=code, expires_in=str(LIFETIME_S))
-
-
-def _user(call: OAuthCall, asked: Parameters) -> User | None:
-    user = call.account.user_by_name(asked["username"])
-    password = asked.get("password", "")
-    matches = user is not None and secrets.compare_digest(password.encode(), user.password.encode())
-    return user if matches else None
 
 
 def _redirect_uri(call: OAuthCall, asked: Parameters) -> str:

@@ -125,7 +125,8 @@ def _multipart_mixed(call: Call, outcomes: list[Outcome]) -> Response:
     summary = {"response": [_summary(call, outcome) for outcome in outcomes]}
     parts = [summary, *(outcome.body for outcome in outcomes)]
     boundary = f"Boundary_{secrets.randbelow(99)}_{secrets.randbelow(10**8)}_{call.store.now_ms()}"
-    lines = [f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{_text(part)}\r\n" for part in parts]
+    texts = ["" if part is None else json.dumps(part) for part in parts]
+    lines = [f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{text}\r\n" for text in texts]
     body = f"{''.join(lines)}--{boundary}--\r\n"
     return Response(body, 207, {"Content-Type": f"multipart/mixed; boundary={boundary}"})
 
@@ -136,7 +137,3 @@ def _summary(call: Call, outcome: Outcome) -> Json:
         "status": outcome.status,
         "responseDescription": HTTPStatus(outcome.status).phrase,
     }
-
-
-def _text(body: Json | None) -> str:
-    return "" if body is None else json.dumps(body)
