@@ -21,7 +21,8 @@ def read_content(call: Call) -> Response:
         raise fax_in_progress()
     attachment = _attachment(message.details["attachments"], call.path["attachment"])
     headers = {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(call, attachment)}
-    data, media_type = _bytes(attachment["source"]), attachment["contentType"]
+    source, media_type = attachment["source"], attachment["contentType"]
+    data = source["text"].encode(errors="replace") if "text" in source else media_files.read(source["file"])
     span = _span(call.headers.get("range"), len(data))
     if span is None:
         return Response(data, 200, headers, media_type)
@@ -34,10 +35,6 @@ def _attachment(attachments: list[Json], attachment_id: str) -> Json:
         if str(attachment["id"]) == attachment_id:
             return attachment
     raise not_found("attachmentId")
-
-
-def _bytes(source: Json) -> bytes:
-    return source["text"].encode(errors="replace") if "text" in source else media_files.read(source["file"])
 
 
 def _span(header: str | None, size: int) -> range | None:

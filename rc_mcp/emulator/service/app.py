@@ -74,8 +74,9 @@ class App:
             await Connection(scope, receive, send, _no_log).send(self._status_page())
             return
         fault = self._fault(request, entry_points)
-        connection = Connection(scope, receive, send, partial(self._log, request, entry_points, fault))
-        act = partial(self._answer, request, body, entry_points, fault)
+        kind = None if fault is None else fault.kind
+        connection = Connection(scope, receive, send, partial(self._log, request, entry_points, kind))
+        act = partial(self._answer, request, body, entry_points, kind)
         if fault is None:
             await connection.send(act())
         else:
@@ -103,14 +104,13 @@ class App:
         return self.faults.take(name, method)
 
     def _answer(
-        self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], fault: Fault | None
+        self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], fault: FaultKind | None
     ) -> Response:
         headers: dict[str, str] = {}
-        kind = None if fault is None else fault.kind
-        if kind == "token_revoked":
+        if fault == "token_revoked":
             self.sessions.end_all()
         try:
-            response = self._dispatch(request, body, entry_points, headers, kind)
+            response = self._dispatch(request, body, entry_points, headers, fault)
         except ApiError as error:
             response = error_response(error)
         response.headers.update(headers)
@@ -162,14 +162,13 @@ class App:
         if not passed:
             raise rate_exceeded()
 
-    def _log(self, request: Request, entry_points: frozenset[EntryPoint], fault: Fault | None, status: int) -> None:
+    def _log(self, request: Request, entry_points: frozenset[EntryPoint], fault: FaultKind | None, status: int) -> None:
         try:
             method = _meant_method(request)
         except ApiError:
             method = request.method
         where = "/".join(sorted(entry_points))
-        kind = None if fault is None else fault.kind
-        seen = SeenRequest(where, method, _path(request), request.query_params, status, self._clock(), kind)
+        seen = SeenRequest(where, method, _path(request), request.query_params, status, self._clock(), fault)
         self.requests.append(seen)
 
 
