@@ -1,9 +1,11 @@
-"""RingCentral's error answers: one function per documented error, which returns the `ApiError` to raise.
+"""RingCentral's error answers: one function per documented error, which returns the `ApiError` to raise. Those without
+parameters stand first.
 
 On the wire an error is an `errors` array whose first entry is repeated at the top level. The top-level code can differ
 from the nested one: a bad token gets `TokenInvalid` with a nested `OAU-149`.
 """
 
+from functools import partial
 from typing import Any
 
 Json = dict[str, Any]
@@ -29,20 +31,29 @@ class ApiError(Exception):
         self.body: Json = {"errorCode": top_code or code, "message": message, "errors": [entry], **extras}
 
 
+unreadable_json = partial(ApiError, 400, "CMN-103", "JSON can't be parsed")
+unreadable_request = partial(ApiError, 400, "CMN-104", "Cannot parse request")
+rate_exceeded = partial(ApiError, 429, "CMN-301", "Request rate exceeded")
+# RingCentral's guide and its old explorer have different messages for this error, but the same code.
+full_sync_required = partial(ApiError, 400, "MSG-333", "Parameter [syncToken] is invalid", parameterName="syncToken")
+# No source gives the status. Of those that the operation declares, only 404 fits. It is also the harder case: a client
+# that checks only the status concludes that the fax is lost.
+fax_in_progress = partial(ApiError, 404, "MSG-368", "Fax message processing is in progress")
+# The status is documented, the body is not.
+unsupported_media_type = partial(ApiError, 415, "UnsupportedMediaType", "Content type is not supported")
+
+_unauthorized = partial(ApiError, 401, headers={"WWW-Authenticate": 'Bearer realm="RingCentral REST API"'})
+authorization_missing = partial(_unauthorized, "AGW-401", "Authorization header is not specified")
+authorization_malformed = partial(_unauthorized, "AGW-402", "Invalid Authorization header")
+token_invalid = partial(_unauthorized, top_code="TokenInvalid")
+
+
 def invalid_parameter(name: str) -> ApiError:
     return ApiError(400, "CMN-101", f"Parameter [{name}] value is invalid", parameterName=name)
 
 
 def not_found(parameter: str) -> ApiError:
     return ApiError(404, "CMN-102", f"Resource for parameter [{parameter}] is not found", parameterName=parameter)
-
-
-def unreadable_json() -> ApiError:
-    return ApiError(400, "CMN-103", "JSON can't be parsed")
-
-
-def unreadable_request() -> ApiError:
-    return ApiError(400, "CMN-104", "Cannot parse request")
 
 
 def too_many_entries(limit: int) -> ApiError:
@@ -66,30 +77,10 @@ def no_such_route() -> ApiError:
     return refusal
 
 
-def full_sync_required() -> ApiError:
-    # RingCentral's guide and its old explorer have different messages for this error, but the same code.
-    return ApiError(400, "MSG-333", "Parameter [syncToken] is invalid", parameterName="syncToken")
-
-
 def method_not_allowed(allowed: list[str]) -> ApiError:
     # No source shows the body of a 405. The gateway's other errors have a word instead of a code.
     headers = {"Allow": ", ".join(allowed)}
     return ApiError(405, "MethodNotAllowed", "HTTP method is not allowed", headers=headers)
-
-
-def unsupported_media_type() -> ApiError:
-    # The status is documented, the body is not.
-    return ApiError(415, "UnsupportedMediaType", "Content type is not supported")
-
-
-def rate_exceeded() -> ApiError:
-    return ApiError(429, "CMN-301", "Request rate exceeded")
-
-
-def fax_in_progress() -> ApiError:
-    # No source gives the status. Of those that the operation declares, only 404 fits. It is also the harder case: a
-    # client that checks only the status concludes that the fax is lost.
-    return ApiError(404, "MSG-368", "Fax message processing is in progress")
 
 
 def app_permission_required(permission: str) -> ApiError:
@@ -111,23 +102,6 @@ def extended_scope_required(permission: str) -> ApiError:
         f"[{permission}] permission granted with extended scope"
     )
     return ApiError(403, "CMN-419", text, permissionsName=permission)
-
-
-def authorization_missing() -> ApiError:
-    return _unauthorized("AGW-401", "Authorization header is not specified")
-
-
-def authorization_malformed() -> ApiError:
-    return _unauthorized("AGW-402", "Invalid Authorization header")
-
-
-def token_invalid(code: str = "OAU-149", message: str = "OAuth token is invalid") -> ApiError:
-    return _unauthorized(code, message, top_code="TokenInvalid")
-
-
-def _unauthorized(code: str, message: str, top_code: str | None = None) -> ApiError:
-    headers = {"WWW-Authenticate": 'Bearer realm="RingCentral REST API"'}
-    return ApiError(401, code, message, top_code=top_code, headers=headers)
 
 
 def oauth_error(error: str, code: str, message: str, *, status: int = 400) -> ApiError:

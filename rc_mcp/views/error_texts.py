@@ -10,59 +10,37 @@ from collections.abc import Iterator
 
 from pydantic.alias_generators import to_snake
 
-from rc_mcp.ringcentral import (
-    AnswerLost,
-    APIError,
-    BadEnvironment,
-    BadRequest,
-    ContentTooLarge,
-    FaxNotReady,
-    Forbidden,
-    GatewayAnswered,
-    InvalidRequest,
-    LoginEnded,
-    LoginFailed,
-    LoginNotKept,
-    LoginUnavailable,
-    MailboxNotFound,
-    NotFound,
-    NoTimeLeft,
-    NotSent,
-    RateLimited,
-    RecordsUnreadable,
-    RingCentralError,
-    SyncTokenRejected,
-    Unauthorized,
-    Unavailable,
-    UnexpectedAnswer,
-    Unreachable,
-)
+from rc_mcp.ringcentral import errors
 from rc_mcp.views.untrusted_text import word
 
 _REPEAT = "Reads are safe to retry. Before retrying a change, check whether it took effect."
-ADVICE: dict[type[RingCentralError], str] = {
-    InvalidRequest: "Correct the argument and call again.",
-    LoginEnded: "The user must log in; then call again.",
-    LoginUnavailable: "RingCentral's login service is unavailable. Try again in a minute.",
-    LoginFailed: "The server could not log in; the operator must check its credentials (rc-mcp doctor).",
-    Unauthorized: "Try once more; if it fails again, the operator must renew the login (rc-mcp doctor).",
-    RecordsUnreadable: "All other messages were returned. Calling again will not help.",
-    GatewayAnswered: f"This answer says nothing about the messages. {_REPEAT}",
-    UnexpectedAnswer: f"The answer may not be from RingCentral. {_REPEAT}",
-    Forbidden: "This login is not allowed to do that until the permission is granted. Calling again will not help.",
-    FaxNotReady: "The fax is still being rendered. Try again in a minute.",
-    NotFound: "Check the ids: they come from list_messages, read_message or sync_messages.",
-    MailboxNotFound: "Check account_id and extension_id, or omit them.",
-    SyncTokenRejected: "Call sync_messages without sync_token for a full sync.",
-    BadRequest: "Correct the argument and call again.",
-    Unavailable: "RingCentral is unavailable. Try again in a minute.",
-    ContentTooLarge: "The content was not returned.",
-    Unreachable: "RingCentral could not be reached; nothing was sent. Try again in a minute.",
-    NoTimeLeft: "Call again; fewer messages per call take less time.",
-    BadEnvironment: "The operator must correct this (rc-mcp doctor); calling again will not help.",
-    LoginNotKept: "Try again in a minute; if it fails again, the operator must check the login store (rc-mcp doctor).",
-    NotSent: "Nothing was carried out. Try again in a minute.",
-    AnswerLost: f"The connection broke before the answer arrived. {_REPEAT}",
+ADVICE: dict[type[errors.RingCentralError], str] = {
+    errors.InvalidRequest: "Correct the argument and call again.",
+    errors.LoginEnded: "The user must log in; then call again.",
+    errors.LoginUnavailable: "RingCentral's login service is unavailable. Try again in a minute.",
+    errors.LoginFailed: "The server could not log in; the operator must check its credentials (rc-mcp doctor).",
+    errors.Unauthorized: "Try once more; if it fails again, the operator must renew the login (rc-mcp doctor).",
+    errors.RecordsUnreadable: "All other messages were returned. Calling again will not help.",
+    errors.GatewayAnswered: f"This answer says nothing about the messages. {_REPEAT}",
+    errors.UnexpectedAnswer: f"The answer may not be from RingCentral. {_REPEAT}",
+    errors.Forbidden: (
+        "This login is not allowed to do that until the permission is granted. Calling again will not help."
+    ),
+    errors.FaxNotReady: "The fax is still being rendered. Try again in a minute.",
+    errors.NotFound: "Check the ids: they come from list_messages, read_message or sync_messages.",
+    errors.MailboxNotFound: "Check account_id and extension_id, or omit them.",
+    errors.SyncTokenRejected: "Call sync_messages without sync_token for a full sync.",
+    errors.BadRequest: "Correct the argument and call again.",
+    errors.Unavailable: "RingCentral is unavailable. Try again in a minute.",
+    errors.ContentTooLarge: "The content was not returned.",
+    errors.Unreachable: "RingCentral could not be reached; nothing was sent. Try again in a minute.",
+    errors.NoTimeLeft: "Call again; fewer messages per call take less time.",
+    errors.BadEnvironment: "The operator must correct this (rc-mcp doctor); calling again will not help.",
+    errors.LoginNotKept: (
+        "Try again in a minute; if it fails again, the operator must check the login store (rc-mcp doctor)."
+    ),
+    errors.NotSent: "Nothing was carried out. Try again in a minute.",
+    errors.AnswerLost: f"The connection broke before the answer arrived. {_REPEAT}",
 }
 """The next step for each error; the first class that fits is used."""
 
@@ -162,27 +140,27 @@ _STEP = {
 _PARAMETER_IN_TEXT = re.compile(r"\[([A-Za-z]{1,40})\]")
 
 
-def in_words(error: RingCentralError) -> str:
+def in_words(error: errors.RingCentralError) -> str:
     """Return the fault with RingCentral's code, then the next step."""
     said = _said(error)
-    if isinstance(error, RateLimited):
+    if isinstance(error, errors.RateLimited):
         step = f"Wait {error.retry_after_s:.0f} s before you call again; until then, such calls are not sent."
     else:
         step = next((text for kind, text in ADVICE.items() if isinstance(error, kind)), "No details are known.")
-    code = error.error_code if isinstance(error, APIError) else None
+    code = error.error_code if isinstance(error, errors.APIError) else None
     return f"{said}. {_STEP.get(code or '', step)}"
 
 
-def _said(error: RingCentralError) -> str:
-    meaning = MEANING.get(error.error_code or "") if isinstance(error, APIError) else None
-    held_back = isinstance(error, RateLimited) and error.held_back  # by the client, not by RingCentral
-    if not isinstance(error, APIError) or meaning is None or held_back or isinstance(error, LoginEnded):
+def _said(error: errors.RingCentralError) -> str:
+    meaning = MEANING.get(error.error_code or "") if isinstance(error, errors.APIError) else None
+    held_back = isinstance(error, errors.RateLimited) and error.held_back  # by the client, not by RingCentral
+    if not isinstance(error, errors.APIError) or meaning is None or held_back or isinstance(error, errors.LoginEnded):
         return str(error).rstrip(".")
-    failure = "The login failed" if isinstance(error, LoginFailed) else "RingCentral reported"
+    failure = "The login failed" if isinstance(error, errors.LoginFailed) else "RingCentral reported"
     return f"{failure}: {meaning} ({', '.join(_particulars(error))})"
 
 
-def _particulars(error: APIError) -> Iterator[str]:
+def _particulars(error: errors.APIError) -> Iterator[str]:
     yield str(error.error_code)
     parameter = error.parameter or next(iter(_PARAMETER_IN_TEXT.findall(error.message or "")), None)
     if error.permission or (parameter and error.status == 403):

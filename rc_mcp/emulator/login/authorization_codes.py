@@ -27,8 +27,10 @@ class Challenge:
     method: ChallengeMethod
 
     def meets(self, verifier: str) -> bool:
-        computed = verifier if self.method == "plain" else _s256(verifier)
-        return hmac.compare_digest(computed.encode(), self.text.encode())
+        computed = verifier.encode()
+        if self.method == "S256":
+            computed = urlsafe_b64encode(hashlib.sha256(computed).digest()).rstrip(b"=")
+        return hmac.compare_digest(computed, self.text.encode())
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,3 @@ def _verified(challenge: Challenge | None, verifier: str | None) -> bool:
     if challenge is None or verifier is None:
         return challenge is None and verifier is None
     return challenge.meets(verifier)
-
-
-def _s256(verifier: str) -> str:
-    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")

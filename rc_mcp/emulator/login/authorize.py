@@ -10,11 +10,10 @@ from starlette.responses import Response
 
 from rc_mcp.emulator.errors import ApiError, oauth_error
 from rc_mcp.emulator.login.authorization_codes import LIFETIME_S, Challenge, Grant
-from rc_mcp.emulator.login.identity import User
 from rc_mcp.emulator.login.login_page import error_page, login_page
 from rc_mcp.emulator.login.oauth import OAuthCall, invalid_request, once_each
 from rc_mcp.emulator.login.redirect_uris import redirect_target, with_parameters
-from rc_mcp.emulator.operations.operation import json_response
+from rc_mcp.emulator.operations.operation import error_response
 
 Parameters = dict[str, str]
 
@@ -42,18 +41,11 @@ def authorize(call: OAuthCall) -> Response:
 
 
 def _log_in(call: OAuthCall, asked: Parameters, redirect_uri: str, challenge: Challenge | None) -> Response:
-    user = _user(call, asked)
-    if user is None:
+    user, password = call.account.user_by_name(asked["username"]), asked.get("password", "")
+    if user is None or not secrets.compare_digest(password.encode(), user.password.encode()):
         return login_page(call.account, asked, redirect_uri, wrong=True)
     code = call.codes.issue(Grant(user, asked.get("redirect_uri"), challenge))
     return _back(redirect_uri, asked, code=code, expires_in=str(LIFETIME_S))
-
-
-def _user(call: OAuthCall, asked: Parameters) -> User | None:
-    user = call.account.user_by_name(asked["username"])
-    password = asked.get("password", "")
-    matches = user is not None and secrets.compare_digest(password.encode(), user.password.encode())
-    return user if matches else None
 
 
 def _redirect_uri(call: OAuthCall, asked: Parameters) -> str:
@@ -97,4 +89,4 @@ def _shown(call: OAuthCall, error: ApiError) -> Response:
     """Show the error as a page if the client accepts HTML; otherwise as the specification's JSON."""
     if "text/html" in call.headers.get("accept", ""):
         return error_page(error.body["message"])
-    return json_response(error.body, error.status)
+    return error_response(error)

@@ -87,7 +87,7 @@ def create_account(
     )
 
 
-def create_user(seed: int, party: Party, username: str | None, permissions: Collection[str], *, jwt: str) -> User:
+def create_user(seed: int, party: Party, username: str, permissions: Collection[str], *, jwt: str) -> User:
     """Create a user. The credential is derived from `jwt`, which must differ between users."""
     number = party.extension_number or ""
     return User(
@@ -95,7 +95,7 @@ def create_user(seed: int, party: Party, username: str | None, permissions: Coll
         extension_number=number,
         name=party.name or "",
         jwt=".".join(ids.token(seed, f"{jwt} {part}", length) for part, length in enumerate((36, 180, 43))),
-        username=username or number,
+        username=username,
         password=ids.token(seed, f"password {number}", 12),
         permissions=_with_included(permissions),
     )

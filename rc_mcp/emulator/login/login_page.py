@@ -1,6 +1,7 @@
 """The pages of the authorization endpoint: plain HTML without scripts or external resources; all text is escaped."""
 
 from html import escape
+from importlib.resources import files
 from string import Template
 
 from starlette.responses import Response
@@ -12,25 +13,7 @@ from rc_mcp.emulator.service.html import html_page
 # The request's parameters that the form must send again, in addition to the login.
 _HIDDEN = ("response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
 
-_STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: #8885; --accent: #06c; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: #8881; }
-main { box-sizing: border-box; width: min(26rem, 100vw); padding: 2rem; background: Canvas;
-  border: 1px solid var(--line); border-radius: 12px; }
-h1 { margin: 0; font-size: 1.4rem; }
-p { margin: .25rem 0 1.25rem; }
-small, summary, table { opacity: .75; font-size: .85rem; }
-label { display: block; margin-bottom: 1rem; font-size: .9rem; }
-input, button { box-sizing: border-box; width: 100%; padding: .6rem .75rem; font: inherit; border-radius: 8px;
-  border: 1px solid var(--line); }
-button { cursor: pointer; background: none; color: inherit; margin-bottom: .5rem; }
-button.first { background: var(--accent); border-color: var(--accent); color: #fff; font-weight: 600; }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-[role=alert] { margin-top: 1rem; padding: .6rem .75rem; border-left: 4px solid #c22; background: #c221; }
-details { margin-top: 1rem; }
-table { border-collapse: collapse; width: 100%; }
-td { padding: .25rem .5rem .25rem 0; overflow-wrap: anywhere; }
-"""
+_CSS = files("rc_mcp.emulator.login").joinpath("login_page.css").read_text("utf-8")
 
 _FORM = Template("""<p><small>An app on <b>$destination</b> asks to act for you in this emulated RingCentral.
 </small></p>
@@ -83,4 +66,4 @@ def _row(user: User) -> str:
 def _page(title: str, content: str, status: int, destination: str = "") -> Response:
     # The form leads to this server, which redirects to the app; browsers check both destinations.
     form_action = f"'self' {destination}".rstrip()
-    return html_page(title, _STYLE, f"<h1>{title}</h1>\n{content}", form_action=form_action, status=status)
+    return html_page(title, _CSS, f"<h1>{title}</h1>\n{content}", form_action=form_action, status=status)

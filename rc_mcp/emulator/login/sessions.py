@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from rc_mcp.emulator.dates import MINUTE_MS, SECOND_MS
-from rc_mcp.emulator.errors import ApiError, oauth_error, token_invalid
+from rc_mcp.emulator.errors import oauth_error, token_invalid
 from rc_mcp.emulator.login.identity import User
 
 SESSIONS_PER_USER = 5
@@ -84,9 +84,12 @@ class Sessions:
         for session in self._sessions:
             if access_token == session.access_token:
                 return self._used(session)
-            if access_token == session.replaced_access_token and self._just_renewed(session):
+            just_renewed = self.now_ms() < session.issued_ms + _REPLACED_KNOWN_MS
+            if access_token == session.replaced_access_token and just_renewed:
                 raise token_invalid("OAU-129", "Access token corrupted")
-        raise _unknown(access_token)
+        if access_token.startswith(_PREFIX):
+            raise token_invalid("OAU-213", "Token not found")
+        raise token_invalid("OAU-149", "OAuth token is invalid")
 
     def user(self, token: str | None) -> User | None:
         """Return the user of an access or refresh token, current or replaced by the last refresh."""
@@ -107,9 +110,6 @@ class Sessions:
         session.issued_ms, session.used_ms = self.now_ms(), None
         return session
 
-    def _just_renewed(self, session: Session) -> bool:
-        return self.now_ms() < session.issued_ms + _REPLACED_KNOWN_MS
-
     def _used(self, session: Session) -> Session:
         if self.now_ms() >= session.access_ends_ms():
             raise token_invalid("OAU-128", "Access token expired")
@@ -127,9 +127,3 @@ def _new_token() -> str:
 
 def _refresh_token(terms: Terms) -> str | None:
     return _new_token() if terms.refresh_ttl_s > 0 else None
-
-
-def _unknown(access_token: str) -> ApiError:
-    if access_token.startswith(_PREFIX):
-        return token_invalid("OAU-213", "Token not found")
-    return token_invalid()

@@ -2,7 +2,10 @@
 
 from functools import lru_cache
 from importlib.resources import files
+from io import BytesIO
 from pathlib import PurePosixPath
+
+from PIL import Image
 
 _FOLDER = files("rc_mcp.emulator.mailbox").joinpath("media")
 _CONTENT_TYPES = {
@@ -40,24 +43,9 @@ def content_type(name: str) -> str:
     return _CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
 
 
-def picture_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG or JPEG from its header, which does not justify an image library."""
-    if data.startswith(b"\x89PNG"):
-        return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    if data.startswith(b"\xff\xd8"):
-        return _jpeg_size(data)
-    return None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    at = 2
-    while at + 9 < len(data):
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
-        if marker in _JPEG_FRAMES:
-            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
-        at += 2 + length
-    return None
-
-
-# Start-of-frame markers; C4, C8 and CC in the same range mean other things.
-_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+def picture_size(name: str) -> tuple[int, int] | None:
+    """Return width and height of a PNG or JPEG; None for any other file."""
+    if content_type(name) not in {"image/png", "image/jpeg"}:
+        return None
+    with Image.open(BytesIO(read(name))) as picture:
+        return picture.size

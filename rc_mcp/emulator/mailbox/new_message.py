@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Literal
 
+from pydantic import with_config
+
 from rc_mcp.emulator.dates import SECOND_MS, to_ms, to_wire
 from rc_mcp.emulator.errors import Json
 from rc_mcp.emulator.mailbox import media_files
@@ -13,6 +15,7 @@ from rc_mcp.emulator.mailbox.people import Party
 from rc_mcp.emulator.vocabulary import Availability, Direction, MessageType
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A message to add. `sender` and `recipients` default to the mailbox's owner, `created` to now.
@@ -116,32 +119,19 @@ def _fax_recipient(party: Party, draft: Draft) -> Json:
 
 
 def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> list[Json]:
-    match draft.type:
-        case "SMS" | "Pager":
-            text = [_text_attachment("Text", message_id, draft.text)]
-            return text + [_file_attachment("MmsAttachment", new_id(), *file) for file in _files(draft)]
-        case "Fax":
-            return _numbered("RenderedDocument", _files(draft), message_id, new_id)
-        case "VoiceMail":
-            recordings = _numbered("AudioRecording", _files(draft), message_id, new_id)
-            recordings = [{**recording, "vmDuration": draft.seconds} for recording in recordings]
-            if draft.transcript is None:
-                return recordings
-            return [*recordings, _text_attachment("AudioTranscription", new_id(), draft.transcript)]
-
-
-_File = tuple[str, str | None]
-
-
-def _files(draft: Draft) -> list[_File]:
-    """Pair every file with the sender's name for it, if any."""
-    given = draft.file_names[: len(draft.media)]
-    return list(zip_longest(draft.media, given))
-
-
-def _numbered(kind: str, named: list[_File], first_id: int, new_id: Callable[[], int]) -> list[Json]:
-    """Make one attachment per file. The first has the message's own id, as in all recent samples."""
-    return [_file_attachment(kind, new_id() if at else first_id, *file) for at, file in enumerate(named)]
+    # Every file with the sender's name for it, if any.
+    files = list(zip_longest(draft.media, draft.file_names[: len(draft.media)]))
+    if draft.type in {"SMS", "Pager"}:
+        text = [_text_attachment("Text", message_id, draft.text)]
+        return text + [_file_attachment("MmsAttachment", new_id(), *file) for file in files]
+    kind = "RenderedDocument" if draft.type == "Fax" else "AudioRecording"
+    # The first has the message's own id, as in all recent samples.
+    found = [_file_attachment(kind, new_id() if at else message_id, *file) for at, file in enumerate(files)]
+    if draft.type == "VoiceMail":
+        found = [{**recording, "vmDuration": draft.seconds} for recording in found]
+        if draft.transcript is not None:
+            found.append(_text_attachment("AudioTranscription", new_id(), draft.transcript))
+    return found
 
 
 def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
@@ -151,16 +141,15 @@ def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
 
 
 def _file_attachment(kind: str, attachment_id: int, name: str, given_name: str | None) -> Json:
-    data = media_files.read(name)
     fields: Json = {
         "id": attachment_id,
         "type": kind,
         "contentType": media_files.content_type(name),
-        "size": len(data),
+        "size": len(media_files.read(name)),
         "source": {"file": name},
     }
     if kind == "MmsAttachment" or given_name is not None:
         fields["fileName"] = name if given_name is None else given_name
-    if kind == "MmsAttachment" and (size := media_files.picture_size(data)):
+    if kind == "MmsAttachment" and (size := media_files.picture_size(name)):
         fields["width"], fields["height"] = size
     return fields

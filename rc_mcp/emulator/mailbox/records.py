@@ -65,7 +65,9 @@ def full_record(message: MessageRecord, addresses: Addresses) -> Json:
     media = f"{addresses.hosts.media_url}{addresses.path}/message-store/{message.id}/content"
     record["attachments"] = [_attachment(item, media) for item in message.details["attachments"]]
     if message.conversation_id is not None:
-        record |= _conversation(message.conversation_id, addresses)
+        uri = f"{addresses.hosts.server_url}/restapi/v1.0/conversation/{message.conversation_id}"
+        record["conversationId"] = message.conversation_id
+        record["conversation"] = {"id": str(message.conversation_id), "uri": uri}
     return record
 
 
@@ -82,8 +84,3 @@ def _attachment(item: Json, media: str) -> Json:
     shown = {"id": item["id"], "uri": f"{media}/{item['id']}", **item}
     del shown["source"]
     return shown
-
-
-def _conversation(conversation_id: int, addresses: Addresses) -> Json:
-    uri = f"{addresses.hosts.server_url}/restapi/v1.0/conversation/{conversation_id}"
-    return {"conversationId": conversation_id, "conversation": {"id": str(conversation_id), "uri": uri}}

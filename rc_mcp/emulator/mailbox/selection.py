@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """A filter over the mailbox. An empty tuple or None does not filter."""
+    """A filter over the mailbox. An empty tuple or None does not filter.
+
+    With `per_conversation`, only so many of the latest messages of each conversation are selected, and all messages
+    without a conversation; with `distinct_conversations`, only the latest of each conversation.
+    """
 
     types: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
@@ -18,6 +22,8 @@ class Selection:
     created_before_ms: int | None = None
     modified_from_ms: int | None = None
     phone_number: str | None = None
+    per_conversation: int | None = None
+    distinct_conversations: bool = False
     nothing: bool = False
 
     @property
@@ -27,39 +33,27 @@ class Selection:
 
     def where(self) -> tuple[str, list[str | int]]:
         """Return a condition for WHERE and its parameters."""
-        conditions: list[str] = []
-        parameters: list[str | int] = []
-        for column, values in self._memberships():
-            conditions.append(f"{column} IN ({', '.join('?' * len(values))})")
-            parameters += values
-        for condition, bound in self._bounds():
-            conditions.append(condition)
-            parameters.append(bound)
-        if self.nothing:
-            conditions.append("FALSE")
-        return " AND ".join(conditions) or "TRUE", parameters
-
-    def _memberships(self) -> list[tuple[str, Sequence[str | int]]]:
-        columns: list[tuple[str, Sequence[str | int]]] = [
-            ("type", self.types),
-            ("direction", self.directions),
-            ("read_status", self.read_statuses),
-            ("availability", self.availabilities),
-            ("conversation_id", self.conversations),
-        ]
-        return [(column, values) for column, values in columns if values]
-
-    def _bounds(self) -> list[tuple[str, str | int]]:
-        phone = None if self.phone_number is None else digits(self.phone_number)
+        memberships: dict[str, Sequence[str | int]] = {
+            "type": self.types,
+            "direction": self.directions,
+            "read_status": self.read_statuses,
+            "availability": self.availabilities,
+            "conversation_id": self.conversations,
+        }
         bounds = {
             "created_ms >= ?": self.created_from_ms,
             "created_ms <= ?": self.created_to_ms,
             "created_ms < ?": self.created_before_ms,
             # As a subquery it uses its own index; otherwise SQLite would scan all messages in order of time.
             "id IN (SELECT id FROM message WHERE modified_ms >= ?)": self.modified_from_ms,
-            "id IN (SELECT message_id FROM phone_number WHERE digits = ?)": phone,
+            "id IN (SELECT message_id FROM phone_number WHERE digits = ?)": (
+                None if self.phone_number is None else digits(self.phone_number)
+            ),
         }
-        return [(condition, bound) for condition, bound in bounds.items() if bound is not None]
+        chosen = {f"{column} IN ({', '.join('?' * len(of))})": of for column, of in memberships.items() if of}
+        chosen |= {condition: (bound,) for condition, bound in bounds.items() if bound is not None}
+        conditions = [*chosen, "FALSE"] if self.nothing else [*chosen]
+        return " AND ".join(conditions) or "TRUE", [value for values in chosen.values() for value in values]
 
 
 def digits(phone_number: str) -> str:

@@ -63,7 +63,7 @@ class Store:
 
     def message(self, message_id: str | int) -> Json | None:
         """Return the message as stored, whatever its availability; None if it does not exist (any more)."""
-        message = self.find(int(message_id)) if looks_like_id(str(message_id)) else None
+        message = self.find(message_id)
         return None if message is None else full_record(message, self.addresses)
 
     def messages(self) -> list[Json]:
@@ -92,12 +92,13 @@ class Store:
     def now_ms(self) -> int:
         return to_ms(self._now())
 
-    def find(self, message_id: int) -> MessageRecord | None:
-        query = f"SELECT {_COLUMNS} FROM message WHERE id = ? AND mailbox = ?"
-        row = self._database.execute(query, [message_id, self._mailbox]).fetchone()
-        return None if row is None else _message(row)
+    def find(self, message_id: str | int) -> MessageRecord | None:
+        """Return the message; None if it does not exist, or if a text cannot be an id."""
+        text = str(message_id)
+        could_be_id = text.isascii() and text.isdecimal() and len(text) <= 18
+        return next(iter(self.matching("id = ?", int(text))), None) if could_be_id else None
 
-    def count(self, selection: Selection, *, distinct_conversations: bool = False) -> int:
+    def count(self, selection: Selection) -> int:
         """Count the selected messages.
 
         Counting is by far the most expensive part of a page, and every page needs the same count. So counts are cached
@@ -111,7 +112,7 @@ class Store:
         if selection.created_to_ms is not None and selection.created_to_ms >= newest_ms:
             # "Until now" differs in every request but excludes no message.
             selection = replace(selection, created_to_ms=None)
-        source, parameters = self._source("id", selection, distinct_conversations=distinct_conversations)
+        source, parameters = self._source("id", selection)
         counted = source, *parameters
         if counted not in self._counts:
             query = f"SELECT count(*) FROM ({source})"
@@ -124,35 +125,15 @@ class Store:
         query = f"SELECT {columns}, count(*) FROM message WHERE mailbox = ? GROUP BY {columns}"
         return {tuple(row[:3]): row[3] for row in self._database.execute(query, [self._mailbox])}
 
-    def select(
-        self,
-        selection: Selection,
-        *,
-        limit: int = -1,
-        offset: int = 0,
-        distinct_conversations: bool = False,
-        per_conversation: int | None = None,
-    ) -> list[MessageRecord]:
+    def select(self, selection: Selection, *, limit: int = -1, offset: int = 0) -> list[MessageRecord]:
         """Return the selected messages, newest first. A limit below zero means no limit."""
         # The subquery finds the page's ids in the index only; then the records of one page are read.
-        source, parameters = self._source(
-            "id, created_ms",
-            selection,
-            distinct_conversations=distinct_conversations,
-            per_conversation=per_conversation,
-        )
+        source, parameters = self._source("id, created_ms", selection)
         page = f"SELECT id FROM ({source}) {_NEWEST_FIRST} LIMIT ? OFFSET ?"
-        query = f"SELECT {_COLUMNS} FROM message WHERE id IN ({page}) {_NEWEST_FIRST}"
-        rows = self._database.execute(query, [*parameters, limit, offset]).fetchall()
-        return [_message(row) for row in rows]
+        return self.matching(f"id IN ({page}) {_NEWEST_FIRST}", *parameters, limit, offset)
 
     def mark(self, message: MessageRecord, read_status: ReadStatus) -> MessageRecord:
-        changed = replace(message, read_status=read_status, modified_ms=self._later_than(message))
-        self._database.execute(
-            "UPDATE message SET read_status = ?, modified_ms = ? WHERE id = ?",
-            [read_status, changed.modified_ms, message.id],
-        )
-        return changed
+        return self._update(message, replace(message, read_status=read_status, modified_ms=self._later_than(message)))
 
     def move(self, message: MessageRecord, availability: Availability, at_ms: int | None = None) -> MessageRecord:
         """Delete, restore or purge a message, now or at a past time. A purge erases its text and attachments."""
@@ -164,24 +145,18 @@ class Store:
             removed_ms=None if availability == "Alive" else modified_ms,
             details=_without_content(message.details) if availability == "Purged" else message.details,
         )
-        self._database.execute(
-            "UPDATE message SET availability = ?, modified_ms = ?, removed_ms = ?, details = ? WHERE id = ?",
-            [availability, modified_ms, moved.removed_ms, json.dumps(moved.details), message.id],
-        )
-        self._note(message, -1)
-        self._note(moved, 1)
-        return moved
+        return self._update(message, moved)
 
     def make_room(self) -> None:
         """Move the oldest messages out of every folder that has too many."""
         for folder in FOLDERS:
-            for message in self._oldest(folder, self._held()[folder] - self._room[folder]):
-                self.move(message, folder.overflows_to)
+            if self._held()[folder] > self._room[folder]:
+                for message in reversed(self.select(folder.selection, offset=self._room[folder])):
+                    self.move(message, folder.overflows_to)
 
-    def matching(self, condition: str, *parameters: int) -> list[MessageRecord]:
+    def matching(self, condition: str, *parameters: str | int) -> list[MessageRecord]:
         query = f"SELECT {_COLUMNS} FROM message WHERE +mailbox = ? AND {condition}"
-        rows = self._database.execute(query, [self._mailbox, *parameters])
-        return [_message(row) for row in rows.fetchall()]
+        return [_message(row) for row in self._database.execute(query, [self._mailbox, *parameters]).fetchall()]
 
     def forget(self, condition: str, *parameters: int) -> None:
         """Remove rows permanently, as RingCentral does some days after a purge."""
@@ -224,10 +199,6 @@ class Store:
             removed_ms=removed_ms,
             details=_without_content(details) if draft.availability == "Purged" else details,
         )
-        self._write(message)
-        return message
-
-    def _write(self, message: MessageRecord) -> None:
         # The fields of `MessageRecord` have the order of `_COLUMNS`.
         values = *{**vars(message), "details": json.dumps(message.details)}.values(), self._mailbox
         marks = ", ".join("?" * len(values))
@@ -236,6 +207,16 @@ class Store:
         numbers = {(digits(number), message.id) for number in _phone_numbers(message.details)}
         self._database.executemany("INSERT INTO phone_number VALUES (?, ?)", sorted(numbers))
         self.set_setting(self._own("last_id"), self._last_id)
+        return message
+
+    def _update(self, message: MessageRecord, changed: MessageRecord) -> MessageRecord:
+        columns = "read_status, availability, modified_ms, removed_ms, details"
+        values = changed.read_status, changed.availability, changed.modified_ms, changed.removed_ms
+        query = f"UPDATE message SET ({columns}) = (?, ?, ?, ?, ?) WHERE id = ?"
+        self._database.execute(query, [*values, json.dumps(changed.details), message.id])
+        self._note(message, -1)
+        self._note(changed, 1)
+        return changed
 
     def _new_id(self) -> int:
         self._last_id = ids.next_id(self._seed, self._last_id)
@@ -267,52 +248,31 @@ class Store:
         for folder in FOLDERS:
             self._kept[folder] += by if folder.has(message) else 0
 
-    def _oldest(self, folder: Folder, count: int) -> list[MessageRecord]:
-        if count <= 0:
-            return []
-        condition, parameters = folder.selection.where()
-        query = f"SELECT {_COLUMNS} FROM message WHERE mailbox = ? AND {condition} ORDER BY created_ms, id LIMIT ?"
-        rows = self._database.execute(query, [self._mailbox, *parameters, count]).fetchall()
-        return [_message(row) for row in rows]
-
-    def _source(
-        self,
-        columns: str,
-        selection: Selection,
-        *,
-        distinct_conversations: bool = False,
-        per_conversation: int | None = None,
-    ) -> tuple[str, list[str | int]]:
+    def _source(self, columns: str, selection: Selection) -> tuple[str, list[str | int]]:
         condition, bound = selection.where()
         # If the selection has its own index, the plus keeps SQLite from scanning the whole mailbox.
         mailbox = "+mailbox" if selection.is_narrow else "mailbox"
         where, parameters = f"{mailbox} = ? AND {condition}", [self._mailbox, *bound]
-        if distinct_conversations:
+        most = selection.per_conversation
+        if selection.distinct_conversations:
             # "The latest message of every conversation id", taken literally, excludes messages without one.
-            where, per_conversation = f"{where} AND conversation_id IS NOT NULL", 1
-        if per_conversation is None:
+            where, most = f"{where} AND conversation_id IS NOT NULL", 1
+        if most is None:
             return f"SELECT {columns} FROM message WHERE {where}", parameters
         rank = f"row_number() OVER (PARTITION BY conversation_id {_NEWEST_FIRST}) AS rank"
         ranked = f"SELECT {columns}, conversation_id, {rank} FROM message WHERE {where}"
         kept = "conversation_id IS NULL OR rank <= ?"
-        return f"SELECT {columns} FROM ({ranked}) WHERE {kept}", [*parameters, per_conversation]
-
-
-def looks_like_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 18
+        return f"SELECT {columns} FROM ({ranked}) WHERE {kept}", [*parameters, most]
 
 
 def _message(row: tuple[Any, ...]) -> MessageRecord:
-    return MessageRecord(*row[:-1], details=_details(row[-1]))
-
-
-def _details(text: str) -> Json:
     try:
         # It takes a third of json.loads' time, and pages are long.
-        return from_json(text)
+        details = from_json(row[-1])
     except ValueError:
         # Only the standard library accepts a lone surrogate.
-        return json.loads(text)
+        details = json.loads(row[-1])
+    return MessageRecord(*row[:-1], details=details)
 
 
 def _without_content(details: Json) -> Json:

@@ -87,10 +87,6 @@ def _entries(call: Call) -> list[JsonObject]:
             raise unsupported_media_type()
     if not isinstance(entries, list) or not entries:
         raise unreadable_request()
-    return _objects(entries)
-
-
-def _objects(entries: list[JsonValue]) -> list[JsonObject]:
     if len(entries) > BODY_LIMIT:
         raise too_many_entries(BODY_LIMIT)
     objects = [entry for entry in entries if isinstance(entry, dict)]
@@ -129,18 +125,15 @@ def _multipart_mixed(call: Call, outcomes: list[Outcome]) -> Response:
     summary = {"response": [_summary(call, outcome) for outcome in outcomes]}
     parts = [summary, *(outcome.body for outcome in outcomes)]
     boundary = f"Boundary_{secrets.randbelow(99)}_{secrets.randbelow(10**8)}_{call.store.now_ms()}"
-    lines = [f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{_text(part)}\r\n" for part in parts]
+    texts = ["" if part is None else json.dumps(part) for part in parts]
+    lines = [f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{text}\r\n" for text in texts]
     body = f"{''.join(lines)}--{boundary}--\r\n"
     return Response(body, 207, {"Content-Type": f"multipart/mixed; boundary={boundary}"})
 
 
 def _summary(call: Call, outcome: Outcome) -> Json:
     return {
-        "href": message_uri(outcome.resource_id, call.addresses),
+        "href": message_uri(outcome.resource_id, call.store.addresses),
         "status": outcome.status,
         "responseDescription": HTTPStatus(outcome.status).phrase,
     }
-
-
-def _text(body: Json | None) -> str:
-    return "" if body is None else json.dumps(body)

@@ -17,12 +17,9 @@ def update_configuration(call: Call) -> Response:
     body = read_json(call.body)
     if not isinstance(body, dict):
         raise unreadable_request()
-    set_retention_days(call.store, _days(body.get("retentionPeriod")))
-    return read_configuration(call)
-
-
-def _days(value: object) -> int:
+    days = body.get("retentionPeriod")
     # In Python, True is an int.
-    if isinstance(value, bool) or not isinstance(value, int) or value not in RETENTION_DAYS_RANGE:
+    if isinstance(days, bool) or not isinstance(days, int) or days not in RETENTION_DAYS_RANGE:
         raise invalid_parameter("retentionPeriod")
-    return value
+    set_retention_days(call.store, days)
+    return read_configuration(call)

@@ -21,7 +21,8 @@ def read_content(call: Call) -> Response:
         raise fax_in_progress()
     attachment = _attachment(message.details["attachments"], call.path["attachment"])
     headers = {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(call, attachment)}
-    data, media_type = _bytes(attachment["source"]), attachment["contentType"]
+    source, media_type = attachment["source"], attachment["contentType"]
+    data = source["text"].encode(errors="replace") if "text" in source else media_files.read(source["file"])
     span = _span(call.headers.get("range"), len(data))
     if span is None:
         return Response(data, 200, headers, media_type)
@@ -36,10 +37,6 @@ def _attachment(attachments: list[Json], attachment_id: str) -> Json:
     raise not_found("attachmentId")
 
 
-def _bytes(source: Json) -> bytes:
-    return source["text"].encode(errors="replace") if "text" in source else media_files.read(source["file"])
-
-
 def _span(header: str | None, size: int) -> range | None:
     """Return the requested range, or None for the whole content.
 
@@ -51,16 +48,14 @@ def _span(header: str | None, size: int) -> range | None:
     match = _RANGE.fullmatch(header)
     if match is None or not (match["first"] or match["last"]):
         raise range_not_satisfiable(size)
-    span = _bounds(match["first"], match["last"], size)
+    first, last = match["first"], match["last"]
+    if first:
+        span = range(int(first), min(int(last) + 1, size) if last else size)
+    else:
+        span = range(max(size - int(last), 0), size)
     if not span or span.start >= size:
         raise range_not_satisfiable(size)
     return span
-
-
-def _bounds(first: str, last: str, size: int) -> range:
-    if not first:
-        return range(max(size - int(last), 0), size)
-    return range(int(first), min(int(last) + 1, size) if last else size)
 
 
 def _disposition(call: Call, attachment: Json) -> str:

@@ -1,10 +1,9 @@
 """The query filters that listing, syncing and deleting share."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from starlette.datastructures import QueryParams
-
-from rc_mcp.emulator.dates import DAY_MS, FIRST_MS, whole_minutes
+from rc_mcp.emulator.dates import DAY_MS, FIRST_MS, to_wire, whole_minutes
 from rc_mcp.emulator.errors import invalid_parameter
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
@@ -23,11 +22,10 @@ class Window:
 
 
 def mailbox_filter(call: Call) -> Selection:
-    conversations = tuple(query.identifiers(call.query, "conversationId")[:1])
     return Selection(
         types=_types(call),
         directions=query.members(call.query, "direction", DIRECTIONS),
-        conversations=conversations,
+        conversations=tuple(query.identifiers(call.query, "conversationId")[:1]),
         nothing=not owns(call, "owner"),
     )
 
@@ -51,12 +49,17 @@ def owns(call: Call, parameter: str) -> bool:
     values = call.query.getlist(parameter)
     if any(value not in OWNERS and not value.isdecimal() for value in values):
         raise invalid_parameter(parameter)
-    return not values or not {"Any", "Personal", call.addresses.extension_id}.isdisjoint(values)
+    return not values or not {"Any", "Personal", call.store.addresses.extension_id}.isdisjoint(values)
 
 
-def given(parameters: QueryParams, *names: str) -> list[tuple[str, str]]:
-    """Return these parameters unchanged, to repeat them in a `uri`."""
-    return [(name, value) for name in names for value in parameters.getlist(name)]
+def uri(call: Call, collection: str, names: str, frame: Window, availabilities: tuple[str, ...] = ()) -> str:
+    """Return an answer's `uri`: the requested filters among `names`, unchanged, and the defaults in effect."""
+    pairs = [(name, value) for name in names.split() for value in call.query.getlist(name)]
+    pairs += [("availability", value) for value in availabilities]
+    pairs.append(("dateFrom", to_wire(frame.from_ms)))
+    if frame.to_ms is not None:
+        pairs.append(("dateTo", to_wire(frame.to_ms)))
+    return f"{call.store.addresses.mailbox}/{collection}?{urlencode(pairs, safe=':')}"
 
 
 def _types(call: Call) -> tuple[str, ...]:

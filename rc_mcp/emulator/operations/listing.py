@@ -1,21 +1,24 @@
 """listMessages: one page of the mailbox, newest first."""
 
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from rc_mcp.emulator.dates import to_wire
 from rc_mcp.emulator.errors import Json
-from rc_mcp.emulator.mailbox.records import MessageRecord, full_record
+from rc_mcp.emulator.mailbox.records import full_record
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
-from rc_mcp.emulator.operations.filters import Window, given, mailbox_filter, window
+from rc_mcp.emulator.operations.filters import Window, mailbox_filter, uri, window
 from rc_mcp.emulator.operations.operation import Call, json_response
 from rc_mcp.emulator.vocabulary import AVAILABILITIES, READ_STATUSES
 
 _PER_PAGE_DEFAULT = 100
 _PER_PAGE_MAX = 1000
+_REPEATED = (
+    "messageType direction readStatus conversationId phoneNumber distinctConversations owner voicemailOwner "
+    "ownerExtensionType"
+)
+"""The filters that the address of an answer repeats."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,23 @@ class _Page:
 def list_messages(call: Call) -> Response:
     asked = window(call, call.store.now_ms())
     selection = _selection(call, asked)
-    distinct = query.boolean(call.query, "distinctConversations")
     number = query.integer(call.query, "page", default=1, least=1)
     size = min(query.integer(call.query, "perPage", default=_PER_PAGE_DEFAULT, least=0), _PER_PAGE_MAX)
-    total = call.store.count(selection, distinct_conversations=distinct)
-    messages = call.store.select(selection, limit=size, offset=(number - 1) * size, distinct_conversations=distinct)
-    return json_response(_body(call, _Page(number, size, total, _base_uri(call, selection, asked)), messages))
+    messages = call.store.select(selection, limit=size, offset=(number - 1) * size)
+    page = _Page(
+        number,
+        size,
+        call.store.count(selection),
+        uri(call, "message-store", _REPEATED, asked, selection.availabilities),
+    )
+    return json_response(
+        {
+            "uri": _page_uri(page, number),
+            "records": [full_record(message, call.store.addresses) for message in messages],
+            "paging": _paging(page, len(messages)),
+            "navigation": _navigation(page),
+        }
+    )
 
 
 def _selection(call: Call, asked: Window) -> Selection:
@@ -51,16 +65,8 @@ def _selection(call: Call, asked: Window) -> Selection:
         # Both ends are included: whole seconds are compared, and RingCentral's own client pages back by passing the
         # creation time of its last message. A start after the end is not refused, but finds nothing.
         created_to_ms=call.store.now_ms() if asked.to_ms is None else asked.to_ms,
+        distinct_conversations=query.boolean(call.query, "distinctConversations"),
     )
-
-
-def _body(call: Call, page: _Page, messages: list[MessageRecord]) -> Json:
-    return {
-        "uri": _page_uri(page, page.number),
-        "records": [full_record(message, call.addresses) for message in messages],
-        "paging": _paging(page, len(messages)),
-        "navigation": _navigation(page),
-    }
 
 
 def _paging(page: _Page, shown: int) -> Json:
@@ -84,14 +90,3 @@ def _navigation(page: _Page) -> Json:
 
 def _page_uri(page: _Page, number: int) -> str:
     return f"{page.base_uri}&page={number}&perPage={page.size}"
-
-
-def _base_uri(call: Call, selection: Selection, asked: Window) -> str:
-    """Return the address without its page: the requested filters and the defaults in effect."""
-    names = ("messageType", "direction", "readStatus", "conversationId", "phoneNumber", "distinctConversations")
-    pairs = given(call.query, *names, "owner", "voicemailOwner", "ownerExtensionType")
-    pairs += [("availability", value) for value in selection.availabilities]
-    pairs.append(("dateFrom", to_wire(asked.from_ms)))
-    if asked.to_ms is not None:
-        pairs.append(("dateTo", to_wire(asked.to_ms)))
-    return f"{call.addresses.mailbox}/message-store?{urlencode(pairs, safe=':')}"

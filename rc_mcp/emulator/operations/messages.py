@@ -1,6 +1,5 @@
 """readMessage, updateMessage, patchMessage, deleteMessage: one or more messages by id."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -17,7 +16,6 @@ from rc_mcp.emulator.errors import (
 )
 from rc_mcp.emulator.mailbox.lifecycle import delete, require_content
 from rc_mcp.emulator.mailbox.records import MessageRecord, full_record
-from rc_mcp.emulator.mailbox.store import looks_like_id
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.bulk import (
     BODY_LIMIT,
@@ -38,7 +36,7 @@ def read_message(call: Call) -> Response:
     """Read messages, including deleted and purged ones, whose `availability` shows their state."""
 
     def read(resource_id: str) -> Json:
-        return full_record(find_message(call, resource_id), call.addresses)
+        return full_record(find_message(call, resource_id), call.store.addresses)
 
     resource_ids = path_ids(call)
     if len(resource_ids) > 1:
@@ -54,11 +52,17 @@ def read_message(call: Call) -> Response:
 
 
 def update_message(call: Call) -> Response:
-    return _change(call, _updated)
+    """Change the read status of messages."""
+    return _change(call, may_move=False)
 
 
 def patch_message(call: Call) -> Response:
-    return _change(call, _patched)
+    """Restore messages, change their read status, or both.
+
+    Only the availability `Alive` has a documented use, but the schema allows all three. They are all obeyed: the case
+    in which a client that sends one by mistake loses messages.
+    """
+    return _change(call, may_move=True)
 
 
 def delete_message(call: Call) -> Response:
@@ -87,18 +91,26 @@ def delete_message(call: Call) -> Response:
 
 
 def find_message(call: Call, resource_id: str) -> MessageRecord:
-    message = call.store.find(int(resource_id)) if looks_like_id(resource_id) else None
+    message = call.store.find(resource_id)
     if message is None:
         raise not_found("messageId")
     return message
 
 
-def _change(call: Call, change: Callable[[Call, MessageRecord, JsonObject], MessageRecord]) -> Response:
+def _change(call: Call, *, may_move: bool) -> Response:
     def act(resource_id: str, body: JsonValue) -> Json:
         message = require_content(find_message(call, resource_id))
         if not isinstance(body, dict):
             raise unreadable_request()
-        return full_record(change(call, message, body), call.addresses)
+        availability: Availability | None = _member(body, "availability", AVAILABILITIES) if may_move else None
+        read_status: ReadStatus | None = _member(body, "readStatus", READ_STATUSES)
+        if availability is None and read_status is None:
+            raise invalid_parameter("readStatus")
+        if availability is not None and availability != message.availability:
+            message = call.store.move(message, availability)
+        if read_status is not None:
+            message = call.store.mark(message, read_status)
+        return full_record(message, call.store.addresses)
 
     resource_ids = path_ids(call)
     if len(resource_ids) == 1 and resource_ids != ["*"]:
@@ -109,33 +121,14 @@ def _change(call: Call, change: Callable[[Call, MessageRecord, JsonObject], Mess
     return multi_status(call, [attempt(named, partial(act, named, body)) for named, body in bodies])
 
 
-def _updated(call: Call, message: MessageRecord, body: JsonObject) -> MessageRecord:
-    return call.store.mark(message, _member(body, "readStatus", READ_STATUSES))
-
-
-def _patched(call: Call, message: MessageRecord, body: JsonObject) -> MessageRecord:
-    """Restore the message, change its read status, or both.
-
-    Only `Alive` has a documented use, but the schema allows all three. They are all obeyed: the case in which a client
-    that sends one by mistake loses messages.
-    """
-    if "readStatus" not in body and "availability" not in body:
-        raise invalid_parameter("readStatus")
-    availability: Availability = _member(body, "availability", AVAILABILITIES, message.availability)
-    read_status: ReadStatus = _member(body, "readStatus", READ_STATUSES, message.read_status)
-    if availability != message.availability:
-        message = call.store.move(message, availability)
-    return call.store.mark(message, read_status) if "readStatus" in body else message
-
-
-def _member(body: JsonObject, name: str, allowed: tuple[_Word, ...], default: _Word | None = None) -> _Word:
-    """Return an allowed word of the body, or the default if it is missing."""
-    if name not in body and default is not None:
-        return default
+def _member(body: JsonObject, name: str, allowed: tuple[_Word, ...]) -> _Word | None:
+    """Return the allowed word in the body; None if the body does not have the name."""
     for word in allowed:
         if body.get(name) == word:
             return word
-    raise invalid_parameter(name)
+    if name in body:
+        raise invalid_parameter(name)
+    return None
 
 
 def _single_body(call: Call, resource_ids: list[str]) -> JsonValue:

@@ -10,8 +10,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 
-from rc_mcp.emulator.errors import unreadable_json
-from rc_mcp.emulator.mailbox.records import Addresses
+from rc_mcp.emulator.errors import ApiError, unreadable_json
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.service.rate_limits import Group
 
@@ -22,13 +21,11 @@ JsonObject = dict[str, JsonValue]
 class Call:
     """A request for an operation, after route, login, rate limit, permissions and mailbox were checked."""
 
-    method: str
     path: dict[str, str]
     query: QueryParams
     headers: Headers
     body: bytes
     store: Store
-    addresses: Addresses
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,12 @@ def json_response(
     body: Mapping[str, Any] | Sequence[Any], status: int = 200, media_type: str = "application/json"
 ) -> Response:
     return Response(_json(body), status, media_type=f"{media_type};charset=utf-8")
+
+
+def error_response(error: ApiError) -> Response:
+    response = json_response(error.body, error.status)
+    response.headers.update(error.headers)
+    return response
 
 
 def _json(body: Mapping[str, Any] | Sequence[Any]) -> bytes:

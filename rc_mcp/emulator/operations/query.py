@@ -64,13 +64,10 @@ def identifiers(query: QueryParams, name: str) -> list[int]:
     It is not documented whether an empty value counts. Here it does not, which is the worse case for a delete:
     `conversationId=` then means every conversation.
     """
-    return [identifier(value, name) for value in query.getlist(name) if value]
-
-
-def identifier(text: str, name: str) -> int:
-    if not _DIGITS.fullmatch(text) or int(text) > _INT64_MAX:
+    values = [value for value in query.getlist(name) if value]
+    if any(not _DIGITS.fullmatch(value) or int(value) > _INT64_MAX for value in values):
         raise invalid_parameter(name)
-    return int(text)
+    return [int(value) for value in values]
 
 
 def _first(query: QueryParams, name: str) -> str | None:

@@ -1,7 +1,6 @@
 """The addresses of the ten operations, and the hosts that serve them."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from rc_mcp.emulator.errors import method_not_allowed, no_such_route
@@ -15,64 +14,36 @@ from rc_mcp.emulator.operations.syncing import sync_messages
 
 EntryPoint = Literal["platform", "media"]
 
-_PLATFORM: frozenset[EntryPoint] = frozenset({"platform"})
-_BOTH: frozenset[EntryPoint] = frozenset({"platform", "media"})
-
 _READ = ("ReadMessages", "ReadMessages")
 _EDIT = ("EditMessages", "EditMessages")
 _ADMINISTER = ("EditAccounts", "AccountAdministration")
 
 _ACCOUNT = r"/restapi/v1\.0/account/(?P<account>[^/]+)"
 _EXTENSION = rf"{_ACCOUNT}/extension/(?P<extension>[^/]+)"
+_MESSAGE = rf"{_EXTENSION}/message-store/(?P<message>[^/]+)"
+_CONTENT = rf"{_MESSAGE}/content/(?P<attachment>[^/]+)"
 
-
-@dataclass(frozen=True)
-class _Route:
-    entry_points: frozenset[EntryPoint]
-    pattern: re.Pattern[str]
-    operations: dict[str, Operation]
-
-
-_ROUTES = [
-    _Route(
-        _PLATFORM,
-        # A path with an empty id is the collection's path. If a client joins an empty list of ids into the path, it
-        # deletes everything, as the specification warns.
-        re.compile(rf"{_EXTENSION}/message-store/?"),
-        {
-            "GET": Operation("listMessages", "Light", *_READ, list_messages),
-            "DELETE": Operation("deleteMessageByFilter", "Medium", *_EDIT, delete_by_filter),
-        },
-    ),
-    _Route(
-        _PLATFORM,
-        re.compile(rf"{_EXTENSION}/message-store/(?P<message>[^/]+)"),
-        {
-            "GET": Operation("readMessage", "Light", *_READ, read_message),
-            "PUT": Operation("updateMessage", "Medium", *_EDIT, update_message),
-            "PATCH": Operation("patchMessage", "Medium", *_EDIT, patch_message),
-            "DELETE": Operation("deleteMessage", "Medium", *_EDIT, delete_message),
-        },
-    ),
-    _Route(
-        _BOTH,
-        re.compile(rf"{_EXTENSION}/message-store/(?P<message>[^/]+)/content/(?P<attachment>[^/]+)"),
-        {"GET": Operation("readMessageContent", "Medium", "ReadMessages", "ReadMessageContent", read_content)},
-    ),
-    _Route(
-        _PLATFORM,
-        re.compile(rf"{_EXTENSION}/message-sync"),
-        {"GET": Operation("syncMessages", "Light", *_READ, sync_messages)},
-    ),
-    _Route(
-        _PLATFORM,
-        re.compile(rf"{_ACCOUNT}/message-store-configuration"),
-        {
-            "GET": Operation("readMessageStoreConfiguration", "Light", *_ADMINISTER, read_configuration),
-            "PUT": Operation("updateMessageStoreConfiguration", "Light", *_ADMINISTER, update_configuration),
-        },
-    ),
-]
+# The operations at each pattern of a path, by method.
+_ROUTES = {
+    # A path with an empty id is the collection's path. If a client joins an empty list of ids into the path, it deletes
+    # everything, as the specification warns.
+    rf"{_EXTENSION}/message-store/?": {
+        "GET": Operation("listMessages", "Light", *_READ, list_messages),
+        "DELETE": Operation("deleteMessageByFilter", "Medium", *_EDIT, delete_by_filter),
+    },
+    _MESSAGE: {
+        "GET": Operation("readMessage", "Light", *_READ, read_message),
+        "PUT": Operation("updateMessage", "Medium", *_EDIT, update_message),
+        "PATCH": Operation("patchMessage", "Medium", *_EDIT, patch_message),
+        "DELETE": Operation("deleteMessage", "Medium", *_EDIT, delete_message),
+    },
+    _CONTENT: {"GET": Operation("readMessageContent", "Medium", "ReadMessages", "ReadMessageContent", read_content)},
+    rf"{_EXTENSION}/message-sync": {"GET": Operation("syncMessages", "Light", *_READ, sync_messages)},
+    rf"{_ACCOUNT}/message-store-configuration": {
+        "GET": Operation("readMessageStoreConfiguration", "Light", *_ADMINISTER, read_configuration),
+        "PUT": Operation("updateMessageStoreConfiguration", "Light", *_ADMINISTER, update_configuration),
+    },
+}
 
 
 def find_operation(entry_points: frozenset[EntryPoint], method: str, path: str) -> tuple[Operation, dict[str, str]]:
@@ -81,11 +52,11 @@ def find_operation(entry_points: frozenset[EntryPoint], method: str, path: str) 
     Both hosts serve content; the media host serves nothing else. The specification demands the media host, but
     RingCentral's own SDKs (`@rc-ex/core` 1.8) ask the platform host. It is not known whether that still answers.
     """
-    for route in _ROUTES:
-        match = route.pattern.fullmatch(path)
-        if match and route.entry_points & entry_points:
-            operation = route.operations.get("GET" if method == "HEAD" else method)
+    for pattern, operations in _ROUTES.items():
+        match = re.fullmatch(pattern, path)
+        if match and ("platform" in entry_points or pattern == _CONTENT):
+            operation = operations.get("GET" if method == "HEAD" else method)
             if operation is None:
-                raise method_not_allowed(sorted(route.operations))
+                raise method_not_allowed(sorted(operations))
             return operation, match.groupdict()
     raise no_such_route()

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rc_mcp.emulator.errors import full_sync_required, invalid_parameter
 from rc_mcp.emulator.mailbox.lifecycle import PURGED_KEPT_MS
@@ -32,7 +32,6 @@ class Frame:
     synced_ms: int
     window: Window
     selection: Selection
-    distinct_conversations: bool
 
 
 def seal(frame: Frame, mailbox: int) -> str:
@@ -46,7 +45,7 @@ def seal(frame: Frame, mailbox: int) -> str:
         frame.selection.conversations[0] if frame.selection.conversations else -1,
         _bits(frame.selection.types, MESSAGE_TYPES),
         _bits(frame.selection.directions, DIRECTIONS) | (4 if frame.selection.nothing else 0),
-        frame.distinct_conversations,
+        frame.selection.distinct_conversations,
     )
     return urlsafe_b64encode(packed + _signature(packed)).decode().rstrip("=")
 
@@ -62,16 +61,9 @@ def unseal(token: str, mailbox: int, now_ms: int) -> Frame:
         directions=_words(directions, DIRECTIONS),
         conversations=() if conversation < 0 else (conversation,),
         nothing=bool(directions & 4),
+        distinct_conversations=distinct,
     )
-    return Frame(synced_ms, Window(from_ms, None if to_ms == _OPEN else to_ms), selection, distinct)
-
-
-def widened(frame: Frame, from_ms: int | None, to_ms: int | None) -> Frame:
-    """Return the frame with the client's new start or end, if any."""
-    window = Window(
-        frame.window.from_ms if from_ms is None else from_ms, frame.window.to_ms if to_ms is None else to_ms
-    )
-    return replace(frame, window=window)
+    return Frame(synced_ms, Window(from_ms, None if to_ms == _OPEN else to_ms), selection)
 
 
 def _verified(token: str) -> bytes:

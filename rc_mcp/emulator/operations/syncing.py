@@ -4,7 +4,6 @@ FSync hides deleted and purged messages; ISync reports them, by id and availabil
 """
 
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -13,15 +12,20 @@ from rc_mcp.emulator.errors import Json, invalid_parameter
 from rc_mcp.emulator.mailbox.records import MessageRecord, full_record, removal
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
-from rc_mcp.emulator.operations.filters import Window, given, mailbox_filter, window
+from rc_mcp.emulator.operations.filters import Window, mailbox_filter, uri, window
 from rc_mcp.emulator.operations.operation import Call, json_response
-from rc_mcp.emulator.operations.sync_token import Frame, seal, unseal, widened
+from rc_mcp.emulator.operations.sync_token import Frame, seal, unseal
 from rc_mcp.emulator.vocabulary import SYNC_TYPES
 
 # A sync includes changes from this long before the last sync, so that none is missed. Clients get some of them twice.
 _OVERLAP_MS = 5 * SECOND_MS
 # No maximum is documented. This is the maximum for lists, which exposes a client that expects all messages at once.
 _RECORDS_MAX = 1000
+_REPEATED = (
+    "messageType direction conversationId distinctConversations recordCount recordCountPerConversation owner "
+    "syncType syncToken"
+)
+"""The filters that the address of an answer repeats."""
 
 
 def sync_messages(call: Call) -> Response:
@@ -37,9 +41,10 @@ def sync_messages(call: Call) -> Response:
 def _full(call: Call, limit: int) -> Response:
     now_ms = call.store.now_ms()
     distinct = query.boolean(call.query, "distinctConversations")
-    frame = Frame(now_ms, window(call, now_ms), mailbox_filter(call), distinct)
-    messages = _alive(call, frame, frame.window, limit, _per_conversation(call))
-    records = [full_record(message, call.addresses) for message in messages[:limit]]
+    asked = window(call, now_ms)
+    frame = Frame(now_ms, asked, replace(mailbox_filter(call), distinct_conversations=distinct))
+    messages = _alive(call, replace(frame.selection, per_conversation=_per_conversation(call)), asked, limit)
+    records = [full_record(message, call.store.addresses) for message in messages[:limit]]
     return _answer(call, frame, records, older=len(messages) > limit)
 
 
@@ -51,9 +56,15 @@ def _incremental(call: Call, limit: int) -> Response:
     """
     now_ms = call.store.now_ms()
     known = unseal(call.query.get("syncToken", ""), _mailbox(call), now_ms)
-    frame = widened(known, query.date(call.query, "dateFrom"), query.date(call.query, "dateTo"))
+    from_ms, to_ms = query.date(call.query, "dateFrom"), query.date(call.query, "dateTo")
+    asked = Window(known.window.from_ms if from_ms is None else from_ms, known.window.to_ms if to_ms is None else to_ms)
+    frame = replace(known, window=asked)
     changed = _changed(call, frame)
-    added = [message for part in _outside(frame.window, known.window) for message in _alive(call, frame, part, limit)]
+    added = [
+        message
+        for part in _outside(frame.window, known.window)
+        for message in _alive(call, frame.selection, part, limit)
+    ]
     records = [_shown(call, message) for message in _merged(changed, added[:limit])]
     return _answer(call, replace(frame, synced_ms=now_ms), records, older=len(added) > limit)
 
@@ -66,7 +77,9 @@ def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Re
         "syncTime": to_wire(whole_seconds(frame.synced_ms)),
         "olderRecordsExist": older,
     }
-    return json_response({"uri": _uri(call, frame.window), "records": records, "syncInfo": info})
+    return json_response(
+        {"uri": uri(call, "message-sync", _REPEATED, frame.window), "records": records, "syncInfo": info}
+    )
 
 
 def _per_conversation(call: Call) -> int | None:
@@ -80,17 +93,9 @@ def _per_conversation(call: Call) -> int | None:
     return query.integer(call.query, "recordCountPerConversation", default=1, least=1)
 
 
-def _alive(
-    call: Call, frame: Frame, part: Window, limit: int, per_conversation: int | None = None
-) -> list[MessageRecord]:
+def _alive(call: Call, selection: Selection, part: Window, limit: int) -> list[MessageRecord]:
     """Return up to `limit` + 1 messages; the extra one shows that there are more."""
-    selection = replace(_within(frame.selection, part), availabilities=("Alive",))
-    return call.store.select(
-        selection,
-        limit=limit + 1,
-        distinct_conversations=frame.distinct_conversations,
-        per_conversation=per_conversation,
-    )
+    return call.store.select(replace(_within(selection, part), availabilities=("Alive",)), limit=limit + 1)
 
 
 def _changed(call: Call, frame: Frame) -> list[MessageRecord]:
@@ -98,9 +103,8 @@ def _changed(call: Call, frame: Frame) -> list[MessageRecord]:
     # Only changes are limited to one per conversation. Removals are always reported: a client has no other way to
     # learn of them.
     alive = replace(selection, availabilities=("Alive",))
-    removed = replace(selection, availabilities=("Deleted", "Purged"))
-    changed = call.store.select(alive, distinct_conversations=frame.distinct_conversations)
-    return changed + call.store.select(removed)
+    removed = replace(selection, availabilities=("Deleted", "Purged"), distinct_conversations=False)
+    return call.store.select(alive) + call.store.select(removed)
 
 
 def _within(selection: Selection, part: Window) -> Selection:
@@ -123,19 +127,9 @@ def _merged(changed: list[MessageRecord], added: list[MessageRecord]) -> list[Me
 
 
 def _shown(call: Call, message: MessageRecord) -> Json:
-    return full_record(message, call.addresses) if message.availability == "Alive" else removal(message)
+    return full_record(message, call.store.addresses) if message.availability == "Alive" else removal(message)
 
 
 def _mailbox(call: Call) -> int:
     """Return a number that differs for every mailbox, including an earlier one with the same extension id."""
-    return int(call.addresses.extension_id) ^ call.store.setting("epoch", 0)
-
-
-def _uri(call: Call, frame: Window) -> str:
-    names = ("messageType", "direction", "conversationId", "distinctConversations", "recordCount")
-    names += ("recordCountPerConversation", "owner")
-    pairs = given(call.query, *names, "syncType", "syncToken")
-    pairs.append(("dateFrom", to_wire(frame.from_ms)))
-    if frame.to_ms is not None:
-        pairs.append(("dateTo", to_wire(frame.to_ms)))
-    return f"{call.addresses.mailbox}/message-sync?{urlencode(pairs, safe=':')}"
+    return int(call.store.addresses.extension_id) ^ call.store.setting("epoch", 0)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rc_mcp.emulator.mailbox import media_files
@@ -31,18 +32,18 @@ def generate(count: int, seed: int, start: datetime, kinds: Sequence[MessageType
     recordings, faxes = media_files.names("audio/mpeg"), media_files.names("application/pdf", "image/tiff")
     step = timedelta(days=_SPAN_DAYS) / max(count, 1)
     for at in range(count):
-        created = start - step * (count - at)
         kind = kinds[chance.randrange(len(kinds))]
         party = parties[chance.randrange(len(parties))]
         match kind:
             case "SMS":
-                yield _text(chance, party, created)
+                draft = _text(chance, party)
             case "VoiceMail":
-                yield _voicemail(chance, party, created, chance.choice(recordings))
+                draft = _voicemail(chance, party, chance.choice(recordings))
             case "Fax":
-                yield _fax(chance, party, created, chance.choice(faxes))
-            case _:
-                yield _page(chance, created)
+                draft = _fax(chance, party, chance.choice(faxes))
+            case "Pager":
+                draft = _page(chance)
+        yield replace(draft, created=start - step * (count - at))
 
 
 def _party(chance: random.Random, number: int) -> Party:
@@ -52,64 +53,42 @@ def _party(chance: random.Random, number: int) -> Party:
     return Party(name=name, phone_number=f"+1{area}55501{number % 100:02d}", location=chance.choice(_PLACES))
 
 
-def _text(chance: random.Random, party: Party, created: datetime) -> Draft:
-    text = f"{chance.choice(_OPENINGS)}, {chance.choice(_MATTERS)}?"
+def _text(chance: random.Random, party: Party) -> Draft:
+    draft = Draft(type="SMS", sender=party, text=f"{_sentence(chance)}?")
     if chance.random() < 0.4:
-        return Draft(
-            type="SMS",
-            direction="Outbound",
-            recipients=(party,),
-            text=text,
-            created=created,
-            read=True,
-            status="Delivered",
-        )
-    return Draft(type="SMS", sender=party, text=text, created=created, read=chance.random() < 0.6)
+        return replace(_sent(draft), status="Delivered")
+    return replace(draft, read=chance.random() < 0.6)
 
 
-def _voicemail(chance: random.Random, party: Party, created: datetime, recording: str) -> Draft:
-    transcript = f"{chance.choice(_OPENINGS)}, {chance.choice(_MATTERS)}. Bye." if chance.random() < 0.8 else None
+def _voicemail(chance: random.Random, party: Party, recording: str) -> Draft:
     return Draft(
         type="VoiceMail",
         sender=party,
         media=(recording,),
+        transcript=f"{_sentence(chance)}. Bye." if chance.random() < 0.8 else None,
         seconds=chance.randrange(4, 90),
-        transcript=transcript,
-        created=created,
         read=chance.random() < 0.5,
     )
 
 
-def _fax(chance: random.Random, party: Party, created: datetime, document: str) -> Draft:
-    pages = chance.randrange(1, 6)
+def _fax(chance: random.Random, party: Party, document: str) -> Draft:
+    draft = Draft(type="Fax", sender=party, media=(document,), pages=chance.randrange(1, 6))
     if chance.random() < 0.3:
-        return Draft(
-            type="Fax",
-            direction="Outbound",
-            recipients=(party,),
-            media=(document,),
-            pages=pages,
-            created=created,
-            read=True,
-        )
-    return Draft(
-        type="Fax",
-        sender=party,
-        media=(document,),
-        pages=pages,
-        created=created,
-        read=chance.random() < 0.5,
-        availability="Deleted" if chance.random() < 0.1 else "Alive",
-    )
+        return _sent(draft)
+    read, deleted = chance.random() < 0.5, chance.random() < 0.1
+    return replace(draft, read=read, availability="Deleted" if deleted else "Alive")
 
 
-def _page(chance: random.Random, created: datetime) -> Draft:
+def _page(chance: random.Random) -> Draft:
     number = 110 + chance.randrange(8)
     colleague = Party(name=f"Colleague {number}", extension_number=str(number))
-    return Draft(
-        type="Pager",
-        sender=colleague,
-        text=f"{chance.choice(_OPENINGS)}, {chance.choice(_MATTERS)}?",
-        created=created,
-        read=chance.random() < 0.7,
-    )
+    return Draft(type="Pager", sender=colleague, text=f"{_sentence(chance)}?", read=chance.random() < 0.7)
+
+
+def _sentence(chance: random.Random) -> str:
+    return f"{chance.choice(_OPENINGS)}, {chance.choice(_MATTERS)}"
+
+
+def _sent(draft: Draft) -> Draft:
+    """Return the message in the opposite direction."""
+    return replace(draft, direction="Outbound", sender=None, recipients=(draft.sender,), read=True)

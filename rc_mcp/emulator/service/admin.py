@@ -6,9 +6,9 @@ refuses web pages, including those that use DNS rebinding.
 
 import json
 import re
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -34,33 +34,30 @@ _OUR_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)
 _YEARS = range(1970, 2200)
 _MESSAGES_SHOWN = 100
 
-_Body = TypeVar("_Body", bound=BaseModel)
+_Body = TypeVar("_Body")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Span(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
-
-class _Span(_Strict):
     days: float = Field(0, ge=0, le=36_500)
     hours: float = Field(0, ge=0, le=876_000)
     minutes: float = Field(0, ge=0, le=52_560_000)
     seconds: float = Field(0, ge=0, le=3_153_600_000)
 
 
-class _Arrival(_Strict):
-    draft: Draft
+def _storable(draft: Draft) -> Draft:
+    for name, moment in {"created": draft.created, "removed": draft.removed}.items():
+        if moment and (moment.tzinfo is None or moment.year not in _YEARS):
+            raise ValueError(f"{name}: must have a zone, as in 2026-03-05T15:30:00Z, and a year from 1970 to 2199")
+    for name in draft.media:
+        if not media_files.exists(name):
+            raise ValueError(f"media: the emulator has no file {name!r}")
+    return draft
 
-    @field_validator("draft")
-    @classmethod
-    def _can_be_stored(cls, draft: Draft) -> Draft:
-        for name, moment in {"created": draft.created, "removed": draft.removed}.items():
-            if moment and (moment.tzinfo is None or moment.year not in _YEARS):
-                raise ValueError(f"{name}: must have a zone, as in 2026-03-05T15:30:00Z, and a year from 1970 to 2199")
-        for name in draft.media:
-            if not media_files.exists(name):
-                raise ValueError(f"media: the emulator has no file {name!r}")
-        return draft
+
+_SPAN, _FAULT = TypeAdapter(_Span), TypeAdapter(Fault)
+_DRAFT: TypeAdapter[Draft] = TypeAdapter(Annotated[Draft, AfterValidator(_storable)])
 
 
 class Admin:
@@ -100,7 +97,7 @@ class Admin:
         )
 
     async def move_time(self, request: Request) -> Response:
-        span = await _body(request, _Span)
+        span = await _body(request, _SPAN)
         try:
             self._clock.advance(**span.model_dump())
         except ValueError as error:
@@ -126,8 +123,8 @@ class Admin:
         return json_response(message)
 
     async def add_message(self, request: Request) -> Response:
-        arrival = await _body(request, _Arrival, inside="draft")
-        return json_response(self._mailbox(request).add(arrival.draft), 201)
+        draft = await _body(request, _DRAFT)
+        return json_response(self._mailbox(request).add(draft), 201)
 
     async def list_requests(self, _: Request) -> Response:
         return json_response({"requests": [_shown(seen) for seen in self._app.requests]})
@@ -137,7 +134,7 @@ class Admin:
         return json_response({"faults": [{"id": number, **fault.model_dump()} for number, fault in active.items()]})
 
     async def inject_fault(self, request: Request) -> Response:
-        fault = await _body(request, Fault)
+        fault = await _body(request, _FAULT)
         return json_response({"id": self._app.faults.add(fault), **fault.model_dump()}, 201)
 
     async def clear_faults(self, _: Request) -> Response:
@@ -179,8 +176,7 @@ def _shown(seen: SeenRequest) -> dict[str, Any]:
     }
 
 
-async def _body(request: Request, model: type[_Body], inside: str | None = None) -> _Body:
-    """Parse the body as `model`. With `inside`, the body is the value of that field."""
+async def _body(request: Request, expected: TypeAdapter[_Body]) -> _Body:
     if content_type(request.headers) != "application/json":
         # A form on a web page cannot send this content type.
         raise _Refusal(415, "Send JSON with Content-Type: application/json.")
@@ -189,15 +185,14 @@ async def _body(request: Request, model: type[_Body], inside: str | None = None)
     except (ValueError, RecursionError):
         raise _Refusal(400, "The body is not JSON.") from None
     try:
-        return model.model_validate(sent if inside is None else {inside: sent})
+        return expected.validate_python(sent)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _Refusal(400, *_explained(first, 0 if inside is None else 1)) from None
+        raise _Refusal(400, *_explained(error.errors()[0])) from None
 
 
-def _explained(error: ErrorDetails, depth: int) -> tuple[str, str | None]:
-    """Return the problem and its field as `sender.name`, without the first `depth` parts."""
-    field = ".".join(str(part) for part in error["loc"][depth:])
+def _explained(error: ErrorDetails) -> tuple[str, str | None]:
+    """Return the problem and its field as `sender.name`."""
+    field = ".".join(str(part) for part in error["loc"])
     problem = error["msg"].removeprefix("Value error, ")
     if field:
         return f"{field}: {problem}", field

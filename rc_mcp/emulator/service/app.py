@@ -22,7 +22,7 @@ from rc_mcp.emulator.login.sessions import Sessions
 from rc_mcp.emulator.mailbox import lifecycle
 from rc_mcp.emulator.mailbox.records import Hosts
 from rc_mcp.emulator.mailbox.store import Store
-from rc_mcp.emulator.operations.operation import Call, json_response
+from rc_mcp.emulator.operations.operation import Call, error_response
 from rc_mcp.emulator.operations.routes import EntryPoint, find_operation
 from rc_mcp.emulator.service.connection import Connection
 from rc_mcp.emulator.service.faults import Fault, FaultKind, Faults
@@ -56,18 +56,13 @@ class App:
         self._hosts = hosts
         self._account = account
         self._clock = clock
-        self.platform, self.media = self._at("platform"), self._at("media")
+        self.platform: ASGIApp = partial(self._serve, frozenset({"platform"}))
+        self.media: ASGIApp = partial(self._serve, frozenset({"media"}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the host that the request names."""
         host = Request(scope).headers.get("host", "")
         await self._serve(_entry_points(host, self._hosts), scope, receive, send)
-
-    def _at(self, entry_point: EntryPoint) -> ASGIApp:
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._serve(frozenset({entry_point}), scope, receive, send)
-
-        return serve
 
     async def _serve(self, entry_points: frozenset[EntryPoint], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -79,8 +74,9 @@ class App:
             await Connection(scope, receive, send, _no_log).send(self._status_page())
             return
         fault = self._fault(request, entry_points)
-        connection = Connection(scope, receive, send, partial(self._log, request, entry_points, fault))
-        act = partial(self._answer, request, body, entry_points, fault)
+        kind = None if fault is None else fault.kind
+        connection = Connection(scope, receive, send, partial(self._log, request, entry_points, kind))
+        act = partial(self._answer, request, body, entry_points, kind)
         if fault is None:
             await connection.send(act())
         else:
@@ -108,17 +104,15 @@ class App:
         return self.faults.take(name, method)
 
     def _answer(
-        self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], fault: Fault | None
+        self, request: Request, body: bytes, entry_points: frozenset[EntryPoint], fault: FaultKind | None
     ) -> Response:
         headers: dict[str, str] = {}
-        kind = None if fault is None else fault.kind
-        if kind == "token_revoked":
+        if fault == "token_revoked":
             self.sessions.end_all()
         try:
-            response = self._dispatch(request, body, entry_points, headers, kind)
+            response = self._dispatch(request, body, entry_points, headers, fault)
         except ApiError as error:
-            response = json_response(error.body, error.status)
-            response.headers.update(error.headers)
+            response = error_response(error)
         response.headers.update(headers)
         return response
 
@@ -141,7 +135,7 @@ class App:
         lifecycle.pass_time(mailbox)
         if fault == "fax_in_progress":
             raise fax_in_progress()
-        call = Call(method, parts, request.query_params, request.headers, body, mailbox, mailbox.addresses)
+        call = Call(parts, request.query_params, request.headers, body, mailbox)
         with mailbox.transaction():
             response = operation.run(call)
             mailbox.make_room()
@@ -168,14 +162,13 @@ class App:
         if not passed:
             raise rate_exceeded()
 
-    def _log(self, request: Request, entry_points: frozenset[EntryPoint], fault: Fault | None, status: int) -> None:
+    def _log(self, request: Request, entry_points: frozenset[EntryPoint], fault: FaultKind | None, status: int) -> None:
         try:
             method = _meant_method(request)
         except ApiError:
             method = request.method
         where = "/".join(sorted(entry_points))
-        kind = None if fault is None else fault.kind
-        seen = SeenRequest(where, method, _path(request), request.query_params, status, self._clock(), kind)
+        seen = SeenRequest(where, method, _path(request), request.query_params, status, self._clock(), fault)
         self.requests.append(seen)
 
 

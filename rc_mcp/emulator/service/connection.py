@@ -64,7 +64,10 @@ class Connection:
 
     async def _close(self, client_error: str) -> None:
         if self._socket is None:
-            raise self._lost_connection(client_error)
+            # The exception of the httpx (or httpx2) that sent the request in-process, or the built-in one.
+            client = sys.modules.get(getattr(self._send, "__module__", "").partition(".")[0])
+            kind: type[Exception] = getattr(client, "RemoteProtocolError", ConnectionResetError)
+            raise kind(client_error)
         self._socket.close()
         await self._gone()
 
@@ -87,9 +90,3 @@ class Connection:
     async def _cancel_when_the_service_ends(self, socket: Socket, scope: anyio.CancelScope) -> None:
         await socket.ending.wait()
         scope.cancel()
-
-    def _lost_connection(self, text: str) -> Exception:
-        """Return the exception of the httpx (or httpx2) that sent the request in-process, or the built-in one."""
-        client = sys.modules.get(getattr(self._send, "__module__", "").partition(".")[0])
-        kind: type[Exception] = getattr(client, "RemoteProtocolError", ConnectionResetError)
-        return kind(text)

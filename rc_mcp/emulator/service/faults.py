@@ -106,14 +106,9 @@ class Faults:
         """Return the fault for this request, if any, and use it once."""
         for fault_id, fault in self._active.items():
             if fault.fits(operation, method):
-                self._use(fault_id, fault)
+                if fault.times == 1:
+                    del self._active[fault_id]
+                elif fault.times is not None:
+                    self._active[fault_id] = fault.model_copy(update={"times": fault.times - 1})
                 return fault
         return None
-
-    def _use(self, fault_id: int, fault: Fault) -> None:
-        if fault.times is None:
-            return
-        if fault.times == 1:
-            del self._active[fault_id]
-        else:
-            self._active[fault_id] = fault.model_copy(update={"times": fault.times - 1})

@@ -67,7 +67,12 @@ def foreign(text: str, max_chars: int = 90) -> Html:
     return Html(f"<bdi>{html(cut)}</bdi>")
 
 
-def section(title: str, content: str) -> Html:
+def section(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], otherwise: str = "None.") -> Html:
+    """Return a table under a title, or `otherwise` if there are no rows.
+
+    If the first row has a number in a column, the column's heading is aligned right too.
+    """
+    content = _table(head, rows) if rows else f"<p>{html(otherwise)}</p>"
     return Html(f"<section><h2>{html(title)}</h2>{content}</section>")
 
 
@@ -80,13 +85,10 @@ def facts(pairs: dict[str, str]) -> Html:
     return Html(f"<section><dl>{items}</dl></section>")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], otherwise: str = "None.") -> Html:
-    """Return a table. If the first row has a number in a column, the column's heading is aligned right too."""
-    if not rows:
-        return Html(f"<p>{html(otherwise)}</p>")
+def _table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     headings = "".join(f"<th{_class(cell)}>{html(name)}</th>" for name, cell in zip(head, rows[0], strict=True))
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return Html(f"<table><thead><tr>{headings}</tr></thead><tbody>{body}</tbody></table>")
+    return f"<table><thead><tr>{headings}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(cell: Cell) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response
 
 from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.errors import ApiError, no_such_route
-from rc_mcp.emulator.operations.operation import json_response
+from rc_mcp.emulator.operations.operation import error_response
 from rc_mcp.emulator.service.connection import Connection
 from rc_mcp.emulator.service.faults import Fault
 
@@ -35,7 +35,7 @@ async def misbehave(fault: Fault, act: Callable[[], Response], connection: Conne
         case "server_error":
             await connection.send(_server_error(fault.status))
         case "gateway":
-            await connection.send(_gateway())
+            await connection.send(error_response(no_such_route()))
         case _:
             # The other faults take effect in `act`.
             await connection.send(answer)
@@ -57,17 +57,9 @@ def _malformed(answer: Response, form: str) -> Response:
     return Response(body[: len(body) // 2] if is_json else _BROKEN_JSON, media_type="application/json;charset=utf-8")
 
 
-def _gateway() -> Response:
-    error = no_such_route()
-    answer = json_response(error.body, error.status)
-    answer.headers.update(error.headers)
-    return answer
-
-
 def _server_error(status: int) -> Response:
     # The guide lists CMN-201 as a 500, and also mentions 503. The bodies of 502 and 504 are not documented. Gateways
     # send these, with HTML.
     if status in {502, 504}:
         return HTMLResponse(f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>", status)
-    error = ApiError(status, "CMN-201", "Service Temporary Unavailable")
-    return json_response(error.body, status)
+    return error_response(ApiError(status, "CMN-201", "Service Temporary Unavailable"))

@@ -20,7 +20,7 @@ from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.scenarios.scenarios import filled_with
 from rc_mcp.emulator.service.faults import Fault
-from rc_mcp.emulator.service.html import Cell, Html, Number, facts, foreign, html_page, section, side_by_side, table
+from rc_mcp.emulator.service.html import Cell, Html, Number, facts, foreign, html_page, section, side_by_side
 from rc_mcp.emulator.service.rate_limits import Usage
 from rc_mcp.emulator.service.request_log import SeenRequest
 from rc_mcp.emulator.vocabulary import MESSAGE_TYPES, READ_STATUSES
@@ -72,15 +72,13 @@ def _overview(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
 
 def _by_type(owner: Store, name: str) -> Html:
     tally = owner.tally()
-    rows: list[list[Cell]] = [[kind, *_counts(tally, {kind})] for kind in MESSAGE_TYPES]
-    return section(f"Messages of {name}", table(["Type", *_COUNTED], rows))
+    rows = [[kind, *_counts(tally, {kind})] for kind in MESSAGE_TYPES]
+    return section(f"Messages of {name}", ["Type", *_COUNTED], rows)
 
 
 def _by_mailbox(mailboxes: Mapping[str, Store], names: Mapping[str, str]) -> Html:
-    rows: list[list[Cell]] = [
-        [names[extension_id], *_counts(store.tally(), set(MESSAGE_TYPES))] for extension_id, store in mailboxes.items()
-    ]
-    return section("Mailboxes", table(["User", *_COUNTED], rows))
+    rows = [[names[key], *_counts(store.tally(), set(MESSAGE_TYPES))] for key, store in mailboxes.items()]
+    return section("Mailboxes", ["User", *_COUNTED], rows)
 
 
 def _counts(tally: Mapping[tuple[str, str, str], int], types: Collection[str]) -> list[Number]:
@@ -91,10 +89,8 @@ def _counts(tally: Mapping[tuple[str, str, str], int], types: Collection[str]) -
 
 
 def _limits(usage: Collection[Usage], names: Mapping[str, str]) -> Html:
-    rows: list[list[Cell]] = [
-        [names.get(each.user, "Unknown user"), each.group, _used(each), _penalty(each)] for each in usage
-    ]
-    return section("Rate limits", table(["User", "Group", "This minute", "Penalty"], rows, "No requests counted."))
+    rows = [[names.get(each.user, "Unknown user"), each.group, _used(each), _penalty(each)] for each in usage]
+    return section("Rate limits", ["User", "Group", "This minute", "Penalty"], rows, "No requests counted.")
 
 
 def _used(usage: Usage) -> Html:
@@ -107,21 +103,19 @@ def _penalty(usage: Usage) -> Cell:
 
 
 def _faults(faults: Collection[Fault]) -> Html:
-    rows: list[list[Cell]] = [
+    rows = [
         [fault.kind, fault.operation or "any", fault.method or "any", f"{fault.times or 'until cleared'}"]
         for fault in faults
     ]
-    return section("Active faults", table(["Kind", "Operation", "Method", "Times"], rows, "No active faults."))
+    return section("Active faults", ["Kind", "Operation", "Method", "Times"], rows, "No active faults.")
 
 
 def _last_requests(requests: deque[SeenRequest]) -> Html:
-    newest = list(requests)[: -_REQUESTS_SHOWN - 1 : -1]
-    rows: list[list[Cell]] = [
+    rows = [
         [_when(to_ms(seen.time)), _status(seen), seen.method, foreign(_address(seen), 300), seen.fault or ""]
-        for seen in newest
+        for seen in list(requests)[: -_REQUESTS_SHOWN - 1 : -1]
     ]
-    head = ["Time, UTC", "Status", "Method", "Address", "Fault"]
-    return section("Last requests", table(head, rows, "No requests yet."))
+    return section("Last requests", ["Time, UTC", "Status", "Method", "Address", "Fault"], rows, "No requests yet.")
 
 
 def _status(seen: SeenRequest) -> Html:
@@ -140,7 +134,7 @@ def _address(seen: SeenRequest) -> str:
 def _newest_messages(owner: Store) -> Html:
     rows = [_row(message) for message in owner.select(Selection(), limit=_MESSAGES_SHOWN)]
     head = ["Created, UTC", "Type", "", "Sender or recipients", "Text", "State"]
-    return section("Newest messages", table(head, rows, "No messages."))
+    return section("Newest messages", head, rows, "No messages.")
 
 
 def _row(message: MessageRecord) -> list[Cell]:
