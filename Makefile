@@ -17,8 +17,8 @@ PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 test: .venv/dev.ready          ## all tests, with full branch coverage of guard/ and ringcentral/
 	@$(PYTEST) --cov --cov-context=test
 
-test-fast: .venv/dev.ready     ## the tests that start no other process: a good minute
-	@$(PYTEST) -m "not process and not long"
+test-fast: .venv/dev.ready     ## the tests that start no other process, on asyncio: about a minute
+	@$(PYTEST) -m "not process and not long and not trio"
 
 test-random: .venv/dev.ready   ## tests with random examples: new ones each time, ten times as many as `make test`
 	@$(PYTEST) -m "hypothesis and not long" --hypothesis-profile random

@@ -37,6 +37,8 @@ from rc_mcp.emulator.service.serving import SOCKET, address, bound_sockets, serv
 from rc_mcp.guard.state.journal import Journal
 
 GIVE_UP_EVERY = 30
+DECLINED = WRONG_PHRASE = 0.01
+"""Seldom, because all callers share one login, and one login may make 500 plans an hour that come to nothing."""
 MESSAGES_EACH = 60
 MAY_GROW = 1.1
 """The limit for resident memory at the end, as a multiple of that after the first minute.
@@ -211,7 +213,9 @@ class Caller:
     async def change(self, tool: str, about: list[str], **arguments: Any) -> None:
         """Make a change; if the answer asks for confirmation in the chat, give it."""
         self.about = tuple(about)
-        self.answer = self.chance.choices(["yes", "decline", "wrong"], [8, 1, 1])[0]
+        self.answer = self.chance.choices(
+            ["yes", "decline", "wrong"], [1 - DECLINED - WRONG_PHRASE, DECLINED, WRONG_PHRASE]
+        )[0]
         purge = bool(arguments.get("purge"))
         answer = await self.call(tool, **arguments)
         if answer and answer["status"] == "confirmation_required":

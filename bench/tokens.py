@@ -24,8 +24,9 @@ import click
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Emulator, Party
-from tests.desk import Clock, Desk, Faults, rows, text_of
+from tests.desk import Clock, Desk, Faults, text_of
 from tests.installed import CACHE, python_of
 from tests.tokens import compact, definitions, from_ringcentral, tokens
 

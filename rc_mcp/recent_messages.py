@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Attachment, Message, MessageStoreClient
 from rc_mcp.views.summary import by_kind, is_unread
-from rc_mcp.views.untrusted_text import is_id, moment
+from rc_mcp.views.untrusted_text import counted, is_id, moment
 
 SPAN = timedelta(days=7)
 MOST_MESSAGES = 100
@@ -74,7 +74,7 @@ def title_of(message: Message, attachment: Attachment, zone: tzinfo | None) -> s
     kind = _KINDS.get(attachment.type or "", "Attachment")
     pages = message.fax_page_count if attachment.type == "RenderedDocument" else None
     seconds = attachment.vm_duration
-    size = f", {pages} page{'' if pages == 1 else 's'}" if pages else f", {seconds} s" if seconds else ""
+    size = f", {counted(pages, 'page')}" if pages else f", {seconds} s" if seconds else ""
     return f"{kind}{size}, {moment(message.creation_time, zone) or 'at an unknown time'}"
 
 

@@ -16,14 +16,15 @@ from mcp.types import (
     SubscriptionFilter,
 )
 
-from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
+from rc_mcp.attachments.fetching import AttachmentRef, fetch, read_all
 from rc_mcp.attachments.forms import MAX_BYTES
 from rc_mcp.media.kinds import is_text, labelled
-from rc_mcp.recent_messages import attachments_of, mailbox_summary, title_of
+from rc_mcp.media.reading import no_progress
+from rc_mcp.recent_messages import MailboxSummary, attachments_of, mailbox_summary, title_of
 from rc_mcp.ringcentral import Attachment, InvalidRequest, MailboxNotFound, Message, NotFound, RingCentralError
 from rc_mcp.session import MailboxSession
 from rc_mcp.views.error_texts import in_words
-from rc_mcp.views.messages import attachment_uri, detail, mailbox_uri, message_uri
+from rc_mcp.views.messages import Detail, attachment_uri, detail, mailbox_uri, message_uri
 from rc_mcp.views.untrusted_text import as_written, is_id, moment
 
 _VARIABLES = ("{account_id}", "{extension_id}", "{message_id}")
@@ -124,14 +125,16 @@ async def read_resource(app: MailboxSession, uri: str) -> ReadResourceContents:
                 app, AttachmentRef(*address.group("account_id", "extension_id", "message_id", "attachment_id"))
             )
         if address["message_id"]:
-            return await _message(app, *address.group("account_id", "extension_id", "message_id"))
-        return await _summary(app, *address.group("account_id", "extension_id"))
+            shown = await _message(app, *address.group("account_id", "extension_id", "message_id"))
+        else:
+            shown = await _summary(app, *address.group("account_id", "extension_id"))
     except (NotFound, MailboxNotFound, InvalidRequest) as error:
         raise ResourceNotFoundError(in_words(error)) from error
     except RingCentralError as error:
         raise ResourceError(in_words(error)) from error
     except ToolError as error:
         raise ResourceError(str(error)) from error
+    return ReadResourceContents(content=shown.model_dump_json(exclude_none=True), mime_type="application/json")
 
 
 def _is_mailbox(app: MailboxSession, uri: str) -> bool:
@@ -182,29 +185,21 @@ async def _ids(app: MailboxSession, name: str, message_id: str, account_id: str,
         return []
 
 
-async def _summary(app: MailboxSession, account_id: str, extension_id: str) -> ReadResourceContents:
+async def _summary(app: MailboxSession, account_id: str, extension_id: str) -> MailboxSummary:
     messages = await app.recent.of(app.client, account_id, extension_id, app.now, fresh=True)
-    shown = mailbox_summary(messages, app.now, app.zone).model_dump_json(exclude_none=True)
-    return ReadResourceContents(content=shown, mime_type="application/json")
+    return mailbox_summary(messages, app.now, app.zone)
 
 
-async def _message(app: MailboxSession, account_id: str, extension_id: str, message_id: str) -> ReadResourceContents:
+async def _message(app: MailboxSession, account_id: str, extension_id: str, message_id: str) -> Detail:
     message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
-    shown = detail(message, account_id, extension_id, app.zone).model_dump_json(exclude_none=True)
-    return ReadResourceContents(content=shown, mime_type="application/json")
+    return detail(message, account_id, extension_id, app.zone)
 
 
 async def _attachment(app: MailboxSession, place: AttachmentRef) -> ReadResourceContents:
-    async with fetch(app.client, place, max_bytes=MAX_BYTES, progress=_no_progress) as found:
-        return ReadResourceContents(content=_content(await read_all(found), found), mime_type=found.kind)
-
-
-def _content(data: bytes, found: Fetched) -> str | bytes:
-    """Return a text attachment as text without invisible characters, any other as bytes."""
-    if found.charset is None or not is_text(found.kind):
-        return data
-    return as_written(data.decode(found.charset, "replace"))
-
-
-async def _no_progress(done: float, total: float | None, what: str) -> None:
-    pass
+    async with fetch(app.client, place, max_bytes=MAX_BYTES, progress=no_progress) as found:
+        data = await read_all(found)
+        if found.charset is None or not is_text(found.kind):
+            return ReadResourceContents(content=data, mime_type=found.kind)
+        # A text goes out without invisible characters.
+        text = as_written(data.decode(found.charset, "replace"))
+        return ReadResourceContents(content=text, mime_type=found.kind)

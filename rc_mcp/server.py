@@ -40,11 +40,11 @@ from mcp.types import Prompt as MCPPrompt
 from mcp.types import Tool as MCPTool
 from pydantic import AnyUrl
 
-from rc_mcp import __version__
+from rc_mcp import __version__, time_limits
 from rc_mcp.access import LEVELS, Level
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import GuardError
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, audible, complete, is_ours, list_resources, read_resource, subscribable
@@ -59,18 +59,11 @@ from rc_mcp.ringcentral import (
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
-from rc_mcp.tools.strict_tool import CALL_S
 from rc_mcp.wiring import open_guard, policy_for
 
 RequestContext = ServerRequestContext[MailboxSession]
 
 _log = logging.getLogger(__name__)
-
-_COMPLETION_S = 5.0
-"""Short, because completion runs while the user types."""
-_SETTLE_EVERY_S = 30.0
-_SETTLE_S = 20.0
-"""The limit for one run: no change can begin during it, and a change waits at most 30 s."""
 
 _READING = """\
 Work a RingCentral mailbox: voicemails, faxes, texts (SMS/MMS) and pager messages.
@@ -203,9 +196,9 @@ class RingCentralServer(MCPServer[MailboxSession]):
         """Read a message or an attachment, whose MIME type is known only then."""
         if context is None or not is_ours(str(uri)):
             return await super().read_resource(uri, context)
-        with move_on_after(CALL_S):
+        with move_on_after(time_limits.CALL_S):
             return [await read_resource(context.request_context.lifespan_context, str(uri))]
-        raise ResourceError(f"Reading took longer than {CALL_S:.0f} s and was stopped. Try again in a minute.")
+        raise ResourceError(_too_slow("Reading"))
 
 
 def serve_resources(server: RingCentralServer) -> None:
@@ -213,11 +206,9 @@ def serve_resources(server: RingCentralServer) -> None:
     low: Server[MailboxSession] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
 
     async def listed(ctx: RequestContext, _: PaginatedRequestParams) -> ListResourcesResult:
-        with move_on_after(CALL_S):
+        with move_on_after(time_limits.CALL_S):
             return ListResourcesResult(resources=await list_resources(ctx.lifespan_context))
-        raise MCPError(
-            INTERNAL_ERROR, f"Listing took longer than {CALL_S:.0f} s and was stopped. Try again in a minute."
-        )
+        raise MCPError(INTERNAL_ERROR, _too_slow("Listing"))
 
     async def completed(ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
         if not isinstance(params.ref, ResourceTemplateReference):
@@ -225,7 +216,7 @@ def serve_resources(server: RingCentralServer) -> None:
             return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
         given = (params.context.arguments if params.context else None) or {}
         found = Completion(values=[])
-        with move_on_after(_COMPLETION_S):
+        with move_on_after(time_limits.COMPLETION_S):
             found = await complete(ctx.lifespan_context, params.argument.name, params.argument.value, given)
         return CompleteResult(completion=found)
 
@@ -250,6 +241,10 @@ def serve_resources(server: RingCentralServer) -> None:
     low.add_request_handler("completion/complete", CompleteRequestParams, completed)
     low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
     low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
+
+
+def _too_slow(what: str) -> str:
+    return f"{what} took longer than {time_limits.CALL_S:.0f} s and was stopped. Try again in a minute."
 
 
 def _connection(ctx: RequestContext) -> Connection:
@@ -319,11 +314,11 @@ async def _settle_interrupted_changes(guard: Guard, server: RingCentralServer) -
     while True:
         given_up = server.given_up = anyio.Event()  # before settling, so that no call is missed
         try:
-            with Allowance(_SETTLE_S).spent():
-                await guard.settle_cut_short_unless_busy()
+            with Allowance(time_limits.SETTLE_S).spent():
+                await guard.settle_interrupted_unless_busy()
         except (GuardError, RingCentralError) as error:
             _log.info("interrupted changes are not settled yet: %s", error)
         except Exception:  # noqa: BLE001  the server must keep running
             _log.exception("interrupted changes could not be settled")
-        with move_on_after(_SETTLE_EVERY_S):
+        with move_on_after(time_limits.SETTLE_EVERY_S):
             await given_up.wait()

@@ -34,7 +34,7 @@ class MailboxSession:
     @property
     def now(self) -> datetime:
         """Return the time, in UTC."""
-        return self.guard.now()
+        return self.guard.plans.now()
 
     @property
     def zone(self) -> tzinfo:

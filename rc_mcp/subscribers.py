@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import anyio
 from mcp.server.connection import Connection
 
-_PATIENCE_S = 2.0
-"""The limit for one client: the call that found the change waits for it before it answers."""
+from rc_mcp import time_limits
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +36,7 @@ class Subscribers:
         """Notify the clients that subscribed to this address."""
         for connection, addresses in list(self._addresses.items()):
             if uri in addresses:
-                with anyio.move_on_after(_PATIENCE_S) as waited:
+                with anyio.move_on_after(time_limits.NOTIFICATION_S) as waited:
                     await connection.send_resource_updated(uri)
                 if waited.cancelled_caught:
                     _log.warning("a subscribed client does not read; it was not notified of a change")

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 import httpx2 as httpx
 
+from rc_mcp import time_limits
 from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.ringcentral import (
     REAL_TIME,
     JWTAuth,
@@ -28,9 +29,6 @@ from rc_mcp.ringcentral import (
 from rc_mcp.settings import Settings, SettingsError
 
 Auth = JWTAuth | TokenAuth | PersonAuth
-
-_MAX_WAIT_S = 20.0
-"""The longest wait of one request for RingCentral's rate limits; a longer one looks like a fault to the user."""
 
 
 @asynccontextmanager
@@ -51,7 +49,7 @@ async def open_guard(
         InvalidRequest: an address or a credential cannot be used.
     """
     auth, command = _auth(settings), command_for(settings)
-    async with _client(settings, auth, transport, time) as client:
+    async with client_for(settings, transport, time, auth) as client:
         yield Guard(
             client=client,
             plans=PlanStore(settings.state_dir, now, clock),
@@ -61,9 +59,7 @@ async def open_guard(
             may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
             approve_command=f"{command} approvals approve",
             undo_command=None if principal else f"{command} undo",
-            now=now,
             zone=settings.timezone,
-            clock=clock,
         )
 
 
@@ -91,15 +87,25 @@ def command_for(settings: Settings, platform: str = sys.platform) -> str:
 
 
 def client_for(
-    settings: Settings, transport: httpx.AsyncBaseTransport | None = None, time: Time = REAL_TIME
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None = None,
+    time: Time = REAL_TIME,
+    auth: Auth | None = None,
 ) -> MessageStoreClient:
-    """Return the client for these settings.
+    """Return the client for these settings; `auth` is their login if the caller has it already.
 
     Raises:
         SettingsError: there are no credentials.
         InvalidRequest: an address or a credential cannot be used.
     """
-    return _client(settings, _auth(settings), transport, time)
+    return MessageStoreClient(
+        auth or _auth(settings),
+        server_url=settings.server_url,
+        media_url=settings.media_url,
+        transport=transport,
+        max_wait_s=time_limits.RATE_LIMIT_WAIT_S,
+        time=time,
+    )
 
 
 def login_store(settings: Settings) -> LoginStore:
@@ -114,19 +120,6 @@ def credentials_in_use(settings: Settings) -> str:
     if settings.user_jwt:
         return "the JWT in RC_USER_JWT"
     return f"the login of rc-mcp login, kept in {login_store(settings).where()}"
-
-
-def _client(
-    settings: Settings, auth: Auth, transport: httpx.AsyncBaseTransport | None, time: Time
-) -> MessageStoreClient:
-    return MessageStoreClient(
-        auth,
-        server_url=settings.server_url,
-        media_url=settings.media_url,
-        transport=transport,
-        max_wait_s=_MAX_WAIT_S,
-        time=time,
-    )
 
 
 def _auth(settings: Settings) -> Auth:

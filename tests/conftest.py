@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from rc_mcp import time_limits
 from rc_mcp.emulator import Emulator
 from rc_mcp.media.document_limits import LIMITS as MEDIA_LIMITS
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.tools import strict_tool
 from tests import processes
 from tests.desk import Clock, Desk, Era, Faults
 
@@ -81,12 +81,12 @@ def a_bearable_call(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def a_patient_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A document may take minutes: the test must not depend on a busy machine."""
-    monkeypatch.setattr(strict_tool, "CALL_S", 300)
+    monkeypatch.setattr(time_limits, "CALL_S", 300)
     monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(MEDIA_LIMITS, time_s=300, ocr_time_s=300))
 
 
 def _shorten(monkeypatch: pytest.MonkeyPatch, *, call_s: float) -> None:
-    monkeypatch.setattr(strict_tool, "CALL_S", call_s)
+    monkeypatch.setattr(time_limits, "CALL_S", call_s)
     shorter = replace(LIMITS, change_begins_s=0.4 * call_s, read_back_s=0.2 * call_s)
     monkeypatch.setattr("rc_mcp.ringcentral.transport.connection.LIMITS", shorter)
     monkeypatch.setattr("rc_mcp.guard.guard.LIMITS", shorter)

@@ -14,12 +14,13 @@ from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, TextContent
 
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.state.clock import MonotonicClock as ElapsedTime
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import Journal, Was
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.store import MonotonicClock as ElapsedTime
 from rc_mcp.ringcentral import Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, load_settings
@@ -162,11 +163,8 @@ class Desk:
 
     def settings(self, **variables: str) -> Settings:
         """The server's settings."""
-        return load_settings(
-            **login_to(self.emulator),
-            RC_MCP_STATE_DIR=str(self.state_dir),
-            **{"RC_MCP_TIMEZONE": "America/Los_Angeles", **variables},
-        )
+        own = {"RC_MCP_STATE_DIR": str(self.state_dir), "RC_MCP_TIMEZONE": "America/Los_Angeles"}
+        return load_settings(**{**login_to(self.emulator), **own, **variables})
 
     def server(self, **variables: str) -> RingCentralServer:
         """Our server, on this mailbox."""
@@ -240,19 +238,6 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     return result.structured_content
 
 
-def rows(messages: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of all tables of an answer as objects, newest first.
-
-    By their ids, which grow with time on the emulator: `at` is in the user's zone, where an hour may come twice.
-    """
-    found = [
-        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
-        for kind, table in messages.items()
-        for cells in table["untrusted_rows"]
-    ]
-    return sorted(found, key=lambda row: int(row["id"]), reverse=True)
-
-
 async def refused(client: Client, tool: str, **arguments: Any) -> str:
     """Call a tool that should fail; return the error's text."""
     result = await client.call_tool(tool, arguments)
@@ -263,17 +248,6 @@ async def refused(client: Client, tool: str, **arguments: Any) -> str:
 def text_of(result: CallToolResult) -> str:
     """The text of a result."""
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-
-
-def login_to(emulator: Emulator) -> dict[str, str]:
-    """The variables that send a server to this emulator."""
-    return {
-        "RC_SERVER_URL": emulator.server_url,
-        "RC_MEDIA_URL": emulator.media_url,
-        "RC_APP_CLIENT_ID": emulator.client_id,
-        "RC_APP_CLIENT_SECRET": emulator.client_secret,
-        "RC_USER_JWT": emulator.jwt,
-    }
 
 
 def spoiled(desk: Desk, when: Callable[[httpx.Request], bool]) -> Callable[[httpx.Request], None]:

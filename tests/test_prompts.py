@@ -12,8 +12,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, PromptReference, TextContent
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.prompts import FrontMatter, PromptFileError, parse_prompt, prompt_files
-from tests.desk import Desk, Era, call, rows
+from tests.desk import Desk, Era, call
 
 pytestmark = pytest.mark.anyio
 

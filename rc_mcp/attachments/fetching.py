@@ -1,10 +1,9 @@
 """Fetches attachments into open files, so that their bytes need not fit in memory."""
 
 import io
-import os
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -54,28 +53,29 @@ async def fetch(
     max_bytes: int,
     progress: Progress,
     size: int | None = None,
-    descriptor: int | None = None,
+    file: BinaryIO | None = None,
 ) -> AsyncGenerator[Fetched]:
-    """Yield an attachment in an open file: the one of `descriptor`, or an unnamed one, removed when the block ends.
+    """Yield an attachment in this open file, or in an unnamed one that is removed when the block ends.
 
     Raises:
         ContentTooLarge: the attachment has more than `max_bytes`.
         RingCentralError: RingCentral did not return it.
-        OSError: the file of `descriptor` cannot be written.
+        OSError: `file` cannot be written.
         ToolError: the unnamed file cannot be written.
     """
-    fault_named = _naming_temporary_folder if descriptor is None else nullcontext
-    with _own(descriptor) as own, _ReportingFile(own, progress, size, fault_named) as file:
-        downloaded = await client.download(
-            place.message_id,
-            place.attachment_id,
-            file,
-            max_bytes=max_bytes,
-            account_id=place.account_id,
-            extension_id=place.extension_id,
-        )
+    with ExitStack() as held:
+        with nullcontext() if file else _naming_temporary_folder():
+            file = file or held.enter_context(tempfile.TemporaryFile(buffering=0))
+            downloaded = await client.download(
+                place.message_id,
+                place.attachment_id,
+                _ReportingFile(file.fileno(), progress, size),
+                max_bytes=max_bytes,
+                account_id=place.account_id,
+                extension_id=place.extension_id,
+            )
+            head = await to_thread.run_sync(part_of, file, 0, HEAD_BYTES)
         label = labelled(downloaded.content_type)
-        head = await to_thread.run_sync(part_of, file, 0, HEAD_BYTES)
         charset = charset_of(head, downloaded.charset)
         yield Fetched(file, downloaded.size, true_kind(head, label, charset), label, charset)
 
@@ -83,18 +83,6 @@ async def fetch(
 async def read_all(found: Fetched) -> bytes:
     """Return all bytes of an attachment."""
     return await to_thread.run_sync(part_of, found.file, 0, found.size)
-
-
-@contextmanager
-def _own(descriptor: int | None) -> Generator[int]:
-    """Yield a copy of the descriptor, or one of a new unnamed file. The caller closes it."""
-    if descriptor is not None:
-        yield os.dup(descriptor)
-        return
-    with ExitStack() as held:
-        with _naming_temporary_folder():
-            unnamed = held.enter_context(tempfile.TemporaryFile(buffering=0))
-        yield os.dup(unnamed.fileno())
 
 
 @contextmanager
@@ -111,22 +99,14 @@ def _naming_temporary_folder() -> Generator[None]:
 class _ReportingFile(io.FileIO):
     """A file that reports write progress from the writing thread to the event loop."""
 
-    def __init__(
-        self,
-        descriptor: int,
-        progress: Progress,
-        size: int | None,
-        fault_named: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        super().__init__(descriptor, "r+")
-        self._fault_named = fault_named
+    def __init__(self, descriptor: int, progress: Progress, size: int | None) -> None:
+        super().__init__(descriptor, "r+", closefd=False)
         self._progress = progress
         self._size = size
         self._reported = 0
 
     def write(self, data: bytes | memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        with self._fault_named():
-            written_bytes = super().write(data)
+        written_bytes = super().write(data)
         at = self.tell()
         if at - self._reported >= _REPORT_EVERY_BYTES:
             self._reported = at

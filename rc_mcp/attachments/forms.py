@@ -9,12 +9,12 @@ from typing import Literal
 from pydantic import BaseModel
 
 from rc_mcp.media.document_limits import LIMITS, json_bytes
-from rc_mcp.media.kinds import PDF, TIFF, UNKNOWN, is_document, is_text, labelled
+from rc_mcp.media.kinds import PDF, TIFF, UNKNOWN, is_document, is_text
 from rc_mcp.media.protocol import Way
 from rc_mcp.media.reading import Reading, has_ocr
 from rc_mcp.media.selection import written
 from rc_mcp.ringcentral import Attachment, Message
-from rc_mcp.views.untrusted_text import clean, clean_lines, is_id
+from rc_mcp.views.untrusted_text import clean_lines, counted, is_id
 
 MAX_BYTES = 5 * 1024 * 1024
 """The largest attachment whose bytes are embedded in an answer. This limit does not apply to saving to a file."""
@@ -87,10 +87,6 @@ def ways_for(form: Form | Literal["auto"], kind: str) -> list[Way]:
     return ["text", *ocr, "picture" if form == "auto" else "any_text"]
 
 
-def shown_name(name: str | None) -> str | None:
-    return clean(name, 120) if name else None
-
-
 def said_of_label(label: str, kind: str) -> str:
     """Return a sentence about a missing or wrong content type; nothing about a correct one."""
     if kind == label:
@@ -128,7 +124,7 @@ def said_of_pages(reading: Reading, cut: list[int], ways: Sequence[Way]) -> str:
     said = [line for line in lines if line]
     if reading.pages is None:
         return f"The document is not shown: {REASONS[reading.why or 'failed']}."
-    count = f"{'More than ' if reading.or_more else ''}{reading.pages} page{'' if reading.pages == 1 else 's'}"
+    count = f"{'More than ' if reading.or_more else ''}{counted(reading.pages, 'page')}"
     if not said and not reading.why:
         return f"{count}; none of the requested pages exist."
     if reading.why:
@@ -140,18 +136,6 @@ def said_of_pages(reading: Reading, cut: list[int], ways: Sequence[Way]) -> str:
     if reading.next_page:
         said.append(f"For more pages, call again with pages='{reading.next_page}-'.")
     return " ".join([f"{count}.", *said])
-
-
-def described(uri: str, attachment: Attachment, forms: list[Form], said: str) -> ContentAnswer:
-    """Return an answer about an attachment that was not downloaded."""
-    return ContentAnswer(
-        uri=uri,
-        content_type=labelled(attachment.content_type),
-        bytes=attachment.size,
-        said=said,
-        other_forms=forms,
-        untrusted=UntrustedContent(file_name=shown_name(attachment.file_name)),
-    )
 
 
 def _line(text: str, pages: list[int]) -> str:

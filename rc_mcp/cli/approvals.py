@@ -28,7 +28,7 @@ def approvals(ctx: click.Context) -> None:
 def list_plans() -> None:
     """List the plans that await approval."""
     with usable_or_exit():
-        waiting = _store().waiting()
+        waiting = PlanStore(state_dir()).waiting()
     for plan in waiting:
         _print_line(f"{plan.id}  until {_expires(plan)}  {plan.draft.question.splitlines()[0]}")
     if not waiting:
@@ -39,7 +39,7 @@ def list_plans() -> None:
 @click.argument("plan_id", metavar="PLAN")
 def show(plan_id: str) -> None:
     """Show the effect of PLAN."""
-    store = _store()
+    store = PlanStore(state_dir())
     with usable_or_exit():
         _print(_plan(store, plan_id))
         is_waiting = plan_id in {plan.id for plan in store.waiting()}
@@ -56,7 +56,7 @@ def approve(plan_id: str, yes: bool, phrase: str | None) -> None:
 
     To approve, type y if the plan can be undone, otherwise the phrase shown. Any other answer approves nothing.
     """
-    store = _store()
+    store = PlanStore(state_dir())
     with usable_or_exit():
         plan = _plan(store, plan_id)
         _print(plan)
@@ -74,14 +74,10 @@ def approve(plan_id: str, yes: bool, phrase: str | None) -> None:
 @click.argument("plan_id", metavar="PLAN")
 def deny(plan_id: str) -> None:
     """Deny PLAN. This is final."""
-    store = _store()
+    store = PlanStore(state_dir())
     with usable_or_exit():
         _plan(store, plan_id)
         _settle(store.deny(plan_id), f"Denied {plan_id}. {NOTHING_DONE}", plan_id)
-
-
-def _store() -> PlanStore:
-    return PlanStore(state_dir())
 
 
 def _plan(store: PlanStore, plan_id: str) -> Plan:

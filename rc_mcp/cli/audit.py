@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rc_mcp.cli.exits import fail, state_dir, usable_or_exit
-from rc_mcp.cli.terminal import counted, terminal
+from rc_mcp.cli.terminal import terminal
 from rc_mcp.guard.state.journal import Entry, Journal, Operation
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.tools.arguments import instant
 from rc_mcp.views.changes import tally
-from rc_mcp.views.untrusted_text import clean
+from rc_mcp.views.untrusted_text import clean, counted
 
 _NO_OPERATION = "-"
 _FOR_PROGRAMS = 1000
@@ -35,7 +35,7 @@ def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
     """Show operations: request, approval, refusal, result."""
     if ctx.invoked_subcommand is not None:
         return
-    moment, journal = _moment(since), _journal()
+    moment, journal = _moment(since), Journal(state_dir())
     with usable_or_exit():
         if as_json:
             for entry in journal.entries(moment):
@@ -55,7 +55,7 @@ def verify(head: str | None) -> None:
     A process that can write the file can cut off its end, or rewrite it from some entry on. Only a head that you noted
     elsewhere shows that: it must still be in the journal.
     """
-    journal = _journal()
+    journal = Journal(state_dir())
     with usable_or_exit():
         verified = journal.verify()
         head_is_missing = head is not None and head not in {entry.hash for entry in journal.entries()}
@@ -68,10 +68,6 @@ def verify(head: str | None) -> None:
     click.echo(f"{verified.entries} entries in {journal.state_dir}; none was changed, removed or moved.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
-
-
-def _journal() -> Journal:
-    return Journal(state_dir())
 
 
 def _moment(since: str | None) -> datetime | None:
@@ -102,11 +98,11 @@ def _show(journal: Journal, since: datetime | None) -> None:
 
 
 def _operation_row(operation: Operation) -> tuple[int, *tuple[str, ...]]:
-    by = operation.approved_by
-    agreed = _AGREED.get(by or "", "-")
-    first = operation.entries[0]
+    first, asked = operation.entries[0], operation.asked
+    what = _request(asked) if asked else f"undo of {(operation.begun or {}).get('undoes')}"
+    agreed = _AGREED.get(operation.approved_by or "", "-")
     result = f"{_result(operation)}{_more(operation.entries)}"
-    return first.number, first.at, operation.id, _marked(_what(operation), first), agreed, result
+    return first.number, first.at, operation.id, _marked(what, first), agreed, result
 
 
 def _note_rows(entries: list[Entry]) -> Iterator[tuple[int, *tuple[str, ...]]]:
@@ -136,10 +132,6 @@ def _more(entries: Iterable[Entry]) -> str:
 
 def _marked(what: str, entry: Entry) -> str:
     return f"{what} (demo)" if entry.is_demo else what
-
-
-def _what(operation: Operation) -> str:
-    return _request(operation.asked) if operation.asked else f"undo of {(operation.begun or {}).get('undoes')}"
 
 
 def _request(asked: Mapping[str, Any]) -> str:

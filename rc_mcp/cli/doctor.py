@@ -15,9 +15,9 @@ import anyio
 import click
 
 from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
 from rc_mcp.guard.state.plans import PlanStore
-from rc_mcp.guard.stop_file import is_stopped
 from rc_mcp.media.reading import has_ocr, what_ocr_lacks
 from rc_mcp.ringcentral import (
     BadEnvironment,
@@ -47,7 +47,21 @@ _KEEP_JOURNAL = (
     "writable for you, free disk space, or restore guard.db from a backup."
 )
 _NO_JOURNAL = "It has no journal. Make it a folder that you can write to, or set RC_MCP_STATE_DIR to one."
-_NO_LOGIN = "Check RC_SERVER_URL. If it is correct, RingCentral's login service is unavailable; try again later."
+_READING_FAULTS: tuple[tuple[type[RingCentralError], str, str], ...] = (
+    (LoginEnded, "login", "Run rc-mcp login."),
+    (LoginNotKept, "login", "Fix the permissions of that place, or run rc-mcp login again."),
+    (
+        LoginUnavailable,
+        "login",
+        "Check RC_SERVER_URL. If it is correct, RingCentral's login service is unavailable; try again later.",
+    ),
+    (LoginFailed, "login", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT."),
+    (Unauthorized, "login", "Renew RC_ACCESS_TOKEN, or use RC_USER_JWT."),
+    (Forbidden, "reading", "Give the app, and the user's role, the permission ReadMessages."),
+    (BadEnvironment, "network", "Correct that variable, or unset it."),
+    (TransportFailure, "network", "Check RC_SERVER_URL and your network connection."),
+)
+"""The errors of the first request, each with the fault's place and the advice. The first that fits counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,6 @@ class Finding:
 @click.command()
 def doctor() -> None:
     """Check configuration, state folder, login and permissions. The exit code is 1 if there is a fault."""
-
     settings = settings_or_exit()
     sys.exit(anyio.run(_examine, settings))
 
@@ -109,7 +122,6 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
 
 def _missing(settings: Settings, client: MessageStoreClient) -> dict[str, list[str]]:
     """Return permissions that RingCentral did not grant, and the tools that need them; empty if unknown."""
-
     missing: dict[str, list[str]] = {}
     for tool in tools_for(settings.access):
         permission = PERMISSIONS[tool.name]
@@ -119,26 +131,23 @@ def _missing(settings: Settings, client: MessageStoreClient) -> dict[str, list[s
 
 
 def _state_folder(settings: Settings) -> Finding:
+    folder, where = settings.state_dir, f"state folder {settings.state_dir}"
     try:
-        holds = _held_in(settings.state_dir)
+        holds = _held_in(folder)
         # Windows reports the same mode for every folder; it stores permissions elsewhere.
-        others_can_write = (
-            os.name == "posix" and settings.state_dir.exists() and settings.state_dir.stat().st_mode & 0o022
-        )
+        others_can_write = os.name == "posix" and folder.exists() and folder.stat().st_mode & 0o022
     except MadeByNewer as error:
-        return Finding("fault", f"state folder {settings.state_dir}: {error}", _NEWER)
+        return Finding("fault", f"{where}: {error}", _NEWER)
     except Exception as error:  # noqa: BLE001  report any fault of the folder
         cause = f" {error.__cause__}" if error.__cause__ else ""
-        advice = _NO_JOURNAL if _has_no_journal(settings.state_dir) else _KEEP_JOURNAL
-        return Finding("fault", f"state folder {settings.state_dir}: {error}{cause}", advice)
+        advice = _NO_JOURNAL if _has_no_journal(folder) else _KEEP_JOURNAL
+        return Finding("fault", f"{where}: {error}{cause}", advice)
     if others_can_write:
-        folder = settings.state_dir
-        what = f"state folder {folder}: other users of this machine can write to it and approve plans in your name"
+        what = f"{where}: other users of this machine can write to it and approve plans in your name"
         return Finding("fault", what, f"chmod 700 {shlex.quote(str(folder))}")
-    if is_stopped(settings.state_dir):
-        where = f"state folder {settings.state_dir}"
+    if is_stopped(folder):
         return Finding("note", f"{where} holds a STOP file: deletes are refused", "rc-mcp resume allows them again.")
-    return Finding("ok", f"state folder {settings.state_dir}, {holds}")
+    return Finding("ok", f"{where}, {holds}")
 
 
 def _held_in(folder: Path) -> str:
@@ -155,7 +164,6 @@ def _held_in(folder: Path) -> str:
 
 def _has_no_journal(folder: Path) -> bool:
     """Return whether the folder certainly has no journal: an unreadable folder may have one."""
-
     try:
         (folder / FILE).lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -191,23 +199,10 @@ async def _ocr() -> Finding:
 async def _reading(client: MessageStoreClient) -> Finding:
     try:
         await client.list_messages(per_page=1)
-    except LoginEnded as error:
-        return Finding("fault", f"login: {error}", "Run rc-mcp login.")
-    except LoginNotKept as error:
-        return Finding("fault", f"login: {error}", "Fix the permissions of that place, or run rc-mcp login again.")
-    except LoginUnavailable as error:
-        return Finding("fault", f"login: {error}", _NO_LOGIN)
-    except LoginFailed as error:
-        return Finding("fault", f"login: {error}", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT.")
-    except Unauthorized as error:
-        return Finding("fault", f"login: {error}", "Renew RC_ACCESS_TOKEN, or use RC_USER_JWT.")
-    except Forbidden as error:
-        return Finding("fault", f"reading: {error}", "Give the app, and the user's role, the permission ReadMessages.")
-    except BadEnvironment as error:
-        return Finding("fault", f"network: {error}", "Correct that variable, or unset it.")
-    except TransportFailure as error:
-        return Finding("fault", f"network: {error}", "Check RC_SERVER_URL and your network connection.")
     except RingCentralError as error:
+        for fault, place, advice in _READING_FAULTS:
+            if isinstance(error, fault):
+                return Finding("fault", f"{place}: {error}", advice)
         return Finding("fault", f"reading: {in_words(error)}")
     return Finding("ok", "login, and permission to read messages")
 

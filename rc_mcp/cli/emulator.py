@@ -60,7 +60,6 @@ def emulator(
     The first line on stdout is a JSON object with its addresses and a login. Open server_url in a browser to watch.
     SIGINT or SIGTERM ends it.
     """
-
     try:
         with Emulator(
             scenario=scenario or "office",
@@ -79,6 +78,18 @@ def emulator(
         fail(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
+def login_to(emulator: Emulator) -> dict[str, str]:
+    """Return the variables that send a server to this emulator."""
+    return {
+        "RC_SERVER_URL": emulator.server_url,
+        "RC_MEDIA_URL": emulator.media_url,
+        "RC_APP_CLIENT_ID": emulator.client_id,
+        "RC_APP_CLIENT_SECRET": emulator.client_secret,
+        "RC_USER_JWT": emulator.jwt,
+        "RC_ACCESS_TOKEN": "",  # never use a real token from the environment
+    }
+
+
 async def _serve(emulator: Emulator, host: str, port: int, admin_port: int | None) -> None:
     # Install the handlers before the line is printed: its reader may send a signal at once.
     with _signals() as signals:
@@ -93,7 +104,6 @@ async def _serve(emulator: Emulator, host: str, port: int, admin_port: int | Non
 
 def _signals() -> "AbstractContextManager[AsyncIterator[int]]":
     """Return SIGINT and SIGTERM as they arrive. On Windows asyncio has none; Ctrl-C ends the process as usual."""
-
     return (
         nullcontext(_none()) if sys.platform == "win32" else anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
     )

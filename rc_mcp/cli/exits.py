@@ -14,7 +14,6 @@ from rc_mcp.settings import Settings, SettingsError, load_settings, load_state_d
 
 def settings_or_exit(**overrides: object) -> Settings:
     """Return the settings; exit with code 2 if one of them is wrong."""
-
     try:
         return load_settings(**overrides)
     except SettingsError as error:
@@ -35,7 +34,6 @@ def fail(fault: str) -> NoReturn:
 
 def state_dir() -> Path:
     """Return the state folder, even if other settings are wrong."""
-
     try:
         return load_state_dir()
     except SettingsError as error:
@@ -45,7 +43,6 @@ def state_dir() -> Path:
 @contextmanager
 def usable_or_exit() -> Generator[None]:
     """Exit with code 1 if the state folder cannot be used."""
-
     try:
         yield
     except GuardError as error:

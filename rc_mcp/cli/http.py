@@ -52,7 +52,6 @@ def serve_http(
         names: allowed Host headers besides this machine's own names.
         token: the bearer token that every request must send; None accepts every client.
     """
-
     allowed = [name.lower() for name in (*_LOOPBACK, *_own_name(host), *names)]
     mcp = server.streamable_http_app(transport_security=_security(allowed))
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
@@ -73,7 +72,6 @@ def _own_name(host: str) -> list[str]:
 
 def _security(names: list[str]) -> TransportSecuritySettings:
     """Configure the SDK's own check, which runs after ours and accepts anything as a port."""
-
     origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
     return TransportSecuritySettings(allowed_hosts=_any_port(names), allowed_origins=_any_port(origins))
 

@@ -21,17 +21,12 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-WHOLE_REQUEST_S = 30.0
-"""Time limit for a complete request to arrive, on a new connection too."""
-CALLS_END_S = 6.5
-"""Time limit for calls in progress at SIGTERM. Container engines kill the process after 10 s."""
-_ANSWERS_GO_OUT_S = 1
-"""Time limit for open connections after that, before uvicorn cancels the rest."""
+from rc_mcp import time_limits
+
 _QUEUE = 2048
 """Length of the system's queue of connections that are not yet accepted."""
 _NO_DESCRIPTOR = "socket.accept() out of system resource"
 """asyncio's message when no file descriptor is free."""
-_SAID_AGAIN_S = 60.0
 
 _log = logging.getLogger(__name__)
 _uvicorn_log = logging.getLogger("uvicorn.error")
@@ -40,7 +35,7 @@ _uvicorn_log = logging.getLogger("uvicorn.error")
 class HttpServer(uvicorn.Server):
     """A server that SIGTERM or SIGINT ends with exit code 0 within 10 s.
 
-    New requests are then refused, calls in progress have `CALLS_END_S` to finish, and streams end after them.
+    New requests are then refused, calls in progress have a few seconds to finish, and streams end after them.
 
     Args:
         door: the gate within `app` that all accepted requests pass.
@@ -58,7 +53,7 @@ class HttpServer(uvicorn.Server):
             backlog=1,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_ANSWERS_GO_OUT_S,
+            timeout_graceful_shutdown=time_limits.CONNECTIONS_END_S,
         )
         super().__init__(config)
 
@@ -83,7 +78,7 @@ class HttpServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         self._door.refuse_new()
-        give_up_at = anyio.current_time() + CALLS_END_S
+        give_up_at = anyio.current_time() + time_limits.CALLS_END_S
         # As uvicorn waits: a second SIGINT sets a flag and wakes nothing.
         while self._door.is_busy and not self.force_exit and anyio.current_time() < give_up_at:  # noqa: ASYNC110
             await anyio.sleep(0.05)
@@ -106,7 +101,7 @@ class HttpServer(uvicorn.Server):
     def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if context.get("message") != _NO_DESCRIPTOR:
             loop.default_exception_handler(context)
-        elif loop.time() - self._said_at >= _SAID_AGAIN_S:
+        elif loop.time() - self._said_at >= time_limits.SAY_AGAIN_S:
             self._said_at = loop.time()
             _log.error(
                 "no file descriptor is free: new connections wait until others close, and calls may fail. Raise the "
@@ -132,7 +127,7 @@ class _Listening(socket.socket):
 
 
 class _InTime(H11Protocol):
-    """A connection that is closed if a request is incomplete after `WHOLE_REQUEST_S`.
+    """A connection that is closed if a request is incomplete after `time_limits.HTTP_REQUEST_S`.
 
     uvicorn only limits the time between two requests on a connection.
     """
@@ -156,7 +151,7 @@ class _InTime(H11Protocol):
         if self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}:
             self._forget()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(WHOLE_REQUEST_S, self.transport.close)
+            self._deadline = self.loop.call_later(time_limits.HTTP_REQUEST_S, self.transport.close)
 
     def _forget(self) -> None:
         if self._deadline is not None:

@@ -9,6 +9,7 @@ import httpx2 as httpx
 from anyio import to_thread
 from anyio.abc import Listener, SocketStream
 
+from rc_mcp import time_limits
 from rc_mcp.cli.exits import fail, refuse, settings_or_exit
 from rc_mcp.cli.login_callback import HOST, answer_to, redirect_uri
 from rc_mcp.ringcentral import InvalidRequest, LoginNotKept, NotSent, RingCentralError
@@ -44,7 +45,6 @@ def login(port: int, browser: bool, timeout: int) -> None:
     --port: that port). The login is stored in the system's keyring if rc-mcp[keyring] is installed, otherwise in a file
     of the state folder that only you can read.
     """
-
     settings = settings_or_exit()
     endpoint = _endpoint(settings)
     try:
@@ -56,7 +56,6 @@ def login(port: int, browser: bool, timeout: int) -> None:
 @click.command()
 def logout() -> None:
     """End the session of `rc-mcp login` and delete it here."""
-
     settings = settings_or_exit()
     anyio.run(_log_out, settings, _endpoint(settings))
 
@@ -79,9 +78,7 @@ async def _log_in(settings: Settings, endpoint: TokenEndpoint, port: int, browse
         authorization = Authorization(endpoint, redirect_uri(listener))
         code = await _code(authorization, listener, browser, timeout_s)
     try:
-        with environment_named():
-            http = httpx.AsyncClient(mounts=PLAIN_HTTP_DIRECTLY, timeout=30)
-        async with http:
+        async with _http() as http:
             tokens = await authorization.exchange(http, code)
         where = await _keep(settings, tokens)
     except RingCentralError as error:
@@ -95,7 +92,6 @@ async def _log_in(settings: Settings, endpoint: TokenEndpoint, port: int, browse
 
 
 async def _code(authorization: Authorization, listener: Listener[SocketStream], browser: bool, timeout_s: int) -> str:
-
     click.echo(f"Log in here:\n{authorization.url}")
     answer = None
     with anyio.move_on_after(timeout_s):
@@ -127,14 +123,17 @@ async def _keep(settings: Settings, tokens: Tokens) -> str | None:
 
 async def _revoked(endpoint: TokenEndpoint, tokens: Tokens) -> RingCentralError | None:
     """Return the error that kept RingCentral from ending the session, if any."""
-
     try:
-        with environment_named():
-            http = httpx.AsyncClient(mounts=PLAIN_HTTP_DIRECTLY, timeout=30)
+        http = _http()
     except NotSent as error:
         return error
     async with http:
         return await revoke(http, endpoint, tokens)
+
+
+def _http() -> httpx.AsyncClient:
+    with environment_named():
+        return httpx.AsyncClient(mounts=PLAIN_HTTP_DIRECTLY, timeout=time_limits.LOGIN_STEP_S)
 
 
 async def _log_out(settings: Settings, endpoint: TokenEndpoint) -> None:

@@ -12,12 +12,12 @@ import anyio
 from anyio.abc import ByteStream, Listener, SocketAttribute, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from rc_mcp import time_limits
+
 HOST = "127.0.0.1"
 PATH = "/callback"
 
 _HEAD_BYTES = 16_384
-_PATIENCE_S = 10.0
-"""Time limit for one connection: browsers open some that they never use."""
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>rc-mcp</title></head><body><p>{}</p></body></html>
 """
@@ -35,7 +35,7 @@ async def answer_to(listener: Listener[SocketStream], state: str) -> Mapping[str
 
     async def receive(stream: ByteStream) -> None:
         async with stream:
-            with anyio.move_on_after(_PATIENCE_S):
+            with anyio.move_on_after(time_limits.BROWSER_CONNECTION_S):
                 try:
                     asked = await _parameters(stream)
                 except (anyio.EndOfStream, anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError):

@@ -40,7 +40,6 @@ def policy() -> None:
 @click.option("--demo", is_flag=True, help="Use the emulator's made-up mailbox: no account.")
 def check(file: Path, demo: bool) -> None:
     """Validate the policy in FILE and show its effect on your mailbox. The exit code is 1 if the file is wrong."""
-
     try:
         checked = load_policy(file)
     except PolicyError as error:
@@ -76,7 +75,6 @@ async def _check_on_account(checked: Policy) -> None:
 
 async def check_on(client: MessageStoreClient, checked: Policy, whose: str) -> None:
     """Read a sample of this mailbox and print the policy's effect on it."""
-
     messages: list[Message] = []
     try:
         async with client:

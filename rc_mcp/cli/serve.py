@@ -12,6 +12,7 @@ import click
 import httpx2 as httpx
 
 from rc_mcp.access import LEVELS
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.cli.exits import refuse, settings_or_exit
 from rc_mcp.cli.http import is_loopback, is_name, serve_http
 from rc_mcp.cli.logs import log_to_stderr
@@ -69,7 +70,6 @@ def _serve_stdio(server: RingCentralServer) -> None:
 
 
 def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated: bool) -> None:
-
     if wrong := [name for name in names if not is_name(name)]:
         refuse(f"--allow-host {wrong[0]!r} must be a host name or an IPv4 address, without a port.")
     if is_loopback(host) or token:
@@ -123,10 +123,9 @@ def _starting() -> Generator[None]:
 
 @contextmanager
 def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
-
     # Rate limits are per minute; trials should not need to wait for the next one.
     with Emulator(rate_limits=False) as emulator:
-        settings = settings_or_exit(RC_MCP_ACCESS=access, **_login(emulator))
+        settings = settings_or_exit(RC_MCP_ACCESS=access, **login_to(emulator))
         transport = httpx.ASGITransport(app=emulator.app)
         try:
             # All demos use the same ids for different mailboxes: a plan of one demo must not be valid in another.
@@ -134,14 +133,3 @@ def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Setti
         except SettingsError as error:
             refuse(str(error))
         yield server, settings
-
-
-def _login(emulator: Emulator) -> dict[str, str]:
-    return {
-        "RC_SERVER_URL": emulator.server_url,
-        "RC_MEDIA_URL": emulator.media_url,
-        "RC_APP_CLIENT_ID": emulator.client_id,
-        "RC_APP_CLIENT_SECRET": emulator.client_secret,
-        "RC_USER_JWT": emulator.jwt,
-        "RC_ACCESS_TOKEN": "",  # never use a real token from the environment
-    }

@@ -7,12 +7,12 @@ from pathlib import Path
 import anyio
 import click
 
+from rc_mcp import time_limits
 from rc_mcp.cli.exits import state_dir
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import Busy, GuardError
-from rc_mcp.guard.stop_file import stop_file
+from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
+from rc_mcp.private_files import make_folder
 
-_PATIENCE_S = 60.0
 QUIET = "No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one."
 RESUMED = "Resumed. Stopped deletes do not continue: the assistant must ask again."
 WAITING = "Waiting for a change in progress ..."
@@ -23,10 +23,9 @@ NOT_STOPPED = "Deletes were not stopped."
 @click.command()
 def stop() -> None:
     """Stop all deletes now. A request already sent cannot be recalled; no more are sent."""
-
     folder = state_dir()
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         # Any existing file of that name is a stop, even a broken link: do not follow or replace it.
         with suppress(FileExistsError):
             stop_file(folder).touch(mode=0o600, exist_ok=False)
@@ -48,7 +47,6 @@ def stop() -> None:
 @click.command()
 def resume() -> None:
     """Allow deletes again. Each needs approval as before; stopped deletes do not continue."""
-
     file = stop_file(state_dir())
     try:
         file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
@@ -63,14 +61,13 @@ def resume() -> None:
 
 async def _is_quiet(folder: Path) -> bool:
     """Wait for a change in progress, normally seconds, and return whether it has ended."""
-
     try:
         async with one_change_at_a_time(folder, patience_s=0):
             return True
     except Busy:
         click.echo(WAITING)
     try:
-        async with one_change_at_a_time(folder, _PATIENCE_S):
+        async with one_change_at_a_time(folder, time_limits.CHANGE_ENDS_S):
             return True
     except Busy:
         return False

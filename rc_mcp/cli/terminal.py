@@ -20,8 +20,3 @@ class _Terminal(Console):
         """Discard further output (`rc-mcp demo | head`), so that the command still finishes and cleans up."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def counted(n: int, noun: str) -> str:
-    """Return `1 page`, `2 pages`."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"

@@ -40,7 +40,6 @@ def undo(operation: str) -> None:
 
     rc-mcp audit lists operations. The exit code is 1 unless all messages are back.
     """
-
     changes = anyio.run(_undone, settings_or_exit(), operation)
     _show(changes.outcomes)
     if changes.operation_id:

@@ -3,20 +3,21 @@
 A second DELETE of a message purges it, so no request is repeated here, and an uncertain outcome ends the execution.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from rc_mcp.guard.mailbox import Mailbox, dropped, judged, unchanged
+from rc_mcp.guard.mailbox import Mailbox, after_delete, unchanged
 from rc_mcp.guard.refusals import GuardError
+from rc_mcp.guard.state.coordination import Stopped, is_stopped, unless_stopped
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import Target
-from rc_mcp.guard.stop_file import Stopped, unless_stopped
 from rc_mcp.ringcentral import (
     APIError,
     InvalidRequest,
     LoginFailed,
     NotSent,
+    Outcome,
     RangeNotSatisfiable,
     RateLimited,
     RingCentralError,
@@ -24,30 +25,12 @@ from rc_mcp.ringcentral import (
     Unavailable,
     at_once,
 )
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.views.changes import OutcomeWord, Status
 from rc_mcp.views.error_texts import in_words
 
-BATCH = 50
-"""Ids in the path of one request (RingCentral's limit, CMN-106)."""
 _NOT_RECORDED = "The state folder can no longer be used, so nothing more was sent. The operator must fix it."
 _NOT_CERTAIN = "The outcome of some messages is uncertain, so nothing more was sent."
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteResponse:
-    """RingCentral's answer to a DELETE.
-
-    Attributes:
-        confirmed: ids that it said it deleted.
-        refused: ids for which no request can still arrive: RingCentral itself refused it, or none was sent.
-        problem: the first reason why an id was not deleted.
-        has_left: False if RingCentral certainly did not receive the request.
-    """
-
-    confirmed: Collection[str] = ()
-    refused: Collection[str] = ()
-    problem: str | None = None
-    has_left: bool = True
 
 
 @dataclass(slots=True)
@@ -64,21 +47,19 @@ class Execution:
     """Whether a request may still be carried out, or has an unknown result."""
 
 
-async def delete_by_id(
-    mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, stopped: Callable[[], bool], record: Record
-) -> Execution:
-    """Delete targets by id, 50 at a time, each batch re-read before and verified after.
+async def delete_by_id(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool, record: Record) -> Execution:
+    """Delete targets by id, as many at a time as one path takes, each batch re-read before and verified after.
 
     After the first batch with a problem, the remaining messages are `skipped`.
     """
     execution = Execution()
-    for start in range(0, len(targets), BATCH):
-        batch = targets[start : start + BATCH]
+    for start in range(0, len(targets), LIMITS.ids_per_path):
+        batch = targets[start : start + LIMITS.ids_per_path]
         if execution.problem is not None:
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             continue
         try:
-            approved = await _still_approved(mailbox, batch, purge, stopped, execution)
+            approved = await _still_approved(mailbox, batch, execution, purge=purge, record=record)
         except (RingCentralError, Stopped) as error:
             execution.outcomes |= dict.fromkeys((t.id for t in batch), "skipped")
             execution.problem = why(error)
@@ -91,14 +72,15 @@ async def delete_by_id(
 
 
 async def _still_approved(
-    mailbox: Mailbox, batch: Sequence[Target], purge: bool, stopped: Callable[[], bool], execution: Execution
+    mailbox: Mailbox, batch: Sequence[Target], execution: Execution, *, purge: bool, record: Record
 ) -> list[Target]:
+    """Read the batch again and return the targets to delete; write the outcomes of the others to `execution`."""
+    stopped = partial(is_stopped, record.journal.state_dir)
     found, errors = await unless_stopped(stopped, partial(mailbox.read, [t.id for t in batch]))
-    changed = dropped(batch, found, errors, purge=purge)
+    kept, changed = unchanged(batch, found, errors, purge=purge)
     execution.outcomes |= changed
     if "skipped" in changed.values():
         execution.note = "Messages that changed after approval were skipped; call again for a new plan."
-    kept = unchanged(batch, found)
     spared = [t.id for t in kept if mailbox.spares(found[t.id], purge=purge)]
     if spared:
         execution.outcomes |= dict.fromkeys(spared, "skipped")
@@ -117,13 +99,14 @@ async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool,
         await record.sending({t.id: t.was for t in targets}, "Purged" if purge else "Deleted")
     except GuardError:
         return Execution(dict.fromkeys(ids, "skipped"), _NOT_RECORDED)
-    answered = await _sent(mailbox, ids, purge=purge)
+    answers = await _sent(mailbox, ids, purge=purge)
     outcomes: dict[str, OutcomeWord] = dict.fromkeys(ids, "failed")
-    if answered.has_left:
-        outcomes = await _read_back(mailbox, ids, answered, purge=purge)
+    if any(a.error is None or not never_left(a.error) for a in answers):
+        outcomes = await _read_back(mailbox, ids, answers, purge=purge)
+    problem = next((in_words(a.error) for a in answers if a.error is not None), None)
     certain: dict[str, OutcomeWord] = {i: w for i, w in outcomes.items() if w != "unknown"}
     in_doubt = len(certain) < len(outcomes)
-    execution = Execution(outcomes, answered.problem or (_NOT_CERTAIN if in_doubt else None), in_doubt=in_doubt)
+    execution = Execution(outcomes, problem or (_NOT_CERTAIN if in_doubt else None), in_doubt=in_doubt)
     try:
         await record.sent(certain)
     except GuardError:
@@ -131,32 +114,26 @@ async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool,
     return execution
 
 
-async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> DeleteResponse:
+async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> list[Outcome]:
     try:
         with at_once():
             # Without a type filter: the ids are exact, so a filter could only delete less than was approved.
-            answers = await mailbox.client.delete_message(
-                ids, purge=purge, account_id=mailbox.account_id, extension_id=mailbox.extension_id
-            )
+            return await mailbox.client.delete_message(ids, purge=purge, **mailbox.names)
     except RingCentralError as error:
-        refused = ids if is_over(error) else ()
-        return DeleteResponse(refused=refused, problem=in_words(error), has_left=not never_left(error))
-    return DeleteResponse(
-        confirmed={a.id for a in answers if a.ok},
-        refused={a.id for a in answers if a.error is not None and is_over(a.error)},
-        problem=next((in_words(a.error) for a in answers if a.error is not None), None),
-    )
+        return [Outcome.failed(i, error) for i in ids]
 
 
 async def _read_back(
-    mailbox: Mailbox, ids: Sequence[str], answered: DeleteResponse, *, purge: bool
+    mailbox: Mailbox, ids: Sequence[str], answers: Sequence[Outcome], *, purge: bool
 ) -> dict[str, OutcomeWord]:
     """Read the outcomes from the mailbox; `unknown` if a message cannot be read, or may still change."""
     try:
         found, errors = await mailbox.read(ids)
     except RingCentralError:
         return dict.fromkeys(ids, "unknown")
-    return judged(ids, found, errors, purge=purge, confirmed=answered.confirmed, untouched=answered.refused)
+    confirmed = {a.id for a in answers if a.ok}
+    untouched = {a.id for a in answers if a.error is not None and is_over(a.error)}
+    return after_delete(ids, found, errors, purge=purge, confirmed=confirmed, untouched=untouched)
 
 
 def why(error: RingCentralError | GuardError) -> str:

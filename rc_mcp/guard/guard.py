@@ -5,7 +5,7 @@ the answer. In the 2026-07-28 protocol the call is run again with the answer; `p
 so the question is the same word for word and the answer fits no other plan.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -15,18 +15,16 @@ from typing import ClassVar, Literal, Protocol
 from anyio import to_thread
 
 from rc_mcp.guard import results
-from rc_mcp.guard.change_lock import PATIENCE_S, one_change_at_a_time
 from rc_mcp.guard.execution import Execution
 from rc_mcp.guard.mailbox import Mailbox, still_left_out
 from rc_mcp.guard.policy.caps import objection, over_limits
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.reconcile import reconcile
 from rc_mcp.guard.refusals import NOTHING_DONE, SETTLED_AFTER, Busy, GuardError, InDoubt, NoTime, NotNow
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
+from rc_mcp.guard.state.coordination import PATIENCE_S, is_stopped, one_change_at_a_time
 from rc_mcp.guard.state.database import exists
-from rc_mcp.guard.state.journal import Channel, Journal, OnItsWay, Record
+from rc_mcp.guard.state.journal import Channel, Journal, Record, Unanswered
 from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Plan, PlanDraft, PlanStore, State, TooManyPlans, digest_of
-from rc_mcp.guard.stop_file import is_stopped
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import time_left_s
@@ -47,11 +45,24 @@ class Action(Protocol):
         """Read the mailbox and return the draft of a plan, with times in this zone."""
         ...
 
-    async def carry_out(
-        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
-    ) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
         """Carry out the plan and no more; journal each request before it is sent. Report RingCentral's errors."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the arguments of a guarded call ask for."""
+
+    action: Action
+    account_id: str
+    extension_id: str
+    plan_id: str | None
+    """The plan that the call names, by which the model states that the user approved it."""
+
+    @property
+    def tool(self) -> str:
+        return self.action.tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,72 +93,51 @@ class Guard:
     """The command that a user types before a plan's id."""
     undo_command: str | None = "rc-mcp undo"
     """The command that a user types before an operation's id; None if no other process can reach the mailbox."""
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    """The wall clock in UTC, so that spans are elapsed time, even on a day when clocks change."""
     zone: tzinfo = UTC
     """The time zone for display."""
-    clock: MonotonicClock = THIS_MACHINE
 
     @property
     def journal(self) -> Journal:
-        return Journal(self.plans.state_dir, self.now, self.clock)
+        return Journal(self.plans.state_dir, self.plans.now, self.plans.clock)
 
-    def is_stopped(self) -> bool:
-        """Return whether the STOP file exists (see `stopping`)."""
-        return is_stopped(self.plans.state_dir)
-
-    async def propose(
-        self, action: Action, account_id: str, extension_id: str, *, plan_id: str | None, answering: bool
-    ) -> Proposal:
+    async def propose(self, request: Request, *, answering: bool) -> Proposal:
         """Return the plan for this call: the plan that it names, the one just asked about, or a new one.
 
         Raises:
             RingCentralError: the mailbox cannot be read.
             GuardError: the request cannot be planned.
         """
-        if self.is_stopped():
-            return await self._refuse(action, "stopped", "The user stopped all deletions (the STOP file).")
-        mailbox = Mailbox(self.client, account_id, extension_id, self.policy)
-        proposal = await self._stored(action, mailbox, plan_id, answering=answering)
-        if proposal is None:
-            draft = await self._drafted(action, mailbox)
-            proposal = await self._nothing_to_do(action, draft) if draft.changes_nothing else draft
-        if isinstance(proposal, ChangeResult):
-            return proposal
+        if is_stopped(self.plans.state_dir):
+            return await self._refuse(request, "stopped", "The user stopped all deletions (the STOP file).")
+        digest = self._digest(request)
+        stored = await self._stored(request, digest, answering=answering)
+        if isinstance(stored, ChangeResult):
+            return stored
+        draft = stored.draft if stored else await self._drafted(request)
+        if stored is None and draft.changes_nothing:
+            return await self._nothing_to_do(request, draft)
         # Checked for every plan: the server may have had a higher level when a stored one was made.
-        draft = proposal.draft if isinstance(proposal, Plan) else proposal
         if draft.severity == "irreversible" and not self.may_purge:
-            return await self._refuse(action, "level", "This server does not allow changes that cannot be undone.")
-        if refusal := await self._over_limits(action, draft):
+            return await self._refuse(request, "level", "This server does not allow changes that cannot be undone.")
+        if refusal := await self._over_limits(request, draft):
             return refusal
         against = await self._objection(draft)
         if self.policy.dry_run:
             ids = [t.id for t in draft.targets]
-            await self.note(action.tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
+            await self.note(request.tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
             return results.rehearsal(draft, against)
-        if isinstance(proposal, Plan):
-            return proposal
+        if stored:
+            return stored
+        whose = {"principal": self.principal, "account_id": request.account_id, "extension_id": request.extension_id}
         try:
-            plan = await self._planned(action, mailbox, draft)
+            plan = await to_thread.run_sync(partial(self.plans.add, request.tool, digest, draft, **whose))
         except TooManyPlans:
-            return await self._refuse(action, "too_many_plans", TOO_MANY_PLANS)
+            return await self._refuse(request, "too_many_plans", TOO_MANY_PLANS)
         # Only for a new plan: a stored one may have been made under another policy.
         return plan if against else Allowed(plan)
 
-    async def settle(
-        self,
-        action: Action,
-        account_id: str,
-        extension_id: str,
-        proposal: Proposal,
-        said: Verdict,
-        *,
-        named: bool,
-    ) -> ChangeResult:
-        """Carry the plan out if it has a valid approval; otherwise say what did not happen.
-
-        `named`: the call named the plan itself, by which the model states that the user approved it.
-        """
+    async def settle(self, request: Request, proposal: Proposal, said: Verdict) -> ChangeResult:
+        """Carry the plan out if it has a valid approval; otherwise say what did not happen."""
         if isinstance(proposal, ChangeResult):
             return proposal
         unattended = isinstance(proposal, Allowed)
@@ -155,17 +145,15 @@ class Guard:
         if said == "no":
             denied = await to_thread.run_sync(self.plans.deny, plan.id, "client")
             # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
-            return results.declined(plan) if denied else await self._not_claimed(action, plan)
-        if said == "not_asked" and not named and not unattended:
+            return results.declined(plan) if denied else await self._not_claimed(request, plan)
+        if said == "not_asked" and request.plan_id is None and not unattended:
             return await self._confirmation_required(plan)
-        mailbox = Mailbox(self.client, account_id, extension_id, self.policy)
+        patience_s = min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)
         try:
-            async with one_change_at_a_time(
-                self.plans.state_dir, min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)
-            ):
-                return await self._settled(action, mailbox, plan, said, unattended=unattended)
+            async with one_change_at_a_time(self.plans.state_dir, patience_s):
+                return await self._carry_out(request, plan, said, unattended=unattended)
         except NotNow as error:
-            await self.note(action.tool, "refused", plan.id, reason=error.reason)
+            await self.note(request.tool, "refused", plan.id, reason=error.reason)
             raise
 
     async def note(
@@ -175,7 +163,7 @@ class Guard:
         who = {"operation": operation, "principal": self.principal, "tool": tool}
         await to_thread.run_sync(partial(self.journal.note, event, **who, details=details))
 
-    async def settle_cut_short(self) -> None:
+    async def settle_interrupted(self) -> None:
         """Read the outcomes of interrupted operations from the mailbox, inside `one_change_at_a_time`.
 
         Raises:
@@ -183,45 +171,40 @@ class Guard:
         """
         await reconcile(self.journal, self.client, self.principal)
 
-    async def on_its_way(self) -> OnItsWay:
-        """Return what unanswered requests may still change."""
-        if not await to_thread.run_sync(exists, self.plans.state_dir):
-            return OnItsWay()
-        return await to_thread.run_sync(self.journal.on_its_way, SETTLED_AFTER)
-
-    async def settle_cut_short_unless_busy(self) -> None:
-        """Call `settle_cut_short`, unless a change is in progress here or in another server."""
+    async def settle_interrupted_unless_busy(self) -> None:
+        """Call `settle_interrupted`, unless a change is in progress here or in another server."""
         if not await to_thread.run_sync(exists, self.plans.state_dir):
             return
         if await to_thread.run_sync(self.journal.unfinished, self.principal):
             with suppress(Busy):
                 async with one_change_at_a_time(self.plans.state_dir, patience_s=0):
-                    await self.settle_cut_short()
+                    await self.settle_interrupted()
 
-    async def _settled(
-        self, action: Action, mailbox: Mailbox, plan: Plan, said: Verdict, *, unattended: bool
-    ) -> ChangeResult:
-        await self._nothing_on_its_way(plan)
+    async def unanswered(self) -> Unanswered:
+        """Return what unanswered requests may still change."""
+        if not await to_thread.run_sync(exists, self.plans.state_dir):
+            return Unanswered()
+        return await to_thread.run_sync(self.journal.unanswered, SETTLED_AFTER)
+
+    async def _carry_out(self, request: Request, plan: Plan, said: Verdict, *, unattended: bool) -> ChangeResult:
+        await self._check_unanswered(plan)
         if time_left_s() < LIMITS.change_begins_s:
             # Before the plan is claimed, so that the next call can use it.
             raise NoTime
         # Checked again, now that no other process can use up a cap.
-        if refusal := await self._over_limits(action, plan.draft, plan.id):
+        if refusal := await self._over_limits(request, plan.draft, plan.id):
             return refusal
         if unattended and await self._objection(plan.draft):
             return await self._confirmation_required(plan)
         if not await self._claim(plan, said, unattended=unattended):
-            return await self._not_claimed(action, plan)
-        if not unattended:
-            return await self._carry_out(action, mailbox, plan)
-        done = await self._carry_out(action, replace(mailbox, unattended_at=self.now()), plan)
-        return results.by_policy(done, plan)
-
-    async def _carry_out(self, action: Action, mailbox: Mailbox, plan: Plan) -> ChangeResult:
-        record = Record(self.journal, plan.id, self.principal, action.tool)
+            return await self._not_claimed(request, plan)
+        mailbox = self._mailbox(request)
+        if unattended:
+            mailbox = replace(mailbox, unattended_at=self.plans.now())
+        record = Record(self.journal, plan.id, self.principal, request.tool)
         purge = plan.draft.severity == "irreversible"
         left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)
-        execution = await action.carry_out(mailbox, plan.draft, self.is_stopped, record)
+        execution = await request.action.carry_out(mailbox, plan.draft, record)
         execution.outcomes = left_out | execution.outcomes
         done = results.carried_out(plan, execution, self.undo_command)
         try:
@@ -229,77 +212,71 @@ class Guard:
                 await record.done(done.status, execution.outcomes)
         except GuardError:
             # Without the error's own text, which says that nothing was deleted.
-            return results.unrecorded(done)
-        return done
+            done = results.unrecorded(done)
+        return results.by_policy(done, plan) if unattended else done
 
-    async def _nothing_on_its_way(self, plan: Plan) -> None:
+    async def _check_unanswered(self, plan: Plan) -> None:
         """Settle earlier operations, and refuse if a request for the same messages may still arrive."""
         with suppress(RingCentralError):
-            await self.settle_cut_short()
-        on_its_way = await self.on_its_way()
+            await self.settle_interrupted()
+        unanswered = await self.unanswered()
         is_retention = plan.draft.period_in_force is not None
         named = {t.id for t in plan.draft.targets}
-        if named & (on_its_way.deletes | on_its_way.restores) or (is_retention and on_its_way.retention):
+        if named & (unanswered.deletes | unanswered.restores) or (is_retention and unanswered.retention):
             raise InDoubt
 
-    async def _over_limits(self, action: Action, draft: PlanDraft, operation: str | None = None) -> ChangeResult | None:
+    async def _over_limits(
+        self, request: Request, draft: PlanDraft, operation: str | None = None
+    ) -> ChangeResult | None:
         over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.principal)
         if over is None:
             return None
-        return await self._refuse(action, "limits", f"The operator's limits do not allow it: {over}.", operation)
+        return await self._refuse(request, "limits", f"The operator's limits do not allow it: {over}.", operation)
 
     async def _objection(self, draft: PlanDraft) -> str | None:
         return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.principal)
 
-    def _digest(self, action: Action, mailbox: Mailbox) -> str:
-        where = {"account_id": mailbox.account_id, "extension_id": mailbox.extension_id}
-        return digest_of(self.principal, action.tool, {**action.arguments, **where})
+    def _mailbox(self, request: Request) -> Mailbox:
+        return Mailbox(self.client, request.account_id, request.extension_id, self.policy)
 
-    async def _stored(
-        self, action: Action, mailbox: Mailbox, plan_id: str | None, *, answering: bool
-    ) -> Plan | ChangeResult | None:
-        digest = self._digest(action, mailbox)
+    def _digest(self, request: Request) -> str:
+        where = {"account_id": request.account_id, "extension_id": request.extension_id}
+        return digest_of(self.principal, request.tool, {**request.action.arguments, **where})
+
+    async def _stored(self, request: Request, digest: str, *, answering: bool) -> Plan | ChangeResult | None:
+        plan_id = request.plan_id
         if plan_id is None:
             return await to_thread.run_sync(self.plans.latest_asked, digest) if answering else None
         found = await to_thread.run_sync(self.plans.get, plan_id)
         if found is None and await self._was_begun(plan_id):
-            return await self._spent(action, plan_id, "used")
+            return await self._spent(request, plan_id, "used")
         if found is None or found[0].digest != digest:
             return await self._refuse(
-                action,
+                request,
                 "no_such_plan",
                 "This call has no such plan: the plan expired, or it was made for other arguments. "
                 "Call again without plan_id for a new one.",
             )
         plan, state = found
-        return await self._spent(action, plan.id, state) if state in {"used", "denied"} else plan
+        return await self._spent(request, plan.id, state) if state in {"used", "denied"} else plan
 
     async def _was_begun(self, plan_id: str) -> bool:
         """Return whether a plan that is no longer stored was claimed."""
         operation = await to_thread.run_sync(self.journal.operation, plan_id)
         return operation is not None and operation.principal == self.principal and operation.begun is not None
 
-    async def _drafted(self, action: Action, mailbox: Mailbox) -> PlanDraft:
+    async def _drafted(self, request: Request) -> PlanDraft:
         try:
-            return await action.draft(mailbox, self.now(), self.zone)
+            return await request.action.draft(self._mailbox(request), self.plans.now(), self.zone)
         except GuardError:
-            await self.note(action.tool, "refused", reason="not_plannable")
+            await self.note(request.tool, "refused", reason="not_plannable")
             raise
 
-    async def _nothing_to_do(self, action: Action, draft: PlanDraft) -> ChangeResult:
+    async def _nothing_to_do(self, request: Request, draft: PlanDraft) -> ChangeResult:
         if draft.protected:
             ids = [i for i, word in (draft.left_out or {}).items() if word == "skipped"]
-            await self.note(action.tool, "refused", reason="protected", action=draft.preview.action, ids=ids)
+            await self.note(request.tool, "refused", reason="protected", action=draft.preview.action, ids=ids)
         return results.nothing_to_do(draft)
-
-    async def _planned(self, action: Action, mailbox: Mailbox, draft: PlanDraft) -> Plan:
-        digest = self._digest(action, mailbox)
-        whose = {
-            "principal": self.principal,
-            "account_id": mailbox.account_id,
-            "extension_id": mailbox.extension_id,
-        }
-        return await to_thread.run_sync(partial(self.plans.add, action.tool, digest, draft, **whose))
 
     async def _claim(self, plan: Plan, said: Verdict, *, unattended: bool) -> bool:
         """Claim the plan if its approval is sufficient. A model's word never is for a change that cannot be undone."""
@@ -308,12 +285,12 @@ class Guard:
         by: Channel = "policy" if unattended else "client" if said == "yes" else "chat"
         return await to_thread.run_sync(partial(self.plans.claim, plan.id, *waiting, "approved", by=by))
 
-    async def _not_claimed(self, action: Action, plan: Plan) -> ChangeResult:
+    async def _not_claimed(self, request: Request, plan: Plan) -> ChangeResult:
         found = await to_thread.run_sync(self.plans.get, plan.id)
         if found is None or found[1] in {"used", "denied"}:
             state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
-            return await self._spent(action, plan.id, state)
-        await self.note(action.tool, "refused", plan.id, reason="not_approved")
+            return await self._spent(request, plan.id, state)
+        await self.note(request.tool, "refused", plan.id, reason="not_approved")
         return results.not_approved(plan, self.approve_command, self.zone)
 
     def _needs_terminal(self, plan: Plan) -> bool:
@@ -324,14 +301,14 @@ class Guard:
         command = self.approve_command if self._needs_terminal(plan) else None
         return results.confirmation_required(plan, against, command, self.zone)
 
-    async def _spent(self, action: Action, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
+    async def _spent(self, request: Request, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
         if state == "used":
-            await self.note(action.tool, "refused", plan_id, reason=state)
+            await self.note(request.tool, "refused", plan_id, reason=state)
             return results.used(plan_id)
         was = "was denied by the user" if state == "denied" else "has expired"
-        return await self._refuse(action, state, f"Plan {plan_id} {was}.", plan_id)
+        return await self._refuse(request, state, f"Plan {plan_id} {was}.", plan_id)
 
-    async def _refuse(self, action: Action, reason: str, said: str, operation: str | None = None) -> ChangeResult:
+    async def _refuse(self, request: Request, reason: str, said: str, operation: str | None = None) -> ChangeResult:
         # The journal gets only the reason: the sentence may contain text that the journal must not hold.
-        await self.note(action.tool, "refused", operation, reason=reason)
+        await self.note(request.tool, "refused", operation, reason=reason)
         return ChangeResult(status="refused", said=f"{said} {NOTHING_DONE}")

@@ -1,9 +1,10 @@
 """Reading the mailbox for a plan, and again when it is carried out, without adding targets."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
@@ -11,13 +12,26 @@ from rc_mcp.guard.state.journal import Was
 from rc_mcp.guard.state.plans import MAX_MESSAGES, Target
 from rc_mcp.ringcentral import (
     DeletableType,
+    Forbidden,
+    InvalidRequest,
     Message,
     MessageStoreClient,
     NotFound,
+    NotSent,
+    RateLimited,
     RingCentralError,
+    Unauthorized,
     UnexpectedAnswer,
 )
 from rc_mcp.views.changes import OutcomeWord
+
+_NOT_ABOUT_IT = (Forbidden, InvalidRequest, NotSent, RateLimited, Unauthorized)
+"""Errors of a read that say nothing about the message."""
+
+
+class MailboxNames(TypedDict):
+    account_id: str
+    extension_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,11 @@ class Mailbox:
     unattended_at: datetime | None = None
     """Set if the user was not asked: then only messages that the unattended rule covers at this time are deleted."""
 
+    @property
+    def names(self) -> MailboxNames:
+        """Return the mailbox as the client's methods take it."""
+        return {"account_id": self.account_id, "extension_id": self.extension_id}
+
     def spares(self, message: Message, *, purge: bool) -> bool:
         """Return whether the policy keeps this message, whatever was approved."""
         at = self.unattended_at
@@ -38,7 +57,14 @@ class Mailbox:
 
     async def read(self, ids: Sequence[str]) -> tuple[dict[str, Message], dict[str, RingCentralError]]:
         """Read these messages, and return an error for each that could not be read."""
-        outcomes = await self.client.read_messages(ids, account_id=self.account_id, extension_id=self.extension_id)
+        if len(ids) == 1:
+            try:
+                return {ids[0]: await self.client.read_message(ids[0], **self.names)}, {}
+            except _NOT_ABOUT_IT:
+                raise
+            except RingCentralError as error:
+                return {}, {ids[0]: error}
+        outcomes = await self.client.read_messages(ids, **self.names)
         found = {o.id: o.message for o in outcomes if o.ok and o.message is not None}
         lost = UnexpectedAnswer("RingCentral did not answer for this message")
         return found, {o.id: o.error or lost for o in outcomes if o.id not in found}
@@ -56,7 +82,7 @@ def target(message: Message) -> Target:
 
 
 def sort_out(
-    messages: Iterable[Message], *, purge: bool, wanted: Callable[[Message], bool]
+    messages: Iterable[Message], *, purge: bool, message_type: DeletableType = "All"
 ) -> tuple[list[Message], dict[str, OutcomeWord]]:
     """Return the messages that a delete (or purge) would change, and outcomes for the others.
 
@@ -65,7 +91,7 @@ def sort_out(
     touch: list[Message] = []
     left_out: dict[str, OutcomeWord] = {}
     for message in messages:
-        if not wanted(message):
+        if not is_of(message, message_type):
             left_out[message.id] = "skipped"
         elif message.availability == "Alive" or (purge and message.availability == "Deleted"):
             touch.append(message)
@@ -76,28 +102,26 @@ def sort_out(
     return touch, left_out
 
 
-def unchanged(planned: Iterable[Target], found: Mapping[str, Message]) -> list[Target]:
-    """Return the targets that are exactly as they were in the approved plan."""
-    return [t for t in planned if t.id in found and target(found[t.id]) == t]
-
-
-def dropped(
+def unchanged(
     planned: Iterable[Target],
     found: Mapping[str, Message],
     errors: Mapping[str, RingCentralError],
     *,
     purge: bool,
-) -> dict[str, OutcomeWord]:
-    """Return the outcomes of the targets that `unchanged` left out."""
+) -> tuple[list[Target], dict[str, OutcomeWord]]:
+    """Return the targets that are exactly as they were in the approved plan, and outcomes for the others."""
     done = {"Purged"} if purge else {"Deleted", "Purged"}
+    same: list[Target] = []
     outcomes: dict[str, OutcomeWord] = {}
     for t in planned:
         now = found.get(t.id)
         if now is None:
             outcomes[t.id] = "not_found" if isinstance(errors.get(t.id), NotFound) else "skipped"
-        elif target(now) != t:
+        elif target(now) == t:
+            same.append(t)
+        else:
             outcomes[t.id] = "already" if now.availability in done else "skipped"
-    return outcomes
+    return same, outcomes
 
 
 async def still_left_out(
@@ -113,7 +137,7 @@ async def still_left_out(
         return said
     with suppress(RingCentralError):
         found, errors = await mailbox.read(ids)
-        _, there = sort_out(found.values(), purge=purge, wanted=lambda _: True)
+        _, there = sort_out(found.values(), purge=purge)
         said |= there
         said |= {i: "not_found" for i in ids if isinstance(errors.get(i), NotFound)}
     return said
@@ -126,7 +150,7 @@ def is_of(message: Message, message_type: DeletableType) -> bool:
     return message_type in {"All", message.type}
 
 
-def judged(
+def after_delete(
     ids: Iterable[str],
     found: Mapping[str, Message],
     errors: Mapping[str, RingCentralError],
@@ -160,7 +184,7 @@ def is_as_it_was(message: Message, was: Was | None) -> bool:
     return now == was and now[1] is not None
 
 
-def restored(ids: Iterable[str], found: Mapping[str, Message]) -> dict[str, OutcomeWord]:
+def after_restore(ids: Iterable[str], found: Mapping[str, Message]) -> dict[str, OutcomeWord]:
     """Return the outcomes of a restore of Deleted ids, from the mailbox's current state."""
     words: dict[str | None, OutcomeWord] = {"Alive": "restored", "Deleted": "failed", "Purged": "purged"}
     return {i: words.get(found[i].availability, "unknown") if i in found else "unknown" for i in ids}

@@ -14,8 +14,7 @@ from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import Caller, Message
 from rc_mcp.views.changes import Preview, UntrustedPreview
-from rc_mcp.views.rows import first_words
-from rc_mcp.views.untrusted_text import fitting, moment, quoted, who, word
+from rc_mcp.views.untrusted_text import first_words, fitting, moment, quoted, who, word
 
 COLUMNS = 40
 _SENDERS = 5

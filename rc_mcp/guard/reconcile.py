@@ -2,7 +2,7 @@
 
 from anyio import to_thread
 
-from rc_mcp.guard.mailbox import Mailbox, is_as_it_was, judged, restored
+from rc_mcp.guard.mailbox import Mailbox, after_delete, after_restore, is_as_it_was
 from rc_mcp.guard.refusals import SETTLED_AFTER
 from rc_mcp.guard.state.journal import Entry, Journal, Operation, Record
 from rc_mcp.ringcentral import (
@@ -70,10 +70,10 @@ async def _seen(mailbox: Mailbox, intent: Entry, ids: list[str]) -> dict[str, Ou
         if isinstance(error, _NOT_NOW):
             raise error
     if intent.details["to"] == "Alive":
-        return restored(ids, found)
+        return after_restore(ids, found)
     untouched = {i for i, message in found.items() if is_as_it_was(message, intent.was.get(i))}
     # "Not found" proves nothing here: no answer confirmed a purge.
-    return judged(ids, found, errors, purge=intent.details["to"] == "Purged", confirmed=(), untouched=untouched)
+    return after_delete(ids, found, errors, purge=intent.details["to"] == "Purged", confirmed=(), untouched=untouched)
 
 
 async def _settle_retention(mailbox: Mailbox, intent: Entry, record: Record, *, is_fresh: bool) -> None:

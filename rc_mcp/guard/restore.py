@@ -1,15 +1,15 @@
 """Undo: restoring the messages that one operation deleted. It deletes nothing, so it needs no approval."""
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from anyio import to_thread
 
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.mailbox import Mailbox, restored, target
+from rc_mcp.guard.mailbox import Mailbox, after_restore, target
 from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.results import unrecorded
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import Journal, Operation, Record
 from rc_mcp.guard.state.plans import new_id
 from rc_mcp.ringcentral import NotFound, RingCentralError
@@ -32,7 +32,7 @@ async def undo(guard: Guard, operation_id: str) -> ChangeResult:
     await to_thread.run_sync(undoable, guard.journal, operation_id)
     async with one_change_at_a_time(guard.plans.state_dir):
         with _as_written(), suppress(RingCentralError):
-            await guard.settle_cut_short()
+            await guard.settle_interrupted()
         operation = await to_thread.run_sync(undoable, guard.journal, operation_id)
         return await _restore(guard, operation)
 
@@ -81,45 +81,31 @@ async def _restore(guard: Guard, operation: Operation) -> ChangeResult:
     with _as_written():
         begun, ids = operation.begun or {}, _perhaps_deleted(operation)
         mailbox = Mailbox(guard.client, begun["account_id"], begun["extension_id"])
-        on_its_way = (await guard.on_its_way()).deletes  # before the reading, which shows earlier arrivals
+        unanswered = (await guard.unanswered()).deletes  # before the reading, which shows earlier arrivals
         found, errors = await mailbox.read(ids)
     outcomes: dict[str, OutcomeWord] = {i: _BEFORE.get(m.availability or "", "unknown") for i, m in found.items()}
     outcomes |= {i: "not_found" if isinstance(e, NotFound) else "unknown" for i, e in errors.items()}
     deleted = {i: target(m).was for i, m in found.items() if m.availability == "Deleted"}
     if not deleted:
-        outcomes = but_in_doubt(outcomes, on_its_way)
-        said = _said(outcomes, _may_arrive(outcomes, on_its_way), NOTHING_RESTORED)
-        return ChangeResult(status=_status(outcomes), said=said, outcomes=outcomes)
+        return _result(outcomes, unanswered, end=NOTHING_RESTORED)
     record = Record(guard.journal, new_id(), guard.principal, "undo")
     await record.begun(mailbox.account_id, mailbox.extension_id, undoes=operation.id)
     await record.sending(deleted, "Alive")
     problem = await _send(mailbox, list(deleted))
     seen = await _read_back(mailbox, list(deleted))
-    outcomes = but_in_doubt(outcomes | seen, on_its_way)
-    said = _said(outcomes, problem, _may_arrive(outcomes, on_its_way))
-    undone = ChangeResult(status=_status(outcomes), said=said, outcomes=outcomes, operation_id=record.operation)
+    undone = _result(outcomes | seen, unanswered, problem=problem, operation_id=record.operation)
     try:
         await record.sent(seen)
-        await record.done(undone.status, outcomes)
+        await record.done(undone.status, undone.outcomes)
     except GuardError:
         # Without the error's own text, which says that nothing was changed.
         return unrecorded(undone)
     return undone
 
 
-def _said(outcomes: Mapping[str, OutcomeWord], *sentences: str | None) -> str:
-    return " ".join([f"{tally(outcomes)}.", *(sentence for sentence in sentences if sentence)])
-
-
-def _may_arrive(outcomes: Iterable[str], on_its_way: Collection[str]) -> str | None:
-    return MAY_ARRIVE if any(i in on_its_way for i in outcomes) else None
-
-
 async def _send(mailbox: Mailbox, ids: Sequence[str]) -> str | None:
     try:
-        answers = await mailbox.client.patch_message(
-            ids, availability="Alive", account_id=mailbox.account_id, extension_id=mailbox.extension_id
-        )
+        answers = await mailbox.client.patch_message(ids, availability="Alive", **mailbox.names)
     except RingCentralError as error:
         return in_words(error)
     return next((in_words(a.error) for a in answers if a.error is not None), None)
@@ -130,7 +116,21 @@ async def _read_back(mailbox: Mailbox, ids: Sequence[str]) -> dict[str, OutcomeW
         found, _ = await mailbox.read(ids)
     except RingCentralError:
         found = {}
-    return restored(ids, found)
+    return after_restore(ids, found)
+
+
+def _result(
+    outcomes: Mapping[str, OutcomeWord],
+    unanswered: Collection[str],
+    *,
+    problem: str | None = None,
+    end: str | None = None,
+    operation_id: str | None = None,
+) -> ChangeResult:
+    known = but_in_doubt(outcomes, unanswered)
+    may_arrive = MAY_ARRIVE if any(i in unanswered for i in known) else None
+    said = " ".join(part for part in (f"{tally(known)}.", problem, may_arrive, end) if part)
+    return ChangeResult(status=_status(known), said=said, outcomes=known, operation_id=operation_id)
 
 
 def _status(outcomes: Mapping[str, OutcomeWord]) -> Status:

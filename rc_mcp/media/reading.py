@@ -82,7 +82,7 @@ async def what_ocr_lacks() -> str | None:
     with tempfile.TemporaryFile() as page:
         Image.new("1", (32, 32), 1).save(page, "PNG")
         page.flush()
-        reading = await read_document(page, "image/png", ["ocr"], EVERYTHING, _no_progress)
+        reading = await read_document(page, "image/png", ["ocr"], EVERYTHING, no_progress)
     return reading.no_ocr or reading.why
 
 
@@ -180,5 +180,5 @@ def _with(reading: Reading, message: WorkerMessage) -> Reading:
             return replace(reading, why=message.reason)
 
 
-async def _no_progress(done: float, total: float | None, unit: str) -> None:
+async def no_progress(done: float, total: float | None, unit: str) -> None:
     pass

@@ -2,9 +2,6 @@
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,24 +16,8 @@ class Saved:
     sha256: str
 
 
-@contextmanager
-def new_file(folder: Path) -> Generator[tuple[Path, int]]:
-    """Create a file in `folder` that only its owner can read (0600), and remove it when the block ends.
-
-    Raises:
-        OSError: the folder cannot be created or written to.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".rc-mcp-", suffix=".part", dir=folder)
-    try:
-        yield Path(name), descriptor
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-
-
 def keep(temporary: Path, stem: str, suffix: str) -> Saved:
-    """Give a file from `new_file` its final name, in the same folder.
+    """Give a complete, closed file from `new_file` its final name, in the same folder.
 
     An existing file with the same content is returned instead. A file with other content, a link or a folder is never
     changed: the next name is tried, such as `stem-2` or `stem-3`.

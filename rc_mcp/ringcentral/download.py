@@ -1,15 +1,14 @@
 """Downloads an attachment to a file in constant memory, and resumes after a broken connection."""
 
-import os
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from anyio import to_thread
 
+from rc_mcp.private_files import new_file, write_all
 from rc_mcp.ringcentral.content import Content
 from rc_mcp.ringcentral.errors import AnswerLost, ContentTooLarge, InvalidRequest, UnexpectedAnswer
 from rc_mcp.ringcentral.limits import LIMITS
@@ -38,15 +37,10 @@ def written_whole(path: Path) -> Generator[BinaryIO]:
     """Open a new file for its owner only (0600). Name it `path` if the block succeeds, and otherwise remove it."""
     if path.is_dir():
         raise InvalidRequest(f"{path} is a folder. Nothing was sent.")
-    descriptor, temporary = tempfile.mkstemp(prefix=".rc-mcp-", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            yield file
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
+    with new_file(path.parent) as (new, file):
+        yield file
+        file.close()
+        new.replace(path)
 
 
 async def write(open_at: Opener, file: BinaryIO, max_bytes: int | None) -> Downloaded:
@@ -103,7 +97,7 @@ class _Download:
                 async for pieces in large_pieces:
                     arrived = self._arrived + sum(map(len, pieces))
                     self._check_fits(arrived)
-                    await to_thread.run_sync(_write_all, self._file, pieces)
+                    await to_thread.run_sync(write_all, self._file, b"".join(pieces))
                     self._arrived = arrived
         except AnswerLost:
             # All bytes arrived; only the end of the answer was lost.
@@ -147,9 +141,3 @@ async def _in_large_pieces(content: Content) -> AsyncGenerator[list[bytes]]:
         raise
     if pieces:
         yield pieces
-
-
-def _write_all(file: BinaryIO, pieces: list[bytes]) -> None:
-    rest = memoryview(b"".join(pieces))
-    while rest:
-        rest = rest[file.write(rest) :]

@@ -49,6 +49,8 @@ class Limits:
     """Ours, equal to RingCentral's penalty: how long a refused login is not repeated (5 a minute are allowed)."""
     outage_pause_s: float = 10.0
     """From the guide: the wait before a login is repeated after a 5xx."""
+    login_lock_s: float = 60.0
+    """Ours: the wait for another process that uses the login; longer than one request to RingCentral takes."""
     token_lifetime_s: float = 86_400.0
     """Ours: the longest lifetime of a token that is believed. RingCentral's tokens live an hour."""
     retry_after_s: float = 60.0

@@ -15,25 +15,11 @@ from mcp.types.version import LATEST_MODERN_VERSION, is_version_at_least
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
-from rc_mcp.guard.guard import Action, Guard, Proposal, Verdict
+from rc_mcp.guard.guard import Guard, Proposal, Request, Verdict
 from rc_mcp.guard.state.plans import Plan
 from rc_mcp.ringcentral.transport.deadlines import call_time
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.views.changes import ChangeResult
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the arguments of a guarded call ask for.
-
-    Attributes:
-        plan_id: the plan that the call names, which is the model's word that the user approved it.
-    """
-
-    action: Action
-    account_id: str
-    extension_id: str
-    plan_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +33,8 @@ class Approval:
 
     async def settle(self) -> ChangeResult:
         """Carry the plan out if it is approved, otherwise say what did not happen."""
-        asked = self.request
         with call_time():
-            return await self.guard.settle(
-                asked.action,
-                asked.account_id,
-                asked.extension_id,
-                self.proposal,
-                self.said,
-                named=asked.plan_id is not None,
-            )
+            return await self.guard.settle(self.request, self.proposal, self.said)
 
 
 def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaitable[Approval]]:
@@ -64,13 +42,7 @@ def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaita
 
     async def propose(ctx: Ctx, request: Annotated[Request, Resolve(read)]) -> Proposal:
         with call_time():
-            return await session_of(ctx).guard.propose(
-                request.action,
-                request.account_id,
-                request.extension_id,
-                plan_id=request.plan_id,
-                answering=ctx.input_responses is not None,
-            )
+            return await session_of(ctx).guard.propose(request, answering=ctx.input_responses is not None)
 
     async def ask(ctx: Ctx, proposal: Annotated[Proposal, Resolve(propose)]) -> UserAnswer | Elicit[UserAnswer]:
         if isinstance(proposal, Plan) and can_ask(ctx):

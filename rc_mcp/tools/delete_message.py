@@ -6,9 +6,10 @@ from mcp.server.mcpserver import Resolve
 from pydantic import Field
 
 from rc_mcp.guard.actions.deletion import Deletion
+from rc_mcp.guard.guard import Request
 from rc_mcp.guard.state.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import DeletableType
-from rc_mcp.tools.approval import Approval, Request, approval_of
+from rc_mcp.tools.approval import Approval, approval_of
 from rc_mcp.tools.arguments import AccountId, ExtensionId, MessageIds, PlanId
 from rc_mcp.views.changes import ChangeResult
 

@@ -6,9 +6,10 @@ from mcp.server.mcpserver import Resolve
 from pydantic import Field
 
 from rc_mcp.guard.actions.conversations import ConversationDeletion
+from rc_mcp.guard.guard import Request
 from rc_mcp.ringcentral import DeletableType
 from rc_mcp.session import Ctx, session_of
-from rc_mcp.tools.approval import Approval, Request, approval_of
+from rc_mcp.tools.approval import Approval, approval_of
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, OneOrMore, PlanId, When, instant
 from rc_mcp.views.changes import ChangeResult
 

@@ -36,9 +36,9 @@ async def patch_message(
         is_alive = availability is None or message.availability == availability
         return is_alive and (read_status is None or message.read_status == read_status)
 
-    on_its_way: Collection[str] = ()
+    unanswered: Collection[str] = ()
     if availability:
-        on_its_way = await _on_its_way(app.guard, message_id)
+        unanswered = await _unanswered(app.guard, message_id)
         # RingCentral answers the restore of a message that was never deleted in the same way. A caller that relies
         # on "restored" must see the difference; it costs one Light request per 50 ids.
         for start in range(0, len(message_id), MAX_READS):
@@ -52,10 +52,10 @@ async def patch_message(
     )
     restored = deleted if read_status else ids if availability else ()
     changes = benign_changes(outcomes, is_so, restored=restored, already=[i for i in message_id if i in already])
-    return in_doubt(changes, on_its_way)
+    return in_doubt(changes, unanswered)
 
 
-async def _on_its_way(guard: Guard, message_id: Sequence[str]) -> Collection[str]:
+async def _unanswered(guard: Guard, message_id: Sequence[str]) -> Collection[str]:
     """Return the messages that an unanswered delete may still reach.
 
     A restore repairs mistakes, so an unreadable state folder does not block it. In that case, any of the messages may
@@ -63,7 +63,7 @@ async def _on_its_way(guard: Guard, message_id: Sequence[str]) -> Collection[str
     """
     try:
         with suppress(RingCentralError):
-            await guard.settle_cut_short_unless_busy()
-        return (await guard.on_its_way()).deletes
+            await guard.settle_interrupted_unless_busy()
+        return (await guard.unanswered()).deletes
     except GuardError:
         return message_id

@@ -15,6 +15,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ValidationError
 
+from rc_mcp import time_limits
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.ringcentral import AnswerLost, RingCentralError, Unavailable, UnexpectedAnswer
 from rc_mcp.ringcentral.transport.deadlines import call_began
@@ -22,12 +23,6 @@ from rc_mcp.session import Ctx, session_of
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
 from rc_mcp.views.error_texts import in_words
 
-CALL_S = 40.0
-"""The time limit of a tool call: hosts give up after a minute, some sooner.
-
-A call that reads or can be repeated is canceled. A call that deletes is not: it knows how much time is left, begins
-nothing that it could not finish, and ends by reading back. The time that a user takes to answer is not counted.
-"""
 _FAULTS = 5
 _OWNERS = ("owner", "voicemail_owner")
 """Whose shared messages are listed: words such as `Shared`, or ids of extensions."""
@@ -90,13 +85,13 @@ class StrictTool(Tool):
         return {name: value for name, value in read.items() if value is not None or name not in known}
 
     async def _in_time(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
-        """Run the tool for at most `CALL_S`."""
+        """Run the tool for at most `time_limits.CALL_S`."""
         if self._is_destructive:
-            call_began(CALL_S)
+            call_began(time_limits.CALL_S)
             return await super().run(arguments, context, convert_result=False)
-        with anyio.move_on_after(CALL_S):
+        with anyio.move_on_after(time_limits.CALL_S):
             return await super().run(arguments, context, convert_result=False)
-        slow = f"{self.name} took longer than {CALL_S:.0f} s and was canceled."
+        slow = f"{self.name} took longer than {time_limits.CALL_S:.0f} s and was canceled."
         if not self._only_reads:
             raise ToolError(f"{slow} {MAYBE_CHANGED}")
         raise ToolError(f"{slow} Ask for less, or try again in a minute. {NOTHING_DONE}")

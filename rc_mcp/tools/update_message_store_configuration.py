@@ -6,8 +6,9 @@ from mcp.server.mcpserver import Resolve
 from pydantic import Field
 
 from rc_mcp.guard.actions.retention import RetentionChange
+from rc_mcp.guard.guard import Request
 from rc_mcp.session import Ctx, session_of
-from rc_mcp.tools.approval import Approval, Request, approval_of
+from rc_mcp.tools.approval import Approval, approval_of
 from rc_mcp.tools.arguments import AccountId, PlanId
 from rc_mcp.views.changes import ChangeResult
 

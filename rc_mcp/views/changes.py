@@ -75,15 +75,15 @@ def tally(outcomes: Mapping[str, OutcomeWord]) -> str:
     return ", ".join(f"{n} {word.replace('_', ' ')}" for word, n in Counter(outcomes.values()).most_common())
 
 
-def but_in_doubt(outcomes: Mapping[str, OutcomeWord], on_its_way: Collection[str]) -> dict[str, OutcomeWord]:
+def but_in_doubt(outcomes: Mapping[str, OutcomeWord], unanswered: Collection[str]) -> dict[str, OutcomeWord]:
     """Return the outcomes, but with `unknown` for messages that an unanswered delete may still reach."""
     alive = {"already", "restored", "updated"}
-    return {i: "unknown" if i in on_its_way and word in alive else word for i, word in outcomes.items()}
+    return {i: "unknown" if i in unanswered and word in alive else word for i, word in outcomes.items()}
 
 
-def in_doubt(changes: ChangeResult, on_its_way: Collection[str]) -> ChangeResult:
+def in_doubt(changes: ChangeResult, unanswered: Collection[str]) -> ChangeResult:
     """Return the changes, but with `unknown` for messages that an unanswered delete may still reach."""
-    outcomes = but_in_doubt(changes.outcomes, on_its_way)
+    outcomes = but_in_doubt(changes.outcomes, unanswered)
     if outcomes == changes.outcomes:
         return changes
     said = f"{tally(outcomes)}. {MAY_ARRIVE}"

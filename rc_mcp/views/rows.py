@@ -13,11 +13,10 @@ from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.tokens import TokenBudget, clip, that_fit
-from rc_mcp.views.untrusted_text import clean, short_moment, shown_id, who, word
+from rc_mcp.views.untrusted_text import first_words, short_moment, shown_id, who, word
 
 T = TypeVar("T")
 
-TEXT_CHARS, TEXT_TOKENS = 60, 18
 WHO_TOKENS = 20
 
 Cell = str | int | None
@@ -74,13 +73,6 @@ def state(message: Message) -> str:
 def is_untranscribed(message: Message) -> bool:
     """Return whether the message is a voicemail without a finished transcript."""
     return message.type == "VoiceMail" and message.vm_transcription_status != "Completed"
-
-
-def first_words(message: Message) -> str | None:
-    """Return the beginning of a text message or of a fax's cover page."""
-    # The subject of a fax or voicemail repeats the caller's number, which `who` shows already.
-    text = message.cover_page_text if message.type == "Fax" else message.subject
-    return clip(clean(text, TEXT_CHARS), TEXT_TOKENS) or None if text and message.type != "VoiceMail" else None
 
 
 def _as_shown(messages: Sequence[Message], rows: Sequence[Row]) -> Iterator[list[Cell]]:

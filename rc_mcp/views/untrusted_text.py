@@ -37,6 +37,8 @@ _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
 _MOST_OTHERS = 3
 _NAME_TOKENS = 12
 """Limit for a name, so that the number after it still fits."""
+_TEXT_CHARS, _TEXT_TOKENS = 60, 18
+"""Limits for the beginning of a message."""
 
 
 def clean(text: str, max_chars: int) -> str:
@@ -134,6 +136,13 @@ def caller_name(caller: Caller) -> str:
     return clean(" ".join(p for p in parts if p) or caller.location or "unknown", 80)
 
 
+def first_words(message: Message) -> str | None:
+    """Return the beginning of a text message or of a fax's cover page."""
+    # The subject of a fax or voicemail repeats the caller's number, which `who` shows already.
+    text = message.cover_page_text if message.type == "Fax" else message.subject
+    return clip(clean(text, _TEXT_CHARS), _TEXT_TOKENS) or None if text and message.type != "VoiceMail" else None
+
+
 def moment(time: datetime | None, zone: tzinfo | None = UTC) -> str | None:
     """Return a full time in the given zone, to the second: `2026-11-23T06:05:09-08:00`."""
     return time.astimezone(zone).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
@@ -146,3 +155,8 @@ def short_moment(time: datetime | None, now: datetime, zone: tzinfo = UTC) -> st
     there = time.astimezone(zone)
     is_this_year = there.year == now.astimezone(zone).year
     return f"{there:%m-%d %H:%M}" if is_this_year else f"{there:%Y-%m-%d %H:%M}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return `1 page`, `2 pages`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"

@@ -17,12 +17,13 @@ from anyio.abc import Process
 from mcp import Client, MCPError
 from starlette.types import Message, Receive, Scope, Send
 
-from rc_mcp.cli import http_server
+from rc_mcp import time_limits
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.cli.http_server import Door, HttpServer
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.service.serving import address, bound_sockets, serving
 from rc_mcp.guard.state.journal import Journal, Operation
-from tests.desk import Era, call, login_to
+from tests.desk import Era, call
 from tests.protocol.wire import MODERN, meta, request
 
 pytestmark = [
@@ -209,7 +210,7 @@ async def in_this_process(app: Callable[[Scope, Receive, Send], Any], calls: lis
 
 
 async def test_a_call_that_does_not_end_does_not_block_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "CALLS_END_S", 0.1)
+    monkeypatch.setattr(time_limits, "CALLS_END_S", 0.1)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "lifespan"

@@ -18,7 +18,7 @@ import pytest
 from anyio.abc import SocketStream
 from starlette.types import Receive, Scope, Send
 
-from rc_mcp.cli import http_server
+from rc_mcp import time_limits
 from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
 from rc_mcp.emulator.service.serving import bound_sockets
 
@@ -56,7 +56,7 @@ class Server:
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Server]:
     """Run a server with a request time limit of 0.2 s instead of 30 s."""
-    monkeypatch.setattr(http_server, "WHOLE_REQUEST_S", 0.2)
+    monkeypatch.setattr(time_limits, "HTTP_REQUEST_S", 0.2)
     running = Server()
     running.may_answer.set()
     door = Door(running.app, calls=lambda: 0, stop_listening=lambda: None)

@@ -17,12 +17,13 @@ import httpx2 as httpx
 import pytest
 from mcp import Client, StdioServerParameters
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.cli.login import LOGGED_OUT, NOT_LOGGED_IN, NOT_REVOKED
 from rc_mcp.emulator import Emulator
 from rc_mcp.server import build_server
 from rc_mcp.settings import load_settings
 from tests.cli.test_doctor import doctor
-from tests.desk import call, rows
+from tests.desk import call
 
 pytestmark = pytest.mark.anyio
 

@@ -9,11 +9,12 @@ import anyio
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.cli.policy_check import check_on
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
-from tests.desk import Faults, login_to, no_waiting
+from tests.desk import Faults, no_waiting
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from rc_mcp.access import Level
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.tools import tools_for
-from tests.desk import Era, call, refused, rows
+from tests.desk import Era, call, refused
 from tests.serving import RC_MCP, http_server
 
 pytestmark = pytest.mark.anyio

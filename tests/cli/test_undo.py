@@ -8,13 +8,14 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.cli.stop import NOT_STOPPED, PERHAPS_IN_PROGRESS, QUIET, RESUMED, WAITING
 from rc_mcp.cli.undo import MEANS, NOT_ALL_BACK
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.restore import NOTHING_RESTORED, OF_A_DEMO, undoable
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import DEMO
-from tests.desk import YES, Desk, call, login_to
+from tests.desk import YES, Desk, call
 
 pytestmark = pytest.mark.anyio
 

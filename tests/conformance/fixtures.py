@@ -40,11 +40,11 @@ from mcp.types import (
 from pydantic import BaseModel, Field, JsonValue, create_model
 from pydantic.config import JsonDict
 
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import load_settings
-from tests.desk import login_to
 
 Ctx = Context[MailboxSession]
 

@@ -6,10 +6,10 @@ import anyio
 import httpx2 as httpx
 import pytest
 
-from rc_mcp import server
-from rc_mcp.guard.change_lock import one_change_at_a_time
+from rc_mcp import time_limits
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import NOTHING_DONE
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import Aim, Operation, Record
 from rc_mcp.ringcentral import Forbidden, RingCentralError
 from tests.desk import YES, Desk, Era, call, refused, typed
@@ -44,13 +44,13 @@ async def test_deleted_messages_are_settled_at_once_and_the_others_once_no_reque
     deleted, alive = some_deleted(desk)[0], desk.ids(availability="Alive")[:2]
     async with desk.guard() as guard:
         await begin(desk, guard, [deleted, *alive], [deleted, alive[0]])
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
         assert cut_short(desk).outcomes == {deleted: "deleted"}
         assert cut_short(desk).in_doubt == [alive[0]]
         assert cut_short(desk).done is None
 
         desk.clock.time += timedelta(seconds=61)
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     done = {"status": "partial", "outcomes": {alive[1]: "skipped"}, "cut_short": True}
     assert cut_short(desk).outcomes == {deleted: "deleted", alive[0]: "failed", alive[1]: "skipped"}
     assert cut_short(desk).done == done
@@ -70,8 +70,8 @@ async def test_a_server_settles_interrupted_operations_when_it_starts(desk: Desk
 async def test_settling_without_an_answer_does_not_block_changes_for_long(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_SETTLE_S", 0.5)
-    monkeypatch.setattr(server, "_SETTLE_EVERY_S", 0.1)
+    monkeypatch.setattr(time_limits, "SETTLE_S", 0.5)
+    monkeypatch.setattr(time_limits, "SETTLE_EVERY_S", 0.1)
     asked = anyio.Event()
 
     async def hang(_: httpx.Request) -> None:
@@ -107,7 +107,7 @@ async def test_an_operation_that_sent_nothing_is_settled_without_a_request(desk:
     alive = desk.ids(availability="Alive")[:2]
     async with desk.guard() as guard:
         await begin(desk, guard, alive, [])
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert cut_short(desk).outcomes == dict.fromkeys(alive, "skipped")
     assert desk.sent("GET") == []
 
@@ -116,9 +116,9 @@ async def test_an_operation_in_progress_in_another_server_is_not_settled(desk: D
     async with desk.guard() as guard:
         await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
         async with one_change_at_a_time(desk.state_dir):
-            await guard.settle_cut_short_unless_busy()
+            await guard.settle_interrupted_unless_busy()
         assert cut_short(desk).done is None
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert cut_short(desk).done is not None
 
 
@@ -126,13 +126,13 @@ async def test_an_operation_of_another_login_is_not_settled(desk: Desk) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
     async with desk.guard(RC_ACCESS_TOKEN="another-login") as guard:
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert cut_short(desk).done is None
 
 
 async def test_settling_creates_no_state_folder(desk: Desk) -> None:
     async with desk.guard() as guard:
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert not desk.state_dir.exists()
 
 
@@ -151,10 +151,10 @@ async def test_an_operation_is_left_for_later_if_its_mailbox_cannot_be_read_now(
         broken = True
         desk.faults.before(one_is_busy)
         with pytest.raises(RingCentralError):
-            await guard.settle_cut_short_unless_busy()
+            await guard.settle_interrupted_unless_busy()
         assert cut_short(desk).outcomes == {}
         broken = False
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert cut_short(desk).outcomes == dict.fromkeys(some_deleted(desk)[:2], "deleted")
 
 
@@ -163,7 +163,7 @@ async def test_a_message_that_does_not_exist_is_unknown(desk: Desk, to: Aim) -> 
     async with desk.guard() as guard:
         await begin(desk, guard, ["1234567"], ["1234567"], to)
         desk.clock.time += timedelta(seconds=61)
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert cut_short(desk).outcomes == {"1234567": "unknown"}
     assert (cut_short(desk).done or {})["status"] == "unknown"
 
@@ -173,7 +173,7 @@ async def test_outcomes_journaled_before_the_interruption_are_not_read_again(des
     async with desk.guard() as guard:
         record = await begin(desk, guard, deleted, deleted)
         await record.sent(dict.fromkeys(deleted, "deleted"))
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert cut_short(desk).outcomes == dict.fromkeys(deleted, "deleted")
     assert (cut_short(desk).done or {})["status"] == "done"
     assert desk.sent("GET") == []
@@ -184,7 +184,7 @@ async def test_an_interrupted_restore_is_settled_too(desk: Desk) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, [], [deleted, alive], "Alive")
         desk.clock.time += timedelta(seconds=61)
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert cut_short(desk).outcomes == {deleted: "failed", alive: "restored"}
 
 
@@ -193,7 +193,7 @@ async def test_an_interrupted_retention_change_is_settled_by_the_period_in_force
         in_force = (await guard.client.read_message_store_configuration()).retention_period
         record = await begin(desk, guard, [], [])
         await record.sending_retention(in_force or 0, before=30)
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert (cut_short(desk).done or {})["status"] == "done"
 
 
@@ -202,10 +202,10 @@ async def test_a_retention_change_that_is_not_in_force_failed_once_it_can_no_lon
         record = await begin(desk, guard, [], [])
         in_force = (await guard.client.read_message_store_configuration()).retention_period
         await record.sending_retention(7, before=in_force)
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
         assert cut_short(desk).done is None
         desk.clock.time += timedelta(seconds=61)
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     assert (cut_short(desk).done or {})["status"] == "failed"
 
 
@@ -230,7 +230,7 @@ async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(
     assert operation.in_doubt == targets
     async with desk.guard() as guard:
         desk.clock.time += timedelta(seconds=61)
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     settled = desk.journal.operation(plan)
     assert settled is not None
     assert settled.outcomes == dict.fromkeys(targets, "failed")
@@ -240,7 +240,7 @@ async def test_a_client_that_goes_away_during_a_delete_leaves_nothing_unsettled(
 async def test_a_canceled_call_is_settled_while_the_server_runs(
     arrives: bool, desk: Desk, era: Era, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_SETTLE_EVERY_S", 3600 if arrives else 0.01)
+    monkeypatch.setattr(time_limits, "SETTLE_EVERY_S", 3600 if arrives else 0.01)
     target = desk.ids(availability="Alive")[0]
     out = anyio.Event()
 
@@ -306,7 +306,7 @@ async def test_an_unreadable_mailbox_does_not_block_the_next_operation(desk: Des
         )
         await begin(desk, guard, [deleted], [deleted])
         with pytest.raises(Forbidden):
-            await guard.settle_cut_short_unless_busy()
+            await guard.settle_interrupted_unless_busy()
     assert (cut_short(desk).done or {})["status"] == "done"
     first = desk.journal.operation("frst-cuts")
     assert first is not None

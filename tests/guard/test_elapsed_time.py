@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.state.clock import MonotonicClock
-from rc_mcp.guard.state.journal import Journal, OnItsWay, Record
+from rc_mcp.guard.state.journal import Journal, Record, Unanswered
 from rc_mcp.guard.state.plans import LIFETIME
-from tests.desk import YES, Desk, Era, call, refused, rows
+from rc_mcp.guard.state.store import MonotonicClock
+from tests.desk import YES, Desk, Era, call, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -156,11 +157,11 @@ async def test_after_a_reboot_the_minute_counts_from_the_moment_the_request_is_n
     await record.sending({target: desk.as_it_is(target)}, "Deleted")
     desk.clock.time += timedelta(days=1)
     journal, minute = another_start(desk), timedelta(seconds=60)
-    assert journal.on_its_way(minute).deletes == {target}
+    assert journal.unanswered(minute).deletes == {target}
     desk.clock.time += timedelta(seconds=59)
-    assert journal.on_its_way(minute).deletes == {target}
+    assert journal.unanswered(minute).deletes == {target}
     desk.clock.time += timedelta(seconds=1)
-    assert journal.on_its_way(minute) == OnItsWay()
+    assert journal.unanswered(minute) == Unanswered()
     assert [entry.event for entry in journal.entries()] == ["sending", "noticed"]
 
 

@@ -8,8 +8,8 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, NoTime
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import Record
 from tests.desk import YES, Desk, Era, call, refused
 

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2 as httpx
@@ -10,12 +11,13 @@ import pytest
 
 from rc_mcp import locks as locking
 from rc_mcp.guard import guard as guarding
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import Journal, Record
 from rc_mcp.ringcentral import LoginNotKept
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth import token_store
 from tests.desk import Desk, call, refused
 
@@ -44,7 +46,7 @@ def flock(monkeypatch: pytest.MonkeyPatch) -> Generator[Fail]:
         # Some file systems report EACCES for a held lock, so the process waits for that one.
         monkeypatch.setattr(guarding, "PATIENCE_S", 0.05)
         monkeypatch.setattr(database, "_PATIENCE_S", 0.05)
-        monkeypatch.setattr(token_store, "_PATIENCE_S", 0.05)
+        monkeypatch.setattr(token_store, "LIMITS", replace(LIMITS, login_lock_s=0.05))
 
     yield fail
     monkeypatch.undo()

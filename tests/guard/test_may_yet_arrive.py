@@ -143,7 +143,7 @@ async def test_a_message_restored_by_another_app_counts_as_deleted_although_it_i
     operation = desk.journal.operation(first["operation_id"])
     assert operation is not None
     async with desk.guard() as guard:
-        await guard.settle_cut_short_unless_busy()
+        await guard.settle_interrupted_unless_busy()
     settled = desk.journal.operation(first["operation_id"])
     assert settled is not None
     assert settled.outcomes == {target: "unknown"}

@@ -11,9 +11,9 @@ import pytest
 from rc_mcp.emulator import Draft
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
 from rc_mcp.guard.refusals import NOTHING_DONE
+from rc_mcp.guard.state.coordination import Stopped, stop_file, unless_stopped
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import Entry, Record
-from rc_mcp.guard.stop_file import Stopped, stop_file, unless_stopped
 from tests.desk import NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
 pytestmark = pytest.mark.anyio

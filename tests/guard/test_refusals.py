@@ -41,8 +41,8 @@ ENDINGS = (
 NOT_DONE = {"refused", "declined", "confirmation_required", "nothing_to_do", "failed"}
 NOT_SURELY_DONE = NOT_DONE | {"unknown"}
 ROOT = Path(rc_mcp.__file__).parent
-# Exceptions: a policy is read before a server exists, and a stop can come halfway (the answer has the counts).
-APART = {"policy_file.py", "stop_file.py"}
+# The exception: a policy is read before a server exists.
+APART = {"policy_file.py"}
 SOURCES = sorted(
     file
     for file in (

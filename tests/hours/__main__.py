@@ -22,7 +22,7 @@ from tests.installed import python_environment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-FAST = ("-m", "not process and not long")
+FAST = ("-m", "not process and not long and not trio")
 SECONDS_BEFORE = 30
 """A run begins before the full hour, so that the hour, the day or the zone's offset changes while tests run."""
 CHANGES = {

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rc_mcp.media.saving import Saved, keep, new_file
+from rc_mcp.media.saving import Saved, keep
+from rc_mcp.private_files import make_folder, new_file
 
 
 def saved(folder: Path, content: bytes) -> Saved:
-    with new_file(folder) as (temporary, descriptor):
-        os.write(descriptor, content)
+    make_folder(folder)
+    with new_file(folder) as (temporary, file):
+        file.write(content)
+        file.close()
         return keep(temporary, "1-2", ".pdf")
 
 
@@ -59,3 +62,9 @@ def test_a_file_that_is_not_kept_is_removed(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), new_file(tmp_path):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_is_closed_at_the_end(tmp_path: Path) -> None:
+    with new_file(tmp_path) as (_, file):
+        pass
+    assert file.closed

@@ -17,7 +17,7 @@ from unittest import mock
 
 import anyio
 
-from rc_mcp.guard.state.clock import MonotonicClock as MonotonicClock
+from rc_mcp.guard.state.store import MonotonicClock as MonotonicClock
 from rc_mcp.settings import Settings, load_settings
 
 ZONE = "America/New_York"

@@ -48,7 +48,7 @@ def _mutant(name: str, *changes: tuple[str, str, str], sequence: str | None = No
     return Mutant(name, tuple(Change(*change) for change in changes), sequence)
 
 
-_LOOKED_BACK = "        outcomes = await _read_back(mailbox, ids, answered, purge=purge)"
+_LOOKED_BACK = "        outcomes = await _read_back(mailbox, ids, answers, purge=purge)"
 _WORD = '"purged" if purge else "deleted"'
 
 MUTANTS = (
@@ -61,8 +61,8 @@ MUTANTS = (
         "no re-read before the DELETE: changed messages are not skipped",
         (
             "guard/mailbox.py",
-            "return [t for t in planned if t.id in found and target(found[t.id]) == t]",
-            "return list(planned)",
+            "elif target(now) == t:",
+            "elif now:",
         ),
     ),
     _mutant(
@@ -82,7 +82,7 @@ MUTANTS = (
         (
             "guard/execution.py",
             _LOOKED_BACK,
-            f"{_LOOKED_BACK}\n    if answered.confirmed:\n        outcomes = dict.fromkeys(ids, {_WORD})",
+            f"{_LOOKED_BACK}\n    if any(a.ok for a in answers):\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
     ),
     _mutant(
@@ -90,7 +90,7 @@ MUTANTS = (
         (
             "guard/execution.py",
             _LOOKED_BACK,
-            f"{_LOOKED_BACK}\n    if not answered.problem:\n        outcomes = dict.fromkeys(ids, {_WORD})",
+            f"{_LOOKED_BACK}\n    if all(a.ok for a in answers):\n        outcomes = dict.fromkeys(ids, {_WORD})",
         ),
     ),
     _mutant(
@@ -144,7 +144,7 @@ MUTANTS = (
     ),
     _mutant(
         "two changes at once: no lock",
-        ("guard/change_lock.py", 'state_dir / "changing.lock"', 'state_dir / f"{id(object())}.lock"'),
+        ("guard/state/coordination.py", 'state_dir / "changing.lock"', 'state_dir / f"{id(object())}.lock"'),
     ),
     _mutant(
         "date_to is ignored",
@@ -189,14 +189,14 @@ MUTANTS = (
     ),
     _mutant(
         "the STOP file is ignored",
-        ("guard/stop_file.py", 'return state_dir / "STOP"', 'return state_dir / "NEVER"'),
+        ("guard/state/coordination.py", 'return state_dir / "STOP"', 'return state_dir / "NEVER"'),
     ),
     _mutant(
         "an expired plan still runs",
         (
             "guard/state/plans.py",
-            '_VALID = "expires > ? AND expires <= ?"',
-            '_VALID = "expires > ? - 1e6 AND expires <= ? + 1e6"',
+            "AND expires > ? AND expires <= ?",
+            "AND expires > ? - 1e6 AND expires <= ? + 1e6",
         ),
     ),
     _mutant(
@@ -294,7 +294,7 @@ MUTANTS = (
             'lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]',
             "lines: list[str] = []",
         ),
-        ("guard/guard.py", "replace(mailbox, unattended_at=self.now())", "mailbox"),
+        ("guard/guard.py", "replace(mailbox, unattended_at=self.plans.now())", "mailbox"),
     ),
     _mutant(
         "a shorter retention period deletes protected messages",
@@ -326,7 +326,7 @@ MUTANTS = (
         (
             "guard/state/journal.py",
             "return max(elapsed_s, default=0.0) < settled_after.total_seconds()",
-            "return intent.moment > self._now() - settled_after",
+            "return intent.moment > self.now() - settled_after",
         ),
     ),
     _mutant(
@@ -351,7 +351,11 @@ MUTANTS = (
     ),
     _mutant(
         "ages are counted in a zone",
-        ("wiring.py", "            now=now,\n", "            now=lambda: now().astimezone(settings.timezone),\n"),
+        (
+            "wiring.py",
+            "PlanStore(settings.state_dir, now, clock)",
+            "PlanStore(settings.state_dir, lambda: now().astimezone(settings.timezone), clock)",
+        ),
         sequence="test_an_age_is_elapsed_time_when_clocks_go_forward",
     ),
     _mutant(
@@ -365,15 +369,15 @@ MUTANTS = (
     ),
     _mutant(
         "a retention period is not held back by an earlier one",
-        ("guard/guard.py", "(is_retention and on_its_way.retention)", "(is_retention and False)"),
+        ("guard/guard.py", "(is_retention and unanswered.retention)", "(is_retention and False)"),
     ),
     _mutant(
         "an undo ignores requests that may still arrive",
-        ("guard/restore.py", "on_its_way = (await guard.on_its_way()).deletes", "on_its_way = frozenset[str]()"),
+        ("guard/restore.py", "unanswered = (await guard.unanswered()).deletes", "unanswered = frozenset[str]()"),
     ),
     _mutant(
         "a restore ignores requests that may still arrive",
-        ("tools/patch_message.py", "return in_doubt(changes, on_its_way)", "return changes"),
+        ("tools/patch_message.py", "return in_doubt(changes, unanswered)", "return changes"),
     ),
     _mutant(
         "a retention period is sent again with a fresh token",

@@ -22,6 +22,7 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestPara
 
 import rc_mcp.server
 from rc_mcp import locks
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.mailbox.lifecycle import delete, set_retention_days
 from rc_mcp.guard import execution
@@ -34,7 +35,7 @@ from rc_mcp.ringcentral import RingCentralError, Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError, load_settings
 from rc_mcp.wiring import open_guard
-from tests.desk import Era, login_to, text_of
+from tests.desk import Era, text_of
 from tests.proof.faults import (
     AFTER,
     ARRIVALS,
@@ -766,7 +767,7 @@ def _sped_up() -> Generator[None]:
         """Skip the check of output schemas, which other tests do: the SDK compiles them for each connection."""
 
     with (
-        mock.patch.object(execution, "BATCH", 3),
+        mock.patch.object(execution, "LIMITS", replace(execution.LIMITS, ids_per_path=3)),
         mock.patch.object(locks, "_POLL_S", 0),
         mock.patch.object(rc_mcp.server, "tools_for", functools.cache(rc_mcp.server.tools_for)),
         mock.patch.object(anyio.to_thread, "run_sync", run_sync),

@@ -8,7 +8,8 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 
-from tests.desk import Era, rows
+from rc_mcp.cli.demo.screen import rows
+from tests.desk import Era
 from tests.desk import call as call_tool
 from tests.protocol.wire import LEGACY, MODERN, PATIENCE_S, Json, call, meta, request
 from tests.serving import RC_MCP, Served, served

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.guard.refusals import NOTHING_DONE
-from tests.desk import rows
 from tests.protocol.wire import Json, Wire, meta, request, stdio
 
 pytestmark = pytest.mark.anyio

@@ -3,6 +3,6 @@
 import pytest
 
 
-@pytest.fixture(params=["asyncio", "trio"])
+@pytest.fixture(params=["asyncio", pytest.param("trio", marks=pytest.mark.trio)])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return request.param

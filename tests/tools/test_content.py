@@ -232,7 +232,7 @@ async def test_reading_that_takes_too_long_is_begun_once_and_said_within_the_tim
     worker.write_text(f"#!/bin/sh\necho >> {begun}\nexec sleep 60\n")
     worker.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(worker))
-    monkeypatch.setattr("rc_mcp.tools.strict_tool.CALL_S", 20)
+    monkeypatch.setattr("rc_mcp.time_limits.CALL_S", 20)
     monkeypatch.setattr("rc_mcp.media.reading.LIMITS", replace(LIMITS, answer_s=18))
     async with desk.client() as client:
         answer = answer_of(await read(client, fax_of(desk, "northlight-approval.tif"), form=form))

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.views.syncs import KEPT_FILTERS, UNKNOWN_FILTERS
-from tests.desk import Desk, Era, call, refused, rows, text_of
+from tests.desk import Desk, Era, call, refused, text_of
 
 pytestmark = pytest.mark.anyio
 

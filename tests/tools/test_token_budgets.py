@@ -14,10 +14,11 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.tools import tools_for
 from rc_mcp.views.tokens import TokenBudget
-from tests.desk import Clock, Desk, Era, Faults, call, rows, text_of
+from tests.desk import Clock, Desk, Era, Faults, call, text_of
 from tests.tokens import compact, definitions, from_ringcentral, tokens
 
 pytestmark = pytest.mark.anyio

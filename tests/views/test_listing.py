@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.delivery_failures import NO_REASON
 from rc_mcp.views.summary import RetentionFacts, summarize
 from rc_mcp.views.syncs import NEW_UNKNOWN, UNKNOWN_FILTERS
-from tests.desk import Clock, Desk, Faults, call, rows
+from tests.desk import Clock, Desk, Faults, call
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 NOW = datetime(2026, 3, 5, 17, tzinfo=LOS_ANGELES).astimezone(UTC)

@@ -17,7 +17,6 @@ def demo() -> None:
     It starts an emulated RingCentral with a made-up mailbox, and the real server. It reads, marks, deletes and restores
     messages, and is refused a purge. The exit code is 1 if a claim fails.
     """
-
     screen = Screen(terminal())
     anyio.run(take_tour, screen)
     sys.exit(1 if screen.failed else 0)

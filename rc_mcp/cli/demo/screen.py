@@ -17,7 +17,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from rc_mcp.cli.terminal import counted
+from rc_mcp.views.untrusted_text import counted
 
 Row = dict[str, Any]
 """A row of list_messages, by column name, with its message type."""
@@ -27,6 +27,19 @@ _BRAILLE = 0x2800
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 """The position of each bit of a Braille character: column, row."""
 _DARK = 150
+
+
+def rows(messages: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of all tables of list_messages as objects, newest first.
+
+    By their ids, which grow with time on the emulator: `at` is in the user's zone, where an hour may come twice.
+    """
+    found = [
+        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
+        for kind, table in messages.items()
+        for cells in table["untrusted_rows"]
+    ]
+    return sorted(found, key=lambda row: int(row["id"]), reverse=True)
 
 
 class Screen:

@@ -16,12 +16,11 @@ from mcp.client import ClientRequestContext
 from mcp.client.stdio import stdio_client
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult, ErrorData
 
+from rc_mcp import time_limits
 from rc_mcp.cli.demo.screen import Screen
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.clock import utc_now
-
-_PATIENCE_S = 30
-"""Time limit for one answer, which normally takes milliseconds, so that a hanging server is reported."""
 
 SERVER = (sys.executable, "-P", "-m", "rc_mcp", "serve")
 """The command that starts the server."""
@@ -87,7 +86,7 @@ class Stage:
     def client(self, person: Person | None = None) -> Client:
         """Return a client with its own server process. If `person` is None, the server cannot ask."""
         server = stdio_client(self._server(), errlog=self.log)
-        return Client(server, elicitation_callback=person, read_timeout_seconds=_PATIENCE_S)
+        return Client(server, elicitation_callback=person, read_timeout_seconds=time_limits.DEMO_ANSWER_S)
 
     def mailbox(self) -> Mailbox:
         """Return every message from the emulator, without its last-modified time, for comparison."""
@@ -113,11 +112,7 @@ class Stage:
             args=list(self.server[1:]),
             cwd=self.folder,
             env={
-                "RC_SERVER_URL": self.emulator.server_url,
-                "RC_MEDIA_URL": self.emulator.media_url,
-                "RC_APP_CLIENT_ID": self.emulator.client_id,
-                "RC_APP_CLIENT_SECRET": self.emulator.client_secret,
-                "RC_USER_JWT": self.emulator.jwt,
+                **login_to(self.emulator),
                 "RC_MCP_STATE_DIR": str(self.folder / "state"),
                 "RC_MCP_DOWNLOAD_DIR": str(self.folder / "downloads"),
                 "RC_MCP_TIMEZONE": os.environ.get("RC_MCP_TIMEZONE", ""),  # empty counts as none

@@ -8,19 +8,20 @@ import base64
 import io
 import json
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from mcp import Client, MCPError
-from mcp.types import BlobResourceContents, ImageContent, TextContent
+from mcp.types import BlobResourceContents, ContentBlock, ImageContent, TextContent
 from PIL import Image, ImageChops
 
-from rc_mcp.cli.demo.screen import Row, Screen
+from rc_mcp.cli.demo.screen import Row, Screen, rows
 from rc_mcp.cli.demo.stage import Mailbox, Person, Reply, Stage, StoppedError, stage
-from rc_mcp.cli.terminal import counted
 from rc_mcp.tools import tools_for
+from rc_mcp.views.untrusted_text import counted
 
 NO = Reply("No.", "decline")
 YES = Reply("Yes, do it.", "accept", True)
@@ -43,21 +44,29 @@ class Tour:
 
     async def call(self, tool: str, **arguments: object) -> StructuredContent:
         """Call one of the server's tools, as an assistant would."""
-        self.screen.call(tool, arguments)
-        result = await self.client.call_tool(tool, arguments)
-        if result.is_error or result.structured_content is None:
-            raise StoppedError(" ".join(block.text for block in result.content if isinstance(block, TextContent)))
-        return result.structured_content
+        return json.loads(_text(await self._content(tool, arguments)))
+
+    async def change(self, tool: str, reply: Reply | None = None, **arguments: object) -> tuple[str, Mailbox]:
+        """Call a tool that changes messages, and return its status and what changed in the mailbox itself.
+
+        Args:
+            reply: the user's answer to the server's question; None if it must not ask.
+        """
+        before = self.stage.mailbox()
+        self.person.next_reply = reply
+        answer = await self.call(tool, **arguments)
+        if not self.person.was_asked:
+            raise StoppedError(f"the server did not ask the user; its answer is {answer}")
+        self.screen.server_says(answer["status"], answer["said"])
+        return answer["status"], self.stage.changes_since(before)
 
     async def look(self, message_id: str) -> tuple[StructuredContent, list[bytes]]:
         """Read a fax as page images."""
-        self.screen.call("read_message_content", {"message_id": message_id, "form": "pages"})
-        result = await self.client.call_tool("read_message_content", {"message_id": message_id, "form": "pages"})
-        said = "".join(block.text for block in result.content if isinstance(block, TextContent))
-        pictures = [base64.b64decode(block.data) for block in result.content if isinstance(block, ImageContent)]
-        if result.is_error or not pictures:
-            raise StoppedError(said)
-        return json.loads(said), pictures
+        content = await self._content("read_message_content", {"message_id": message_id, "form": "pages"})
+        pictures = [base64.b64decode(block.data) for block in content if isinstance(block, ImageContent)]
+        if not pictures:
+            raise StoppedError(_text(content))
+        return json.loads(_text(content)), pictures
 
     async def original(self, message_id: str) -> bytes:
         """Return the original file of the fax, read through its resource URI."""
@@ -66,6 +75,13 @@ class Tour:
         if not isinstance(content, BlobResourceContents):
             raise StoppedError("the fax is not a file")
         return base64.b64decode(content.blob)
+
+    async def _content(self, tool: str, arguments: dict[str, object]) -> list[ContentBlock]:
+        self.screen.call(tool, arguments)
+        result = await self.client.call_tool(tool, arguments)
+        if result.is_error:
+            raise StoppedError(_text(result.content))
+        return result.content
 
     def attachment(self, row: Row, kind: str) -> StructuredContent:
         """Return the emulator's own record of an attachment of this kind."""
@@ -88,15 +104,15 @@ async def look_around(tour: Tour) -> list[Row]:
     tour.screen.step("New messages")
     before = tour.stage.mailbox()
     listing = await tour.call("list_messages")
-    summary, rows = listing["summary"], _rows(listing)
-    unread = [row for row in rows if row["state"] == "Unread"]
+    summary, listed = listing["summary"], rows(listing["messages"])
+    unread = [row for row in listed if row["state"] == "Unread"]
     kinds = ", ".join(f"{n} {kind}" for kind, n in summary["by_type"].items())
     tour.screen.say(f"{summary['messages']} messages in the last 24 hours: {kinds}. {len(unread)} are unread:")
     tour.screen.messages(unread)
     since = _time(listing["window"]["date_from"])
     truly = [i for i, m in before.items() if m["availability"] == "Alive" and _time(m["creationTime"]) >= since]
     tour.screen.check(
-        f"all {len(truly)} messages of that time were listed once", expected=truly, found=[row["id"] for row in rows]
+        f"all {len(truly)} messages of that time were listed once", expected=truly, found=[row["id"] for row in listed]
     )
     tour.screen.check("listing marked no message as read", expected=UNTOUCHED, found=tour.stage.changes_since(before))
     return unread
@@ -123,13 +139,10 @@ async def hear_voicemail(tour: Tour, unread: list[Row]) -> Row:
 
 async def mark_read(tour: Tour, voicemail: Row) -> None:
     tour.screen.step("Mark it read")
-    before = tour.stage.mailbox()
-    answer = await tour.call("update_message", message_id=[voicemail["id"]], read_status="Read")
-    tour.screen.server_says(answer["status"], answer["said"])
     tour.screen.check(
         "only this message is marked read",
-        expected={voicemail["id"]: {"readStatus": "Read"}},
-        found=tour.stage.changes_since(before),
+        expected=("done", {voicemail["id"]: {"readStatus": "Read"}}),
+        found=await tour.change("update_message", message_id=[voicemail["id"]], read_status="Read"),
     )
 
 
@@ -163,62 +176,41 @@ async def find_old_texts(tour: Tour, unread: list[Row]) -> list[str]:
     tour.screen.step("Delete old texts: the user declines")
     courier = next(row for row in unread if "Parcels" in row["untrusted_who"])
     listing = await tour.call("list_messages", conversation_id=courier["conversation_id"], date_from="8w", date_to="2d")
-    old = _rows(listing)
     tour.screen.say(
         f"{listing['page']['total_messages']} old texts from {courier['untrusted_who']}. "
         "The assistant wants to delete them. rc-mcp first asks the user:"
     )
-    return [row["id"] for row in old]
+    return [row["id"] for row in rows(listing["messages"])]
 
 
 async def say_no(tour: Tour, ids: list[str]) -> None:
-    before = tour.stage.mailbox()
-    status = await _delete(tour, NO, message_id=ids)
-    tour.screen.check(
-        "no message was changed", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
-    )
+    found = await tour.change("delete_message", NO, message_id=ids)
+    tour.screen.check("no message was changed", expected=("declined", UNTOUCHED), found=found)
 
 
 async def say_yes(tour: Tour, ids: list[str]) -> None:
     tour.screen.step("Delete old texts again: the user agrees")
-    before = tour.stage.mailbox()
-    status = await _delete(tour, YES, message_id=ids)
     tour.screen.check(
         f"those {len(ids)} are deleted, and no other message changed",
         expected=("done", {i: {"availability": "Deleted"} for i in ids}),
-        found=(status, tour.stage.changes_since(before)),
+        found=await tour.change("delete_message", YES, message_id=ids),
     )
 
 
 async def undo(tour: Tour, ids: list[str]) -> None:
     tour.screen.step("Undo")
-    before = tour.stage.mailbox()
-    answer = await tour.call("patch_message", message_id=ids, availability="Alive")
-    tour.screen.server_says(answer["status"], answer["said"])
     tour.screen.check(
         f"all {len(ids)} are restored",
-        expected={i: {"availability": "Alive"} for i in ids},
-        found=tour.stage.changes_since(before),
+        expected=("done", {i: {"availability": "Alive"} for i in ids}),
+        found=await tour.change("patch_message", message_id=ids, availability="Alive"),
     )
 
 
 async def refuse_purge(tour: Tour, ids: list[str]) -> None:
     tour.screen.step("Purge: the user must type a phrase")
     tour.screen.say("A purge is permanent, so the user must type a phrase exactly.")
-    before = tour.stage.mailbox()
-    status = await _delete(tour, NOT_THE_PHRASE, message_id=ids, purge=True)
-    tour.screen.check(
-        "no message was purged", expected=("declined", UNTOUCHED), found=(status, tour.stage.changes_since(before))
-    )
-
-
-async def _delete(tour: Tour, reply: Reply, **arguments: object) -> str:
-    tour.person.next_reply = reply
-    answer = await tour.call("delete_message", **arguments)
-    if not tour.person.was_asked:
-        raise StoppedError(f"the server did not ask the user; its answer is {answer}")
-    tour.screen.server_says(answer["status"], answer["said"])
-    return answer["status"]
+    found = await tour.change("delete_message", NOT_THE_PHRASE, message_id=ids, purge=True)
+    tour.screen.check("no message was purged", expected=("declined", UNTOUCHED), found=found)
 
 
 async def purge_without_asking(tour: Tour, ids: list[str]) -> None:
@@ -304,14 +296,8 @@ def _conclude(screen: Screen) -> None:
         screen.say(f"All {screen.held} claims hold. rc-mcp install --help shows how to connect your own assistant.")
 
 
-def _rows(listing: StructuredContent) -> list[Row]:
-    """Return the rows of all tables, newest first."""
-    rows = [
-        {"type": kind, **dict(zip(table["columns"], cells, strict=False))}
-        for kind, table in listing["messages"].items()
-        for cells in table["untrusted_rows"]
-    ]
-    return sorted(rows, key=lambda row: (row["at"], row["id"]), reverse=True)
+def _text(content: Sequence[ContentBlock]) -> str:
+    return "".join(block.text for block in content if isinstance(block, TextContent))
 
 
 def _time(text: str) -> datetime:

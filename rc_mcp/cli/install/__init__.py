@@ -38,7 +38,6 @@ def install(
     unchanged, and a backup is saved next to it. Secrets stay in the host's own secret storage or environment; Claude
     Desktop has neither. For claude-code the file is .mcp.json in this folder.
     """
-
     host = HOSTS[host_name]
     try:
         place = file or host.file(Machine.this())
@@ -70,7 +69,6 @@ def install(
 def _entry(
     host: Host, known: dict[str, Any], demo: bool, access: str | None, write_secrets: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-
     if demo:
         return demo_entry(host, known, access), []
     values = _values() if write_secrets or host.reference is None else {}
@@ -81,7 +79,6 @@ def _entry(
 
 def _values() -> dict[str, str]:
     """Return the credentials from the current settings."""
-
     settings = settings_or_exit()
     found = {
         "RC_APP_CLIENT_ID": settings.client_id or "",

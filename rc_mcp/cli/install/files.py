@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tomlkit.exceptions import TOMLKitError
 from rc_mcp.cli.install import jsonc
 from rc_mcp.cli.install.hosts import Host
 from rc_mcp.cli.install.jsonc import NotUnderstoodError
+from rc_mcp.private_files import new_file, write_to_disk
 
 _BOM = "\ufeff"
 _MOST_DEEP = 100
@@ -74,19 +74,12 @@ def write(file: Path, before: Content, text: str) -> Path | None:
     """
     file = file.resolve()  # a link stays a link
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    new = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
+    with new_file(file.parent) as (new, stream):
+        write_to_disk(stream, text.encode("utf-8"))
         backup = _copy(file, before)
         if backup:
             shutil.copymode(file, new)
         new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
     return backup
 
 

@@ -5,7 +5,6 @@ message that arrives late with an earlier creation time and was in no plan, and 
 Ids name exactly the messages that the user approved, and up to 50 messages take no more requests this way.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar
@@ -59,16 +58,14 @@ class ConversationDeletion:
             messages += [m for m in found if m.creation_time and m.creation_time < date_to]
             unseen += unreadable + sum(m.creation_time is None for m in found)
             at_most(messages)
-        touch, left_out = sort_out(messages, purge=self.purge, wanted=lambda _: True)
+        touch, left_out = sort_out(messages, purge=self.purge)
         n = len(self._conversations)
         where = f"In {n} conversation{'' if n == 1 else 's'}."
         policy = mailbox.policy
         return deletion_draft(touch, left_out, policy, purge=self.purge, now=now, zone=zone, where=where, unseen=unseen)
 
-    async def carry_out(
-        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
-    ) -> Execution:
-        return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
+    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
+        return await delete_by_id(mailbox, draft.targets, purge=self.purge, record=record)
 
     @property
     def _conversations(self) -> list[str]:
@@ -85,8 +82,7 @@ class ConversationDeletion:
             date_to=date_to,
             availability=("Alive", "Deleted"),
             per_page=MAX_MESSAGES + 1,
-            account_id=mailbox.account_id,
-            extension_id=mailbox.extension_id,
+            **mailbox.names,
         )
         if page.navigation.next_page or (page.paging.total_elements or 0) > MAX_MESSAGES:
             raise GuardError(

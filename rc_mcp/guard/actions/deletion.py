@@ -1,21 +1,17 @@
 """Deleting or purging messages by id: planned by reading, carried out in batches, verified by reading again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from rc_mcp.guard.execution import Execution, delete_by_id
-from rc_mcp.guard.mailbox import Mailbox, at_most, is_of, sort_out, target
+from rc_mcp.guard.mailbox import Mailbox, at_most, sort_out, target
 from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.preview import CANNOT_BE_UNDONE, phrase_line, preview_of, question, warnings_about
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import PlanDraft
-from rc_mcp.ringcentral import (
-    DeletableType,
-    Message,
-    NotFound,
-)
+from rc_mcp.ringcentral import DeletableType, Message, NotFound
 from rc_mcp.views.changes import OutcomeWord
 
 
@@ -44,14 +40,12 @@ class Deletion:
             if not isinstance(error, NotFound):
                 raise error
         missing: dict[str, OutcomeWord] = dict.fromkeys(errors, "not_found")
-        touch, left_out = sort_out(found.values(), purge=self.purge, wanted=lambda m: is_of(m, self.message_type))
+        touch, left_out = sort_out(found.values(), purge=self.purge, message_type=self.message_type)
         at_most(touch)
         return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now, zone=zone)
 
-    async def carry_out(
-        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
-    ) -> Execution:
-        return await delete_by_id(mailbox, draft.targets, purge=self.purge, stopped=stopped, record=record)
+    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
+        return await delete_by_id(mailbox, draft.targets, purge=self.purge, record=record)
 
 
 def deletion_draft(

@@ -1,6 +1,5 @@
 """Changing how long the account keeps faxes and voicemails. A shorter period erases older ones of every user."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
@@ -10,15 +9,14 @@ from rc_mcp.guard.execution import Execution, is_refusal, never_left, why
 from rc_mcp.guard.mailbox import Mailbox
 from rc_mcp.guard.preview import CANNOT_BE_UNDONE, fitted, phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
+from rc_mcp.guard.state.coordination import is_stopped, unless_stopped
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import PlanDraft
-from rc_mcp.guard.stop_file import unless_stopped
 from rc_mcp.ringcentral import RingCentralError, at_once
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.views.changes import Preview
 from rc_mcp.views.error_texts import in_words
 
-_DOCUMENTED = range(7, 91)
-"""Periods that RingCentral takes, in days (its OpenAPI document, `retentionPeriod`)."""
 PERIOD_NOT_CHANGED = "The retention period was not changed."
 PERIOD_UNKNOWN = "Whether the retention period will change is unknown."
 _PROTECTED = "The operator protects some messages, and a shorter retention period would erase them too."
@@ -43,7 +41,7 @@ class RetentionChange:
             raise GuardError(f"RingCentral did not report the retention period in force. {NOTHING_DONE}")
         days = self.retention_period
         # An undocumented period, such as 0, may mean more or less.
-        lowered = days < current or current not in _DOCUMENTED
+        lowered = days < current or not LIMITS.min_retention_days <= current <= LIMITS.max_retention_days
         if lowered and mailbox.policy.protects_anybody:
             raise GuardError(f"{_PROTECTED} {NOTHING_DONE}")
         action = f"set the retention period from {current} to {days} days"
@@ -61,12 +59,11 @@ class RetentionChange:
             period_in_force=current if current != days else None,
         )
 
-    async def carry_out(
-        self, mailbox: Mailbox, draft: PlanDraft, stopped: Callable[[], bool], record: Record
-    ) -> Execution:
+    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
         """Set the period unless it changed since the plan."""
         if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
             return _unchanged(_PROTECTED)
+        stopped = partial(is_stopped, record.journal.state_dir)
         try:
             if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.period_in_force:
                 return _unchanged("Another user or app changed it in the meantime.")
@@ -84,10 +81,9 @@ class RetentionChange:
         except RingCentralError as error:
             if never_left(error):
                 return _unchanged(in_words(error))
-            return await self._verified(mailbox, is_refused=is_refusal(error))
-        return await self._verified(mailbox, is_refused=False)
-
-    async def _verified(self, mailbox: Mailbox, *, is_refused: bool) -> Execution:
+            is_refused = is_refusal(error)
+        else:
+            is_refused = False
         try:
             now_in_force = await self._current(mailbox)
         except RingCentralError as error:

@@ -28,8 +28,6 @@ WANTED = {
     "greater_than_equal": "must be 1 or more",
 }
 
-KeyPath = tuple[int | str, ...]
-
 
 class PolicyError(Exception):
     """A policy file that cannot be used. Its text is one line; `faults` has all faults."""
@@ -77,7 +75,7 @@ def _text(path: Path) -> str:
 
 
 def _fault(fault: Any, text: str) -> str:
-    place: KeyPath = fault["loc"]
+    place: tuple[int | str, ...] = fault["loc"]
     *above, key = [part for part in place if isinstance(part, str)]
     section = ".".join(above)
     line = _line_of_entry(fault, text)
@@ -131,16 +129,11 @@ def _model(section: str) -> type[BaseModel]:
     return model
 
 
-def _line(place: KeyPath, text: str) -> int | None:
-    """Return the line of a key, or of its section if the key is missing."""
-    names = ".".join(part for part in place if isinstance(part, str))
-    lines = dict(_lines(text))
-    return lines.get(names) or lines.get(names.rpartition(".")[0])
-
-
 def _line_of_entry(fault: Any, text: str) -> int | None:
-    """Return the line of an entry in a list over several lines; otherwise the line of its key."""
-    line, given = _line(fault["loc"], text), fault["input"]
+    """Return the line of an entry in a list over several lines; otherwise of its key, or of a missing key's section."""
+    names = ".".join(part for part in fault["loc"] if isinstance(part, str))
+    lines, given = dict(_lines(text)), fault["input"]
+    line = lines.get(names) or lines.get(names.rpartition(".")[0])
     if line and isinstance(given, str) and isinstance(fault["loc"][-1], int):
         below = enumerate(text.split("\n")[line - 1 :], line)
         return next((n for n, words in below if f'"{given}"' in words or f"'{given}'" in words), line)

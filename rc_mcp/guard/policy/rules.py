@@ -27,7 +27,8 @@ from rc_mcp.guard.state.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import Caller, Direction, Message, MessageType
 from rc_mcp.views.untrusted_text import clean
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_WINDOWS = {"max_per_hour": timedelta(hours=1), "max_per_day": timedelta(days=1)}
+"""The caps that count messages of earlier plans too, and how far back."""
 _NAME_CHARS = 200
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _SPAN = re.compile(r"([0-9]{1,6})([hdw])")
@@ -73,7 +74,21 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Rule(_Section):
+class _Caps(_Section):
+    """A section with caps on deletions and purges."""
+
+    def over(self, n: int, spent: Spent) -> str | None:
+        """Return the cap that `n` more messages would break, if any."""
+        caps = {name: cap for name, cap in self if name.startswith("max_per_") and cap is not None}
+        for name, cap in caps.items():
+            used = spent(_WINDOWS[name]) if name in _WINDOWS else 0
+            if used + n > cap:
+                already = f", of which {used} are used" if name in _WINDOWS else ""
+                return f"{name} is {cap}{already}, and this plan needs {n}"
+        return None
+
+
+class Rule(_Caps):
     """A rule for unattended changes. Every line must hold for every message.
 
     Five lines are required: types, age, read status, how many per call and how many per day. So an empty section is
@@ -99,10 +114,6 @@ class Rule(_Section):
         }
         return lines if self.direction is None else lines | {"direction": message.direction == self.direction}
 
-    def over(self, n: int, spent: Spent) -> str | None:
-        """Return the cap that `n` more messages would break, if any."""
-        return _over(n, spent, max_per_call=self.max_per_call, hour=self.max_per_hour, day=self.max_per_day)
-
 
 class Unattended(_Section):
     """Separate rules for unattended deletes and purges. Both are optional."""
@@ -118,18 +129,13 @@ class Protected(_Section):
     names: list[Annotated[str, BeforeValidator(_name)]] = []
 
 
-class PolicyLimits(_Section):
+class PolicyLimits(_Caps):
     """Caps on all deletions and purges, however approved."""
 
     max_per_plan: PlanCap | None = None
     max_per_call: PlanCap | None = None
     max_per_hour: Cap | None = None
     max_per_day: Cap | None = None
-
-    def over(self, n: int, spent: Spent) -> str | None:
-        """Return the cap that `n` more messages would break, if any."""
-        sizes = {"max_per_plan": self.max_per_plan, "max_per_call": self.max_per_call}
-        return _over(n, spent, **sizes, hour=self.max_per_hour, day=self.max_per_day)
 
 
 class Policy(_Section):
@@ -230,13 +236,3 @@ def _parties(message: Message) -> Iterator[Caller]:
     yield from message.to
     if message.forwarding and message.forwarding.original_sender:
         yield message.forwarding.original_sender
-
-
-def _over(n: int, spent: Spent, *, hour: int | None, day: int | None, **sizes: int | None) -> str | None:
-    for name, cap in sizes.items():
-        if cap is not None and n > cap:
-            return f"{name} is {cap}, and this plan needs {n}"
-    for name, cap, window in (("max_per_hour", hour, HOUR), ("max_per_day", day, DAY)):
-        if cap is not None and (used := spent(window)) + n > cap:
-            return f"{name} is {cap}, of which {used} are used, and this plan needs {n}"
-    return None

@@ -12,19 +12,17 @@ outside of the chain, so a model in a loop does not fill the disk. Approvals and
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from anyio import to_thread
 
-from rc_mcp.guard.change_lock import check_still_locked
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
-from rc_mcp.guard.state.database import reading, writing
+from rc_mcp.guard.state.coordination import check_still_locked
+from rc_mcp.guard.state.store import Store
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done"]
@@ -163,7 +161,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class OnItsWay:
+class Unanswered:
     """The targets of requests without an outcome."""
 
     deletes: frozenset[str] = frozenset()
@@ -192,40 +190,31 @@ class Verified:
     faults: tuple[str, ...]
 
 
-class Journal:
-    """The rows in the state folder's database, for all servers and commands that share it. Every method blocks.
+class Row(TypedDict):
+    """The part of a new entry that does not depend on the journal."""
 
-    Raises:
-        GuardError: (every method) the database cannot be used.
-    """
+    operation: str | None
+    principal: str
+    tool: str
+    details: Mapping[str, object]
 
-    def __init__(
-        self,
-        state_dir: Path,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock: MonotonicClock = THIS_MACHINE,
-    ) -> None:
-        self.state_dir = state_dir
-        self.clock = clock
-        self._now = now
 
-    def append(
-        self, event: Event, *, operation: str | None, principal: str, tool: str, details: Mapping[str, object]
-    ) -> None:
+class Journal(Store):
+    """The rows in the state folder's database, for all servers and commands that share it. Every method blocks."""
+
+    def append(self, event: Event, **row: Unpack[Row]) -> None:
         """Add a row; it is on disk when this returns."""
-        with writing(self.state_dir) as db:
-            add_entry(db, self._now(), event, operation=operation, principal=principal, tool=tool, details=details)
+        with self.writing() as db:
+            add_entry(db, self.now(), event, **row)
 
-    def note(
-        self, event: Event, *, operation: str | None, principal: str, tool: str, details: Mapping[str, object]
-    ) -> None:
+    def note(self, event: Event, **row: Unpack[Row]) -> None:
         """Add an entry that changed nothing, or count it next to the row that it repeats (`add_note`)."""
-        with writing(self.state_dir) as db:
-            add_note(db, self._now(), event, operation=operation, principal=principal, tool=tool, details=details)
+        with self.writing() as db:
+            add_note(db, self.now(), event, **row)
 
     def entries(self, since: datetime | None = None) -> list[Entry]:
         """Return all rows added or repeated since that time, oldest first."""
-        with reading(self.state_dir) as db:
+        with self.reading() as db:
             return list(_select(db, "coalesce(last_at, at) >= ? ORDER BY number", _stamp(since) if since else ""))
 
     def operation(self, operation_id: str) -> Operation | None:
@@ -237,10 +226,7 @@ class Journal:
 
     def unfinished(self, principal: str) -> list[Operation]:
         """Return this principal's operations that have not ended: in progress, or interrupted."""
-        ended = "SELECT operation FROM entry WHERE event = 'done'"
-        return self._operations(
-            f"{_THOSE} event = 'begun' AND principal = ? AND operation NOT IN ({ended}))", principal
-        )
+        return self._operations(f"{_THOSE} event = 'begun' AND principal = ?) AND {_NOT_DONE}", principal)
 
     def may_yet_arrive(self, operation: Operation, intent: Entry, settled_after: timedelta) -> bool:
         """Return whether an unanswered request of the operation may still be carried out, by elapsed time.
@@ -255,11 +241,10 @@ class Journal:
             self.append("noticed", **who, details={"clock": self.clock.read()})
         return max(elapsed_s, default=0.0) < settled_after.total_seconds()
 
-    def on_its_way(self, settled_after: timedelta) -> OnItsWay:
+    def unanswered(self, settled_after: timedelta) -> Unanswered:
         """Return the targets of all principals' requests that left less than `settled_after` ago without an outcome."""
-        ended = "SELECT operation FROM entry WHERE event = 'done'"
         deletes, restores, retention = set[str](), set[str](), False
-        for operation in self._operations(f"{_THOSE} event = 'sending') AND operation NOT IN ({ended})"):
+        for operation in self._operations(f"{_THOSE} event = 'sending') AND {_NOT_DONE}"):
             known = operation.outcomes
             for intent in operation.intents:
                 doubtful = {i for i in intent.details.get("ids", ()) if i not in known}
@@ -267,7 +252,7 @@ class Journal:
                 if (doubtful or is_retention) and self.may_yet_arrive(operation, intent, settled_after):
                     (restores if intent.details.get("to") == "Alive" else deletes).update(doubtful)
                     retention = retention or is_retention
-        return OnItsWay(frozenset(deletes), frozenset(restores), retention)
+        return Unanswered(frozenset(deletes), frozenset(restores), retention)
 
     def touched_within(self, span: timedelta, principal: str, *, by: Channel | None = None) -> Counted:
         """Count the messages that were deleted or purged, or may have been, within this span until now.
@@ -280,7 +265,7 @@ class Journal:
             by: count only operations approved by this channel.
         """
         is_demo = principal.startswith(DEMO)
-        since = self._now() - span
+        since = self.now() - span
         recent = "event = 'sending' AND (at > ? OR json_extract(detail, '$.clock.name') = ?)"
         counts = {"Deleted": 0, "Purged": 0, "Alive": 0}
         for operation in self._operations(f"{_THOSE} {recent})", _stamp(since), self.clock.name):
@@ -296,7 +281,7 @@ class Journal:
         """Read the chain from its beginning and report the rows that were changed or are missing."""
         faults: list[str] = []
         former, count, expected = _BEGINNING, 0, 1
-        with reading(self.state_dir) as db:
+        with self.reading() as db:
             for entry in _select(db, "true ORDER BY number"):
                 if entry.number == expected + 1:
                     faults.append(f"Entry {expected} is missing.")
@@ -312,7 +297,7 @@ class Journal:
         return entry.at > _stamp(since) if elapsed_s is None else elapsed_s < span.total_seconds()
 
     def _operations(self, where: str, *values: str) -> list[Operation]:
-        with reading(self.state_dir) as db:
+        with self.reading() as db:
             found = _select(db, f"{where} ORDER BY operation, number", *values)
             grouped = [(i, tuple(rows)) for i, rows in groupby(found, lambda e: e.operation) if i is not None]
         operations = [Operation(i, rows) for i, rows in grouped]
@@ -361,57 +346,40 @@ class Record:
         await to_thread.run_sync(partial(self.journal.append, event, **who, details=details))
 
 
-def add_entry(
-    db: sqlite3.Connection,
-    at: datetime,
-    event: Event,
-    *,
-    operation: str | None,
-    principal: str,
-    tool: str,
-    details: Mapping[str, object],
-) -> None:
+def add_entry(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[Row]) -> None:
     """Add a row within an exclusive transaction (`writing`)."""
     last = db.execute("SELECT number, hash FROM entry ORDER BY number DESC LIMIT 1").fetchone()
     number, former = last or (0, _BEGINNING)
-    detail = _canonical(details)
-    entry = Entry(number + 1, _stamp(at), event, operation, principal, tool, detail, "")
-    row = (entry.number, entry.at, event, operation, principal, tool, detail, entry.hash_after(former))
-    db.execute(f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+    written = (number + 1, _stamp(at), event, row["operation"], row["principal"], row["tool"], _canonical(row))
+    values = (*written, Entry(*written, hash="").hash_after(former))
+    db.execute(f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
 
 
-def fruitless(db: sqlite3.Connection, principal: str, since: datetime) -> int:
+def unused_plans(db: sqlite3.Connection, principal: str, since: datetime) -> int:
     """Count this principal's plans that were made after that time and not carried out so far."""
     begun = "SELECT 1 FROM entry AS later WHERE later.operation = asked.operation AND later.event = 'begun'"
     asked = f"event = 'asked' AND principal = ? AND at > ? AND NOT EXISTS ({begun})"
     return db.execute(f"SELECT count(*) FROM entry AS asked WHERE {asked}", (principal, _stamp(since))).fetchone()[0]  # noqa: S608
 
 
-def add_note(
-    db: sqlite3.Connection,
-    at: datetime,
-    event: Event,
-    *,
-    operation: str | None,
-    principal: str,
-    tool: str,
-    details: Mapping[str, object],
-) -> None:
+def add_note(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[Row]) -> None:
     """Add a row for an entry that changed nothing, or count it next to an equal row of the last hour.
 
     After `ROWS_AN_HOUR` new ones are counted as `TOO_MANY`. Call this within an exclusive transaction.
     """
-    lately = (event, principal, _stamp(at - REPEATS_WITHIN), _stamp(at))
-    if _counted(db, lately, operation, tool, details):
+    lately = (event, row["principal"], _stamp(at - REPEATS_WITHIN), _stamp(at))
+    if _counted(db, lately, row):
         return
     rows = db.execute(f"SELECT count(*) FROM entry WHERE {_LATELY}", lately).fetchone()[0]  # noqa: S608
     if rows >= ROWS_AN_HOUR:
-        operation, details = None, {"reason": TOO_MANY}
-        if _counted(db, lately, operation, tool, details):
+        row["operation"], row["details"] = None, {"reason": TOO_MANY}
+        if _counted(db, lately, row):
             return
-    add_entry(db, at, event, operation=operation, principal=principal, tool=tool, details=details)
+    add_entry(db, at, event, **row)
 
 
+_LATELY = "event = ? AND principal = ? AND at > ? AND at <= ?"
+_NOT_DONE = "operation NOT IN (SELECT operation FROM entry WHERE event = 'done')"
 _THOSE = "operation IN (SELECT operation FROM entry WHERE"
 _TOUCHED = {"deleted", "purged", "unknown"}
 
@@ -422,20 +390,11 @@ def _select(db: sqlite3.Connection, where: str, *values: str) -> Iterator[Entry]
     return (Entry(*row) for row in rows)
 
 
-_LATELY = "event = ? AND principal = ? AND at > ? AND at <= ?"
-
-
-def _counted(
-    db: sqlite3.Connection,
-    lately: tuple[str, str, str, str],
-    operation: str | None,
-    tool: str,
-    details: Mapping[str, object],
-) -> bool:
+def _counted(db: sqlite3.Connection, lately: tuple[str, str, str, str], row: Row) -> bool:
     """Count the entry next to its equal row; return False if there is none."""
     same = db.execute(
         f"SELECT max(number) FROM entry WHERE {_LATELY} AND operation IS ? AND tool = ? AND detail = ?",  # noqa: S608
-        (*lately, operation, tool, _canonical(details)),
+        (*lately, row["operation"], row["tool"], _canonical(row)),
     ).fetchone()[0]
     if same is None:
         return False
@@ -447,8 +406,8 @@ def _counted(
     return True
 
 
-def _canonical(details: Mapping[str, object]) -> str:
-    return json.dumps(details, sort_keys=True)
+def _canonical(row: Row) -> str:
+    return json.dumps(row["details"], sort_keys=True)
 
 
 def _stamp(moment: datetime) -> str:

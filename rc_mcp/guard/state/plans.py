@@ -9,27 +9,25 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
-from rc_mcp.guard.state.database import reading, writing
-from rc_mcp.guard.state.journal import Channel, Event, Was, add_entry, fruitless
+from rc_mcp.guard.state.journal import Channel, Event, Was, add_entry, unused_plans
+from rc_mcp.guard.state.store import Store
 from rc_mcp.views.changes import OutcomeWord, Preview
 
 LIFETIME = timedelta(minutes=10)
 REUSED_FOR = LIFETIME / 2
 """An open plan younger than this is reused for the same call."""
-MAX_FRUITLESS = 500
+MAX_UNUSED = 500
 """The most plans of one principal within an hour that were not carried out."""
 TOO_MANY_PLANS = (
-    f"{MAX_FRUITLESS} plans within the last hour were not carried out. "
+    f"{MAX_UNUSED} plans within the last hour were not carried out. "
     "Ask the user what they want before calling again; new plans will be possible within an hour."
 )
 MAX_MESSAGES = 200
@@ -102,7 +100,6 @@ class Plan:
 
 
 _PLAN = TypeAdapter(Plan)
-_VALID = "expires > ? AND expires <= ?"
 
 
 def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
@@ -118,22 +115,8 @@ class TooManyPlans(GuardError):  # noqa: N818  a state, as the client's errors a
         super().__init__(f"{TOO_MANY_PLANS} {NOTHING_DONE}")
 
 
-class PlanStore:
-    """Plans in the state folder, shared by servers and the `approvals` command. Every method blocks.
-
-    Raises:
-        GuardError: (every method) the state folder cannot be used.
-    """
-
-    def __init__(
-        self,
-        state_dir: Path,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock: MonotonicClock = THIS_MACHINE,
-    ) -> None:
-        self.state_dir = state_dir
-        self._now = now
-        self._clock = clock
+class PlanStore(Store):
+    """Plans in the state folder, shared by servers and the `approvals` command. Every method blocks."""
 
     def add(
         self, tool: str, digest: str, draft: PlanDraft, *, principal: str, account_id: str, extension_id: str
@@ -143,14 +126,15 @@ class PlanStore:
         Raises:
             TooManyPlans: too many of this principal's plans of the last hour were not carried out.
         """
-        expires, made = self._now() + LIFETIME, self._clock.read()
-        plan = Plan(new_id(), tool, digest, expires, draft, principal, account_id, extension_id, made)
-        with writing(self.state_dir) as db:
+        now, made = self.now(), self.clock.read()
+        plan = Plan(new_id(), tool, digest, now + LIFETIME, draft, principal, account_id, extension_id, made)
+        with self.writing() as db:
             # Expired plans are removed: they are useless, and their previews contain names.
-            db.execute("DELETE FROM plan WHERE expires <= ?", (self._now().timestamp(),))
-            if again := self._same(db, plan):
-                return again
-            if fruitless(db, principal, self._now() - timedelta(hours=1)) >= MAX_FRUITLESS:
+            db.execute("DELETE FROM plan WHERE expires <= ?", (now.timestamp(),))
+            for other, _ in reversed(self._valid(db, "digest = ? AND state = 'open'", digest)):
+                if other.expires > plan.expires - REUSED_FOR and other.draft == draft:
+                    return other
+            if unused_plans(db, principal, now - timedelta(hours=1)) >= MAX_UNUSED:
                 raise TooManyPlans
             row = (plan.id, digest, plan.expires.timestamp(), "open", _PLAN.dump_json(plan).decode())
             db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
@@ -160,21 +144,19 @@ class PlanStore:
 
     def get(self, plan_id: str) -> tuple[Plan, State] | None:
         """Return the plan and its state; None if it does not exist or has expired."""
-        rows = self._select("id = ?", plan_id)
-        return rows[0] if rows else None
+        return next(iter(self._read("id = ?", plan_id)), None)
 
     def latest_asked(self, digest: str) -> Plan | None:
         """Return the newest plan for this call that a client shows to the user now."""
-        rows = self._select("digest = ? AND state = 'asked'", digest)
-        return rows[-1][0] if rows else None
+        return next((plan for plan, _ in reversed(self._read("digest = ? AND state = 'asked'", digest))), None)
 
     def waiting(self) -> list[Plan]:
         """Return all plans that wait for the user, oldest first."""
-        return [plan for plan, _ in self._select("state IN ('open', 'asked')")]
+        return [plan for plan, _ in self._read("state IN ('open', 'asked')")]
 
     def ask(self, plan_id: str) -> None:
         """Record that a client is about to show the plan to the user. Without effect unless it is open."""
-        with writing(self.state_dir) as db:
+        with self.writing() as db:
             self._move(db, plan_id, "asked", "open")
 
     def approve(self, plan_id: str, shown: Plan | None = None) -> bool:
@@ -182,7 +164,7 @@ class PlanStore:
 
         `shown`: the plan that the user saw. If the stored plan differs, it is not approved.
         """
-        with writing(self.state_dir) as db:
+        with self.writing() as db:
             moved = self._move(db, plan_id, "approved", "open", "asked", only=shown)
             if moved:
                 self._note(db, moved[0], "approved", by="terminal")
@@ -190,7 +172,7 @@ class PlanStore:
 
     def deny(self, plan_id: str, by: Channel = "terminal") -> bool:
         """Record the user's refusal. Return False if the plan neither waits for the user nor was approved."""
-        with writing(self.state_dir) as db:
+        with self.writing() as db:
             moved = self._move(db, plan_id, "denied", "open", "asked", "approved")
             if moved:
                 self._note(db, moved[0], "declined", by=by)
@@ -201,7 +183,7 @@ class PlanStore:
 
         `by`: the source of the approval, unless the plan was approved in the terminal before.
         """
-        with writing(self.state_dir) as db:
+        with self.writing() as db:
             moved = self._move(db, plan_id, "used", *states)
             if moved:
                 plan, was = moved
@@ -210,57 +192,39 @@ class PlanStore:
                 self._note(db, plan, "begun", account_id=plan.account_id, extension_id=plan.extension_id)
             return moved is not None
 
-    def _same(self, db: sqlite3.Connection, plan: Plan) -> Plan | None:
-        """Return an open plan for the same call with the same draft."""
-        youngest_first = db.execute(
-            f"SELECT body FROM plan WHERE digest = ? AND state = 'open' AND {_VALID} ORDER BY rowid DESC",  # noqa: S608
-            (plan.digest, (plan.expires - REUSED_FOR).timestamp(), plan.expires.timestamp()),
-        )
-        for (body,) in youngest_first:
-            other = _plan_of(body)
-            if self._is_young(other) and other.draft == plan.draft:
-                return other
-        return None
-
     def _move(
         self, db: sqlite3.Connection, plan_id: str, to: State, *states: State, only: Plan | None = None
     ) -> tuple[Plan, State] | None:
         """Move the plan from one of `states` to `to`, if it equals `only`; return it and its former state."""
-        marks = ", ".join("?" * len(states))
-        found = db.execute(
-            f"SELECT body, state FROM plan WHERE id = ? AND {_VALID} AND state IN ({marks})",  # noqa: S608
-            (plan_id, *self._valid_span(), *states),
-        ).fetchone()
-        if found is None:
-            return None
-        plan = _plan_of(found[0])
-        if not self._is_young(plan) or (only is not None and plan != only):
-            return None
-        db.execute("UPDATE plan SET state = ? WHERE id = ?", (to, plan_id))
-        return plan, found[1]
+        for plan, was in self._valid(db, "id = ?", plan_id):
+            if was in states and (only is None or only == plan):
+                db.execute("UPDATE plan SET state = ? WHERE id = ?", (to, plan_id))
+                return plan, was
+        return None
 
     def _note(self, db: sqlite3.Connection, plan: Plan, event: Event, **details: object) -> None:
         who = {"operation": plan.id, "principal": plan.principal, "tool": plan.tool}
-        add_entry(db, self._now(), event, **who, details=details)
+        add_entry(db, self.now(), event, **who, details=details)
 
-    def _select(self, where: str, *values: str) -> list[tuple[Plan, State]]:
-        with reading(self.state_dir) as db:
-            rows = db.execute(
-                f"SELECT body, state FROM plan WHERE {where} AND {_VALID} ORDER BY rowid",  # noqa: S608
-                (*values, *self._valid_span()),
-            )
-            found = [(_plan_of(body), state) for body, state in rows]
+    def _read(self, where: str, *values: str) -> list[tuple[Plan, State]]:
+        with self.reading() as db:
+            return self._valid(db, where, *values)
+
+    def _valid(self, db: sqlite3.Connection, where: str, *values: str) -> list[tuple[Plan, State]]:
+        """Return the plans that have not expired, oldest first, with their states."""
+        now = self.now()
+        # Both limits: a clock that was set back must not extend an old plan.
+        rows = db.execute(
+            f"SELECT body, state FROM plan WHERE {where} AND expires > ? AND expires <= ? ORDER BY rowid",  # noqa: S608
+            (*values, now.timestamp(), (now + LIFETIME).timestamp()),
+        )
+        found = [(_plan_of(body), state) for body, state in rows]
         return [(plan, state) for plan, state in found if self._is_young(plan)]
 
     def _is_young(self, plan: Plan) -> bool:
         """Return whether the plan has not expired by elapsed time: the wall clock may have been set back."""
-        elapsed_s = self._clock.elapsed_s(plan.made)
+        elapsed_s = self.clock.elapsed_s(plan.made)
         return elapsed_s is None or elapsed_s < LIFETIME.total_seconds()
-
-    def _valid_span(self) -> tuple[float, float]:
-        # Both limits: a clock that was set back must not extend an old plan.
-        now = self._now()
-        return now.timestamp(), (now + LIFETIME).timestamp()
 
 
 def _plan_of(body: str) -> Plan:

@@ -5,10 +5,8 @@ no keyring.
 """
 
 import hashlib
-import os
-import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -16,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from rc_mcp.locks import lock_on
+from rc_mcp.private_files import make_folder, new_file, write_to_disk
 from rc_mcp.ringcentral.errors import LoginNotKept
+from rc_mcp.ringcentral.limits import LIMITS
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _SERVICE = "rc-mcp"
-_PATIENCE_S = 60.0
-"""How long to wait for another process that uses the login: longer than one request to RingCentral takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +64,20 @@ class FileTokenStore:
         return str(self._file)
 
     def load(self) -> Tokens | None:
-        try:
+        with _fault_named("read", self, OSError, ValueError), suppress(FileNotFoundError):
             return _read(self._file.read_text("utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise _not_kept("read", self, error) from None
+        return None
 
     def save(self, tokens: Tokens) -> None:
-        try:
+        with _fault_named("written", self, OSError):
             own_folder(self._file.parent)
-            # mkstemp creates it with mode 0600.
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=".", suffix=".new")
-            try:
-                with os.fdopen(handle, "wb") as new:
-                    new.write(_format().dump_json(tokens))
-                    new.flush()
-                    os.fsync(new.fileno())
-                Path(name).replace(self._file)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise _not_kept("written", self, error) from None
+            with new_file(self._file.parent) as (new, file):
+                write_to_disk(file, _format().dump_json(tokens))
+                new.replace(self._file)
 
     def clear(self) -> None:
-        try:
+        with _fault_named("removed", self, OSError):
             self._file.unlink(missing_ok=True)
-        except OSError as error:
-            raise _not_kept("removed", self, error) from None
 
 
 class _Keyring(Protocol):
@@ -107,7 +90,7 @@ class _Keyring(Protocol):
 
 
 class KeyringTokenStore:
-    """An entry in the system's keyring."""
+    """An entry in the system's keyring. Each system's keyring has its own exceptions."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -116,32 +99,23 @@ class KeyringTokenStore:
         return "the system's keyring"
 
     def load(self) -> Tokens | None:
-        try:
-            stored = self._keyring().get_password(_SERVICE, self._name)
+        with _fault_named("read", self, Exception):
+            stored = _keyring().get_password(_SERVICE, self._name)
             return None if stored is None else _read(stored)
-        except Exception as error:  # noqa: BLE001  each system's keyring has its own exceptions
-            raise _not_kept("read", self, error) from None
 
     def save(self, tokens: Tokens) -> None:
         text = _format().dump_json(tokens).decode()
-        try:
-            self._keyring().set_password(_SERVICE, self._name, text)
-            stored = self._keyring().get_password(_SERVICE, self._name)
-        except Exception as error:  # noqa: BLE001
-            raise _not_kept("written", self, error) from None
+        with _fault_named("written", self, Exception):
+            _keyring().set_password(_SERVICE, self._name, text)
+            stored = _keyring().get_password(_SERVICE, self._name)
         if stored != text:
             # A keyring that is switched off accepts a value without an error and does not store it.
             raise LoginNotKept("The system's keyring did not keep the login.")
 
     def clear(self) -> None:
-        try:
-            if self._keyring().get_password(_SERVICE, self._name) is not None:
-                self._keyring().delete_password(_SERVICE, self._name)
-        except Exception as error:  # noqa: BLE001
-            raise _not_kept("removed", self, error) from None
-
-    def _keyring(self) -> _Keyring:
-        return cast("_Keyring", import_module("keyring"))
+        with _fault_named("removed", self, Exception):
+            if _keyring().get_password(_SERVICE, self._name) is not None:
+                _keyring().delete_password(_SERVICE, self._name)
 
 
 class LoginStore:
@@ -155,9 +129,9 @@ class LoginStore:
         identity = "\n".join((server_url, media_url or "", client_id))
         name = hashlib.sha256(identity.encode()).hexdigest()[:32]
         self.lock_file = folder / f"{name}.lock"
-        self._file = FileTokenStore(folder / f"{name}.json")
+        file = FileTokenStore(folder / f"{name}.json")
         # A missing extra is not an error.
-        self._stores = (KeyringTokenStore(name), self._file) if _has_keyring() else (self._file,)
+        self._stores = (KeyringTokenStore(name), file) if _has_keyring() else (file,)
 
     def load(self) -> Tokens | None:
         """Return the newest login: a move from one place to the other may have left a copy."""
@@ -215,11 +189,9 @@ async def one_renewal_at_a_time(lock_file: Path) -> AsyncGenerator[None]:
     Raises:
         LoginNotKept: another process held the lock for a minute, or the file cannot be locked.
     """
-    try:
+    with _fault_named("locked", lock_file, OSError):
         own_folder(lock_file.parent)
-        lock = await lock_on(lock_file, _PATIENCE_S)
-    except OSError as error:
-        raise _not_kept("locked", lock_file, error) from None
+        lock = await lock_on(lock_file, LIMITS.login_lock_s)
     if lock is None:
         raise LoginNotKept("Another process has locked this login for a minute.")
     try:
@@ -230,13 +202,17 @@ async def one_renewal_at_a_time(lock_file: Path) -> AsyncGenerator[None]:
 
 def own_folder(folder: Path) -> None:
     """Create the folder if needed, and make it accessible only to its owner."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     folder.chmod(0o700)
+
+
+def _keyring() -> _Keyring:
+    return cast("_Keyring", import_module("keyring"))
 
 
 def _has_keyring() -> bool:
     try:
-        backend = cast("_Keyring", import_module("keyring")).get_keyring()
+        backend = _keyring().get_keyring()
     except Exception:  # noqa: BLE001  the import itself looks for the system's keyring
         return False
     # 0 or less means that no keyring exists, or that it is switched off.
@@ -251,6 +227,10 @@ def _read(text: str) -> Tokens:
         raise ValueError("not a login") from None
 
 
-def _not_kept(done: str, where: object, error: Exception) -> LoginNotKept:
-    # Not the error's own text: it may quote the login.
-    return LoginNotKept(f"The stored login could not be {done} ({where}: {type(error).__name__}).")
+@contextmanager
+def _fault_named(done: str, where: object, *faults: type[Exception]) -> Generator[None]:
+    try:
+        yield
+    except faults as error:
+        # Not the error's own text: it may quote the login.
+        raise LoginNotKept(f"The stored login could not be {done} ({where}: {type(error).__name__}).") from None

@@ -10,7 +10,7 @@
     `LIMITS.answer_s`    `heads_in_time` and `awaiting`:    the same                `httpx.ReadTimeout`
                          each head; `in_time`: a body
 
-A tool call that reads, or can be repeated, has no allowance: `StrictTool` cancels it after its `CALL_S`.
+A tool call that reads, or can be repeated, has no allowance: `StrictTool` cancels it after `time_limits.CALL_S`.
 """
 
 from collections.abc import Awaitable, Callable, Generator

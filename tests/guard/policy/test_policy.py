@@ -15,9 +15,9 @@ from mcp.types import ElicitResult
 
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.policy.rules import NO_POLICY
 from rc_mcp.guard.preview import warnings_about
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.server import build_server
 from rc_mcp.settings import SettingsError, load_settings

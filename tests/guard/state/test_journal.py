@@ -11,9 +11,9 @@ import pytest
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
-from rc_mcp.guard.state.clock import MonotonicClock
 from rc_mcp.guard.state.database import FILE
-from rc_mcp.guard.state.journal import DEMO, Channel, Counted, Event, Journal, OnItsWay
+from rc_mcp.guard.state.journal import DEMO, Channel, Counted, Event, Journal, Unanswered
+from rc_mcp.guard.state.store import MonotonicClock
 from rc_mcp.locks import HeldLock, wait_for_lock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -89,12 +89,12 @@ def test_purges_are_counted_separately(tmp_path: Path) -> None:
 def test_only_ids_without_an_outcome_are_in_doubt(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
     write(journal)
-    assert journal.on_its_way(MINUTE).deletes == {"5", "6"}
-    assert a_journal(tmp_path, NOON + MINUTE).on_its_way(MINUTE) == OnItsWay()
+    assert journal.unanswered(MINUTE).deletes == {"5", "6"}
+    assert a_journal(tmp_path, NOON + MINUTE).unanswered(MINUTE) == Unanswered()
     assert [operation.id for operation in journal.unfinished("me")] == ["aaaa-bbbb"]
     done: dict[str, object] = {"status": "partial", "outcomes": {}}
     journal.append("done", operation="aaaa-bbbb", principal="me", tool="delete_message", details=done)
-    assert journal.on_its_way(MINUTE) == OnItsWay()
+    assert journal.unanswered(MINUTE) == Unanswered()
     assert journal.unfinished("me") == []
 
 

@@ -23,9 +23,9 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.guard.reconcile import reconcile
-from rc_mcp.guard.state.clock import THIS_MACHINE, MonotonicClock
 from rc_mcp.guard.state.journal import Journal, Operation
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 
 KILLS = int(os.environ.get("KILLS", "20"))

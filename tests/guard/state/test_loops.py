@@ -188,7 +188,7 @@ def test_a_plan_that_was_shown_or_answered_is_not_reused(tmp_path: Path) -> None
 
 
 def test_too_many_unused_plans_are_refused_for_that_principal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "MAX_FRUITLESS", 3)
+    monkeypatch.setattr(plans, "MAX_UNUSED", 3)
     clock = Clock()
     store = PlanStore(tmp_path, clock)
     for i in range(10):
@@ -205,7 +205,7 @@ def test_too_many_unused_plans_are_refused_for_that_principal(tmp_path: Path, mo
 async def test_a_looping_model_gets_one_plan_then_a_refusal_that_says_what_to_do(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plans, "MAX_FRUITLESS", 1)
+    monkeypatch.setattr(plans, "MAX_UNUSED", 1)
     one, other = desk.ids(availability="Alive")[:2]
     async with desk.client() as client:
         first = await call(client, "delete_message", message_id=[one])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rc_mcp.guard.change_lock import one_change_at_a_time
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.plans import Plan, PlanDraft, PlanStore
 from rc_mcp.views.changes import Preview

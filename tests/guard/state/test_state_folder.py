@@ -9,7 +9,7 @@ import pytest
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.restore import undo
-from rc_mcp.guard.stop_file import is_stopped, stop_file
+from rc_mcp.guard.state.coordination import is_stopped, stop_file
 from tests.desk import YES, Desk, call, refused
 
 pytestmark = pytest.mark.anyio
@@ -104,7 +104,7 @@ async def test_background_settling_and_undo_raise_the_same_error(desk: Desk, mon
     async with desk.guard() as guard:
         closed(monkeypatch, desk.state_dir)
         with pytest.raises(GuardError, match=NOTHING_DONE):
-            await guard.settle_cut_short_unless_busy()
+            await guard.settle_interrupted_unless_busy()
         with pytest.raises(GuardError, match=NOTHING_DONE):
             await undo(guard, operation)
     monkeypatch.undo()

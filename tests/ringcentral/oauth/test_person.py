@@ -382,7 +382,7 @@ async def test_the_wait_for_the_lock_is_limited(login: Login, monkeypatch: pytes
 
     from rc_mcp.ringcentral.oauth import token_store
 
-    monkeypatch.setattr(token_store, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(token_store, "LIMITS", replace(LIMITS, login_lock_s=0.1))
     with FileLock(login.store.lock_file), pytest.raises(LoginNotKept) as caught:
         await login.read(login.auth())
     assert str(login.store.lock_file) not in str(caught.value)  # it would be there if the file could not be locked

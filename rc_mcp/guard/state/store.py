@@ -1,15 +1,23 @@
-"""Elapsed time, by a clock that only goes forward and that no user can set.
+"""The only place where the guard opens its state, and the clocks that date it.
+
+`Journal` and `PlanStore` are stores; the caps go by the journal.
 
 The wall clock can be changed: a user may set it an hour ahead, a time server may set it back. Whether a minute has
-passed since a request left must not depend on that. So each request is journaled with a reading of this clock too.
+passed since a request left must not depend on that. So each request is journaled with a reading of a second clock,
+which only goes forward and which no user can set.
 """
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from rc_mcp.guard.state import database
 
 
 def _boot() -> str:
@@ -50,3 +58,25 @@ class MonotonicClock:
 
 THIS_MACHINE = MonotonicClock()
 """The clock of this machine, until the next restart."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The state folder, and the clocks that date its rows. Another database needs only another `reading` and `writing`.
+
+    Raises:
+        GuardError: (every method of it and its subclasses) the state folder cannot be used.
+    """
+
+    state_dir: Path
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """The wall clock in UTC, so that spans are elapsed time, even on a day when clocks change."""
+    clock: MonotonicClock = THIS_MACHINE
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Open the database for reading."""
+        return database.reading(self.state_dir)
+
+    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Run one exclusive transaction: at the end, all of it is kept or none of it."""
+        return database.writing(self.state_dir)
