@@ -224,14 +224,14 @@ class LoginUnavailable(LoginFailed):
 
 
 class LoginEnded(LoginFailed):
-    """A user's login has ended or does not exist. The user must run `rc-mcp login`. Nothing was carried out.
+    """A stored login has ended, is missing, or is another user's; the text says what to do. Nothing was carried out.
 
     Without `method` nothing was sent to RingCentral, and `status` is only a default.
     """
 
     def _text(self) -> str:
-        why = super()._text() if self.method else self.message or "no login is stored"
-        return f"The stored login cannot be used; log in again: rc-mcp login. ({why})"
+        why = self.message if self.message and not self.method else f"{super()._text()}; run rc-mcp login"
+        return f"The stored login cannot be used: {why}."
 
 
 class Forbidden(APIError):

@@ -42,7 +42,7 @@ from rc_mcp.views.untrusted_text import word
 _REPEAT = "Reads are safe to retry. Before retrying a change, check whether it took effect."
 ADVICE: dict[type[RingCentralError], str] = {
     InvalidRequest: "Correct the argument and call again.",
-    LoginEnded: "The user must log in; then call again.",
+    LoginEnded: "The user must do that; then call again.",
     LoginUnavailable: "RingCentral's login service is unavailable. Try again in a minute.",
     LoginFailed: "The server could not log in; the operator must check its credentials (rc-mcp doctor).",
     Unauthorized: "Try once more; if it fails again, the operator must renew the login (rc-mcp doctor).",

@@ -37,6 +37,8 @@ SPAN_WANTED = 'must be a span in hours (h), days (d) or weeks (w), such as "12h"
 NUMBER_WANTED = 'must be a phone number such as "+16505550100", or an extension number such as "102", in quotes'
 NAME_WANTED = 'must be a name such as "Maria Costa", in quotes'
 
+_UNMET = {"not protected": "protected", "known sender": "with an unknown sender"}
+
 Spent = Callable[[timedelta], int]
 """The number of messages deleted or purged within a span until now."""
 
@@ -181,7 +183,7 @@ class Policy(_Section):
         if rule is None or misfits is None:
             return "there is no unattended rule for this kind of change"
         over = rule.over(n, spent)
-        lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]
+        lines = [f"{misfit} of {n} {unmet(line)}" for line, misfit in misfits.items()]
         return "; ".join([*lines, *([over] if over else [])]) or None
 
     def misfits(self, messages: Iterable[Message], now: datetime, *, purge: bool) -> dict[str, int] | None:
@@ -236,3 +238,8 @@ def _parties(message: Message) -> Iterator[Caller]:
     yield from message.to
     if message.forwarding and message.forwarding.original_sender:
         yield message.forwarding.original_sender
+
+
+def unmet(line: str) -> str:
+    """Return the words after the number of messages that do not meet this condition of a rule."""
+    return _UNMET.get(line, f"not matching {line}")
