@@ -109,7 +109,7 @@ def texts(*created: datetime) -> list[Message]:
         ("UTC", ["2026-11-24 08:05 to 2026-11-24 12:00 UTC"]),
     ],
 )
-def test_its_times_are_those_of_the_users_zone_and_fit_on_the_screen(zone: str, times: list[str]) -> None:
+def test_its_times_are_in_the_users_zone_and_fit_on_the_screen(zone: str, times: list[str]) -> None:
     messages = texts(NOW - timedelta(hours=3, minutes=55), NOW)
     lines = preview.question(["Delete 2 messages?"], messages, NO_WARNINGS, [], ZoneInfo(zone)).split("\n")
     assert lines[2 : 2 + len(times)] == times

@@ -336,7 +336,7 @@ class Wire(httpx.AsyncBaseTransport):
         return await self._judged(request, next((e.what for e in meets if e.what in _FAULTS), None))
 
     def _check_own(self, request: httpx.Request) -> None:
-        """Check that the token, the address and the state folder are the user's, not those of a foreign folder."""
+        """Check that the user's token, address and state folder are used, not values from a foreign folder."""
         hold(
             FOREIGN_TOKEN not in request.headers.get("Authorization", ""),
             OWN_WORD,

@@ -5,8 +5,8 @@ It never relies on a model's word.
 
 A plan that the policy allows unattended needs no question, even if the client could show one. The operator wants it to
 run without a user present: an unanswered question blocks the agent, and a needless one trains users to approve without
-reading. The answer says that the policy approved, and what was done. A plan that fits only in part is not split: the
-user decides about all of it.
+reading. The answer says that the policy approved, and lists the outcomes. A plan that fits only in part is not split:
+the user decides about all of it.
 
 A retention period is never changed unattended. Lowering it erases messages without a check of each, so a policy that
 protects any number or name forbids it.
@@ -125,7 +125,7 @@ class Unattended(_Section):
 
 
 class Protected(_Section):
-    """Senders and recipients whose messages are never deleted or purged, whoever asks."""
+    """Senders and recipients whose messages are never deleted or purged, even with approval."""
 
     numbers: list[Annotated[str, BeforeValidator(_number)]] = []
     names: list[Annotated[str, BeforeValidator(_name)]] = []
@@ -161,7 +161,7 @@ class Policy(_Section):
         return [entry for entry, fits in self._entries if any(fits(party) for party in parties)]
 
     def protects(self, message: Message) -> bool:
-        """Return whether this message must never be deleted or purged, whoever asks."""
+        """Return whether this message must never be deleted or purged, even with approval."""
         return bool(self.protectors(message))
 
     def is_unsure_of(self, message: Message) -> bool:

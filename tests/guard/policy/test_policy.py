@@ -1,4 +1,4 @@
-"""A policy in use: allowed messages are deleted unattended, and forbidden ones are kept, whoever asks."""
+"""A policy in use: allowed messages are deleted unattended, and protected ones are kept, even with approval."""
 
 import json
 import re
