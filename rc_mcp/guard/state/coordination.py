@@ -15,8 +15,9 @@ from typing import TypeVar
 import anyio
 
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
-from rc_mcp.guard.state.database import make_folder, unusable
+from rc_mcp.guard.state.database import unusable
 from rc_mcp.locks import HeldLock, lock_on
+from rc_mcp.private_files import make_folder
 
 PATIENCE_S = 30.0
 """How long one change waits for another to end."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.locks import wait_for_lock
+from rc_mcp.private_files import make_folder
 
 FILE = "guard.db"
 
@@ -65,16 +66,11 @@ def exists(state_dir: Path) -> bool:
         return _is_there(state_dir / FILE)
 
 
-def make_folder(state_dir: Path) -> None:
-    """Create the state folder if needed, accessible only to its owner because plans contain names."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
 @contextmanager
 def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
     """Open the database for reading, after migrating an older file. Failures are raised as `GuardError`."""
     with _usable_or_refused():
-        make_folder(state_dir)
+        make_folder(state_dir)  # plans contain names
         file = state_dir / FILE
         if not _is_there(file):
             _make(file)
