@@ -129,8 +129,16 @@ def test_a_name_in_a_dotenv_file_does_not_reach_the_terminal_as_it_is(tmp_path: 
     (tmp_path / ".env").write_text("'RC_MCP_\x1b[2J'=1\n")
     ended = CliRunner().invoke(main, ["serve"])
     assert ended.exit_code == 2
-    assert "RC_MCP_??2J is set in .env" in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr == f"rc-mcp: {FOREIGN_SETTING.format(name='RC_MCP_??2J', source='rc-mcp login')}\n"
+
+
+@pytest.mark.parametrize("command", [["serve"], ["doctor"], ["undo", "some-oper"], ["logout"]])
+def test_a_refused_dotenv_file_is_an_error_that_is_true_of_every_command(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / ".env").write_text("RC_MCP_POLICY=theirs\n")
+    ended = CliRunner().invoke(main, command)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == f"rc-mcp: {FOREIGN_SETTING.format(name='RC_MCP_POLICY', source='rc-mcp login')}\n"
+    assert "start" not in ended.stderr  # of these, only serve starts something
 
 
 def test_the_zone_of_a_command_is_the_one_that_is_named_or_none(

@@ -230,8 +230,10 @@ class LoginEnded(LoginFailed):
     """
 
     def _text(self) -> str:
-        why = self.message if self.message and not self.method else f"{super()._text()}; run rc-mcp login"
-        return f"The stored login cannot be used: {why}."
+        answered = f"{super()._text()}; run rc-mcp login" if self.method else None
+        return (
+            f"The stored login cannot be used: {answered or self.message or 'no user is logged in; run rc-mcp login'}."
+        )
 
 
 class Forbidden(APIError):

@@ -24,7 +24,6 @@ from rc_mcp.ringcentral.oauth.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH,
 from rc_mcp.ringcentral.oauth.token_store import Tokens, TokenStore, one_renewal_at_a_time
 from rc_mcp.ringcentral.transport.deadlines import in_time
 
-NO_LOGIN = "no user is logged in; run rc-mcp login"
 ANOTHER_USER = "another user is logged in now; restart the server to use that user's mailbox"
 EXPIRED = "it has expired, and the app gets no refresh tokens; run rc-mcp login"
 
@@ -87,7 +86,7 @@ class PersonAuth(RenewingAuth):
     async def _load_token_other_than(self, refused: str) -> bool:
         before, self._tokens = self._tokens, await to_thread.run_sync(self._store.load)
         if self._tokens is None:
-            raise LoginEnded(401, message=NO_LOGIN)
+            raise LoginEnded(401)
         if self._tokens.owner_id != self.owner_id:
             raise LoginEnded(401, message=ANOTHER_USER)
         if before and before.refresh_token != self._tokens.refresh_token:
