@@ -3,7 +3,7 @@
 How to read the figures:
 
 - Each ratio is the median over the paired runs, one side straight after the other. Under 1 is in our favor.
-- The minimal server is the SDK's own, with ten tools that do nothing (`bench/bare.py`).
+- The minimal server is the SDK's own, with ten tools that do nothing (`bench/minimal_server.py`).
 - The mailbox is `rc-mcp emulator --scenario busy --no-rate-limits`, 5,000 messages, in a separate process. Every figure
   that reads the mailbox includes that process's time.
 - The client uses part of the machine too. Other work on the machine makes the times longer, but hardly the ratios.

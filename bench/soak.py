@@ -38,7 +38,7 @@ from rc_mcp.guard.state.journal import Journal
 
 GIVE_UP_EVERY = 30
 DECLINED = WRONG_PHRASE = 0.01
-"""Seldom, because all callers share one login, and one login may make 500 plans an hour that come to nothing."""
+"""Seldom, because all callers share one login, and one login may make 500 plans an hour that are not carried out."""
 MESSAGES_EACH = 60
 MAY_GROW = 1.1
 """The limit for resident memory at the end, as a multiple of that after the first minute.

@@ -18,7 +18,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 HERE = Path(__file__).resolve().parent
 SERVE = [sys.executable, "-m", "rc_mcp", "serve"]
-MINIMAL = [sys.executable, str(HERE / "bare.py")]
+MINIMAL = [sys.executable, str(HERE / "minimal_server.py")]
 LONGEST_LINE = 64 * 1024 * 1024
 
 Json = dict[str, Any]

@@ -32,7 +32,7 @@ async def main() -> None:
                 print(f"  {KINDS.get(row['type'], row['type'])}: {await content(client, row)}")
 
         if (await unread(client))["page"]["total_messages"] != matched:
-            raise RuntimeError("Reading changed what is unread.")
+            raise RuntimeError("Reading marked messages as read.")
         print(f"\nAll {matched} are still unread.")
 
 

@@ -15,7 +15,7 @@ SERVER = StdioServerParameters(
 
 
 async def main(caller: str, since: str) -> str | None:
-    """Print what was found; returns what went wrong, if anything did."""
+    """Print the unheard voicemails of this caller; return the error, if there was one."""
     async with Client(SERVER) as client:
         listed = await client.call_tool(
             "list_messages", {"message_type": "VoiceMail", "read_status": "Unread", "date_from": since}

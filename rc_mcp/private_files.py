@@ -1,7 +1,7 @@
 """Files that only their owner can read, and that have their name only when they are complete.
 
 Own code: boltons' `atomic_save` has no place for a check or a backup between the last byte and the renaming, and its
-file is neither private from the start nor under a name that nobody can guess.
+file is neither private from the start nor under a name that cannot be guessed.
 """
 
 import os

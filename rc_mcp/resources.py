@@ -61,7 +61,7 @@ def is_ours(uri: str) -> bool:
 
 
 def subscribable(app: MailboxSession, uri: str) -> str:
-    """Return the address if it is that of a mailbox served here.
+    """Return the address if it names a mailbox served here.
 
     Raises:
         MCPError: it is not.

@@ -22,6 +22,20 @@ _LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
 """Each of these is a login. Without one, the server uses the login of `rc-mcp login`, which belongs to this machine."""
 _APP = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"}
 
+FOREIGN_SETTING = (
+    "{name} is set in .env, but the login comes from {source}. Nothing was done, because a login and its settings "
+    "must have the same source. Set {name} in the environment, or remove it from .env."
+)
+FOREIGN_PROGRAM = (
+    "{name} is set in .env and names a program to run. Nothing was done, because a folder must not choose a program. "
+    "Set it in the environment."
+)
+REFERENCE = (
+    "{name} in .env refers to another variable. Nothing was done, because references in .env are not resolved. "
+    "Write the value itself, or set it in the environment."
+)
+UNREADABLE = ".env in this folder cannot be read. Nothing was done. Save it as a text file in UTF-8."
+NO_HOME_OF_THAT_NAME = "names a home folder that does not exist"
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
 
 Approval = Literal["auto", "human"]
@@ -44,9 +58,7 @@ def load_settings(**overrides: object) -> "Settings":
         first = error.errors(include_url=False, include_input=False)[0]
         raise SettingsError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
     except (UnicodeDecodeError, OSError):
-        raise SettingsError(
-            ".env in this folder cannot be read. Nothing was started. Save it as a text file in UTF-8."
-        ) from None
+        raise SettingsError(UNREADABLE) from None
     except RuntimeError:
         raise SettingsError(_NO_HOME) from None
 
@@ -118,25 +130,15 @@ def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
 
 def _refuse_all_but(taken: AbstractSet[str], added: Mapping[str, str], source: str) -> None:
     if foreign := sorted(added.keys() - taken):
-        name = _shown(foreign[0])
-        raise SettingsError(
-            f"{name} is set in .env, but the login comes from {source}. Nothing was started, because a login and its "
-            f"settings must have the same source. Set {name} in the environment, or remove it from .env."
-        )
+        raise SettingsError(FOREIGN_SETTING.format(name=_shown(foreign[0]), source=source))
 
 
 def _refuse_programs(added: Mapping[str, str]) -> None:
     for name, value in sorted(added.items()):
         if name.endswith("_COMMAND"):
-            raise SettingsError(
-                f"{_shown(name)} is set in .env and names a program to run. Nothing was started, because a folder must "
-                "not choose a program. Set it in the environment."
-            )
+            raise SettingsError(FOREIGN_PROGRAM.format(name=_shown(name)))
         if "${" in value:
-            raise SettingsError(
-                f"{_shown(name)} in .env refers to another variable. Nothing was started, because references in .env "
-                "are not resolved. Write the value itself, or set it in the environment."
-            )
+            raise SettingsError(REFERENCE.format(name=_shown(name)))
 
 
 def _shown(name: str) -> str:
@@ -154,7 +156,7 @@ def _whole(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError:  # ~user, for a user that this machine does not know
-        raise ValueError("names a home folder that does not exist") from None
+        raise ValueError(NO_HOME_OF_THAT_NAME) from None
 
 
 def _extension_ids(value: object) -> object:

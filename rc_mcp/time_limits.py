@@ -1,7 +1,7 @@
 """How long the server and the command wait, in one table. All values are our own choice.
 
-`ringcentral/limits.py` has the client's limits, `media/document_limits.py` those of documents; the guard's are next to
-its locks. Read these as `time_limits.CALL_S`, so that a test can change one for all.
+`ringcentral/limits.py` has the client's limits, `media/document_limits.py` has limits for documents; the guard's are
+next to its locks. Read these as `time_limits.CALL_S`, so that a test can change one for all.
 """
 
 CALL_S = 40.0

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def build(source: Path, into: Path) -> tuple[Path, Path]:
-    """Build wheel and sdist. Their timestamps are those of the last commit, so that bytes can be compared."""
+    """Build wheel and sdist. Their timestamps come from the last commit, so that bytes can be compared."""
     environment = {**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or _last_commit()}
     run([sys.executable, "-m", "hatchling", "build", "-d", str(into)], cwd=source, env=environment)
     (wheel,) = into.glob("*.whl")

@@ -86,8 +86,8 @@ def pdf_with_a_bad_xref() -> bytes:
     return whole[:table] + whole[table:].replace(b" 00000 n", b" 77777 n").replace(b"00000000", b"99999999")
 
 
-def bare_tiff(width: int, height: int, frames: int = 1, *, compression: int = 4) -> bytes:
-    """A TIFF that claims this size, in so many frames, and contains almost nothing."""
+def empty_tiff(width: int, height: int, frames: int = 1, *, compression: int = 4) -> bytes:
+    """Return a TIFF that claims this size and number of frames, but contains almost nothing."""
     entries = [
         (256, 4, width), (257, 4, height), (258, 3, 1), (259, 3, compression), (262, 3, 0), (273, 4, 8), (277, 3, 1),
         (278, 4, height), (279, 4, 4),
@@ -102,7 +102,7 @@ def bare_tiff(width: int, height: int, frames: int = 1, *, compression: int = 4)
 
 def tiff_whose_second_page_is_huge() -> bytes:
     """A TIFF that begins harmlessly."""
-    whole = bytearray(bare_tiff(100, 100, frames=2))
+    whole = bytearray(empty_tiff(100, 100, frames=2))
     size = whole.rindex(struct.pack("<HHI", 256, 4, 1)) + 8
     whole[size : size + 4] = whole[size + 12 : size + 16] = struct.pack("<I", 60_000)
     return bytes(whole)
@@ -110,6 +110,6 @@ def tiff_whose_second_page_is_huge() -> bytes:
 
 def endless_tiff() -> bytes:
     """Return a TIFF with a frame that points to itself as the next one."""
-    whole = bytearray(bare_tiff(100, 100))
+    whole = bytearray(empty_tiff(100, 100))
     whole[-4:] = struct.pack("<I", 12)
     return bytes(whole)

@@ -25,7 +25,7 @@ def python_environment(asked: Path) -> Path:
         run(sys.executable, "-m", "venv", folder)
         pip = [python_of(folder), "-m", "pip", "--disable-pip-version-check", "--retries=1", "--timeout=20", "install"]
         for file in files:
-            # Packages built from source need those of the file before.
+            # Packages built from source need the packages of the file before.
             isolation = ["--no-build-isolation"] if file is not files[0] else []
             run(*pip, "--require-hashes", *isolation, "-r", file)
 

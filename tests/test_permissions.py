@@ -1,4 +1,4 @@
-"""A tool whose permission RingCentral did not grant is not offered, once that is known. No list makes anyone log in."""
+"""Tools whose permission RingCentral did not grant are not offered once that is known. Listing does not log in."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

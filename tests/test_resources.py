@@ -47,7 +47,7 @@ async def listed(client: Client) -> list[Resource]:
 
 
 async def test_recent_attachments_are_listed_with_their_type_size_and_time(desk: Desk, era: Era) -> None:
-    truth = {
+    expected = {
         f"{MAILBOX}/{m['id']}/content/{a['id']}": (a["contentType"], a["size"], m["lastModifiedTime"][:19])
         for m in desk.emulator.store.messages()
         for a in m.get("attachments", [])
@@ -60,7 +60,7 @@ async def test_recent_attachments_are_listed_with_their_type_size_and_time(desk:
     for resource in found:
         assert resource.annotations is not None
         assert resource.annotations.last_modified is not None
-        assert (resource.mime_type, resource.size, resource.annotations.last_modified[:19]) == truth[resource.uri]
+        assert (resource.mime_type, resource.size, resource.annotations.last_modified[:19]) == expected[resource.uri]
 
 
 async def test_a_listed_resource_can_be_read_with_that_type_and_size(desk: Desk, era: Era) -> None:

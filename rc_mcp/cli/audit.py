@@ -22,6 +22,9 @@ _NO_OPERATION = "-"
 _FOR_PROGRAMS = 1000
 """Width for other programs: `rc-mcp audit | grep purge` gets unbroken lines."""
 _AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
+NOTHING_ASKED = "The guard was not asked for anything"
+HEAD_MISSING = "The journal does not contain this head: its end was cut off or rewritten."
+CHANGED = "The journal was changed."
 
 
 @click.group(invoke_without_command=True)
@@ -59,9 +62,9 @@ def verify(head: str | None) -> None:
     for fault in verified.faults:
         click.echo(fault, err=True)
     if head_is_missing:
-        click.echo("The journal does not contain this head: its end was cut off or rewritten.", err=True)
+        click.echo(HEAD_MISSING, err=True)
     if verified.faults or head_is_missing:
-        fail("The journal was changed.")
+        fail(CHANGED)
     click.echo(f"{verified.entries} entries in {journal.state_dir}; none was changed, removed or moved.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
@@ -78,7 +81,7 @@ def _show(journal: Journal, since: datetime | None) -> None:
     rows = [*map(_operation_row, journal.operations(since)), *_note_rows(journal.entries(since))]
     if not rows:
         then = "" if since is None else " since then"
-        click.echo(f"The guard was not asked for anything{then} (state folder {journal.state_dir}).")
+        click.echo(f"{NOTHING_ASKED}{then} (state folder {journal.state_dir}).")
         return
     zone = datetime.now().astimezone().tzname() or "local"
     shown = Table(f"when ({zone})", "operation", "request", "approved", "result", box=None, padding=(0, 2, 0, 0))

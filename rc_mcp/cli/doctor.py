@@ -40,6 +40,7 @@ from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 
 # No message has this id: marking it read checks the permission and changes nothing.
 _NO_MESSAGE = "1"
+READY = "Ready."
 _NEWER = "Upgrade rc-mcp. Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it."
 _KEEP_JOURNAL = (
     "Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it. Make it readable and "
@@ -86,7 +87,7 @@ async def _examine(settings: Settings) -> int:
         if finding.advice:
             click.echo(f"      {finding.advice}")
         faults += finding.verdict == "fault"
-    click.echo("Fix the faults above, then run rc-mcp doctor again." if faults else "Ready.")
+    click.echo("Fix the faults above, then run rc-mcp doctor again." if faults else READY)
     return 1 if faults else 0
 
 

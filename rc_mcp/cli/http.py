@@ -23,6 +23,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 """1 to 65535, or none."""
 
+HOST_REFUSED = "This Host is not allowed; rc-mcp serve --allow-host NAME allows a host name. Nothing was done."
+
 
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach an address."""
@@ -99,7 +101,7 @@ class _OnlyUnder:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
-            refusal = PlainTextResponse("This Host is not allowed. Nothing was done.\n", 421)
+            refusal = PlainTextResponse(f"{HOST_REFUSED}\n", 421)
         elif not all(self._origin.fullmatch(origin) for origin in origins):
             refusal = PlainTextResponse("This Origin is not allowed. Nothing was done.\n", 403)
         else:

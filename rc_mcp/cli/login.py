@@ -23,6 +23,8 @@ from rc_mcp.wiring import login_store
 
 # Below the ports that systems assign themselves, and unassigned in IANA's list.
 PORT = 28765
+LOGGED_OUT, NOT_LOGGED_IN = "Logged out.", "You were not logged in."
+NOT_REVOKED = "RingCentral did not end the session; it expires later."
 
 
 @click.command()
@@ -148,5 +150,5 @@ async def _log_out(settings: Settings, endpoint: TokenEndpoint) -> None:
     except LoginNotKept as error:
         fail(str(error))
     if unrevoked:
-        click.echo(f"rc-mcp: RingCentral did not end the session; it expires later. {unrevoked}", err=True)
-    click.echo("Logged out." if tokens else "You were not logged in.")
+        click.echo(f"rc-mcp: {NOT_REVOKED} {unrevoked}", err=True)
+    click.echo(LOGGED_OUT if tokens else NOT_LOGGED_IN)

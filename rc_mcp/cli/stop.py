@@ -13,6 +13,12 @@ from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
 from rc_mcp.private_files import make_folder
 
+QUIET = "No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one."
+RESUMED = "Resumed. Stopped deletes do not continue: the assistant must ask again."
+WAITING = "Waiting for a change in progress ..."
+PERHAPS_IN_PROGRESS = "A change may still be in progress. rc-mcp audit shows sent requests."
+NOT_STOPPED = "Deletes were not stopped."
+
 
 @click.command()
 def stop() -> None:
@@ -30,12 +36,12 @@ def stop() -> None:
     try:
         is_quiet = anyio.run(_is_quiet, folder)
     except GuardError:
-        click.echo("A change may still be in progress. rc-mcp audit shows sent requests.", err=True)
+        click.echo(PERHAPS_IN_PROGRESS, err=True)
         return
     if not is_quiet:
         click.echo("A change is still checking the result of its last request. rc-mcp audit shows which.", err=True)
         return
-    click.echo("No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one.")
+    click.echo(QUIET)
 
 
 @click.command()
@@ -45,12 +51,12 @@ def resume() -> None:
     try:
         file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
     except FileNotFoundError:
-        click.echo("Deletes were not stopped.")
+        click.echo(NOT_STOPPED)
     except OSError as error:
         click.echo(f"Still stopped: cannot remove {file} ({type(error).__name__}). Remove it yourself.", err=True)
         sys.exit(1)
     else:
-        click.echo("Resumed. Stopped deletes do not continue: the assistant must ask again.")
+        click.echo(RESUMED)
 
 
 async def _is_quiet(folder: Path) -> bool:
@@ -59,7 +65,7 @@ async def _is_quiet(folder: Path) -> bool:
         async with one_change_at_a_time(folder, patience_s=0):
             return True
     except Busy:
-        click.echo("Waiting for a change in progress ...")
+        click.echo(WAITING)
     try:
         async with one_change_at_a_time(folder, time_limits.CHANGE_ENDS_S):
             return True

@@ -19,7 +19,7 @@ from rc_mcp.views.changes import ChangeResult
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.wiring import open_guard
 
-_MEANS = {
+MEANS = {
     "restored": "restored, and read back",
     "already": "not deleted now",
     "purged": "purged in the meantime: final",
@@ -27,6 +27,7 @@ _MEANS = {
     "failed": "still deleted",
     "unknown": "unknown: run this again in a minute",
 }
+NOT_ALL_BACK = "Not all messages are back."
 
 _FEW = 10
 """More ids than this are only listed for messages that are not back."""
@@ -44,7 +45,7 @@ def undo(operation: str) -> None:
     if changes.operation_id:
         click.echo(f"This undo is operation {changes.operation_id}; rc-mcp audit --json has every id.")
     if changes.status not in {"done", "nothing_to_do"}:
-        click.echo(f"Not all messages are back. {changes.said}", err=True)
+        click.echo(f"{NOT_ALL_BACK} {changes.said}", err=True)
         sys.exit(1)
 
 
@@ -64,7 +65,7 @@ async def _undone(settings: Settings, operation: str) -> ChangeResult:
 
 def _show(outcomes: Mapping[str, str]) -> None:
     shown = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for word, meaning in _MEANS.items():
+    for word, meaning in MEANS.items():
         ids = [i for i, became in outcomes.items() if became == word]
         if ids:
             is_back = word in {"restored", "already"}

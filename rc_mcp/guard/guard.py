@@ -304,7 +304,7 @@ class Guard:
     async def _spent(self, request: Request, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
         if state == "used":
             await self.note(request.tool, "refused", plan_id, reason=state)
-            return results.used(plan_id)
+            return results.used(plan_id, request.tool)
         was = "was denied by the user" if state == "denied" else "has expired"
         return await self._refuse(request, state, f"Plan {plan_id} {was}.", plan_id)
 

@@ -25,6 +25,16 @@ _RECENT = timedelta(days=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NUMBER_COLUMNS = 16
 _KINDS = 4
+CANNOT_BE_UNDONE = "This cannot be undone."
+WARNINGS = {
+    "unheard": ("unheard voicemail{}", "unheard"),
+    "unread": ("unread message{}", ""),  # the question already counts them
+    "recent": ("message{} newer than a day", "newer than a day"),
+    "unsure": ("message{} whose sender is unknown", "of an unknown sender"),
+    "protected": ("protected message{} left out", "protected left out"),
+    "unseen": ("unreadable message{} left out", "unreadable left out"),
+}
+"""The words after the number of messages: in full (`{}` is the plural's s), and in the question."""
 
 
 def phrase_line(phrase: str) -> str:
@@ -51,21 +61,20 @@ def warnings_about(
         protected: how many protected messages were left out.
         unseen: how many messages cannot be read and were left out.
     """
-    unheard = sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages)
-    unread = sum(m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages)
-    recent = sum(m.creation_time is not None and m.creation_time > now - _RECENT for m in messages)
-    unsure = sum(policy.is_unsure_of(m) for m in messages)
-    found = (
-        (unheard, "unheard voicemail{}", "unheard"),
-        (unread, "unread message{}", ""),  # the question already counts them
-        (recent, "message{} newer than a day", "newer than a day"),
-        (unsure, "message{} whose sender is unknown", "of an unknown sender"),
-        (protected, "protected message{} left out", "protected left out"),
-        (unseen, "unreadable message{} left out", "unreadable left out"),
-    )
+    counts = {
+        "unheard": sum(m.type == "VoiceMail" and m.read_status == "Unread" for m in messages),
+        "unread": sum(
+            m.type != "VoiceMail" and m.read_status == "Unread" and m.direction == "Inbound" for m in messages
+        ),
+        "recent": sum(m.creation_time is not None and m.creation_time > now - _RECENT for m in messages),
+        "unsure": sum(policy.is_unsure_of(m) for m in messages),
+        "protected": protected,
+        "unseen": unseen,
+    }
+    found = [(n, *WARNINGS[kind]) for kind, n in counts.items() if n]
     return Warnings(
-        whole=[f"{n} {words.format('' if n == 1 else 's')}" for n, words, _ in found if n],
-        short=[f"{n} {short}" for n, _, short in found if n and short],
+        whole=[f"{n} {words.format('' if n == 1 else 's')}" for n, words, _ in found],
+        short=[f"{n} {short}" for n, _, short in found if short],
     )
 
 

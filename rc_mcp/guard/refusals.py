@@ -1,4 +1,4 @@
-"""Why the guard does not carry something out. Each text ends with what was not done."""
+"""Why the guard does not carry something out. Each text ends with a sentence that nothing was done."""
 # ruff: noqa: N818  states, as the client's errors are
 
 from datetime import timedelta

@@ -17,6 +17,7 @@ from rc_mcp.views.changes import MAY_ARRIVE, ChangeResult, OutcomeWord, Status, 
 from rc_mcp.views.error_texts import in_words
 
 NOTHING_RESTORED = "Nothing was restored."
+OF_A_DEMO = "belongs to a demo, whose mailbox exists only in its server; the assistant can restore messages there"
 _BEFORE: dict[str, OutcomeWord] = {"Alive": "already", "Purged": "purged"}
 
 
@@ -63,7 +64,7 @@ def _fault(operation: Operation | None) -> str | None:
     if operation is None:
         return "is not an operation of this state folder; rc-mcp audit lists them"
     if operation.is_demo:
-        return "belongs to a demo, whose mailbox exists only in its server; the assistant can restore messages there"
+        return OF_A_DEMO
     aims = {intent.details.get("to") for intent in operation.intents}
     if "Purged" in aims:
         return "was a purge: purged messages are erased and cannot be restored"

@@ -51,9 +51,10 @@ def declined(plan: Plan) -> ChangeResult:
     return ChangeResult(status="declined", said=said, preview=plan.draft.preview)
 
 
-def used(plan_id: str) -> ChangeResult:
-    """Refuse a plan that was used before. Only the mailbox shows the result: the plan may have been interrupted."""
-    said = f"Plan {plan_id} has already been used; use read_message to see the result. {CHANGED_NOTHING}"
+def used(plan_id: str, tool: str) -> ChangeResult:
+    """Refuse a plan that was used before. Only RingCentral shows the result: the plan may have been interrupted."""
+    reading = "read_message_store_configuration" if tool == "update_message_store_configuration" else "read_message"
+    said = f"Plan {plan_id} has already been used; use {reading} to see the result. {CHANGED_NOTHING}"
     return ChangeResult(status="refused", said=said)
 
 

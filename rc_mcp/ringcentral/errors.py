@@ -225,14 +225,16 @@ class LoginUnavailable(LoginFailed):
 
 
 class LoginEnded(LoginFailed):
-    """A user's login has ended or does not exist. The user must run `rc-mcp login`. Nothing was carried out.
+    """A stored login has ended, is missing, or is another user's; the text says what to do. Nothing was carried out.
 
     Without `method` nothing was sent to RingCentral, and `status` is only a default.
     """
 
     def _text(self) -> str:
-        why = super()._text() if self.method else self.message or "no login is stored"
-        return f"The stored login cannot be used; log in again: rc-mcp login. ({why})"
+        answered = f"{super()._text()}; run rc-mcp login" if self.method else None
+        return (
+            f"The stored login cannot be used: {answered or self.message or 'no user is logged in; run rc-mcp login'}."
+        )
 
 
 class Forbidden(APIError):

@@ -16,7 +16,7 @@ from rc_mcp.views.untrusted_text import word
 _REPEAT = "Reads are safe to retry. Before retrying a change, check whether it took effect."
 ADVICE: dict[type[errors.RingCentralError], str] = {
     errors.InvalidRequest: "Correct the argument and call again.",
-    errors.LoginEnded: "The user must log in; then call again.",
+    errors.LoginEnded: "The user must do that; then call again.",
     errors.LoginUnavailable: "RingCentral's login service is unavailable. Try again in a minute.",
     errors.LoginFailed: "The server could not log in; the operator must check its credentials (rc-mcp doctor).",
     errors.Unauthorized: "Try once more; if it fails again, the operator must renew the login (rc-mcp doctor).",

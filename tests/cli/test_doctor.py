@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from rc_mcp.cli import main
+from rc_mcp.cli.doctor import READY
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
 
@@ -41,6 +42,7 @@ async def test_a_working_installation_has_no_fault(tmp_path: Path) -> None:
         assert emulator.store.messages() == before
     assert code == 0, said
     assert "fault" not in said
+    assert said.endswith(f"{READY}\n")
 
 
 async def test_it_creates_no_state_folder(tmp_path: Path) -> None:

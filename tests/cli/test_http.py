@@ -21,6 +21,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
 from rc_mcp.cli import main
+from rc_mcp.cli.http import HOST_REFUSED
 from tests.desk import Era, call
 
 pytestmark = pytest.mark.anyio
@@ -177,6 +178,13 @@ def test_it_only_answers_under_allowed_names(options: tuple[str, ...]) -> None:
     ]
     with http_server("--allow-host", "Box.Example", *options) as served:
         assert [(headers, answer(served.address, **headers)) for headers, _ in asked] == asked
+
+
+def test_the_refusal_of_a_host_name_names_the_option_that_allows_it() -> None:
+    with http_server() as served:
+        refusal = httpx.post(served.address, json=PING, headers={"Host": "box.example"}, timeout=20)
+    assert (refusal.status_code, refusal.text) == (421, f"{HOST_REFUSED}\n")
+    assert "--allow-host" in HOST_REFUSED
 
 
 def test_a_second_origin_is_checked_too() -> None:

@@ -18,6 +18,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from rc_mcp.cli.demo.screen import rows
+from rc_mcp.cli.login import LOGGED_OUT, NOT_LOGGED_IN, NOT_REVOKED
 from rc_mcp.emulator import Emulator
 from rc_mcp.server import build_server
 from rc_mcp.settings import load_settings
@@ -127,14 +128,12 @@ async def test_a_user_logs_in_uses_the_server_and_logs_out(terminal: Terminal) -
 
     tokens = re.findall(r'"(?:access|refresh)_token":"([^"]+)"', terminal.kept())
     assert len(tokens) == 2
-    code, logged_out = await terminal.run("logout")
-    assert (code, terminal.kept()) == (0, "")
+    assert await terminal.run("logout") == (0, f"{LOGGED_OUT}\n")
+    assert terminal.kept() == ""
     async with httpx.AsyncClient() as http:
         url = f"{terminal.emulator.server_url}/restapi/v1.0/account/~/extension/~/message-store"
         assert (await http.get(url, headers={"Authorization": f"Bearer {tokens[0]}"})).status_code == 401
-    code, was_not_logged_in = await terminal.run("logout")
-    assert code == 0
-    assert was_not_logged_in != logged_out
+    assert await terminal.run("logout") == (0, f"{NOT_LOGGED_IN}\n")
     assert not [token for token in tokens if token in waiting.said + said]
 
 
@@ -219,7 +218,7 @@ async def test_a_revocation_that_fails_does_not_keep_the_tokens(terminal: Termin
     terminal.variables["RC_APP_CLIENT_SECRET"] = "canary-wrong-secret"
     code, said = await terminal.run("logout")
     assert (code, terminal.kept()) == (0, "")
-    assert "rc-mcp: " in said
+    assert NOT_REVOKED in said
     assert not [secret for secret in [*tokens, "canary-wrong-secret"] if secret in said]
 
 
@@ -243,7 +242,7 @@ async def test_login_and_logout_over_plain_http_use_no_proxy(terminal: Terminal)
     async with terminal.login() as waiting:
         await in_the_browser(terminal, waiting.address)
         assert await waiting.ends() == 0
-    assert (await terminal.run("logout"))[0] == 0
+    assert await terminal.run("logout") == (0, f"{LOGGED_OUT}\n")
 
 
 async def test_doctor_does_not_blame_the_network_for_a_login_that_cannot_be_read(terminal: Terminal) -> None:

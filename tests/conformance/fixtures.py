@@ -167,12 +167,12 @@ async def test_missing_capability(ctx: Ctx) -> str:
 
 async def test_trigger_tool_change(ctx: Ctx) -> str:
     await ctx.notify_tools_changed()
-    return "told"
+    return "sent"
 
 
 async def test_trigger_prompt_change(ctx: Ctx) -> str:
     await ctx.notify_prompts_changed()
-    return "told"
+    return "sent"
 
 
 def test_x_mcp_header(region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})]) -> str:
@@ -196,7 +196,7 @@ def _form(message: str, name: str, type_: Literal["string", "boolean"] = "string
 
 
 def _filled(ctx: Ctx, question: str, name: str) -> str | None:
-    """What the person put into this field of the answer to this question, if they answered it."""
+    """Return the user's value for this field of the question, if the user answered it."""
     answer = (ctx.input_responses or {}).get(question)
     return str((answer.content or {}).get(name)) if isinstance(answer, ElicitResult) else None
 

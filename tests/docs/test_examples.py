@@ -194,10 +194,10 @@ def assert_starts_rc_mcp(command: list[str]) -> None:
 
 
 def variables() -> set[str]:
-    """The variables that our settings read."""
+    """Return the variables that our settings read."""
     return {field.alias for field in Settings.model_fields.values() if field.alias}
 
 
 def expanded(value: str) -> str:
-    """A value as the host hands it on: its default, where it has one, or what the user has."""
+    """Return a value as the host passes it on: its default, or the user's value if it has none."""
     return re.sub(r"\$\{.+?(?::-(.*))?\}", lambda found: found[1] or "from-the-user", value)

@@ -93,7 +93,7 @@ def parse(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in MINE if sessions(page)], ids=ids)
-def test_what_it_shows_is_what_is_seen(page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_print_its_output(page: Path, tmp_path: Path) -> None:
     """Run the page's commands in a copy of its folder, as a new user would."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RC_")} | {
@@ -125,7 +125,7 @@ def test_every_variable_it_names_is_read(page: Path) -> None:
     assert named - known <= {"RC_MCP"}
 
 
-def test_the_compose_file_starts_what_the_image_has() -> None:
+def test_the_compose_file_starts_a_command_of_the_image() -> None:
     (text,) = fences(CONTAINER, "yaml")
     composed: dict[str, Any] = yaml.safe_load(text)
     service = composed["services"]["rc-mcp"]

@@ -61,7 +61,7 @@ FAULTS: dict[str, Fault] = {
     "it is down": answers(503),
     "it is busy": answers(429, b"{}"),
     "it has lost its mind": answers(200, b"<html>"),
-    "it tells half": answers(200, b'{"records": [{"id": 1'),
+    "it sends half": answers(200, b'{"records": [{"id": 1'),
     "it says nothing": answers(200, b""),
     "it says something else": answers(200, b'{"records": {"id": []}, "id": null}'),
     "it forgets": answers(404, b'{"errorCode": "CMN-102"}'),
@@ -115,7 +115,7 @@ async def held(session: Session, tools: list[Tool], seen: Counter[str]) -> None:
         faults = OneFault(emulator)
         desk = Desk(emulator, Path(folder), clock, faults)
         with anyio.fail_after(PATIENCE_S):
-            # Also those of our own mailbox by its id: where nothing but refusals came, nothing would be tried.
+            # Also resources of our own mailbox by its id: otherwise every address would be refused and nothing tried.
             async with desk.client(era, answer, RC_MCP_EXTENSIONS=emulator.extension_id) as client:
                 earlier: dict[str, str] = {}
                 for call, fault in asked:

@@ -7,7 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft
-from rc_mcp.guard.actions.retention import PERIOD_UNKNOWN
+from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.results import READ_FIRST
 from tests.desk import YES, Desk, Era, call, refused
@@ -84,6 +84,7 @@ async def test_messages_that_cannot_be_read_back_are_unknown(desk: Desk, era: Er
         answer = await call(client, "delete_message", message_id=targets)
     assert answer["status"] == "unknown"
     assert answer["outcomes"] == dict.fromkeys(targets, "unknown")
+    assert answer["next"] == READ_FIRST
     assert len(desk.sent("DELETE")) == 1
 
 
@@ -254,3 +255,4 @@ async def test_a_retention_change_that_may_still_arrive_is_unknown(desk: Desk) -
         answer = await call(client, "update_message_store_configuration", retention_period=90)
     assert answer["status"] == "unknown"
     assert answer["said"].endswith(PERIOD_UNKNOWN)
+    assert PERIOD_NOT_CHANGED not in answer["said"]

@@ -109,7 +109,7 @@ def texts(*created: datetime) -> list[Message]:
         ("UTC", ["2026-11-24 08:05 to 2026-11-24 12:00 UTC"]),
     ],
 )
-def test_its_times_are_those_of_the_users_zone_and_fit_on_the_screen(zone: str, times: list[str]) -> None:
+def test_its_times_are_in_the_users_zone_and_fit_on_the_screen(zone: str, times: list[str]) -> None:
     messages = texts(NOW - timedelta(hours=3, minutes=55), NOW)
     lines = preview.question(["Delete 2 messages?"], messages, NO_WARNINGS, [], ZoneInfo(zone)).split("\n")
     assert lines[2 : 2 + len(times)] == times
@@ -157,7 +157,7 @@ async def test_an_answer_says_in_the_users_zone_when_its_plan_expires(desk: Desk
 
 async def test_the_question_for_a_purge_shows_the_phrase_to_type(desk: Desk, era: Era) -> None:
     question = await asked_about(desk, era, desk.ids(availability="Alive")[:3], purge=True)
-    assert question.split("\n")[-2].endswith(" PURGE 3")
+    assert question.split("\n")[-3:-1] == [preview.CANNOT_BE_UNDONE, preview.phrase_line("PURGE 3")]
 
 
 async def test_a_whole_mailbox_is_summed_up(desk: Desk, era: Era) -> None:
@@ -214,7 +214,7 @@ async def test_a_sender_cannot_imitate_a_line_of_the_question(desk: Desk, kind: 
     question = await asked_about(desk, "auto", ids, purge=True)
     check(question)
     *above, undone, type_, plan = question.split("\n")
-    assert (undone, type_) == ("This cannot be undone.", "To approve, type: PURGE 3")
+    assert (undone, type_) == (preview.CANNOT_BE_UNDONE, preview.phrase_line("PURGE 3"))
     assert re.fullmatch(r"Plan [a-z0-9]{4}-[a-z0-9]{4}", plan)
     assert not [line for line in above if re.match("This|They|To approve|Plan|Nothing", unquoted(line))]
 
@@ -258,9 +258,8 @@ def test_warnings_count_the_messages_that_need_attention() -> None:
     messages = [Message.model_validate(r) for r in (*records, known)]
     protecting = Policy.model_validate({"protected": {"numbers": ["+15035550134"]}})
     draft = deletion_draft(messages, {}, protecting, purge=False, now=NOW, zone=UTC)
-    counts = [(int(n), words) for n, _, words in (warning.partition(" ") for warning in draft.preview.warnings)]
-    assert [n for n, _ in counts] == [1, 2, 3, 3, 1]
-    subjects = ("voicemail", "unread", "day", "sender", "protected")
-    assert all(subject in words for subject, (_, words) in zip(subjects, counts, strict=True))
+    expected = {"unheard": 1, "unread": 2, "recent": 3, "unsure": 3, "protected": 1}
+    words = {kind: preview.WARNINGS[kind][0].format("" if n == 1 else "s") for kind, n in expected.items()}
+    assert draft.preview.warnings == [f"{n} {words[kind]}" for kind, n in expected.items()]
     assert draft.left_out == {"2": "skipped"}
     check(draft.question)

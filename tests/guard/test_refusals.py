@@ -107,7 +107,7 @@ def ending(text: ast.expr, around: ast.AST, module: Any) -> str:
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_every_refusal_in_the_source_ends_with_what_was_not_done(file: Path) -> None:
+def test_every_refusal_in_the_source_ends_with_a_sentence_that_nothing_was_done(file: Path) -> None:
     module = importlib.import_module(".".join(("rc_mcp", *file.relative_to(ROOT).with_suffix("").parts)))
     said = {where: ending(text, around, module) for where, text, around in texts(file)}
     assert {where: words for where, words in said.items() if not words.endswith(ENDINGS)} == {}

@@ -14,7 +14,7 @@ PROGRAM = b"MZ" + b"\0" * 58 + b"\x80\0\0\0" + b"This program cannot be run in D
         (documents.pdf(["x"]), "image/jpeg", "application/pdf"),
         (b"junk before it\r\n%PDF-1.7", "application/octet-stream", "application/pdf"),
         (documents.jpeg(documents.page("x")), "application/pdf", "image/jpeg"),
-        (documents.bare_tiff(8, 8), "application/pdf", "image/tiff"),
+        (documents.empty_tiff(8, 8), "application/pdf", "image/tiff"),
         (b"<html>Not found</html>", "application/pdf", "text/plain"),
         (b"\0\1\2\3", "application/pdf", "application/octet-stream"),
         (b"\0\1\2\3", "text/plain", "application/octet-stream"),

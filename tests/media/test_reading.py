@@ -188,9 +188,9 @@ async def test_text_that_fits_in_the_worker_fits_in_the_answer() -> None:
 
 
 HOSTILE = {
-    "a TIFF of 3.6 thousand million pixels": (documents.bare_tiff(60_000, 60_000), TIFF),
-    "a TIFF of four thousand million lines": (documents.bare_tiff(1, 2**32 - 1), TIFF),
-    "a TIFF without a count of lines": (documents.bare_tiff(1728, 2200), TIFF),
+    "a TIFF of 3.6 thousand million pixels": (documents.empty_tiff(60_000, 60_000), TIFF),
+    "a TIFF of four thousand million lines": (documents.empty_tiff(1, 2**32 - 1), TIFF),
+    "a TIFF without a count of lines": (documents.empty_tiff(1728, 2200), TIFF),
     "a PDF with a password": (documents.locked_pdf(), PDF),
     "a JPEG called a PDF": (documents.jpeg(documents.page("x")), PDF),
     "half a TIFF": (documents.tiff([documents.page("x")])[:300], TIFF),
@@ -218,7 +218,7 @@ async def test_a_pdf_with_a_bad_xref_is_repaired_and_read() -> None:
 
 
 async def test_a_million_frames_are_not_counted_to_the_end() -> None:
-    found = await read(documents.bare_tiff(100, 100, frames=100_000), TIFF, pages="1")
+    found = await read(documents.empty_tiff(100, 100, frames=100_000), TIFF, pages="1")
     assert (found.pages, found.or_more) == (LIMITS.counted_pages, True)
 
 

@@ -22,6 +22,7 @@ from rc_mcp.guard.state.plans import LIFETIME, Plan
 from rc_mcp.tools.strict_tool import CRASHED
 from rc_mcp.views.changes import ChangeResult
 from tests.proof.host import Now
+from tests.proof.mailbox_model import MailboxModel
 from tests.proof.rules import (
     MAX_IN,
     MAX_PER_PLAN,
@@ -31,7 +32,6 @@ from tests.proof.rules import (
     is_protected,
     may_go_unattended,
 )
-from tests.proof.truth import Truth
 
 APPROVED = "no destructive request without a consumed approval"
 SUBSET = "executed is within approved"
@@ -43,7 +43,7 @@ SETTLED = "a final outcome stays true after every late request has arrived"
 NOT_FOR_EVER = "an unanswered request holds back others for minutes, not for hours"
 LOCKED = "without a lock nothing is sent"
 OWN_WORD = "a foreign folder changes no setting"
-UNDONE = "an undo restores what its operation deleted, and nothing else"
+UNDONE = "an undo restores the messages of its operation, and no others"
 RULED = "messages that the operator's policy does not allow to be deleted stay"
 FRESH = "messages that changed since the plan are skipped"
 STOPPED = "no change begins while the STOP file exists"
@@ -105,7 +105,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Seat:
+class ClientSetup:
     """One connection: the permissions of its server, and whether its client can ask the user."""
 
     name: str
@@ -120,7 +120,7 @@ class Seat:
 class Call:
     """One tool call. Readings from `ready` on count as made after the approval."""
 
-    seat: Seat
+    setup: ClientSetup
     asked: Asked
     began: int
     began_at: Now
@@ -150,7 +150,7 @@ class Shown:
     plan: Plan
     asked: Asked
     principal: str
-    seat: str
+    place: str
     made: Now
     """The time at which the user first saw it, a little after its creation."""
     denied: bool = False
@@ -198,14 +198,14 @@ class Effect:
 class Judge:
     """The invariants and the state they need. Each example has its own judge."""
 
-    def __init__(self, truth: Truth, right: Callable[[], datetime]) -> None:
-        self.truth = truth
+    def __init__(self, mailbox: MailboxModel, right: Callable[[], datetime]) -> None:
+        self.mailbox = mailbox
         self.right = right
         self.shown: dict[str, Shown] = {}
         self.consents: list[Consent] = []
         self.stopped_since: int | None = None
         self.limited_until: dict[str, datetime] = {}
-        """The end of the pause that RingCentral imposed on a server, by the name of its seat."""
+        """The end of the pause that RingCentral imposed on a server, by the name of its place."""
         self.on_its_way: dict[str, Effect] = {}
         """The last DELETE of each message that RingCentral did not refuse; also the last such PUT of a period."""
         self.last_tried: dict[str, Now] = {}
@@ -240,14 +240,14 @@ class Judge:
 
     def _new(self, plan: Plan, call: Call) -> Shown:
         now = replace(call.began_at, right=self.right())
-        return Shown(plan, call.asked, call.seat.principal, call.seat.name, now)
+        return Shown(plan, call.asked, call.setup.principal, call.setup.name, now)
 
     def _check_plan(self, shown: Shown, question: str | None, call: Call) -> None:
         draft, asked = shown.plan.draft, call.asked
         irreversible = draft.severity == "irreversible"
         hold(irreversible == shown.irreversible, PLANNED, f"{draft.severity}: {asked}")
         if asked.tool == "update_message_store_configuration":
-            days = {days for moment, _, days in self.truth.retention if moment <= self.truth.moment}
+            days = {days for moment, _, days in self.mailbox.retention if moment <= self.mailbox.moment}
             hold(draft.period_in_force in days, PLANNED, f"{draft.period_in_force} days were never in force")
             return
         hold(draft.phrase == (f"PURGE {len(shown.ids)}" if asked.purge else None), PLANNED, draft.phrase)
@@ -256,16 +256,16 @@ class Judge:
         right = {"Alive", "Deleted"} if asked.purge else {"Alive"}
         before = _before(asked, call)
         for target in draft.targets:
-            message = self.truth.store.find(int(target.id))
+            message = self.mailbox.store.find(int(target.id))
             is_early = before is None or message is None or message.created_ms < before.timestamp() * 1000
             hold(is_early, PLANNED, f"{target.id} is not older than {before}: {asked}")
             hold(self._asked_for(target.id, asked), PLANNED, f"{target.id} was not asked for: {asked}")
             hold(target.availability in right, PLANNED, f"{target.id} is {target.availability}")
-            was = [v for v in self.truth.since(target.id, call.began) if v.availability == target.availability]
+            was = [v for v in self.mailbox.since(target.id, call.began) if v.availability == target.availability]
             hold(target.last_modified in {_iso(v.modified_ms) for v in was}, PLANNED, f"{target.id}: wrong time")
 
     def _asked_for(self, id_: str, asked: Asked) -> bool:
-        message = self.truth.store.find(int(id_))
+        message = self.mailbox.store.find(int(id_))
         if message is None or message.type not in asked.types:
             return message is None
         if asked.tool == "delete_message":
@@ -277,7 +277,7 @@ class Judge:
         if shown.denied or now >= shown.plan.expires:  # by the wall clock of that machine
             return
         self.count(f"approved: {channel}")
-        moment = self.truth.next_moment()
+        moment = self.mailbox.next_moment()
         self.consents.append(Consent(shown, channel, moment, call if channel == "chat" else None))
         if call is not None:
             call.ready = moment
@@ -291,12 +291,12 @@ class Judge:
         """Record that a server's policy approved this plan. Each DELETE checks whether the policy really allows it."""
         if any(c.shown.plan is plan for c in self.consents):
             return
-        hold(call.seat.has_policy, APPROVED, f"there is no policy at {call.seat.name}")
+        hold(call.setup.has_policy, APPROVED, f"there is no policy at {call.setup.name}")
         shown = self.shown.get(plan.id)  # the same call may get an open plan again
         if shown is None:
             shown = self._new(plan, call)
             self._check_plan(shown, None, call)
-        self.consents.append(Consent(shown, "policy", self.truth.next_moment(), call))
+        self.consents.append(Consent(shown, "policy", self.mailbox.next_moment(), call))
         self.count("approved: policy")
 
     # Requests
@@ -324,14 +324,14 @@ class Judge:
         consent = self._consent_for(call, targets, taken, purge=purge)
         consent.run_by = call
         consent.named |= targets
-        if call.seat.has_policy:
+        if call.setup.has_policy:
             self._check_policy(call, consent, targets, now)
         self.count("DELETEs")
-        return Effect(consent, frozenset(targets), self.truth.next_moment(), now, call)
+        return Effect(consent, frozenset(targets), self.mailbox.next_moment(), now, call)
 
     def _check_policy(self, call: Call, consent: Consent, ids: set[str], now: Now) -> None:
         """Check protection and caps, which apply to every approval, and the rules for unattended deletes."""
-        messages = {i: self.truth.store.find(int(i)) for i in ids}
+        messages = {i: self.mailbox.store.find(int(i)) for i in ids}
         protected = [i for i, m in messages.items() if is_protected(m)]
         hold(not protected, RULED, f"{protected} are protected")
         n, planned = len(ids), len(consent.shown.ids)
@@ -341,7 +341,7 @@ class Judge:
             hold(used + n <= most, RULED, f"{n} after {used} in {within}; {self.spent}")
             if used + n == most:
                 self.count("caps used up")
-        if any(is_protected(self.truth.store.find(int(i))) for i in consent.shown.ids):
+        if any(is_protected(self.mailbox.store.find(int(i))) for i in consent.shown.ids):
             self.count("plans carried out without their protected messages")
         if consent.channel != "policy":
             return
@@ -363,7 +363,7 @@ class Judge:
     def _takes(self, effect: Effect, id_: str) -> None:
         self.took.setdefault(effect.consent.shown.plan.id, set()).add(id_)
         self.spent.append(Spent(id_, effect.sent, effect.consent.channel == "policy"))
-        is_purged = self.truth.now(id_).availability in {"Purged", None}
+        is_purged = self.mailbox.now(id_).availability in {"Purged", None}
         self.count("messages purged" if is_purged else "messages deleted")
 
     def may_yet_arrive(self, effect: Effect, answer: httpx.Response | None) -> None:
@@ -387,7 +387,7 @@ class Judge:
     def _seems_done(self, effect: Effect, id_: str, by: int | None = None) -> bool:
         """Return whether, since this DELETE was sent, the message has had the state that it causes, by any cause."""
         done = {"Purged", None} if effect.consent.shown.asked.purge else {"Deleted", "Purged", None}
-        changes = self.truth.changes(id_, effect.left)
+        changes = self.mailbox.changes(id_, effect.left)
         return any(v.availability in done for v in changes if by is None or v.moment <= by)
 
     def held_back(self, call: Call, plan: Plan, now: Now) -> None:
@@ -395,7 +395,7 @@ class Judge:
         self.count("held back: in doubt")
         ids = {t.id for t in plan.draft.targets} or {"configuration"}
         allowed = [id_ for id_ in ids if self._is_recent(id_, now)]
-        hold(allowed, NOT_FOR_EVER, f"{ids} at {call.seat.name}: {[self.last_tried.get(i) for i in ids]}, now {now}")
+        hold(allowed, NOT_FOR_EVER, f"{ids} at {call.setup.name}: {[self.last_tried.get(i) for i in ids]}, now {now}")
 
     def _is_recent(self, id_: str, now: Now) -> bool:
         """Return whether a change of this was attempted so recently that it may still be held back."""
@@ -408,9 +408,9 @@ class Judge:
 
     def delete_done(self, call: Call, effect: Effect, changed: Iterable[str]) -> None:
         """Check the messages that a DELETE changed."""
-        moment, shown = self.truth.moment, effect.consent.shown
+        moment, shown = self.mailbox.moment, effect.consent.shown
         for id_ in changed:
-            purged = self.truth.now(id_).availability in {"Purged", None}
+            purged = self.mailbox.now(id_).availability in {"Purged", None}
             beyond = id_ not in shown.ids
             if beyond or (purged and not shown.asked.purge):
                 invariant = SUBSET if beyond else FINAL
@@ -429,10 +429,10 @@ class Judge:
         self.count("late DELETEs carried out")
         shown = effect.consent.shown
         for id_ in changed:
-            purged = self.truth.now(id_).availability in {"Purged", None}
+            purged = self.mailbox.now(id_).availability in {"Purged", None}
             if purged and not shown.asked.purge:
                 others = {"another app", "benign call", "time"}
-                by_others = any(v.by in others for v in self.truth.changes(id_, read.get(id_, -1)))
+                by_others = any(v.by in others for v in self.mailbox.changes(id_, read.get(id_, -1)))
                 hold(by_others, FINAL, f"{id_}, by a late DELETE of plan {shown.plan.id}")
                 self.count("unpreventable purges")
             self._takes(effect, id_)
@@ -458,7 +458,7 @@ class Judge:
         agreed = [c for c in mine if c.shown.asked.arguments["retention_period"] == days]
         hold(agreed, APPROVED, f"PUT {days} days without an approval")
         fresh = [c for c in agreed if self._is_period_fresh(call, c)]
-        hold(fresh, FRESH, f"the period changed: {self.truth.retention}")
+        hold(fresh, FRESH, f"the period changed: {self.mailbox.retention}")
         again = [c for c in fresh if "configuration" not in c.named]
         hold(again, ONCE, "the PUT was sent before")
         consent = _of(taken, again)
@@ -466,28 +466,28 @@ class Judge:
         if earlier is not None and now.right < earlier.sent.right + HELD_BACK_FOR:
             hold(self._seems_in_force(earlier), PATIENT, f"PUT {days} days: {_days(earlier)} days may still come")
         lowers = consent.shown.irreversible
-        hold(not (lowers and call.seat.has_policy), RULED, "a shorter period would delete protected messages")
+        hold(not (lowers and call.setup.has_policy), RULED, "a shorter period would delete protected messages")
         consent.run_by = call
         consent.named.add("configuration")
         self.count("PUTs of the retention period")
-        return Effect(consent, frozenset(), self.truth.moment, now, call)
+        return Effect(consent, frozenset(), self.mailbox.moment, now, call)
 
     def _seems_in_force(self, effect: Effect) -> bool:
         """Return whether the period of a PUT has been in force since it was sent."""
-        in_force = [days for moment, _, days in self.truth.retention if moment > effect.left]
+        in_force = [days for moment, _, days in self.mailbox.retention if moment > effect.left]
         return _days(effect) in [self._period_at(effect.left), *in_force]
 
     def _period_at(self, at: int) -> int:
-        return next(days for moment, _, days in reversed(self.truth.retention) if moment <= at)
+        return next(days for moment, _, days in reversed(self.mailbox.retention) if moment <= at)
 
     def put_done(self, call: Call, effect: Effect, answer: httpx.Response | None) -> None:
         """Record a PUT, which may take effect later unless `answer` is a refusal."""
-        call.put = self.truth.moment
+        call.put = self.mailbox.moment
         if answer is None or not _is_refusal(answer.status_code, _body_of(answer)):
             self.on_its_way["configuration"] = effect
 
     def _unspent(self, call: Call) -> list[Consent]:
-        """Return every approval that is valid at this seat and not used by another call."""
+        """Return every approval that is valid at this place and not used by another call."""
         return [
             c
             for c in self.consents
@@ -496,8 +496,8 @@ class Judge:
             and not c.shown.denied
             and c.shown.plan.expires > call.began_at.wall
             and (c.shown.made.boot != call.began_at.boot or call.began_at.right - c.shown.made.right < LIFETIME)
-            and c.shown.principal == call.seat.principal
-            and (c.channel == "policy" or (c.channel == "question") == call.seat.can_ask)
+            and c.shown.principal == call.setup.principal
+            and (c.channel == "policy" or (c.channel == "question") == call.setup.can_ask)
             and not self._ran(c.shown, call)
         ]
 
@@ -506,24 +506,24 @@ class Judge:
         return any(c.shown is shown and c.run_by not in (None, call) for c in self.consents)
 
     def _consent_for(self, call: Call, ids: set[str], taken: Plan | None, *, purge: bool) -> Consent:
-        why = f"DELETE of {sorted(ids)}{' (purge)' if purge else ''} by {call.asked} at {call.seat.name}"
+        why = f"DELETE of {sorted(ids)}{' (purge)' if purge else ''} by {call.asked} at {call.setup.name}"
         mine = [c for c in self._unspent(call) if c.shown.asked.key == call.asked.key and c.shown.asked.purge == purge]
         used = [c for c in self.consents if c.run_by not in (None, call) and ids & c.shown.ids]
         hold(mine, ONCE if used and not mine else APPROVED, why)
-        hold(not purge or call.seat.may_purge, APPROVED, f"{why}: this server may not purge")
+        hold(not purge or call.setup.may_purge, APPROVED, f"{why}: this server may not purge")
         within = [c for c in mine if ids <= c.shown.ids]
         hold(within, SUBSET, f"{why}: of {[sorted(c.shown.ids) for c in mine]}")
         again = [c for c in within if not c.named & ids]
         hold(again, ONCE, f"{why}: sent before")
         fresh = [c for c in again if self._is_fresh(call, c, ids)]
-        now = {i: self.truth.now(i) for i in ids}
+        now = {i: self.mailbox.now(i) for i in ids}
         hold(fresh, FRESH, f"{why}: {now}, planned {[c.shown.plan.draft.targets for c in again]}")
         return _of(taken, fresh)
 
     def _is_fresh(self, call: Call, consent: Consent, ids: set[str]) -> bool:
         """Return whether each message is as planned, or changed too late for the guard to see."""
         planned = {t.id: (t.availability, t.last_modified) for t in consent.shown.plan.draft.targets}
-        now = {i: self.truth.now(i) for i in ids}
+        now = {i: self.mailbox.now(i) for i in ids}
         return all(
             (v.availability, _iso(v.modified_ms)) == planned[i] or self._changed_after_reading(i, call)
             for i, v in now.items()
@@ -532,8 +532,8 @@ class Judge:
     def _is_period_fresh(self, call: Call, consent: Consent) -> bool:
         """Return whether the period is as planned, or changed too late for the guard to see."""
         read = call.read.get("configuration", 0)
-        later = any(moment > read for moment, _, _ in self.truth.retention)
-        same = self.truth.retention[-1][2] == consent.shown.plan.draft.period_in_force
+        later = any(moment > read for moment, _, _ in self.mailbox.retention)
+        same = self.mailbox.retention[-1][2] == consent.shown.plan.draft.period_in_force
         return same or (later and read >= call.ready)
 
     def _check_not_stopped(self, call: Call, ids: set[str]) -> None:
@@ -545,10 +545,10 @@ class Judge:
     def _changed_after_reading(self, id_: str, call: Call) -> bool:
         """Return whether another cause than the guard changed it after the last re-read."""
         read = call.read.get(id_, -1)
-        if read < call.ready or self.truth.arrived(id_) > call.began:
+        if read < call.ready or self.mailbox.arrived(id_) > call.began:
             return False
         others = {"another app", "benign call", "time"}
-        return any(v.by in others for v in self.truth.changes(id_, read))
+        return any(v.by in others for v in self.mailbox.changes(id_, read))
 
     # Undo
 
@@ -560,7 +560,7 @@ class Judge:
 
     def patch_done(self, call: Call, ids: Iterable[str], changed: Iterable[str]) -> None:
         """Record the messages that an undo restored."""
-        call.sent |= dict.fromkeys(ids, self.truth.moment)
+        call.sent |= dict.fromkeys(ids, self.mailbox.moment)
         self.count("messages restored by an undo", len(list(changed)))
 
     def check_undone(self, call: Call, answer: ChangeResult | None, now: Now) -> None:
@@ -592,7 +592,7 @@ class Judge:
         """Record the outcomes in an answer. Check that `unknown` has a cause."""
         of_delete = call.asked.tool.startswith("delete")
         for id_, word in outcomes.items():
-            self.said.setdefault(id_, []).append((self.truth.moment, word, of_delete))
+            self.said.setdefault(id_, []).append((self.mailbox.moment, word, of_delete))
             if word != "unknown":
                 continue
             self.count(f"unknown: {call.asked.tool}")
@@ -631,7 +631,7 @@ class Judge:
             purged_by_delete = "purged" in words and call.asked.tool != "patch_message" and not call.asked.purge
             hold(not purged_by_delete, TRUE, "done, but a plain delete purged")
         if words & {"unknown", "failed"} and call.asked.tool != "patch_message":
-            disturbed = bool(call.faults) or any(self.truth.changes(i, call.began) for i in outcomes)
+            disturbed = bool(call.faults) or any(self.mailbox.changes(i, call.began) for i in outcomes)
             hold(disturbed, TRUE, f"{outcomes} without any fault")
         self._says(call, outcomes, now)
 
@@ -641,15 +641,15 @@ class Judge:
     def _check_retention(self, call: Call, status: str) -> None:
         wanted = call.asked.arguments["retention_period"]
         since = call.began if call.put is None else call.put
-        in_force = [d for m, _, d in self.truth.retention if m <= since][-1:]
-        in_force += [d for m, _, d in self.truth.retention if m > since]
+        in_force = [d for m, _, d in self.mailbox.retention if m <= since][-1:]
+        in_force += [d for m, _, d in self.mailbox.retention if m > since]
         if status == "done":
             hold(call.put is not None and wanted in in_force, TRUE, f"done, but {in_force} days are in force")
         if status == "failed" and call.put is not None:
             hold(any(d != wanted for d in in_force), TRUE, f"failed, but {in_force} days are in force")
 
     def _states(self, call: Call, id_: str) -> list[Any]:
-        return self.truth.since(id_, call.sent.get(id_, call.began))
+        return self.mailbox.since(id_, call.sent.get(id_, call.began))
 
     def _is_true(self, call: Call, id_: str, word: str) -> bool:
         states = {v.availability for v in self._states(call, id_)}

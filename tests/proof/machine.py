@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from mcp.types import ElicitResult
 
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
+from tests.proof.faults import ARRIVALS, BEFORE, EVENTS, LATE, OTHERS, PARTS, RESTORED, WITHOUT_CODE, Event
 from tests.proof.host import DAYS, FOREIGN, LOCK_FAULTS
 from tests.proof.judge import Asked, Shown, Violation
-from tests.proof.office import HOSTS, PLACES, Answering, Chair, Office, Question
-from tests.proof.weather import ARRIVALS, BARE, BEFORE, LATE, OTHERS, PARTS, RESTORED, WEATHER, Event
+from tests.proof.office import HOSTS, PLACES, Answering, ConnectedClient, Office, Question
 
 _UNKNOWN_ID = "99"
 _RECENT = 6
@@ -23,13 +23,13 @@ _RECENT = 6
 places = st.sampled_from(list(PLACES))
 numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often than the old
 
-weather = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in WEATHER]), max_size=2))
-doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *BARE, *LATE, RESTORED, RESTORED)])
+any_events = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in EVENTS]), max_size=2))
+doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *WITHOUT_CODE, *LATE, RESTORED, RESTORED)])
 """Faults of a DELETE that may still arrive, whole or in part, or whose message another app restores."""
 in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
 arrives = st.sampled_from([[Event("DELETE", what, at_message=m)] for what in ARRIVALS for m in range(2)])
 """An arrival just before the DELETE, in a conversation that may be deleted."""
-unset = st.sampled_from([[Event("PUT", what)] for what in (*BARE, *LATE, "drop", "drop after")])
+unset = st.sampled_from([[Event("PUT", what)] for what in (*WITHOUT_CODE, *LATE, "drop", "drop after")])
 """Faults of a PUT of a retention period that may still take effect."""
 lock_faults = st.sampled_from((*[None] * 14, *LOCK_FAULTS))
 unrestored = st.sampled_from([[Event("PATCH", what)] for what in BEFORE])
@@ -55,7 +55,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._is_begun = False
-        self._open: dict[str, tuple[Chair, ExitStack]] = {}
+        self._open: dict[str, tuple[ConnectedClient, ExitStack]] = {}
         self._asked: list[Asked] = []
         self._questions: list[Question] = []
 
@@ -88,7 +88,7 @@ class Machine(RuleBasedStateMachine):
         place=places,
         what=st.integers(1, 2**10 - 1),
         kind=st.integers(0, 5),
-        events=st.one_of(weather, weather, doubtful),
+        events=st.one_of(any_events, any_events, doubtful),
         answer=answers,
         times=times,
         then=st.sampled_from((None, None, "undo", "restore")),
@@ -97,7 +97,7 @@ class Machine(RuleBasedStateMachine):
         self, place: str, what: int, kind: int, events: list[Event], answer: str, times: int, then: str | None
     ) -> None:
         """Delete or purge messages by id, of all types or only texts, and perhaps restore them at once."""
-        ids = [i for n, i in enumerate([*self.office.truth.ids[-9:], _UNKNOWN_ID]) if what >> n & 1]
+        ids = [i for n, i in enumerate([*self.office.mailbox.ids[-9:], _UNKNOWN_ID]) if what >> n & 1]
         arguments = (
             {"message_id": ids} | ({"purge": True} if kind in {3, 4} else {}) | ({"type": "SMS"} if kind == 5 else {})
         )
@@ -112,7 +112,7 @@ class Machine(RuleBasedStateMachine):
         what=st.integers(1, 7),
         kind=st.integers(0, 5),
         until=st.sampled_from((None, None, None, "1m", "90m")),
-        events=st.one_of(weather, weather, in_parts, in_parts, arrives),
+        events=st.one_of(any_events, any_events, in_parts, in_parts, arrives),
         answer=answers,
         times=times,
     )
@@ -131,7 +131,7 @@ class Machine(RuleBasedStateMachine):
     @rule(
         place=places,
         days=st.lists(st.sampled_from((7, 14, 30, 60, 90)), min_size=1, max_size=2),
-        events=st.one_of(weather, unset),
+        events=st.one_of(any_events, unset),
         answer=answers,
     )
     def sets_the_period(self, place: str, days: list[int], events: list[Event], answer: str) -> None:
@@ -140,7 +140,7 @@ class Machine(RuleBasedStateMachine):
             asked = Asked("update_message_store_configuration", {"retention_period": period})
             self._calls(place, asked, None, [] if n else events, answer)
 
-    @rule(place=places, which=numbers, events=weather, answer=answers)
+    @rule(place=places, which=numbers, events=any_events, answer=answers)
     def asks_again(self, place: str, which: int, events: list[Event], answer: str) -> None:
         """Repeat a call without a plan id."""
         if not self._asked:
@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
     @rule(
         place=st.one_of(st.none(), places),
         which=numbers,
-        events=weather,
+        events=any_events,
         answer=answers,
         times=st.sampled_from((1, 1, 1, 3)),
         locks=lock_faults,
@@ -158,14 +158,14 @@ class Machine(RuleBasedStateMachine):
     def uses_a_plan(
         self, place: str | None, which: int, events: list[Event], answer: str, times: int, locks: str | None
     ) -> None:
-        """Repeat the call of a plan with its id, once or more, at the same seat or another."""
+        """Repeat the call of a plan with its id, once or more, at the same place or another."""
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
         with self._locks_at(locks):
-            self._calls(place or shown.seat, shown.asked, shown.plan.id, events, answer, times)
+            self._calls(place or shown.place, shown.asked, shown.plan.id, events, answer, times)
 
-    @rule(place=places, which=numbers, other=numbers, events=weather, answer=answers)
+    @rule(place=places, which=numbers, other=numbers, events=any_events, answer=answers)
     def uses_a_plan_for_something_else(
         self, place: str, which: int, other: int, events: list[Event], answer: str
     ) -> None:
@@ -175,7 +175,7 @@ class Machine(RuleBasedStateMachine):
         shown = _nth(list(self.office.judge.shown.values()), which)
         self._calls(place, _nth(self._asked, other), shown.plan.id if which else "zzzz-zzzz", events, answer)
 
-    @rule(which=numbers, events=weather, answer=answers, times=st.sampled_from((1, 1, 3)))
+    @rule(which=numbers, events=any_events, answer=answers, times=st.sampled_from((1, 1, 3)))
     def answers_a_question_again(self, which: int, events: list[Event], answer: str, times: int) -> None:
         """Answer an earlier question: late, differently, or three times."""
         if not self._questions:
@@ -183,16 +183,16 @@ class Machine(RuleBasedStateMachine):
         question = _nth(self._questions, which)
         self.office.new_step(list(events))
         for _ in range(times):
-            self._run(self._chair(question.place.seat.name).answer, question, self._answering(answer))
+            self._run(self._client(question.place.setup.name).answer, question, self._answering(answer))
 
-    @rule(place=places, what=st.integers(1, 2**9 - 1), restore=st.booleans(), events=weather)
+    @rule(place=places, what=st.integers(1, 2**9 - 1), restore=st.booleans(), events=any_events)
     def restores_or_marks(self, place: str, what: int, restore: bool, events: list[Event]) -> None:
         """Call patch_message, which needs no approval."""
-        ids = [i for n, i in enumerate(self.office.truth.ids[-9:]) if what >> n & 1]
+        ids = [i for n, i in enumerate(self.office.mailbox.ids[-9:]) if what >> n & 1]
         arguments = {"availability": "Alive"} if restore else {"read_status": "Read"}
         self.office.new_step(list(events))
         self._run(
-            self._chair(place).call,
+            self._client(place).call,
             Asked("patch_message", {"message_id": ids, **arguments}),
             None,
             self._answering("no"),
@@ -203,7 +203,7 @@ class Machine(RuleBasedStateMachine):
             st.tuples(places, numbers, st.booleans(), answers), min_size=2, max_size=3, unique_by=lambda w: w[0]
         ),
         pauses=st.lists(st.sampled_from((0, 0, 3, 10, 30, 80)), min_size=1, max_size=6),
-        events=weather,
+        events=any_events,
         locks=st.sampled_from((*[None] * 7, "locks: ENOSYS", "locks: lock nothing", "locks: lock nothing")),
     )
     def works_together(
@@ -220,7 +220,7 @@ class Machine(RuleBasedStateMachine):
             if planned and self.office.judge.shown:
                 shown = _nth(list(self.office.judge.shown.values()), which)
                 asked, plan_id = shown.asked, shown.plan.id
-            calls.append(self._asking(self._chair(place), asked, plan_id, answer))
+            calls.append(self._asking(self._client(place), asked, plan_id, answer))
 
         async def all_at_once() -> None:
             async with anyio.create_task_group() as tasks:
@@ -234,7 +234,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=numbers, place=st.one_of(st.none(), places), answer=answers)
     def approves_in_the_terminal(self, which: int, place: str | None, answer: str) -> None:
-        """Run `rc-mcp approvals approve`; if it succeeds, an assistant usually continues at once, at any seat."""
+        """Run `rc-mcp approvals approve`; if it succeeds, an assistant usually continues at once, at any place."""
         if not self.office.judge.shown:
             return
         shown = _nth(list(self.office.judge.shown.values()), which)
@@ -252,7 +252,7 @@ class Machine(RuleBasedStateMachine):
         if self._run(self.office.plans.deny, shown.plan.id):
             self.office.judge.deny(shown)
 
-    @rule(which=numbers, events=st.one_of(weather, unrestored), locks=lock_faults)
+    @rule(which=numbers, events=st.one_of(any_events, unrestored), locks=lock_faults)
     def undoes(self, which: int, events: list[Event], locks: str | None) -> None:
         """Run `rc-mcp undo` on a plan that was carried out."""
         ran = [c.shown.plan.id for c in self.office.judge.consents if c.run_by is not None]
@@ -273,7 +273,7 @@ class Machine(RuleBasedStateMachine):
     def time_goes_by(self, minutes: float) -> None:
         """Let time pass: plans and tokens expire, and messages deleted long ago are purged."""
         self.office.clock.go_on(timedelta(minutes=minutes))
-        self._run(self.office.truth.pass_time)
+        self._run(self.office.mailbox.pass_time)
 
     @rule(
         host=st.sampled_from(list(HOSTS)),
@@ -337,16 +337,18 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         for n in range(times):
             self.office.new_step(list(events) if n == 0 else [])
-            self._run(self._asking(self._chair(place), asked, plan_id, answer))
+            self._run(self._asking(self._client(place), asked, plan_id, answer))
 
-    def _asking(self, chair: Chair, asked: Asked, plan_id: str | None, answer: str) -> Callable[[], Awaitable[None]]:
+    def _asking(
+        self, client: ConnectedClient, asked: Asked, plan_id: str | None, answer: str
+    ) -> Callable[[], Awaitable[None]]:
         """Return a function that makes a call and answers its question, if any."""
 
         async def run() -> None:
             self._asked = [*self._asked, asked][-_RECENT:]
-            if question := await chair.call(asked, plan_id, self._answering(answer)):
+            if question := await client.call(asked, plan_id, self._answering(answer)):
                 self._questions = [*self._questions, question][-_RECENT:]
-                await chair.answer(question, self._answering(answer))
+                await client.answer(question, self._answering(answer))
 
         return run
 
@@ -363,17 +365,17 @@ class Machine(RuleBasedStateMachine):
         return answer
 
     def _conversations(self) -> list[str]:
-        held = (self.office.emulator.store.find(int(i)) for i in self.office.truth.ids[:9])
+        held = (self.office.emulator.store.find(int(i)) for i in self.office.mailbox.ids[:9])
         found = self._run(lambda: [str(m.conversation_id) for m in held if m and m.conversation_id])
         return list(dict.fromkeys(found))
 
-    def _chair(self, place: str) -> Chair:
+    def _client(self, place: str) -> ConnectedClient:
         if place not in self._open:
-            chair, stack = Chair(self.office, PLACES[place]), ExitStack()
+            client, stack = ConnectedClient(self.office, PLACES[place]), ExitStack()
             stack.enter_context(
-                self.portal.wrap_async_context_manager(chair.connected(self.office.server(PLACES[place])))
+                self.portal.wrap_async_context_manager(client.connected(self.office.server(PLACES[place])))
             )
-            self._open[place] = chair, stack
+            self._open[place] = client, stack
         return self._open[place][0]
 
     def _leave(self, place: str) -> None:

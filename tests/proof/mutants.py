@@ -291,7 +291,7 @@ MUTANTS = (
         "the lines of a rule do not count",  # nor when the plan is carried out
         (
             "guard/policy/rules.py",
-            'lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]',
+            'lines = [f"{misfit} of {n} {unmet(line)}" for line, misfit in misfits.items()]',
             "lines: list[str] = []",
         ),
         ("guard/guard.py", "replace(mailbox, unattended_at=self.plans.now())", "mailbox"),

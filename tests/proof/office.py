@@ -36,14 +36,9 @@ from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError, load_settings
 from rc_mcp.wiring import open_guard
 from tests.desk import Era, text_of
-from tests.proof.host import FOREIGN_TOKEN, ZONE, Clock, ForeignFolder, Host, Locks, Now
-from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, Effect, Judge, Seat, Shown, hold
-from tests.proof.rules import BORIS, POLICY
-from tests.proof.truth import Truth
-from tests.proof.weather import (
+from tests.proof.faults import (
     AFTER,
     ARRIVALS,
-    BARE,
     BEFORE,
     LATE,
     MOST_LATE,
@@ -52,6 +47,7 @@ from tests.proof.weather import (
     PARTS,
     READ_BACK,
     RESTORED,
+    WITHOUT_CODE,
     Event,
     comes_late,
     fates,
@@ -63,6 +59,10 @@ from tests.proof.weather import (
     only,
     pause_after,
 )
+from tests.proof.host import FOREIGN_TOKEN, ZONE, Clock, ForeignFolder, Host, Locks, Now
+from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, ClientSetup, Effect, Judge, Shown, hold
+from tests.proof.mailbox_model import MailboxModel
+from tests.proof.rules import BORIS, POLICY
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,9 +74,9 @@ _ANNA, _BORIS = Party(name="Anna", phone_number="+15035550190"), Party(name="Bor
 
 @dataclass(frozen=True)
 class Place:
-    """A seat with the settings of its client and server."""
+    """A client, its protocol, and the host and access level of its server."""
 
-    seat: Seat
+    setup: ClientSetup
     era: Era
     host: str
     access: str = "admin"
@@ -84,8 +84,8 @@ class Place:
 
 def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more: Any) -> Place:
     human, access = more.get("human", False), more.get("access", "admin")
-    seat = Seat(name, can_ask, principal, human, access != "delete", more.get("has_policy", False))
-    return Place(seat, era, more.get("host", "one"), access)
+    setup = ClientSetup(name, can_ask, principal, human, access != "delete", more.get("has_policy", False))
+    return Place(setup, era, more.get("host", "one"), access)
 
 
 HOSTS = {"one": timedelta(), "two": timedelta(seconds=20)}
@@ -103,7 +103,7 @@ _PLACES = (
     _place("policy, asks, 2025", "legacy", can_ask=True, has_policy=True),
     _place("policy, cannot ask, 2026", "auto", can_ask=False, has_policy=True),
 )
-PLACES = {place.seat.name: place for place in _PLACES}
+PLACES = {place.setup.name: place for place in _PLACES}
 
 
 _TERMINAL = _place("terminal", "auto", can_ask=False)
@@ -122,9 +122,9 @@ class Office:
         self.locks = locks
         self.foreign = ForeignFolder(folder / "project")
         self.emulator = emulator
-        self.truth = Truth(emulator.store)
-        self.judge = Judge(self.truth, self.clock)
-        self.weather: list[Event] = []
+        self.mailbox = MailboxModel(emulator.store)
+        self.judge = Judge(self.mailbox, self.clock)
+        self.events: list[Event] = []
         self.pauses: Sequence[int] = ()
         self.is_crowded = False
         """Whether a step makes several calls at once."""
@@ -132,16 +132,16 @@ class Office:
         self.nth = 0
         self._wires: dict[Place, Wire] = {}
         self._servers: dict[Place, RingCentralServer] = {}
-        self._foreign_seats: set[Place] = set()
-        """The seats whose server was started in a foreign folder."""
+        self._foreign_places: set[Place] = set()
+        """The places whose server was started in a foreign folder."""
 
     def begin(self, day: str) -> None:
         """Begin an example with a small mailbox, an empty state folder and no approvals."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
         self.foreign.forget()
-        for place in self._foreign_seats:
+        for place in self._foreign_places:
             del self._servers[place]
-        self._foreign_seats.clear()
+        self._foreign_places.clear()
         self.noted.made.clear()
         self.noted.taken = None
         self.noted.held_back = []
@@ -150,8 +150,8 @@ class Office:
         self.emulator.sessions.end_all()
         for host in self.hosts.values():
             host.set_clock(timedelta())
-        self.truth.begin(_drafts(self.clock()))
-        self.judge = Judge(self.truth, self.clock)
+        self.mailbox.begin(_drafts(self.clock()))
+        self.judge = Judge(self.mailbox, self.clock)
         self.new_step([])
 
     async def end(self) -> None:
@@ -169,26 +169,26 @@ class Office:
         """Return the current time by the clocks of this machine."""
         return self.hosts[place.host].now()
 
-    def new_step(self, weather: list[Event], pauses: Sequence[int] = ()) -> None:
+    def new_step(self, events: list[Event], pauses: Sequence[int] = ()) -> None:
         """Set the events and pauses of the next step."""
-        self.weather, self.pauses, self.nth = list(weather), pauses, 0
+        self.events, self.pauses, self.nth = list(events), pauses, 0
         self.is_crowded = bool(pauses)
 
     def server(self, place: Place, *, restarted: bool = False, brings: str | None = None) -> RingCentralServer:
-        """Return the server of a seat. After a restart it has new keys, and only the state folder from before.
+        """Return the server of a place. After a restart it has new keys, and only the state folder from before.
 
         `brings`: start it in a foreign folder whose `.env` has this.
         """
         if restarted or place not in self._servers:
             self._servers[place] = self._started(place, self._settings(place, brings))
-            (self._foreign_seats.add if brings else self._foreign_seats.discard)(place)
+            (self._foreign_places.add if brings else self._foreign_places.discard)(place)
         return self._servers[place]
 
     def start_again(self, host: str) -> None:
         """Restart a machine with all its servers."""
         self.hosts[host].start_again()
         for place in [p for p in self._servers if p.host == host]:
-            self._foreign_seats.discard(place)
+            self._foreign_places.discard(place)
             del self._servers[place]
 
     def _started(self, place: Place, settings: Settings) -> RingCentralServer:
@@ -196,7 +196,7 @@ class Office:
         return build_server(
             settings,
             transport=self.wire(place),
-            principal=place.seat.principal,
+            principal=place.setup.principal,
             now=host.wall,
             time=Time(self.clock.seconds, self.clock.sleep),
             clock=host.clock(),
@@ -206,9 +206,9 @@ class Office:
         variables = {
             **login_to(self.emulator),
             "RC_MCP_TIMEZONE": ZONE,
-            **({"RC_MCP_APPROVAL": "human"} if place.seat.human else {}),
+            **({"RC_MCP_APPROVAL": "human"} if place.setup.human else {}),
             **({"RC_MCP_ACCESS": place.access} if place.access != "admin" else {}),
-            **({"RC_MCP_POLICY": str(self.policy)} if place.seat.has_policy else {}),
+            **({"RC_MCP_POLICY": str(self.policy)} if place.setup.has_policy else {}),
         }
         if brings is not None:
             self.judge.count("servers started in foreign folders")
@@ -218,11 +218,11 @@ class Office:
 
     async def undo(self, operation: str) -> None:
         """Run the code of `rc-mcp undo`, as a separate process in a terminal would."""
-        wire, moment, host = self.wire(_TERMINAL), self.truth.next_moment(), self.hosts[_TERMINAL.host]
-        call = Call(_TERMINAL.seat, Asked("undo", {"operation": operation}), moment, host.now(), moment)
+        wire, moment, host = self.wire(_TERMINAL), self.mailbox.next_moment(), self.hosts[_TERMINAL.host]
+        call = Call(_TERMINAL.setup, Asked("undo", {"operation": operation}), moment, host.now(), moment)
         wire.call = call
         time = Time(self.clock.seconds, self.clock.sleep)
-        settings, principal = self._settings(_TERMINAL), _TERMINAL.seat.principal
+        settings, principal = self._settings(_TERMINAL), _TERMINAL.setup.principal
         try:
             async with open_guard(
                 settings, transport=wire, principal=principal, now=host.wall, clock=host.clock(), time=time
@@ -235,7 +235,7 @@ class Office:
         self.judge.check_undone(call, answer, host.now())
 
     def wire(self, place: Place) -> "Wire":
-        """Return the transport from this seat's server to RingCentral."""
+        """Return the transport from this place's server to RingCentral."""
         return self._wires.setdefault(place, Wire(self, place))
 
     @property
@@ -247,7 +247,7 @@ class Office:
         if on:
             self.state_dir.mkdir(exist_ok=True)
             self.stop_file.touch()
-            self.judge.stopped_since = self.truth.next_moment()
+            self.judge.stopped_since = self.mailbox.next_moment()
         else:
             self.stop_file.unlink(missing_ok=True)
             self.judge.stopped_since = None
@@ -257,26 +257,26 @@ class Office:
         due = [late for late in self.late if late.waits_for <= 0 or self.clock() >= late.effect.sent.right + MOST_LATE]
         self.late = [late for late in self.late if late not in due]
         for late in due:
-            self.truth.pass_time()
+            self.mailbox.pass_time()
             inner = httpx.ASGITransport(app=self.emulator.app)
             await (await inner.handle_async_request(late.request)).aread()
-            changed = self.truth.note("guarded call")
+            changed = self.mailbox.note("guarded call")
             if late.request.method == "PUT":
                 self.judge.late_put_done(late.effect)
             else:
                 self.judge.late_done(late.effect, late.read, changed)
-            self.truth.pass_time()
+            self.mailbox.pass_time()
 
     def another_app(self, what: str, nth: int) -> None:
         """Change the mailbox as another app would."""
         store, now = self.emulator.store, self.clock()
-        id_ = self.truth.ids[nth % len(self.truth.ids)]
+        id_ = self.mailbox.ids[nth % len(self.mailbox.ids)]
         message = store.find(int(id_))
         if what in ARRIVALS:
             created = now - ARRIVALS[what]
             for sender in (_ANNA, _BORIS)[nth % 2 :]:
                 store.add(Draft(type="SMS", sender=sender, text="Wait!", created=created))
-            self.truth.note("arrival")
+            self.mailbox.note("arrival")
             return
         with store.transaction():
             if what == "app sets the period":
@@ -287,7 +287,7 @@ class Office:
                 store.move(message, "Alive")
             elif message is not None and what == "app marks" and message.availability != "Purged":
                 store.mark(message, "Read")
-        self.truth.note("another app")
+        self.mailbox.note("another app")
 
 
 @dataclass(eq=False)
@@ -329,14 +329,14 @@ class Wire(httpx.AsyncBaseTransport):
             await anyio.lowlevel.checkpoint()
         if self.call is not None and request.method != "GET" and self.call.asked.tool != "patch_message":
             self._tried(self.call, request)
-        meets = [e for e in office.weather if e.meets(nth, _kinds(request))]
-        office.weather = [e for e in office.weather if e not in meets or e.lasting]
+        meets = [e for e in office.events if e.meets(nth, _kinds(request))]
+        office.events = [e for e in office.events if e not in meets or e.lasting]
         for event in meets:
             await self._happen(event)
         return await self._judged(request, next((e.what for e in meets if e.what in _FAULTS), None))
 
     def _check_own(self, request: httpx.Request) -> None:
-        """Check that the token, the address and the state folder are the user's, not those of a foreign folder."""
+        """Check that the user's token, address and state folder are used, not values from a foreign folder."""
         hold(
             FOREIGN_TOKEN not in request.headers.get("Authorization", ""),
             OWN_WORD,
@@ -380,7 +380,7 @@ class Wire(httpx.AsyncBaseTransport):
         assert call is not None
         if fault is not None:
             self._count(call, request, fault)
-        self._office.truth.pass_time()
+        self._office.mailbox.pass_time()
         if request.method == "PATCH":
             body = bytes(request.content)
             hold(b"Deleted" not in body and b"Purged" not in body, NAMED, body)
@@ -399,7 +399,7 @@ class Wire(httpx.AsyncBaseTransport):
         call.faults.append(fault)
         office.judge.count(f"fault: {fault}")
         if fault.startswith("429"):
-            office.judge.limited_until[call.seat.name] = office.clock() + pause_after(fault)
+            office.judge.limited_until[call.setup.name] = office.clock() + pause_after(fault)
 
     async def _restoring(self, call: Call, request: httpx.Request, fault: str | None) -> httpx.Response:
         judge, ids, restored = self._office.judge, named(request), list[str]()
@@ -444,7 +444,7 @@ class Wire(httpx.AsyncBaseTransport):
         """Carry the request to RingCentral and its answer back, as far as the fault permits."""
         office = self._office
         if fault in READ_BACK and request.method != "GET":
-            office.weather.append(Event("GET", READ_BACK[fault]))
+            office.events.append(Event("GET", READ_BACK[fault]))
         if fault in _NOT_RECEIVED:
             return instead(fault, request)
         if fault == "token expired":
@@ -456,8 +456,8 @@ class Wire(httpx.AsyncBaseTransport):
         content = await response.aread()
         by = "guarded call" if request.method == "DELETE" or "configuration" in request.url.path else "benign call"
         if request.method != "GET":
-            changed += office.truth.note(by)
-            office.truth.pass_time()
+            changed += office.mailbox.note(by)
+            office.mailbox.pass_time()
         await self._acted(request, fault)
         if fault == "truncated":
             return halved(response, content, request)
@@ -471,7 +471,7 @@ class Wire(httpx.AsyncBaseTransport):
         """Apply events between RingCentral's action and its answer."""
         office = self._office
         if fault == RESTORED:
-            office.weather.append(Event("GET", "app restores", at_message=office.truth.ids.index(named(request)[-1])))
+            office.events.append(Event("GET", "app restores", at_message=office.mailbox.ids.index(named(request)[-1])))
         if fault == "cancel after":
             await self._cancel()
 
@@ -479,7 +479,7 @@ class Wire(httpx.AsyncBaseTransport):
         """Carry out a part of the request now, and report the outcome of each part."""
         if done := [name for name, fate in fates(request, fault).items() if fate == "done"]:
             await (await self._inner.handle_async_request(only(request, done))).aread()
-            changed += self._office.truth.note("guarded call")
+            changed += self._office.mailbox.note("guarded call")
         return in_parts(request, fault)
 
     def _answered(self, call: Call, request: httpx.Request, response: httpx.Response) -> None:
@@ -489,11 +489,11 @@ class Wire(httpx.AsyncBaseTransport):
             self._read(call, request)
 
     def _read(self, call: Call, request: httpx.Request) -> None:
-        moment, truth = self._office.truth.next_moment(), self._office.truth
+        moment, mailbox = self._office.mailbox.next_moment(), self._office.mailbox
         if request.url.path.endswith("configuration"):
             call.read["configuration"] = moment
         elif conversation := request.url.params.get("conversationId"):
-            held = (truth.store.find(int(i)) for i in truth.ids)
+            held = (mailbox.store.find(int(i)) for i in mailbox.ids)
             call.read |= {str(m.id): moment for m in held if m and str(m.conversation_id) == conversation}
         else:
             call.read |= dict.fromkeys(request.url.path.rpartition("/")[2].split(","), moment)
@@ -505,9 +505,9 @@ def _kinds(request: httpx.Request) -> set[str]:
     return {request.method, "LIST"} if is_list else {request.method}
 
 
-_NOT_RECEIVED = frozenset((*BEFORE, *LATE, *BARE, "false 204", "false 204, then the gateway"))
+_NOT_RECEIVED = frozenset((*BEFORE, *LATE, *WITHOUT_CODE, "false 204", "false 204, then the gateway"))
 """RingCentral does not receive the request, or only later."""
-_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, *BARE, *PARTS, "cancel after"))
+_FAULTS = frozenset((*BEFORE, *AFTER, *ODD, *LATE, *WITHOUT_CODE, *PARTS, "cancel after"))
 
 
 def _drafts(now: datetime) -> list[Draft]:
@@ -549,8 +549,8 @@ Answering = Callable[[Shown], ElicitResult]
 """A function that returns the user's answer. It may let time pass."""
 
 
-class Chair:
-    """A connected client at one seat. The judge checks everything it sends and receives."""
+class ConnectedClient:
+    """A client that is connected to its server. The judge checks everything it sends and receives."""
 
     def __init__(self, office: Office, place: Place) -> None:
         self.place = place
@@ -562,7 +562,7 @@ class Chair:
     @asynccontextmanager
     async def connected(self, server: RingCentralServer) -> AsyncGenerator[None]:
         """Connect the client, and run the server until it disconnects."""
-        asks = self._ask if self.place.seat.can_ask else None
+        asks = self._ask if self.place.setup.can_ask else None
         async with Client(server, mode=self.place.era, elicitation_callback=asks) as self._client:
             yield
 
@@ -592,18 +592,18 @@ class Chair:
             self._shown_in(next(iter((again.input_requests or {}).values())).params, call)
 
     def _begun(self, asked: Asked, plan_id: str | None) -> Call:
-        office, seat = self._office, self.place.seat
-        moment, now = office.truth.next_moment(), office.clock()
-        call = Call(seat, asked, moment, office.now(self.place), moment, plan_id)
-        if now < office.judge.limited_until.get(seat.name, now):
+        office, setup = self._office, self.place.setup
+        moment, now = office.mailbox.next_moment(), office.clock()
+        call = Call(setup, asked, moment, office.now(self.place), moment, plan_id)
+        if now < office.judge.limited_until.get(setup.name, now):
             call.faults.append("429 earlier")  # a DELETE does not wait for the pause to end
         return call
 
     def _is_plan_id_enough(self, shown: Shown, asked: Asked) -> bool:
         """Return whether a plan_id from the model counts as approval here (GUARD.md, section 4)."""
-        seat = self.place.seat
-        fits = shown.asked.key == asked.key and shown.principal == seat.principal
-        return fits and not (seat.can_ask or seat.human or shown.irreversible or shown.was_asked_about)
+        setup = self.place.setup
+        fits = shown.asked.key == asked.key and shown.principal == setup.principal
+        return fits and not (setup.can_ask or setup.human or shown.irreversible or shown.was_asked_about)
 
     async def _judged(
         self, call: Call, asks: InputRequiredResult | None, said: ElicitResult | None

@@ -15,9 +15,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.proof.faults import AFTER, BEFORE, LATE, ODD, PARTS, WITHOUT_CODE
 from tests.proof.host import LOCK_FAULTS
 from tests.proof.shard import STEPS, Report
-from tests.proof.weather import AFTER, BARE, BEFORE, LATE, ODD, PARTS
 
 ROOT = Path(__file__).parents[2]
 SHARDS = 8
@@ -90,7 +90,7 @@ def rare(counts: Counter[str]) -> list[str]:
     often = PER_THOUSAND | {f"fault: {fault}": 30 for fault in LOCK_FAULTS}
     needed = {what: n * counts["examples"] // 1000 for what, n in often.items()}
     # There are many faults, so each occurs rarely: 2 to 50 times in 2,000 examples.
-    faults = (*BEFORE, *AFTER, *ODD, *LATE, *BARE, *PARTS)
+    faults = (*BEFORE, *AFTER, *ODD, *LATE, *WITHOUT_CODE, *PARTS)
     needed |= {f"fault: {fault}": counts["examples"] // 2000 for fault in faults}
     return [f"{what}: {counts[what]}, at least {n} are needed" for what, n in needed.items() if counts[what] < n]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.proof.faults import RESTORED, Event
 from tests.proof.host import LOCK_FAULTS
 from tests.proof.judge import Violation
 from tests.proof.machine import Machine
 from tests.proof.office import office
-from tests.proof.weather import RESTORED, Event
 
 ASKS, OLDER_ASKS, CHAT, OLDER_CHAT = "asks, 2026", "asks, 2025", "cannot ask, 2026", "cannot ask, 2025"
 POLICY_ASKS, POLICY = "policy, asks, 2025", "policy, cannot ask, 2026"

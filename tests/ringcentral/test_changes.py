@@ -25,7 +25,7 @@ async def test_a_full_sync_goes_back_to_the_beginning_of_its_frame():
     assert (changes.removed, changes.is_full, changes.unreadable) == ({}, True, 0)
 
 
-async def test_what_happens_during_a_full_sync_is_in_the_next_changes():
+async def test_changes_during_a_full_sync_are_in_the_next_changes():
     with mailbox() as emulator:
         ids = [arrive(emulator, age) for age in range(1, 12)]
         news: list[str] = []

@@ -40,7 +40,7 @@ class WithoutConversation(httpx.AsyncBaseTransport):
 
 
 def two_conversations(emulator: Emulator) -> list[list[str]]:
-    """Add messages of two conversations in turns, and return those of each, newest first."""
+    """Add messages of two conversations in turns, and return the ids of each, newest first."""
     ids = [arrive(emulator, age, conversation=str(age % 2 + 1)) for age in range(1, 9)]
     return [ids[1::2], ids[::2]]
 

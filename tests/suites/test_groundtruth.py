@@ -44,7 +44,7 @@ mask = [{{ region = "message", column = "modified_ms", kind = "timestamp" }}]
 # The suite calls every change but an addition destructive. We use the word only if data can be lost.
 NOTHING_IS_LOST = {
     "update_message: destructive": "a message marked as read can be marked as unread",
-    "patch_message: destructive": "what is restored can be deleted again, which is a tool that says it destroys",
+    "patch_message: destructive": "a restored message can be deleted again, with a tool that is declared destructive",
 }
 
 

@@ -13,7 +13,7 @@ from tests.desk import Desk, Era, call, refused, text_of
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_list_says_its_window_and_counts_what_it_shows(desk: Desk, era: Era) -> None:
+async def test_a_list_says_its_window_and_counts_its_rows(desk: Desk, era: Era) -> None:
     async with desk.client(era) as client:
         listing = await call(client, "list_messages", date_from="30d")
     shown = rows(listing["messages"])

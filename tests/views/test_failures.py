@@ -32,7 +32,7 @@ def test_all_published_codes_are_explained() -> None:
 
 
 @pytest.mark.skipif(not OPENAPI.exists(), reason="RingCentral's OpenAPI document is not part of this repository")
-def test_the_codes_of_faxes_are_those_of_the_openapi_document() -> None:
+def test_the_codes_of_faxes_come_from_the_openapi_document() -> None:
     document = yaml.safe_load(OPENAPI.read_text("utf-8"))
     assert set(document["components"]["schemas"]["FaxErrorCodeEnum"]["enum"]) == set(FAXES)
 

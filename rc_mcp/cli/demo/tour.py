@@ -47,7 +47,7 @@ class Tour:
         return json.loads(_text(await self._content(tool, arguments)))
 
     async def change(self, tool: str, reply: Reply | None = None, **arguments: object) -> tuple[str, Mailbox]:
-        """Call a tool that changes messages, and return its status and what changed in the mailbox itself.
+        """Call a tool that changes messages, and return its status and the changes in the mailbox itself.
 
         Args:
             reply: the user's answer to the server's question; None if it must not ask.
@@ -247,7 +247,7 @@ async def take_tour(screen: Screen, played_on: AbstractAsyncContextManager[Stage
     """Run all steps on `screen`, which counts claims that hold and claims that fail.
 
     Args:
-        played_on: the emulator and the server; by default those of `stage()`.
+        played_on: the emulator and the server; by default from `stage()`.
     """
     _introduce(screen)
     async with played_on or stage() as on:

@@ -33,7 +33,7 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """The position of a value in the text. Members of an object are keyed by name, those of a list by index."""
+    """The position of a value in the text. Members of an object are keyed by name, members of a list by index."""
 
     start: int
     end: int

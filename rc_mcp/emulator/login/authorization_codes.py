@@ -75,7 +75,7 @@ class Codes:
 
 
 def _verified(challenge: Challenge | None, verifier: str | None) -> bool:
-    """Whether the verifier fits. Without a challenge it is refused: an attacker may have removed the challenge."""
+    """Return whether the verifier fits. Without a challenge it does not: an attacker may have removed the challenge."""
     if challenge is None or verifier is None:
         return challenge is None and verifier is None
     return challenge.meets(verifier)

@@ -1,4 +1,4 @@
-"""Identity and permissions: the app's credentials and permissions, and those of the account's users."""
+"""Identity and permissions, of the app and of the account's users."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ def login_page(account: Account, asked: dict[str, str], redirect_uri: str, *, wr
         alert=_WRONG if wrong else "",
         hidden="\n".join(_hidden(name, asked[name]) for name in _HIDDEN if name in asked),
         username=escape(asked.get("username") or asked.get("login_hint") or ""),
-        # These are not secret, and an operator who started the emulator by its command finds them only here.
+        # These are not secret. An operator that runs `rc-mcp emulator` finds them only here.
         users="\n".join(_row(user) for user in account.users),
     )
     return _page("Log in", content, 200, destination)

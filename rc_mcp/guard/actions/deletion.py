@@ -8,7 +8,7 @@ from typing import ClassVar
 from rc_mcp.guard.execution import Execution, delete_by_id
 from rc_mcp.guard.mailbox import Mailbox, at_most, sort_out, target
 from rc_mcp.guard.policy.rules import Policy
-from rc_mcp.guard.preview import phrase_line, preview_of, question, warnings_about
+from rc_mcp.guard.preview import CANNOT_BE_UNDONE, phrase_line, preview_of, question, warnings_about
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import PlanDraft
 from rc_mcp.ringcentral import DeletableType, Message, NotFound
@@ -68,7 +68,7 @@ def deletion_draft(
     phrase = f"PURGE {n}"
     if purge:
         headline = [f"Purge {things} for good?", where]
-        consequence = ["This cannot be undone.", phrase_line(phrase)]
+        consequence = [CANNOT_BE_UNDONE, phrase_line(phrase)]
     else:
         headline = [f"Delete {things}?", where]
         consequence = ["They go to Deleted and can be restored."]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rc_mcp.guard.execution import Execution, is_refusal, never_left, why
 from rc_mcp.guard.mailbox import Mailbox
-from rc_mcp.guard.preview import fitted, phrase_line
+from rc_mcp.guard.preview import CANNOT_BE_UNDONE, fitted, phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.coordination import is_stopped, unless_stopped
 from rc_mcp.guard.state.journal import Record
@@ -49,7 +49,7 @@ class RetentionChange:
         what = f"older than {days} days are erased" if lowered else "are kept longer"
         consequence = [
             f"Faxes and voicemails {what}, for every extension of the account.",
-            *(["This cannot be undone.", phrase_line(phrase)] if lowered else []),
+            *([CANNOT_BE_UNDONE, phrase_line(phrase)] if lowered else []),
         ]
         return PlanDraft(
             severity="irreversible" if lowered else "reversible",

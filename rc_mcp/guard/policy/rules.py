@@ -5,8 +5,8 @@ It never relies on a model's word.
 
 A plan that the policy allows unattended needs no question, even if the client could show one. The operator wants it to
 run without a user present: an unanswered question blocks the agent, and a needless one trains users to approve without
-reading. The answer says that the policy approved, and what was done. A plan that fits only in part is not split: the
-user decides about all of it.
+reading. The answer says that the policy approved, and lists the outcomes. A plan that fits only in part is not split:
+the user decides about all of it.
 
 A retention period is never changed unattended. Lowering it erases messages without a check of each, so a policy that
 protects any number or name forbids it.
@@ -36,6 +36,8 @@ _SPAN = re.compile(r"([0-9]{1,6})([hdw])")
 SPAN_WANTED = 'must be a span in hours (h), days (d) or weeks (w), such as "12h", "90d" or "3w", longer than zero'
 NUMBER_WANTED = 'must be a phone number such as "+16505550100", or an extension number such as "102", in quotes'
 NAME_WANTED = 'must be a name such as "Maria Costa", in quotes'
+
+_UNMET = {"not protected": "protected", "known sender": "with an unknown sender"}
 
 Spent = Callable[[timedelta], int]
 """The number of messages deleted or purged within a span until now."""
@@ -123,7 +125,7 @@ class Unattended(_Section):
 
 
 class Protected(_Section):
-    """Senders and recipients whose messages are never deleted or purged, whoever asks."""
+    """Senders and recipients whose messages are never deleted or purged, even with approval."""
 
     numbers: list[Annotated[str, BeforeValidator(_number)]] = []
     names: list[Annotated[str, BeforeValidator(_name)]] = []
@@ -159,7 +161,7 @@ class Policy(_Section):
         return [entry for entry, fits in self._entries if any(fits(party) for party in parties)]
 
     def protects(self, message: Message) -> bool:
-        """Return whether this message must never be deleted or purged, whoever asks."""
+        """Return whether this message must never be deleted or purged, even with approval."""
         return bool(self.protectors(message))
 
     def is_unsure_of(self, message: Message) -> bool:
@@ -181,7 +183,7 @@ class Policy(_Section):
         if rule is None or misfits is None:
             return "there is no unattended rule for this kind of change"
         over = rule.over(n, spent)
-        lines = [f"{line} does not hold for {misfit} of {n}" for line, misfit in misfits.items()]
+        lines = [f"{misfit} of {n} {unmet(line)}" for line, misfit in misfits.items()]
         return "; ".join([*lines, *([over] if over else [])]) or None
 
     def misfits(self, messages: Iterable[Message], now: datetime, *, purge: bool) -> dict[str, int] | None:
@@ -236,3 +238,8 @@ def _parties(message: Message) -> Iterator[Caller]:
     yield from message.to
     if message.forwarding and message.forwarding.original_sender:
         yield message.forwarding.original_sender
+
+
+def unmet(line: str) -> str:
+    """Return the words after the number of messages that do not meet this condition of a rule."""
+    return _UNMET.get(line, f"not matching {line}")

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Stopped(GuardError):  # noqa: N818  a state, as the client's errors are
-    """The STOP file blocks this request. It can come halfway: what was not done is in the answer's counts."""
+    """The STOP file blocks this request. It can come halfway: the answer's counts show the rest."""
 
     def __str__(self) -> str:
         return "The user stopped it (the STOP file)."

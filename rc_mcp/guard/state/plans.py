@@ -155,7 +155,7 @@ class PlanStore(Store):
         return [plan for plan, _ in self._read("state IN ('open', 'asked')")]
 
     def ask(self, plan_id: str) -> None:
-        """Record that a client is about to show the plan to the user. Without effect unless it is open."""
+        """Record that a client is about to show the plan to the user. It has no effect unless the plan is open."""
         with self.writing() as db:
             self._move(db, plan_id, "asked", "open")
 

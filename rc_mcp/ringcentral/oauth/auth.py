@@ -38,7 +38,7 @@ class BearerAuth(httpx.Auth):
         self._origins: set[tuple[str, str, int | None]] = set()
 
     def allow(self, *entry_points: httpx.URL) -> None:
-        """Allow the token to be sent to these origins. Before this it is sent to none."""
+        """Allow the token to be sent to these origins. Until then it is not sent at all."""
         self._origins.update(map(origin, entry_points))
 
     def _authorize(self, request: httpx.Request, token: str) -> None:

@@ -25,6 +25,9 @@ from rc_mcp.ringcentral.oauth.token_store import Tokens, TokenStore, one_renewal
 from rc_mcp.ringcentral.transport.connection import failures_named
 from rc_mcp.ringcentral.transport.deadlines import in_time
 
+ANOTHER_USER = "another user is logged in now; restart the server to use that user's mailbox"
+EXPIRED = "it has expired, and the app gets no refresh tokens; run rc-mcp login"
+
 
 class PersonAuth(RenewingAuth):
     """Authentication with a user's browser login (`rc-mcp login`), shared by all processes on this machine.
@@ -81,9 +84,9 @@ class PersonAuth(RenewingAuth):
     async def _load_token_other_than(self, refused: str) -> bool:
         before, self._tokens = self._tokens, await to_thread.run_sync(self._store.load)
         if self._tokens is None:
-            raise LoginEnded(401, message="no login is stored; the user never logged in, or logged out")
+            raise LoginEnded(401)
         if self._tokens.owner_id != self.owner_id:
-            raise LoginEnded(401, message="another user is logged in now; restart the server to use that mailbox")
+            raise LoginEnded(401, message=ANOTHER_USER)
         if before and before.refresh_token != self._tokens.refresh_token:
             self._failure = None
         self.granted = permissions_of(self._tokens.scope)
@@ -91,7 +94,7 @@ class PersonAuth(RenewingAuth):
             self._token = self._tokens.access_token
             return True
         if not self._tokens.refresh_token:
-            raise LoginEnded(401, message="it has expired, and the app gets no refresh tokens")
+            raise LoginEnded(401, message=EXPIRED)
         return False
 
     def _is_good(self, tokens: Tokens | None, refused: str) -> bool:

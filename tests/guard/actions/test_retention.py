@@ -39,6 +39,16 @@ async def test_lowering_it_needs_the_terminal_if_the_user_cannot_be_asked(desk: 
     assert (early["status"], late["status"]) == ("refused", "done")
 
 
+async def test_the_refusal_of_a_used_plan_names_the_tool_that_reads_the_period(desk: Desk, era: Era) -> None:
+    arguments = {"retention_period": 90}
+    async with desk.client(era) as client:
+        plan = (await call(client, "update_message_store_configuration", **arguments))["plan_id"]
+        await call(client, "update_message_store_configuration", **arguments, plan_id=plan)
+        again = await call(client, "update_message_store_configuration", **arguments, plan_id=plan)
+    assert again["status"] == "refused"
+    assert "read_message_store_configuration" in again["said"]
+
+
 async def test_raising_it_needs_approval(desk: Desk, era: Era) -> None:
     async with desk.client(era, answer=DECLINE) as client:
         answer = await call(client, "update_message_store_configuration", retention_period=90)

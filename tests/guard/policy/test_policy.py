@@ -1,4 +1,4 @@
-"""A policy in use: allowed messages are deleted unattended, and forbidden ones are kept, whoever asks."""
+"""A policy in use: allowed messages are deleted unattended, and protected ones are kept, even with approval."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from mcp.types import ElicitResult
 
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
-from rc_mcp.guard.policy.rules import NO_POLICY
+from rc_mcp.guard.policy.rules import NO_POLICY, unmet
 from rc_mcp.guard.preview import warnings_about
 from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import Journal
@@ -98,7 +98,7 @@ async def test_a_plan_that_the_rule_covers_in_part_is_asked_about_as_a_whole(des
         asked = await call(client, "delete_message", message_id=targets)
     assert asked["status"] == "confirmation_required"
     assert asked["approve_in"] == "chat"
-    assert re.search(r"\btypes\b.*\b1 of 3\b", asked["said"])
+    assert f": 1 of 3 {unmet('types')};" in asked["said"]
     assert asked["said"].endswith(NOTHING_DONE)
     assert not [word for word in ("RC_MCP", ".toml", "policy check") if word in json.dumps(asked)]
     assert desk.sent("DELETE") == []
@@ -342,7 +342,7 @@ async def test_two_servers_do_not_both_use_the_rest_of_a_cap(desk: Desk, era: Er
     [
         (DELETE, None),
         ("", NO_POLICY.objection(None, 2, lambda _: 0, purge=False)),
-        (DELETE.replace("Read", "Unread"), "read_status does not hold for 2 of 2"),
+        (DELETE.replace("Read", "Unread"), f"2 of 2 {unmet('read_status')}"),
     ],
 )
 async def test_a_dry_run_says_what_it_would_do_and_sends_nothing(

@@ -28,7 +28,7 @@ from rc_mcp.ringcentral import (
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint
 from rc_mcp.ringcentral.oauth.token_store import FileTokenStore, KeyringTokenStore, Tokens, one_renewal_at_a_time
-from rc_mcp.ringcentral.oauth.user_login import Authorization, revoke, tokens_of
+from rc_mcp.ringcentral.oauth.user_login import ANOTHER_USER, Authorization, revoke, tokens_of
 from rc_mcp.ringcentral.transport import deadlines
 from rc_mcp.ringcentral.transport.connection import failures_named
 from tests.desk import Clock
@@ -342,6 +342,8 @@ async def test_another_users_login_is_not_used(login: Login) -> None:
     with pytest.raises(LoginEnded) as caught:
         await login.read(login.auth(owner_id="another"))
     assert not caught.value.method
+    assert ANOTHER_USER in str(caught.value)
+    assert "rc-mcp login" not in str(caught.value)
     assert len(login.emulator.requests) == 1
 
 

@@ -45,7 +45,7 @@ async def test_200_reads_at_once_are_never_refused(emulator: Emulator) -> None:
     assert took_s == pytest.approx(3 * 60, rel=0.03)
 
 
-async def test_500_attachments_take_what_the_medium_budget_allows(emulator: Emulator) -> None:
+async def test_500_attachments_use_the_medium_budget_and_no_more(emulator: Emulator) -> None:
     run = await attachments(emulator)
     assert (run.refused, run.into_penalty) == (0, 0)
     assert 0.97 <= run.share_of_rate <= 1

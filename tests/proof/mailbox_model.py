@@ -30,7 +30,7 @@ class Version:
 _ABSENT = Version(0, "start", None, 0, None)
 
 
-class Truth:
+class MailboxModel:
     """The mailbox and its history since `begin`."""
 
     def __init__(self, store: Store) -> None:

@@ -65,7 +65,7 @@ AFTER = (
 """RingCentral has acted, and its answer is lost."""
 LATE = {"2 requests late": 2, "6 requests late": 6, "20 requests late": 20}
 """The connection breaks, but RingCentral still acts, at most this many requests later."""
-BARE = {
+WITHOUT_CODE = {
     "401 of a proxy, late": 6,
     "416 of a proxy, late": 6,
     "403 of a proxy, late": 6,
@@ -109,13 +109,13 @@ OWN = ("STOP", "cancel", "cancel after")
 _EARLY: tuple[int | str, ...] = (0, 1, 2, 3, 4)
 _OUT: tuple[int | str, ...] = ("DELETE", "PUT")
 _LASTING = ("drop", "503", "login page", "404 of a proxy", "404 of the gateway")
-WEATHER = (
+EVENTS = (
     tuple(Event(at, what) for at in _EARLY for what in (*BEFORE, *AFTER) if what != RESTORED),
     tuple(Event(at, what) for at in _OUT for what in (*BEFORE, *AFTER) if (at, what) != ("PUT", RESTORED)),
     tuple(Event("DELETE", what) for what in ODD if what != "all conversations"),
     tuple(Event("LIST", "all conversations", lasting=lasting) for lasting in (False, True)),
     tuple(Event(at, what) for at in _OUT for what in LATE),
-    tuple(Event(at, what) for at in _OUT for what in BARE),
+    tuple(Event(at, what) for at in _OUT for what in WITHOUT_CODE),
     tuple(Event("DELETE", what) for what in PARTS),
     tuple(Event(at, what, lasting=True) for at in _EARLY for what in _LASTING),
     tuple(Event(at, what, at_message=m) for at in (1, 2, 3) for what in OTHERS for m in range(9)),
@@ -207,8 +207,8 @@ def of_all_conversations(request: httpx.Request) -> httpx.Request:
 
 def comes_late(request: httpx.Request, fault: str | None) -> tuple[httpx.Request, int] | None:
     """Return the part of a DELETE that arrives after its answer, if any, and how many requests later."""
-    if fault in LATE or fault in BARE:
-        return request, (LATE | BARE)[fault]
+    if fault in LATE or fault in WITHOUT_CODE:
+        return request, (LATE | WITHOUT_CODE)[fault]
     if fault not in PARTS:
         return None
     late = [name for name, fate in fates(request, fault).items() if fate in {"503 late", "missing", "gateway late"}]
