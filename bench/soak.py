@@ -41,11 +41,7 @@ DECLINED = WRONG_PHRASE = 0.01
 """Seldom, because all callers share one login, and one login may make 500 plans an hour that are not carried out."""
 MESSAGES_EACH = 60
 MAY_GROW = 1.1
-"""The limit for resident memory at the end, as a multiple of that after the first minute.
-
-Memory in use did not grow in 2,300 calls, as the C library reported it (22 MB). The library keeps more and more free
-memory for peaks, though less each minute.
-"""
+"""The limit for resident memory at the end, as a multiple of that after the first minute."""
 
 Era = Literal["auto", "legacy"]
 

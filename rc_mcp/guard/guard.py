@@ -12,8 +12,6 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import ClassVar, Literal, Protocol
 
-from anyio import to_thread
-
 from rc_mcp.guard import results
 from rc_mcp.guard.execution import Execution
 from rc_mcp.guard.mailbox import Mailbox, still_left_out
@@ -25,6 +23,7 @@ from rc_mcp.guard.state.coordination import PATIENCE_S, is_stopped, one_change_a
 from rc_mcp.guard.state.database import exists
 from rc_mcp.guard.state.journal import Channel, Journal, Record, Unanswered
 from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Plan, PlanDraft, PlanStore, State, TooManyPlans, digest_of
+from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import time_left_s
@@ -130,7 +129,7 @@ class Guard:
             return stored
         whose = {"principal": self.principal, "account_id": request.account_id, "extension_id": request.extension_id}
         try:
-            plan = await to_thread.run_sync(partial(self.plans.add, request.tool, digest, draft, **whose))
+            plan = await in_thread(partial(self.plans.add, request.tool, digest, draft, **whose))
         except TooManyPlans:
             return await self._refuse(request, "too_many_plans", TOO_MANY_PLANS)
         # Only for a new plan: a stored one may have been made under another policy.
@@ -143,7 +142,7 @@ class Guard:
         unattended = isinstance(proposal, Allowed)
         plan = proposal.plan if isinstance(proposal, Allowed) else proposal
         if said == "no":
-            denied = await to_thread.run_sync(self.plans.deny, plan.id, "client")
+            denied = await in_thread(self.plans.deny, plan.id, "client")
             # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
             return results.declined(plan) if denied else await self._not_claimed(request, plan)
         if said == "not_asked" and request.plan_id is None and not unattended:
@@ -161,7 +160,7 @@ class Guard:
     ) -> None:
         """Journal a request that was not carried out, or count it if it repeats one; `operation` is its plan."""
         who = {"operation": operation, "principal": self.principal, "tool": tool}
-        await to_thread.run_sync(partial(self.journal.note, event, **who, details=details))
+        await in_thread(partial(self.journal.note, event, **who, details=details))
 
     async def settle_interrupted(self) -> None:
         """Read the outcomes of interrupted operations from the mailbox, inside `one_change_at_a_time`.
@@ -173,18 +172,18 @@ class Guard:
 
     async def settle_interrupted_unless_busy(self) -> None:
         """Call `settle_interrupted`, unless a change is in progress here or in another server."""
-        if not await to_thread.run_sync(exists, self.plans.state_dir):
+        if not await in_thread(exists, self.plans.state_dir):
             return
-        if await to_thread.run_sync(self.journal.unfinished, self.principal):
+        if await in_thread(self.journal.unfinished, self.principal):
             with suppress(Busy):
                 async with one_change_at_a_time(self.plans.state_dir, patience_s=0):
                     await self.settle_interrupted()
 
     async def unanswered(self) -> Unanswered:
         """Return what unanswered requests may still change."""
-        if not await to_thread.run_sync(exists, self.plans.state_dir):
+        if not await in_thread(exists, self.plans.state_dir):
             return Unanswered()
-        return await to_thread.run_sync(self.journal.unanswered, SETTLED_AFTER)
+        return await in_thread(self.journal.unanswered, SETTLED_AFTER)
 
     async def _carry_out(self, request: Request, plan: Plan, said: Verdict, *, unattended: bool) -> ChangeResult:
         await self._check_unanswered(plan)
@@ -228,13 +227,13 @@ class Guard:
     async def _over_limits(
         self, request: Request, draft: PlanDraft, operation: str | None = None
     ) -> ChangeResult | None:
-        over = await to_thread.run_sync(over_limits, self.policy, draft, self.journal, self.principal)
+        over = await in_thread(over_limits, self.policy, draft, self.journal, self.principal)
         if over is None:
             return None
         return await self._refuse(request, "limits", f"The operator's limits do not allow it: {over}.", operation)
 
     async def _objection(self, draft: PlanDraft) -> str | None:
-        return await to_thread.run_sync(objection, self.policy, draft, self.journal, self.principal)
+        return await in_thread(objection, self.policy, draft, self.journal, self.principal)
 
     def _mailbox(self, request: Request) -> Mailbox:
         return Mailbox(self.client, request.account_id, request.extension_id, self.policy)
@@ -246,8 +245,8 @@ class Guard:
     async def _stored(self, request: Request, digest: str, *, answering: bool) -> Plan | ChangeResult | None:
         plan_id = request.plan_id
         if plan_id is None:
-            return await to_thread.run_sync(self.plans.latest_asked, digest) if answering else None
-        found = await to_thread.run_sync(self.plans.get, plan_id)
+            return await in_thread(self.plans.latest_asked, digest) if answering else None
+        found = await in_thread(self.plans.get, plan_id)
         if found is None and await self._was_begun(plan_id):
             return await self._spent(request, plan_id, "used")
         if found is None or found[0].digest != digest:
@@ -262,7 +261,7 @@ class Guard:
 
     async def _was_begun(self, plan_id: str) -> bool:
         """Return whether a plan that is no longer stored was claimed."""
-        operation = await to_thread.run_sync(self.journal.operation, plan_id)
+        operation = await in_thread(self.journal.operation, plan_id)
         return operation is not None and operation.principal == self.principal and operation.begun is not None
 
     async def _drafted(self, request: Request) -> PlanDraft:
@@ -283,10 +282,10 @@ class Guard:
         only_approved = said == "not_asked" and self._needs_terminal(plan) and not unattended
         waiting: tuple[State, ...] = () if only_approved else ("asked",) if said == "yes" else ("open",)
         by: Channel = "policy" if unattended else "client" if said == "yes" else "chat"
-        return await to_thread.run_sync(partial(self.plans.claim, plan.id, *waiting, "approved", by=by))
+        return await in_thread(partial(self.plans.claim, plan.id, *waiting, "approved", by=by))
 
     async def _not_claimed(self, request: Request, plan: Plan) -> ChangeResult:
-        found = await to_thread.run_sync(self.plans.get, plan.id)
+        found = await in_thread(self.plans.get, plan.id)
         if found is None or found[1] in {"used", "denied"}:
             state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
             return await self._spent(request, plan.id, state)

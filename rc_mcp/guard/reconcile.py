@@ -1,10 +1,9 @@
 """Settling operations that were interrupted or not answered: by reading the mailbox, never by sending again."""
 
-from anyio import to_thread
-
 from rc_mcp.guard.mailbox import Mailbox, after_delete, after_restore, is_as_it_was
 from rc_mcp.guard.refusals import SETTLED_AFTER
 from rc_mcp.guard.state.journal import Entry, Journal, Operation, Record
+from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral import (
     MessageStoreClient,
     RateLimited,
@@ -29,7 +28,7 @@ async def reconcile(journal: Journal, client: MessageStoreClient, principal: str
         GuardError: the journal cannot be read or written.
     """
     unread: RingCentralError | None = None
-    for operation in await to_thread.run_sync(journal.unfinished, principal):
+    for operation in await in_thread(journal.unfinished, principal):
         try:
             await _settle(operation, journal, client)
         except (*_NOT_NOW, Unauthorized):
@@ -47,7 +46,7 @@ async def _settle(operation: Operation, journal: Journal, client: MessageStoreCl
     planned: list[str] = (operation.asked or {}).get("ids", [])
     outcomes = operation.outcomes
     for intent in operation.intents:
-        is_fresh = await to_thread.run_sync(journal.may_yet_arrive, operation, intent, SETTLED_AFTER)
+        is_fresh = await in_thread(journal.may_yet_arrive, operation, intent, SETTLED_AFTER)
         if "retention_period" in intent.details:
             await _settle_retention(mailbox, intent, record, is_fresh=is_fresh)
             return

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from anyio import to_thread
-
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.mailbox import Mailbox, after_restore, target
 from rc_mcp.guard.refusals import GuardError
@@ -12,6 +10,7 @@ from rc_mcp.guard.results import unrecorded
 from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.journal import Journal, Operation, Record
 from rc_mcp.guard.state.plans import new_id
+from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral import NotFound, RingCentralError
 from rc_mcp.views.changes import MAY_ARRIVE, ChangeResult, OutcomeWord, Status, but_in_doubt, tally
 from rc_mcp.views.error_texts import in_words
@@ -29,11 +28,11 @@ async def undo(guard: Guard, operation_id: str) -> ChangeResult:
             Nothing was restored.
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
-    await to_thread.run_sync(undoable, guard.journal, operation_id)
+    await in_thread(undoable, guard.journal, operation_id)
     async with one_change_at_a_time(guard.plans.state_dir):
         with _as_written(), suppress(RingCentralError):
             await guard.settle_interrupted()
-        operation = await to_thread.run_sync(undoable, guard.journal, operation_id)
+        operation = await in_thread(undoable, guard.journal, operation_id)
         return await _restore(guard, operation)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from anyio import to_thread
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
 from mcp.types.version import LATEST_MODERN_VERSION, is_version_at_least
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -17,6 +16,7 @@ from pydantic.config import JsonDict
 
 from rc_mcp.guard.guard import Guard, Proposal, Request, Verdict
 from rc_mcp.guard.state.plans import Plan
+from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral.transport.deadlines import call_time
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.views.changes import ChangeResult
@@ -47,7 +47,7 @@ def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaita
     async def ask(ctx: Ctx, proposal: Annotated[Proposal, Resolve(propose)]) -> UserAnswer | Elicit[UserAnswer]:
         if isinstance(proposal, Plan) and can_ask(ctx):
             # Before the question is sent: from then on a model cannot confirm this plan, whatever the reply.
-            await to_thread.run_sync(session_of(ctx).guard.plans.ask, proposal.id)
+            await in_thread(session_of(ctx).guard.plans.ask, proposal.id)
             return question_about(proposal)
         return NotAsked()
 

@@ -1,12 +1,15 @@
 """Two changes of one mailbox never overlap: a second DELETE would purge the messages that the first one deleted."""
 
+import threading
 from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.to_thread
 import httpx2 as httpx
 import pytest
 
 from rc_mcp.guard import results
+from rc_mcp.guard.state.store import in_thread
 from tests.desk import YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
@@ -197,3 +200,41 @@ async def test_an_unusable_state_folder_stops_it_before_anything_is_sent(desk: D
     assert result.is_error
     assert "state folder" in str(result.content[0])
     assert desk.sent("DELETE") == []
+
+
+async def test_a_delete_ends_while_slow_downloads_hold_every_other_thread(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[0]
+    threads = anyio.to_thread.current_default_thread_limiter()
+    downloads = [object() for _ in range(int(threads.available_tokens))]
+    for download in downloads:
+        threads.acquire_on_behalf_of_nowait(download)
+    try:
+        with anyio.fail_after(30):
+            async with desk.client(era, answer=YES) as client:
+                answer = await call(client, "delete_message", message_id=[target])
+    finally:
+        for download in downloads:
+            threads.release_on_behalf_of(download)
+    assert answer["outcomes"] == {target: "deleted"}
+    assert desk.availability(target) == "Deleted"
+
+
+async def test_many_calls_at_once_use_the_state_folder_from_two_threads() -> None:
+    running: list[int] = []
+    may_end = threading.Event()
+
+    def use() -> None:
+        running.append(threading.get_ident())
+        assert may_end.wait(30)
+
+    at_once = 0
+    async with anyio.create_task_group() as tasks:
+        for _ in range(64):
+            tasks.start_soon(in_thread, use)
+        await anyio.wait_all_tasks_blocked()
+        at_once = len(running)
+        may_end.set()
+    assert at_once <= 2
+    assert len(running) == 64
+    assert len(set(running)) == 2
+    assert threading.get_ident() not in running

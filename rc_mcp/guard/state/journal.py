@@ -19,10 +19,8 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Literal, TypedDict, Unpack, cast
 
-from anyio import to_thread
-
 from rc_mcp.guard.state.coordination import check_still_locked
-from rc_mcp.guard.state.store import Store
+from rc_mcp.guard.state.store import Store, in_thread
 from rc_mcp.views.changes import OutcomeWord, Status
 
 Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done"]
@@ -343,7 +341,7 @@ class Record:
 
     async def _append(self, event: Event, details: Mapping[str, object]) -> None:
         who = {"operation": self.operation, "principal": self.principal, "tool": self.tool}
-        await to_thread.run_sync(partial(self.journal.append, event, **who, details=details))
+        await in_thread(partial(self.journal.append, event, **who, details=details))
 
 
 def add_entry(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[Row]) -> None:

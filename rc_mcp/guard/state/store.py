@@ -15,9 +15,32 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
+
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 
 from rc_mcp.guard.state import database
+
+_AT_ONCE = 2
+"""SQLite takes one writer at a time, and the C library keeps free memory for each thread: more threads cost memory."""
+_limiter: RunVar[CapacityLimiter] = RunVar("threads that use the state folder")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+async def in_thread(function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+    """Call a function that uses the state folder, without holding up the event loop.
+
+    These threads are counted apart from all others, so that slow downloads cannot hold up the guard.
+    """
+    try:
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(_AT_ONCE)
+        _limiter.set(limiter)
+    return await to_thread.run_sync(function, *arguments, limiter=limiter)
 
 
 def _boot() -> str:
