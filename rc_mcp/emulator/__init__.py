@@ -7,9 +7,9 @@ shares no code with this project's client, so that one misreading of the API can
 from rc_mcp.emulator.clock import Clock
 from rc_mcp.emulator.emulator import Emulator
 from rc_mcp.emulator.login.identity import User
-from rc_mcp.emulator.mailbox.new_message import Draft
+from rc_mcp.emulator.mailbox.new_message import Draft, File, Owner
 from rc_mcp.emulator.mailbox.people import Party
 from rc_mcp.emulator.service.faults import Fault
 from rc_mcp.emulator.service.request_log import SeenRequest
 
-__all__ = ["Clock", "Draft", "Emulator", "Fault", "Party", "SeenRequest", "User"]
+__all__ = ["Clock", "Draft", "Emulator", "Fault", "File", "Owner", "Party", "SeenRequest", "User"]

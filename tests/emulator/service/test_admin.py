@@ -81,7 +81,7 @@ async def test_it_reaches_every_mailbox_of_the_account(admin: httpx.AsyncClient,
     colleague = emulator.users[1].extension_id
     params = {"extension_id": colleague}
     added = (await admin.post("/messages", params=params, json={"type": "SMS", "text": "Hi"})).json()
-    assert added["extensionId"] == colleague
+    assert f"/extension/{colleague}/message-store/" in added["uri"]
     assert (await admin.get("/messages", params=params)).json()["messages"] == [added]
     assert (await admin.get(f"/messages/{added['id']}")).json() == added
     assert (await admin.get("/messages")).json()["messages"] == []
