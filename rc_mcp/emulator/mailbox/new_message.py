@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Base64Bytes, with_config
+from pydantic import Base64Bytes, Discriminator, Tag, with_config
 
 from rc_mcp.emulator.dates import SECOND_MS, to_ms, to_wire
 from rc_mcp.emulator.errors import Json
@@ -33,6 +33,13 @@ class File:
     def __post_init__(self) -> None:
         if self.content_type is not None and not _CONTENT_TYPE.fullmatch(self.content_type):
             raise ValueError("content_type: must be a media type such as application/pdf")
+
+
+# Told apart before they are validated, so that an error is about the one that was meant.
+Media: TypeAlias = Annotated[
+    Annotated[str, Tag("name")] | Annotated[File, Tag("file")],
+    Discriminator(lambda given: "name" if isinstance(given, str) else "file"),
+]
 
 
 @with_config(extra="forbid")
@@ -78,7 +85,7 @@ class Draft:
     removed: datetime | None = None
     text: str = ""
     conversation: str | None = None
-    media: tuple[str | File, ...] = ()
+    media: tuple[Media, ...] = ()
     file_names: tuple[str, ...] = ()
     seconds: int = 0
     transcript: str | None = None
