@@ -1,8 +1,8 @@
 """An emulated RingCentral Message Store: an ASGI app over SQLite that follows the real service's rules.
 
-It replaces RingCentral's retired sandbox in tests, demos and trials. It is based on the API's documentation and on saved
-answers of the real service, and shares no code with this project's client, so that one misreading of the API cannot hide
-on both sides.
+It replaces RingCentral's retired sandbox in tests, demos and trials. It is based on the API's documentation and on
+saved answers of the real service. It shares no code with this project's client, so that one misreading of the API
+cannot hide on both sides.
 """
 
 from rc_mcp.emulator.clock import Clock
