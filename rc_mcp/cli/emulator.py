@@ -29,13 +29,18 @@ from rc_mcp.emulator.scenarios.scenarios import SCENARIOS, Scenario
     "--scenario",
     show_default="office",
     type=click.Choice(SCENARIOS),
-    help="The mailbox to start with: an ordinary one, an empty one, 5,000 messages, 200 unheard voicemails, or "
-    "messages that attack their readers.",
+    help="The mailbox to start with: an ordinary one, an empty one, 5,000 messages, 200 unheard voicemails, "
+    "messages that attack their readers, or rare forms of messages.",
 )
 @click.option("--db", type=click.Path(dir_okay=False, path_type=Path), help="Keep the mailbox in this file.")
 @click.option("--messages", type=click.IntRange(0, 1_000_000), help="Add this many made-up messages.")
 @click.option("--seed", default=1, show_default=True, help="Decides ids and made-up messages.")
 @click.option("--rate-limits/--no-rate-limits", default=True, show_default=True, help="RingCentral's limits.")
+@click.option(
+    "--full-removals",
+    is_flag=True,
+    help="An incremental sync has whole records of deleted messages, not only ids.",
+)
 @click.option(
     "--time-scale",
     default=1.0,
@@ -52,6 +57,7 @@ def emulator(
     messages: int | None,
     seed: int,
     rate_limits: bool,
+    full_removals: bool,
     time_scale: float,
     admin: bool,
 ) -> None:
@@ -67,6 +73,7 @@ def emulator(
             messages=messages,
             seed=seed,
             rate_limits=rate_limits,
+            full_removals=full_removals,
             time_scale=time_scale,
         ) as served:
             if scenario not in {None, served.scenario}:

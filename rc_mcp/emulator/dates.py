@@ -42,12 +42,13 @@ def _date(days: int) -> str:
     return (_EPOCH + timedelta(days)).isoformat()
 
 
+def next_whole_minute(ms: int) -> int:
+    """Return the time rounded up to the minute."""
+    return ms + -ms % MINUTE_MS
+
+
 def whole_seconds(ms: int) -> int:
     return ms - ms % SECOND_MS
-
-
-def whole_minutes(ms: int) -> int:
-    return ms - ms % MINUTE_MS
 
 
 def parse_date(text: str) -> int:

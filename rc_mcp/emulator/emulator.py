@@ -34,7 +34,8 @@ class Emulator:
 
     The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the scenario's
     own. `permissions` are the app's and `user_permissions` the owner's; by default, all that the operations need.
-    Without `rate_limits`, answers have no limit headers either. Use an emulator only in the thread of its event loop.
+    Without `rate_limits`, answers have no limit headers either. With `full_removals`, an incremental sync has whole
+    records of removed messages, not only their ids. Use an emulator only in the thread of its event loop.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Emulator:
         seed: int = 1,
         messages: int | None = None,
         rate_limits: bool = True,
+        full_removals: bool = False,
         permissions: Collection[str] | None = None,
         user_permissions: Collection[str] | None = None,
         server_url: str = "http://platform.rc-emulator.test",
@@ -71,6 +73,7 @@ class Emulator:
             hosts=self._hosts,
             account=account,
             rate_limits=rate_limits,
+            full_removals=full_removals,
             clock=self.clock,
         )
         self.faults, self.sessions = self.app.faults, self.app.sessions

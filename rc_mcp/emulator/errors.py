@@ -53,7 +53,9 @@ def invalid_parameter(name: str) -> ApiError:
 
 
 def not_found(parameter: str) -> ApiError:
-    return ApiError(404, "CMN-102", f"Resource for parameter [{parameter}] is not found", parameterName=parameter)
+    text = f"Resource for parameter [{parameter}] is not found"
+    # The newest record has this word above CMN-102 (2022), an older one CMN-102 at both levels (2019).
+    return ApiError(404, "CMN-102", text, top_code="InvalidParameter", parameterName=parameter)
 
 
 def too_many_entries(limit: int) -> ApiError:
@@ -72,7 +74,7 @@ def path_mismatch(parameter: str) -> ApiError:
 
 def no_such_route() -> ApiError:
     """Return the API gateway's answer, which is not about messages: `errors` is empty, as it was recorded."""
-    refusal = ApiError(404, "AGW-404", "Resource not found", headers={"Server": "nginx"})
+    refusal = ApiError(404, "AGW-404", "Resource not found")
     refusal.body["errors"] = []
     return refusal
 
@@ -93,7 +95,7 @@ def app_permission_required(permission: str) -> ApiError:
 def user_permission_required(permission: str) -> ApiError:
     call = "In order to call this API endpoint"
     text = f"{call}, user needs to have [{permission}] permission for requested resource."
-    return ApiError(403, "CMN-408", text, permissionName=permission)
+    return ApiError(403, "CMN-408", text, top_code="InsufficientPermissions", permissionName=permission)
 
 
 def extended_scope_required(permission: str) -> ApiError:

@@ -1,6 +1,6 @@
 """The fixed sets of words in the API."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 MessageType = Literal["Fax", "SMS", "VoiceMail", "Pager"]
 Direction = Literal["Inbound", "Outbound"]
@@ -17,6 +17,9 @@ OperationName = Literal[
     "syncMessages",
     "readMessageStoreConfiguration",
     "updateMessageStoreConfiguration",
+    "readAccountInfo",
+    "readExtension",
+    "listDirectoryEntries",
     "authorize",
     "token",
     "revoke",
@@ -37,8 +40,9 @@ DELETABLE: dict[str, tuple[str, ...]] = {
     **{message_type: (message_type,) for message_type in MESSAGE_TYPES},
 }
 
-EXTENSION_TYPES = (
+ExtensionType = Literal[
     "User", "Department", "Announcement", "Voicemail", "DigitalUser", "VirtualUser", "FaxUser", "PagingOnly",
     "SharedLinesGroup", "DelegatedLinesGroup", "GroupCallPickup", "IvrMenu", "ApplicationExtension", "ProxyAdmin",
     "RoomConnector", "ParkLocation", "Limited", "Bot", "Site", "Room", "FlexibleUser", "TieLine", "Unknown",
-)  # fmt: skip
+]  # fmt: skip
+EXTENSION_TYPES: tuple[ExtensionType, ...] = get_args(ExtensionType)

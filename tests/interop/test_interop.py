@@ -22,7 +22,7 @@ def test_it_reads_one_message(seen: Seen) -> None:
 
 
 def test_it_reads_many_and_takes_each_part_for_itself(seen: Seen) -> None:
-    assert seen["bulk_read"] == [[200, True, None], [200, True, None], [404, False, "CMN-102"]]
+    assert seen["bulk_read"] == [[200, True, None], [200, True, None], [404, False, "InvalidParameter"]]
 
 
 def test_it_marks_as_read_and_as_unread(seen: Seen) -> None:
@@ -47,7 +47,7 @@ def test_it_reads_and_changes_the_retention_period(seen: Seen) -> None:
 
 
 def test_it_passes_on_the_text_of_an_error(seen: Seen) -> None:
-    assert seen["not_found"] == [404, "CMN-102", "messageId"]
+    assert seen["not_found"] == [404, "InvalidParameter", "messageId"]
 
 
 def test_past_the_limit_it_says_so_and_when_to_come_back(seen: Seen) -> None:

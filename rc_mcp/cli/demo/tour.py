@@ -84,9 +84,11 @@ class Tour:
         return result.content
 
     def attachment(self, row: Row, kind: str) -> StructuredContent:
-        """Return the emulator's own record of an attachment of this kind."""
-        record = self.stage.emulator.store.message(row["id"]) or {}
-        return next(a for a in record["attachments"] if a["type"] == kind)
+        """Return the emulator's own record of an attachment of this kind, with its true size."""
+        store = self.stage.emulator.store
+        record = store.message(row["id"]) or {}
+        found = next(a for a in record["attachments"] if a["type"] == kind)
+        return {**found, "size": len(store.content(row["id"], found["id"]) or b"")}
 
 
 async def connect(tour: Tour) -> None:

@@ -33,6 +33,7 @@ class User:
     username: str
     password: str
     permissions: frozenset[str]
+    phone_number: str | None = None
 
     @property
     def extended_permissions(self) -> frozenset[str]:
@@ -98,18 +99,22 @@ def create_user(seed: int, party: Party, username: str, permissions: Collection[
         username=username,
         password=ids.token(seed, f"password {number}", 12),
         permissions=_with_included(permissions),
+        phone_number=party.phone_number,
     )
 
 
-def check_permissions(account: Account, user: User, app_permission: str, user_permission: str) -> None:
+def check_permissions(account: Account, user: User, app_permission: str, user_permission: str | None) -> None:
     if app_permission not in account.app_permissions:
         raise app_permission_required(app_permission)
-    if user_permission not in user.permissions:
+    if user_permission is not None and user_permission not in user.permissions:
         raise user_permission_required(user_permission)
 
 
-def mailbox_asked_for(account: Account, user: User, path: dict[str, str], permission: str) -> str:
-    """Return the extension that a path names. Another user's extension requires the permission with extended scope."""
+def mailbox_asked_for(account: Account, user: User, path: dict[str, str], permission: str | None) -> str:
+    """Return the extension that a path names.
+
+    Another user's extension requires the permission with extended scope; None asks for public information only.
+    """
     if path["account"] not in {"~", account.account_id}:
         raise not_found("accountId")
     extension_id = path.get("extension", "~")
@@ -117,7 +122,7 @@ def mailbox_asked_for(account: Account, user: User, path: dict[str, str], permis
         return user.extension_id
     if account.user(extension_id) is None:
         raise not_found("extensionId")
-    if permission not in user.extended_permissions:
+    if permission is not None and permission not in user.extended_permissions:
         raise extended_scope_required(permission)
     return extension_id
 

@@ -1,5 +1,6 @@
 """The recordings, faxes and pictures of the messages, read from the package on demand."""
 
+import warnings
 from functools import lru_cache
 from importlib.resources import files
 from io import BytesIO
@@ -10,7 +11,8 @@ from PIL import Image
 _FOLDER = files("rc_mcp.emulator.mailbox").joinpath("media")
 _CONTENT_TYPES = {
     ".mp3": "audio/mpeg",
-    ".wav": "audio/wav",
+    # As recorded; the registered name is audio/vnd.wave.
+    ".wav": "audio/x-wav",
     ".pdf": "application/pdf",
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
@@ -43,9 +45,15 @@ def content_type(name: str) -> str:
     return _CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
 
 
-def picture_size(name: str) -> tuple[int, int] | None:
-    """Return width and height of a PNG or JPEG; None for any other file."""
-    if content_type(name) not in {"image/png", "image/jpeg"}:
+def picture_size(data: bytes, content_type: str) -> tuple[int, int] | None:
+    """Return width and height of a PNG or JPEG; None for any other file, or one that is damaged."""
+    if content_type not in {"image/png", "image/jpeg"}:
         return None
-    with Image.open(BytesIO(read(name))) as picture:
-        return picture.size
+    try:
+        with warnings.catch_warnings():
+            # Only the header is read, so the size that it claims costs nothing.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(BytesIO(data), formats=["PNG", "JPEG"]) as picture:
+                return picture.size
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None

@@ -1,26 +1,78 @@
 """Drafts: `Draft` describes a message before it is stored, and `compose` makes RingCentral's fields of it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import with_config
+from pydantic import Base64Bytes, Discriminator, Tag, with_config
 
 from rc_mcp.emulator.dates import SECOND_MS, to_ms, to_wire
 from rc_mcp.emulator.errors import Json
 from rc_mcp.emulator.mailbox import media_files
-from rc_mcp.emulator.mailbox.people import Party
-from rc_mcp.emulator.vocabulary import Availability, Direction, MessageType
+from rc_mcp.emulator.mailbox.people import Party, extension_id_of
+from rc_mcp.emulator.vocabulary import Availability, Direction, ExtensionType, MessageType
+
+# RingCentral transcribes the first minute of a voicemail (its blog). One longer recording with a transcript was
+# recorded, and its status is CompletedPartially.
+_TRANSCRIBED_S = 60
+_CONTENT_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True)
+class File:
+    """An attachment of any kind. `data` is bytes, base64 in JSON. The default `content_type` follows from `name`."""
+
+    name: str
+    data: Base64Bytes
+    content_type: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.content_type is not None and not _CONTENT_TYPE.fullmatch(self.content_type):
+            raise ValueError("content_type: must be a media type such as application/pdf")
+
+
+# Told apart before they are validated, so that an error is about the one that was meant.
+Media: TypeAlias = Annotated[
+    Annotated[str, Tag("name")] | Annotated[File, Tag("file")],
+    Discriminator(lambda given: "name" if isinstance(given, str) else "file"),
+]
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """The owner of a shared message: as a rule a call queue, whose extension type is Department."""
+
+    extension_number: str
+    name: str
+    phone_number: str | None = None
+    extension_type: ExtensionType = "Department"
+
+    @property
+    def extension_id(self) -> str:
+        return extension_id_of(self.extension_number)
+
+    @property
+    def party(self) -> Party:
+        return Party(name=self.name, phone_number=self.phone_number, extension_number=self.extension_number)
+
+    def shown(self) -> Json:
+        return {"extensionId": self.extension_id, "extensionType": self.extension_type, "name": self.name}
 
 
 @with_config(extra="forbid")
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A message to add. `sender` and `recipients` default to the mailbox's owner, `created` to now.
+    """A message to add. `sender` and `recipients` default to the mailbox's user, `created` to now.
 
-    `media` are files of the `media` folder; `file_names`, in the same order, are the sender's names for them.
+    `media` are files: names in the `media` folder, or a `File` with any bytes. `file_names`, in the same order, are the
+    sender's names for them. `statuses` and `errors` are those of each recipient of a fax, in the order of `recipients`;
+    a recipient without one has the message's own `status` and `error`. A message with an `owner` is shared: it is in
+    the mailbox of the user, and `sender` and `recipients` default to the owner.
     """
 
     type: MessageType
@@ -33,7 +85,7 @@ class Draft:
     removed: datetime | None = None
     text: str = ""
     conversation: str | None = None
-    media: tuple[str, ...] = ()
+    media: tuple[Media, ...] = ()
     file_names: tuple[str, ...] = ()
     seconds: int = 0
     transcript: str | None = None
@@ -44,16 +96,23 @@ class Draft:
     cover_index: int | None = None
     status: str | None = None
     error: str | None = None
+    statuses: tuple[str, ...] = ()
+    errors: tuple[str | None, ...] = ()
+    owner: Owner | None = None
     priority: Literal["Normal", "High"] = "Normal"
 
 
 def compose(draft: Draft, owner: Party, message_id: int, new_id: Callable[[], int]) -> Json:
     """Return a message's fields beyond the store's columns. Every attachment names the source of its content."""
-    by_type = {"SMS": _text_message, "Pager": _pager_message, "VoiceMail": _voicemail, "Fax": _fax}
-    fields = by_type[draft.type](draft, owner)
-    status = draft.status or ("Received" if draft.direction == "Inbound" else "Sent")
+    owner = owner if draft.owner is None else draft.owner.party
+    by_type = {"SMS": _text_message, "Pager": _pager_message, "VoiceMail": _voicemail}
+    fields = _fax(draft, owner, message_id) if draft.type == "Fax" else by_type[draft.type](draft, owner)
+    received = draft.direction == "Inbound" and draft.type != "Pager"
+    # Pager messages are sent within the account: those that arrived were recorded as Sent too.
+    status = draft.status or ("Received" if received else "Sent")
     attachments = _attachments(draft, message_id, new_id)
-    return {**fields, "priority": draft.priority, "messageStatus": status, "attachments": attachments}
+    record: Json = {**fields, "priority": draft.priority, "messageStatus": status, "attachments": attachments}
+    return record if draft.owner is None else {**record, "owner": draft.owner.shown()}
 
 
 def other_parties(draft: Draft) -> list[Party]:
@@ -92,30 +151,35 @@ def _pager_message(draft: Draft, owner: Party) -> Json:
 
 
 def _voicemail(draft: Draft, owner: Party) -> Json:
-    status = draft.transcript_status or ("Completed" if draft.transcript is not None else "NotAvailable")
+    transcribed = "CompletedPartially" if draft.seconds > _TRANSCRIBED_S else "Completed"
+    status = draft.transcript_status or ("NotAvailable" if draft.transcript is None else transcribed)
     return {
-        "from": (draft.sender or owner).by_phone(),
-        # Samples name the recipient of a voicemail and give no number.
-        "to": [{"name": (party or owner).name or ""} for party in draft.recipients or (None,)],
+        "from": (draft.sender or owner).calling(),
+        "to": [(party or owner).called() for party in draft.recipients or (None,)],
         "vmTranscriptionStatus": status,
     }
 
 
-def _fax(draft: Draft, owner: Party) -> Json:
+def _fax(draft: Draft, owner: Party, message_id: int) -> Json:
     fields: Json = {"faxResolution": draft.resolution, "faxPageCount": draft.pages}
     if draft.direction == "Inbound":
         # Samples show no `to` here, and in `subject` not the sender's number but the one that received the fax.
         return {"from": (draft.sender or owner).by_phone(), "subject": owner.phone_number or "", **fields}
-    fields["to"] = [_fax_recipient(party or owner, draft) for party in draft.recipients]
+    fields["from"] = (draft.sender or owner).by_phone()
+    fields["to"] = [_fax_recipient(draft, owner, message_id, at) for at in range(len(draft.recipients))]
     fields["coverIndex"] = draft.cover_index or 0
     if draft.cover_text:
         fields["coverPageText"] = draft.cover_text
     return fields
 
 
-def _fax_recipient(party: Party, draft: Draft) -> Json:
-    fields = {**party.by_phone(), "messageStatus": draft.status or "Sent"}
-    return {**fields, "faxErrorCode": draft.error} if draft.error else fields
+def _fax_recipient(draft: Draft, owner: Party, message_id: int, at: int) -> Json:
+    status = draft.statuses[at] if at < len(draft.statuses) else draft.status or "Sent"
+    error = draft.errors[at] if at < len(draft.errors) else draft.error
+    fields = {**(draft.recipients[at] or owner).by_phone(), "messageStatus": status}
+    # Ids of messages grow in steps of thousands, so this is nobody else's.
+    fields["recipientId"] = str(message_id + 1 + at)
+    return {**fields, "faxErrorCode": error} if error else fields
 
 
 def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> list[Json]:
@@ -128,28 +192,33 @@ def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> li
     # The first has the message's own id, as in all recent samples.
     found = [_file_attachment(kind, new_id() if at else message_id, *file) for at, file in enumerate(files)]
     if draft.type == "VoiceMail":
-        found = [{**recording, "vmDuration": draft.seconds} for recording in found]
         if draft.transcript is not None:
-            found.append(_text_attachment("AudioTranscription", new_id(), draft.transcript))
+            text = _text_attachment("AudioTranscription", new_id(), draft.transcript)
+            found.append({**text, "fileName": "transcription"})
+        found = [{**attachment, "vmDuration": draft.seconds} for attachment in found]
     return found
 
 
 def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
-    # Characters that cannot be encoded become question marks, as from any Java server.
-    size = len(text.encode(errors="replace"))
-    return {"id": attachment_id, "type": kind, "contentType": "text/plain", "size": size, "source": {"text": text}}
+    return {"id": attachment_id, "type": kind, "contentType": "text/plain", "source": {"text": text}}
 
 
-def _file_attachment(kind: str, attachment_id: int, name: str, given_name: str | None) -> Json:
+def _file_attachment(kind: str, attachment_id: int, file: str | File, given_name: str | None) -> Json:
+    name, data = (file.name, file.data) if isinstance(file, File) else (file, media_files.read(file))
+    stated = file.content_type if isinstance(file, File) else None
+    content_type = stated or media_files.content_type(name)
     fields: Json = {
         "id": attachment_id,
         "type": kind,
-        "contentType": media_files.content_type(name),
-        "size": len(media_files.read(name)),
-        "source": {"file": name},
+        "contentType": content_type,
+        # The bytes of a file that is not the package's own are in the database, under the attachment's id.
+        "source": {"stored": attachment_id} if isinstance(file, File) else {"file": file},
     }
     if kind == "MmsAttachment" or given_name is not None:
         fields["fileName"] = name if given_name is None else given_name
-    if kind == "MmsAttachment" and (size := media_files.picture_size(name)):
-        fields["width"], fields["height"] = size
+    if kind == "MmsAttachment":
+        # No recording has the size of anything else: not of a text, a document, a recording or a transcript.
+        fields["size"] = len(data)
+        if size := media_files.picture_size(data, content_type):
+            fields["width"], fields["height"] = size
     return fields

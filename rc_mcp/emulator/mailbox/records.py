@@ -35,7 +35,10 @@ class Addresses:
 
 @dataclass(frozen=True)
 class MessageRecord:
-    """One stored message. Times are milliseconds since the epoch; `details` has the fields that no filter uses."""
+    """One stored message. Times are milliseconds since the epoch; `details` has the fields that no filter uses.
+
+    `owner` is the extension id of a shared message's owner; None for a message of the mailbox's own user.
+    """
 
     id: int
     type: str
@@ -46,6 +49,7 @@ class MessageRecord:
     created_ms: int
     modified_ms: int
     removed_ms: int | None
+    owner: int | None
     details: Json
 
 
@@ -53,7 +57,6 @@ def full_record(message: MessageRecord, addresses: Addresses) -> Json:
     record: Json = {
         "uri": message_uri(message.id, addresses),
         "id": message.id,
-        "extensionId": addresses.extension_id,
         "type": message.type,
         "creationTime": to_wire(message.created_ms),
         "readStatus": message.read_status,

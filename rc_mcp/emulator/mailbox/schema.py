@@ -63,6 +63,19 @@ MIGRATIONS = (
     CREATE INDEX message_retained ON message (created_ms)
         WHERE type IN ('Fax', 'VoiceMail') AND availability <> 'Purged';
     """,
+    # Shared messages, by the extension id of their owner, and attachments that are not the package's own.
+    """
+    ALTER TABLE message ADD COLUMN owner INTEGER;
+    CREATE TABLE file (
+        attachment_id INTEGER PRIMARY KEY,
+        message_id INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+        data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX file_by_message ON file (message_id);
+    DROP INDEX message_by_time;
+    CREATE INDEX message_by_time ON message
+        (mailbox, created_ms DESC, id DESC, availability, type, direction, read_status, conversation_id, owner);
+    """,
 )
 """The script at index N migrates version N to N + 1; `owner()` is the owner's extension id. Only append."""
 VERSION = len(MIGRATIONS)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+PERSONAL, SHARED = "Personal", "Shared"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
@@ -10,6 +12,9 @@ class Selection:
 
     With `per_conversation`, only so many of the latest messages of each conversation are selected, and all messages
     without a conversation; with `distinct_conversations`, only the latest of each conversation.
+
+    `owners` are PERSONAL, SHARED and ids of extensions. `voicemail_owners` takes its place for voicemails, unless it
+    is None. `owner_types` filters shared messages only.
     """
 
     types: tuple[str, ...] = ()
@@ -24,7 +29,9 @@ class Selection:
     phone_number: str | None = None
     per_conversation: int | None = None
     distinct_conversations: bool = False
-    nothing: bool = False
+    owners: tuple[str, ...] = ()
+    voicemail_owners: tuple[str, ...] | None = None
+    owner_types: tuple[str, ...] = ()
 
     @property
     def is_narrow(self) -> bool:
@@ -52,8 +59,32 @@ class Selection:
         }
         chosen = {f"{column} IN ({', '.join('?' * len(of))})": of for column, of in memberships.items() if of}
         chosen |= {condition: (bound,) for condition, bound in bounds.items() if bound is not None}
-        conditions = [*chosen, "FALSE"] if self.nothing else [*chosen]
-        return " AND ".join(conditions) or "TRUE", [value for values in chosen.values() for value in values]
+        chosen |= self._owned()
+        return " AND ".join(chosen) or "TRUE", [value for values in chosen.values() for value in values]
+
+    def _owned(self) -> dict[str, Sequence[str | int]]:
+        """Return the conditions on the owner, with their parameters."""
+        conditions: dict[str, Sequence[str | int]] = {}
+        if self.voicemail_owners is not None:
+            (voicemails, theirs), (others, rest) = _owned_by(self.voicemail_owners), _owned_by(self.owners)
+            conditions[f"CASE type WHEN 'VoiceMail' THEN {voicemails} ELSE {others} END"] = [*theirs, *rest]
+        elif self.owners:
+            condition, parameters = _owned_by(self.owners)
+            conditions[condition] = parameters
+        if self.owner_types:
+            marks = ", ".join("?" * len(self.owner_types))
+            of_type = f"json_extract(details, '$.owner.extensionType') IN ({marks})"
+            conditions[f"(owner IS NULL OR {of_type})"] = self.owner_types
+        return conditions
+
+
+def _owned_by(owners: tuple[str, ...]) -> tuple[str, list[int]]:
+    extensions = [int(owner) for owner in owners if owner not in {PERSONAL, SHARED}]
+    words = {PERSONAL: "owner IS NULL", SHARED: "owner IS NOT NULL"}
+    conditions = [condition for word, condition in words.items() if word in owners]
+    if extensions:
+        conditions.append(f"owner IN ({', '.join('?' * len(extensions))})")
+    return f"({' OR '.join(conditions)})" if conditions else "TRUE", extensions
 
 
 def digits(phone_number: str) -> str:

@@ -1,7 +1,7 @@
 """One extension's mailbox: every message with its state, in the SQLite database that all mailboxes share.
 
-`message`, `messages` and `add` are for tests and the demo; the rest is for the operations. Every query is short and
-runs in the event loop's thread without interruption, so requests never interleave.
+`message`, `messages`, `content` and `add` are for tests and the demo; the rest is for the operations. Every query is
+short and runs in the event loop's thread without interruption, so requests never interleave.
 """
 
 # ruff: noqa: S608  conditions are built from constants; every value is bound
@@ -18,16 +18,17 @@ from pydantic_core import from_json
 
 from rc_mcp.emulator.dates import to_ms, whole_seconds
 from rc_mcp.emulator.errors import Json
-from rc_mcp.emulator.mailbox import ids
+from rc_mcp.emulator.mailbox import ids, media_files
 from rc_mcp.emulator.mailbox.folders import FOLDERS, Folder
-from rc_mcp.emulator.mailbox.new_message import Draft, compose, other_parties
+from rc_mcp.emulator.mailbox.new_message import Draft, File, compose, other_parties
 from rc_mcp.emulator.mailbox.people import Party
 from rc_mcp.emulator.mailbox.records import Addresses, MessageRecord, full_record
 from rc_mcp.emulator.mailbox.selection import Selection, digits
 from rc_mcp.emulator.vocabulary import Availability, ReadStatus
 
 _COLUMNS = (
-    "id, type, direction, read_status, availability, conversation_id, created_ms, modified_ms, removed_ms, details"
+    "id, type, direction, read_status, availability, conversation_id, created_ms, modified_ms, removed_ms, owner, "
+    "details"
 )
 _NEWEST_FIRST = "ORDER BY created_ms DESC, id DESC"
 _COUNTS_KEPT = 1_000
@@ -70,6 +71,14 @@ class Store:
         """Return every message as stored, newest first."""
         return [full_record(message, self.addresses) for message in self.select(Selection())]
 
+    def content(self, message_id: str | int, attachment_id: str | int) -> bytes | None:
+        """Return the bytes of an attachment; None if it does not exist (any more)."""
+        message = self.find(message_id)
+        if message is None:
+            return None
+        attachments: list[Json] = message.details["attachments"]
+        return next((self.bytes_of(item) for item in attachments if str(item["id"]) == str(attachment_id)), None)
+
     def add(self, draft: Draft) -> Json:
         """Add a message that arrives now or at its `created` time, and return the stored record."""
         with self.transaction():
@@ -97,6 +106,18 @@ class Store:
         text = str(message_id)
         could_be_id = text.isascii() and text.isdecimal() and len(text) <= 18
         return next(iter(self.matching("id = ?", int(text))), None) if could_be_id else None
+
+    def bytes_of(self, attachment: Json) -> bytes:
+        """Return the content of an attachment as it is stored, with its source."""
+        match attachment["source"]:
+            case {"text": str(text)}:
+                # Characters that cannot be encoded become question marks, as from any Java server.
+                return text.encode(errors="replace")
+            case {"stored": int(stored)}:
+                row = self._database.execute("SELECT data FROM file WHERE attachment_id = ?", [stored]).fetchone()
+                return row[0]
+            case source:
+                return media_files.read(source["file"])
 
     def count(self, selection: Selection) -> int:
         """Count the selected messages.
@@ -197,23 +218,34 @@ class Store:
             created_ms=whole_seconds(to_ms(created)),
             modified_ms=modified_ms or removed_ms or to_ms(created),
             removed_ms=removed_ms,
+            owner=None if draft.owner is None else int(draft.owner.extension_id),
             details=_without_content(details) if draft.availability == "Purged" else details,
         )
         # The fields of `MessageRecord` have the order of `_COLUMNS`.
         values = *{**vars(message), "details": json.dumps(message.details)}.values(), self._mailbox
         marks = ", ".join("?" * len(values))
         self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
+        self._keep_files(draft, message)
         self._note(message, 1)
         numbers = {(digits(number), message.id) for number in _phone_numbers(message.details)}
         self._database.executemany("INSERT INTO phone_number VALUES (?, ?)", sorted(numbers))
         self.set_setting(self._own("last_id"), self._last_id)
         return message
 
+    def _keep_files(self, draft: Draft, message: MessageRecord) -> None:
+        data = [file.data for file in draft.media if isinstance(file, File)]
+        stored = [item["id"] for item in message.details["attachments"] if "stored" in item["source"]]
+        # A message that is purged from the start has no attachments.
+        rows = [(each, message.id, sqlite3.Binary(bytes_)) for each, bytes_ in zip(stored, data, strict=False)]
+        self._database.executemany("INSERT INTO file VALUES (?, ?, ?)", rows)
+
     def _update(self, message: MessageRecord, changed: MessageRecord) -> MessageRecord:
         columns = "read_status, availability, modified_ms, removed_ms, details"
         values = changed.read_status, changed.availability, changed.modified_ms, changed.removed_ms
         query = f"UPDATE message SET ({columns}) = (?, ?, ?, ?, ?) WHERE id = ?"
         self._database.execute(query, [*values, json.dumps(changed.details), message.id])
+        if changed.availability == "Purged":
+            self._database.execute("DELETE FROM file WHERE message_id = ?", [message.id])
         self._note(message, -1)
         self._note(changed, 1)
         return changed
@@ -226,6 +258,9 @@ class Store:
         if draft.type not in {"SMS", "Pager"}:
             return None
         parties = sorted(str(party) for party in other_parties(draft))
+        if draft.owner is not None:
+            # Its conversation with a number is not the user's own.
+            parties.append(draft.owner.extension_id)
         return ids.conversation_id(self._seed, draft.conversation or "/".join(parties))
 
     def _later_than(self, message: MessageRecord, at_ms: int | None = None) -> int:

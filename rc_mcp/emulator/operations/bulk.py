@@ -123,6 +123,8 @@ def _json_part(outcome: Outcome) -> Json:
 
 def _multipart_mixed(call: Call, outcomes: list[Outcome]) -> Response:
     summary = {"response": [_summary(call, outcome) for outcome in outcomes]}
+    # As it was recorded: the address of the first entry leaves out the version of the API.
+    summary["response"][0]["href"] = summary["response"][0]["href"].replace("/restapi/v1.0", "", 1)
     parts = [summary, *(outcome.body for outcome in outcomes)]
     boundary = f"Boundary_{secrets.randbelow(99)}_{secrets.randbelow(10**8)}_{call.store.now_ms()}"
     texts = ["" if part is None else json.dumps(part) for part in parts]

@@ -6,7 +6,6 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from rc_mcp.emulator.errors import Json, fax_in_progress, not_found, range_not_satisfiable
-from rc_mcp.emulator.mailbox import media_files
 from rc_mcp.emulator.mailbox.lifecycle import is_rendering, require_content
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.messages import find_message
@@ -21,8 +20,7 @@ def read_content(call: Call) -> Response:
         raise fax_in_progress()
     attachment = _attachment(message.details["attachments"], call.path["attachment"])
     headers = {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(call, attachment)}
-    source, media_type = attachment["source"], attachment["contentType"]
-    data = source["text"].encode(errors="replace") if "text" in source else media_files.read(source["file"])
+    data, media_type = call.store.bytes_of(attachment), attachment["contentType"]
     span = _span(call.headers.get("range"), len(data))
     if span is None:
         return Response(data, 200, headers, media_type)

@@ -7,7 +7,7 @@ from rc_mcp.emulator.mailbox.lifecycle import delete
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.bulk import PATH_LIMIT
-from rc_mcp.emulator.operations.filters import owns
+from rc_mcp.emulator.operations.filters import owners
 from rc_mcp.emulator.operations.operation import Call
 from rc_mcp.emulator.vocabulary import DELETABLE
 
@@ -32,7 +32,7 @@ def delete_conversations(call: Call, conversations: tuple[int, ...]) -> Response
         conversations=conversations,
         # "Earlier than": a message of that very second stays. Without a date there is no limit.
         created_before_ms=query.date(call.query, "dateTo"),
-        nothing=not owns(call, "owner"),
+        owners=owners(call, "owner"),
     )
     # Messages that are Deleted already are purged, as in a delete by id. This is not documented.
     for message in call.store.select(selection):

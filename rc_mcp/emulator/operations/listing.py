@@ -30,7 +30,8 @@ class _Page:
 
     @property
     def last(self) -> int:
-        return -(-self.total // self.size) if self.size else 0
+        # An empty result has one page, which is empty, as it was recorded.
+        return max(1, -(-self.total // self.size)) if self.size else 0
 
 
 def list_messages(call: Call) -> Response:
@@ -73,9 +74,11 @@ def _paging(page: _Page, shown: int) -> Json:
     paging: Json = {"perPage": page.size, "totalElements": page.total}
     if page.size:
         paging["totalPages"] = page.last
+    if 1 <= page.number <= page.last:
+        paging["page"] = page.number
     if shown:
         start = (page.number - 1) * page.size
-        paging |= {"page": page.number, "pageStart": start, "pageEnd": start + shown - 1}
+        paging |= {"pageStart": start, "pageEnd": start + shown - 1}
     return paging
 
 

@@ -1,4 +1,4 @@
-"""Types of the ten operations: `Call`, an operation's input, and `Operation`, its limits, permissions and function."""
+"""Types of the operations: `Call`, an operation's input, and `Operation`, its limits, permissions and function."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 
 from rc_mcp.emulator.errors import ApiError, unreadable_json
+from rc_mcp.emulator.login.identity import Account
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.service.rate_limits import Group
 
@@ -26,16 +27,18 @@ class Call:
     headers: Headers
     body: bytes
     store: Store
+    account: Account
+    full_removals: bool
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One of the ten operations, with its rate limit group and required permissions."""
+    """One of the operations, with its rate limit group and required permissions."""
 
     name: str
     group: Group
     app_permission: str
-    user_permission: str
+    user_permission: str | None
     run: Callable[[Call], Response]
 
 

@@ -1,9 +1,10 @@
-"""The addresses of the ten operations, and the hosts that serve them."""
+"""The addresses of the operations, and the hosts that serve them."""
 
 import re
 from typing import Literal
 
 from rc_mcp.emulator.errors import method_not_allowed, no_such_route
+from rc_mcp.emulator.operations.account import list_directory_entries, read_account, read_extension
 from rc_mcp.emulator.operations.configuration import read_configuration, update_configuration
 from rc_mcp.emulator.operations.content import read_content
 from rc_mcp.emulator.operations.conversations import delete_by_filter
@@ -17,6 +18,8 @@ EntryPoint = Literal["platform", "media"]
 _READ = ("ReadMessages", "ReadMessages")
 _EDIT = ("EditMessages", "EditMessages")
 _ADMINISTER = ("EditAccounts", "AccountAdministration")
+# Every user may look up public information on the account and its users (RingCentral's guide).
+_LOOK_UP = ("ReadAccounts", None)
 
 _ACCOUNT = r"/restapi/v1\.0/account/(?P<account>[^/]+)"
 _EXTENSION = rf"{_ACCOUNT}/extension/(?P<extension>[^/]+)"
@@ -42,6 +45,11 @@ _ROUTES = {
     rf"{_ACCOUNT}/message-store-configuration": {
         "GET": Operation("readMessageStoreConfiguration", "Light", *_ADMINISTER, read_configuration),
         "PUT": Operation("updateMessageStoreConfiguration", "Light", *_ADMINISTER, update_configuration),
+    },
+    _ACCOUNT: {"GET": Operation("readAccountInfo", "Light", *_LOOK_UP, read_account)},
+    _EXTENSION: {"GET": Operation("readExtension", "Light", *_LOOK_UP, read_extension)},
+    rf"{_ACCOUNT}/directory/entries": {
+        "GET": Operation("listDirectoryEntries", "Heavy", *_LOOK_UP, list_directory_entries)
     },
 }
 

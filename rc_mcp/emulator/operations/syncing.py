@@ -1,13 +1,13 @@
 """syncMessages: a full sync of a frame of the mailbox (FSync), then only the changes in it (ISync).
 
-FSync hides deleted and purged messages; ISync reports them, by id and availability.
+FSync hides deleted and purged messages; ISync reports them: by id and availability, or as whole records.
 """
 
 from dataclasses import replace
 
 from starlette.responses import Response
 
-from rc_mcp.emulator.dates import SECOND_MS, to_wire, whole_seconds
+from rc_mcp.emulator.dates import SECOND_MS, to_wire
 from rc_mcp.emulator.errors import Json, invalid_parameter
 from rc_mcp.emulator.mailbox.records import MessageRecord, full_record, removal
 from rc_mcp.emulator.mailbox.selection import Selection
@@ -74,7 +74,7 @@ def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Re
     info: Json = {
         "syncType": sync_type,
         "syncToken": seal(frame, _mailbox(call)),
-        "syncTime": to_wire(whole_seconds(frame.synced_ms)),
+        "syncTime": to_wire(frame.synced_ms),
         "olderRecordsExist": older,
     }
     return json_response(
@@ -127,7 +127,9 @@ def _merged(changed: list[MessageRecord], added: list[MessageRecord]) -> list[Me
 
 
 def _shown(call: Call, message: MessageRecord) -> Json:
-    return full_record(message, call.store.addresses) if message.availability == "Alive" else removal(message)
+    if message.availability == "Alive" or call.full_removals:
+        return full_record(message, call.store.addresses)
+    return removal(message)
 
 
 def _mailbox(call: Call) -> int:

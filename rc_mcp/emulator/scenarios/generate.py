@@ -14,6 +14,8 @@ from rc_mcp.emulator.vocabulary import MessageType
 _SPAN_DAYS = 25
 _KINDS: tuple[MessageType, ...] = ("SMS", "SMS", "SMS", "SMS", "VoiceMail", "VoiceMail", "Fax", "Pager")
 _PLACES = ("Portland, OR", "Salem, OR", "Vancouver, WA", "Boise, ID", "Tacoma, WA")
+_LONG_S = 45
+_LONG_PAGES = 3
 _OPENINGS = ("Good morning", "Hello", "Hi there", "Quick question", "Following up", "Thanks again")
 _MATTERS = (
     "can I move my appointment",
@@ -29,7 +31,10 @@ def generate(count: int, seed: int, start: datetime, kinds: Sequence[MessageType
     """Generate messages from oldest to newest, spread over the days before `start`."""
     chance = random.Random(f"{seed}/messages")  # noqa: S311
     parties = [_party(chance, number) for number in range(max(5, min(count // 20, 400)))]
-    recordings, faxes = media_files.names("audio/mpeg"), media_files.names("application/pdf", "image/tiff")
+    recordings, faxes = (
+        media_files.names("audio/mpeg", "audio/x-wav"),
+        media_files.names("application/pdf", "image/tiff"),
+    )
     step = timedelta(days=_SPAN_DAYS) / max(count, 1)
     for at in range(count):
         kind = kinds[chance.randrange(len(kinds))]
@@ -40,7 +45,7 @@ def generate(count: int, seed: int, start: datetime, kinds: Sequence[MessageType
             case "VoiceMail":
                 draft = _voicemail(chance, party, chance.choice(recordings))
             case "Fax":
-                draft = _fax(chance, party, chance.choice(faxes))
+                draft = _fax(chance, party, chance.choice(faxes), parties)
             case "Pager":
                 draft = _page(chance)
         yield replace(draft, created=start - step * (count - at))
@@ -61,7 +66,7 @@ def _text(chance: random.Random, party: Party) -> Draft:
 
 
 def _voicemail(chance: random.Random, party: Party, recording: str) -> Draft:
-    return Draft(
+    draft = Draft(
         type="VoiceMail",
         sender=party,
         media=(recording,),
@@ -69,14 +74,31 @@ def _voicemail(chance: random.Random, party: Party, recording: str) -> Draft:
         seconds=chance.randrange(4, 90),
         read=chance.random() < 0.5,
     )
+    # One without a transcript is either not transcribed at all, or it took too long.
+    timed_out = draft.transcript is None and draft.seconds > _LONG_S
+    return replace(draft, transcript_status="TimedOut") if timed_out else draft
 
 
-def _fax(chance: random.Random, party: Party, document: str) -> Draft:
+def _fax(chance: random.Random, party: Party, document: str, parties: Sequence[Party]) -> Draft:
     draft = Draft(type="Fax", sender=party, media=(document,), pages=chance.randrange(1, 6))
     if chance.random() < 0.3:
-        return _sent(draft)
+        # Sent faxes were recorded as unread.
+        sent = replace(_sent(draft), read=False)
+        return _to_several(sent, parties) if draft.pages > _LONG_PAGES else sent
     read, deleted = chance.random() < 0.5, chance.random() < 0.1
     return replace(draft, read=read, availability="Deleted" if deleted else "Alive")
+
+
+def _to_several(draft: Draft, parties: Sequence[Party]) -> Draft:
+    """Return the fax as sent to two more numbers: one was reached, one was busy, one is still waiting."""
+    others = [party for party in parties if party not in draft.recipients][:2]
+    return replace(
+        draft,
+        recipients=(*draft.recipients, *others),
+        status="SendingFailed",
+        statuses=("Sent", "SendingFailed", "Queued"),
+        errors=(None, "LineBusy", None),
+    )
 
 
 def _page(chance: random.Random) -> Draft:

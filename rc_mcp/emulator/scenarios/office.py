@@ -61,9 +61,9 @@ class Office(BaseModel):
         """Yield the owner's pager messages with a colleague, as they appear in the colleague's mailbox."""
         for entry in self.message:
             if entry.type == "Pager" and key in {entry.from_, *entry.to}:
-                direction, status = ("Outbound", "Sent") if entry.from_ == key else ("Inbound", "Received")
+                direction = "Outbound" if entry.from_ == key else "Inbound"
                 draft = self._draft(entry, start, key)
-                yield replace(draft, direction=direction, status=status, read=True, availability="Alive", removed=None)
+                yield replace(draft, direction=direction, read=True, availability="Alive", removed=None)
 
     def _draft(self, entry: _Entry, start: datetime, mailbox: str) -> Draft:
         """Return the message in this party's mailbox, where None stands for the party."""

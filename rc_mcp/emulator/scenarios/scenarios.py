@@ -1,7 +1,8 @@
 """The mailboxes that an emulator can start with.
 
 `office` is an ordinary mailbox, `empty` an empty one. `busy` has three months of a large practice. `full` has as many
-voicemails as allowed, all unheard. In `hostile` every sender is an attacker.
+voicemails as allowed, all unheard. In `hostile` every sender is an attacker. `recorded` has the forms of messages that
+RingCentral was recorded to send and that are rare in the others.
 """
 
 import random
@@ -15,10 +16,10 @@ from rc_mcp.emulator.mailbox.new_message import Draft
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.scenarios.generate import generate
 from rc_mcp.emulator.scenarios.hostile import hostile_drafts
-from rc_mcp.emulator.scenarios.office import Office
+from rc_mcp.emulator.scenarios.office import Office, load_office
 from rc_mcp.emulator.scenarios.users import fill_colleagues
 
-Scenario = Literal["office", "empty", "busy", "full", "hostile"]
+Scenario = Literal["office", "empty", "busy", "full", "hostile", "recorded"]
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 
 _BUSY_MESSAGES = 5_000
@@ -63,6 +64,8 @@ def _own_drafts(office: Office, scenario: Scenario, seed: int, start: datetime) 
                 yield replace(draft, read=False)
         case "hostile":
             yield from hostile_drafts(start)
+        case "recorded":
+            yield from load_office("recorded.toml").drafts(start)
         case "empty":
             pass
 

@@ -51,7 +51,7 @@ def _storable(draft: Draft) -> Draft:
         if moment and (moment.tzinfo is None or moment.year not in _YEARS):
             raise ValueError(f"{name}: must have a zone, as in 2026-03-05T15:30:00Z, and a year from 1970 to 2199")
     for name in draft.media:
-        if not media_files.exists(name):
+        if isinstance(name, str) and not media_files.exists(name):
             raise ValueError(f"media: the emulator has no file {name!r}")
     return draft
 

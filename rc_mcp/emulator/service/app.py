@@ -8,6 +8,7 @@ from collections import deque
 from functools import partial
 from urllib.parse import urlsplit
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,8 +23,9 @@ from rc_mcp.emulator.login.sessions import Sessions
 from rc_mcp.emulator.mailbox import lifecycle
 from rc_mcp.emulator.mailbox.records import Hosts
 from rc_mcp.emulator.mailbox.store import Store
-from rc_mcp.emulator.operations.operation import Call, error_response
+from rc_mcp.emulator.operations.operation import Call, error_response, json_response
 from rc_mcp.emulator.operations.routes import EntryPoint, find_operation
+from rc_mcp.emulator.operations.versions import PATHS, versions
 from rc_mcp.emulator.service.connection import Connection
 from rc_mcp.emulator.service.faults import Fault, FaultKind, Faults
 from rc_mcp.emulator.service.misbehave import misbehave
@@ -31,6 +33,10 @@ from rc_mcp.emulator.service.rate_limits import Group, RateLimits
 from rc_mcp.emulator.service.request_log import SeenRequest
 from rc_mcp.emulator.service.status_page import status_page
 
+_EXPOSED_HEADERS = (
+    "Content-Disposition", "Content-Range", "RCRequestId", "Retry-After", "RoutingKey", "X-Rate-Limit-Group",
+    "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Window",
+)  # fmt: skip
 _TUNNELLED = ("PUT", "PATCH", "DELETE")
 _OAUTH = {
     "/restapi/oauth/authorize": {"GET": authorize, "POST": authorize},
@@ -44,7 +50,14 @@ class App:
     """The service, for both hosts. `platform` and `media` serve one host each."""
 
     def __init__(
-        self, *, mailboxes: dict[str, Store], hosts: Hosts, account: Account, rate_limits: bool, clock: Clock
+        self,
+        *,
+        mailboxes: dict[str, Store],
+        hosts: Hosts,
+        account: Account,
+        rate_limits: bool,
+        full_removals: bool,
+        clock: Clock,
     ) -> None:
         self.requests: deque[SeenRequest] = deque(maxlen=_REQUESTS_KEPT)
         self.faults = Faults()
@@ -56,13 +69,15 @@ class App:
         self._hosts = hosts
         self._account = account
         self._clock = clock
-        self.platform: ASGIApp = partial(self._serve, frozenset({"platform"}))
-        self.media: ASGIApp = partial(self._serve, frozenset({"media"}))
+        self._full_removals = full_removals
+        self.platform: ASGIApp = _for_web_pages(partial(self._serve, frozenset({"platform"})))
+        self.media: ASGIApp = _for_web_pages(partial(self._serve, frozenset({"media"})))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the host that the request names."""
         host = Request(scope).headers.get("host", "")
-        await self._serve(_entry_points(host, self._hosts), scope, receive, send)
+        entry_points = _entry_points(host, self._hosts)
+        await _for_web_pages(partial(self._serve, entry_points))(scope, receive, send)
 
     async def _serve(self, entry_points: frozenset[EntryPoint], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -127,19 +142,27 @@ class App:
         method, path = _meant_method(request), _path(request)
         if path in _OAUTH and "platform" in entry_points:
             return self._log_in(request, body, headers, fault)
+        if path in PATHS and "platform" in entry_points:
+            return self._versions(method, path)
         operation, parts = find_operation(entry_points, method, path)
         user = authenticate(request, self.sessions).user
         self._limit(user, operation.group, headers, fault)
         check_permissions(self._account, user, operation.app_permission, operation.user_permission)
-        mailbox = self._mailboxes[mailbox_asked_for(self._account, user, parts, operation.app_permission)]
+        permission = operation.app_permission if operation.user_permission else None
+        mailbox = self._mailboxes[mailbox_asked_for(self._account, user, parts, permission)]
         lifecycle.pass_time(mailbox)
         if fault == "fax_in_progress":
             raise fax_in_progress()
-        call = Call(parts, request.query_params, request.headers, body, mailbox)
+        call = Call(parts, request.query_params, request.headers, body, mailbox, self._account, self._full_removals)
         with mailbox.transaction():
             response = operation.run(call)
             mailbox.make_room()
         return response
+
+    def _versions(self, method: str, path: str) -> Response:
+        if method not in {"GET", "HEAD"}:
+            raise method_not_allowed(["GET"])
+        return json_response(versions(path, self._hosts))
 
     def _log_in(self, request: Request, body: bytes, headers: dict[str, str], fault: FaultKind | None) -> Response:
         method, handlers = _meant_method(request), _OAUTH[_path(request)]
@@ -170,6 +193,26 @@ class App:
         where = "/".join(sorted(entry_points))
         seen = SeenRequest(where, method, _path(request), request.query_params, status, self._clock(), fault)
         self.requests.append(seen)
+
+
+def _for_web_pages(app: ASGIApp) -> ASGIApp:
+    """Allow web pages of any origin to use the API (CORS), but not to read the login page, which shows passwords."""
+    open_app = CORSMiddleware(
+        app,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=_EXPOSED_HEADERS,
+    )
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        is_api = path.startswith("/restapi") and path != "/restapi/oauth/authorize"
+        # Others are passed on as they are: by `send`, a connection knows which client it serves in-process.
+        from_a_page = "origin" in Request(scope).headers
+        await (open_app if is_api and from_a_page else app)(scope, receive, send)
+
+    return serve
 
 
 def _no_log(_: int) -> None:

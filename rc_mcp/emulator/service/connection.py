@@ -4,8 +4,8 @@ On real sockets, `serving.py` gives every request a way to close its connection.
 instead, the app raises the exception that the client's transport raises for a lost connection.
 """
 
-import secrets
 import sys
+import uuid
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -13,6 +13,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from rc_mcp.emulator.service.serving import SOCKET, Socket
+
+# As recorded on an answer of the API; no record shows those of a token or of content.
+_HEADERS = {
+    "Server": "nginx",
+    "RoutingKey": "SJC11P01",
+    "Content-Language": "en-US",
+    "Vary": "Accept-Encoding, User-Agent",
+}
 
 
 class Connection:
@@ -27,7 +35,7 @@ class Connection:
 
     async def send(self, response: Response) -> None:
         self._log(response.status_code)
-        response.headers["RCRequestId"] = secrets.token_hex(16)
+        _add_headers(response)
         if self._scope["method"] == "HEAD":
             response.body = b""
         await response(self._scope, self._receive, self._send)
@@ -39,7 +47,7 @@ class Connection:
             await self.send(response)
             return
         self._log(response.status_code)
-        response.headers["RCRequestId"] = secrets.token_hex(16)
+        _add_headers(response)
         start = {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
@@ -90,3 +98,8 @@ class Connection:
     async def _cancel_when_the_service_ends(self, socket: Socket, scope: anyio.CancelScope) -> None:
         await socket.ending.wait()
         scope.cancel()
+
+
+def _add_headers(response: Response) -> None:
+    for name, value in {**_HEADERS, "RCRequestId": str(uuid.uuid4())}.items():
+        response.headers[name] = value

@@ -27,7 +27,7 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 _OWN_OPTIONS = {
     "latency": {"acted", "seconds"},
-    "server_error": {"acted", "status"},
+    "server_error": {"acted", "retry_after_s", "status"},
     "gateway": {"acted"},
     "drop": {"acted"},
     "stall": {"acted"},
@@ -50,6 +50,7 @@ class Fault(BaseModel):
     acted: bool = False
     seconds: float = Field(1, gt=0, le=86_400, allow_inf_nan=False)
     status: int = Field(503, ge=500, le=599)
+    retry_after_s: int | None = Field(None, ge=0, le=86_400)
     body: Literal["json", "html"] = "json"
 
     @model_validator(mode="after")
@@ -75,6 +76,7 @@ class FaultOptions(TypedDict, total=False):
     acted: bool
     seconds: float
     status: int
+    retry_after_s: int | None
     body: Literal["json", "html"]
 
 

@@ -33,7 +33,7 @@ async def misbehave(fault: Fault, act: Callable[[], Response], connection: Conne
         case "malformed":
             await connection.send(_malformed(answer, fault.body))
         case "server_error":
-            await connection.send(_server_error(fault.status))
+            await connection.send(_server_error(fault))
         case "gateway":
             await connection.send(error_response(no_such_route()))
         case _:
@@ -57,9 +57,13 @@ def _malformed(answer: Response, form: str) -> Response:
     return Response(body[: len(body) // 2] if is_json else _BROKEN_JSON, media_type="application/json;charset=utf-8")
 
 
-def _server_error(status: int) -> Response:
+def _server_error(fault: Fault) -> Response:
+    # The guide says that a 503 comes with Retry-After; no record has one.
+    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+    status = fault.status
     # The guide lists CMN-201 as a 500, and also mentions 503. The bodies of 502 and 504 are not documented. Gateways
     # send these, with HTML.
     if status in {502, 504}:
-        return HTMLResponse(f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>", status)
-    return error_response(ApiError(status, "CMN-201", "Service Temporary Unavailable"))
+        page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"
+        return HTMLResponse(page, status, headers)
+    return error_response(ApiError(status, "CMN-201", "Service Temporary Unavailable", headers=headers))

@@ -121,7 +121,6 @@ async def test_each_user_reads_and_changes_their_own_mailbox(office: Emulator, l
         url = "extension/~/message-store?dateFrom=2026-01"
         records = (await client.get(url)).json()["records"]
         assert records == office.mailboxes[extension_id].messages()
-        assert {record["extensionId"] for record in records} == {extension_id}
         assert all(f"/extension/{extension_id}/message-store/" in record["uri"] for record in records)
         assert (await client.delete(records[0]["uri"])).status_code == 204
         assert office.mailboxes[extension_id].messages()[0]["availability"] == "Deleted"

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from rc_mcp.emulator import Draft, Emulator
-from rc_mcp.emulator.mailbox import media_files
 from rc_mcp.emulator.scenarios.office import age
 from tests.emulator.conftest import ANA
 
@@ -37,15 +36,14 @@ def test_ids_grow_with_time_and_are_the_same_at_each_start() -> None:
     assert [record["id"] for record in messages(seed=2)] != ids
 
 
-def test_every_attachment_states_its_true_size() -> None:
+def test_only_the_pictures_of_texts_state_their_size_and_it_is_true() -> None:
     with Emulator(now=lambda: NOON) as emulator:
         for record in emulator.store.messages():
-            stored = emulator.store.find(record["id"])
-            assert stored is not None
-            for attachment in stored.details["attachments"]:
-                source = attachment["source"]
-                data = source["text"].encode() if "text" in source else media_files.read(source["file"])
-                assert attachment["size"] == len(data)
+            for attachment in record["attachments"]:
+                assert ("size" in attachment) == (attachment["type"] == "MmsAttachment")
+                data = emulator.store.content(record["id"], attachment["id"])
+                assert data is not None
+                assert attachment.get("size", len(data)) == len(data)
 
 
 def test_a_conversation_has_one_id_for_both_directions() -> None:
@@ -62,7 +60,7 @@ def test_a_failed_fax_has_an_error_code_by_recipient() -> None:
     failed = [record for record in messages() if record["type"] == "Fax" and record["direction"] == "Outbound"]
     errors = [party["faxErrorCode"] for record in failed for party in record["to"] if "faxErrorCode" in party]
     assert errors
-    assert all("from" not in record for record in failed)
+    assert all(record["from"]["phoneNumber"] for record in failed)
 
 
 def test_generated_messages_are_of_all_types_and_depend_on_the_seed() -> None:

@@ -57,7 +57,7 @@ def test_a_file_of_each_version_opens_with_its_messages_and_takes_more(
             assert first is not None
             assert second is not None
             assert (first["subject"], second["subject"]) == ("first", "second")
-            assert first["extensionId"] == emulator.extension_id
+            assert first["uri"].startswith(emulator.store.addresses.mailbox)
     with Emulator(db=file, now=lambda: NOON) as emulator:
         third = emulator.store.add(Draft(type="SMS", text="third"))
         assert third["id"] > 2406014114008

@@ -7,7 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Emulator
-from tests.emulator.conftest import BEN, add
+from tests.emulator.conftest import BEN, add, code
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ async def test_a_wrong_parameter_deletes_nothing(mailbox: httpx.AsyncClient, emu
 
 async def test_deleting_an_unknown_message_is_not_found(mailbox: httpx.AsyncClient) -> None:
     answer = await delete(mailbox, "message-store/111")
-    assert (answer.status_code, answer.json()["errorCode"]) == (404, "CMN-102")
+    assert code(answer) == (404, "CMN-102")
 
 
 async def test_a_bulk_delete_has_no_body_if_all_succeed(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
@@ -225,4 +225,4 @@ async def test_purging_erases_the_content(mailbox: httpx.AsyncClient, emulator: 
     assert (await mailbox.get(uri)).text == "Hello"
     await delete(mailbox, f"message-store/{message_id}")
     answer = await mailbox.get(uri)
-    assert (answer.status_code, answer.json()["errorCode"]) == (404, "CMN-102")
+    assert code(answer) == (404, "CMN-102")

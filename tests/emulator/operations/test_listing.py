@@ -61,12 +61,12 @@ async def test_the_default_start_is_a_day_before_the_given_end(
     assert await subjects(mailbox, "dateTo=2026-03-03T16:00:00Z") == ["2 days"]
 
 
-async def test_the_uri_includes_the_defaults_with_the_start_cut_to_the_minute(
+async def test_the_uri_includes_the_defaults_with_the_start_at_the_next_minute(
     mailbox: httpx.AsyncClient, emulator: Emulator
 ) -> None:
     uri = (await listed(mailbox, "messageType=Fax"))["uri"]
     owned = f"account/{emulator.account_id}/extension/{emulator.extension_id}/message-store"
-    query = "messageType=Fax&availability=Alive&dateFrom=2026-03-04T15:30:00.000Z&page=1&perPage=100"
+    query = "messageType=Fax&availability=Alive&dateFrom=2026-03-04T15:31:00.000Z&page=1&perPage=100"
     assert uri == f"{emulator.server_url}/restapi/v1.0/{owned}?{query}"
 
 
@@ -225,6 +225,15 @@ async def test_a_single_page_links_only_to_itself(mailbox: httpx.AsyncClient, em
     assert page["paging"] == expected
 
 
+async def test_an_empty_result_is_one_empty_page(mailbox: httpx.AsyncClient) -> None:
+    page = await listed(mailbox)
+    assert page["records"] == []
+    assert page["paging"] == {"page": 1, "perPage": 100, "totalPages": 1, "totalElements": 0}
+    first, last = page["navigation"]["firstPage"]["uri"], page["navigation"]["lastPage"]["uri"]
+    assert set(page["navigation"]) == {"firstPage", "lastPage"}
+    assert first == last == page["uri"]
+
+
 @pytest.mark.parametrize("query", ["perPage=0", "page=9"])
 async def test_an_empty_page_has_no_number(mailbox: httpx.AsyncClient, emulator: Emulator, query: str) -> None:
     emulator.store.add(text("there"))
@@ -258,7 +267,6 @@ async def test_a_text_has_the_format_of_the_wire(mailbox: httpx.AsyncClient, emu
             "uri": f"{emulator.media_url}{owned}/{record['id']}/content/{record['id']}",
             "type": "Text",
             "contentType": "text/plain",
-            "size": 16,
         }
     ]
 

@@ -50,7 +50,7 @@ async def test_a_full_sync_returns_the_last_day_without_removed_messages(
     records, info = await sync(mailbox, "syncType=FSync")
     assert records == [emulator.store.message(str(alive))]
     assert (info["syncType"], info["olderRecordsExist"]) == ("FSync", False)
-    assert info["syncTime"] == "2026-03-05T15:30:20.000Z"
+    assert info["syncTime"] == "2026-03-05T15:30:20.250Z"
 
 
 async def test_an_incremental_sync_returns_new_and_changed_messages(

@@ -1,5 +1,6 @@
 """The admin address: clock, new and stored messages, request log and faults, over HTTP and only for this machine."""
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +54,28 @@ async def test_it_adds_messages(admin: httpx.AsyncClient, emulator: Emulator, ma
     assert answers[2].json()["creationTime"] == "2026-03-05T15:00:00.000Z"
 
 
+async def test_it_takes_files_of_any_kind(
+    admin: httpx.AsyncClient, emulator: Emulator, mailbox: httpx.AsyncClient
+) -> None:
+    data = b"\0 not a fax"
+    scan = {"name": "scan.tif", "data": base64.b64encode(data).decode()}
+    odd = {**scan, "name": "../x", "content_type": "application/x-odd"}
+    answer = await admin.post("/messages", json={"type": "Fax", "media": [scan, odd, "velmont-order.pdf"], "pages": 2})
+    assert answer.status_code == 201
+    attachments = answer.json()["attachments"]
+    kinds = [attachment["contentType"] for attachment in attachments]
+    assert kinds == ["image/tiff", "application/x-odd", "application/pdf"]
+    for attachment in attachments[:2]:
+        assert (await mailbox.get(attachment["uri"])).content == data
+
+
+async def test_it_adds_shared_messages(admin: httpx.AsyncClient, mailbox: httpx.AsyncClient) -> None:
+    owner = {"extension_number": "201", "name": "New clients"}
+    added = (await admin.post("/messages", json={"type": "SMS", "text": "Hi", "owner": owner})).json()
+    assert (await mailbox.get("message-store")).json()["records"] == []
+    assert (await mailbox.get("message-store?owner=Shared")).json()["records"] == [added]
+
+
 async def test_it_shows_the_current_state_of_a_message(
     admin: httpx.AsyncClient, emulator: Emulator, mailbox: httpx.AsyncClient
 ) -> None:
@@ -81,7 +104,7 @@ async def test_it_reaches_every_mailbox_of_the_account(admin: httpx.AsyncClient,
     colleague = emulator.users[1].extension_id
     params = {"extension_id": colleague}
     added = (await admin.post("/messages", params=params, json={"type": "SMS", "text": "Hi"})).json()
-    assert added["extensionId"] == colleague
+    assert f"/extension/{colleague}/message-store/" in added["uri"]
     assert (await admin.get("/messages", params=params)).json()["messages"] == [added]
     assert (await admin.get(f"/messages/{added['id']}")).json() == added
     assert (await admin.get("/messages")).json()["messages"] == []
@@ -139,6 +162,13 @@ async def test_it_injects_lists_and_clears_faults(admin: httpx.AsyncClient, mail
         ("/messages", {"type": "SMS", "created": "0001-03-05T15:00:00Z"}, "created"),
         ("/messages", {"type": "Fax", "media": ["../../../etc/passwd"]}, "media"),
         ("/messages", {"type": "Fax", "media": ["/etc/passwd"]}, "media"),
+        ("/messages", {"type": "Fax", "statuses": "Sent"}, "statuses"),
+        ("/messages", {"type": "SMS", "owner": {"name": "New clients"}}, "owner.extension_number"),
+        (
+            "/messages",
+            {"type": "SMS", "owner": {"name": "", "extension_number": "2", "extension_type": "Robot"}},
+            "owner.extension_type",
+        ),
         ("/faults", {"kind": "crash"}, "kind"),
         ("/faults", {"kind": "drop", "operation": "delete"}, "operation"),
         ("/faults", {"kind": "drop", "times": 0}, "times"),
@@ -154,6 +184,24 @@ async def test_an_error_names_the_wrong_field(
     assert answer.json()["error"].startswith(f"{field}: ")
     assert (emulator.store.messages(), emulator.faults.active) == ([], {})
     assert emulator.clock() == datetime(2026, 3, 5, 15, 30, 20, 250_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("file", "field"),
+    [
+        ({"name": "scan.tif"}, "media.0.file.data"),
+        ({"name": "scan.tif", "data": "not base64"}, "media.0.file.data"),
+        ({"name": "scan.tif", "data": "AA==", "content_type": "image/tiff\r\nX-Evil: 1"}, "media.0.file"),
+        ({"name": "scan.tif", "data": "AA==", "path": "/etc/passwd"}, "media.0.file.path"),
+        (7, "media.0.file"),
+    ],
+)
+async def test_an_unusable_file_is_refused_by_its_field(
+    admin: httpx.AsyncClient, emulator: Emulator, file: Any, field: str
+) -> None:
+    answer = await admin.post("/messages", json={"type": "Fax", "media": [file]})
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert emulator.store.messages() == []
 
 
 async def test_only_a_json_object_is_accepted(admin: httpx.AsyncClient) -> None:

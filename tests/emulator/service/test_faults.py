@@ -249,6 +249,9 @@ def test_every_operation_can_be_named() -> None:
         f"{store}/1/content/1": ("GET",),
         "/restapi/v1.0/account/~/extension/~/message-sync": ("GET",),
         "/restapi/v1.0/account/~/message-store-configuration": ("GET", "PUT"),
+        "/restapi/v1.0/account/~": ("GET",),
+        "/restapi/v1.0/account/~/extension/~": ("GET",),
+        "/restapi/v1.0/account/~/directory/entries": ("GET",),
     }
     both: frozenset[EntryPoint] = frozenset({"platform", "media"})
     names = {find_operation(both, method, path)[0].name for path, methods in addresses.items() for method in methods}

@@ -52,11 +52,17 @@ recordings() {
     flite_call wrong-number.mp3 kal16 -250 1.02
     espeak_call robocall.mp3 en-us+f4 165 45
     espeak_call carmen-spanish.mp3 es-419+f2 150 50 "Hola, buenos días. Soy Carmen Ruiz. Tengo cita mañana a las nueve, pero no puedo venir por la mañana. ¿Puede ser por la tarde? Muchas gracias."
-    # No speech: line noise, a knock, and the click of hanging up.
-    sox -R -n -r 11025 -c 1 "$work/hiss.wav" synth 5 brownnoise vol 0.04
-    sox -R -n -r 11025 -c 1 "$work/click.wav" synth 0.03 whitenoise vol 0.5 fade l 0 0.03 0.02 pad 4.2 0.77
-    sox -R -m "$work/hiss.wav" "$work/click.wav" "$work/line.wav"
-    lame --quiet --noreplaygain -t -m m -b 8 -q 0 --resample 11.025 "$work/line.wav" hang-up.mp3
+    # No speech: line noise, and the click of hanging up. As WAV, which most recorded voicemails are.
+    python3 - <<'PYTHON'
+import random, wave
+chance, rate, seconds = random.Random(5), 8000, 5
+samples = [128 + chance.randint(-2, 2) for _ in range(rate * seconds)]
+for at in range(240):
+    samples[int(4.2 * rate) + at] = 128 + int(chance.uniform(-64, 64) * (1 - at / 240))
+with wave.open("hang-up.wav", "wb") as file:
+    file.setparams((1, 1, rate, 0, "NONE", ""))
+    file.writeframes(bytes(samples))
+PYTHON
 }
 
 papers() {
