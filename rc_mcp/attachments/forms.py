@@ -32,9 +32,10 @@ REASONS = {
 }
 """Why a page or a document is not shown."""
 NOTES: dict[Note, str] = {
-    "mostly_image": "mostly images, which the text does not cover; form='pages' shows them",
+    "mostly_image": "images cover most of the page; form='pages' shows them",
     "scan_text": "the text has an invisible layer over an image, as scanners add; form='pages' shows the image",
     "hidden_text": "the PDF has hidden text, which nobody sees on the page; it is left out",
+    "unreadable_letters": "some letters cannot be read; form='pages' shows them",
     "filled": "the text ends with the values of form fields and annotations",
     "drawn_over": "stamps or drawings lie over the page; form='pages' shows them",
 }

@@ -34,9 +34,9 @@ class DocumentLimits:
     picture_bytes: int = 1024 * 1024
     """A picture that is larger as PNG is sent as JPEG."""
     scan_share: float = 0.5
-    """A page is a scan if a picture covers more than this share and its text is within `scan_text_chars`."""
+    """A page is mostly image if images cover more than this share."""
     scan_text_chars: int = 200
-    """Text on a scan, such as the header line of a fax machine."""
+    """Text on a faint scan, such as the header line of a fax machine."""
     page_text_chars: int = 100_000
     """The most text taken from one page; more than an answer can contain."""
     message_bytes: int = 4 * 1024 * 1024

@@ -9,11 +9,12 @@ Way = Literal["text", "ocr", "picture", "any_text"]
 
 Reason = Literal["locked", "damaged", "too_large", "too_much_memory", "failed"]
 
-Note = Literal["mostly_image", "scan_text", "hidden_text", "filled", "drawn_over"]
+Note = Literal["mostly_image", "scan_text", "hidden_text", "unreadable_letters", "filled", "drawn_over"]
 """Facts about the text of a page.
 
-`mostly_image`: images cover most of the page, and the text does not say what they show. `scan_text`: some text is not
-drawn, but lies over an image; a scanner's OCR adds such a layer. `hidden_text`: text that is not drawn was left out.
+`mostly_image`: images cover most of the page. `scan_text`: some text is not drawn, but lies over an image; the OCR of
+a scanner adds such a layer. `hidden_text`: text that is not drawn was left out. `unreadable_letters`: some letters are
+U+FFFD, because the PDF does not say which they are, or they look like others on the page.
 `filled`: the text ends with the values of form fields and annotations. `drawn_over`: the page has annotations without
 text, such as stamps and ink.
 """

@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.usefixtures("a
 
 TIFF, PDF = "image/tiff", "application/pdf"
 EITHER: list[Way] = ["text", "picture"]
+TALL = "0 -4000 700 792"
+"""A page with room for 150 lines."""
 
 
 async def read(data: bytes, kind: str, ways: list[Way] = EITHER, pages: str | None = None) -> Reading:
@@ -176,13 +178,13 @@ async def test_pages_are_bounded_and_the_next_one_is_named() -> None:
 
 
 async def test_text_is_bounded_and_the_next_page_is_named() -> None:
-    found = await read(documents.pdf(["word " * 1000] * 20), PDF)
+    found = await read(documents.pdf(["\n".join(["word " * 10] * 100)] * 20, media_box=TALL), PDF)
     assert sum(len(t) for t in found.texts.values()) <= LIMITS.text_json_bytes
     assert found.next_page == len(found.texts) + 1
 
 
 async def test_text_that_fits_in_the_worker_fits_in_the_answer() -> None:
-    found = await read(documents.pdf(['"word" ' * 1000] * 3), PDF)
+    found = await read(documents.pdf(["\n".join(['"word" ' * 7] * 150)] * 3, media_box=TALL), PDF)
     assert (list(found.texts), found.next_page) == ([1], 2)
     assert text_of_pages(found)[1] == []
 

@@ -2,21 +2,20 @@
 
 import math
 from contextlib import suppress
-from itertools import islice
 from typing import Any, BinaryIO
 
 import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
 from PIL import Image
 
 from rc_mcp.media.document_limits import LIMITS
-from rc_mcp.media.protocol import PagePicture, PageText, Way
+from rc_mcp.media.protocol import Note, PagePicture, PageText, Way
+from rc_mcp.media.worker.annotations import is_drawn_on, written_on
 from rc_mcp.media.worker.ocr import read_page
 from rc_mcp.media.worker.page import Box, PageError, picture, slices
+from rc_mcp.media.worker.text_layer import text_layer
 
 _pdfium: Any = pypdfium2
 """Untyped: half of its types are unknown."""
-_OBJECTS = 100
-"""Objects checked to recognize a scan; a scanned picture is among the first."""
 _POINT_PX = 200 / 72
 """Pixels per point, to tell whether a page is long: as if it were scanned with 200 dots per inch."""
 
@@ -45,8 +44,7 @@ class Pdf:
         page = self._pdf[number - 1]
         try:
             if way in {"text", "any_text"}:
-                text = _text(page, even_over_scan=way == "any_text")
-                return PageText(page=number, text=text) if text else None
+                return _text(page, number, whatever=way == "any_text")
             boxes = _slices(page)
             if way == "ocr":
                 return read_page(number, _drawn(page, boxes[part - 1], LIMITS.ocr_long_side_px), part, len(boxes))
@@ -61,25 +59,22 @@ def _show_form(pdf: Any) -> None:
         pdf.init_forms()
 
 
-def _text(page: Any, *, even_over_scan: bool) -> str | None:
-    """Return the text layer; None if there is none, or only the header line of a scan."""
-    layer = page.get_textpage()
-    text = layer.get_text_range(0, min(layer.count_chars(), LIMITS.page_text_chars)) if layer.count_chars() else ""
-    letters = len("".join(text.split()))
-    if not letters or (letters <= LIMITS.scan_text_chars and not even_over_scan and _is_scan(page)):
+def _text(page: Any, number: int, *, whatever: bool) -> PageText | None:
+    """Return the text of a page with its form fields and annotations.
+
+    Return None if there is none. Return None too if it cannot stand for the page, unless `whatever` is asked for.
+    """
+    layer = text_layer(page)
+    if not whatever and not (layer and layer.is_the_page):
         return None
-    return text
-
-
-def _is_scan(page: Any) -> bool:
-    width, height = page.get_size()
-    images = page.get_objects(filter=[_pdfium.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)
-    return any(_area(image.get_bounds()) > LIMITS.scan_share * width * height for image in islice(images, _OBJECTS))
-
-
-def _area(bounds: tuple[float, float, float, float]) -> float:
-    left, bottom, right, top = bounds
-    return max(0.0, right - left) * max(0.0, top - bottom)
+    written = written_on(page)
+    notes: list[Note] = [*layer.notes] if layer and layer.text else []
+    if written:
+        notes.append("filled")
+    if is_drawn_on(page):
+        notes.append("drawn_over")
+    text = "\n".join([*([layer.text] if layer else []), *written])[: LIMITS.page_text_chars].strip()
+    return PageText(page=number, text=text, notes=notes) if text else None
 
 
 def _slices(page: Any) -> list[Box]:
