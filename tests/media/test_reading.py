@@ -286,6 +286,22 @@ async def test_a_page_of_any_size_is_drawn_small_or_not_at_all(box: str) -> None
     assert all(max(image(p).size) <= LIMITS.long_side_px for p in pictures(found))
 
 
+async def test_a_pdf_with_ten_thousand_pages_is_counted_up_to_the_limit_and_read_from_any_page() -> None:
+    found = await read(documents.pdf([f"page {n}" for n in range(1, 10_001)]), PDF, pages="999-")
+    assert (found.pages, found.or_more, list(found.texts)) == (LIMITS.counted_pages, True, [999, 1000])
+
+
+async def test_a_pdf_without_pages_has_none() -> None:
+    found = await read(documents.pdf([]), PDF)
+    assert (found.pages in (0, None), found.given()) == (True, set())
+
+
+@pytest.mark.parametrize("box", ["0 0 1 100000", "0 0 100000 1"])
+async def test_a_page_that_is_a_thread_has_a_bounded_number_of_parts(box: str) -> None:
+    found = await read(documents.pdf(["x"], media_box=box), PDF)
+    assert (len(found.pictures), found.parts[1][1], found.next_part) == (5, LIMITS.parts_per_page, 6)
+
+
 async def test_one_bad_page_does_not_hide_the_others() -> None:
     fax = bytearray(documents.tiff([documents.page("First"), documents.page("Second")]))
     fax[8:40] = b"\xff" * 32
