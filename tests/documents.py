@@ -56,6 +56,57 @@ def pdf(texts: Sequence[str], *, media_box: str = "0 0 612 792", behind: str = "
             f"<< /Type /Page /Parent 2 0 R /MediaBox [{media_box}] /Contents {5 + 2 * n} 0 R {fonts} >>",
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
         ]
+    return _numbered(objects, trailer)
+
+
+def drawn_pdf(content: str, *, page: str = "", catalog: str = "", objects: Sequence[str] = ()) -> bytes:
+    """Return a PDF of one page with this content stream.
+
+    Args:
+        page: more entries of the page, or others in place of its /MediaBox.
+        catalog: more entries of the catalog.
+        objects: objects that these refer to, from number 10 on. Numbers 5 and 6 are the fonts /F1, Helvetica, and /F2,
+            ZapfDingbats.
+    """
+    box = "" if "/MediaBox" in page else "/MediaBox [0 0 612 792]"
+    resources = "" if "/Resources" in page else "/Resources << /Font << /F1 5 0 R /F2 6 0 R >> >>"
+    return _numbered(
+        [
+            f"<< /Type /Catalog /Pages 2 0 R {catalog} >>",
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            f"<< /Type /Page /Parent 2 0 R {box} {resources} {page} /Contents 4 0 R >>",
+            stream(content),
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /ZapfDingbats >>",
+            *["null"] * 3,
+            *objects,
+        ]
+    )
+
+
+def stream(content: str, entries: str = "") -> str:
+    """Return a stream object of a PDF; its content is Latin-1."""
+    return f"<< {entries} /Length {len(content)} >>\nstream\n{content}\nendstream"
+
+
+def bitmap(image: Image.Image) -> str:
+    """Return a picture as an image object of a PDF."""
+    gray = image.convert("L")
+    entries = f"/Type /XObject /Subtype /Image /Width {gray.width} /Height {gray.height}"
+    return stream(gray.tobytes().decode("latin-1"), f"{entries} /BitsPerComponent 8 /ColorSpace /DeviceGray")
+
+
+def to_unicode(names: dict[str, str]) -> str:
+    """Return a font object's table that names each of these letters of Helvetica as another."""
+    lines = "".join(f"<{ord(own):02x}> <{other.encode('utf-16-be').hex()}>\n" for own, other in names.items())
+    return stream(
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
+        f"1 begincodespacerange <00> <ff> endcodespacerange\n{len(names)} beginbfchar\n{lines}endbfchar\n"
+        "endcmap end end"
+    )
+
+
+def _numbered(objects: Sequence[str], trailer: str = "") -> bytes:
     out, places = bytearray(b"%PDF-1.4\n"), list[int]()
     for number, body in enumerate(objects, 1):
         places.append(len(out))

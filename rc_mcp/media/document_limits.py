@@ -23,6 +23,8 @@ class DocumentLimits:
     """A part of a plain text. As JSON it cannot have more than twice as many characters."""
     long_side_px: int = 1568
     """The long side of a page shown as a picture. Models scale down larger pictures."""
+    parts_per_page: int = 20
+    """A long page is shown in parts. A meter of fax has 7; a page with more than this many has longer parts."""
     ocr_long_side_px: int = 1600
     """The long side of a page for OCR, which read a fax as well at 1,600 pixels as at 2,156, in a third less time."""
     ocr_text_chars: int = 20
@@ -32,9 +34,9 @@ class DocumentLimits:
     picture_bytes: int = 1024 * 1024
     """A picture that is larger as PNG is sent as JPEG."""
     scan_share: float = 0.5
-    """A page is a scan if a picture covers more than this share and its text is within `scan_text_chars`."""
+    """A page is mostly image if images cover more than this share."""
     scan_text_chars: int = 200
-    """Text on a scan, such as the header line of a fax machine."""
+    """Text on a faint scan, such as the header line of a fax machine."""
     page_text_chars: int = 100_000
     """The most text taken from one page; more than an answer can contain."""
     message_bytes: int = 4 * 1024 * 1024

@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.usefixtures("a
 
 TIFF, PDF = "image/tiff", "application/pdf"
 EITHER: list[Way] = ["text", "picture"]
+TALL = "0 -4000 700 792"
+"""A page with room for 150 lines."""
 
 
 async def read(data: bytes, kind: str, ways: list[Way] = EITHER, pages: str | None = None) -> Reading:
@@ -176,15 +178,65 @@ async def test_pages_are_bounded_and_the_next_one_is_named() -> None:
 
 
 async def test_text_is_bounded_and_the_next_page_is_named() -> None:
-    found = await read(documents.pdf(["word " * 1000] * 20), PDF)
+    found = await read(documents.pdf(["\n".join(["word " * 10] * 100)] * 20, media_box=TALL), PDF)
     assert sum(len(t) for t in found.texts.values()) <= LIMITS.text_json_bytes
     assert found.next_page == len(found.texts) + 1
 
 
 async def test_text_that_fits_in_the_worker_fits_in_the_answer() -> None:
-    found = await read(documents.pdf(['"word" ' * 1000] * 3), PDF)
+    found = await read(documents.pdf(["\n".join(['"word" ' * 7] * 150)] * 3, media_box=TALL), PDF)
     assert (list(found.texts), found.next_page) == ([1], 2)
     assert text_of_pages(found)[1] == []
+
+
+LONG = (1728, 10_000)
+"""Half a meter of fax."""
+
+
+def long_page() -> Image.Image:
+    """Return a long page with a word every 1,000 lines."""
+    page = documents.page(size=LONG).convert("L")
+    for n in range(10):
+        page.paste(
+            documents.page(f"Word {n + 11} of this long page", size=(1728, 300)).convert("L"), (0, 1000 * n + 300)
+        )
+    return page.convert("1")
+
+
+@pytest.mark.parametrize("kind", [TIFF, PDF])
+async def test_a_long_page_is_shown_in_parts_that_can_be_read(kind: str) -> None:
+    fax = documents.tiff([long_page()]) if kind == TIFF else documents.scan([long_page()])
+    found = await read(fax, kind)
+    assert (found.pages, found.parts, found.next_page) == (1, {1: ([1, 2, 3, 4, 5], 5)}, None)
+    seen = "".join(seen_in(p) for p in pictures(found))
+    assert [n for n in range(10) if f"Word{n + 11}" not in seen] == []
+
+
+@pytest.mark.parametrize("kind", [TIFF, PDF])
+async def test_a_long_page_is_read_by_ocr_in_parts_and_the_next_part_is_named(kind: str) -> None:
+    fax = documents.tiff([long_page()]) if kind == TIFF else documents.scan([long_page()])
+    ways: list[Way] = ["text", "ocr", "any_text"]
+    first = await read(fax, kind, ways)
+    assert (first.parts[1], first.next_page, first.next_part) == (([1, 2, 3], 5), 1, 4)
+    rest = await read(fax, kind, ways, pages=f"{first.next_page}.{first.next_part}-")
+    assert (rest.parts[1], rest.next_page) == (([4, 5], 5), None)
+    text = f"{first.texts[1]}{rest.texts[1]}".replace(" ", "")
+    assert [n for n in range(10) if f"Word{n + 11}" not in text] == []
+
+
+async def test_the_parts_of_a_very_long_page_are_bounded_and_the_next_one_is_named() -> None:
+    fax = documents.scan([documents.page(size=(1728, 30_000)), documents.page("Second")])
+    first = await read(fax, PDF)
+    assert (len(first.pictures), first.next_page, first.next_part) == (5, 1, 6)
+    last = await read(fax, PDF, pages=f"1.{first.parts[1][1]}-")
+    assert [p.page for p in last.pictures] == [1, 2]
+    beyond = await read(fax, PDF, pages="1.99")
+    assert len(beyond.pictures) == 1
+
+
+async def test_a_page_with_a_text_layer_is_one_part_however_long_it_is() -> None:
+    found = await read(documents.pdf(["At the top"], media_box="0 0 612 8000"), PDF)
+    assert (found.texts, found.parts) == ({1: "At the top"}, {})
 
 
 HOSTILE = {
@@ -232,6 +284,22 @@ async def test_a_page_of_any_size_is_drawn_small_or_not_at_all(box: str) -> None
     found = await read(documents.pdf(["x"], media_box=box), PDF, ["picture"])
     assert found.pages == 1
     assert all(max(image(p).size) <= LIMITS.long_side_px for p in pictures(found))
+
+
+async def test_a_pdf_with_ten_thousand_pages_is_counted_up_to_the_limit_and_read_from_any_page() -> None:
+    found = await read(documents.pdf([f"page {n}" for n in range(1, 10_001)]), PDF, pages="999-")
+    assert (found.pages, found.or_more, list(found.texts)) == (LIMITS.counted_pages, True, [999, 1000])
+
+
+async def test_a_pdf_without_pages_has_none() -> None:
+    found = await read(documents.pdf([]), PDF)
+    assert (found.pages in (0, None), found.given()) == (True, set())
+
+
+@pytest.mark.parametrize("box", ["0 0 1 100000", "0 0 100000 1"])
+async def test_a_page_that_is_a_thread_has_a_bounded_number_of_parts(box: str) -> None:
+    found = await read(documents.pdf(["x"], media_box=box), PDF)
+    assert (len(found.pictures), found.parts[1][1], found.next_part) == (5, LIMITS.parts_per_page, 6)
 
 
 async def test_one_bad_page_does_not_hide_the_others() -> None:

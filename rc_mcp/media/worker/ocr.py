@@ -15,8 +15,8 @@ _engine: Any = None
 """Loading takes half a second, and a worker reads several pages."""
 
 
-def read_page(number: int, image: Image.Image) -> PageText | None:
-    """Read the text of a page, line by line from the top; None if there is almost none, or if OCR fails.
+def read_page(number: int, image: Image.Image, part: int = 1, parts: int = 1) -> PageText | None:
+    """Read the text of a part of a page, line by line from the top; None if there is almost none, or if OCR fails.
 
     Raises:
         OcrNotLoadedError: OCR cannot be loaded.
@@ -26,7 +26,8 @@ def read_page(number: int, image: Image.Image) -> PageText | None:
         text = _read(reader, image)
     except Exception:  # noqa: BLE001  OCR fails on very flat pages, for example; they can still be shown
         return None
-    return PageText(page=number, text=text, by_ocr=True) if len(text) >= LIMITS.ocr_text_chars else None
+    read = PageText(page=number, part=part, parts=parts, text=text, by_ocr=True)
+    return read if len(text) >= LIMITS.ocr_text_chars else None
 
 
 def _read(reader: Any, image: Image.Image) -> str:

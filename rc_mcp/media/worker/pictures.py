@@ -8,7 +8,7 @@ from PIL import ExifTags, Image, ImageOps
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import PagePicture, PageText, Way
 from rc_mcp.media.worker.ocr import read_page
-from rc_mcp.media.worker.page import PageError, fitting, picture
+from rc_mcp.media.worker.page import PageError, fitting, picture, slices
 
 _READERS = {
     "image/tiff": "TIFF",
@@ -30,18 +30,32 @@ class Pictures:
     def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file, self._format = file, _READERS[kind]
         self._image = self._opened()
+        self._last: tuple[int, Image.Image] | None = None
         # Only a TIFF has pages: the frames of a GIF are an animation.
         self.count, self.or_more = self._frames() if kind == "image/tiff" else (1, False)
 
-    def give(self, number: int, way: Way) -> PageText | PagePicture | None:
+    def parts(self, number: int) -> int:
+        return len(slices(*self._page(number).size))
+
+    def give(self, number: int, part: int, way: Way) -> PageText | PagePicture | None:
         if way in {"text", "any_text"}:
             return None
+        page = self._page(number)
+        boxes = slices(*page.size)
+        image = page.crop(boxes[part - 1]) if len(boxes) > 1 else page
+        return (picture if way == "picture" else read_page)(number, image, part, len(boxes))
+
+    def _page(self, number: int) -> Image.Image:
+        """Return a page, upright and with square pixels; the last one is kept, because it is asked for in parts."""
+        if self._last and self._last[0] == number:
+            return self._last[1]
         if number > 1:
             self._image.seek(number - 1)
         if self._image.width * self._image.height > LIMITS.source_px:
             raise PageError("too_large")
-        image = _square(self._upright())
-        return picture(number, image) if way == "picture" else read_page(number, image)
+        page = _square(self._upright())
+        self._last = number, page
+        return page
 
     def _opened(self) -> Image.Image:
         try:
