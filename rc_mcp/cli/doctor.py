@@ -29,6 +29,7 @@ from rc_mcp.ringcentral import (
     LoginUnavailable,
     MessageStoreClient,
     NotFound,
+    NotInPlan,
     RingCentralError,
     TransportFailure,
     Unauthorized,
@@ -57,6 +58,7 @@ _READING_FAULTS: tuple[tuple[type[RingCentralError], str, str], ...] = (
     ),
     (LoginFailed, "login", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT."),
     (Unauthorized, "login", "Renew RC_ACCESS_TOKEN, or use RC_USER_JWT."),
+    (NotInPlan, "reading", "An administrator must change the account's plan or its limits."),
     (Forbidden, "reading", "Give the app, and the user's role, the permission ReadMessages."),
     (BadEnvironment, "network", "Correct that variable, or unset it."),
     (TransportFailure, "network", "Check RC_SERVER_URL and your network connection."),
@@ -210,6 +212,8 @@ async def _reading(client: MessageStoreClient) -> Finding:
 async def _editing(client: MessageStoreClient) -> Finding:
     try:
         outcome = (await client.update_message(_NO_MESSAGE, "Read"))[0]
+    except NotInPlan as error:
+        return Finding("note", f"no changes of messages: {in_words(error)}")
     except Forbidden as error:
         return Finding(
             "note",
