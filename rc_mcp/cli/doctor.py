@@ -37,6 +37,7 @@ from rc_mcp.ringcentral import (
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.views.error_texts import in_words
+from rc_mcp.views.other_stores import QUEUE_TEXTS
 from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 
 # No message has this id: marking it read checks the permission and changes nothing.
@@ -109,6 +110,7 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
         reading = await _reading(client)
         yield reading
         if reading.verdict == "ok":
+            yield Finding("note", f"texts to call queues may be missing. {QUEUE_TEXTS}")
             missing = _missing(settings, client)
             for permission, tools in missing.items():
                 yield Finding(
