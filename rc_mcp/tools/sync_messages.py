@@ -45,15 +45,15 @@ async def sync_messages(
     record_count: Annotated[
         int | None, Field(ge=1, le=1000, description="Approximate maximum number of messages."), AnySpelling
     ] = None,
-    date_from: Annotated[When | None, Field(description="As in list_messages.")] = None,
-    date_to: Annotated[When | None, Field(description="As in list_messages.")] = None,
+    date_from: Annotated[When | None, Field(description="Same as in list_messages.")] = None,
+    date_to: Annotated[When | None, Field(description="Same as in list_messages.")] = None,
     message_type: MessageTypes | None = None,
     direction: Directions | None = None,
     distinct_conversations: Annotated[
         bool, AnySpelling, Field(description="Only the newest per conversation.")
     ] = False,
     conversation_id: Annotated[Id | None, Field(description="Only from this conversation.")] = None,
-    detail: Annotated[DetailLevel, Field(description="As in list_messages.")] = "rows",
+    detail: Annotated[DetailLevel, Field(description="Same as in list_messages.")] = "rows",
     owner: Owners | None = None,
     owner_extension_type: ExtensionTypes | None = None,
     voicemail_owner: VoicemailOwners | None = None,

@@ -17,6 +17,7 @@ from rc_mcp.cli.doctor import READY
 from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
+from rc_mcp.views.other_stores import QUEUE_TEXTS
 from rc_mcp.wiring import client_for
 from tests.desk import Faults
 
@@ -47,6 +48,7 @@ async def test_a_working_installation_has_no_fault(tmp_path: Path) -> None:
         assert emulator.store.messages() == before
     assert code == 0, said
     assert "fault" not in said
+    assert QUEUE_TEXTS in said
     assert said.endswith(f"{READY}\n")
 
 
