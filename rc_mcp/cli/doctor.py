@@ -29,6 +29,7 @@ from rc_mcp.ringcentral import (
     LoginUnavailable,
     MessageStoreClient,
     NotFound,
+    NotInPlan,
     RingCentralError,
     TransportFailure,
     Unauthorized,
@@ -36,6 +37,7 @@ from rc_mcp.ringcentral import (
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.views.error_texts import in_words
+from rc_mcp.views.other_stores import QUEUE_TEXTS
 from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 
 # No message has this id: marking it read checks the permission and changes nothing.
@@ -57,6 +59,7 @@ _READING_FAULTS: tuple[tuple[type[RingCentralError], str, str], ...] = (
     ),
     (LoginFailed, "login", "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT."),
     (Unauthorized, "login", "Renew RC_ACCESS_TOKEN, or use RC_USER_JWT."),
+    (NotInPlan, "reading", "An administrator must change the account's plan or its limits."),
     (Forbidden, "reading", "Give the app, and the user's role, the permission ReadMessages."),
     (BadEnvironment, "network", "Correct that variable, or unset it."),
     (TransportFailure, "network", "Check RC_SERVER_URL and your network connection."),
@@ -107,6 +110,7 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
         reading = await _reading(client)
         yield reading
         if reading.verdict == "ok":
+            yield Finding("note", f"texts to call queues may be missing. {QUEUE_TEXTS}")
             missing = _missing(settings, client)
             for permission, tools in missing.items():
                 yield Finding(
@@ -210,6 +214,8 @@ async def _reading(client: MessageStoreClient) -> Finding:
 async def _editing(client: MessageStoreClient) -> Finding:
     try:
         outcome = (await client.update_message(_NO_MESSAGE, "Read"))[0]
+    except NotInPlan as error:
+        return Finding("note", f"no changes of messages: {in_words(error)}")
     except Forbidden as error:
         return Finding(
             "note",

@@ -22,12 +22,14 @@ RingCentralError
     │       ├── LoginUnavailable   408, or no 4xx: the token endpoint is unavailable; the credentials are not at fault
     │       └── LoginEnded         a user's login has ended; they must log in again
     ├── Forbidden                  403
+    │   └── NotInPlan              BIL-nnn: the account's plan lacks the feature, or its limit is reached
     ├── NotFound                   404 CMN-102 that names the requested message or attachment
     ├── MailboxNotFound            404 CMN-102 that names the account or extension, not a message
     ├── RangeNotSatisfiable        416
     ├── RateLimited                429, or held back to avoid one; not carried out
     ├── FaxNotReady                MSG-368: the fax is still being rendered
     └── Unavailable                5xx, 408, CMN-201; may have been carried out
+        └── StillProcessing        429 CMN-304: the same request is still being processed
 
 A proxy or firewall may answer 400, 403, 404 or 413 and has no message data. So an error answer without a RingCentral
 error code such as CMN-102 is an `UnexpectedAnswer` with its status. The statuses 401, 408, 416, 429 and 5xx keep their
@@ -241,6 +243,10 @@ class Forbidden(APIError):
     """403: the app or the user lacks a permission, often given in `permission`."""
 
 
+class NotInPlan(Forbidden):
+    """BIL-nnn: the account's plan lacks the feature (BIL-101), or a limit of the plan is reached (BIL-102)."""
+
+
 class NotFound(APIError):
     """The message or attachment does not exist, or this user cannot see it."""
 
@@ -285,3 +291,10 @@ class Unavailable(APIError):
     """
 
     retry_after_s: float | None = None
+
+
+class StillProcessing(Unavailable):
+    """429 CMN-304: RingCentral is still processing the same request, which may yet be carried out.
+
+    It is about one request, not about a rate limit: other requests are not held back.
+    """

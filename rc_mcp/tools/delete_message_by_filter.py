@@ -47,7 +47,10 @@ async def delete_message_by_filter(
     approval: Annotated[Approval, Resolve(approval_of(_request))],
     date_to: Annotated[
         When | None,
-        Field(description="Only messages before this: ISO 8601, or how far back, e.g. 7d. Default: now."),
+        Field(
+            description="Only messages before this: ISO 8601 (a date: its first moment), or how far back, e.g. 7d. "
+            "Default: now."
+        ),
     ] = None,
     type: Annotated[DeletableType, Field(description="Only messages of this type.")] = "All",
     purge: Annotated[bool, Field(description="Permanently erase the messages and their attachments instead.")] = False,

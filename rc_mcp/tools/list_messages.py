@@ -1,6 +1,8 @@
 """list_messages: a page of the mailbox as a summary, as rows, or in full."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -11,6 +13,7 @@ from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     AccountId,
+    AnySpelling,
     Directions,
     ExtensionId,
     ExtensionTypes,
@@ -23,11 +26,16 @@ from rc_mcp.tools.arguments import (
     When,
     span,
 )
+from rc_mcp.tools.e164 import e164
 from rc_mcp.views.detail_level import DetailLevel, Presentation, Shown
+from rc_mcp.views.other_stores import note_on_queue_texts
 from rc_mcp.views.schema import LOOSE
 from rc_mcp.views.summary import Filters, RetentionFacts, Summary, Window, in_force, summarize, window
 from rc_mcp.views.tokens import LARGE, USUAL, weigh
 
+_NO_COUNTRY = "Without a + and country code a phone_number may match nothing."
+_LOCAL = re.compile(r"[^A-Za-z+]{7,}")
+"""A phone number without a country code. Shorter ones are short codes and extensions."""
 _PER_PAGE, _PER_SUMMARY = 100, 1000
 
 
@@ -58,7 +66,7 @@ async def list_messages(
         When | None,
         Field(description="ISO 8601 (your time zone if none is given), or how far back, e.g. 7d."),
     ] = None,
-    date_to: Annotated[When | None, Field(description="Only messages before this. Default: now.")] = None,
+    date_to: Annotated[When | None, Field(description="Until then; a date includes that day.")] = None,
     read_status: Annotated[
         list[ReadStatus], OneOrMore, Field(max_length=2, description="Only read or unread messages.")
     ]
@@ -66,7 +74,9 @@ async def list_messages(
     direction: Directions | None = None,
     phone_number: PhoneNumber | None = None,
     conversation_id: Annotated[Id | None, Field(description="Only from this conversation.")] = None,
-    distinct_conversations: Annotated[bool, Field(description="Only the newest per conversation.")] = False,
+    distinct_conversations: Annotated[
+        bool, AnySpelling, Field(description="Only the newest per conversation.")
+    ] = False,
     availability: Annotated[
         list[Availability], OneOrMore, Field(max_length=3, description="Alive (default), Deleted or Purged messages.")
     ]
@@ -74,9 +84,11 @@ async def list_messages(
     detail: Annotated[
         DetailLevel, Field(description="summary: counts without messages. full: whole texts and attachment ids.")
     ] = "rows",
-    page: Annotated[int, Field(ge=1, le=1_000_000, description="Page number, starting at 1.")] = 1,
+    page: Annotated[int, Field(ge=1, le=1_000_000, description="Page number, starting at 1."), AnySpelling] = 1,
     per_page: Annotated[
-        int | None, Field(ge=1, le=1000, description="Messages per page. Default: 100; 1000 for a summary.")
+        int | None,
+        Field(ge=1, le=1000, description="Messages per page. Default: 100; 1000 for a summary."),
+        AnySpelling,
     ] = None,
     owner: Owners | None = None,
     owner_extension_type: ExtensionTypes | None = None,
@@ -104,22 +116,23 @@ async def list_messages(
         "owner_extension_type": owner_extension_type,
         "voicemail_owner": voicemail_owner,
     }
-    listed = await app.client.list_messages(
+    look_up = partial(
+        app.client.list_messages,
         date_from=since,
         date_to=until,
         page=page,
         per_page=size,
         account_id=account_id,
         extension_id=extension_id,
-        **filters,
     )
+    listed, filters, note_on_number = await _in_either_spelling(look_up, filters)
     filters["availability"] = availability or ["Alive"]
     total = listed.paging.total_elements
     keeping = RetentionFacts(app.retention_days.get(account_id), total if _all_are_received(filters) else None)
     look = Presentation(
         now, app.zone, detail, LARGE if detail == "full" or size > _PER_PAGE else USUAL, account_id, extension_id
     )
-    hints = list(_hints(listed, filters))
+    hints = [*filter(None, [note_on_number]), *_hints(listed, filters)]
     listing = Listing(
         window=window(since, until or now, app.zone, is_default=date_from is None),
         filters=in_force(filters),
@@ -136,6 +149,34 @@ async def list_messages(
         listing.messages, _ = look.at(listed.records[:shown], used=used)
         listing.next = " ".join([_next_of_cut(len(listed.records) - shown, shown, before, size), *hints])
     return listing
+
+
+async def _in_either_spelling(
+    look_up: Callable[..., Awaitable[MessageList]], filters: ListFilters
+) -> tuple[MessageList, ListFilters, str | None]:
+    """List with these filters; if nothing matches, list again with the phone number in E.164.
+
+    Returns:
+        The list, its filters, and a note if the number as written matched nothing.
+    """
+    listed = await look_up(**filters)
+    number = filters.get("phone_number")
+    if not number or _is_match(listed):
+        return listed, filters, None
+    other = e164(number)
+    if not other:
+        return listed, filters, _NO_COUNTRY if _LOCAL.fullmatch(number) else None
+    if other == number:
+        return listed, filters, None
+    in_e164: ListFilters = {**filters, "phone_number": other}
+    again = await look_up(**in_e164)
+    if _is_match(again):
+        return again, in_e164, f"Nothing matched {number} as written; this is the answer for {other}."
+    return listed, filters, f"Neither {number} nor {other} matched."
+
+
+def _is_match(listed: MessageList) -> bool:
+    return bool(listed.records or listed.unreadable or listed.paging.total_elements)
 
 
 def _next_of_cut(left: int, shown: int, before: int, size: int) -> str:
@@ -176,8 +217,8 @@ def _hints(listed: MessageList, filters: ListFilters) -> Iterator[str]:
     """Yield reasons why an expected message may be missing from the rows."""
     if listed.unreadable:
         yield f"{listed.unreadable} more could not be read and are missing here."
-    if (number := filters.get("phone_number")) and "+" not in number:
-        yield "Without a + and country code a phone_number may match nothing."
+    if note := note_on_queue_texts(in_force(filters), listed.records):
+        yield note
     if filters.get("availability") != ["Alive"] and not listed.records:
         yield "The window filters by creation time, also for deleted messages."
     if filters.get("distinct_conversations"):

@@ -17,7 +17,7 @@ from rc_mcp.attachments.ladder import AttachmentRequest, read_attachment
 from rc_mcp.media.selection import Selection, selection
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.session import Ctx, session_of
-from rc_mcp.tools.arguments import AccountId, ExtensionId, Id
+from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, Pages
 from rc_mcp.views.messages import MOST_SHOWN
 from rc_mcp.views.untrusted_text import is_id
 
@@ -30,9 +30,7 @@ async def read_message_content(
         Literal["auto", "text", "pages", "original", "file"],
         Field(description="pages: page images. original: the raw bytes. file: save to disk."),
     ] = "auto",
-    pages: Annotated[
-        str | None, Field(max_length=100, description="Pages to read, e.g. 1-3; for text and pages.")
-    ] = None,
+    pages: Pages | None = None,
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
 ) -> CallToolResult:

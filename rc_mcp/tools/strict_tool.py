@@ -20,12 +20,20 @@ from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.ringcentral import AnswerLost, RingCentralError, Unavailable, UnexpectedAnswer
 from rc_mcp.ringcentral.transport.deadlines import call_began
 from rc_mcp.session import Ctx, session_of
+from rc_mcp.tools.arguments import digits
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
 from rc_mcp.views.error_texts import in_words
 
 _FAULTS = 5
 _OWNERS = ("owner", "voicemail_owner")
 """Whose shared messages are listed: words such as `Shared`, or ids of extensions."""
+_SHAPES = {
+    "string_type": "must be a string, in quotes",
+    "int_type": "must be a whole number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "list_type": 'must be a list, such as ["..."]',
+}
+"""How to write a value of each type, by pydantic's name of the fault."""
 CRASHED = "failed inside this server; its log says why."
 _NOTHING_SENT = "Nothing was sent to RingCentral."
 
@@ -146,7 +154,8 @@ class StrictTool(Tool):
             return f"{self.name} has no argument {name[:60]!r}; {hint}"
         if fault["type"] == "missing":
             return f"{self.name} needs {name}."
-        return f"{name}{place}: {fault['msg'].removeprefix('Value error, ')}."
+        said = _SHAPES.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+        return f"{name}{place}: {said}."
 
 
 def _same_in_both(result: BaseModel) -> CallToolResult:
@@ -160,17 +169,17 @@ def _same_in_both(result: BaseModel) -> CallToolResult:
 def _foreign_extension(arguments: dict[str, Any], context: Ctx) -> str | None:
     """Return the argument that names an extension which the operator does not allow.
 
-    Three arguments take an extension id. A value that is not a string is refused later.
+    Three arguments take an extension id, also as a number. Other values are refused later.
     """
-    app, extension = session_of(context), arguments.get("extension_id")
+    app, extension = session_of(context), digits(arguments.get("extension_id"))
     named = [("extension_id", extension)] if isinstance(extension, str) else []
-    named += [(name, value) for name in _OWNERS for value in _digits(arguments.get(name))]
+    named += [(name, value) for name in _OWNERS for value in _ids(arguments.get(name))]
     return next((name for name, value in named if not app.may_touch(value)), None)
 
 
-def _digits(value: object) -> list[str]:
-    """Return the ids in a list or a single string. Other values are not extension ids, or are refused later."""
-    values = cast("list[object]", value) if isinstance(value, list) else [value]
+def _ids(value: object) -> list[str]:
+    """Return the ids in a list or a single value. Other values are not extension ids, or are refused later."""
+    values = map(digits, cast("list[object]", value) if isinstance(value, list) else [value])
     return [v for v in values if isinstance(v, str) and v.isdigit()]
 
 

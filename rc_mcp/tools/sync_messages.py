@@ -12,6 +12,7 @@ from rc_mcp.session import Ctx, MailboxSession, mailbox_changed, session_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     AccountId,
+    AnySpelling,
     Directions,
     ExtensionId,
     ExtensionTypes,
@@ -23,6 +24,7 @@ from rc_mcp.tools.arguments import (
     span,
 )
 from rc_mcp.views.detail_level import DetailLevel, Presentation
+from rc_mcp.views.other_stores import note_on_queue_texts
 from rc_mcp.views.summary import Filters, RetentionFacts, in_force, window
 from rc_mcp.views.syncs import Synced, TokenMemory, all_of, changes_since
 from rc_mcp.views.tokens import LARGE, USUAL
@@ -41,13 +43,15 @@ async def sync_messages(
         SyncType | None, Field(description="ISync (default with sync_token): only changes. FSync: all.")
     ] = None,
     record_count: Annotated[
-        int | None, Field(ge=1, le=1000, description="Approximate maximum number of messages.")
+        int | None, Field(ge=1, le=1000, description="Approximate maximum number of messages."), AnySpelling
     ] = None,
     date_from: Annotated[When | None, Field(description="Same as in list_messages.")] = None,
-    date_to: Annotated[When | None, Field(description="Only messages before this.")] = None,
+    date_to: Annotated[When | None, Field(description="Same as in list_messages.")] = None,
     message_type: MessageTypes | None = None,
     direction: Directions | None = None,
-    distinct_conversations: Annotated[bool, Field(description="Only the newest per conversation.")] = False,
+    distinct_conversations: Annotated[
+        bool, AnySpelling, Field(description="Only the newest per conversation.")
+    ] = False,
     conversation_id: Annotated[Id | None, Field(description="Only from this conversation.")] = None,
     detail: Annotated[DetailLevel, Field(description="Same as in list_messages.")] = "rows",
     owner: Owners | None = None,
@@ -95,7 +99,8 @@ async def sync_messages(
             frame = window(since, until or now, app.zone, is_default=False) if since else None
             known = app.synced.get(sync_token, TokenMemory())
             _remember(app, changes, known.filters)
-            return changes_since(known, changes, frame, filters, look, keeping)
+            answer = changes_since(known, changes, frame, filters, look, keeping)
+            return _with_note(answer, known.filters or {}, changes)
         except SyncTokenRejected:
             await mailbox_changed(ctx, account_id, extension_id)  # it may have changed
             fell_back = (
@@ -106,7 +111,13 @@ async def sync_messages(
     everything = await sync(sync_type="FSync", date_from=since, date_to=until, **given)
     frame = window(since, until or now, app.zone, is_default=date_from is None)
     _remember(app, everything, filters)
-    return all_of(everything, frame, filters, fell_back, look, keeping)
+    return _with_note(all_of(everything, frame, filters, fell_back, look, keeping), filters, everything)
+
+
+def _with_note(answer: Synced, filters: Filters, sync: MessageSync) -> Synced:
+    if note := note_on_queue_texts(filters, sync.records):
+        answer.next = f"{answer.next} {note}"
+    return answer
 
 
 def _remember(app: MailboxSession, sync: MessageSync, filters: Filters | None) -> None:

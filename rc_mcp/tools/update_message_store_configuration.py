@@ -9,7 +9,7 @@ from rc_mcp.guard.actions.retention import RetentionChange
 from rc_mcp.guard.guard import Request
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.approval import Approval, approval_of
-from rc_mcp.tools.arguments import AccountId, PlanId
+from rc_mcp.tools.arguments import AccountId, PlanId, Whole
 from rc_mcp.views.changes import ChangeResult
 
 
@@ -19,7 +19,7 @@ async def _request(retention_period: int, account_id: str, plan_id: str | None) 
 
 async def update_message_store_configuration(
     ctx: Ctx,
-    retention_period: Annotated[int, Field(ge=7, le=90, description="Days to keep faxes and voicemails.")],
+    retention_period: Annotated[int, Field(ge=7, le=90, description="Days to keep faxes and voicemails."), Whole],
     approval: Annotated[Approval, Resolve(approval_of(_request))],
     account_id: AccountId = "~",
     plan_id: PlanId | None = None,

@@ -1,8 +1,9 @@
 """RingCentral's errors as sentences for the model: the fault, its code, and the next step.
 
-The meanings of codes are from RingCentral's developer guide (docs/basics/errors.md of ringcentral/ringcentral-api-docs)
-and its API explorer's tables of errors by operation. RingCentral says that its messages may change and its codes stay
-the same. Therefore RingCentral's own message is shown only with a code that is not listed here.
+The meanings of codes are from RingCentral's developer guide (docs/basics/errors.md of ringcentral/ringcentral-api-docs;
+an older version of it for BIL- codes) and its API explorer's tables of errors by operation. RingCentral says that its
+messages may change and its codes stay the same. Therefore RingCentral's own message is shown only with a code that is
+not listed here.
 """
 
 import re
@@ -23,6 +24,7 @@ ADVICE: dict[type[errors.RingCentralError], str] = {
     errors.RecordsUnreadable: "All other messages were returned. Calling again will not help.",
     errors.GatewayAnswered: f"This answer says nothing about the messages. {_REPEAT}",
     errors.UnexpectedAnswer: f"The answer may not be from RingCentral. {_REPEAT}",
+    errors.NotInPlan: "An administrator must change the account's plan or its limits; calling again will not help.",
     errors.Forbidden: (
         "This login is not allowed to do that until the permission is granted. Calling again will not help."
     ),
@@ -31,6 +33,7 @@ ADVICE: dict[type[errors.RingCentralError], str] = {
     errors.MailboxNotFound: "Check account_id and extension_id, or omit them.",
     errors.SyncTokenRejected: "Call sync_messages without sync_token for a full sync.",
     errors.BadRequest: "Correct the argument and call again.",
+    errors.StillProcessing: f"Wait a few seconds. {_REPEAT}",
     errors.Unavailable: "RingCentral is unavailable. Try again in a minute.",
     errors.ContentTooLarge: "The content was not returned.",
     errors.Unreachable: "RingCentral could not be reached; nothing was sent. Try again in a minute.",
@@ -49,6 +52,8 @@ _ADMIN = "An administrator of the account must fix this; calling again will not 
 _DEVELOPER = "This is a fault in this server, or between it and RingCentral; the operator should report it."
 
 MEANING = {
+    "BIL-101": "the account's plan does not include this feature",
+    "BIL-102": "a limit of the account's plan is reached",
     "CMN-101": "the value of an argument is not accepted",
     "CMN-102": "there is no such message, attachment, extension or account, or this login cannot see it",
     "CMN-103": "the body of the request could not be read as JSON",
@@ -128,7 +133,6 @@ _STEP = {
     "CMN-106": "Ask for fewer ids in one call.",
     "CMN-107": "Call again for the whole attachment.",
     **dict.fromkeys(("CMN-302", "CMN-303", "CMN-109", "CMN-402", "CMN-403"), _ADMIN),
-    "CMN-304": "Wait a moment, then check whether it took effect.",
     "CMN-401": "The operator must add the permission to the app in RingCentral's developer console, then log in again.",
     "CMN-404": "Omit extension_id.",
     "CMN-405": "The operator must check the login (rc-mcp doctor).",
@@ -152,12 +156,17 @@ def in_words(error: errors.RingCentralError) -> str:
 
 
 def _said(error: errors.RingCentralError) -> str:
-    meaning = MEANING.get(error.error_code or "") if isinstance(error, errors.APIError) else None
+    meaning = _meaning(error) if isinstance(error, errors.APIError) else None
     held_back = isinstance(error, errors.RateLimited) and error.held_back  # by the client, not by RingCentral
     if not isinstance(error, errors.APIError) or meaning is None or held_back or isinstance(error, errors.LoginEnded):
         return str(error).rstrip(".")
     failure = "The login failed" if isinstance(error, errors.LoginFailed) else "RingCentral reported"
     return f"{failure}: {meaning} ({', '.join(_particulars(error))})"
+
+
+def _meaning(error: errors.APIError) -> str | None:
+    other = "the account's plan does not allow this" if isinstance(error, errors.NotInPlan) else None
+    return MEANING.get(error.error_code or "", other)
 
 
 def _particulars(error: errors.APIError) -> Iterator[str]:

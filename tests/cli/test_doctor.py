@@ -4,16 +4,22 @@ import os
 import sqlite3
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import anyio
+import httpx2 as httpx
 import pytest
 from click.testing import CliRunner
 
 from rc_mcp.cli import main
 from rc_mcp.cli.doctor import READY
+from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
+from rc_mcp.views.other_stores import QUEUE_TEXTS
+from rc_mcp.wiring import client_for
+from tests.desk import Faults
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +48,7 @@ async def test_a_working_installation_has_no_fault(tmp_path: Path) -> None:
         assert emulator.store.messages() == before
     assert code == 0, said
     assert "fault" not in said
+    assert QUEUE_TEXTS in said
     assert said.endswith(f"{READY}\n")
 
 
@@ -101,6 +108,26 @@ async def test_missing_permissions_are_named(tmp_path: Path) -> None:
     retention = "read_message_store_configuration, update_message_store_configuration"
     assert f": {retention}\n" in said
     assert said.count("EditMessages") == said.count("EditAccounts") == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "found", "permission"),
+    [("PUT", "note  no changes of messages: ", "EditMessages"), ("GET", "fault reading: ", "ReadMessages")],
+)
+def test_a_plan_without_the_feature_is_not_reported_as_a_missing_permission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, found: str, permission: str
+) -> None:
+    with Emulator() as emulator:
+        faults = Faults(emulator)
+        plan = httpx.Response(403, json={"errorCode": "BIL-101"})
+        faults.before(lambda request: plan if request.method == method else None)
+        monkeypatch.setattr("rc_mcp.cli.doctor.has_ocr", lambda: False)  # that would start a process
+        monkeypatch.setattr("rc_mcp.cli.doctor.client_for", partial(client_for, transport=faults))
+        variables = {**login_to(emulator), "RC_MCP_STATE_DIR": str(tmp_path)}
+        said = CliRunner().invoke(main, ["doctor"], env=variables).output
+    assert found in said
+    assert "BIL-101" in said
+    assert permission not in said
 
 
 async def test_a_404_of_the_gateway_does_not_count_as_permission(tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_it_finds_every_schema_portable(inspect: Inspect) -> None:
     assert [t["name"] for t in found["tools"]] == [t.name for t in tools_for("admin")]
 
 
+def test_an_id_from_its_command_line_which_it_sends_as_a_number_is_read(inspect: Inspect) -> None:
+    id_ = calls_of_every_tool()["read_message"][0]["message_id"]
+    id_ = id_ if isinstance(id_, str) else id_[0]
+    assert id_.isdigit()
+    result = inspect("tools/call", "--tool-name", "read_message", "--tool-arg", f"message_id={id_}")
+    assert [message["id"] for message in result["structuredContent"]["messages"]] == [id_]
+
+
 def test_it_calls_every_read_tool(inspect: Inspect) -> None:
     calls = calls_of_every_tool()
     for name in (t.name for t in tools_for("read")):

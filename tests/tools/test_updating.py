@@ -108,7 +108,7 @@ async def test_patch_needs_something_to_do(desk: Desk) -> None:
     assert desk.emulator.requests == []
 
 
-@pytest.mark.parametrize("ids", [[], ["*"], ["1,2"], [1], ["1 "], "", [str(n) for n in range(1001)]])
+@pytest.mark.parametrize("ids", [[], ["*"], ["1,2"], [1.5], ["1 "], "", [str(n) for n in range(1001)]])
 async def test_bad_ids_never_leave(desk: Desk, ids: object) -> None:
     async with desk.client() as client:
         said = await refused(client, "update_message", message_id=ids, read_status="Read")

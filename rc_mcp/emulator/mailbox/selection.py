@@ -88,5 +88,10 @@ def _owned_by(owners: tuple[str, ...]) -> tuple[str, list[int]]:
 
 
 def digits(phone_number: str) -> str:
-    """Return only the digits, to compare numbers: records have both `+1650...` and `(650) ...`."""
+    """Return only the digits, to compare numbers: records have both `+1650...` and `(650) ...`.
+
+    A sender's name, such as `BANKPL`, is compared as it is.
+    """
+    if any(character.isalpha() for character in phone_number):
+        return phone_number
     return "".join(character for character in phone_number if character in "0123456789")

@@ -8,7 +8,7 @@ push two of our windows into one of theirs.
 Group membership and limits are assumed until a response header states them. If RingCentral reports fewer free places
 than we count, other programs with the same login used the difference, which stays taken for one window. At most half of
 the free places are in use by requests in flight, so that two programs that start together stay under the limit. A 429
-closes the group.
+closes the group, unless its body says that it is about that request only (CMN-304): then `lift_penalty` opens it again.
 
 `Paced` wraps the client's authentication, because httpx passes each request and each answer of a call through it, also
 logins and retries after a 401. A custom transport would see them too, but then httpx would ignore the proxy from the
@@ -37,7 +37,7 @@ ASSUMED: Mapping[str, int] = {"light": 50, "medium": 40, "heavy": 10, "auth": 5}
 """Requests per 60 s from RingCentral's guide, used until a header states others."""
 
 _NO_LIMIT = 10**9
-_BUDGET = "rc_mcp.budget"
+_BUDGET, _PENALTY = "rc_mcp.budget", "rc_mcp.penalty"
 _GROUP_NAME = re.compile("[a-z]{1,20}")
 
 
@@ -73,7 +73,8 @@ class Budget:
         self._answered_at: deque[float] = deque()
         self._others = 0
         self._others_at = 0.0
-        self._closed_until = 0.0
+        self._penalties: list[float] = []
+        """The times at which they end."""
         # Only the first in the queue watches the clock. anyio's lock is fair and survives cancellation.
         self._first_in_line = anyio.Lock()
         self._nap: anyio.CancelScope | None = None
@@ -123,10 +124,22 @@ class Budget:
             self.close(self._window_s)
         self._look_again()
 
-    def close(self, wait_s: float) -> None:
-        """Let no request through for `wait_s`. A shorter time does not shorten an earlier, longer one."""
-        self._closed_until = max(self._closed_until, self._time.now() + wait_s)
+    def close(self, wait_s: float) -> float:
+        """Let no request through for `wait_s`. A shorter time does not shorten an earlier, longer one.
+
+        Returns:
+            The end of this penalty, for `lift`.
+        """
+        until = self._time.now() + wait_s
+        self._penalties.append(until)
         self._look_again()
+        return until
+
+    def lift(self, until: float) -> None:
+        """Cancel the penalty that ends then. Others stay."""
+        if until in self._penalties:
+            self._penalties.remove(until)
+            self._look_again()
 
     async def _sleep(self, wait_s: float) -> None:
         self._nap = anyio.CancelScope()
@@ -164,7 +177,7 @@ class Budget:
         """Return the expected time of a place for a request with `ahead` others before it."""
         self._forget()
         windows, place = divmod(ahead, self._limit)
-        start = max(now, self._closed_until)
+        start = max([now, *self._penalties])
         beyond = self._taken() + place - self._limit
         if beyond >= 0:
             taken_at = sorted([*self._answered_at, *[self._others_at] * self._others, *[now] * self._in_flight])
@@ -176,6 +189,7 @@ class Budget:
 
     def _forget(self) -> None:
         now = self._time.now()
+        self._penalties = [until for until in self._penalties if until > now]
         while self._answered_at and self._answered_at[0] + self._window_s <= now:
             self._answered_at.popleft()
         if self._others_at + self._window_s <= now:
@@ -225,7 +239,7 @@ class Paced(httpx.Auth):
             budget.count()
         budget.learn(stated)
         if response.status_code == 429:
-            budget.close(penalty_s(response.headers))
+            response.request.extensions[_PENALTY] = budget, budget.close(penalty_s(response.headers))
 
     def _budget(self, group: str) -> Budget:
         if group not in self._budgets:
@@ -238,6 +252,12 @@ def give_place_back(request: httpx.Request) -> None:
     budget = request.extensions.pop(_BUDGET, None)
     if isinstance(budget, Budget):
         budget.give_back()
+
+
+def lift_penalty(request: httpx.Request) -> None:
+    """Open the group again that the 429 to this request closed. The body, which says why, arrives after the status."""
+    budget, until = request.extensions.pop(_PENALTY)
+    budget.lift(until)
 
 
 def _kind(request: httpx.Request) -> str:

@@ -21,13 +21,14 @@ from rc_mcp.ringcentral.errors import (
     NoTimeLeft,
     NotSent,
     RingCentralError,
+    StillProcessing,
     TransportFailure,
     UnexpectedAnswer,
     Unreachable,
 )
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.auth import BearerAuth
-from rc_mcp.ringcentral.transport.budgets import Paced, give_place_back
+from rc_mcp.ringcentral.transport.budgets import Paced, give_place_back, lift_penalty
 from rc_mcp.ringcentral.transport.deadlines import Time, heads_in_time, in_time, time_left_s, waiting_until
 from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, plain, refusal, without
 from rc_mcp.ringcentral.transport.retries import with_retries
@@ -201,7 +202,10 @@ async def _refusal(call: Call, response: httpx.Response) -> RingCentralError:
         body = await _body(response, LIMITS.error_body_bytes) or b""
     token = response.request.headers["Authorization"].removeprefix("Bearer ")
     headers = without(response.headers, token)
-    return refusal(response.status_code, parsed(body, token), headers, method=call.method, path=call.path)
+    error = refusal(response.status_code, parsed(body, token), headers, method=call.method, path=call.path)
+    if isinstance(error, StillProcessing):
+        lift_penalty(response.request)
+    return error
 
 
 async def _close(response: httpx.Response) -> None:

@@ -29,8 +29,10 @@ from rc_mcp.ringcentral.errors import (
     LoginUnavailable,
     MailboxNotFound,
     NotFound,
+    NotInPlan,
     RangeNotSatisfiable,
     RateLimited,
+    StillProcessing,
     SyncTokenRejected,
     Unauthorized,
     Unavailable,
@@ -49,6 +51,7 @@ _TRUSTED_WITHOUT_CODE = (401, 408, 416, 429)
 _SPECIFIC_CODE = re.compile(r"[A-Z]{2,5}-[0-9]+")
 # CMN-120, "Invalid URI", means that the request reached no service, so not the Message Store either.
 _GATEWAYS_CODE = re.compile(r"AGW-[0-9]+|CMN-120")
+_PLANS_CODE = re.compile(r"BIL-[0-9]+")
 _NAMED_IN_TEXT = re.compile(r"\[([A-Za-z]{1,40})\]")
 _ONE_MESSAGE = re.compile(r"/message-store/[0-9]+(/content/[0-9]+)?$")
 _MAYBE_A_SECRET = re.compile(r"[A-Za-z0-9+/=_.~-]{40,}")
@@ -93,6 +96,8 @@ def refusal(
     if status < 400:
         return UnexpectedAnswer(f"RingCentral answered {status} to {method} {path[:120]}", status=status)
     facts = _facts(body, headers, method, path)
+    if status == 429 and "CMN-304" in _specific_codes(facts):
+        return StillProcessing(status, retry_after_s=retry_after_s(headers), **facts)
     if status == 429:
         return _rate_limited(headers, facts)
     if status < 500 and status not in _TRUSTED_WITHOUT_CODE:
@@ -178,6 +183,8 @@ def _class(status: int, facts: ErrorFacts) -> type[APIError]:
         return FaxNotReady
     if status >= 500 or "CMN-201" in codes:
         return Unavailable
+    if status not in _TRUSTED_WITHOUT_CODE and any(_PLANS_CODE.fullmatch(code or "") for code in codes):
+        return NotInPlan
     if status == 400 and ("MSG-333" in codes or "MSG-411" in codes or _names_sync_token(codes, facts)):
         return SyncTokenRejected
     return _BY_STATUS.get(status, APIError)

@@ -4,9 +4,9 @@ Reads, and this API's updates, which are idempotent, are sent again after the co
 unavailable. A DELETE is sent again only if it was certainly not carried out: a second one purges. A login is not
 retried here: five a minute are allowed, and the next call logs in again.
 
-A 429 says how long to wait, and its budget stays closed for that time, so its retry waits there. Before every other
-retry the wait doubles, with jitter to spread requests that failed together, and lasts at least as long as RingCentral
-says that it is unavailable.
+A 429 says how long to wait, and its budget stays closed for that time, so its retry waits there. The exception is
+CMN-304, which is about one request: the same one is still being processed. Before every other retry the wait doubles,
+with jitter to spread requests that failed together, and lasts at least as long as RingCentral asks.
 
 Why not tenacity or stamina: tests need to set the clock, and a retry after a 429 waits in its budget.
 """
@@ -16,7 +16,15 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from rc_mcp.ringcentral.calls import Call
-from rc_mcp.ringcentral.errors import AnswerLost, APIError, NotSent, RateLimited, RingCentralError, Unavailable
+from rc_mcp.ringcentral.errors import (
+    AnswerLost,
+    APIError,
+    NotSent,
+    RateLimited,
+    RingCentralError,
+    StillProcessing,
+    Unavailable,
+)
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import Time, latest
 
@@ -55,6 +63,8 @@ def may_be_repeated(call: Call, error: RingCentralError) -> bool:
 
 def _is_short_outage(error: RingCentralError) -> bool:
     """Return whether the outage is probably short. CMN-201, "temporarily unavailable", has the status 500."""
+    if isinstance(error, StillProcessing):
+        return True
     return isinstance(error, Unavailable) and (error.status in _SHORT_OUTAGES or error.error_code == "CMN-201")
 
 

@@ -19,6 +19,7 @@ from tests.ringcentral.under_budget import attachments, client_of, together, vir
 from tests.ringcentral.virtual_time import VirtualLoop
 
 EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}, "syncInfo": {"syncToken": "next"}}
+CMN_304 = {"errorCode": "CMN-304", "message": "Duplicate concurrent request"}
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +94,36 @@ async def test_a_429_closes_only_its_group_for_the_stated_time(retry_after: str 
     times = {name: [round(at, 3) for at, named in service.came if named == name] for _, name in service.came}
     assert times["DELETE 5"] == [1]
     assert times["GET message-store"] == [0, seconds, seconds]
+
+
+async def test_a_request_that_is_still_processed_does_not_hold_back_others() -> None:
+    came: list[float] = []
+
+    def once_in_progress(_: httpx.Request) -> httpx.Response:
+        came.append(anyio.current_time() - 1_000)
+        return httpx.Response(429, json=CMN_304) if len(came) == 1 else httpx.Response(200, json=EMPTY)
+
+    service = httpx.MockTransport(once_in_progress)
+    async with MessageStoreClient(TokenAuth("t"), transport=service) as store, anyio.create_task_group() as tasks:
+        tasks.start_soon(store.list_messages)
+        await anyio.sleep(0.1)
+        with waiting_until(0.0):
+            await store.list_messages()
+    assert came == [0, pytest.approx(0.1), pytest.approx(0.375, abs=0.13)]
+
+
+async def test_a_lifted_penalty_ends_no_other() -> None:
+    now = [0.0]
+    budget = Budget("light", 9, Time(lambda: now[0], anyio.sleep))
+    lifted = budget.close(90)
+    budget.close(7)
+    budget.lift(lifted)
+    with pytest.raises(RateLimited) as caught:
+        await budget.enter(0.0)
+    assert caught.value.retry_after_s == 7
+    now[0] = 8.0
+    await budget.enter(0.0)
+    budget.lift(lifted)  # the body of an answer may arrive after its penalty has ended
 
 
 async def test_the_limit_of_the_group_that_ringcentral_names_applies() -> None:

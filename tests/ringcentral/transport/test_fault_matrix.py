@@ -27,6 +27,7 @@ from rc_mcp.ringcentral import (
     Outcome,
     RateLimited,
     RingCentralError,
+    StillProcessing,
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
@@ -245,6 +246,7 @@ PASSING = [
     Fault("timeout", by_transport(raising(httpx.ReadTimeout), after=True), AnswerLost, acted=True),
     Fault("429 Retry-After", by_emulator("rate_limit"), RateLimited, harmless=True, least_wait_s=60),
     Fault("429", by_transport(answering(429)), RateLimited, harmless=True, arrives=False, least_wait_s=60),
+    Fault("429 CMN-304", by_transport(answering(429, '{"errorCode":"CMN-304"}')), StillProcessing, arrives=False),
     *map(five_hundred, (500, 502, 503, 504)),
     Fault("cut off", by_emulator("truncate"), AnswerLost, acted=True),
 ]

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 EMPTY: dict[str, Any] = {"records": [], "paging": {}, "navigation": {}, "syncInfo": {"syncToken": "next"}}
 CMN_201 = {"errorCode": "CMN-201", "message": "Service Temporary Unavailable"}
+CMN_304 = {"errorCode": "CMN-304", "message": "Duplicate concurrent request"}
 Answer = httpx.Response | httpx.HTTPError
 
 
@@ -62,6 +63,7 @@ AMBIGUOUS: list[Answer] = [
     httpx.ReadTimeout("late"),
     httpx.RemoteProtocolError("half"),
     httpx.Response(500, json=CMN_201),
+    httpx.Response(429, json=CMN_304),
     httpx.Response(502),
     httpx.Response(503),
     httpx.Response(504),
@@ -116,6 +118,14 @@ async def test_a_request_that_would_fail_again_is_not_sent_again(failure: Answer
         with pytest.raises(RingCentralError):
             await store.list_messages()
     assert service.sent == 1
+
+
+async def test_a_request_that_is_still_processed_is_sent_again_after_a_moment() -> None:
+    service, start = Fails(httpx.Response(429, json=CMN_304)), anyio.current_time()
+    async with client(service) as store:
+        await store.list_messages()
+    assert service.sent == 2
+    assert anyio.current_time() - start <= 1
 
 
 @pytest.mark.parametrize(("failure", "kind"), [(httpx.ReadError("x"), AnswerLost), (httpx.Response(503), Unavailable)])

@@ -1,0 +1,358 @@
+"""Arguments as hosts and models send them: values with one meaning are taken, others are refused."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx2 as httpx
+import pytest
+from pydantic import ValidationError
+
+from rc_mcp.cli.demo.screen import rows
+from rc_mcp.emulator import Draft, Party
+from rc_mcp.tools import tools_for
+from rc_mcp.views.other_stores import QUEUE_TEXTS
+from tests.desk import YES, Desk, Era, call, refused
+
+pytestmark = pytest.mark.anyio
+
+NO_ID = [5.5, True, False, -5, 2**53, 2**53 + 1.0, 6015823250778212345, {"id": 5}, "", " 5"]
+NOT_SENT = "Nothing was sent to RingCentral."
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ({"per_page": 5.0}, {"per_page": 5}),
+        ({"per_page": "5"}, {"per_page": 5}),
+        ({"page": "1"}, {"page": 1}),
+        ({"page": 1.0, "per_page": "40"}, {"page": 1, "per_page": 40}),
+        ({"distinct_conversations": "true"}, {"distinct_conversations": True}),
+        ({"distinct_conversations": "false"}, {"distinct_conversations": False}),
+        ({"message_type": '["Fax", "SMS"]'}, {"message_type": ["Fax", "SMS"]}),
+        ({"message_type": "Fax"}, {"message_type": ["Fax"]}),
+        ({"conversation_id": 12345}, {"conversation_id": "12345"}),
+    ],
+)
+async def test_a_value_with_one_meaning_is_taken_in_another_spelling(
+    desk: Desk, era: Era, sent: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    async with desk.client(era) as client:
+        assert await call(client, "list_messages", **sent) == await call(client, "list_messages", **meant)
+        first, second = desk.sent("GET")[:2]
+        assert first.partition("&dateFrom")[0] == second.partition("&dateFrom")[0]
+
+
+async def test_a_sync_takes_a_count_in_quotes(desk: Desk) -> None:
+    async with desk.client() as client:
+        await call(client, "sync_messages", record_count="7", distinct_conversations="true")
+    assert "distinctConversations=true" in desk.sent("GET")[0]
+    assert "recordCount=7" in desk.sent("GET")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("per_page", 5.5),
+        ("per_page", True),
+        ("per_page", "5.0"),
+        ("per_page", "five"),
+        ("per_page", "1e2"),
+        ("per_page", "05"),
+        ("page", "0"),
+        ("page", "9" * 400),
+        ("distinct_conversations", 1),
+        ("distinct_conversations", "yes"),
+        ("distinct_conversations", "True"),
+        ("date_from", 20261123),
+        ("detail", 1),
+        ("message_type", True),
+        ("message_type", {"type": "Fax"}),
+    ],
+)
+async def test_any_other_spelling_is_refused_by_name(desk: Desk, name: str, value: object) -> None:
+    async with desk.client() as client:
+        said = await refused(client, "list_messages", **{name: value})
+    assert said.startswith(name)
+    assert said.endswith(NOT_SENT)
+    assert "Input should be a valid" not in said
+    assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize("spelling", ['"{}"', "{}", "{}.0", "[{}]", '["{}"]', '"[{}]"', '"[\\"{}\\"]"'])
+async def test_an_id_is_read_as_a_number_as_long_as_it_is_exact(desk: Desk, era: Era, spelling: str) -> None:
+    id_ = desk.ids(type="VoiceMail")[0]
+    sent = json.loads(spelling.format(id_))
+    async with desk.client(era, answer=YES) as client:
+        assert (await call(client, "read_message", message_id=sent))["messages"][0]["id"] == id_
+        marked = await call(client, "update_message", message_id=sent, read_status="Read")
+        assert marked["outcomes"] == {id_: "updated"}
+        deleted = await call(client, "delete_message", message_id=sent)
+    assert deleted["outcomes"] == {id_: "deleted"}
+
+
+@pytest.mark.process
+async def test_ids_and_pages_of_an_attachment_are_read_as_numbers(desk: Desk) -> None:
+    fax = desk.emulator.store.message(desk.ids(type="Fax")[0]) or {}
+    names = {"message_id": int(fax["id"]), "attachment_id": int(fax["attachments"][0]["id"])}
+    async with desk.client() as client:
+        result = await client.call_tool("read_message_content", {**names, "form": "pages", "pages": 1})
+    assert not result.is_error
+
+
+@pytest.mark.parametrize("value", NO_ID, ids=str)
+@pytest.mark.parametrize(
+    ("tool", "name"),
+    [
+        ("read_message", "message_id"),
+        ("read_message_content", "message_id"),
+        ("list_messages", "conversation_id"),
+        ("list_messages", "extension_id"),
+        ("list_messages", "owner"),
+        ("patch_message", "message_id"),
+        ("delete_message", "message_id"),
+        ("delete_message_by_filter", "conversation_id"),
+    ],
+)
+async def test_a_value_that_is_no_exact_id_is_refused_before_anything_is_sent(
+    desk: Desk, tool: str, name: str, value: Any
+) -> None:
+    others = {"availability": "Alive"} if tool == "patch_message" else {}
+    async with desk.client() as client:
+        for spelled in (value, [value]):
+            said = await refused(client, tool, **{name: spelled}, **others)
+            assert said.startswith(name)
+            assert said.endswith(NOT_SENT)
+    assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_float_that_json_does_not_have_is_no_id(value: float) -> None:
+    for tool in tools_for("admin"):
+        if "message_id" in tool.parameters["properties"]:
+            with pytest.raises(ValidationError) as caught:
+                tool.fn_metadata.arg_model.model_validate({"message_id": value, "read_status": "Read"})
+            assert caught.value.errors()[0]["loc"][0] == "message_id"
+
+
+async def test_a_number_too_large_to_be_exact_is_told_from_a_wrong_one(desk: Desk) -> None:
+    async with desk.client() as client:
+        large = await refused(client, "read_message", message_id=2**53)
+        wrong = await refused(client, "read_message", message_id=5.5)
+    assert "ids are strings" in large
+    assert "ids are strings" not in wrong
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("delete_message", {"message_id": "5", "purge": "true"}),
+        ("delete_message", {"message_id": "5", "purge": "false"}),
+        ("delete_message", {"message_id": "5", "purge": 0}),
+        ("delete_message_by_filter", {"conversation_id": "5", "purge": "true"}),
+        ("delete_message_by_filter", {"conversation_id": "5", "date_to": 20261123}),
+        ("update_message_store_configuration", {"retention_period": "30"}),
+        ("update_message_store_configuration", {"retention_period": 30.5}),
+    ],
+)
+async def test_nothing_but_ids_is_taken_in_another_spelling_by_a_tool_that_deletes(
+    desk: Desk, tool: str, arguments: dict[str, Any]
+) -> None:
+    async with desk.client() as client:
+        said = await refused(client, tool, **arguments)
+    assert said.startswith([*arguments][-1])
+    assert desk.emulator.requests == []
+
+
+async def test_a_whole_number_with_a_decimal_point_is_an_integer_as_the_schema_says(desk: Desk) -> None:
+    async with desk.client() as client:
+        answer = await call(client, "update_message_store_configuration", retention_period=60.0)
+    assert answer["status"] == "confirmation_required"
+
+
+@pytest.mark.parametrize("extension", ["102", 102, 102.0])
+@pytest.mark.parametrize("name", ["extension_id", "owner", "voicemail_owner"])
+async def test_an_extension_that_the_operator_does_not_allow_is_refused_in_every_spelling(
+    desk: Desk, name: str, extension: object
+) -> None:
+    async with desk.client() as client:
+        for spelled in (extension, [extension]) if name != "extension_id" else (extension,):
+            said = await refused(client, "list_messages", **{name: spelled})
+            assert "does not allow" in said
+    assert desk.emulator.requests == []
+
+
+def test_the_published_schema_is_that_of_the_types_alone() -> None:
+    published = {tool.name: tool.parameters["properties"] for tool in tools_for("admin")}
+    per_page = published["list_messages"]["per_page"]
+    assert (per_page["type"], per_page["minimum"], per_page["maximum"]) == ("integer", 1, 1000)
+    assert published["list_messages"]["distinct_conversations"]["type"] == "boolean"
+    assert published["read_message"]["message_id"]["items"] == {"type": "string"}
+    assert not any({"ge", "le"} & schema.keys() for properties in published.values() for schema in properties.values())
+
+
+@pytest.mark.parametrize("sender", ["BANKPL", "Google", "22000", "AT&T", "O2", "Dr. Smith", "611"])
+async def test_senders_with_names_and_short_codes_can_be_searched(desk: Desk, era: Era, sender: str) -> None:
+    id_ = str(desk.emulator.store.add(Draft(type="SMS", text="a code", sender=Party(phone_number=sender)))["id"])
+    async with desk.client(era) as client:
+        listing = await call(client, "list_messages", phone_number=sender)
+    assert [row["id"] for row in rows(listing["messages"])] == [id_]
+    assert len(desk.sent("GET")) == 1
+
+
+@pytest.mark.parametrize(
+    "value", ["x", "A name of many letters", "BANK\nPL", "<b>", "", "+", "(6", "6" * 40, "\uff22ANK"]
+)
+async def test_a_value_that_no_sender_has_is_refused(desk: Desk, value: str) -> None:
+    async with desk.client() as client:
+        said = await refused(client, "list_messages", phone_number=value)
+    assert said.startswith("phone_number: must be ")
+    assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "given"),
+    [
+        ("+16505550118", "(650) 555-0118"),
+        ("+16505550118", "650.555.0118"),
+        ("+16505550118", "6505550118"),
+        ("+16505550118", 6505550118),
+        ("+16505550118", "011 1 650 555 0118"),
+        ("+442079460000", "+44 (0)20 7946 0000"),
+        ("+442079460000", "0044 20 7946 0000"),
+    ],
+)
+async def test_a_number_in_another_spelling_finds_the_same_and_the_answer_says_so(
+    desk: Desk, era: Era, stored: str, given: object
+) -> None:
+    id_ = str(desk.emulator.store.add(Draft(type="SMS", text="hello", sender=Party(phone_number=stored)))["id"])
+    async with desk.client(era) as client:
+        listing = await call(client, "list_messages", phone_number=given)
+    assert [row["id"] for row in rows(listing["messages"])] == [id_]
+    assert listing["filters"]["phone_number"] == stored
+    assert str(given) in listing["next"]
+    assert len(desk.sent("GET")) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "requests"), [("+16505550199", 1), ("650-555-0199", 2), ("020 7946 0000", 1), ("BANKPL", 1), ("22000", 1)]
+)
+async def test_a_number_without_messages_is_asked_for_once_more_only_in_another_spelling(
+    desk: Desk, given: str, requests: int
+) -> None:
+    async with desk.client() as client:
+        listing = await call(client, "list_messages", phone_number=given)
+    assert listing["summary"]["messages"] == 0
+    assert listing["filters"]["phone_number"] == given
+    assert len(desk.sent("GET")) == requests
+
+
+async def test_a_number_as_ringcentral_has_it_is_asked_for_once(desk: Desk) -> None:
+    desk.emulator.store.add(Draft(type="SMS", text="hello", sender=Party(phone_number="+16505550118")))
+    async with desk.client() as client:
+        for given in ("+16505550118", "(+1) 650-555-0118", 16505550118):
+            listing = await call(client, "list_messages", phone_number=given)
+            assert listing["summary"]["messages"] == 1
+            beyond = await call(client, "list_messages", phone_number=given, page=2)
+            assert beyond["next"].startswith("Page 2 does not exist")
+    assert len(desk.sent("GET")) == 6
+
+
+async def test_a_later_page_of_a_number_in_another_spelling_is_found_too(desk: Desk) -> None:
+    for n in range(3):
+        desk.emulator.store.add(Draft(type="SMS", text=f"{n}", sender=Party(phone_number="+16505550118")))
+    async with desk.client() as client:
+        seen = [
+            row["id"]
+            for page in (1, 2, 3)
+            for row in rows(
+                (await call(client, "list_messages", phone_number="650-555-0118", per_page=1, page=page))["messages"]
+            )
+        ]
+    assert seen == desk.ids()[:3]
+
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("date_to", "end"),
+    [
+        ("2026-11-20", "2026-11-20T23:59:59-05:00"),
+        ("20261120", "2026-11-20T23:59:59-05:00"),
+        ("11-20", "2026-11-20T23:59:59-05:00"),
+        ("2026-W47-5", "2026-11-20T23:59:59-05:00"),
+        ("2026-W47", "2026-11-22T23:59:59-05:00"),
+        ("2026-11-01", "2026-11-01T23:59:59-05:00"),
+        ("2026-10-31", "2026-10-31T23:59:59-04:00"),
+        ("2026-11-20T00:00", "2026-11-20T00:00:00-05:00"),
+        ("2026-11-20T14:30:00Z", "2026-11-20T09:30:00-05:00"),
+        ("11-20 14:30", "2026-11-20T14:30:00-05:00"),
+    ],
+)
+@pytest.mark.parametrize("tool", ["list_messages", "sync_messages"])
+async def test_a_date_as_the_end_of_a_read_includes_that_day_of_the_user(
+    desk: Desk, tool: str, date_to: str, end: str
+) -> None:
+    desk.clock.time = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    async with desk.client(RC_MCP_TIMEZONE="America/New_York") as client:
+        answer = await call(client, tool, date_from="2026-10-01", date_to=date_to)
+    assert datetime.fromisoformat(answer["window"]["date_to"]) == datetime.fromisoformat(end)
+
+
+async def test_messages_of_the_last_and_the_first_moment_of_a_day_are_listed_for_it(desk: Desk, era: Era) -> None:
+    desk.clock.time = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    times = [
+        datetime(2026, 11, 19, 23, 59, 59, tzinfo=NEW_YORK),
+        datetime(2026, 11, 20, 0, 0, 0, tzinfo=NEW_YORK),
+        datetime(2026, 11, 20, 23, 59, 59, tzinfo=NEW_YORK),
+        datetime(2026, 11, 21, 0, 0, 0, tzinfo=NEW_YORK),
+    ]
+    ids = [str(desk.emulator.store.add(Draft(type="SMS", text="a", created=time))["id"]) for time in times]
+    async with desk.client(era, RC_MCP_TIMEZONE="America/New_York") as client:
+        listing = await call(client, "list_messages", date_from="2026-11-20", date_to="2026-11-20", message_type="SMS")
+    found = {row["id"] for row in rows(listing["messages"])}
+    assert found & {*ids} == {*ids[1:3]}
+
+
+async def test_a_date_of_a_delete_is_its_first_moment(desk: Desk) -> None:
+    desk.clock.time = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    times = [datetime(2026, 11, 19, 23, 59, 59, tzinfo=NEW_YORK), datetime(2026, 11, 20, 12, tzinfo=NEW_YORK)]
+    party = Party(phone_number="+16505550118")
+    kept = [
+        desk.emulator.store.add(Draft(type="SMS", text="a", sender=party, created=time, conversation="c"))
+        for time in times
+    ]
+    async with desk.client(answer=YES, RC_MCP_TIMEZONE="America/New_York") as client:
+        conversation = kept[0]["conversation"]["id"]
+        await call(client, "delete_message_by_filter", conversation_id=conversation, date_to="2026-11-20")
+    assert [desk.availability(str(m["id"])) for m in kept] == ["Deleted", "Alive"]
+
+
+@pytest.mark.parametrize("tool", ["list_messages", "sync_messages"])
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"owner": "Shared"}, True),
+        ({"owner": ["Any"]}, True),
+        ({"owner_extension_type": "Department"}, True),
+        ({"owner": "Shared", "message_type": ["SMS", "Fax"]}, True),
+        ({"owner": "Shared", "message_type": ["Fax"]}, False),
+        ({"owner": "Personal"}, False),
+        ({}, False),
+    ],
+)
+async def test_an_answer_without_texts_of_a_queue_says_that_they_may_be_elsewhere(
+    desk: Desk, tool: str, filters: dict[str, Any], said: bool
+) -> None:
+    page: dict[str, Any] = {
+        "records": [],
+        "paging": {},
+        "navigation": {},
+        "syncInfo": {"syncType": "FSync", "syncToken": "t"},
+    }
+    desk.faults.before(lambda request: httpx.Response(200, json=page) if "/message-s" in request.url.path else None)
+    async with desk.client() as client:
+        answer = await call(client, tool, **filters)
+    assert (QUEUE_TEXTS in answer["next"]) is said
