@@ -233,8 +233,7 @@ def _folded(name: str) -> str:
 
 def _parties(message: Message) -> Iterator[Caller]:
     """Yield the callers that a record has both in lists and when read by id, so that both are treated the same."""
-    if message.from_:
-        yield message.from_
+    yield from message.senders
     yield from message.to
     if message.forwarding and message.forwarding.original_sender:
         yield message.forwarding.original_sender
