@@ -51,7 +51,7 @@ async def newest_unheard_with_transcript(store: MessageStoreClient) -> Message:
     last_week = datetime.now(UTC) - timedelta(days=7)
     page = await store.list_messages(message_type=["VoiceMail"], read_status=["Unread"], date_from=last_week)
     print(f"Listed {len(page.records)} unheard voicemails of the last 7 days")
-    found = next(m for m in page.records if m.vm_transcription_status == "Completed")
+    found = next(m for m in page.records if any(a.type == "AudioTranscription" for a in m.attachments))
     return await store.read_message(found.id)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Attachment, Message, MessageStoreClient
+from rc_mcp.views.attached import is_text_body
 from rc_mcp.views.summary import by_kind, is_unread
 from rc_mcp.views.untrusted_text import counted, is_id, moment
 
@@ -65,7 +66,7 @@ class RecentMessages:
 
 def attachments_of(messages: Sequence[Message]) -> list[tuple[Message, Attachment]]:
     """Return the newest attachments, without those that only repeat the text of a text message."""
-    found = [(m, a) for m in messages for a in m.attachments if a.type != "Text" and is_id(m.id) and is_id(a.id)]
+    found = [(m, a) for m in messages for a in m.attachments if not is_text_body(m, a) and is_id(m.id) and is_id(a.id)]
     return found[:MOST_ATTACHMENTS]
 
 

@@ -14,6 +14,7 @@ from rc_mcp.media.protocol import Note, Way
 from rc_mcp.media.reading import Reading, has_ocr
 from rc_mcp.media.selection import written
 from rc_mcp.ringcentral import Attachment, Message
+from rc_mcp.views.attached import files
 from rc_mcp.views.untrusted_text import clean_lines, counted, is_id
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -58,6 +59,8 @@ class ContentAnswer(BaseModel):
     form: Form | None = None
     said: str
     other_forms: list[Form] = []
+    other_attachments: dict[str, str] | None = None
+    """The kinds of the other files of the message, by attachment id."""
     pages: int | None = None
     path: str | None = None
     sha256: str | None = None
@@ -69,12 +72,13 @@ def main_attachment(message: Message) -> Attachment | None:
 
     Attachments without a valid id are ignored: they cannot be fetched.
     """
-    with_id = [a for a in message.attachments if is_id(a.id)]
+    with_id = reachable_files(message) or [a for a in message.attachments if is_id(a.id)]
     return min(with_id, key=lambda a: _MAIN.index(a.type) if a.type in _MAIN else len(_MAIN), default=None)
 
 
-def transcript_of(message: Message) -> Attachment | None:
-    return next((a for a in message.attachments if a.type == "AudioTranscription" and is_id(a.id)), None)
+def reachable_files(message: Message) -> list[Attachment]:
+    """Return the files of a message that can be fetched."""
+    return [a for a in files(message) if is_id(a.id)]
 
 
 def forms_of(kind: str, size: int | None, *, transcript: bool = False) -> list[Form]:

@@ -24,7 +24,6 @@ from rc_mcp.attachments.forms import (
     said_of_label,
     said_of_pages,
     text_of_pages,
-    transcript_of,
     ways_for,
 )
 from rc_mcp.media.document_limits import LIMITS
@@ -35,7 +34,9 @@ from rc_mcp.media.saving import keep
 from rc_mcp.media.selection import Selection, chosen
 from rc_mcp.private_files import make_folder, new_file
 from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
-from rc_mcp.views.untrusted_text import as_written, clean, word
+from rc_mcp.views.attached import is_recording
+from rc_mcp.views.transcripts import NONE, extent, transcript_of, transcription
+from rc_mcp.views.untrusted_text import as_written, clean
 
 _SAVED_BYTES = 1024**3
 _SOUNDS = ("audio/", "video/")
@@ -116,7 +117,7 @@ async def read_attachment(asked: AttachmentRequest) -> _Answer:
     """
     if asked.form == "file":
         return await _file(asked)
-    if asked.attachment.type == "AudioRecording" and asked.form != "original":
+    if is_recording(asked.message, asked.attachment) and asked.form != "original":
         return await _recording(asked)
     if labelled(asked.attachment.content_type).startswith(_SOUNDS) and asked.form != "original":
         return asked.not_fetched("This is audio or video; it was not downloaded. form='file' saves it.")
@@ -139,12 +140,23 @@ async def _recording(asked: AttachmentRequest) -> _Answer:
     if asked.form == "pages":
         return asked.not_fetched("A recording has no pages.", transcript=transcript is not None)
     if transcript is None:
-        status = word(asked.message.vm_transcription_status) or "NotAvailable"
+        status = transcription(asked.message) or NONE
         return asked.not_fetched(f"RingCentral has no transcript of this recording ({status}); it was not fetched.")
     async with asked.of(transcript).fetch(LIMITS.document_bytes) as found:
         answer, _ = await _text(asked, found)
-    described_recording, _ = asked.not_fetched(f"RingCentral's transcript of the recording. {answer.said}".strip())
+    described_recording, _ = asked.not_fetched(f"{_said_of_transcript(asked)} {answer.said}".strip())
     return described_recording.model_copy(update={"form": answer.form, "untrusted": answer.untrusted}), []
+
+
+def _said_of_transcript(asked: AttachmentRequest) -> str:
+    """Say how much of the recording the transcript covers, and how long the recording is."""
+    covered = {
+        "whole": "RingCentral's transcript of the recording",
+        "part": "RingCentral's transcript of a part of the recording; the rest is not written down",
+        "unknown": "RingCentral's transcript of the recording; it does not say whether it is whole",
+    }[extent(asked.message)]
+    seconds = asked.attachment.vm_duration
+    return f"{covered}. The recording has {seconds} s." if seconds is not None else f"{covered}."
 
 
 async def _text(asked: AttachmentRequest, found: Fetched) -> _Answer:

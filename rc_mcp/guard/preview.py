@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import Caller, Message
+from rc_mcp.views.attached import attached
 from rc_mcp.views.changes import Preview, UntrustedPreview
+from rc_mcp.views.transcripts import recording_seconds
 from rc_mcp.views.untrusted_text import first_words, fitting, moment, quoted, who, word
 
 COLUMNS = 40
@@ -165,7 +167,7 @@ def _dated(message: Message, zone: tzinfo) -> str:
     columns = COLUMNS - len(day) - 1
     if text := first_words(message):
         return f"{day} {quoted(text, columns)}"
-    seconds = next((a.vm_duration for a in message.attachments if a.vm_duration is not None), None)
+    seconds = recording_seconds(message)
     pages = f", {message.fax_page_count} page{'' if message.fax_page_count == 1 else 's'}"
     size = f", {seconds} s" if seconds else pages if message.fax_page_count else ""
     return f"{day} {fitting(f'{word(message.type)}{size}', columns)}"
@@ -178,7 +180,8 @@ def _newest(messages: Sequence[Message], n: int) -> list[Message]:
 def _sample(message: Message, zone: tzinfo | None) -> str:
     text = first_words(message)
     at = moment(message.creation_time, zone)
-    return f"{word(message.type)} {at} {who(message)}" + (f": {text}" if text else "")
+    files = f", {found}" if (found := attached(message)) else ""
+    return f"{word(message.type)} {at} {who(message)}{files}" + (f": {text}" if text else "")
 
 
 def _counted(numbers: Counter[str]) -> str:

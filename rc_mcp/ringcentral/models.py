@@ -21,6 +21,8 @@ from pydantic.alias_generators import to_camel
 T = TypeVar("T")
 
 _INTEGER = re.compile("-?[0-9]{1,19}")
+_EXACT = 2**53
+"""Below this a float shows every digit of a whole number."""
 _WORDS = {"true": True, "false": False}
 
 
@@ -92,10 +94,15 @@ RecordT = TypeVar("RecordT", bound=WireRecord)
 
 
 def text(value: object) -> str | None:
-    """Return a text. Ids are numbers in some records and strings in others."""
+    """Return a text. Ids are numbers in some records and strings in others.
+
+    A number with a fraction or exponent whose digits are not exact is absent: it would name another id.
+    """
     if isinstance(value, str):
         return value
-    return str(value) if type(value) in (int, float) else None
+    if isinstance(value, float):
+        return f"{value:.16g}" if abs(value) < _EXACT else None
+    return str(value) if type(value) is int else None
 
 
 def number(value: object) -> int | None:
@@ -127,14 +134,19 @@ def many(kind: type[RecordT]) -> Field[list[RecordT]]:
     return Field(lambda value: _readable(kind, value))
 
 
+def one_or_many(kind: type[RecordT], key: str = "") -> Field[list[RecordT]]:
+    """Read a list, or one record as a list of one."""
+    return Field(lambda value: _readable(kind, [cast("object", value)] if isinstance(value, dict) else value), key)
+
+
 def _readable(kind: type[RecordT], value: object) -> list[RecordT]:
     entries = cast("list[Any]", value) if isinstance(value, list) else []
     return [kind(entry) for entry in entries if kind.can_read(entry)]
 
 
-def _rounded(value: str) -> float | None:
+def _rounded(value: object) -> float | None:
     try:
-        return float(value)
+        return float(str(value))
     except ValueError:
         return None
 
@@ -149,6 +161,12 @@ class _Identified(WireRecord):
         return isinstance(value, dict) and bool(text(cast("dict[str, Any]", value).get("id")))
 
 
+class Contact(WireRecord):
+    """A person's entry in an address book."""
+
+    name = Field(text)
+
+
 class Caller(WireRecord):
     """A sender or a recipient. The message type decides which fields are present."""
 
@@ -157,13 +175,20 @@ class Caller(WireRecord):
     extension_number = Field(text)
     """The short number to dial; not an id."""
     extension_id = Field(text)
-    name = Field(text)
+    own_name = Field(text, "name")
+    contact = Field(Contact.read)
+    """Only in the samples of the guide's page "Message sync", without a `name` beside it."""
     location = Field(text)
     message_status = Field(text)
     fax_error_code = Field(text)
     target = Field(flag)
     """Group MMS: this recipient is the mailbox's own number."""
     recipient_id = Field(text)
+
+    @property
+    def name(self) -> str | None:
+        """The name given by the record, otherwise that of the contact."""
+        return self.own_name or (self.contact.name if self.contact else None)
 
 
 class Attachment(_Identified):
@@ -218,9 +243,10 @@ class Message(_Identified):
     """Queued, Sent, Delivered, DeliveryFailed, SendingFailed or Received."""
     priority = Field(text)
     subject = Field(text)
-    """SMS and Pager: the text. Inbound fax: the sender's number."""
-    from_ = Field(Caller.read, "from")
-    to = many(Caller)
+    """SMS and Pager: the text. Inbound fax: the number that received it, in all samples."""
+    senders = one_or_many(Caller, "from")
+    """Usually one, and none for some sent faxes. RingCentral's own web client also accepts a list."""
+    to = one_or_many(Caller)
     creation_time = Field(moment)
     last_modified_time = Field(moment)
     extension_id = Field(text)
@@ -238,6 +264,8 @@ class Message(_Identified):
     vm_transcription_status = Field(text)
     """NotAvailable, InProgress, TimedOut, Completed, CompletedPartially, Failed or Unknown."""
     pg_to_department = Field(flag)
+    vm_side_recipients = many(Caller)
+    """Others who received this voicemail, sent or forwarded to several users. Only when read by id."""
     private = Field(flag)
     """This voicemail cannot be forwarded."""
     forwarding = Field(Forwarding.read)
@@ -245,22 +273,28 @@ class Message(_Identified):
 
     @property
     def conversation_id(self) -> str | None:
-        """The exact digits of `conversation.id` if sent: the number in `conversationId` may arrive rounded."""
+        """The exact digits of `conversation.id` if sent: the number in `conversationId` may arrive rounded.
+
+        None if only a rounded number was sent.
+        """
         return self.conversation.id if self.conversation else text(self.sent.get("conversationId"))
+
+    @property
+    def from_(self) -> Caller | None:
+        """The sender; the first if several are given."""
+        return self.senders[0] if self.senders else None
 
     @property
     def other_side(self) -> list[Caller]:
         """The recipients of a sent message, the sender of any other; empty when none is given."""
-        if self.direction == "Outbound":
-            return self.to
-        return [self.from_] if self.from_ else []
+        return self.to if self.direction == "Outbound" else self.senders
 
     def is_of(self, conversation_id: str) -> bool:
         """Return whether it belongs to this conversation. A number that arrived rounded is compared as rounded."""
         own = self.conversation_id or ""
         if own.isdecimal() and int(own) == int(conversation_id):
             return True
-        return self.conversation is None and _rounded(own) == float(conversation_id)
+        return self.conversation is None and _rounded(self.sent.get("conversationId")) == float(conversation_id)
 
 
 class Paging(WireRecord):

@@ -12,12 +12,13 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from rc_mcp.attachments.fetching import AttachmentRef
-from rc_mcp.attachments.forms import main_attachment
+from rc_mcp.attachments.forms import ContentAnswer, main_attachment, reachable_files
 from rc_mcp.attachments.ladder import AttachmentRequest, read_attachment
 from rc_mcp.media.selection import Selection, selection
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, Pages
+from rc_mcp.views.attached import noun_of
 from rc_mcp.views.messages import MOST_SHOWN
 from rc_mcp.views.untrusted_text import is_id
 
@@ -44,6 +45,7 @@ async def read_message_content(
     answer, blocks = await read_attachment(
         AttachmentRequest(app.client, message, attachment, place, form, selected, app.download_dir, ctx.report_progress)
     )
+    answer = _among_others(answer, message, attachment)
     said = TextContent(type="text", text=answer.model_dump_json(exclude_none=True))
     structured = None if blocks else answer.model_dump(mode="json", exclude_none=True)
     return CallToolResult(content=[said, *blocks], structured_content=structured)
@@ -56,6 +58,16 @@ def _selection(pages: str | None, form: str) -> Selection:
         return selection(pages)
     except ValueError as error:
         raise ToolError(f"pages: {error}. Nothing was sent to RingCentral.") from None
+
+
+def _among_others(answer: ContentAnswer, message: Message, attachment: Attachment) -> ContentAnswer:
+    """Return the answer with the place of the attachment among the files of its message, and the ids of the others."""
+    found = reachable_files(message)
+    places = [at for at, file in enumerate(found, 1) if file is attachment]
+    others = [file for file in found if file is not attachment]
+    place = f"Attachment {places[0]} of {len(found)}. " if places and others else ""
+    shown = {file.id: noun_of(message, file) for file in others[:MOST_SHOWN]}
+    return answer.model_copy(update={"said": place + answer.said, "other_attachments": shown or None})
 
 
 def _attachment(message: Message, attachment_id: str | None) -> Attachment:

@@ -6,7 +6,7 @@ The codes of texts and their meanings are from RingCentral's developer guide, "H
 names. The code is always shown too.
 """
 
-from rc_mcp.ringcentral import Message
+from rc_mcp.ringcentral import Caller, Message
 from rc_mcp.views.untrusted_text import word
 
 NO_REASON = "RingCentral gave no reason"
@@ -106,17 +106,28 @@ def is_failed(message: Message) -> bool:
     return message.message_status in FAILED or any(c.message_status in FAILED for c in message.to)
 
 
+def undelivered(message: Message) -> list[Caller]:
+    """Return the recipients that a sent message did not reach; empty if it reached none, or no recipient is named."""
+    failed = [c for c in message.to if _is_undelivered(c)] if message.direction == "Outbound" else []
+    return failed if len(failed) < len(message.to) else []
+
+
+def _is_undelivered(recipient: Caller) -> bool:
+    return recipient.message_status in FAILED if recipient.message_status else bool(recipient.fax_error_code)
+
+
 def why_failed(message: Message) -> str | None:
     """Return the reasons in words, each with its code; None if there is no code."""
     codes = [message.delivery_error_code, *(c.fax_error_code for c in message.to)]
     distinct = list(dict.fromkeys(code for code in codes if code))
-    reasons = list(dict.fromkeys(_in_words(code) for code in distinct[:_MOST_REASONS]))
+    reasons = list(dict.fromkeys(in_words(code) for code in distinct[:_MOST_REASONS]))
     if len(distinct) > _MOST_REASONS:
         reasons.append(f"and {len(distinct) - _MOST_REASONS} more")
     return "; ".join(reasons) or None
 
 
-def _in_words(code: str) -> str:
+def in_words(code: str) -> str:
+    """Return the meaning of a code, with the code."""
     if known := TEXTS.get(code) or FAXES.get(code):
         return f"{known} ({code})"
     source = next((name for prefix, name in _SOURCES.items() if code.startswith(prefix)), None)

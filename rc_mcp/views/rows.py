@@ -12,12 +12,17 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
+from rc_mcp.views.attached import attached
+from rc_mcp.views.delivery_failures import undelivered
+from rc_mcp.views.owners import foreign_owner, owner_name
 from rc_mcp.views.tokens import TokenBudget, clip, that_fit
-from rc_mcp.views.untrusted_text import first_words, short_moment, shown_id, who, word
+from rc_mcp.views.transcripts import WHOLE, recording_seconds, transcription
+from rc_mcp.views.untrusted_text import caller_name, first_words, short_moment, shown_id, who, word
 
 T = TypeVar("T")
 
-WHO_TOKENS = 20
+WHO_TOKENS = 26
+_OWNER_TOKENS = 16
 
 Cell = str | int | None
 Row = dict[str, Cell]
@@ -32,10 +37,16 @@ class Table(BaseModel):
 
 
 def tables(
-    messages: Sequence[Message], now: datetime, zone: tzinfo, budget: TokenBudget, *, used: int = 0
+    messages: Sequence[Message],
+    now: datetime,
+    zone: tzinfo,
+    budget: TokenBudget,
+    *,
+    extension_id: str = "~",
+    used: int = 0,
 ) -> tuple[dict[str, Table], int]:
-    """Return tables of the messages by type, with times in this zone, and how many messages fit the budget."""
-    rows = [row(message, now, zone) for message in messages]
+    """Return tables of this mailbox's messages by type, with times in this zone, and how many fit the budget."""
+    rows = [row(message, now, zone, extension_id) for message in messages]
     fitting = that_fit(rows, _as_shown(messages, rows), budget, used=used)
     return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
 
@@ -48,19 +59,29 @@ def by_type(messages: Sequence[Message], shown: Iterable[T]) -> dict[str, list[T
     return found
 
 
-def row(message: Message, now: datetime, zone: tzinfo) -> Row:
-    """Return the cells of a message, in column order."""
+def row(message: Message, now: datetime, zone: tzinfo, extension_id: str = "~") -> Row:
+    """Return the cells of a message of this mailbox, in column order.
+
+    The last columns are for few messages: empty cells at the end of a row are left out.
+    """
+    failed = len(undelivered(message))
+    owner = foreign_owner(message, extension_id)
+    origin = message.forwarding.original_sender if message.forwarding else None
     return {
         "id": shown_id(message.id),
         "at": short_moment(message.creation_time, now, zone),
         "state": state(message),
         "availability": word(message.availability) if message.availability != "Alive" else None,
-        "seconds": next((a.vm_duration for a in message.attachments if a.vm_duration is not None), None),
+        "seconds": recording_seconds(message),
         "pages": message.fax_page_count,
-        "transcription": word(message.vm_transcription_status) if is_untranscribed(message) else None,
+        "transcription": transcription(message) if is_untranscribed(message) else None,
         "conversation_id": word(message.conversation_id),
         "untrusted_who": clip(who(message), WHO_TOKENS) or None,
         "untrusted_text": first_words(message),
+        "attached": attached(message),
+        "undelivered": f"{failed} of {len(message.to)}" if failed else None,
+        "untrusted_owner": clip(owner_name(owner), _OWNER_TOKENS) if owner else None,
+        "untrusted_original_sender": clip(caller_name(origin), WHO_TOKENS) if origin else None,
     }
 
 
@@ -71,8 +92,8 @@ def state(message: Message) -> str:
 
 
 def is_untranscribed(message: Message) -> bool:
-    """Return whether the message is a voicemail without a finished transcript."""
-    return message.type == "VoiceMail" and message.vm_transcription_status != "Completed"
+    """Return whether the message is a voicemail without a whole transcript."""
+    return message.type == "VoiceMail" and transcription(message) != WHOLE
 
 
 def _as_shown(messages: Sequence[Message], rows: Sequence[Row]) -> Iterator[list[Cell]]:

@@ -9,10 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from rc_mcp.ringcentral import Message
-from rc_mcp.views.delivery_failures import NO_REASON, is_failed, why_failed
+from rc_mcp.views.attached import by_noun
+from rc_mcp.views.delivery_failures import NO_REASON, is_failed, undelivered, why_failed
+from rc_mcp.views.partners import by_partner
 from rc_mcp.views.rows import WHO_TOKENS
 from rc_mcp.views.tokens import clip
-from rc_mcp.views.untrusted_text import moment, short_moment, shown_id, who, word
+from rc_mcp.views.transcripts import extent, transcript_of
+from rc_mcp.views.untrusted_text import caller_name, moment, short_moment, shown_id, who, word
 
 MOST_WITH_ROWS, MOST_WITHOUT_ROWS = 5, 25
 """How many waiting senders, and how many failures, a summary lists: with rows, which show them too, or without."""
@@ -20,8 +23,9 @@ INBOX_CAP = 200
 """How many received faxes and voicemails an inbox keeps (RingCentral's guide, "Message exports")."""
 _CAP_IS_NEAR = 180
 _MOST_KINDS, _OTHER_KINDS = 20, "others"
+_MOST_FAILED = 3
+"""Recipients named for a message that did not reach all of them."""
 _SOON = timedelta(days=7)
-_TRANSCRIPT = {"Completed": "with_transcript", "InProgress": "transcript_in_progress"}
 
 Filters = dict[str, str | list[str] | bool]
 """Filters by argument name."""
@@ -65,6 +69,8 @@ class Summary(BaseModel):
     by_type: dict[str, int]
     unread: dict[str, int] | None = None
     unheard: dict[str, int] | None = None
+    attached: dict[str, int] | None = None
+    """Files attached to texts, by kind."""
     waiting: list[Waiting] | None = None
     waiting_more: int | None = None
     failed: list[Failure] | None = None
@@ -102,6 +108,7 @@ def summarize(
         by_type=by_kind(m.type for m in messages),
         unread=by_kind(m.type for m in unread) or None,
         unheard=_unheard(unread) or None,
+        attached=by_noun(m for m in messages if m.type not in {"Fax", "VoiceMail"}) or None,
         waiting=[_who_waits(open_, now, zone, with_id=most > MOST_WITH_ROWS) for open_ in waiting[:most]] or None,
         waiting_more=_more(waiting, most),
         failed=[_failure(m, with_who=most > MOST_WITH_ROWS) for m in failed[:most]] or None,
@@ -140,16 +147,18 @@ def _more(things: Sequence[Any], most: int) -> int | None:
 def _unheard(unread: Iterable[Message]) -> dict[str, int]:
     """Count unheard voicemails by the state of their transcript."""
     voicemails = [m for m in unread if m.type == "VoiceMail"]
-    states = Counter(_TRANSCRIPT.get(m.vm_transcription_status or "", "no_transcript") for m in voicemails)
-    return dict(states.most_common())
+    return dict(Counter(map(_transcript, voicemails)).most_common())
+
+
+def _transcript(voicemail: Message) -> str:
+    if transcript_of(voicemail):
+        return "partial_transcript" if extent(voicemail) == "part" else "with_transcript"
+    return "transcript_in_progress" if voicemail.vm_transcription_status == "InProgress" else "no_transcript"
 
 
 def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
     """Return the unanswered messages of each waiting sender; unread first, then the longest wait."""
-    by_partner: dict[str, list[Message]] = {}
-    for message in messages:
-        by_partner.setdefault(_partner(message), []).append(message)
-    found = [open_ for theirs in by_partner.values() if (open_ := _unanswered(theirs))]
+    found = [open_ for theirs in by_partner(messages) if (open_ := _unanswered(theirs))]
     found.sort(key=lambda open_: (not any(is_unread(m) for m in open_), open_[-1].creation_time or now))
     return found
 
@@ -162,15 +171,6 @@ def _who_waits(unanswered: Sequence[Message], now: datetime, zone: tzinfo, *, wi
         conversation_id=word(conversation_id),
         untrusted_who=clip(who(unanswered[0]), WHO_TOKENS),
     )
-
-
-def _partner(message: Message) -> str:
-    """Return the same key for messages with the same number, or in the same group conversation."""
-    numbers = {c.phone_number or c.extension_number for c in message.other_side} - {None}
-    is_group = len(message.to) > 1 and bool(message.conversation_id)
-    if is_group or len(numbers) != 1:
-        return message.conversation_id or who(message)
-    return str(numbers.pop())
 
 
 def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
@@ -187,7 +187,13 @@ def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
 
 def _failure(message: Message, *, with_who: bool) -> Failure:
     why = why_failed(message) or NO_REASON
-    return Failure(id=shown_id(message.id), why=why, untrusted_who=clip(who(message), WHO_TOKENS) if with_who else None)
+    failed = undelivered(message)
+    them = ", ".join(map(caller_name, failed[:_MOST_FAILED])) if failed else who(message)
+    return Failure(
+        id=shown_id(message.id),
+        why=f"to {len(failed)} of {len(message.to)}: {why}" if failed else why,
+        untrusted_who=clip(them, WHO_TOKENS) if with_who else None,
+    )
 
 
 def _soon_lost(messages: Sequence[Message], now: datetime, keeping: RetentionFacts) -> Iterable[str]:

@@ -29,6 +29,8 @@ _UNUSUAL = re.compile(
 _COMMON = re.compile(
     "[\u00a0-\u00ff\u0370-\u0482\u048a-\u0590\u05d0-\u064a\u0660-\u06d5\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
 )
+NO_END = " \t\n\u200b\u200c\u200d"
+"""Characters that no cut text ends in: spaces, and joiners whose next letter was cut."""
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -96,5 +98,5 @@ def clip(text: str, max_tokens: int) -> str:
         for found in _PIECE.finditer(text):
             left -= weigh(found[0])
             if left < 0:
-                return text[: found.start()].rstrip() + "…"
+                return text[: found.start()].rstrip(NO_END) + "…"
     return text

@@ -1,4 +1,4 @@
-"""Untrusted text made safe to display: no control, bidi or invisible characters, and a bounded length.
+"""Untrusted text made safe to display: no control, bidi or meaningless invisible characters, and a bounded length.
 
 Cleaned text cannot break a terminal, a table or a question. It is still not trustworthy: it goes only into fields
 named `untrusted...`, never into the server's own sentences.
@@ -12,11 +12,12 @@ from datetime import UTC, datetime, tzinfo
 from rich.cells import cell_len
 
 from rc_mcp.ringcentral import Caller, Message
-from rc_mcp.views.tokens import clip
+from rc_mcp.views.joiners import JOINERS, only_needed_joiners, without_joiners
+from rc_mcp.views.tokens import NO_END, clip
 
 # Default-ignorable code points that Unicode does not class as format characters: fillers, variation selectors.
 _IGNORABLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0000-\U000e0fff]"
 )
 # Characters that could pass for a closing quotation mark.
 _QUOTES = re.compile(
@@ -30,13 +31,17 @@ _MARKS_IN_QUESTION = 2
 _OTHER_BREAK = re.compile("\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _PLAIN = re.compile(r"[\t\r\n -~]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
-# Control characters and separators become a space; format characters (bidi, zero-width, tags) are removed;
-# a lone surrogate cannot be encoded.
+# Control characters and separators become a space; format characters (bidi, zero-width, tags) are removed, except
+# for those that belong to the spelling (`joiners.py`); a lone surrogate cannot be encoded.
 _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
 
 _MOST_OTHERS = 3
+NAME_CHARS = 100
+"""Limit for a whole name."""
 _NAME_TOKENS = 12
-"""Limit for a name, so that the number after it still fits."""
+"""Limit for a name in a row, so that the number after it still fits."""
+_NUMBER_CHARS, _NUMBER_TOKENS = 40, 24
+_LOCATION_CHARS = 80
 _TEXT_CHARS, _TEXT_TOKENS = 60, 18
 """Limits for the beginning of a message."""
 
@@ -48,18 +53,18 @@ def clean(text: str, max_chars: int) -> str:
     if not (some.isascii() and some.isprintable()):
         some = _visible(some)
     line = " ".join(some.split())
-    return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
+    return line if len(line) <= max_chars else _cut(line, max_chars - 1)
 
 
 def clean_lines(text: str, max_chars: int) -> str:
     """Clean a whole text message or transcript like `clean`, but keep its line breaks."""
     lines = [clean(line, max_chars) for line in text[: 2 * max_chars].splitlines()]
     whole = "\n".join(lines).strip()
-    return whole if len(whole) <= max_chars else whole[: max_chars - 1].rstrip() + "…"
+    return whole if len(whole) <= max_chars else _cut(whole, max_chars - 1)
 
 
 def as_written(text: str) -> str:
-    """Remove invisible characters from a whole text of any length; visible text, tabs and line breaks stay."""
+    """Remove meaningless invisible characters from a text of any length; visible text, tabs, line breaks stay."""
     lines = _OTHER_BREAK.sub("\n", text)
     return lines if _PLAIN.fullmatch(lines) else _visible(lines, but="\t\r\n")
 
@@ -71,24 +76,32 @@ def quoted(text: str, columns: int) -> str:
 
 def fitting(text: str, columns: int) -> str:
     """Clean like `clean` to a width in columns (wide characters take two), without double quotation marks."""
-    line = _QUOTES.sub("'", "".join(_few_marks(clean(text, columns), _MARKS_IN_QUESTION)))
+    plain = without_joiners(clean(text, columns))  # terminals disagree about the width of what they join
+    line = _QUOTES.sub("'", "".join(_few_marks(plain, _MARKS_IN_QUESTION)))
     if cell_len(line) <= columns:
         return line
     while cell_len(line) >= columns:
         line = line[:-1]
-    return line.rstrip() + "…"
+    return _cut(line, len(line))
+
+
+def _cut(text: str, chars: int) -> str:
+    """Return the first characters and an ellipsis, without spaces or joiners before it."""
+    return text[:chars].rstrip(NO_END) + "…"
 
 
 def _visible(text: str, *, but: str = "") -> str:
-    """Return the text without invisible characters, except for the control characters in `but`."""
+    """Return the text without meaningless invisible characters, except for the control characters in `but`."""
+    but += JOINERS
     shown = "".join(c if c in but else _SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", text))
-    return "".join(_few_marks(shown, _MARKS))
+    return only_needed_joiners("".join(_few_marks(shown, _MARKS)))
 
 
 def _few_marks(text: str, most: int) -> Iterator[str]:
     marks = 0
     for character in text:
-        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if character not in JOINERS:  # the marks after a joiner are on the same letter
+            marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
         if marks <= most:
             yield character
 
@@ -97,7 +110,7 @@ def shortened(text: str, max_chars: int, max_tokens: int) -> tuple[str, int]:
     """Return the bounded text with its line breaks, and about how many characters are left out."""
     near = text[: 2 * max_chars]
     cleaned = clean_lines(near, 2 * max_chars)
-    shown = clip(cleaned if len(cleaned) <= max_chars else f"{cleaned[: max_chars - 1].rstrip()}…", max_tokens)
+    shown = clip(cleaned if len(cleaned) <= max_chars else _cut(cleaned, max_chars - 1), max_tokens)
     if shown == cleaned and len(near) == len(text):
         return shown, 0
     return shown.removesuffix("…") + "…", len(text) - len(near) + len(cleaned) - len(shown) + 1
@@ -128,12 +141,22 @@ def who(message: Message) -> str:
     return clean(f"{others} and {more} more" if more > 0 else others, 120)
 
 
-def caller_name(caller: Caller) -> str:
-    """Return the name and number that RingCentral gives: `Maria Lopez +16505550100`, `ext. 102`."""
-    extension = f"ext. {caller.extension_number}" if caller.extension_number else None
-    name = clip(clean(caller.name, 50), _NAME_TOKENS) if caller.name else None
-    parts = [name, caller.phone_number or extension]
-    return clean(" ".join(p for p in parts if p) or caller.location or "unknown", 80)
+def caller_name(caller: Caller, name_tokens: int = _NAME_TOKENS) -> str:
+    """Return the name, number and extension that RingCentral gives: `Maria Lopez +16505550100 ext. 102`.
+
+    Args:
+        name_tokens: cut a name that is longer than this; the ellipsis shows it.
+    """
+    name = clip(clean(caller.name, NAME_CHARS), name_tokens) if caller.name else None
+    known = " ".join(part for part in (name, caller_number(caller)) if part)
+    return known or (clean(caller.location, _LOCATION_CHARS) if caller.location else "") or "unknown"
+
+
+def caller_number(caller: Caller) -> str:
+    """Return the number and the extension, as in `+16505550100 ext. 102`; empty if neither is given."""
+    number = clean(caller.phone_number, _NUMBER_CHARS) if caller.phone_number else ""
+    extension = clean(caller.extension_number, _NUMBER_CHARS) if caller.extension_number else ""
+    return clip(" ".join(part for part in (number, extension and f"ext. {extension}") if part), _NUMBER_TOKENS)
 
 
 def first_words(message: Message) -> str | None:

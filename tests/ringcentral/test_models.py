@@ -76,6 +76,52 @@ def test_a_field_of_an_unexpected_type_reads_as_absent(wire_name: str, value: ob
     assert message.type == "Fax"
 
 
+@pytest.mark.parametrize("given", [{"phoneNumber": "+1"}, [{"phoneNumber": "+1"}]])
+def test_a_party_can_be_given_alone_or_in_a_list(given: object):
+    message = Message.model_validate({"id": 1, "direction": "Inbound", "from": given, "to": given})
+    assert message.from_ == message.senders[0] == message.to[0]
+    assert message.other_side == message.senders
+
+
+def test_every_sender_of_a_list_is_on_the_other_side():
+    message = Message.model_validate({"id": 1, "from": [{"phoneNumber": "+1"}, None, {"phoneNumber": "+2"}]})
+    assert [caller.phone_number for caller in message.other_side] == ["+1", "+2"]
+    assert message.from_ == message.senders[0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ({"contact": {"name": "Ana"}}, "Ana"),
+        ({"name": "Bo", "contact": {"name": "Ana"}}, "Bo"),
+        ({"contact": {}}, None),
+        ({"contact": "Ana"}, None),
+    ],
+)
+def test_a_caller_without_a_name_has_that_of_the_contact(sent: dict[str, object], name: str | None):
+    assert Message.model_validate({"id": 1, "to": [sent]}).to[0].name == name
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (2406007735008.0, "2406007735008"),
+        (6.0158232507782e18, None),
+        (float(2**53), None),
+        (float(2**53 - 1), "9007199254740991"),
+        (2**53 + 1, "9007199254740993"),
+        (float("inf"), None),
+        (float("nan"), None),
+        ({"id": 6.0158232507782e18}, None),
+    ],
+)
+def test_a_rounded_number_is_no_id(sent: object, shown: str | None):
+    assert Message.model_validate({"id": 1, "conversationId": sent}).conversation_id == shown
+    assert Message.model_validate({"id": 1, "conversation": sent}).conversation_id is None
+    whole = [message.id for message in MessageList.model_validate({"records": [{"id": sent}]}).records]
+    assert whole == ([] if shown is None else [shown])
+
+
 @pytest.mark.parametrize("value", ["3", 3.0, 3])
 def test_a_number_can_have_other_json_types(value: object):
     assert Message.model_validate({**FAX, "faxPageCount": value}).fax_page_count == 3

@@ -149,7 +149,24 @@ def names_of_any_kind() -> list[dict[str, Any]]:
     return [{"id": n, "type": "Fax", "to": to, "attachments": attached, **texts} for n in range(3)]
 
 
-@pytest.mark.parametrize("records", [ids_of_any_length, types_of_any_number, reasons_of_any_number, names_of_any_kind])
+def parties_of_any_number() -> list[dict[str, Any]]:
+    rare, codes = between(0x20000, 0x2A6DF, 120), letters("bcdfghjklmnpqrstvwxz", 55)
+    chance = Random(7)  # noqa: S311
+
+    def party() -> dict[str, Any]:
+        number = {"phoneNumber": rare(chance), "extensionNumber": rare(chance)}
+        return {"name": rare(chance), **number, "messageStatus": codes(chance), "faxErrorCode": codes(chance)}
+
+    everybody = {key: [party() for _ in range(60)] for key in ("from", "to", "vmSideRecipients")}
+    owner = {"name": rare(chance), "extensionId": codes(chance), "extensionType": codes(chance)}
+    others = {"forwarding": {"originalSender": party()}, "owner": owner, "subject": rare(chance) * 200}
+    return [{"id": n, "type": "SMS", "direction": "Outbound", **everybody, **others} for n in range(1, 4)]
+
+
+A_RECORD = [ids_of_any_length, types_of_any_number, reasons_of_any_number, names_of_any_kind, parties_of_any_number]
+
+
+@pytest.mark.parametrize("records", A_RECORD)
 async def test_no_record_makes_an_answer_longer_than_a_host_shows(
     desk: Desk, records: Callable[[], list[dict[str, Any]]]
 ) -> None:

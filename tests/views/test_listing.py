@@ -87,12 +87,20 @@ def test_a_heard_voicemail_waits_for_nothing() -> None:
 
 
 def test_unheard_voicemails_are_counted_by_transcript_state() -> None:
-    states = ("Completed", "Completed", "InProgress", "Failed")
+    transcript = [{"id": 5, "type": "AudioTranscription", "contentType": "text/plain"}]
+    states = {
+        "Completed": transcript,
+        "Unknown": transcript,
+        "CompletedPartially": transcript,
+        "InProgress": [],
+        "": [],
+    }
     unheard = [
-        message(n + 1, type="VoiceMail", vmTranscriptionStatus=s, **theirs(readStatus="Unread"))
-        for n, s in enumerate(states)
+        message(n + 1, type="VoiceMail", vmTranscriptionStatus=s, attachments=a, **theirs(readStatus="Unread"))
+        for n, (s, a) in enumerate(states.items())
     ]
-    assert summarize(unheard, NOW).unheard == {"with_transcript": 2, "transcript_in_progress": 1, "no_transcript": 1}
+    counted = {"with_transcript": 2, "partial_transcript": 1, "transcript_in_progress": 1, "no_transcript": 1}
+    assert summarize(unheard, NOW).unheard == counted
 
 
 def test_a_failure_without_a_code_says_that_no_reason_is_known() -> None:

@@ -25,6 +25,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from rc_mcp.guard.policy.phone_numbers import may_be_same, number_fault, readings
 from rc_mcp.guard.state.plans import MAX_MESSAGES
 from rc_mcp.ringcentral import Caller, Direction, Message, MessageType
+from rc_mcp.views.joiners import without_joiners
 from rc_mcp.views.untrusted_text import clean
 
 _WINDOWS = {"max_per_hour": timedelta(hours=1), "max_per_day": timedelta(days=1)}
@@ -227,14 +228,13 @@ def _has_name(entry: str) -> Callable[[Caller], bool]:
 
 def _folded(name: str) -> str:
     """Return a name for comparison, with case, width, form of accents, spaces and invisible characters unified."""
-    some = clean(unicodedata.normalize("NFKC", name[: 8 * _NAME_CHARS]), _NAME_CHARS)
+    some = without_joiners(clean(unicodedata.normalize("NFKC", name[: 8 * _NAME_CHARS]), _NAME_CHARS))
     return unicodedata.normalize("NFKC", some.casefold())
 
 
 def _parties(message: Message) -> Iterator[Caller]:
     """Yield the callers that a record has both in lists and when read by id, so that both are treated the same."""
-    if message.from_:
-        yield message.from_
+    yield from message.senders
     yield from message.to
     if message.forwarding and message.forwarding.original_sender:
         yield message.forwarding.original_sender

@@ -282,6 +282,8 @@ def test_formatting_a_number_does_not_hide_it(number: str, separator: str) -> No
         ("Straße", "STRASSE"),
         ("Maria Costa", "  maria\u00a0\u00a0costa "),
         ("Maria Costa", "Ma\u200bria\u202e Costa\u2066"),
+        ("नवीन् शर्मा", "नवीन्\u200d शर्मा"),
+        ("नवीन्\u200d शर्मा", "नवीन् शर्मा"),
         ("Maria Costa", "\uff2d\uff41\uff52\uff49\uff41 \uff23\uff4f\uff53\uff54\uff41"),
         ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
     ],

@@ -1,0 +1,306 @@
+"""People: whole names with number and extension, one person under two spellings, owners, forwarders, each recipient."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+
+from rc_mcp.emulator import Draft, Party
+from rc_mcp.ringcentral import Message
+from rc_mcp.views.messages import MOST_SHOWN, Detail, detail
+from rc_mcp.views.partners import by_partner
+from rc_mcp.views.rows import row
+from rc_mcp.views.summary import summarize
+from rc_mcp.views.untrusted_text import NAME_CHARS
+from tests.desk import Desk, Era, call
+
+NOW = datetime(2026, 3, 5, 17, tzinfo=UTC)
+NAMES = (
+    "Владимир Константинович Преображенский",
+    "محمد عبد الرحمن الشريف",
+    "St. Mary's Hospital - Radiology Dept. - Building 4",
+    "+1 (650) 555-0118 ext. 4417",
+    "(650) 555-0142 * 3610 (Ada Example)",
+    "欧" * NAME_CHARS,
+)
+
+
+def message(hours_ago: float = 1, **fields: Any) -> Message:
+    at = (NOW - timedelta(hours=hours_ago)).isoformat()
+    return Message.model_validate({"id": 1, "availability": "Alive", "creationTime": at, **fields})
+
+
+def whole(**fields: Any) -> Detail:
+    return detail(message(**fields), "~", "~")
+
+
+@pytest.mark.anyio
+async def test_a_whole_message_has_whole_names(desk: Desk, era: Era) -> None:
+    senders = {n: Party(name=n, phone_number="+16505550118") for n in NAMES}
+    ids = {str(desk.emulator.store.add(Draft(type="SMS", text="Hi", sender=p))["id"]): n for n, p in senders.items()}
+    async with desk.client(era) as client:
+        messages = (await call(client, "read_message", message_id=list(ids)))["messages"]
+    assert {m["id"]: m["untrusted"]["sender"] for m in messages} == {i: f"{n} +16505550118" for i, n in ids.items()}
+
+
+def test_a_name_over_the_limit_is_cut_and_says_so() -> None:
+    sender = whole(**{"from": {"name": "x" * (NAME_CHARS + 1)}}).untrusted.sender
+    assert sender == "x" * (NAME_CHARS - 1) + "…"
+
+
+def test_the_names_of_many_recipients_are_cut_and_say_so_but_keep_their_numbers() -> None:
+    to = [{"name": "欧" * NAME_CHARS, "phoneNumber": f"+1650555{n:04d}"} for n in range(MOST_SHOWN)]
+    shown = whole(direction="Outbound", to=to).untrusted.recipients or []
+    assert [name.rpartition("… ")[2] for name in shown] == [party["phoneNumber"] for party in to]
+
+
+def test_a_name_cut_in_a_row_says_so_and_keeps_number_and_extension() -> None:
+    caller: Any = {
+        "name": "(650) 555-0142 * 3610 (Ada Example)",
+        "phoneNumber": "+16505555352",
+        "extensionNumber": "3610",
+    }
+    shown = str(row(message(direction="Inbound", **{"from": caller}), NOW, UTC)["untrusted_who"])
+    assert shown.endswith("… +16505555352 ext. 3610")
+
+
+def test_a_whole_message_has_number_and_extension() -> None:
+    caller: Any = {"name": "Ada Example", "phoneNumber": "+16505555352", "extensionNumber": "3610"}
+    shown = whole(to=[caller, {"contact": {"name": "Bo"}}], **{"from": [caller, {"extensionNumber": "7"}]}).untrusted
+    assert shown.sender == (shown.recipients or [])[0] == "Ada Example +16505555352 ext. 3610"
+    assert (shown.recipients or [])[1] == "Bo"
+    assert shown.other_senders == ["ext. 7"]
+
+
+SAME = [
+    ("(650) 555-0118", "+16505550118"),
+    ("16505550118", "+1 650-555-0118"),
+    ("650.555.0118", "1 (650) 555 0118"),
+    ("tel:+1-650-555-0118", "+16505550118;ext=3"),
+    ("020 7946 0000", "+44 (0)20 7946 0000"),
+    ("011 44 20 7946 0000", "+442079460000"),
+    ("00442079460000", "+44\u00a020\u20117946\u20110000"),
+    ("+1\u202a6505550118\u202c", "٦٥٠٥٥٥٠١١٨"),
+    ("555-0118", "+16505550118"),
+    ("BankPL", "BANKPL"),
+]
+DIFFERENT = [
+    ("+16505550118", "+15035550118"),
+    ("+16505550118", "+6505550118"),
+    ("550118", "+16505550118"),
+    ("BANKPL", "BANKUS"),
+    ("72345", "272345"),
+]
+
+
+def texts(theirs: str, answered_to: str, **conversation: Any) -> list[Message]:
+    answer = message(1, direction="Outbound", messageStatus="Sent", to=[{"phoneNumber": answered_to}], **conversation)
+    asked = message(
+        2, direction="Inbound", to=[{"phoneNumber": "+1"}], **{"from": {"phoneNumber": theirs}}, **conversation
+    )
+    return [answer, asked]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_one_person_under_two_spellings_is_one(one: str, other: str) -> None:
+    for theirs, ours in ((one, other), (other, one)):
+        assert summarize(texts(theirs, ours), NOW).waiting is None
+        assert len(by_partner(texts(theirs, ours))) == 1
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_two_persons_stay_two(one: str, other: str) -> None:
+    for theirs, ours in ((one, other), (other, one)):
+        assert len(summarize(texts(theirs, ours), NOW).waiting or []) == 1
+
+
+def test_a_number_that_fits_two_persons_is_neither() -> None:
+    two = [*texts("+16505550118", "+15035550118"), message(3, **{"from": {"phoneNumber": "555-0118"}})]
+    assert len(by_partner(two)) == 3
+
+
+def test_an_answer_in_the_same_conversation_is_an_answer_however_the_number_is_spelled() -> None:
+    assert summarize(texts("anonymous", "+16505550118", conversation={"id": "7"}), NOW).waiting is None
+
+
+def test_a_conversation_joins_what_its_person_left_as_voicemail() -> None:
+    voicemail = message(3, type="VoiceMail", direction="Inbound", **{"from": {"phoneNumber": "650 555 0118"}})
+    assert len(by_partner([*texts("(650) 555-0118", "+16505550118", conversation={"id": "7"}), voicemail])) == 1
+
+
+FAX: dict[str, Any] = {
+    "type": "Fax",
+    "direction": "Outbound",
+    "messageStatus": "SendingFailed",
+    "to": [
+        {"phoneNumber": "+16505550110", "messageStatus": "Sent"},
+        {"phoneNumber": "+16505550111", "messageStatus": "SendingFailed", "faxErrorCode": "LineBusy"},
+        {"phoneNumber": "+16505550112", "messageStatus": "Queued"},
+    ],
+}
+
+
+@pytest.mark.anyio
+async def test_each_recipient_of_a_fax_has_its_own_status_and_reason(desk: Desk, era: Era) -> None:
+    send(desk, {"id": 1, "availability": "Alive", "creationTime": desk.clock().isoformat(), **FAX})
+    async with desk.client(era) as client:
+        listing = await call(client, "list_messages", detail="summary")
+        rows = (await call(client, "list_messages"))["messages"]["Fax"]
+        read = (await call(client, "read_message", message_id="1"))["messages"][0]
+    found = {n: (d["status"], d.get("problem")) for d in read["deliveries"] for n in d["untrusted_recipients"]}
+    assert {number: status for number, (status, _) in found.items()} == {
+        party["phoneNumber"]: party["messageStatus"] for party in FAX["to"]
+    }
+    assert [number for number, (_, problem) in found.items() if problem] == ["+16505550111"]
+    assert "LineBusy" in str(found["+16505550111"][1])
+    assert "1 of 3" in rows["untrusted_rows"][0]
+    assert "1 of 3" in listing["summary"]["failed"][0]["why"]
+    assert listing["summary"]["failed"][0]["untrusted_who"] == "+16505550111"
+
+
+def test_recipients_with_the_status_of_the_message_are_not_repeated() -> None:
+    same = [{"phoneNumber": f"+165055501{n}", "messageStatus": "Sent"} for n in range(10, 13)]
+    assert whole(type="Fax", direction="Outbound", messageStatus="Sent", to=same).deliveries is None
+    one = [{"phoneNumber": "+16505550110", "messageStatus": "SendingFailed", "faxErrorCode": "LineBusy"}]
+    assert whole(type="Fax", direction="Outbound", messageStatus="SendingFailed", to=one).deliveries is None
+
+
+def test_a_message_that_reached_nobody_names_no_share() -> None:
+    failed = [{"phoneNumber": "+1", "messageStatus": "SendingFailed"}] * 2
+    shown = message(type="SMS", direction="Outbound", messageStatus="SendingFailed", to=failed)
+    assert row(shown, NOW, UTC)["undelivered"] is None
+
+
+def test_more_kinds_of_deliveries_than_are_shown_are_counted() -> None:
+    to = [{"phoneNumber": f"+{n}", "faxErrorCode": f"Code{n}"} for n in range(15)]
+    shown = whole(type="Fax", direction="Outbound", to=to)
+    assert len(shown.deliveries or []) == 10
+    assert (shown.left_out or "").startswith("5 ")
+
+
+QUEUE = {"extensionId": "2002", "extensionType": "Department", "name": "Sales queue"}
+ME = {"extensionId": "101", "extensionType": "User", "name": "Me"}
+MY_URI = "https://platform.ringcentral.com/restapi/v1.0/account/1/extension/101/message-store/1"
+
+
+@pytest.mark.parametrize(
+    ("owner", "asked", "fields", "shown"),
+    [
+        (QUEUE, "~", {}, "Sales queue (Department)"),
+        (QUEUE, "~", {"uri": MY_URI.replace("101", "2002")}, "Sales queue (Department)"),
+        (QUEUE, "2002", {}, None),
+        (ME, "~", {"uri": MY_URI}, None),
+        (ME, "~", {"extensionId": 101}, None),
+        (ME, "101", {}, None),
+        (ME, "102", {}, "Me (User)"),
+        (ME, "~", {"uri": MY_URI.replace("101", "102")}, "Me (User)"),
+        ({"extensionId": "2002", "extensionType": "Department"}, "~", {}, "extension id 2002 (Department)"),
+        ({"name": "Sales"}, "~", {"uri": MY_URI}, "Sales"),
+        ({}, "~", {"uri": MY_URI}, None),
+    ],
+)
+def test_a_row_names_the_owner_only_of_messages_that_are_not_ones_own(
+    owner: object, asked: str, fields: dict[str, Any], shown: str | None
+) -> None:
+    assert row(message(owner=owner, **fields), NOW, UTC, asked)["untrusted_owner"] == shown
+
+
+@pytest.mark.anyio
+async def test_the_owner_of_a_shared_voicemail_is_shown_in_rows_and_whole_messages(desk: Desk, era: Era) -> None:
+    send(desk, record(desk, owner=QUEUE), record(desk, id=2, owner={"extensionId": OWN, "extensionType": "User"}))
+    async with desk.client(era) as client:
+        listing = await call(client, "list_messages", owner=["Any"])
+        full = await call(client, "list_messages", detail="full")
+        read = (await call(client, "read_message", message_id="1"))["messages"][0]
+    table = listing["messages"]["VoiceMail"]
+    place = table["columns"].index("untrusted_owner")
+    assert [cells[place:] for cells in table["untrusted_rows"]] == [["Sales queue (Department)"], []]
+    assert [m.get("owner") for m in full["messages"]["VoiceMail"]] == [read["owner"], None]
+    assert read["owner"] == {"extension_id": "2002", "extension_type": "Department", "untrusted_name": "Sales queue"}
+
+
+@pytest.mark.anyio
+async def test_a_forwarded_voicemail_names_who_left_it_and_when(desk: Desk, era: Era) -> None:
+    origin = {"name": "Ana Costa", "phoneNumber": "+15035550134"}
+    forwarding = {"originalSender": origin, "originalCreationTime": "2026-03-01T17:07:28Z"}
+    side = [{"name": "Bo", "extensionNumber": "103"}]
+    send(desk, record(desk, forwarding=forwarding, private=True, vmSideRecipients=side))
+    async with desk.client(era) as client:
+        table = (await call(client, "list_messages"))["messages"]["VoiceMail"]
+        read = (await call(client, "read_message", message_id="1"))["messages"][0]
+    cells = dict(zip(table["columns"], table["untrusted_rows"][0], strict=False))
+    assert cells["untrusted_original_sender"] == read["untrusted"]["original_sender"] == "Ana Costa +15035550134"
+    assert cells["untrusted_who"] == read["untrusted"]["sender"] == "Colleague ext. 102"
+    assert read["original_creation_time"] == "2026-03-01T09:07:28-08:00"
+    assert read["private"] is True
+    assert read["untrusted"]["side_recipients"] == ["Bo ext. 103"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "sender", "to_number", "label"),
+    [
+        ("+16505550667", "+16505556999", "+16505550667", None),
+        ("(650) 555-0667", "+16505556999", "(650) 555-0667", None),
+        ("+16505556999", "+16505556999", None, None),
+        ("Fax from a friend", "+16505556999", None, "Fax from a friend"),
+        (None, "+16505556999", None, None),
+    ],
+)
+def test_the_subject_of_a_received_fax_is_the_number_it_came_in_on(
+    subject: str | None, sender: str, to_number: str | None, label: str | None
+) -> None:
+    shown = whole(type="Fax", direction="Inbound", subject=subject, **{"from": {"phoneNumber": sender}}).untrusted
+    assert (shown.to_number, shown.subject, shown.text) == (to_number, label, None)
+
+
+def test_the_label_of_a_voicemail_is_not_its_text() -> None:
+    shown = whole(type="VoiceMail", subject="Message").untrusted
+    assert (shown.subject, shown.text) == ("Message", None)
+
+
+def test_a_group_text_says_which_member_is_the_mailbox() -> None:
+    group = [{"phoneNumber": "+16505550110"}, {"phoneNumber": "+16505550111", "target": True}]
+    assert whole(type="SMS", direction="Inbound", subject="Hi", to=group).untrusted.to_number == "+16505550111"
+    assert whole(type="SMS", direction="Inbound", subject="Hi", to=group[1:]).untrusted.to_number is None
+
+
+@pytest.mark.anyio
+async def test_a_rounded_conversation_id_is_left_out(desk: Desk) -> None:
+    rounded = record(desk, type="SMS", direction="Inbound", conversationId=6.0158232507782e18)
+    send(desk, rounded)
+    async with desk.client() as client:
+        answers = [
+            await call(client, "list_messages"),
+            await call(client, "list_messages", detail="summary"),
+            await call(client, "read_message", message_id="1"),
+        ]
+    assert "6.0158" not in json.dumps(answers)
+
+
+OWN = "400001"
+
+
+def record(desk: Desk, **fields: object) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "extensionId": OWN,
+        "type": "VoiceMail",
+        "direction": "Inbound",
+        "availability": "Alive",
+        "creationTime": desk.clock().isoformat(),
+        "from": {"name": "Colleague", "extensionNumber": "102"},
+        **fields,
+    }
+
+
+def send(desk: Desk, *records: dict[str, Any]) -> None:
+    """RingCentral sends these messages in a list, and the first when it is read by id."""
+
+    def act(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("/message-store"):
+            return httpx.Response(200, json={"records": list(records), "paging": {}, "navigation": {}})
+        return httpx.Response(200, json=records[0]) if request.url.path.endswith("/message-store/1") else None
+
+    desk.faults.before(act)
