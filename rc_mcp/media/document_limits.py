@@ -23,6 +23,8 @@ class DocumentLimits:
     """A part of a plain text. As JSON it cannot have more than twice as many characters."""
     long_side_px: int = 1568
     """The long side of a page shown as a picture. Models scale down larger pictures."""
+    parts_per_page: int = 20
+    """A long page is shown in parts. A meter of fax has 7; a page with more than this many has longer parts."""
     ocr_long_side_px: int = 1600
     """The long side of a page for OCR, which read a fax as well at 1,600 pixels as at 2,156, in a third less time."""
     ocr_text_chars: int = 20

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from typing import Protocol, cast
 
 from PIL import Image
@@ -14,6 +15,17 @@ _GRAYS = [17 * n for n in range(16)]
 _NEAREST_GRAY = [round(value / 17) for value in range(256)]
 _COLORLESS = 12
 """The highest saturation in a page that counts as gray: JPEG adds a little color."""
+_LONG = 2.25
+"""A page is long if its long side has more than this many short sides. Screens of telephones have up to 2.22."""
+_SHRUNK = 1.5
+"""A page stays whole if its picture is no smaller than by this factor."""
+_PART = math.sqrt(2)
+"""The shape of a part of a long page, which is that of a sheet of paper."""
+_OVERLAP = 0.04
+"""The share of a part that repeats the end of the part before it, so that each line is whole in one of them."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels from the top left corner."""
 
 
 class PageError(Exception):
@@ -53,6 +65,23 @@ def fitting(size: tuple[float, float], long_side_px: int) -> tuple[int, int]:
     """Return the size, in whole pixels, with this long side."""
     scale = long_side_px / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def slices(width: float, height: float) -> list[Box]:
+    """Return the parts, from the top or the left, in which a page of this size in pixels can be read.
+
+    A page has one part, unless it is long: as one picture, a meter of fax would have letters of three pixels.
+    """
+    short, long = sorted((width, height))
+    best, count = max(short * _PART, LIMITS.long_side_px), 1
+    if long > max(short * _LONG, LIMITS.long_side_px * _SHRUNK):
+        count = min(math.ceil((long / best - _OVERLAP) / (1 - _OVERLAP)), LIMITS.parts_per_page)
+    part = long / (count - (count - 1) * _OVERLAP)
+    starts = [part * (1 - _OVERLAP) * n for n in range(count)]
+    cuts = [(math.floor(start), math.ceil(min(start + part, long))) for start in starts]
+    if height > width:
+        return [(0, start, math.ceil(width), end) for start, end in cuts]
+    return [(start, 0, end, math.ceil(height)) for start, end in cuts]
 
 
 def picture(number: int, image: Image.Image) -> PagePicture:
