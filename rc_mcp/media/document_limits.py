@@ -27,6 +27,10 @@ class DocumentLimits:
     """A long page is shown in parts. A meter of fax has 7; a page with more than this many has longer parts."""
     ocr_long_side_px: int = 1600
     """The long side of a page for OCR, which read a fax as well at 1,600 pixels as at 2,156, in a third less time."""
+    ocr_page_score: float = 0.85
+    """A page whose words have a lower mean score, from 0 to 1, is not read: upside down they have 0.78 at most."""
+    ocr_words_score: float = 0.5
+    """Words with a lower score are left out, and the answer says that some of the page was hardly legible."""
     ocr_text_chars: int = 20
     """A shorter result counts as no text: a drawing, handwriting, an empty page."""
     source_px: int = 64_000_000

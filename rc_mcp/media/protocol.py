@@ -7,7 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 Way = Literal["text", "ocr", "picture", "any_text"]
 """Forms of a page: its text layer, its text by OCR, a picture. `any_text` accepts even the header line of a scan."""
 
-Reason = Literal["locked", "damaged", "too_large", "too_much_memory", "failed"]
+Reason = Literal["locked", "damaged", "no_decoder", "too_large", "too_much_memory", "failed"]
+
+Note = Literal["incomplete", "doubtful"]
+"""What to know about a page that is given: `attachments/forms.py` has the sentences."""
 
 OCR_LACKING = r"^[A-Za-z0-9_.+-]{1,60}$"
 
@@ -41,6 +44,7 @@ class PageText(_Passed):
     page: int
     text: str
     by_ocr: bool = False
+    notes: list[Note] = []
 
 
 class PagePicture(_Passed):
@@ -50,6 +54,7 @@ class PagePicture(_Passed):
     page: int
     mime_type: Literal["image/png", "image/jpeg"]
     base64: str
+    notes: list[Note] = []
 
 
 class NoOcr(_Passed):

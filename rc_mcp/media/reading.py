@@ -20,6 +20,7 @@ from rc_mcp.media.protocol import (
     Done,
     Failed,
     NoOcr,
+    Note,
     Opened,
     PageFailed,
     PagePicture,
@@ -47,6 +48,7 @@ class Reading:
         pages: the number of pages; None if the document could not be opened.
         or_more: the document has more pages than that.
         texts: texts by page number; `by_ocr` lists the pages read by OCR.
+        notes: the pages to which each note applies.
         empty: pages without content in the requested ways.
         failed: failed pages, with the reason.
         no_ocr: the missing part, in one word, if OCR is installed but cannot be loaded.
@@ -58,6 +60,7 @@ class Reading:
     or_more: bool = False
     texts: dict[int, str] = field(default_factory=dict[int, str])
     by_ocr: frozenset[int] = frozenset()
+    notes: dict[Note, list[int]] = field(default_factory=dict[Note, list[int]])
     pictures: tuple[PagePicture, ...] = ()
     empty: tuple[int, ...] = ()
     failed: dict[int, Reason] = field(default_factory=dict[int, Reason])
@@ -72,7 +75,7 @@ class Reading:
 
 def has_ocr() -> bool:
     """Return whether the extra `ocr` is installed, without loading it."""
-    return find_spec("rapidocr_onnxruntime") is not None
+    return all(find_spec(module) for module in ("rapidocr", "onnxruntime"))
 
 
 async def what_ocr_lacks() -> str | None:
@@ -160,6 +163,9 @@ async def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:
 
 
 def _with(reading: Reading, message: WorkerMessage) -> Reading:
+    if isinstance(message, PageText | PagePicture):
+        noted = {note: [*reading.notes.get(note, []), message.page] for note in message.notes}
+        reading = replace(reading, notes={**reading.notes, **noted})
     match message:
         case Opened():
             return replace(reading, pages=message.pages, or_more=message.or_more)

@@ -171,7 +171,7 @@ async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to
 async def test_a_failure_to_load_ocr_is_reported_with_the_pictures(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
+    (tmp_path / "rapidocr.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(forms, "has_ocr", lambda: True)
     async with desk.client() as client:
