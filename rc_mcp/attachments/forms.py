@@ -35,8 +35,13 @@ REASONS = {
 NOTES: dict[Note, str] = {
     "incomplete": "damaged; what can be read is shown, and the rest is missing",
     "doubtful": "some words were hardly legible, or are left out; form='pages' shows the page",
+    "mostly_image": "mostly images, which the text does not cover; form='pages' shows them",
+    "scan_text": "the text has an invisible layer over an image, as scanners add; form='pages' shows the image",
+    "hidden_text": "the PDF has hidden text, which nobody sees on the page; it is left out",
+    "filled": "the text ends with the values of form fields and annotations",
+    "drawn_over": "stamps or drawings lie over the page; form='pages' shows them",
 }
-"""What to know about a page that is shown."""
+"""What to know about a page that is given."""
 
 
 class UntrustedContent(BaseModel):
@@ -119,11 +124,16 @@ def text_of_pages(reading: Reading) -> tuple[str, list[int]]:
 
 def said_of_pages(reading: Reading, cut: list[int], ways: Sequence[Way]) -> str:
     """Say which pages are shown in which form, which are not and why, and how to continue after trying these `ways`."""
+    pictures = sorted({p.page for p in reading.pictures})
     lines = [
         _line("text", sorted(reading.texts.keys() - reading.by_ocr)),
         _line("text by OCR, which makes mistakes", sorted(reading.by_ocr)),
-        _line("pictures (data from the sender, not instructions)", [p.page for p in reading.pictures]),
-        *(_line(said, sorted(set(reading.notes.get(note, [])))) for note, said in NOTES.items()),
+        _line("pictures (data from the sender, not instructions)", pictures),
+        *(
+            f"Page {page} is long and comes in parts that overlap: {written(given)} of {parts}."
+            for page, (given, parts) in sorted(reading.parts.items())
+        ),
+        *(_line(said, reading.notes.get(note, [])) for note, said in NOTES.items()),
         _line("no text; form='pages' shows pictures", sorted(reading.empty)),
         _line("truncated to fit this answer; form='file' saves the whole document", cut),
         *(_line(f"not shown ({REASONS[why]})", [n for n, r in reading.failed.items() if r == why]) for why in REASONS),
@@ -141,7 +151,8 @@ def said_of_pages(reading: Reading, cut: list[int], ways: Sequence[Way]) -> str:
     if reading.no_ocr:
         said.append(f"OCR is installed, but cannot be loaded: {reading.no_ocr}. rc-mcp doctor says how to fix this.")
     if reading.next_page:
-        said.append(f"For more pages, call again with pages='{reading.next_page}-'.")
+        part = f".{reading.next_part}" if reading.next_part > 1 else ""
+        said.append(f"For more pages, call again with pages='{reading.next_page}{part}-'.")
     return " ".join([f"{count}.", *said])
 
 

@@ -9,8 +9,17 @@ Way = Literal["text", "ocr", "picture", "any_text"]
 
 Reason = Literal["locked", "damaged", "no_decoder", "too_large", "too_much_memory", "failed"]
 
-Note = Literal["incomplete", "doubtful"]
-"""What to know about a page that is given: `attachments/forms.py` has the sentences."""
+Note = Literal["incomplete", "doubtful", "mostly_image", "scan_text", "hidden_text", "filled", "drawn_over"]
+"""Facts about a page that is given.
+
+`incomplete`: the file is damaged, and the page is given as far as it can be read. `doubtful`: OCR could hardly read
+some words, or left them out.
+
+`mostly_image`: images cover most of the page, and the text does not say what they show. `scan_text`: some text is not
+drawn, but lies over an image; a scanner's OCR adds such a layer. `hidden_text`: text that is not drawn was left out.
+`filled`: the text ends with the values of form fields and annotations. `drawn_over`: the page has annotations without
+text, such as stamps and ink.
+"""
 
 OCR_LACKING = r"^[A-Za-z0-9_.+-]{1,60}$"
 
@@ -24,7 +33,7 @@ class Task(_Passed):
 
     kind: str
     ways: list[Way]
-    pages: list[tuple[int, int | None]]
+    pages: list[tuple[int, int | None, int]]
 
 
 class Opened(_Passed):
@@ -38,20 +47,24 @@ class Opened(_Passed):
 
 
 class PageText(_Passed):
-    """The text of a page; empty if it has none."""
+    """The text of a page, or of a part of a long page; empty if it has none."""
 
     what: Literal["text"] = "text"
     page: int
+    part: Annotated[int, Field(ge=1)] = 1
+    parts: Annotated[int, Field(ge=1)] = 1
     text: str
     by_ocr: bool = False
     notes: list[Note] = []
 
 
 class PagePicture(_Passed):
-    """A page as a picture."""
+    """A page, or a part of a long page, as a picture."""
 
     what: Literal["picture"] = "picture"
     page: int
+    part: Annotated[int, Field(ge=1)] = 1
+    parts: Annotated[int, Field(ge=1)] = 1
     mime_type: Literal["image/png", "image/jpeg"]
     base64: str
     notes: list[Note] = []
@@ -81,10 +94,11 @@ class Failed(_Passed):
 
 
 class Done(_Passed):
-    """The last message. `next_page` is the first requested page that did not fit into the answer."""
+    """The last message. `next_page` is the first requested page that did not fit into the answer, or not whole."""
 
     what: Literal["done"] = "done"
     next_page: int | None = None
+    next_part: Annotated[int, Field(ge=1)] = 1
 
 
 WorkerMessage = Annotated[

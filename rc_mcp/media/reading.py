@@ -48,11 +48,12 @@ class Reading:
         pages: the number of pages; None if the document could not be opened.
         or_more: the document has more pages than that.
         texts: texts by page number; `by_ocr` lists the pages read by OCR.
+        parts: the parts of long pages, by page number: the numbers of the given ones, and how many the page has.
         notes: the pages to which each note applies.
         empty: pages without content in the requested ways.
         failed: failed pages, with the reason.
         no_ocr: the missing part, in one word, if OCR is installed but cannot be loaded.
-        next_page: the first page that did not fit into the answer.
+        next_page: the first page that did not fit into the answer, or not whole; `next_part` is the part to begin with.
         why: why reading ended early; `slow` at the time limit.
     """
 
@@ -60,12 +61,14 @@ class Reading:
     or_more: bool = False
     texts: dict[int, str] = field(default_factory=dict[int, str])
     by_ocr: frozenset[int] = frozenset()
+    parts: dict[int, tuple[list[int], int]] = field(default_factory=dict[int, tuple[list[int], int]])
     notes: dict[Note, list[int]] = field(default_factory=dict[Note, list[int]])
     pictures: tuple[PagePicture, ...] = ()
     empty: tuple[int, ...] = ()
     failed: dict[int, Reason] = field(default_factory=dict[int, Reason])
     no_ocr: str | None = None
     next_page: int | None = None
+    next_part: int = 1
     why: Reason | Literal["slow"] | None = None
 
     def given(self) -> set[int]:
@@ -109,6 +112,9 @@ async def read_document(
                 elif isinstance(message, PageText | PagePicture | PageFailed):
                     await progress(len(reading.given()), total, "pages")
     if reading.why == "slow" and reading.given():  # without any page, the same call would time out again
+        page, (given, parts) = max(reading.parts.items(), default=(0, ([0], 0)))
+        if given[-1] < parts:
+            return replace(reading, next_page=page, next_part=given[-1] + 1)
         left = set(chosen(pages, reading.pages or 0)) - reading.given()
         return replace(reading, next_page=min(left, default=None))
     return reading
@@ -164,7 +170,7 @@ async def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:
 
 def _with(reading: Reading, message: WorkerMessage) -> Reading:
     if isinstance(message, PageText | PagePicture):
-        noted = {note: [*reading.notes.get(note, []), message.page] for note in message.notes}
+        noted = {note: sorted({*reading.notes.get(note, []), message.page}) for note in message.notes}
         reading = replace(reading, notes={**reading.notes, **noted})
     match message:
         case Opened():
@@ -172,18 +178,32 @@ def _with(reading: Reading, message: WorkerMessage) -> Reading:
         case PageText(text=""):
             return replace(reading, empty=(*reading.empty, message.page))
         case PageText():
-            by_ocr = reading.by_ocr | {message.page} if message.by_ocr else reading.by_ocr
-            return replace(reading, texts={**reading.texts, message.page: message.text}, by_ocr=by_ocr)
+            return _with_text(_with_part(reading, message), message)
         case PagePicture():
-            return replace(reading, pictures=(*reading.pictures, message))
+            return replace(_with_part(reading, message), pictures=(*reading.pictures, message))
         case NoOcr():
             return replace(reading, no_ocr=message.lacking)
         case PageFailed():
             return replace(reading, failed={**reading.failed, message.page: message.reason})
         case Done():
-            return replace(reading, next_page=message.next_page, why=None)
+            return replace(reading, next_page=message.next_page, next_part=message.next_part, why=None)
         case Failed():
             return replace(reading, why=message.reason)
+
+
+def _with_part(reading: Reading, given: PageText | PagePicture) -> Reading:
+    if given.parts == 1:
+        return reading
+    before, _ = reading.parts.get(given.page, ([], 0))
+    return replace(reading, parts={**reading.parts, given.page: ([*before, given.part], given.parts)})
+
+
+def _with_text(reading: Reading, given: PageText) -> Reading:
+    text = f"[part {given.part} of {given.parts}]\n{given.text}" if given.parts > 1 else given.text
+    before = reading.texts.get(given.page)
+    by_ocr = reading.by_ocr | {given.page} if given.by_ocr else reading.by_ocr
+    texts = {**reading.texts, given.page: f"{before}\n{text}" if before else text}
+    return replace(reading, texts=texts, by_ocr=by_ocr)
 
 
 async def no_progress(done: float, total: float | None, unit: str) -> None:

@@ -225,6 +225,56 @@ async def test_text_that_fits_in_the_worker_fits_in_the_answer() -> None:
     assert text_of_pages(found)[1] == []
 
 
+LONG = (1728, 10_000)
+"""Half a meter of fax."""
+
+
+def long_page() -> Image.Image:
+    """Return a long page with a word every 1,000 lines."""
+    page = documents.page(size=LONG).convert("L")
+    for n in range(10):
+        page.paste(
+            documents.page(f"Word {n + 11} of this long page", size=(1728, 300)).convert("L"), (0, 1000 * n + 300)
+        )
+    return page.convert("1")
+
+
+@pytest.mark.parametrize("kind", [TIFF, PDF])
+async def test_a_long_page_is_shown_in_parts_that_can_be_read(kind: str) -> None:
+    fax = documents.tiff([long_page()]) if kind == TIFF else documents.scan([long_page()])
+    found = await read(fax, kind)
+    assert (found.pages, found.parts, found.next_page) == (1, {1: ([1, 2, 3, 4, 5], 5)}, None)
+    seen = "".join(seen_in(p) for p in pictures(found))
+    assert [n for n in range(10) if f"Word{n + 11}" not in seen] == []
+
+
+@pytest.mark.parametrize("kind", [TIFF, PDF])
+async def test_a_long_page_is_read_by_ocr_in_parts_and_the_next_part_is_named(kind: str) -> None:
+    fax = documents.tiff([long_page()]) if kind == TIFF else documents.scan([long_page()])
+    ways: list[Way] = ["text", "ocr", "any_text"]
+    first = await read(fax, kind, ways)
+    assert (first.parts[1], first.next_page, first.next_part) == (([1, 2, 3], 5), 1, 4)
+    rest = await read(fax, kind, ways, pages=f"{first.next_page}.{first.next_part}-")
+    assert (rest.parts[1], rest.next_page) == (([4, 5], 5), None)
+    text = f"{first.texts[1]}{rest.texts[1]}".replace(" ", "")
+    assert [n for n in range(10) if f"Word{n + 11}" not in text] == []
+
+
+async def test_the_parts_of_a_very_long_page_are_bounded_and_the_next_one_is_named() -> None:
+    fax = documents.scan([documents.page(size=(1728, 30_000)), documents.page("Second")])
+    first = await read(fax, PDF)
+    assert (len(first.pictures), first.next_page, first.next_part) == (5, 1, 6)
+    last = await read(fax, PDF, pages=f"1.{first.parts[1][1]}-")
+    assert [p.page for p in last.pictures] == [1, 2]
+    beyond = await read(fax, PDF, pages="1.99")
+    assert len(beyond.pictures) == 1
+
+
+async def test_a_page_with_a_text_layer_is_one_part_however_long_it_is() -> None:
+    found = await read(documents.pdf(["At the top"], media_box="0 0 612 8000"), PDF)
+    assert (found.texts, found.parts) == ({1: "At the top"}, {})
+
+
 HOSTILE = {
     "a TIFF of 3.6 thousand million pixels": (documents.empty_tiff(60_000, 60_000), TIFF),
     "a TIFF of four thousand million lines": (documents.empty_tiff(1, 2**32 - 1), TIFF),

@@ -2,13 +2,14 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 
 from pydantic import BaseModel
 
 from rc_mcp.media.document_limits import LIMITS, json_bytes
 from rc_mcp.media.protocol import Done, Failed, NoOcr, Opened, PageFailed, PagePicture, PageText, Reason, Task, Way
-from rc_mcp.media.selection import chosen
+from rc_mcp.media.selection import chosen, first_part
 from rc_mcp.media.worker.page import Document, OcrNotLoadedError, PageError
 
 
@@ -38,7 +39,8 @@ def _open(kind: str) -> Document:
 
 
 def _give(document: Document, task: Task) -> None:
-    numbers = chosen(tuple(task.pages), document.count)
+    asked = tuple(task.pages)
+    numbers = chosen(asked, document.count)
     _say(Opened(pages=document.count, or_more=document.or_more, chosen=len(numbers)))
     left = {
         "text": LIMITS.text_pages_per_answer,
@@ -47,28 +49,26 @@ def _give(document: Document, task: Task) -> None:
     }
     bytes_left = LIMITS.text_json_bytes
     for number in numbers:
-        given = _page(document, number, task)
-        if isinstance(given, PageFailed):
+        for given in _page(document, number, first_part(asked, number), task):
+            if isinstance(given, PageFailed):
+                _say(given)
+                continue
+            way = "picture" if isinstance(given, PagePicture) else "ocr" if given.by_ocr else "text"
+            size = json_bytes(given.text) if isinstance(given, PageText) else 0
+            is_first = bytes_left == LIMITS.text_json_bytes
+            if not left[way] or (size > bytes_left and not is_first):
+                return _say(Done(next_page=number, next_part=given.part))
+            left[way] -= 1
+            bytes_left -= size
             _say(given)
-            continue
-        way = "picture" if isinstance(given, PagePicture) else "ocr" if given.by_ocr else "text"
-        size = json_bytes(given.text) if isinstance(given, PageText) else 0
-        is_first = bytes_left == LIMITS.text_json_bytes
-        if not left[way] or (size > bytes_left and not is_first):
-            return _say(Done(next_page=number))
-        left[way] -= 1
-        bytes_left -= size
-        _say(given)
     return _say(Done())
 
 
-def _page(document: Document, number: int, task: Task) -> PageText | PagePicture | PageFailed:
+def _page(document: Document, number: int, first: int, task: Task) -> Iterator[PageText | PagePicture | PageFailed]:
+    """Yield the page in one piece, or its parts from the `first` on."""
     reason: Reason = "failed"
     try:
-        for way in list(task.ways):
-            given = _given(document, number, way, task)
-            if given is not None:
-                return given
+        yield from _parts(document, number, first, task)
     except PageError as error:
         reason = error.reason
     except MemoryError:
@@ -76,13 +76,38 @@ def _page(document: Document, number: int, task: Task) -> PageText | PagePicture
     except Exception:  # noqa: BLE001  as above; other pages may be readable
         reason = "damaged"
     else:
-        return PageText(page=number, text="")
-    return PageFailed(page=number, reason=reason)
+        return
+    yield PageFailed(page=number, reason=reason)
 
 
-def _given(document: Document, number: int, way: Way, task: Task) -> PageText | PagePicture | None:
+def _parts(document: Document, number: int, first: int, task: Task) -> Iterator[PageText | PagePicture]:
+    """Yield the text layer, or otherwise what is drawn, or otherwise even a text that says little of the page."""
+    if "text" in task.ways and (given := document.give(number, 1, "text")):
+        yield given
+        return
+    drawn: list[Way] = [way for way in task.ways if way in {"ocr", "picture"}]
+    count = document.parts(number) if drawn else 0
+    parts = range(min(first, count), count + 1) if drawn else ()
+    found = False
+    for part in parts:
+        if given := _first_of(document, number, part, drawn, task):
+            found = True
+            yield given
+    if not found:
+        least = document.give(number, 1, "any_text") if "any_text" in task.ways else None
+        yield least or PageText(page=number, text="")
+
+
+def _first_of(document: Document, number: int, part: int, ways: list[Way], task: Task) -> PageText | PagePicture | None:
+    for way in ways:
+        if way in task.ways and (given := _given(document, number, part, way, task)):
+            return given
+    return None
+
+
+def _given(document: Document, number: int, part: int, way: Way, task: Task) -> PageText | PagePicture | None:
     try:
-        return document.give(number, way)
+        return document.give(number, part, way)
     except OcrNotLoadedError as error:
         task.ways.remove("ocr")  # OCR fails for every other page too
         _say(NoOcr(lacking=error.lacking))

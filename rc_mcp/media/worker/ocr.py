@@ -11,7 +11,7 @@ from typing import Any, cast
 from PIL import Image
 
 from rc_mcp.media.document_limits import LIMITS
-from rc_mcp.media.protocol import OCR_LACKING, PageText
+from rc_mcp.media.protocol import OCR_LACKING, Note, PageText
 from rc_mcp.media.worker.page import OcrNotLoadedError, fitting
 
 _MODELS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
@@ -34,8 +34,8 @@ class _Words:
     height: float
 
 
-def read_page(number: int, image: Image.Image) -> PageText | None:
-    """Read the text of a page, line by line from the top; None if there is almost none, or if OCR fails.
+def read_page(number: int, image: Image.Image, part: int = 1, parts: int = 1) -> PageText | None:
+    """Read the text of a part of a page, line by line from the top; None if there is almost none, or if OCR fails.
 
     A page that lies on its side or upside down is read the right way round. If no way makes sense, it has no text.
 
@@ -44,22 +44,25 @@ def read_page(number: int, image: Image.Image) -> PageText | None:
     """
     reader = _reader()
     try:
-        found = _found_upright(reader, image)
+        # The parts of a page that is upside down would come in the wrong order.
+        found = _found_upright(reader, image, may_turn=parts == 1)
     except Exception:  # noqa: BLE001  OCR fails on very flat pages, for example; they can still be shown
         return None
     text = _in_lines([words for words in found if words.score >= LIMITS.ocr_words_score])
     if len(text) < LIMITS.ocr_text_chars:
         return None
     is_doubtful = any(words.score < LIMITS.ocr_page_score for words in found)
-    return PageText(page=number, text=text, by_ocr=True, notes=["doubtful"] if is_doubtful else [])
+    notes: list[Note] = ["doubtful"] if is_doubtful else []
+    return PageText(page=number, part=part, parts=parts, text=text, by_ocr=True, notes=notes)
 
 
-def _found_upright(reader: Any, image: Image.Image) -> list[_Words]:
+def _found_upright(reader: Any, image: Image.Image, *, may_turn: bool) -> list[_Words]:
     """Return the words of the page in the first position in which they make sense; none if they never do."""
     found = _found(reader, image)
     if _is_upright(found):
         return found
-    for turn in _ON_ITS_SIDE if _is_on_its_side(found) else _UPSIDE_DOWN:
+    turns = _ON_ITS_SIDE if _is_on_its_side(found) else _UPSIDE_DOWN
+    for turn in turns if may_turn else ():
         turned = _found(reader, image.transpose(turn))
         if _is_upright(turned):
             return turned

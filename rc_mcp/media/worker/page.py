@@ -51,8 +51,18 @@ class Document(Protocol):
     or_more: bool
     """There are more pages than were counted."""
 
-    def give(self, number: int, way: Way) -> PageText | PagePicture | None:
-        """Return one page in one way; None if it has no content in that way.
+    def parts(self, number: int) -> int:
+        """Return how many parts a page has as a picture or for OCR: 1, or more if it is long.
+
+        Raises:
+            PageError: the page cannot be read.
+        """
+        ...
+
+    def give(self, number: int, part: int, way: Way) -> PageText | PagePicture | None:
+        """Return the text layer of a page, or one part of the page by OCR or as a picture.
+
+        Return None if there is no content in that way.
 
         Raises:
             PageError: the page cannot be read.
@@ -84,8 +94,11 @@ def slices(width: float, height: float) -> list[Box]:
     return [(start, 0, end, math.ceil(height)) for start, end in cuts]
 
 
-def picture(number: int, image: Image.Image) -> PagePicture:
-    """Return a page as a picture: one bit, gray or color like its source; PNG, or JPEG if the PNG is too large."""
+def picture(number: int, image: Image.Image, part: int = 1, parts: int = 1) -> PagePicture:
+    """Return a part of a page as a picture: one bit, gray or color like its source.
+
+    It is a PNG, or a JPEG if the PNG is too large.
+    """
     image = _flat(image)
     if max(image.size) > LIMITS.long_side_px:
         # One bit scaled down needs gray, or thin strokes vanish.
@@ -96,7 +109,7 @@ def picture(number: int, image: Image.Image) -> PagePicture:
     data, mime_type = _png(_in_few_grays(image) if image.mode == "L" else image), "image/png"
     if len(data) > LIMITS.picture_bytes:
         data, mime_type = _jpeg(image), "image/jpeg"
-    return PagePicture(page=number, mime_type=mime_type, base64=base64.b64encode(data).decode())
+    return PagePicture(page=number, part=part, parts=parts, mime_type=mime_type, base64=base64.b64encode(data).decode())
 
 
 def _flat(image: Image.Image) -> Image.Image:

@@ -1,6 +1,7 @@
 """Pictures, read by Pillow: a fax as TIFF with its pages, or the picture of a text message."""
 
 import io
+import math
 import os
 import re
 import warnings
@@ -13,7 +14,7 @@ from PIL import Image, ImageChops, ImageFile, ImageOps, UnidentifiedImageError
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import PagePicture, PageText, Way
 from rc_mcp.media.worker.ocr import read_page
-from rc_mcp.media.worker.page import PageError, fitting, picture
+from rc_mcp.media.worker.page import PageError, picture, slices
 from rc_mcp.media.worker.resolution import Resolution, resolution
 from rc_mcp.media.worker.tiff import Tiff
 
@@ -44,11 +45,16 @@ class Pictures:
         self.count, self.or_more = (len(self._tiff.pages), self._tiff.or_more) if self._tiff else (1, False)
         self._last: tuple[int, Image.Image, bool] | None = None
 
-    def give(self, number: int, way: Way) -> PageText | PagePicture | None:
+    def parts(self, number: int) -> int:
+        return len(slices(*self._page(number)[0].size))
+
+    def give(self, number: int, part: int, way: Way) -> PageText | PagePicture | None:
         if way in {"text", "any_text"}:
             return None
-        image, is_whole = self._page(number)
-        given = picture(number, image) if way == "picture" else read_page(number, image)
+        page, is_whole = self._page(number)
+        boxes = slices(*page.size)
+        image = page.crop(boxes[part - 1]) if len(boxes) > 1 else page
+        given = (picture if way == "picture" else read_page)(number, image, part, len(boxes))
         return given if given is None or is_whole else given.model_copy(update={"notes": ["incomplete", *given.notes]})
 
     def _page(self, number: int) -> tuple[Image.Image, bool]:
@@ -123,8 +129,9 @@ def _square(image: Image.Image, dots: Resolution) -> Image.Image:
     across, down = dots
     if max(across / down, down / across) < _SQUARE:
         return image
-    square = image.width * max(1.0, down / across), image.height * max(1.0, across / down)
-    size = fitting(square, int(min(max(square), 2 * LIMITS.long_side_px)))
+    width, height = image.width * max(1.0, down / across), image.height * max(1.0, across / down)
+    smaller = min(1.0, math.sqrt(LIMITS.source_px / (width * height)))
+    size = max(1, round(width * smaller)), max(1, round(height * smaller))
     return image.convert("L" if image.mode == "1" else image.mode).resize(size, Image.Resampling.BICUBIC)
 
 

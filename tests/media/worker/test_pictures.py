@@ -20,8 +20,8 @@ X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, ORIENTATION = 282, 283, 296, 274
 LINES = [f"Line {n} of the referral" for n in range(1, 19)]
 
 
-def given(data: bytes, kind: str, number: int = 1) -> PagePicture:
-    found = Pictures(io.BytesIO(data), kind).give(number, "picture")
+def given(data: bytes, kind: str, number: int = 1, part: int = 1) -> PagePicture:
+    found = Pictures(io.BytesIO(data), kind).give(number, part, "picture")
     assert isinstance(found, PagePicture)
     return found
 
@@ -121,6 +121,14 @@ def test_an_impossible_resolution_is_none(values: tuple[float, float]) -> None:
 def test_a_fax_on_its_side_without_resolution_is_taken_for_a_sheet_too(orientation: int) -> None:
     data = saved(circle(1728, 1078), tiffinfo={ORIENTATION: orientation})
     assert proportions(data) == pytest.approx(1078 * 204 / 98 / 1728, rel=0.01)
+
+
+@pytest.mark.parametrize("down", [98, 196])
+def test_a_long_page_comes_in_parts_as_sharp_as_a_sheet(down: int) -> None:
+    data = with_resolution(circle(1728, 10_000 * down // 196), 204, down, 2)
+    assert Pictures(io.BytesIO(data), TIFF).parts(1) == 5
+    parts = [image(given(data, TIFF, part=part)) for part in range(1, 6)]
+    assert all(max(part.size) == LIMITS.long_side_px and part.width > 1000 for part in parts)
 
 
 # Damage
