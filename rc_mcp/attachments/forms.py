@@ -16,7 +16,7 @@ from rc_mcp.media.selection import written
 from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.untrusted_text import clean_lines, counted, is_id
 
-MAX_BYTES = 5 * 1024 * 1024
+MAX_BYTES = LIMITS.base64_bytes // 4 * 3
 """The largest attachment whose bytes are embedded in an answer. This limit does not apply to saving to a file."""
 
 Form = Literal["text", "pages", "original", "file"]

@@ -226,3 +226,26 @@ def test_the_pages_of_a_big_tiff_are_found() -> None:
     )
     assert Pictures(out, TIFF).count == 2
     assert given(out.getvalue(), TIFF, 2).notes == []
+
+
+# Size
+
+
+def halftone() -> Image.Image:
+    """A page of a photograph in dots, as fax machines send it."""
+    grain = Image.effect_noise((400, 500), 60).resize((1728, 2200), Image.Resampling.BICUBIC)
+    return Image.blend(grain, Image.radial_gradient("L").resize((1728, 2200)), 0.6).convert("1")
+
+
+def test_a_halftone_is_shown_in_grays_and_a_page_of_text_as_a_png() -> None:
+    photograph, text = (
+        given(documents.tiff([p]), TIFF) for p in (halftone(), documents.page(*LINES, size=(1728, 2200)))
+    )
+    assert (photograph.mime_type, image(photograph).mode) == ("image/jpeg", "L")
+    assert text.mime_type == "image/png"
+    assert len(photograph.base64) < LIMITS.base64_bytes / 2
+
+
+def test_even_noise_fits_into_an_answer() -> None:
+    noise = Image.merge("RGB", [Image.effect_noise((1568, 1568), 255).rotate(90 * n) for n in range(3)])
+    assert len(given(saved(noise, "PNG"), "image/png").base64) <= LIMITS.base64_bytes
