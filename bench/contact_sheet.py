@@ -41,7 +41,7 @@ def _tiffcp(source: Path, out: Path, lines_per_inch: int, compression: str) -> N
 
 def _efix(source: Path, out: Path, lines_per_inch: int) -> None:
     pbm = source.with_suffix(".pbm")
-    Image.open(source).save(pbm)
+    page(_RESOLUTIONS["fine"]).save(pbm)  # efix takes that for granted, and scales the lines
     resolution = f"204x{lines_per_inch}"
     made = subprocess.run(["efix", "-otiffg3", "-r", resolution, pbm], check=True, capture_output=True)
     out.write_bytes(made.stdout)
