@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
-	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens soak conformance \
+	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade \
 	groundtruth fuzz clean
 
@@ -88,6 +88,9 @@ bench-client: .venv/dev.ready    ## our client compared with RingCentral's own P
 
 bench-tokens: .venv/dev.ready    ## tokens of our tools and answers, compared with others: a minute
 	@$(BIN)/python -m bench.tokens
+
+contact-sheet: .venv/dev.ready   ## faxes of real encoders (libtiff-tools, efax) as we show them, in contact-sheet.png
+	@$(BIN)/python -m bench.contact_sheet
 
 soak: .venv/dev.ready            ## 64 callers over HTTP with lost answers, checked against the mailbox: five minutes
 	@$(BIN)/python -m bench.soak $(SOAK)

@@ -18,16 +18,26 @@ from mcp.types import (
 
 from rc_mcp.attachments.fetching import AttachmentRef, fetch, read_all
 from rc_mcp.attachments.forms import MAX_BYTES
+from rc_mcp.media.document_limits import LIMITS, json_bytes
 from rc_mcp.media.kinds import is_text, labelled
 from rc_mcp.media.reading import no_progress
 from rc_mcp.recent_messages import MailboxSummary, attachments_of, mailbox_summary, title_of
-from rc_mcp.ringcentral import Attachment, InvalidRequest, MailboxNotFound, Message, NotFound, RingCentralError
+from rc_mcp.ringcentral import (
+    Attachment,
+    ContentTooLarge,
+    InvalidRequest,
+    MailboxNotFound,
+    Message,
+    NotFound,
+    RingCentralError,
+)
 from rc_mcp.session import MailboxSession
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.messages import Detail, attachment_uri, detail, mailbox_uri, message_uri
 from rc_mcp.views.untrusted_text import as_written, is_id, moment
 
 _VARIABLES = ("{account_id}", "{extension_id}", "{message_id}")
+_TOO_LARGE = "read_message_content reads it in parts, or saves it with form='file'."
 _MOST_COMPLETIONS = 100
 """MCP's limit."""
 
@@ -114,7 +124,8 @@ async def read_resource(app: MailboxSession, uri: str) -> ReadResourceContents:
 
     Raises:
         ResourceNotFoundError: there is none, or the operator did not allow its mailbox.
-        ResourceError: RingCentral did not return it, or the temporary folder cannot be used.
+        ResourceError: RingCentral did not return it, it does not fit into an answer, or the temporary folder cannot be
+            used.
     """
     address = _ADDRESS.fullmatch(_plain(uri))
     if address is None or not app.may_touch(address["extension_id"]):
@@ -130,6 +141,8 @@ async def read_resource(app: MailboxSession, uri: str) -> ReadResourceContents:
             shown = await _summary(app, *address.group("account_id", "extension_id"))
     except (NotFound, MailboxNotFound, InvalidRequest) as error:
         raise ResourceNotFoundError(in_words(error)) from error
+    except ContentTooLarge as error:
+        raise ResourceError(f"{error} {_TOO_LARGE}") from error
     except RingCentralError as error:
         raise ResourceError(in_words(error)) from error
     except ToolError as error:
@@ -202,4 +215,6 @@ async def _attachment(app: MailboxSession, place: AttachmentRef) -> ReadResource
             return ReadResourceContents(content=data, mime_type=found.kind)
         # A text goes out without invisible characters.
         text = as_written(data.decode(found.charset, "replace"))
+        if json_bytes(text) > LIMITS.base64_bytes:
+            raise ResourceError(f"The text is too long for one answer. {_TOO_LARGE}")
         return ReadResourceContents(content=text, mime_type=found.kind)

@@ -322,3 +322,27 @@ async def test_a_subscriber_that_left_is_forgotten() -> None:
     await connection.exit_stack.aclose()
     await subscribers.notify(MAILBOX)
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        (bytes(1_300_000), "image/tiff"),
+        ("字".encode("utf-16-le") * 340_000, "text/plain; charset=utf-16-le"),
+        (b'"' * 600_000, "text/plain"),
+    ],
+    ids=["a fax", "letters of three bytes", "letters that are escaped"],
+)
+async def test_an_attachment_that_does_not_fit_into_an_answer_is_refused_with_another_way(
+    desk: Desk, era: Era, data: bytes, content_type: str
+) -> None:
+    def send(request: httpx.Request) -> httpx.Response | None:
+        is_content = "/content/" in request.url.path
+        return httpx.Response(200, content=data, headers={"content-type": content_type}) if is_content else None
+
+    async with desk.client(era) as client:
+        resource = next(r for r in await listed(client) if "/content/" in str(r.uri))
+        desk.faults.before(send)
+        with pytest.raises(MCPError) as refused:
+            await client.read_resource(str(resource.uri))
+    assert "form='file'" in str(refused.value)

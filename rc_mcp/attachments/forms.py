@@ -17,7 +17,7 @@ from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.views.attached import files
 from rc_mcp.views.untrusted_text import clean_lines, counted, is_id
 
-MAX_BYTES = 5 * 1024 * 1024
+MAX_BYTES = LIMITS.base64_bytes // 4 * 3
 """The largest attachment whose bytes are embedded in an answer. This limit does not apply to saving to a file."""
 
 Form = Literal["text", "pages", "original", "file"]
@@ -26,6 +26,7 @@ _MAIN = ("RenderedDocument", "AudioRecording", "MmsAttachment")
 REASONS = {
     "locked": "locked with a password",
     "damaged": "damaged, or not the labeled type",
+    "no_decoder": "compressed in a way that cannot be read here; form='file' saves it",
     "too_large": "too large to open safely",
     "too_much_memory": "over the memory limit for documents",
     "failed": "reading failed",
@@ -33,6 +34,8 @@ REASONS = {
 }
 """Why a page or a document is not shown."""
 NOTES: dict[Note, str] = {
+    "incomplete": "damaged; what can be read is shown, and the rest is missing",
+    "doubtful": "some words were hardly legible, or are left out; form='pages' shows the page",
     "mostly_image": "images cover most of the page; form='pages' shows them",
     "scan_text": "the text has an invisible layer over an image, as scanners add; form='pages' shows the image",
     "hidden_text": "the PDF has hidden text, which nobody sees on the page; it is left out",
@@ -40,7 +43,7 @@ NOTES: dict[Note, str] = {
     "filled": "the text ends with the values of form fields and annotations",
     "drawn_over": "stamps or drawings lie over the page; form='pages' shows them",
 }
-"""What to know about the text of a page."""
+"""What to know about a page that is given."""
 
 
 class UntrustedContent(BaseModel):

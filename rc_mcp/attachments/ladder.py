@@ -131,7 +131,9 @@ async def read_attachment(asked: AttachmentRequest) -> _Answer:
                 return await _document(asked, found)
             return asked.fetched(found, None, f"It is {found.kind}: it has no text and no pages to show here."), []
     except ContentTooLarge as error:
-        return asked.not_fetched(f"{str(error).rstrip('.')}. It was not fetched whole and is not shown.")
+        return asked.not_fetched(
+            f"{str(error).rstrip('.')}. It was not fetched whole and is not shown. form='file' saves it."
+        )
 
 
 async def _recording(asked: AttachmentRequest) -> _Answer:

@@ -196,7 +196,7 @@ async def _ocr() -> Finding:
     return Finding(
         "note",
         f"OCR is installed, but cannot be loaded: {lacking}. Scanned faxes are shown as pictures",
-        "python -c 'import rapidocr_onnxruntime' shows the error. libGL and libgthread are system packages.",
+        "python -c 'import onnxruntime, rapidocr.main' shows the error.",
     )
 
 

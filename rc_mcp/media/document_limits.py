@@ -27,12 +27,21 @@ class DocumentLimits:
     """A long page is shown in parts. A meter of fax has 7; a page with more than this many has longer parts."""
     ocr_long_side_px: int = 1600
     """The long side of a page for OCR, which read a fax as well at 1,600 pixels as at 2,156, in a third less time."""
+    ocr_page_score: float = 0.85
+    """A page whose words have a lower mean score, from 0 to 1, is not read: upside down they have 0.78 at most."""
+    ocr_words_score: float = 0.5
+    """Words with a lower score are left out, and the answer says that some of the page was hardly legible."""
     ocr_text_chars: int = 20
     """A shorter result counts as no text: a drawing, handwriting, an empty page."""
     source_px: int = 64_000_000
     """The size of one page or picture as sent; a meter of fax in fine resolution has 14 million pixels."""
-    picture_bytes: int = 1024 * 1024
-    """A picture that is larger as PNG is sent as JPEG."""
+    answer_bytes: int = 1_000_000
+    """A whole answer as sent, in JSON. Python's MCP client refuses 1,048,576 bytes in one event, and hosts do too."""
+    answer_texts_bytes: int = 60_000
+    """What of it is left for texts and the envelope: `text_json_bytes` is escaped once more, which can double it."""
+    png_bytes: int = 200_000
+    """A picture that is larger as PNG is sent as JPEG if that is smaller. A dense page of text has about 150,000."""
+
     scan_share: float = 0.5
     """A page is mostly image if images cover more than this share."""
     scan_text_chars: int = 200
@@ -51,6 +60,11 @@ class DocumentLimits:
     """Reading time with OCR. On a slow machine this leaves time for pictures instead."""
     answer_s: float = 2.0
     """Reading stops this long before the end of the call, so that the pages read so far are still returned."""
+
+    @property
+    def base64_bytes(self) -> int:
+        """The pictures, or the original, of one answer, in base64."""
+        return self.answer_bytes - self.answer_texts_bytes
 
 
 LIMITS = DocumentLimits()

@@ -7,16 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field
 Way = Literal["text", "ocr", "picture", "any_text"]
 """Forms of a page: its text layer, its text by OCR, a picture. `any_text` accepts even the header line of a scan."""
 
-Reason = Literal["locked", "damaged", "too_large", "too_much_memory", "failed"]
+Reason = Literal["locked", "damaged", "no_decoder", "too_large", "too_much_memory", "failed"]
 
-Note = Literal["mostly_image", "scan_text", "hidden_text", "unreadable_letters", "filled", "drawn_over"]
-"""Facts about the text of a page.
+Note = Literal[
+    "incomplete", "doubtful", "mostly_image", "scan_text", "hidden_text", "unreadable_letters", "filled", "drawn_over"
+]
+"""Facts about a page that is given.
+
+`incomplete`: the file is damaged, and the page is given as far as it can be read. `doubtful`: OCR could hardly read
+some words, or left them out.
 
 `mostly_image`: images cover most of the page. `scan_text`: some text is not drawn, but lies over an image; the OCR of
 a scanner adds such a layer. `hidden_text`: text that is not drawn was left out. `unreadable_letters`: some letters are
-U+FFFD, because the PDF does not say which they are, or they look like others on the page.
-`filled`: the text ends with the values of form fields and annotations. `drawn_over`: the page has annotations without
-text, such as stamps and ink.
+U+FFFD, because the PDF does not say which they are, or they look like others on the page. `filled`: the text ends with
+the values of form fields and annotations. `drawn_over`: the page has annotations without text, such as stamps and ink.
 """
 
 OCR_LACKING = r"^[A-Za-z0-9_.+-]{1,60}$"
@@ -65,6 +69,7 @@ class PagePicture(_Passed):
     parts: Annotated[int, Field(ge=1)] = 1
     mime_type: Literal["image/png", "image/jpeg"]
     base64: str
+    notes: list[Note] = []
 
 
 class NoOcr(_Passed):

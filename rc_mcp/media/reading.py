@@ -49,7 +49,7 @@ class Reading:
         or_more: the document has more pages than that.
         texts: texts by page number; `by_ocr` lists the pages read by OCR.
         parts: the parts of long pages, by page number: the numbers of the given ones, and how many the page has.
-        notes: the pages to whose text each note applies.
+        notes: the pages to which each note applies.
         empty: pages without content in the requested ways.
         failed: failed pages, with the reason.
         no_ocr: the missing part, in one word, if OCR is installed but cannot be loaded.
@@ -78,7 +78,7 @@ class Reading:
 
 def has_ocr() -> bool:
     """Return whether the extra `ocr` is installed, without loading it."""
-    return find_spec("rapidocr_onnxruntime") is not None
+    return all(find_spec(module) for module in ("rapidocr", "onnxruntime"))
 
 
 async def what_ocr_lacks() -> str | None:
@@ -169,6 +169,9 @@ async def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:
 
 
 def _with(reading: Reading, message: WorkerMessage) -> Reading:
+    if isinstance(message, PageText | PagePicture):
+        noted = {note: sorted({*reading.notes.get(note, []), message.page}) for note in message.notes}
+        reading = replace(reading, notes={**reading.notes, **noted})
     match message:
         case Opened():
             return replace(reading, pages=message.pages, or_more=message.or_more)
@@ -199,13 +202,8 @@ def _with_text(reading: Reading, given: PageText) -> Reading:
     text = f"[part {given.part} of {given.parts}]\n{given.text}" if given.parts > 1 else given.text
     before = reading.texts.get(given.page)
     by_ocr = reading.by_ocr | {given.page} if given.by_ocr else reading.by_ocr
-    notes = {note: [*reading.notes.get(note, []), given.page] for note in given.notes}
-    return replace(
-        reading,
-        texts={**reading.texts, given.page: f"{before}\n{text}" if before else text},
-        by_ocr=by_ocr,
-        notes={**reading.notes, **notes},
-    )
+    texts = {**reading.texts, given.page: f"{before}\n{text}" if before else text}
+    return replace(reading, texts=texts, by_ocr=by_ocr)
 
 
 async def no_progress(done: float, total: float | None, unit: str) -> None:

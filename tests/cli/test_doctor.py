@@ -193,7 +193,7 @@ async def test_no_advice_gives_up_a_journal(tmp_path: Path) -> None:
 
 
 async def test_ocr_that_cannot_be_loaded_is_noted_with_the_missing_library(tmp_path: Path) -> None:
-    (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
+    (tmp_path / "rapidocr.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
     with Emulator() as emulator:
         async with emulator.serve():
             sound = await doctor(emulator, tmp_path / "state")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import rapidocr
 from PIL import Image
 
 from rc_mcp.attachments.forms import text_of_pages
@@ -86,6 +87,41 @@ async def test_ocr_reads_a_page_without_a_text_layer_and_is_reported() -> None:
     assert "Visits:8" in found.texts[1].replace(" ", "")
 
 
+@pytest.mark.parametrize("turn", [Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270])
+async def test_ocr_reads_a_page_that_is_upside_down_or_on_its_side_from_its_top(turn: Image.Transpose) -> None:
+    lines = ["Approved until May", "Visits are eight", "Ask again after that"]
+    found = await read(documents.tiff([documents.page(*lines).transpose(turn)]), TIFF, ["text", "ocr", "picture"])
+    assert found.texts[1].replace(" ", "").splitlines() == [line.replace(" ", "") for line in lines]
+
+
+async def test_a_page_that_makes_no_sense_to_ocr_is_shown_instead() -> None:
+    lines = ["Approved until May", "Visits are eight", "Ask again after that"]
+    mirrored = documents.page(*lines).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    found = await read(documents.tiff([mirrored]), TIFF, ["text", "ocr", "picture"])
+    assert (found.texts, len(found.pictures)) == ({}, 1)
+
+
+async def test_words_that_ocr_doubts_are_left_out_and_that_is_noted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ["Approved until the first of May", "scrawl"]
+    found_by_ocr = (
+        f"boxes = np.array([[[0, y], [900, y], [900, y + 40], [0, y + 40]] for y in (0, 90)]); txts = {words}"
+    )
+    code = f"import numpy as np\nclass Found:\n    {found_by_ocr}; scores = [0.99, 0.4]\n"
+    broken_ocr(monkeypatch, tmp_path, code + "def RapidOCR(**_):\n    return lambda *_, **__: Found")
+    found = await read(documents.tiff([documents.page("x")]), TIFF, ["text", "ocr"])
+    assert (found.texts, found.notes) == ({1: words[0]}, {"doubtful": [1]})
+
+
+async def test_ocr_downloads_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    no_network = "import socket\nsocket.socket.connect = socket.getaddrinfo = None"
+    (tmp_path / "sitecustomize.py").write_text(no_network)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = await read(documents.tiff([documents.page("Approved until May", "Visits: 8")]), TIFF, ["ocr"])
+    assert found.by_ocr == {1}
+
+
 async def test_a_page_in_which_ocr_finds_no_words_is_shown() -> None:
     found = await read(documents.tiff([documents.page()]), TIFF, ["text", "ocr", "picture"])
     assert (found.texts, len(found.pictures)) == ({}, 1)
@@ -143,7 +179,9 @@ async def test_a_fax_in_standard_resolution_is_not_flattened() -> None:
 async def test_a_sideways_fax_in_standard_resolution_is_not_flattened_either(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, orientation: int, ways: list[Way]
 ) -> None:
-    broken_ocr(monkeypatch, tmp_path, "def RapidOCR(**_):\n    return lambda *_, **__: (None, 0)")
+    broken_ocr(
+        monkeypatch, tmp_path, 'def RapidOCR(**_):\n    return lambda *_, **__: type("Nothing", (), {"boxes": None})'
+    )
     fax = documents.tiff([documents.page("x", size=(1728, 1100))], dpi=(204, 98), orientation=orientation)
     width, height = image(pictures(await read(fax, TIFF, ways))[0]).size
     stored = (1728 / 204) / (1100 / 98)
@@ -310,17 +348,20 @@ async def test_one_bad_page_does_not_hide_the_others() -> None:
     assert 2 in {p.page for p in found.pictures}
 
 
-@pytest.mark.parametrize("damage", ["cut off", "unknown colors"])
-async def test_pages_before_a_damaged_directory_are_shown_and_more_may_exist(damage: str) -> None:
-    fax = bytearray(documents.tiff([documents.page("First"), documents.page("Second"), documents.page("Third")]))
-    if damage == "cut off":
-        del fax[fax.rindex(struct.pack("<HHI", 257, 3, 1)) :]
-    else:
-        colors = fax.rindex(struct.pack("<HHI", 262, 3, 1)) + 8
-        fax[colors : colors + 2] = b"\x77\x77"
-    found = await read(bytes(fax), TIFF)
+async def test_pages_before_a_directory_that_is_cut_off_are_shown_and_more_may_exist() -> None:
+    fax = documents.tiff([documents.page(f"Page {n} of the order") for n in (1, 2, 3)])
+    found = await read(fax[: fax.rindex(struct.pack("<HHI", 257, 3, 1))], TIFF)
     assert (found.pages, found.or_more, found.why, found.failed) == (2, True, None, {})
-    assert ["First" in seen_in(pictures(found)[0]), "Second" in seen_in(pictures(found)[1])] == [True, True]
+    assert ["Page1" in seen_in(pictures(found)[0]), "Page2" in seen_in(pictures(found)[1])] == [True, True]
+
+
+async def test_pages_around_one_with_a_damaged_directory_are_shown() -> None:
+    fax = bytearray(documents.tiff([documents.page(f"Page {n}") for n in range(1, 6)]))
+    colors = [place for place in range(len(fax)) if fax.startswith(struct.pack("<HHI", 262, 3, 1), place)][2] + 8
+    fax[colors : colors + 2] = b"\x77\x77"
+    found = await read(bytes(fax), TIFF)
+    assert (found.pages, found.or_more, found.failed) == (5, False, {3: "damaged"})
+    assert [p.page for p in found.pictures] == [1, 2, 4, 5]
 
 
 async def test_a_page_that_is_too_large_is_not_opened_even_after_the_first() -> None:
@@ -358,7 +399,11 @@ async def test_the_process_sees_no_credentials(monkeypatch: pytest.MonkeyPatch, 
 
 def broken_ocr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
     """Replace the installed OCR by a module with this code."""
-    (tmp_path / "rapidocr_onnxruntime.py").write_text(code)
+    models = tmp_path / "models"
+    models.mkdir()
+    for model in Path(rapidocr.__file__).parent.glob("models/*.onnx"):
+        (models / model.name).touch()
+    (tmp_path / "rapidocr.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
 

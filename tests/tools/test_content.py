@@ -20,6 +20,7 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent
+from PIL import Image
 
 from rc_mcp.attachments import forms
 from rc_mcp.attachments.forms import NOTES, REASONS
@@ -170,7 +171,7 @@ async def test_with_the_extra_a_fax_that_is_a_picture_is_read_by_ocr_and_said_to
 async def test_a_failure_to_load_ocr_is_reported_with_the_pictures(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "rapidocr_onnxruntime.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
+    (tmp_path / "rapidocr.py").write_text("raise ImportError('libGL.so.1: cannot open it')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(forms, "has_ocr", lambda: True)
     async with desk.client() as client:
@@ -521,6 +522,44 @@ async def test_a_download_that_broke_goes_on_and_leaves_no_half_a_file(desk: Des
         saved = answer_of(await read(client, fax_of(desk, "velmont-order.pdf"), form="file"))
     assert Path(saved["path"]).read_bytes() == whole
     assert [p.name for p in (tmp_path / "d").iterdir()] == [Path(saved["path"]).name]
+
+
+# Size
+
+
+def halftone() -> Image.Image:
+    """A page of a photograph in dots, as fax machines send it."""
+    grain = Image.effect_noise((400, 500), 60).resize((1728, 2200), Image.Resampling.BICUBIC)
+    return Image.blend(grain, Image.radial_gradient("L").resize((1728, 2200)), 0.6).convert("1")
+
+
+def sent_bytes(result: CallToolResult) -> int:
+    return len(result.model_dump_json(by_alias=True, exclude_none=True).encode())
+
+
+@pytest.mark.process
+async def test_an_answer_has_as_many_pictures_as_fit_and_names_the_next_page(desk: Desk, era: Era) -> None:
+    sends(desk, documents.tiff([halftone()] * 5), "image/tiff")
+    seen, pages = 0, "1-"
+    async with desk.client(era) as client:
+        while pages:
+            result = await read(client, fax_of(desk, "northlight-approval.tif"), form="pages", pages=pages)
+            assert sent_bytes(result) <= LIMITS.answer_bytes
+            assert pictures(result)
+            seen += len(pictures(result))
+            pages = answer_of(result)["said"].partition("pages='")[2].partition("'")[0]
+    assert seen == 5
+
+
+@pytest.mark.parametrize("more", [0, 1, 1_300_000])
+async def test_an_original_that_does_not_fit_into_an_answer_is_not_sent(desk: Desk, era: Era, more: int) -> None:
+    sends(desk, bytes(forms.MAX_BYTES + more), "application/octet-stream")
+    async with desk.client(era) as client:
+        result = await read(client, fax_of(desk, "northlight-approval.tif"), form="original")
+    assert sent_bytes(result) <= LIMITS.answer_bytes
+    assert len(result.content) == (1 if more else 2)
+    assert ("form='file'" in answer_of(result)["said"]) == bool(more)
+    assert "file" in answer_of(result)["other_forms"]
 
 
 # Malicious and mislabeled documents

@@ -26,7 +26,7 @@ _INPUTS = {
     "rc-user-jwt": "RingCentral user: JWT credential (leave empty after rc-mcp login)",
 }
 """The values that VS Code asks for."""
-_EXTRAS = {"keyring": "keyring", "ocr": "rapidocr_onnxruntime"}
+_EXTRAS = {"keyring": "keyring", "ocr": "rapidocr"}
 """The module that shows whether an extra is installed."""
 
 

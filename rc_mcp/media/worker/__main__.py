@@ -47,7 +47,7 @@ def _give(document: Document, task: Task) -> None:
         "ocr": LIMITS.ocr_pages_per_answer,
         "picture": LIMITS.pictures_per_answer,
     }
-    bytes_left = LIMITS.text_json_bytes
+    bytes_left, base64_left = LIMITS.text_json_bytes, LIMITS.base64_bytes
     for number in numbers:
         for given in _page(document, number, first_part(asked, number), task):
             if isinstance(given, PageFailed):
@@ -56,9 +56,11 @@ def _give(document: Document, task: Task) -> None:
             way = "picture" if isinstance(given, PagePicture) else "ocr" if given.by_ocr else "text"
             size = json_bytes(given.text) if isinstance(given, PageText) else 0
             is_first = bytes_left == LIMITS.text_json_bytes
-            if not left[way] or (size > bytes_left and not is_first):
+            base64 = len(given.base64) if isinstance(given, PagePicture) else 0
+            if not left[way] or (size > bytes_left and not is_first) or base64 > base64_left:
                 return _say(Done(next_page=number, next_part=given.part))
             left[way] -= 1
+            base64_left -= base64
             bytes_left -= size
             _say(given)
     return _say(Done())

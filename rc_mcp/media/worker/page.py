@@ -5,7 +5,7 @@ import io
 import math
 from typing import Protocol, cast
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import PagePicture, PageText, Reason, Way
@@ -15,6 +15,8 @@ _GRAYS = [17 * n for n in range(16)]
 _NEAREST_GRAY = [round(value / 17) for value in range(256)]
 _COLORLESS = 12
 """The highest saturation in a page that counts as gray: JPEG adds a little color."""
+_HALFTONE = ImageFilter.GaussianBlur(1.6)
+_QUALITIES = (80, 60, 40, 20)
 _LONG = 2.25
 """A page is long if its long side has more than this many short sides. Screens of telephones have up to 2.22."""
 _SHRUNK = 1.5
@@ -99,17 +101,25 @@ def picture(number: int, image: Image.Image, part: int = 1, parts: int = 1) -> P
 
     It is a PNG, or a JPEG if the PNG is too large.
     """
-    image = _flat(image)
-    if max(image.size) > LIMITS.long_side_px:
-        # One bit scaled down needs gray, or thin strokes vanish.
-        image = image.convert("L") if image.mode == "1" else image
-        image = image.resize(fitting(image.size, LIMITS.long_side_px), Image.Resampling.LANCZOS, reducing_gap=3)
+    source = _flat(image)
+    image = _scaled(source)
     if image.mode == "RGB" and _is_colorless(image):
         image = image.convert("L")
     data, mime_type = _png(_in_few_grays(image) if image.mode == "L" else image), "image/png"
-    if len(data) > LIMITS.picture_bytes:
-        data, mime_type = _jpeg(image), "image/jpeg"
+    if len(data) > LIMITS.png_bytes:
+        # Of pages in one bit, only halftones are so large. Blurred, their dots become the grays that they stand for.
+        blurred = _scaled(source.convert("L").filter(_HALFTONE)) if source.mode == "1" else image
+        if len(smaller := _jpeg(blurred)) < len(data):
+            data, mime_type = smaller, "image/jpeg"
     return PagePicture(page=number, part=part, parts=parts, mime_type=mime_type, base64=base64.b64encode(data).decode())
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    if max(image.size) <= LIMITS.long_side_px:
+        return image
+    # One bit scaled down needs gray, or thin strokes vanish.
+    image = image.convert("L") if image.mode == "1" else image
+    return image.resize(fitting(image.size, LIMITS.long_side_px), Image.Resampling.LANCZOS, reducing_gap=3)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -146,6 +156,12 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _jpeg(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.convert("L" if image.mode in {"1", "L"} else "RGB").save(out, "JPEG", quality=80, optimize=True)
-    return out.getvalue()
+    """Return a JPEG of the best quality that fits into an answer: even noise does in the last one."""
+    image, data = image.convert("L" if image.mode in {"1", "L"} else "RGB"), b""
+    for quality in _QUALITIES:
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=quality, optimize=True)
+        data = out.getvalue()
+        if len(data) <= LIMITS.base64_bytes // 4 * 3:
+            break
+    return data

@@ -1,14 +1,22 @@
-"""Pictures, read by Pillow: a fax as TIFF with one page per frame, or the picture of a text message."""
+"""Pictures, read by Pillow: a fax as TIFF with its pages, or the picture of a text message."""
 
+import io
+import math
+import os
+import re
 import warnings
-from typing import BinaryIO
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, cast
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageChops, ImageFile, ImageOps, UnidentifiedImageError
 
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import PagePicture, PageText, Way
 from rc_mcp.media.worker.ocr import read_page
-from rc_mcp.media.worker.page import PageError, fitting, picture, slices
+from rc_mcp.media.worker.page import PageError, picture, slices
+from rc_mcp.media.worker.resolution import Resolution, resolution
+from rc_mcp.media.worker.tiff import Tiff
 
 _READERS = {
     "image/tiff": "TIFF",
@@ -18,84 +26,129 @@ _READERS = {
     "image/webp": "WEBP",
     "image/bmp": "BMP",
 }
-_ON_ITS_SIDE = (5, 6, 7, 8)
-"""Values of the tag Orientation (TIFF 6.0) that swap rows and columns."""
+_SQUARE = 1.2
+"""Dots that are higher or wider than this by less look square: 204 by 196 is fine resolution of a fax."""
+_BAD_LINE = re.compile(r"^Fax[0-9]\w*: .*(?:Bad code|Uncompressed|Premature|Line length)", re.MULTILINE)
+"""Warnings of libtiff about lines that it could not decode, or not whole."""
 Image.MAX_IMAGE_PIXELS = LIMITS.source_px
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class Pictures:
-    """An open picture, or the frames of a TIFF."""
+    """An open picture, or the pages of a TIFF."""
 
     def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file, self._format = file, _READERS[kind]
-        self._image = self._opened()
-        self._last: tuple[int, Image.Image] | None = None
         # Only a TIFF has pages: the frames of a GIF are an animation.
-        self.count, self.or_more = self._frames() if kind == "image/tiff" else (1, False)
+        self._file.seek(0)
+        self._tiff = Tiff(file.read()) if kind == "image/tiff" else None
+        self.count, self.or_more = (len(self._tiff.pages), self._tiff.or_more) if self._tiff else (1, False)
+        self._last: tuple[int, Image.Image, bool] | None = None
 
     def parts(self, number: int) -> int:
-        return len(slices(*self._page(number).size))
+        return len(slices(*self._page(number)[0].size))
 
     def give(self, number: int, part: int, way: Way) -> PageText | PagePicture | None:
         if way in {"text", "any_text"}:
             return None
-        page = self._page(number)
+        page, is_whole = self._page(number)
         boxes = slices(*page.size)
         image = page.crop(boxes[part - 1]) if len(boxes) > 1 else page
-        return (picture if way == "picture" else read_page)(number, image, part, len(boxes))
+        given = (picture if way == "picture" else read_page)(number, image, part, len(boxes))
+        return given if given is None or is_whole else given.model_copy(update={"notes": ["incomplete", *given.notes]})
 
-    def _page(self, number: int) -> Image.Image:
-        """Return a page, upright and with square pixels; the last one is kept, because it is asked for in parts."""
-        if self._last and self._last[0] == number:
-            return self._last[1]
-        if number > 1:
-            self._image.seek(number - 1)
-        if self._image.width * self._image.height > LIMITS.source_px:
-            raise PageError("too_large")
-        page = _square(self._upright())
-        self._last = number, page
-        return page
+    def _page(self, number: int) -> tuple[Image.Image, bool]:
+        """Return a page, upright and with square pixels, and whether it is whole; the last one is kept."""
+        if self._last is None or self._last[0] != number:
+            image = self._opened(number)
+            dots = resolution(image)
+            image, is_whole = self._loaded(image, number)
+            if not is_whole:
+                image = _without_empty_rest(image)
+            self._last = number, _square(ImageOps.exif_transpose(image), dots), is_whole
+        return self._last[1:]
 
-    def _opened(self) -> Image.Image:
+    def _loaded(self, image: Image.Image, number: int) -> tuple[Image.Image, bool]:
         try:
-            return Image.open(self._file, formats=[self._format])
+            with _warnings_of_libtiff() as heard:
+                image.load()
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise PageError("too_large") from None
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001  untrusted bytes can make Pillow raise anything
+            if self._tiff and not self._tiff.has_decoder(number):
+                raise PageError("no_decoder") from None
+            return self._as_far_as_readable(number), False
+        return image, not heard and not (self._tiff and self._tiff.is_cut(number))
 
-    def _upright(self) -> Image.Image:
-        """Return the page upright. Pillow turns it, but does not swap its dots per inch."""
-        on_its_side = self._image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
-        # In place, so that a second way does not turn the page again.
-        ImageOps.exif_transpose(self._image, in_place=True)
-        if on_its_side and "dpi" in self._image.info:
-            self._image.info["dpi"] = self._image.info["dpi"][::-1]
-        return self._image
-
-    def _frames(self) -> tuple[int, bool]:
-        """Count the frames one by one: a file can claim a million, or link them in a circle.
-
-        Counting ends at an unreadable frame, because later frames are found only through it.
-        """
-        for number in range(1, LIMITS.counted_pages):
-            try:
-                self._image.seek(number)
-            except EOFError:
-                self._image.seek(0)
-                return number, False
-            except Exception:  # noqa: BLE001  untrusted bytes can make Pillow raise anything
-                # Reopened, because parts of the bad frame would stay with the frame before it.
-                self._image = self._opened()
-                return number, True
-        self._image.seek(0)
-        return LIMITS.counted_pages, True
-
-
-def _square(image: Image.Image) -> Image.Image:
-    """Make pixels square: a fax in standard resolution has 204 dots per inch across and 98 down."""
-    across, down = (float(dpi) for dpi in image.info.get("dpi", (1, 1)))
-    if not (across > 0 and down > 0 and 1.2 < max(across / down, down / across) < 3):
+    def _as_far_as_readable(self, number: int) -> Image.Image:
+        image = self._opened(number)
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            with suppress(OSError):  # what libtiff read before it failed is in the picture
+                image.load()
+            image.load()
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
         return image
-    square = image.width * max(1.0, down / across), image.height * max(1.0, across / down)
-    size = fitting(square, int(min(max(square), 2 * LIMITS.long_side_px)))
+
+    def _opened(self, number: int) -> Image.Image:
+        """Open a page, which costs little memory, and see that the page would not cost too much."""
+        self._file.seek(0)
+        try:
+            file = io.BytesIO(self._tiff.only(number)) if self._tiff else self._file
+            image = Image.open(file, formats=[self._format])
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+            raise PageError("too_large") from None
+        except UnidentifiedImageError:
+            if self._tiff and not self._tiff.has_decoder(number):
+                raise PageError("no_decoder") from None
+            raise
+        if image.width * image.height > LIMITS.source_px:
+            raise PageError("too_large")
+        return image
+
+
+def _without_empty_rest(image: Image.Image) -> Image.Image:
+    """Cut off the rows at the bottom that a decoder did not reach.
+
+    Raises:
+        PageError: it reached none.
+    """
+    plain = image.convert("L" if image.mode == "1" else "RGB")
+    empty = Image.new(plain.mode, plain.size, cast("Any", plain.getpixel((plain.width - 1, plain.height - 1))))
+    box = ImageChops.difference(plain, empty).getbbox()
+    if box is None:
+        raise PageError("damaged")
+    return image.crop((0, 0, image.width, box[3]))
+
+
+def _square(image: Image.Image, dots: Resolution) -> Image.Image:
+    """Make pixels square: a fax in standard resolution has 204 dots per inch across and 98 down."""
+    across, down = dots
+    if max(across / down, down / across) < _SQUARE:
+        return image
+    width, height = image.width * max(1.0, down / across), image.height * max(1.0, across / down)
+    smaller = min(1.0, math.sqrt(LIMITS.source_px / (width * height)))
+    size = max(1, round(width * smaller)), max(1, round(height * smaller))
     return image.convert("L" if image.mode == "1" else image.mode).resize(size, Image.Resampling.BICUBIC)
+
+
+@contextmanager
+def _warnings_of_libtiff() -> Generator[list[str]]:
+    """Collect the names of decoders that warn on stderr: a fax decoder leaves out bad lines without an error."""
+    heard: list[str] = []
+    reading, writing = os.pipe()
+    stderr = os.dup(2)
+    try:
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)  # more warnings than fit into a pipe are lost
+        os.dup2(writing, 2)
+        yield heard
+    finally:
+        os.dup2(stderr, 2)
+        with suppress(BlockingIOError):
+            heard += _BAD_LINE.findall(os.read(reading, 65536).decode("latin-1"))
+        for descriptor in (reading, writing, stderr):
+            os.close(descriptor)
