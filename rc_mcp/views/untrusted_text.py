@@ -144,12 +144,18 @@ def who(message: Message) -> str:
 def caller_name(caller: Caller, name_tokens: int = _NAME_TOKENS) -> str:
     """Return the name, number and extension that RingCentral gives: `Maria Lopez +16505550100 ext. 102`.
 
+    Without any of them it is the id of the extension, the place of the number, or `unknown`.
+
     Args:
         name_tokens: cut a name that is longer than this; the ellipsis shows it.
     """
     name = clip(clean(caller.name, NAME_CHARS), name_tokens) if caller.name else None
     known = " ".join(part for part in (name, caller_number(caller)) if part)
-    return known or (clean(caller.location, _LOCATION_CHARS) if caller.location else "") or "unknown"
+    if known:
+        return known
+    if caller.extension_id:
+        return f"extension id {clean(caller.extension_id, _NUMBER_CHARS)}"
+    return (clean(caller.location, _LOCATION_CHARS) if caller.location else "") or "unknown"
 
 
 def caller_number(caller: Caller) -> str:
@@ -161,7 +167,7 @@ def caller_number(caller: Caller) -> str:
 
 def first_words(message: Message) -> str | None:
     """Return the beginning of a text message or of a fax's cover page."""
-    # The subject of a fax or voicemail repeats the caller's number, which `who` shows already.
+    # The subject of a received fax is the number that it came in on; that of a voicemail is a label.
     text = message.cover_page_text if message.type == "Fax" else message.subject
     return clip(clean(text, _TEXT_CHARS), _TEXT_TOKENS) or None if text and message.type != "VoiceMail" else None
 

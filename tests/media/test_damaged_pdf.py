@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import Done, Failed, PageFailed, PagePicture, PageText, WorkerMessage
 from tests import documents
+from tests.media.damage import cut, doubled, flipped
 
 pytestmark = [
     pytest.mark.process,
@@ -24,23 +25,6 @@ pytestmark = [
 
 _MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)
 _EACH = 12
-
-
-def flipped(data: bytes, by: random.Random) -> bytes:
-    out = bytearray(data)
-    for _ in range(by.choice([1, 5, 50])):
-        out[by.randrange(len(out))] = by.randrange(256)
-    return bytes(out)
-
-
-def cut(data: bytes, by: random.Random) -> bytes:
-    start, end = sorted(by.sample(range(len(data)), 2))
-    return data[:start] if by.random() < 0.5 else data[:start] + data[end:]
-
-
-def doubled(data: bytes, by: random.Random) -> bytes:
-    start, end = sorted(by.sample(range(len(data)), 2))
-    return data[:end] + data[start:end] * by.choice([1, 3]) + data[end:]
 
 
 def renumbered(data: bytes, by: random.Random) -> bytes:

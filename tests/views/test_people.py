@@ -74,6 +74,28 @@ def test_a_whole_message_has_number_and_extension() -> None:
     assert shown.other_senders == ["ext. 7"]
 
 
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        ({"extensionId": "2002", "extensionNumber": "102", "location": "San Carlos, CA"}, "ext. 102"),
+        ({"extensionId": 2002, "location": "San Carlos, CA"}, "extension id 2002"),
+        ({"location": "San Carlos, CA"}, "San Carlos, CA"),
+        ({}, "unknown"),
+    ],
+)
+def test_someone_without_name_and_number_is_shown_by_what_else_is_known(known: object, shown: str) -> None:
+    untrusted = whole(to=[known], **{"from": known}).untrusted
+    assert (untrusted.sender, untrusted.recipients) == (shown, [shown])
+
+
+def test_two_colleagues_in_one_place_are_two_persons() -> None:
+    both = [
+        message(1, direction="Inbound", **{"from": {"extensionId": id_, "location": "San Carlos, CA"}})
+        for id_ in ("2002", "2003")
+    ]
+    assert len(by_partner(both)) == 2
+
+
 SAME = [
     ("(650) 555-0118", "+16505550118"),
     ("16505550118", "+1 650-555-0118"),

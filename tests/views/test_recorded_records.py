@@ -4,9 +4,11 @@
 replaced. The last eight are of message threads, a newer API; they show what happens to records of another kind.
 """
 
+import copy
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -18,6 +20,7 @@ from mcp import Client
 from rc_mcp.media.kinds import labelled
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.attached import is_text_body
+from rc_mcp.views.messages import Detail, detail
 from rc_mcp.views.transcripts import PARTIAL
 from tests.desk import Desk, Era, call, text_of
 
@@ -26,7 +29,7 @@ ZONE = ZoneInfo("America/Los_Angeles")
 _ADDRESS = "an address of RingCentral, which no tool takes; our own resource address is shown"
 _THREAD = "of message threads, another API: none of the ten operations returns it"
 _PART = "a part of the phone number, which is shown"
-_ID = "an internal id; the name, number and extension number are shown"
+_ID = "an internal id; shown if name, number and extension number are missing"
 _PLACE = "the place of the number, not of the person; shown if nothing else is known"
 NOT_SHOWN = {
     "uri": _ADDRESS,
@@ -106,9 +109,66 @@ async def test_every_field_of_a_recorded_record_is_shown_or_left_out_for_a_reaso
     assert missing == {}
 
 
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: f"{record.get('type', 'thread')}-{record['id']}")
+def test_without_a_field_that_is_shown_the_message_looks_different(record: dict[str, Any]) -> None:
+    message = Message.model_validate(record)
+    repeats_subject = {at for at, a in enumerate(message.attachments) if is_text_body(message, a) and message.subject}
+    for path in places(record):
+        match path:
+            case ("attachments", int(at), *_) if at in repeats_subject:
+                continue
+            case ("conversationId",) | ("conversation", "id") if {"conversationId", "conversation"} <= record.keys():
+                continue  # each says the same as the other
+            case _ if dotted(path) not in NOT_SHOWN:
+                assert whole(without(record, path)) != whole(record), path
+            case _:
+                continue
+
+
+Place = tuple[str | int, ...]
+
+
+def places(value: object, place: Place = ()) -> Iterator[Place]:
+    """Yield the keys and indexes that lead to each value, other than null, of a JSON document."""
+    match value:
+        case dict():
+            for key, inner in cast("dict[str, object]", value).items():
+                yield from places(inner, (*place, key))
+        case list():
+            for at, inner in enumerate(cast("list[object]", value)):
+                yield from places(inner, (*place, at))
+        case None:
+            pass
+        case _:
+            yield place
+
+
+def dotted(place: Place) -> str:
+    return "".join("[]" if isinstance(key, int) else f".{key}" for key in place).removeprefix(".")
+
+
+def without(record: dict[str, Any], place: Place) -> dict[str, Any]:
+    *there, last = place
+    shorter: Any = copy.deepcopy(record)
+    parent = reduce(lambda inner, key: inner[key], there, shorter)
+    del parent[last]
+    return shorter
+
+
+def whole(record: dict[str, Any]) -> Detail | None:
+    """Return what `read_message` shows; None for a record without an id."""
+    message = Message.read(record)
+    return message and detail(message, "~", "~")
+
+
 def test_every_reason_is_for_a_field_that_occurs() -> None:
     occurring = {path for record in RECORDS for path, _ in leaves(record)}
     assert set(NOT_SHOWN) <= occurring
+
+
+def test_a_reason_that_names_a_value_is_true_of_all_records() -> None:
+    assert {record.get("priority", "Normal") for record in RECORDS} == {"Normal"}
+    assert {len(record["to"]) for record in RECORDS if any("target" in party for party in record.get("to", []))} == {1}
 
 
 async def test_all_recorded_records_are_listed_and_synced(desk: Desk, era: Era) -> None:
