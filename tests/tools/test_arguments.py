@@ -221,6 +221,8 @@ async def test_a_value_that_no_sender_has_is_refused(desk: Desk, value: str) -> 
         ("+16505550118", "011 1 650 555 0118"),
         ("+442079460000", "+44 (0)20 7946 0000"),
         ("+442079460000", "0044 20 7946 0000"),
+        ("+442079460000", "0044 (0)20 7946 0000"),
+        ("+61255500118", "0011 61 2 5550 0118"),
     ],
 )
 async def test_a_number_in_another_spelling_finds_the_same_and_the_answer_says_so(
@@ -236,7 +238,18 @@ async def test_a_number_in_another_spelling_finds_the_same_and_the_answer_says_s
 
 
 @pytest.mark.parametrize(
-    ("given", "requests"), [("+16505550199", 1), ("650-555-0199", 2), ("020 7946 0000", 1), ("BANKPL", 1), ("22000", 1)]
+    ("given", "requests"),
+    [
+        ("+16505550199", 1),
+        ("650-555-0199", 2),
+        ("020 7946 0000", 1),
+        ("(0)20 7946 0000", 1),
+        ("0113 496 0000", 1),
+        ("(011) 4321-8765", 1),
+        ("11 98765-4321", 1),
+        ("BANKPL", 1),
+        ("22000", 1),
+    ],
 )
 async def test_a_number_without_messages_is_asked_for_once_more_only_in_another_spelling(
     desk: Desk, given: str, requests: int
