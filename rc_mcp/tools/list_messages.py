@@ -217,6 +217,8 @@ def _hints(listed: MessageList, filters: ListFilters) -> Iterator[str]:
     """Yield reasons why an expected message may be missing from the rows."""
     if listed.unreadable:
         yield f"{listed.unreadable} more could not be read and are missing here."
+    if filters.get("read_status") == ["Unread"] and (n := sum(m.direction == "Outbound" for m in listed.records)):
+        yield f"{n} of these were sent from here: RingCentral keeps sent faxes as Unread. direction=Inbound omits them."
     if note := note_on_queue_texts(in_force(filters), listed.records):
         yield note
     if filters.get("availability") != ["Alive"] and not listed.records:
