@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 
 import httpx2 as httpx
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.tools import tools_for
+from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.views.other_stores import QUEUE_TEXTS
-from tests.desk import YES, Desk, Era, call, refused
+from tests.desk import YES, Desk, Era, call, refused, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +44,73 @@ async def test_a_value_with_one_meaning_is_taken_in_another_spelling(
         assert await call(client, "list_messages", **sent) == await call(client, "list_messages", **meant)
         first, second = desk.sent("GET")[:2]
         assert first.partition("&dateFrom")[0] == second.partition("&dateFrom")[0]
+
+
+@pytest.mark.parametrize("empty", [[], "[]"], ids=repr)
+async def test_an_empty_list_of_a_filter_is_no_filter(desk: Desk, era: Era, empty: object) -> None:
+    lists = [n for n, s in tool("list_messages").parameters["properties"].items() if s.get("type") == "array"]
+    async with desk.client(era) as client:
+        assert await call(client, "list_messages", **dict.fromkeys(lists, empty)) == await call(client, "list_messages")
+        await call(client, "sync_messages", message_type=empty, direction=empty, owner=empty)
+    assert len(lists) >= 6
+
+
+@pytest.mark.parametrize("value", [[], "[]", "", ["5"] * 1_001], ids=["none", "none in quotes", "empty", "too many"])
+async def test_ids_that_are_none_or_too_many_are_refused_in_words_of_ours(desk: Desk, value: object) -> None:
+    async with desk.client() as client:
+        for name in (
+            t.name for t in tools_for("admin") if t.parameters["properties"].get("message_id", {}).get("items")
+        ):
+            others = {"read_status": "Read"} if name in {"update_message", "patch_message"} else {}
+            said = await refused(client, name, message_id=value, **others)
+            assert said.startswith("message_id")
+            assert said.endswith(NOT_SENT)
+            assert "validation" not in said
+    assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize("name", ["date_to", "plan_id", "type", "purge"])
+async def test_an_empty_list_is_no_value_for_a_delete(desk: Desk, name: str) -> None:
+    async with desk.client() as client:
+        assert (await refused(client, "delete_message_by_filter", conversation_id="5", **{name: []})).startswith(name)
+    assert desk.emulator.requests == []
+
+
+async def test_values_that_the_published_schema_allows_are_taken(desk: Desk, era: Era) -> None:
+    """All types of JSON for each argument of a read; of the strings only those without a form of their own."""
+    values: list[Any] = [
+        5,
+        5.0,
+        1e3,
+        5.5,
+        -1,
+        0,
+        "5",
+        "5.0",
+        True,
+        False,
+        "true",
+        None,
+        [],
+        [5],
+        ["5"],
+        [None],
+        {},
+        "{}",
+        10**30,
+    ]
+    strings = ("date_", "_id", "phone_number", "sync_token", "owner")  # their forms are not in the schema
+    async with desk.client(era) as client:
+        for name in ("list_messages", "sync_messages"):
+            schema = tool(name).parameters
+            for argument in schema["properties"].keys() - {"account_id"}:  # the emulator knows only one
+                for value in values:
+                    is_valid = Draft202012Validator(schema).is_valid({argument: value})  # pyright: ignore[reportUnknownMemberType]
+                    result = await client.call_tool(name, {argument: value})
+                    if is_valid and not (result.is_error and any(part in argument for part in strings)):
+                        assert not result.is_error, (argument, value, text_of(result))
+                    if result.is_error:
+                        assert text_of(result).startswith(argument), (value, text_of(result))
 
 
 async def test_a_sync_takes_a_count_in_quotes(desk: Desk) -> None:
@@ -181,6 +250,10 @@ async def test_an_extension_that_the_operator_does_not_allow_is_refused_in_every
             said = await refused(client, "list_messages", **{name: spelled})
             assert "does not allow" in said
     assert desk.emulator.requests == []
+
+
+def tool(name: str) -> StrictTool:
+    return next(tool for tool in tools_for("admin") if tool.name == name)
 
 
 def test_the_published_schema_is_that_of_the_types_alone() -> None:
