@@ -33,6 +33,8 @@ _PLAIN = re.compile(r"[\t\r\n -~]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control characters and separators become a space; format characters (bidi, zero-width, tags) are removed, except
 # for those that belong to the spelling (`joiners.py`); a lone surrogate cannot be encoded.
+_DRAWN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+"""Format characters that are drawn, such as the Arabic sign before a number (Unicode: Prepended_Concatenation_Mark)."""
 _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
 
 _MOST_OTHERS = 3
@@ -76,7 +78,8 @@ def quoted(text: str, columns: int) -> str:
 
 def fitting(text: str, columns: int) -> str:
     """Clean like `clean` to a width in columns (wide characters take two), without double quotation marks."""
-    plain = without_joiners(clean(text, columns))  # terminals disagree about the width of what they join
+    # Terminals disagree about the width of what joiners join, and of format characters.
+    plain = "".join(c for c in without_joiners(clean(text, columns)) if c not in _DRAWN)
     line = _QUOTES.sub("'", "".join(_few_marks(plain, _MARKS_IN_QUESTION)))
     if cell_len(line) <= columns:
         return line
@@ -92,7 +95,7 @@ def _cut(text: str, chars: int) -> str:
 
 def _visible(text: str, *, but: str = "") -> str:
     """Return the text without meaningless invisible characters, except for the control characters in `but`."""
-    but += JOINERS
+    but += JOINERS + _DRAWN
     shown = "".join(c if c in but else _SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", text))
     return only_needed_joiners("".join(_few_marks(shown, _MARKS)))
 
