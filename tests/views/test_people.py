@@ -275,6 +275,33 @@ async def test_a_forwarded_voicemail_names_who_left_it_and_when(desk: Desk, era:
 
 
 @pytest.mark.parametrize(
+    ("status", "to", "missed"),
+    [
+        ("SendingFailed", [("Sent", "Undefined"), ("SendingFailed", "LineBusy")], [1]),
+        ("SendingFailed", [("Sent", None), (None, None)], [1]),
+        ("SendingFailed", [(None, None), (None, "LineBusy")], [1]),
+        ("Sent", [(None, "LineBusy"), (None, None)], None),
+        ("Sent", [("Sent", None), ("SendingFailed", "LineBusy")], [1]),
+        ("SendingFailed", [(None, None), (None, None)], [0, 1]),
+        ("SendingFailed", [("SendingFailed", "LineBusy"), ("SendingFailed", "LineBusy")], [0, 1]),
+    ],
+)
+def test_rows_summaries_and_reasons_agree_on_who_was_not_reached(
+    status: str, to: list[tuple[str | None, str | None]], missed: list[int] | None
+) -> None:
+    numbers = ["+16505550110", "+16505550111"]
+    recipients = [
+        {"phoneNumber": number, "messageStatus": own, "faxErrorCode": code}
+        for number, (own, code) in zip(numbers, to, strict=True)
+    ]
+    sent = message(type="Fax", direction="Outbound", messageStatus=status, to=recipients)
+    failed = summarize([sent], NOW).failed
+    assert row(sent, NOW, UTC)["undelivered"] == ("1 of 2" if missed == [1] else None)
+    assert (failed and failed[0].untrusted_who) == (missed and ", ".join(numbers[n] for n in missed))
+    assert not failed or "Undefined" not in failed[0].why
+
+
+@pytest.mark.parametrize(
     ("subject", "sender", "to_number", "label"),
     [
         ("+16505550667", "+16505556999", "+16505550667", None),
