@@ -7,7 +7,7 @@ named `untrusted...`, never into the server's own sentences.
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from rich.cells import cell_len
 
@@ -44,6 +44,7 @@ _NAME_TOKENS = 12
 """Limit for a name in a row, so that the number after it still fits."""
 _NUMBER_CHARS, _NUMBER_TOKENS = 40, 24
 _LOCATION_CHARS = 80
+_RECENT = timedelta(days=200)
 _TEXT_CHARS, _TEXT_TOKENS = 60, 18
 """Limits for the beginning of a message."""
 
@@ -175,12 +176,16 @@ def moment(time: datetime | None, zone: tzinfo | None = UTC) -> str | None:
 
 
 def short_moment(time: datetime | None, now: datetime, zone: tzinfo = UTC) -> str | None:
-    """Return the short time for a row, in this zone: `11-23 06:05`, with the year unless it is this year."""
+    """Return the short time for a row, in this zone: `11-23 06:05`, with the year unless it is this year.
+
+    Shortly after New Year, times of the last months also have no year: a page would be longer in January. Without a
+    year, a time is the latest with that date; tools read it so too (`tools/arguments.py`).
+    """
     if time is None:
         return None
     there = time.astimezone(zone)
-    is_this_year = there.year == now.astimezone(zone).year
-    return f"{there:%m-%d %H:%M}" if is_this_year else f"{there:%Y-%m-%d %H:%M}"
+    is_recent = there.year == now.astimezone(zone).year or timedelta() <= now - time < _RECENT
+    return f"{there:%m-%d %H:%M}" if is_recent else f"{there:%Y-%m-%d %H:%M}"
 
 
 def counted(n: int, noun: str) -> str:

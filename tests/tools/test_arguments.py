@@ -402,6 +402,20 @@ async def test_messages_of_the_last_and_the_first_moment_of_a_day_are_listed_for
     assert found & {*ids} == {*ids[1:3]}
 
 
+async def test_a_time_without_a_year_in_a_row_is_read_as_the_same_time_after_new_year(desk: Desk) -> None:
+    desk.clock.time = datetime(2027, 1, 3, 12, tzinfo=UTC)
+    times = [datetime(2026, 6, 1, 12, tzinfo=UTC), datetime(2026, 12, 28, 12, tzinfo=UTC)]
+    for time in times:
+        desk.emulator.store.add(Draft(type="SMS", text="a", sender=Party(phone_number="+16505550118"), created=time))
+    async with desk.client(RC_MCP_TIMEZONE="America/New_York") as client:
+        texts = {"phone_number": "+16505550118", "date_from": "2026-05-01"}
+        shown = [row["at"] for row in rows((await call(client, "list_messages", **texts))["messages"])]
+        assert shown == ["12-28 07:00", "2026-06-01 08:00"]
+        for at, time in zip(shown, reversed(times), strict=True):
+            window = (await call(client, "list_messages", date_from=at))["window"]
+            assert datetime.fromisoformat(window["date_from"]) == time
+
+
 async def test_a_date_of_a_delete_is_its_first_moment(desk: Desk) -> None:
     desk.clock.time = datetime(2026, 11, 23, 12, tzinfo=UTC)
     times = [datetime(2026, 11, 19, 23, 59, 59, tzinfo=NEW_YORK), datetime(2026, 11, 20, 12, tzinfo=NEW_YORK)]
