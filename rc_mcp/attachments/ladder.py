@@ -35,11 +35,15 @@ from rc_mcp.media.selection import Selection, chosen
 from rc_mcp.private_files import make_folder, new_file
 from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
 from rc_mcp.views.attached import is_recording
-from rc_mcp.views.transcripts import NONE, extent, transcript_of, transcription
+from rc_mcp.views.transcripts import NONE, extent, transcript_of_recording, transcription
 from rc_mcp.views.untrusted_text import as_written, clean
 
 _SAVED_BYTES = 1024**3
 _SOUNDS = ("audio/", "video/")
+
+WHICH_RECORDING = (
+    "The voicemail has several recordings, and RingCentral does not say to which of them this transcript belongs."
+)
 
 _Answer = tuple[ContentAnswer, list[ContentBlock]]
 
@@ -138,25 +142,30 @@ async def read_attachment(asked: AttachmentRequest) -> _Answer:
 
 async def _recording(asked: AttachmentRequest) -> _Answer:
     """Return the transcript of a voicemail, if RingCentral made one. The sound is sent only on request."""
-    transcript = transcript_of(asked.message)
+    transcript, is_its_own = transcript_of_recording(asked.message, asked.attachment)
     if asked.form == "pages":
         return asked.not_fetched("A recording has no pages.", transcript=transcript is not None)
     if transcript is None:
         status = transcription(asked.message) or NONE
-        return asked.not_fetched(f"RingCentral has no transcript of this recording ({status}); it was not fetched.")
+        why = "" if status == NONE else f" ({status})"
+        return asked.not_fetched(f"RingCentral has no transcript of this recording{why}; it was not fetched.")
     async with asked.of(transcript).fetch(LIMITS.document_bytes) as found:
         answer, _ = await _text(asked, found)
-    described_recording, _ = asked.not_fetched(f"{_said_of_transcript(asked)} {answer.said}".strip())
+    text = answer.untrusted.text
+    said = f"{_said_of_transcript(asked, is_empty=text is not None and not text.strip())} {answer.said}".strip()
+    described_recording, _ = asked.not_fetched(said if is_its_own else f"{said} {WHICH_RECORDING}")
     return described_recording.model_copy(update={"form": answer.form, "untrusted": answer.untrusted}), []
 
 
-def _said_of_transcript(asked: AttachmentRequest) -> str:
+def _said_of_transcript(asked: AttachmentRequest, *, is_empty: bool) -> str:
     """Say how much of the recording the transcript covers, and how long the recording is."""
     covered = {
         "whole": "RingCentral's transcript of the recording",
         "part": "RingCentral's transcript of a part of the recording; the rest is not written down",
         "unknown": "RingCentral's transcript of the recording; it does not say whether it is whole",
     }[extent(asked.message)]
+    if is_empty:
+        covered = "RingCentral's transcript of the recording has no words"
     seconds = asked.attachment.vm_duration
     return f"{covered}. The recording has {seconds} s." if seconds is not None else f"{covered}."
 

@@ -2,12 +2,11 @@
 
 import re
 
-_TRUNK_ZERO = re.compile(r"\(0\)")
-"""A zero that is only dialed within the country, as in +44 (0)20 7946 0000."""
-_ABROAD = re.compile("00|011")
-_NORTH_AMERICAN = re.compile("[2-9][0-9]{2}[2-9][0-9]{6}")
-_WITH_COUNTRY = re.compile("[1-9][0-9]{6,14}")
+from rc_mcp.views.dialing import dialed, north_american
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SURELY_WITH_COUNTRY = 11
+"""Of a number without a prefix. It does not hold for numbers that begin with a zero."""
 
 
 def e164(number: str) -> str | None:
@@ -16,12 +15,11 @@ def e164(number: str) -> str | None:
     A number of ten digits is taken as North American, where most of RingCentral's numbers are. With the prefix + or the
     prefixes 00 and 011, or with 11 to 15 digits, it begins with its country code. Short codes and names have no E.164.
     """
-    digits = re.sub("[^0-9]", "", _TRUNK_ZERO.sub("", number))
-    if re.search("[A-Za-z]", number):
-        return None
-    has_country = number.lstrip("(").startswith("+") or len(digits) >= _SURELY_WITH_COUNTRY
-    if not has_country and _NORTH_AMERICAN.fullmatch(digits):
-        return f"+1{digits}"
-    if "+" not in number and (abroad := _ABROAD.match(digits)):
-        digits, has_country = digits[abroad.end() :], True
-    return f"+{digits}" if has_country and _WITH_COUNTRY.fullmatch(digits) else None
+    digits = dialed(number).number
+    if digits.isdecimal():
+        if known := north_american(digits):
+            return known
+        # Other numbers that begin with 1 are those of a country without its code, such as São Paulo's 11.
+        has_country = len(digits) >= _SURELY_WITH_COUNTRY and digits[0] not in "01"
+        digits = f"+{digits}" if has_country else digits
+    return digits if _E164.fullmatch(digits) else None

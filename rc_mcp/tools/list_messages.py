@@ -73,7 +73,7 @@ async def list_messages(
     | None = None,
     direction: Directions | None = None,
     phone_number: PhoneNumber | None = None,
-    conversation_id: Annotated[Id | None, Field(description="Only from this conversation.")] = None,
+    conversation_id: Annotated[Id | None, Field(description="Only this conversation.")] = None,
     distinct_conversations: Annotated[
         bool, AnySpelling, Field(description="Only the newest per conversation.")
     ] = False,
@@ -207,7 +207,7 @@ def _next(listed: MessageList, page: int, *, is_default_window: bool) -> str:
     if not listed.records:
         return "No message in this window matches these filters. Use an earlier date_from or omit a filter."
     if listed.navigation.next_page or page < (listed.paging.total_pages or 0):
-        return f"More matched than this page; the summary counts only this page. Call again with page {page + 1}."
+        return f"More matched; the summary counts only this page. Call again with page {page + 1}."
     if is_default_window:
         return "These are all messages of the default window of 24 hours; for older ones use date_from, such as 7d."
     return "These are all messages that match."
@@ -217,6 +217,8 @@ def _hints(listed: MessageList, filters: ListFilters) -> Iterator[str]:
     """Yield reasons why an expected message may be missing from the rows."""
     if listed.unreadable:
         yield f"{listed.unreadable} more could not be read and are missing here."
+    if filters.get("read_status") == ["Unread"] and (n := sum(m.direction == "Outbound" for m in listed.records)):
+        yield f"{n} of these were sent from here: RingCentral keeps sent faxes as Unread. direction=Inbound omits them."
     if note := note_on_queue_texts(in_force(filters), listed.records):
         yield note
     if filters.get("availability") != ["Alive"] and not listed.records:

@@ -28,10 +28,11 @@ _FAULTS = 5
 _OWNERS = ("owner", "voicemail_owner")
 """Whose shared messages are listed: words such as `Shared`, or ids of extensions."""
 _SHAPES = {
-    "string_type": "must be a string, in quotes",
+    "string_type": "must be a single string, in quotes",
     "int_type": "must be a whole number, without quotes",
     "bool_type": "must be true or false, without quotes",
     "list_type": 'must be a list, such as ["..."]',
+    "too_short": "must not be empty",
 }
 """How to write a value of each type, by pydantic's name of the fault."""
 CRASHED = "failed inside this server; its log says why."
@@ -81,7 +82,7 @@ class StrictTool(Tool):
 
     def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments as the SDK will read them: some hosts write a list as JSON in a string. A null
-        counts as an omitted argument, because many clients send it so.
+        counts as an omitted argument, because many clients send it so, and so does an empty list where one is optional.
 
         Raises:
             ToolError: an argument is the string "null", which the SDK would read as null.
@@ -90,7 +91,15 @@ class StrictTool(Tool):
         if lost := [name for name, value in read.items() if value is None and arguments[name] is not None]:
             raise ToolError(f'{lost[0]}: "null" as a string is not a value; omit the argument. {_NOTHING_SENT}')
         known = self.parameters["properties"]
-        return {name: value for name, value in read.items() if value is not None or name not in known}
+        return {name: value for name, value in read.items() if name not in known or not self._is_omitted(name, value)}
+
+    def _is_omitted(self, name: str, value: object) -> bool:
+        is_optional_list = self.parameters["properties"][name].get("type") == "array" and name not in self._required
+        return value is None or (value == [] and is_optional_list)
+
+    @property
+    def _required(self) -> list[str]:
+        return self.parameters.get("required", [])
 
     async def _in_time(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
         """Run the tool for at most `time_limits.CALL_S`."""
@@ -154,6 +163,9 @@ class StrictTool(Tool):
             return f"{self.name} has no argument {name[:60]!r}; {hint}"
         if fault["type"] == "missing":
             return f"{self.name} needs {name}."
+        if fault["type"] == "too_long":
+            most = self.parameters["properties"][name]["maxItems"]
+            return f"{name}: at most {most:,} in one call; split them over several calls."
         said = _SHAPES.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
         return f"{name}{place}: {said}."
 

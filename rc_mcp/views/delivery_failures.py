@@ -103,22 +103,31 @@ def is_failed(message: Message) -> bool:
     """Return whether a sent message was not delivered to at least one of its recipients."""
     if message.direction != "Outbound":
         return False
-    return message.message_status in FAILED or any(c.message_status in FAILED for c in message.to)
+    return message.message_status in FAILED or any(_is_undelivered(message, c) for c in message.to)
 
 
 def undelivered(message: Message) -> list[Caller]:
     """Return the recipients that a sent message did not reach; empty if it reached none, or no recipient is named."""
-    failed = [c for c in message.to if _is_undelivered(c)] if message.direction == "Outbound" else []
+    failed = [c for c in message.to if _is_undelivered(message, c)] if message.direction == "Outbound" else []
     return failed if len(failed) < len(message.to) else []
 
 
-def _is_undelivered(recipient: Caller) -> bool:
-    return recipient.message_status in FAILED if recipient.message_status else bool(recipient.fax_error_code)
+def _is_undelivered(message: Message, recipient: Caller) -> bool:
+    """Return whether a recipient was not reached. One without a status of its own has that of the message."""
+    if recipient.message_status:
+        return recipient.message_status in FAILED
+    if message.message_status not in {*FAILED, None}:
+        return False
+    is_known = any(c.fax_error_code or c.message_status in FAILED for c in message.to)
+    return bool(recipient.fax_error_code) if is_known else message.message_status in FAILED
 
 
 def why_failed(message: Message) -> str | None:
-    """Return the reasons in words, each with its code; None if there is no code."""
-    codes = [message.delivery_error_code, *(c.fax_error_code for c in message.to)]
+    """Return the reasons in words, each with its code; None if there is no code.
+
+    If only some recipients were not reached, these are their reasons.
+    """
+    codes = [message.delivery_error_code, *(c.fax_error_code for c in undelivered(message) or message.to)]
     distinct = list(dict.fromkeys(code for code in codes if code))
     reasons = list(dict.fromkeys(in_words(code) for code in distinct[:_MOST_REASONS]))
     if len(distinct) > _MOST_REASONS:

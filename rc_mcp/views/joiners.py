@@ -15,10 +15,18 @@ import unicodedata
 _NON_JOINER, _JOINER, _SPACE, _EMOJI_STYLE = "\u200c", "\u200d", "\u200b", "\ufe0f"
 JOINERS = f"{_SPACE}{_NON_JOINER}{_JOINER}{_EMOJI_STYLE}"
 
-_CURSIVE = "\u0600-\u06ff\u0700-\u077f\u07c0-\u07ff\u0840-\u08ff\ufb50-\ufdff\ufe70-\ufefe"
-"""Arabic with its extensions and presentation forms, Syriac, N'Ko, Mandaic."""
-_INDIC = "\u0900-\u0dff\u1cd0-\u1cff\ua8e0-\ua8ff\U00011000-\U0001145f"
-"""Devanagari to Sinhala, their extensions, and the Indic scripts of the supplementary plane."""
+_MONGOLIAN = "\u1800-\u180a\u1810-\u18af"
+_CURSIVE = (
+    "\u0600-\u06ff\u0700-\u077f\u07c0-\u07ff\u0840-\u08ff\ufb50-\ufdff\ufe70-\ufefe"
+    f"{_MONGOLIAN}\U00010d00-\U00010d3f\U0001e900-\U0001e95f"
+)
+"""Arabic with its extensions and presentation forms, Syriac, N'Ko, Mandaic, Mongolian, Hanifi Rohingya, Adlam."""
+_INDIC = (
+    "\u0900-\u0dff\u1b00-\u1bff\u1cd0-\u1cff\ua8e0-\ua8ff\ua980-\ua9df\uabc0-\uabff"
+    "\U00011000-\U000114df\U00011580-\U000116cf"
+)
+"""Devanagari to Sinhala and their extensions, Balinese, Sundanese, Javanese, Meetei Mayek, and the Indic scripts of the
+supplementary plane."""
 _KHMER = "\u1780-\u17ff"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaa7f"
 """Thai, Lao, Burmese with its extensions, Tai Le, New Tai Lue, Tai Tham: no spaces between words."""

@@ -12,6 +12,7 @@ from rc_mcp.ringcentral import Attachment, Caller, Message
 from rc_mcp.ringcentral.models import Owner
 from rc_mcp.views.attached import is_text_body
 from rc_mcp.views.delivery_failures import in_words, why_failed
+from rc_mcp.views.dialing import dialed, with_country_codes
 from rc_mcp.views.owners import foreign_owner
 from rc_mcp.views.tokens import TokenBudget, clip, that_fit, weigh
 from rc_mcp.views.transcripts import transcription
@@ -37,7 +38,7 @@ _MOST_OTHERS = 10
 """Shown of senders after the first, and of others who received a voicemail."""
 _MOST_DELIVERIES = 10
 """Groups of recipients with the same status and reason; the others are counted."""
-_A_NUMBER = re.compile(r"\+?[0-9 ().\-]{3,40}")
+_A_NUMBER = re.compile(r"\(?\+?[0-9 ().\-]{3,40}")
 MOST_SHOWN = 50
 """Recipients, and attachments, shown of one message. RingCentral allows fewer, but a record can contain any number."""
 
@@ -227,7 +228,8 @@ def _label(message: Message, label: str) -> dict[str, Any]:
     """
     sender = message.from_.phone_number if message.from_ else None
     if message.type == "Fax" and message.direction == "Inbound" and _A_NUMBER.fullmatch(label):
-        return {} if label == sender else {"to_number": label}
+        numbers = {dialed(number).number for number in (label, sender) if number}
+        return {} if sender and len({*with_country_codes(numbers).values()}) == 1 else {"to_number": label}
     own = next((c for c in message.to if c.target), None) if len(message.to) > 1 else None
     found = {"to_number": caller_number(own)} if own else {}
     return {**found, "subject": label} if label else found

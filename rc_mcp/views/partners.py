@@ -1,29 +1,23 @@
 """Messages grouped by the person or group on the other side, however the number is spelled.
 
 RingCentral sends the same number as `(650) 555-0118` and as `+16505550118`. Two spellings are one person only where
-that is certain; otherwise a sender who waits would count as answered. `guard/policy/phone_numbers.py` decides the other
-way, because in doubt it protects, and says why the `phonenumbers` library is not used.
+that is certain; otherwise a sender who waits would count as answered.
 """
 
-import re
-import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from rc_mcp.ringcentral import Message
+from rc_mcp.ringcentral import Caller, Message
+from rc_mcp.views.dialing import Number, dialed, with_country_codes
 from rc_mcp.views.untrusted_text import who
 
-_MAX_CHARS = 100
-"""A number from a record may have any length."""
-_LOCAL_DIGITS = 7
-"""A number of this length or more may lack its country or area code; a shorter one is an extension or a short code."""
-_NUMBER = re.compile(r"(?:tel:)?(\(?\+?[0-9][0-9 ().\-/]*)(?:(?:ext|x|[*#,;@]).*)?", re.IGNORECASE)
-_SHORTEST_ABROAD = {"00": 11, "011": 13}
-"""Prefixes before a country code, and how many digits such a number has at least: Leeds has numbers with 011 too."""
+_WITHHELD = frozenset({"anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld"})
+"""Words that stand for a number which the caller hides: the next such caller is another person."""
 
 
 def by_partner(messages: Sequence[Message]) -> list[list[Message]]:
     """Group the messages by partner, in the given order. A partner is one number, or one conversation."""
-    persons = _persons({_spelling(c.phone_number) for m in messages for c in m.other_side if c.phone_number})
+    persons = _persons({number for m in messages for c in m.other_side if (number := _number(c))})
     keys = [_keys(message, persons) for message in messages]
     same_as: dict[str, str] = {}
 
@@ -42,50 +36,47 @@ def by_partner(messages: Sequence[Message]) -> list[list[Message]]:
     return list(found.values())
 
 
-def _keys(message: Message, persons: Mapping[str, str]) -> list[str]:
+def _keys(message: Message, persons: Mapping[Number, Number]) -> list[str]:
     """Return the person and the conversation of a message; the shown names if it has neither."""
     conversation = [f"conversation {message.conversation_id}"] if message.conversation_id else []
-    others = {
-        persons[_spelling(c.phone_number)] if c.phone_number else c.extension_number for c in message.other_side
-    } - {None}
+    others = {_person(caller, persons) for caller in message.other_side} - {None}
     is_group = len(message.to) > 1 and bool(conversation)
     person = [f"person {other}" for other in others] if len(others) == 1 and not is_group else []
     return person + conversation or [f"name {who(message)}"]
 
 
-def _persons(spellings: Iterable[str]) -> dict[str, str]:
-    """Return the digits that each spelling means.
+def _person(caller: Caller, persons: Mapping[Number, Number]) -> str | None:
+    if number := _number(caller):
+        person = persons[number]
+        return person.number if person.extension is None else f"{person.number} extension {person.extension}"
+    return f"extension {caller.extension_number}" if caller.extension_number else None
 
-    A number without a country code means the only other number that ends with it.
+
+def _number(caller: Caller) -> Number | None:
+    """Return the number of a caller with the extension behind it; None if it is hidden or not given."""
+    if not caller.phone_number:
+        return None
+    found = dialed(caller.phone_number)
+    if found.number in _WITHHELD:
+        return None
+    return found if caller.extension_number is None else Number(found.number, caller.extension_number.strip())
+
+
+def _persons(numbers: Iterable[Number]) -> dict[Number, Number]:
+    """Return the number and extension that each of these means.
+
+    A number without a country code means the only other number that ends with it. A number without an extension means
+    the only extension known behind it; two extensions of one number are two persons.
     """
-    meant: dict[str, str] = {}
-    for spelling in sorted(spellings, key=lambda s: (not s.startswith("+"), -len(s))):
-        digits = spelling.removeprefix("+")
-        longer: set[str] = set()
-        if not spelling.startswith("+") and digits.isdecimal() and len(digits) >= _LOCAL_DIGITS:
-            longer = {known for known in meant.values() if known.endswith(digits)}
-        meant[spelling] = digits if digits in longer or len(longer) != 1 else longer.pop()
-    return meant
+    given = list(numbers)
+    whole = with_country_codes({number for number, _ in given})
+    extensions: dict[str, set[str]] = defaultdict(set)
+    for number, extension in given:
+        if extension is not None:
+            extensions[whole[number]].add(extension)
 
+    def meant(number: str, extension: str | None) -> Number:
+        behind = extensions[whole[number]]
+        return Number(whole[number], next(iter(behind)) if extension is None and len(behind) == 1 else extension)
 
-def _spelling(number: str) -> str:
-    """Return a number as digits, with a plus before a country code; another sender as text in small letters."""
-    plain = "".join(map(_ascii, unicodedata.normalize("NFKC", number[:_MAX_CHARS]))).strip()
-    found = _NUMBER.fullmatch(plain)
-    if not found:
-        return plain.casefold()
-    is_abroad = "+" in found[1]
-    digits = re.sub("[^0-9]", "", found[1].replace("(0)", "") if is_abroad else found[1])
-    if is_abroad:
-        return f"+{digits}"
-    for prefix, shortest in _SHORTEST_ABROAD.items():
-        if digits.startswith(prefix) and len(digits) >= shortest:
-            return f"+{digits.removeprefix(prefix)}"
-    return digits.lstrip("0") or digits
-
-
-def _ascii(sign: str) -> str:
-    if sign.isdecimal():
-        return str(unicodedata.decimal(sign))
-    category = unicodedata.category(sign)
-    return "" if category == "Cf" else "-" if category == "Pd" else " " if category == "Zs" else sign
+    return {one: meant(*one) for one in given}

@@ -21,7 +21,23 @@ _CONTRADICTED = frozenset({"Completed", "CompletedPartially"})
 
 def transcript_of(message: Message) -> Attachment | None:
     """Return the transcript, if there is one that can be fetched."""
-    return next((a for a in message.attachments if is_transcript(message, a) and is_id(a.id)), None)
+    return next(iter(_transcripts(message)), None)
+
+
+def transcript_of_recording(message: Message, recording: Attachment) -> tuple[Attachment | None, bool]:
+    """Return the transcript of one recording, and whether it is certain that it belongs to this recording.
+
+    RingCentral does not link them. Of several, each recording is taken to have the transcript in the same place.
+    """
+    recordings = [a for a in message.attachments if is_recording(message, a)]
+    transcripts = _transcripts(message)
+    if len(recordings) == len(transcripts) and recording in recordings:
+        return transcripts[recordings.index(recording)], True
+    return next(iter(transcripts), None), len(recordings) < 2
+
+
+def _transcripts(message: Message) -> list[Attachment]:
+    return [a for a in message.attachments if is_transcript(message, a) and is_id(a.id)]
 
 
 def extent(message: Message) -> Extent:

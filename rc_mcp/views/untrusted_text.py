@@ -7,7 +7,7 @@ named `untrusted...`, never into the server's own sentences.
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from rich.cells import cell_len
 
@@ -33,6 +33,8 @@ _PLAIN = re.compile(r"[\t\r\n -~]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+;=-]{0,59}")
 # Control characters and separators become a space; format characters (bidi, zero-width, tags) are removed, except
 # for those that belong to the spelling (`joiners.py`); a lone surrogate cannot be encoded.
+_DRAWN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+"""Format characters that are drawn, such as the Arabic sign before a number (Unicode: Prepended_Concatenation_Mark)."""
 _SHOWN_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
 
 _MOST_OTHERS = 3
@@ -42,6 +44,7 @@ _NAME_TOKENS = 12
 """Limit for a name in a row, so that the number after it still fits."""
 _NUMBER_CHARS, _NUMBER_TOKENS = 40, 24
 _LOCATION_CHARS = 80
+_RECENT = timedelta(days=200)
 _TEXT_CHARS, _TEXT_TOKENS = 60, 18
 """Limits for the beginning of a message."""
 
@@ -76,7 +79,8 @@ def quoted(text: str, columns: int) -> str:
 
 def fitting(text: str, columns: int) -> str:
     """Clean like `clean` to a width in columns (wide characters take two), without double quotation marks."""
-    plain = without_joiners(clean(text, columns))  # terminals disagree about the width of what they join
+    # Terminals disagree about the width of what joiners join, and of format characters.
+    plain = "".join(c for c in without_joiners(clean(text, columns)) if c not in _DRAWN)
     line = _QUOTES.sub("'", "".join(_few_marks(plain, _MARKS_IN_QUESTION)))
     if cell_len(line) <= columns:
         return line
@@ -92,7 +96,7 @@ def _cut(text: str, chars: int) -> str:
 
 def _visible(text: str, *, but: str = "") -> str:
     """Return the text without meaningless invisible characters, except for the control characters in `but`."""
-    but += JOINERS
+    but += JOINERS + _DRAWN
     shown = "".join(c if c in but else _SHOWN_AS.get(unicodedata.category(c), c) for c in _IGNORABLE.sub("", text))
     return only_needed_joiners("".join(_few_marks(shown, _MARKS)))
 
@@ -178,12 +182,16 @@ def moment(time: datetime | None, zone: tzinfo | None = UTC) -> str | None:
 
 
 def short_moment(time: datetime | None, now: datetime, zone: tzinfo = UTC) -> str | None:
-    """Return the short time for a row, in this zone: `11-23 06:05`, with the year unless it is this year."""
+    """Return the short time for a row, in this zone: `11-23 06:05`, with the year unless it is this year.
+
+    Shortly after New Year, times of the last months also have no year: a page would be longer in January. Without a
+    year, a time is the latest with that date; tools read it so too (`tools/arguments.py`).
+    """
     if time is None:
         return None
     there = time.astimezone(zone)
-    is_this_year = there.year == now.astimezone(zone).year
-    return f"{there:%m-%d %H:%M}" if is_this_year else f"{there:%Y-%m-%d %H:%M}"
+    is_recent = there.year == now.astimezone(zone).year or timedelta() <= now - time < _RECENT
+    return f"{there:%m-%d %H:%M}" if is_recent else f"{there:%Y-%m-%d %H:%M}"
 
 
 def counted(n: int, noun: str) -> str:

@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 
 import httpx2 as httpx
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.tools import tools_for
+from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.views.other_stores import QUEUE_TEXTS
-from tests.desk import YES, Desk, Era, call, refused
+from tests.desk import YES, Desk, Era, call, refused, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +44,73 @@ async def test_a_value_with_one_meaning_is_taken_in_another_spelling(
         assert await call(client, "list_messages", **sent) == await call(client, "list_messages", **meant)
         first, second = desk.sent("GET")[:2]
         assert first.partition("&dateFrom")[0] == second.partition("&dateFrom")[0]
+
+
+@pytest.mark.parametrize("empty", [[], "[]"], ids=repr)
+async def test_an_empty_list_of_a_filter_is_no_filter(desk: Desk, era: Era, empty: object) -> None:
+    lists = [n for n, s in tool("list_messages").parameters["properties"].items() if s.get("type") == "array"]
+    async with desk.client(era) as client:
+        assert await call(client, "list_messages", **dict.fromkeys(lists, empty)) == await call(client, "list_messages")
+        await call(client, "sync_messages", message_type=empty, direction=empty, owner=empty)
+    assert len(lists) >= 6
+
+
+@pytest.mark.parametrize("value", [[], "[]", "", ["5"] * 1_001], ids=["none", "none in quotes", "empty", "too many"])
+async def test_ids_that_are_none_or_too_many_are_refused_in_words_of_ours(desk: Desk, value: object) -> None:
+    async with desk.client() as client:
+        for name in (
+            t.name for t in tools_for("admin") if t.parameters["properties"].get("message_id", {}).get("items")
+        ):
+            others = {"read_status": "Read"} if name in {"update_message", "patch_message"} else {}
+            said = await refused(client, name, message_id=value, **others)
+            assert said.startswith("message_id")
+            assert said.endswith(NOT_SENT)
+            assert "validation" not in said
+    assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize("name", ["date_to", "plan_id", "type", "purge"])
+async def test_an_empty_list_is_no_value_for_a_delete(desk: Desk, name: str) -> None:
+    async with desk.client() as client:
+        assert (await refused(client, "delete_message_by_filter", conversation_id="5", **{name: []})).startswith(name)
+    assert desk.emulator.requests == []
+
+
+async def test_values_that_the_published_schema_allows_are_taken(desk: Desk, era: Era) -> None:
+    """All types of JSON for each argument of a read; of the strings only those without a form of their own."""
+    values: list[Any] = [
+        5,
+        5.0,
+        1e3,
+        5.5,
+        -1,
+        0,
+        "5",
+        "5.0",
+        True,
+        False,
+        "true",
+        None,
+        [],
+        [5],
+        ["5"],
+        [None],
+        {},
+        "{}",
+        10**30,
+    ]
+    strings = ("date_", "_id", "phone_number", "sync_token", "owner")  # their forms are not in the schema
+    async with desk.client(era) as client:
+        for name in ("list_messages", "sync_messages"):
+            schema = tool(name).parameters
+            for argument in schema["properties"].keys() - {"account_id"}:  # the emulator knows only one
+                for value in values:
+                    is_valid = Draft202012Validator(schema).is_valid({argument: value})  # pyright: ignore[reportUnknownMemberType]
+                    result = await client.call_tool(name, {argument: value})
+                    if is_valid and not (result.is_error and any(part in argument for part in strings)):
+                        assert not result.is_error, (argument, value, text_of(result))
+                    if result.is_error:
+                        assert text_of(result).startswith(argument), (value, text_of(result))
 
 
 async def test_a_sync_takes_a_count_in_quotes(desk: Desk) -> None:
@@ -183,6 +252,10 @@ async def test_an_extension_that_the_operator_does_not_allow_is_refused_in_every
     assert desk.emulator.requests == []
 
 
+def tool(name: str) -> StrictTool:
+    return next(tool for tool in tools_for("admin") if tool.name == name)
+
+
 def test_the_published_schema_is_that_of_the_types_alone() -> None:
     published = {tool.name: tool.parameters["properties"] for tool in tools_for("admin")}
     per_page = published["list_messages"]["per_page"]
@@ -221,6 +294,8 @@ async def test_a_value_that_no_sender_has_is_refused(desk: Desk, value: str) -> 
         ("+16505550118", "011 1 650 555 0118"),
         ("+442079460000", "+44 (0)20 7946 0000"),
         ("+442079460000", "0044 20 7946 0000"),
+        ("+442079460000", "0044 (0)20 7946 0000"),
+        ("+61255500118", "0011 61 2 5550 0118"),
     ],
 )
 async def test_a_number_in_another_spelling_finds_the_same_and_the_answer_says_so(
@@ -236,7 +311,18 @@ async def test_a_number_in_another_spelling_finds_the_same_and_the_answer_says_s
 
 
 @pytest.mark.parametrize(
-    ("given", "requests"), [("+16505550199", 1), ("650-555-0199", 2), ("020 7946 0000", 1), ("BANKPL", 1), ("22000", 1)]
+    ("given", "requests"),
+    [
+        ("+16505550199", 1),
+        ("650-555-0199", 2),
+        ("020 7946 0000", 1),
+        ("(0)20 7946 0000", 1),
+        ("0113 496 0000", 1),
+        ("(011) 4321-8765", 1),
+        ("11 98765-4321", 1),
+        ("BANKPL", 1),
+        ("22000", 1),
+    ],
 )
 async def test_a_number_without_messages_is_asked_for_once_more_only_in_another_spelling(
     desk: Desk, given: str, requests: int
@@ -314,6 +400,20 @@ async def test_messages_of_the_last_and_the_first_moment_of_a_day_are_listed_for
         listing = await call(client, "list_messages", date_from="2026-11-20", date_to="2026-11-20", message_type="SMS")
     found = {row["id"] for row in rows(listing["messages"])}
     assert found & {*ids} == {*ids[1:3]}
+
+
+async def test_a_time_without_a_year_in_a_row_is_read_as_the_same_time_after_new_year(desk: Desk) -> None:
+    desk.clock.time = datetime(2027, 1, 3, 12, tzinfo=UTC)
+    times = [datetime(2026, 6, 1, 12, tzinfo=UTC), datetime(2026, 12, 28, 12, tzinfo=UTC)]
+    for time in times:
+        desk.emulator.store.add(Draft(type="SMS", text="a", sender=Party(phone_number="+16505550118"), created=time))
+    async with desk.client(RC_MCP_TIMEZONE="America/New_York") as client:
+        texts = {"phone_number": "+16505550118", "date_from": "2026-05-01"}
+        shown = [row["at"] for row in rows((await call(client, "list_messages", **texts))["messages"])]
+        assert shown == ["12-28 07:00", "2026-06-01 08:00"]
+        for at, time in zip(shown, reversed(times), strict=True):
+            window = (await call(client, "list_messages", date_from=at))["window"]
+            assert datetime.fromisoformat(window["date_from"]) == time
 
 
 async def test_a_date_of_a_delete_is_its_first_moment(desk: Desk) -> None:

@@ -262,3 +262,18 @@ async def test_a_crash_is_not_shown_to_the_model(desk: Desk, caplog: pytest.LogC
     async with desk.client() as client:
         said = await refused(client, "list_messages")
     assert "secret detail" not in said
+
+
+async def test_what_was_sent_is_not_unread_work_and_the_answer_says_so(desk: Desk, era: Era) -> None:
+    practice = Party(phone_number="+15035550134")
+    desk.emulator.store.add(Draft(type="Fax", direction="Outbound", recipients=(practice,)))
+    desk.emulator.store.add(Draft(type="Fax", sender=practice))
+    async with desk.client(era) as client:
+        listing, received, everything = [
+            await call(client, "list_messages", message_type="Fax", date_from="1h", **filters)
+            for filters in ({"read_status": "Unread"}, {"read_status": "Unread", "direction": "Inbound"}, {})
+        ]
+        synced = await call(client, "sync_messages", message_type="Fax", date_from="1h")
+    assert listing["summary"]["messages"] == 2
+    assert [a["summary"]["unread"] for a in (listing, received, everything, synced)] == [{"Fax": 1}] * 4
+    assert ["direction=Inbound" in a["next"] for a in (listing, received, everything)] == [True, False, False]

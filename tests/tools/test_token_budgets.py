@@ -45,8 +45,11 @@ async def test_a_row_of_the_office_is_short(desk: Desk) -> None:
     assert row_tokens(listing) <= ROW
 
 
-async def test_the_usual_page_is_a_sixth_of_what_ringcentral_sends(tmp_path: Path) -> None:
-    async with mailbox(tmp_path, messages=300, scenario="empty") as (desk, client):
+@pytest.mark.parametrize("scenario", ["empty", "office"])
+@pytest.mark.parametrize("day", ["2027-01-03", "2027-06-03"])
+async def test_the_usual_page_is_a_sixth_of_what_ringcentral_sends(tmp_path: Path, scenario: str, day: str) -> None:
+    now = datetime.fromisoformat(f"{day}T12:00:00Z")
+    async with mailbox(tmp_path, now, messages=300, scenario=scenario) as (desk, client):
         raw = await from_ringcentral(desk.emulator, "message-store", dateFrom="2000-01-01T00:00:00Z", perPage="100")
         listing = await call(client, "list_messages", date_from="90d")
     assert len(rows(listing["messages"])) == 100
@@ -267,8 +270,9 @@ async def test_a_message_that_is_too_long_says_how_much_is_missing_and_where_it_
 
 
 @asynccontextmanager
-async def mailbox(folder: Path, **options: Any) -> AsyncGenerator[tuple[Desk, Client]]:
+async def mailbox(folder: Path, now: datetime | None = None, **options: Any) -> AsyncGenerator[tuple[Desk, Client]]:
     clock = Clock()
+    clock.time = now or clock.time
     with Emulator(rate_limits=False, now=clock, **options) as emulator:
         desk = Desk(emulator, folder / "state", clock, Faults(emulator))
         async with desk.client() as client:

@@ -28,6 +28,11 @@ NEEDED = {
     "Thai": "ภาษา\u200bไทย",
     "Lao": "ພາສາ\u200bລາວ",
     "Burmese": "မြန်မာ\u200bစာ",
+    "Balinese": "ᬓ᭄\u200cᬓ",
+    "Javanese": "ꦏ꧀\u200cꦏ",
+    "Mongolian": "ᠮ\u200dᠠ",
+    "Adlam": "𞤀\u200c𞤁",
+    "Newa": "\U0001140e\U00011442\u200d\U0001140e",
     "a profession": "👩\u200d🔧 and 👩🏽\u200d⚕\ufe0f",
     "a family": "👨\u200d👩\u200d👧\u200d👦",
     "a flag": "🏳\ufe0f\u200d🌈",
@@ -56,6 +61,9 @@ NOT_NEEDED = {
     "👩\u200dx": "👩x",
     "👩\u200d\u200d🔧": "👩🔧",
     "\u200d\u200c\u200b\ufe0f": "",
+    "a\u200d\u06dd\u200db": "a\u06ddb",
+    "a\U000e0041\U000e0042\U000e0100\u206a\u2062\ufff9\U0001d173b": "ab",
+    "ꦏ\u200bꦏ": "ꦏꦏ",
 }
 
 
@@ -63,6 +71,13 @@ NOT_NEEDED = {
 def test_the_joiners_of_a_language_stay(language: str) -> None:
     text = NEEDED[language]
     assert clean(text, 100) == clean_lines(text, 100) == as_written(text) == text
+
+
+@pytest.mark.parametrize("sign", "\u0600\u0605\u06dd\u070f\u08e2\U000110bd")
+def test_signs_around_numbers_are_drawn_and_stay_but_not_in_a_question(sign: str) -> None:
+    text = f"الآية {sign}١٢"
+    assert clean(text, 100) == clean_lines(text, 100) == as_written(text) == text
+    assert fitting(text, 100) == "الآية ١٢"
 
 
 @pytest.mark.parametrize("text", NOT_NEEDED)

@@ -107,8 +107,20 @@ SAME = [
     ("+1\u202a6505550118\u202c", "٦٥٠٥٥٥٠١١٨"),
     ("555-0118", "+16505550118"),
     ("BankPL", "BANKPL"),
+    ("sip:+16505550118@example.com", "650·555·0118"),
+    ("+ 1 650 555 0118", "001 650 555 0118"),
+    ("06 1234 5678", "+39 06 1234 5678"),
+    ("0011 61 2 5550 0118", "+61255500118"),
+    ("(650) 555-0118 * 3610", "+16505550118 ext. 3610"),
 ]
 DIFFERENT = [
+    ("16505550118", "+4916505550118"),
+    ("79460000", "+442079460000"),
+    ("5550118", "+496505550118"),
+    ("+16505550118 x101", "+1 (650) 555-0118 ext. 102"),
+    ("0611", "611"),
+    ("Anonymous", "anonymous"),
+    ("0113 496 0000", "+34960000"),
     ("+16505550118", "+15035550118"),
     ("+16505550118", "+6505550118"),
     ("550118", "+16505550118"),
@@ -141,6 +153,30 @@ def test_two_persons_stay_two(one: str, other: str) -> None:
 def test_a_number_that_fits_two_persons_is_neither() -> None:
     two = [*texts("+16505550118", "+15035550118"), message(3, **{"from": {"phoneNumber": "555-0118"}})]
     assert len(by_partner(two)) == 3
+
+
+def test_two_extensions_of_one_number_are_two_persons_and_the_number_is_neither() -> None:
+    number = "+16505550118"
+    callers: list[Any] = [
+        {"phoneNumber": number, "extensionNumber": "101"},
+        {"phoneNumber": f"{number} x102"},
+        {"phoneNumber": "650 555 0118", "extensionNumber": "101"},
+    ]
+    inbound = [message(n, direction="Inbound", **{"from": caller}) for n, caller in enumerate(callers, 1)]
+    assert [len(theirs) for theirs in by_partner(inbound)] == [2, 1]
+    both = [*inbound, message(4, direction="Inbound", **{"from": {"phoneNumber": number}})]
+    assert [len(theirs) for theirs in by_partner(both)] == [2, 1, 1]
+    assert len(by_partner([both[0], both[3]])) == 1
+
+
+def test_an_extension_is_not_the_short_code_with_its_digits() -> None:
+    callers: list[Any] = [{"extensionNumber": "22000"}, {"phoneNumber": "22000"}]
+    assert len(by_partner([message(direction="Inbound", **{"from": caller}) for caller in callers])) == 2
+
+
+def test_callers_who_hide_their_number_are_not_one_person_in_two_conversations() -> None:
+    hidden = [texts("Anonymous", "+16505550118", conversation={"id": id_})[1] for id_ in ("7", "8")]
+    assert len(by_partner(hidden)) == 2
 
 
 def test_an_answer_in_the_same_conversation_is_an_answer_however_the_number_is_spelled() -> None:
@@ -261,17 +297,47 @@ async def test_a_forwarded_voicemail_names_who_left_it_and_when(desk: Desk, era:
 
 
 @pytest.mark.parametrize(
+    ("status", "to", "missed"),
+    [
+        ("SendingFailed", [("Sent", "Undefined"), ("SendingFailed", "LineBusy")], [1]),
+        ("SendingFailed", [("Sent", None), (None, None)], [1]),
+        ("SendingFailed", [(None, None), (None, "LineBusy")], [1]),
+        ("Sent", [(None, "LineBusy"), (None, None)], None),
+        ("Sent", [("Sent", None), ("SendingFailed", "LineBusy")], [1]),
+        ("SendingFailed", [(None, None), (None, None)], [0, 1]),
+        ("SendingFailed", [("SendingFailed", "LineBusy"), ("SendingFailed", "LineBusy")], [0, 1]),
+    ],
+)
+def test_rows_summaries_and_reasons_agree_on_who_was_not_reached(
+    status: str, to: list[tuple[str | None, str | None]], missed: list[int] | None
+) -> None:
+    numbers = ["+16505550110", "+16505550111"]
+    recipients = [
+        {"phoneNumber": number, "messageStatus": own, "faxErrorCode": code}
+        for number, (own, code) in zip(numbers, to, strict=True)
+    ]
+    sent = message(type="Fax", direction="Outbound", messageStatus=status, to=recipients)
+    failed = summarize([sent], NOW).failed
+    assert row(sent, NOW, UTC)["undelivered"] == ("1 of 2" if missed == [1] else None)
+    assert (failed and failed[0].untrusted_who) == (missed and ", ".join(numbers[n] for n in missed))
+    assert not failed or "Undefined" not in failed[0].why
+
+
+@pytest.mark.parametrize(
     ("subject", "sender", "to_number", "label"),
     [
         ("+16505550667", "+16505556999", "+16505550667", None),
         ("(650) 555-0667", "+16505556999", "(650) 555-0667", None),
         ("+16505556999", "+16505556999", None, None),
+        ("(650) 555-6999", "+16505556999", None, None),
+        ("16505556999", "(650) 555-6999", None, None),
+        ("(+1) 650-555-0667", None, "(+1) 650-555-0667", None),
         ("Fax from a friend", "+16505556999", None, "Fax from a friend"),
         (None, "+16505556999", None, None),
     ],
 )
 def test_the_subject_of_a_received_fax_is_the_number_it_came_in_on(
-    subject: str | None, sender: str, to_number: str | None, label: str | None
+    subject: str | None, sender: str | None, to_number: str | None, label: str | None
 ) -> None:
     shown = whole(type="Fax", direction="Inbound", subject=subject, **{"from": {"phoneNumber": sender}}).untrusted
     assert (shown.to_number, shown.subject, shown.text) == (to_number, label, None)

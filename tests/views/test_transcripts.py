@@ -5,6 +5,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.attachments.ladder import WHICH_RECORDING
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.transcripts import NONE, PARTIAL, extent, recording_seconds, transcription
 from tests.desk import Desk, Era, call
@@ -101,9 +102,46 @@ async def test_a_recording_without_a_type_has_a_transcript_too(desk: Desk) -> No
     assert content["untrusted"]["text"] == written
 
 
-def sent_as(desk: Desk, status: str, *attachments: dict[str, Any]) -> str:
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", ["Completed", "CompletedPartially", "TimedOut", "Unknown"])
+@pytest.mark.parametrize("words", ["", " \r\n"])
+async def test_a_transcript_without_words_is_said_to_have_none(desk: Desk, era: Era, status: str, words: str) -> None:
+    sent_as(desk, status, RECORDING, TRANSCRIPT, words=words)
+    async with desk.client(era) as client:
+        said = (await call(client, "read_message_content", message_id="1"))["said"]
+    assert "has no words" in said
+    assert "part" not in said
+    assert "80 s" in said
+
+
+@pytest.mark.anyio
+async def test_the_transcript_of_one_of_two_recordings_is_not_said_to_be_that_of_the_other(desk: Desk) -> None:
+    second = {**RECORDING, "id": 34, "vmDuration": 20}
+    sent_as(desk, "Completed", RECORDING, TRANSCRIPT, second)
+    async with desk.client() as client:
+        for id_ in ("33", "34"):
+            content = await call(client, "read_message_content", message_id="1", attachment_id=id_)
+            assert WHICH_RECORDING in content["said"]
+            assert list(content["other_attachments"]) == [{"33": "34", "34": "33"}[id_]]
+
+
+@pytest.mark.anyio
+async def test_each_of_two_recordings_has_its_own_transcript(desk: Desk) -> None:
+    pair = ({**RECORDING, "id": 34, "vmDuration": 20}, {**TRANSCRIPT, "id": 45})
+    asked_for: list[str] = []
+    desk.faults.before(lambda request: asked_for.append(request.url.path))
+    sent_as(desk, "Completed", RECORDING, TRANSCRIPT, *pair)
+    async with desk.client() as client:
+        for recording, transcript in (("33", "44"), ("34", "45")):
+            content = await call(client, "read_message_content", message_id="1", attachment_id=recording)
+            assert WHICH_RECORDING not in content["said"]
+            assert asked_for[-1].endswith(f"/content/{transcript}")
+
+
+def sent_as(
+    desk: Desk, status: str, *attachments: dict[str, Any], words: str = "Hello, this is the clinic. Please call"
+) -> str:
     """RingCentral sends one voicemail with these attachments; return the words of its transcript."""
-    words = "Hello, this is the clinic. Please call"
     record = {
         "id": 1,
         "type": "VoiceMail",

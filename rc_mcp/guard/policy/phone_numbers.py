@@ -12,14 +12,14 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from rc_mcp.views.dialing import COUNTRY_CODE
+
 _WHOLE_DIGITS = 7
 """A number of this length or more may lack its first digits; a shorter one is an extension or a short code."""
 _MAX_DIGITS, _MAX_NATIONAL_DIGITS = 15, 13
 _NANP_DIGITS = 11
 _NANP = re.compile(r"\(?(?:\+|00) ?1(?!1)")
-_COUNTRY = r"(?>[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2})"
-"""ITU country codes: no code is a prefix of another, so the first alternative that fits is the code."""
-_ONLY_INLAND = re.compile(rf"(36)06([0-9]{{7,}})|(52)1([0-9]{{10}})|(54)9([0-9]{{10}})|({_COUNTRY})0([0-9]{{5,}})")
+_ONLY_INLAND = re.compile(rf"(36)06([0-9]{{7,}})|(52)1([0-9]{{10}})|(54)9([0-9]{{10}})|({COUNTRY_CODE})0([0-9]{{5,}})")
 """A country code and digits that are only dialed inland: a trunk zero (Hungary's is 06), and the prefixes of mobile
 numbers in Mexico and Argentina."""
 _IN_BRACKETS = re.compile(r"([0-9][^0-9]*)\((?:[0-9]|06)\)")
