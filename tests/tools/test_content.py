@@ -20,7 +20,6 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent
-from PIL import Image
 
 from rc_mcp.attachments import forms
 from rc_mcp.attachments.forms import NOTES, REASONS
@@ -527,19 +526,13 @@ async def test_a_download_that_broke_goes_on_and_leaves_no_half_a_file(desk: Des
 # Size
 
 
-def halftone() -> Image.Image:
-    """A page of a photograph in dots, as fax machines send it."""
-    grain = Image.effect_noise((400, 500), 60).resize((1728, 2200), Image.Resampling.BICUBIC)
-    return Image.blend(grain, Image.radial_gradient("L").resize((1728, 2200)), 0.6).convert("1")
-
-
 def sent_bytes(result: CallToolResult) -> int:
     return len(result.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 @pytest.mark.process
 async def test_an_answer_has_as_many_pictures_as_fit_and_names_the_next_page(desk: Desk, era: Era) -> None:
-    sends(desk, documents.tiff([halftone()] * 5), "image/tiff")
+    sends(desk, documents.tiff([documents.halftone()] * 5), "image/tiff")
     seen, pages = 0, "1-"
     async with desk.client(era) as client:
         while pages:

@@ -244,15 +244,9 @@ def test_the_pages_of_a_big_tiff_are_found() -> None:
 # Size
 
 
-def halftone() -> Image.Image:
-    """A page of a photograph in dots, as fax machines send it."""
-    grain = Image.effect_noise((400, 500), 60).resize((1728, 2200), Image.Resampling.BICUBIC)
-    return Image.blend(grain, Image.radial_gradient("L").resize((1728, 2200)), 0.6).convert("1")
-
-
 def test_a_halftone_is_shown_in_grays_and_a_page_of_text_as_a_png() -> None:
     photograph, text = (
-        given(documents.tiff([p]), TIFF) for p in (halftone(), documents.page(*LINES, size=(1728, 2200)))
+        given(documents.tiff([p]), TIFF) for p in (documents.halftone(), documents.page(*LINES, size=(1728, 2200)))
     )
     assert (photograph.mime_type, image(photograph).mode) == ("image/jpeg", "L")
     assert text.mime_type == "image/png"
