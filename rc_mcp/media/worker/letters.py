@@ -1,7 +1,6 @@
 """Whether a font's letters look like the letters that its text names: a wrong table in a PDF can name others."""
 
 import string
-from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from statistics import mean
@@ -39,19 +38,16 @@ def are_others(page: Image.Image, letters: Iterable[tuple[str, Box]]) -> bool:
 
 def _rank(letter: str, image: Image.Image) -> float:
     """Return the share of other letters that look more like the picture; both cases of a letter count as one."""
-    seen = _square(image)
-    distances = {name: min((shape ^ seen).bit_count() for shape in shapes) for name, shapes in _shapes().items()}
-    own = distances[letter.lower()]
-    return sum(distance < own for distance in distances.values()) / (len(distances) - 1)
+    seen, shapes = _square(image), _shapes()
+    own = min((shape ^ seen).bit_count() for name, shape in shapes if name == letter.lower())
+    nearer = {name for name, shape in shapes if (shape ^ seen).bit_count() < own}
+    return len(nearer) / (len(dict(shapes)) - 1)
 
 
 @cache
-def _shapes() -> dict[str, list[int]]:
-    """Return the shapes of both cases of each letter."""
-    shapes = defaultdict[str, list[int]](list)
-    for letter in _LETTERS:
-        shapes[letter.lower()].append(_square(_drawn(letter)))
-    return shapes
+def _shapes() -> list[tuple[str, int]]:
+    """Return the shapes of all letters, each with its letter in lower case."""
+    return [(letter.lower(), _square(_drawn(letter))) for letter in _LETTERS]
 
 
 def _drawn(letter: str) -> Image.Image:
