@@ -1,6 +1,7 @@
 """Faxes of real encoders as our server shows and reads them: a sheet of pictures to look at, and a table.
 
 The table has the picture's size, how much wider than high the circle on it is, and how many of the letters OCR reads.
+The command fails if a circle is not round, or if OCR reads too little.
 Encoders that are not installed are left out (Debian packages libtiff-tools, efax and libspandsp2).
 """
 
@@ -24,6 +25,10 @@ from rc_mcp.media.selection import EVERYTHING
 _CELL = (300, 460)
 _LABEL_PX = 54
 _COLUMNS = 9
+_ROUND = 0.05
+"""How much wider or higher than round a circle may be."""
+_READ = 0.95
+"""The least share of the letters that OCR must read."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Shown:
     name: str
     picture: Image.Image | None
     facts: list[str]
+    is_right: bool
 
 
 async def shown(fax: Fax) -> Shown:
@@ -41,19 +47,14 @@ async def shown(fax: Fax) -> Shown:
         seen = await read_document(file, "image/tiff", ["picture"], EVERYTHING, no_progress)
         read = await _by_ocr(file)
     if not seen.pictures:
-        return Shown(fax.name, None, [f"not shown: {seen.why or seen.failed}"])
+        return Shown(fax.name, None, [f"not shown: {seen.why or seen.failed}"], is_right=False)
     first: PagePicture = seen.pictures[0]
     picture = Image.open(io.BytesIO(base64.b64decode(first.base64)))
     size = f"{picture.width} x {picture.height}{f', 1 of {first.parts}' if first.parts > 1 else ''}"
-    return Shown(
-        fax.name,
-        picture,
-        [
-            size,
-            f"circle {_roundness(picture):+.1%}",
-            f"OCR {_right(fax.text, read):.1%}" if has_ocr() else "OCR is not installed",
-        ],
-    )
+    wider, right = _roundness(picture), _right(fax.text, read)
+    ocr = f"OCR {right:.1%}" if has_ocr() else "OCR is not installed"
+    is_right = abs(wider) <= _ROUND and (right >= _READ or not has_ocr())
+    return Shown(fax.name, picture, [size, f"circle {wider:+.1%}", ocr], is_right)
 
 
 def _roundness(picture: Image.Image) -> float:
@@ -104,7 +105,10 @@ def main(out: str) -> None:
             cells.append(anyio.run(shown, fax))
             _say(f"{fax.name:34} {'  '.join(cells[-1].facts)}")
     _sheet(cells).save(out)
+    wrong = [cell.name for cell in cells if not cell.is_right]
     _say(f"{len(cells)} faxes: {out}")
+    if wrong:
+        raise SystemExit(f"not shown or read as they should be: {'; '.join(wrong)}")
 
 
 def _say(line: str) -> None:
