@@ -89,7 +89,7 @@ bench-client: .venv/dev.ready    ## our client compared with RingCentral's own P
 bench-tokens: .venv/dev.ready    ## tokens of our tools and answers, compared with others: a minute
 	@$(BIN)/python -m bench.tokens
 
-contact-sheet: .venv/dev.ready   ## faxes of real encoders (libtiff-tools, efax) as we show them, in contact-sheet.png
+contact-sheet: .venv/dev.ready   ## faxes of real encoders as we show and read them, in contact-sheet.png
 	@$(BIN)/python -m bench.contact_sheet
 
 soak: .venv/dev.ready            ## 64 callers over HTTP with lost answers, checked against the mailbox: five minutes

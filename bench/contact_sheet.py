@@ -1,102 +1,119 @@
-"""Faxes from real encoders, in three resolutions, as our server shows them: one sheet of pictures, to look at.
+"""Faxes of real encoders as our server shows and reads them: a sheet of pictures to look at, and a table.
 
-Encoders that are not installed are left out (Debian packages libtiff-tools and efax).
+The table has the picture's size, how much wider than high the circle on it is, and how many of the letters OCR reads.
+The command fails if a circle is not round, or if OCR reads too little.
+Encoders that are not installed are left out (Debian packages libtiff-tools, efax and libspandsp2).
 """
 
 import base64
 import io
-import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
+from typing import BinaryIO
 
 import anyio
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from rc_mcp.media.reading import no_progress, read_document
+from bench.fax_encoders import CIRCLE, Fax, faxes
+from rc_mcp.media.protocol import PagePicture
+from rc_mcp.media.reading import has_ocr, no_progress, read_document
 from rc_mcp.media.selection import EVERYTHING
 
-_RESOLUTIONS = {"standard": 98, "fine": 196, "superfine": 391}
-_CELL = (300, 420)
-_COLUMNS = 7
+_CELL = (300, 460)
+_LABEL_PX = 54
+_COLUMNS = 9
+_ROUND = 0.05
+"""How much wider or higher than round a circle may be."""
+_READ = 0.95
+"""The least share of the letters that OCR must read."""
 
 
-def page(lines_per_inch: int) -> Image.Image:
-    """Return a letter page with words and a circle, with 204 dots per inch across."""
-    size = 1728, 11 * 196
-    image = Image.new("L", size, "white")
-    draw = ImageDraw.Draw(image)
-    for number, text in enumerate(("Referral of 29 November", "Visits approved: 8", "the shape is a circle")):
-        draw.text((120, 120 + 110 * number), text, font=ImageFont.load_default(size=80), fill="black")
-    draw.ellipse((464, 800, 1264, 1600), outline="black", width=12)
-    return image.resize((1728, 11 * lines_per_inch)).convert("1")
+@dataclass(frozen=True)
+class Shown:
+    """A fax as shown: the first part of its page, and facts about it in words."""
+
+    name: str
+    picture: Image.Image | None
+    facts: list[str]
+    is_right: bool
 
 
-def _tiffcp(source: Path, out: Path, lines_per_inch: int, compression: str) -> None:
-    subprocess.run(["tiffcp", "-c", compression, source, out], check=True, capture_output=True)
+async def shown(fax: Fax) -> Shown:
+    """Return the first page as our server shows and reads it."""
+    with fax.file.open("rb") as file:
+        seen = await read_document(file, "image/tiff", ["picture"], EVERYTHING, no_progress)
+        read = await _by_ocr(file)
+    if not seen.pictures:
+        return Shown(fax.name, None, [f"not shown: {seen.why or seen.failed}"], is_right=False)
+    first: PagePicture = seen.pictures[0]
+    picture = Image.open(io.BytesIO(base64.b64decode(first.base64)))
+    size = f"{picture.width} x {picture.height}{f', 1 of {first.parts}' if first.parts > 1 else ''}"
+    wider, right = _roundness(picture), _right(fax.text, read)
+    ocr = f"OCR {right:.1%}" if has_ocr() else "OCR is not installed"
+    is_right = abs(wider) <= _ROUND and (right >= _READ or not has_ocr())
+    return Shown(fax.name, picture, [size, f"circle {wider:+.1%}", ocr], is_right)
 
 
-def _efix(source: Path, out: Path, lines_per_inch: int) -> None:
-    pbm = source.with_suffix(".pbm")
-    page(_RESOLUTIONS["fine"]).save(pbm)  # efix takes that for granted, and scales the lines
-    resolution = f"204x{lines_per_inch}"
-    made = subprocess.run(["efix", "-otiffg3", "-r", resolution, pbm], check=True, capture_output=True)
-    out.write_bytes(made.stdout)
+def _roundness(picture: Image.Image) -> float:
+    """Return how much wider than high the circle is, as a share."""
+    scale, margin = picture.width / 1728, 40
+    left, top, right, bottom = (
+        round(scale * side) for side in (CIRCLE[0] - margin, CIRCLE[1] - 50, CIRCLE[2] + margin, CIRCLE[3] + margin)
+    )
+    ink = picture.convert("L").crop((left, top, right, bottom)).point([255] * 128 + [0] * 128)
+    box = ink.getbbox()
+    return (box[2] - box[0]) / (box[3] - box[1]) - 1 if box else -1.0
 
 
-_ENCODERS: dict[str, tuple[str, Callable[[Path, Path, int], None]]] = {
-    **{
-        f"tiffcp {c}": ("tiffcp", partial(_tiffcp, compression=c))
-        for c in ("g3:1d", "g3:2d", "g3:1d:fill", "g3:2d:fill", "g4")
-    },
-    "efix tiffg3": ("efix", _efix),
-}
+async def _by_ocr(file: BinaryIO) -> str:
+    """Return the text of all pages and parts, as many answers as that takes."""
+    text, left = "", EVERYTHING if has_ocr() else ()
+    while left:
+        read = await read_document(file, "image/tiff", ["ocr"], left, no_progress)
+        text += "\n".join(read.texts.values())
+        left = ((read.next_page, None, read.next_part),) if read.next_page else ()
+    return text
 
 
-def faxes(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield a name and a file for each encoder that is installed, in each resolution."""
-    for resolution, lines_per_inch in _RESOLUTIONS.items():
-        source = folder / "source.tif"
-        page(lines_per_inch).save(source, dpi=(204, lines_per_inch))
-        for name, (program, encode) in _ENCODERS.items():
-            if shutil.which(program):
-                out = folder / f"{resolution}-{name.replace(' ', '-').replace(':', '-')}.tif"
-                try:
-                    encode(source, out, lines_per_inch)
-                except subprocess.CalledProcessError as error:
-                    sys.stderr.write(f"{name}, {resolution}: {error.stderr.decode(errors='replace')[:200]}\n")
-                    continue
-                yield f"{name}, {resolution}", out
+def _right(text: str, read: str) -> float:
+    """Return the share of the letters that OCR read, in the order of the page."""
+    wanted, found = ("".join(each.split()) for each in (text, read))
+    blocks = SequenceMatcher(None, wanted, found, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) / len(wanted)
 
 
-async def shown(fax: Path) -> Image.Image | str:
-    """Return the first page as our server shows it, or why it does not."""
-    with fax.open("rb") as file:
-        reading = await read_document(file, "image/tiff", ["picture"], EVERYTHING, no_progress)
-    if not reading.pictures:
-        return str(reading.why or reading.failed)
-    return Image.open(io.BytesIO(base64.b64decode(reading.pictures[0].base64)))
+def _sheet(cells: list[Shown]) -> Image.Image:
+    sheet = Image.new("L", (_CELL[0] * _COLUMNS, _CELL[1] * -(-max(1, len(cells)) // _COLUMNS)), 200)
+    draw = ImageDraw.Draw(sheet)
+    for number, cell in enumerate(cells):
+        left, top = number % _COLUMNS * _CELL[0] + 8, number // _COLUMNS * _CELL[1]
+        draw.text((left, top + 6), f"{cell.name}\n{', '.join(cell.facts)}", fill=0)
+        if cell.picture:
+            scale = min((_CELL[0] - 16) / cell.picture.width, (_CELL[1] - _LABEL_PX) / cell.picture.height)
+            size = round(cell.picture.width * scale), round(cell.picture.height * scale)
+            sheet.paste(cell.picture.convert("L").resize(size), (left, top + _LABEL_PX - 8))
+    return sheet
 
 
 def main(out: str) -> None:
+    cells = list[Shown]()
     with tempfile.TemporaryDirectory() as folder:
-        cells = [(name, anyio.run(shown, fax)) for name, fax in faxes(Path(folder))]
-    sheet = Image.new("L", (_CELL[0] * _COLUMNS, _CELL[1] * -(-max(1, len(cells)) // _COLUMNS)), 200)
-    for number, (name, seen) in enumerate(cells):
-        corner = number % _COLUMNS * _CELL[0], number // _COLUMNS * _CELL[1]
-        draw = ImageDraw.Draw(sheet)
-        if isinstance(seen, str):
-            draw.text((corner[0] + 8, corner[1] + 60), seen, fill=0)
-        else:
-            sheet.paste(
-                seen.convert("L").resize((280, round(280 * seen.height / seen.width))), (corner[0] + 8, corner[1] + 24)
-            )
-        draw.text((corner[0] + 8, corner[1] + 6), name, fill=0)
-    sheet.save(out)
-    sys.stdout.write(f"{len(cells)} faxes: {out}\n")
+        for fax in faxes(Path(folder), lambda why: _say(f"left out: {why}")):
+            cells.append(anyio.run(shown, fax))
+            _say(f"{fax.name:34} {'  '.join(cells[-1].facts)}")
+    _sheet(cells).save(out)
+    wrong = [cell.name for cell in cells if not cell.is_right]
+    _say(f"{len(cells)} faxes: {out}")
+    if wrong:
+        raise SystemExit(f"not shown or read as they should be: {'; '.join(wrong)}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

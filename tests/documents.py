@@ -19,6 +19,12 @@ def page(*lines: str, size: tuple[int, int] = A_PAGE) -> Image.Image:
     return image.convert("1")
 
 
+def halftone() -> Image.Image:
+    """A page of a photograph in dots, as fax machines send it."""
+    grain = Image.effect_noise((400, 500), 60).resize((1728, 2200), Image.Resampling.BICUBIC)
+    return Image.blend(grain, Image.radial_gradient("L").resize((1728, 2200)), 0.6).convert("1")
+
+
 def tiff(pages: Sequence[Image.Image], dpi: tuple[float, float] = (204, 196), orientation: int = 1) -> bytes:
     """A fax as TIFF: a page in each frame, Group 4."""
     out, turned = io.BytesIO(), {ExifTags.Base.Orientation: orientation}

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import anyio
@@ -142,3 +143,11 @@ def test_a_dotenv_file_in_the_working_folder_is_read(tmp_path: Path) -> None:
         [*RC_MCP], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
     )
     assert (ended.returncode, "RC_MCP_ACCESS" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("module", ["rc_mcp.cli", "rc_mcp.server"])
+def test_the_server_starts_without_the_libraries_for_documents(module: str) -> None:
+    libraries = {"PIL", "pypdfium2", "rapidocr", "onnxruntime", "numpy", "cv2"}
+    program = f"import sys, {module}; print(*{libraries} & {{*sys.modules}})"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.split() == []

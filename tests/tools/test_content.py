@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -20,7 +21,6 @@ import httpx2 as httpx
 import pytest
 from mcp import Client
 from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent
-from PIL import Image
 
 from rc_mcp.attachments import forms
 from rc_mcp.attachments.forms import NOTES, REASONS
@@ -270,6 +270,45 @@ async def test_a_long_page_comes_in_parts_and_the_rest_of_it_is_asked_for_as_sai
     assert "1-5 of 7" in answer_of(first)["said"]
     assert "6-7 of 7" in answer_of(rest)["said"]
     assert len(pictures(rest)) == 2
+
+
+def read_lines(answer: dict[str, Any]) -> list[int]:
+    """Return the numbers of the lines in an answer, as they come."""
+    return [int(n) for n in re.findall(r"Line(\d+)ofthereferral", answer["untrusted"]["text"].replace(" ", ""))]
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("a_patient_reader")
+@pytest.mark.parametrize("kind", ["image/tiff", "application/pdf"])
+async def test_ocr_reads_a_long_page_part_by_part(desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(forms, "has_ocr", lambda: True)
+    page = documents.page(*(f"Line {n} of the referral" for n in range(1, 76)), size=(1728, 8400))
+    sends(desk, documents.tiff([page]) if kind == "image/tiff" else documents.scan([page]), kind)
+    async with desk.client() as client:
+        fax = fax_of(desk, "velmont-order.pdf")
+        first = answer_of(await read(client, fax))
+        pages = first["said"].partition("pages='")[2].partition("'")[0]
+        rest = answer_of(await read(client, fax, pages=pages))
+    assert pages == "1.4-"
+    upper, lower = read_lines(first), read_lines(rest)
+    assert {*upper, *lower} == {*range(1, 76)}
+    assert lower == sorted(lower)
+    assert min(lower) > 50
+    assert max(upper) < 60
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("a_patient_reader")
+async def test_a_long_page_that_lies_upside_down_is_shown_and_not_read_as_gibberish(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "has_ocr", lambda: True)
+    page = documents.page(*(f"Line {n} of the referral" for n in range(1, 36)), size=(1728, 4000))
+    sends(desk, documents.tiff([page.rotate(180)]), "image/tiff")
+    async with desk.client() as client:
+        result = await read(client, fax_of(desk, "northlight-approval.tif"))
+    assert len(pictures(result)) == 2
+    assert answer_of(result)["untrusted"].get("text") is None
 
 
 @pytest.mark.process
@@ -527,19 +566,13 @@ async def test_a_download_that_broke_goes_on_and_leaves_no_half_a_file(desk: Des
 # Size
 
 
-def halftone() -> Image.Image:
-    """A page of a photograph in dots, as fax machines send it."""
-    grain = Image.effect_noise((400, 500), 60).resize((1728, 2200), Image.Resampling.BICUBIC)
-    return Image.blend(grain, Image.radial_gradient("L").resize((1728, 2200)), 0.6).convert("1")
-
-
 def sent_bytes(result: CallToolResult) -> int:
     return len(result.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 @pytest.mark.process
 async def test_an_answer_has_as_many_pictures_as_fit_and_names_the_next_page(desk: Desk, era: Era) -> None:
-    sends(desk, documents.tiff([halftone()] * 5), "image/tiff")
+    sends(desk, documents.tiff([documents.halftone()] * 5), "image/tiff")
     seen, pages = 0, "1-"
     async with desk.client(era) as client:
         while pages:

@@ -38,17 +38,16 @@ def are_others(page: Image.Image, letters: Iterable[tuple[str, Box]]) -> bool:
 
 def _rank(letter: str, image: Image.Image) -> float:
     """Return the share of other letters that look more like the picture; both cases of a letter count as one."""
-    seen = _square(image)
-    distances = {name: (shape ^ seen).bit_count() for name, shape in _shapes().items()}
-    own = min(distances[case] for case in {letter, letter.lower(), letter.upper()} & distances.keys())
-    others = {name.lower() for name in distances if name.lower() != letter.lower()}
-    nearer = {name.lower() for name, distance in distances.items() if distance < own}
-    return len(nearer & others) / len(others)
+    seen, shapes = _square(image), _shapes()
+    own = min((shape ^ seen).bit_count() for name, shape in shapes if name == letter.lower())
+    nearer = {name for name, shape in shapes if (shape ^ seen).bit_count() < own}
+    return len(nearer) / (len(dict(shapes)) - 1)
 
 
 @cache
-def _shapes() -> dict[str, int]:
-    return {letter: _square(_drawn(letter)) for letter in _LETTERS}
+def _shapes() -> list[tuple[str, int]]:
+    """Return the shapes of all letters, each with its letter in lower case."""
+    return [(letter.lower(), _square(_drawn(letter))) for letter in _LETTERS]
 
 
 def _drawn(letter: str) -> Image.Image:

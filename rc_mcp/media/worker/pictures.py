@@ -26,8 +26,8 @@ _READERS = {
     "image/webp": "WEBP",
     "image/bmp": "BMP",
 }
-_SQUARE = 1.2
-"""Dots that are higher or wider than this by less look square: 204 by 196 is fine resolution of a fax."""
+_SQUARE = 1.05
+"""Dots with sides that differ by less look square: a fax in fine resolution, 204 by 196, stays as sharp as sent."""
 _BAD_LINE = re.compile(r"^Fax[0-9]\w*: .*(?:Bad code|Uncompressed|Premature|Line length)", re.MULTILINE)
 """Warnings of libtiff about lines that it could not decode, or not whole."""
 Image.MAX_IMAGE_PIXELS = LIMITS.source_px

@@ -1,7 +1,8 @@
 """The text layer of a PDF page, compared with what the page shows.
 
 A text layer is not always the text of its page: it can be hidden, be only a line above a scan, or name letters that are
-not drawn. Therefore the page is drawn with its text and without: the difference is what a reader sees of it.
+not drawn. Therefore the page is drawn with its text and without: the difference is what a reader sees of it. A page of
+text on white paper is drawn once.
 """
 
 import ctypes
@@ -11,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
 from PIL import Image, ImageChops, ImageDraw
@@ -27,7 +28,7 @@ _raw: Any = _pdfium.raw
 _OBJECTS = 100_000
 """Texts and images of one page that are looked at. A scanner that cuts a page into strips makes a few hundred."""
 _INKS = 6
-"""Colors of text that are looked at one by one; if there are more, all are looked at together."""
+"""Colors of text over each other that are looked at one by one; if there are more, all are looked at together."""
 _PX_PER_POINT = 2.0
 _MOST_PX = 8_000_000
 """The size of a page drawn to look at its text: a plan, or a meter of fax."""
@@ -69,20 +70,25 @@ class TextLayer:
     is_the_page: bool
 
 
-@dataclass(frozen=True)
-class _Letter:
-    """A letter, and where it is drawn; None for spaces and line breaks that the PDF does not have.
+class _Style(NamedTuple):
+    """What the letters of one text have in common.
 
     Attributes:
-        ink: the color and transparency of its text, as one number; None if it is never drawn.
+        ink: its color and transparency, as one number; None if it is never drawn.
         font: a number for its font.
     """
 
-    text: str
-    box: Box | None = None
     ink: int | None = None
     font: int = 0
     is_upright: bool = False
+
+
+class _Letter(NamedTuple):
+    """A letter, and where it is drawn; None for spaces and line breaks that the PDF does not have."""
+
+    text: str
+    box: Box | None = None
+    style: _Style = _Style()
 
 
 @dataclass
@@ -118,7 +124,7 @@ def text_layer(page: Any) -> TextLayer | None:
     if not words:
         return None
     images = _image_mask(page, scale)
-    ground, letters = _drawn(page, scale, {letter.ink for word in words for letter in word.letters})
+    ground, letters = _drawn(page, scale, [letter for word in words for letter in word.letters])
     seen = [_is_seen(word, letters) for word in words]
     over = [not is_seen and _is_over_image(word, ground, images) for word, is_seen in zip(words, seen, strict=True)]
     kept = [word for word, *is_kept in zip(words, seen, over, strict=True) if any(is_kept)]
@@ -176,7 +182,7 @@ def _box(corners: Iterable[tuple[float, float]]) -> Box | None:
 
 
 def _letters(layer: Any, place: _Place) -> Iterator[_Letter]:
-    inks = dict[int, int | None]()
+    styles = dict[int, _Style]()
     half = ""
     for index in range(min(layer.count_chars(), LIMITS.page_text_chars)):
         code = _raw.FPDFText_GetUnicode(layer, index)
@@ -184,7 +190,7 @@ def _letters(layer: Any, place: _Place) -> Iterator[_Letter]:
             half = chr(code)
             continue
         text, half = _readable(layer, index, half + chr(code)), ""
-        yield _Letter(text) if text.isspace() else _placed(layer, index, text, place, inks)
+        yield _Letter(text) if text.isspace() else _placed(layer, index, text, place, styles)
 
 
 def _readable(layer: Any, index: int, text: str) -> str:
@@ -198,25 +204,26 @@ def _readable(layer: Any, index: int, text: str) -> str:
     return text if is_readable else _UNREADABLE
 
 
-def _placed(layer: Any, index: int, text: str, place: _Place, inks: dict[int, int | None]) -> _Letter:
+def _placed(layer: Any, index: int, text: str, place: _Place, styles: dict[int, _Style]) -> _Letter:
     item = _raw.FPDFText_GetTextObject(layer, index)
     if not item:
         return _Letter(text)
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     _raw.FPDFText_GetCharBox(layer, index, left, right, bottom, top)
-    near, far = place(left.value, bottom.value), place(right.value, top.value)
-    angle = _raw.FPDFText_GetCharAngle(layer, index)
-    (x0, y0), (x1, y1) = place(0, 0), place(math.cos(angle), math.sin(angle))
     address = ctypes.addressof(item.contents)
-    if address not in inks:
-        inks[address] = _ink(item)
-    return _Letter(
-        text,
-        box=_box([near, far]),
-        ink=inks[address],
-        font=ctypes.cast(_raw.FPDFTextObj_GetFont(item), ctypes.c_void_p).value or 0,
-        is_upright=x1 > x0 and abs(y1 - y0) < (x1 - x0) / 10,
-    )
+    if address not in styles:
+        angle = _raw.FPDFText_GetCharAngle(layer, index)
+        styles[address] = _Style(_ink(item), _font(item), _is_upright(angle, place))
+    return _Letter(text, _box([place(left.value, bottom.value), place(right.value, top.value)]), styles[address])
+
+
+def _font(item: Any) -> int:
+    return ctypes.cast(_raw.FPDFTextObj_GetFont(item), ctypes.c_void_p).value or 0
+
+
+def _is_upright(angle: float, place: _Place) -> bool:
+    (x0, y0), (x1, y1) = place(0, 0), place(math.cos(angle), math.sin(angle))
+    return x1 > x0 and abs(y1 - y0) < (x1 - x0) / 10
 
 
 def _ink(item: Any) -> int | None:
@@ -240,34 +247,72 @@ def _words(letters: Iterable[_Letter]) -> list[_Word]:
     return words
 
 
-def _drawn(page: Any, scale: float, inks: set[int | None]) -> tuple[Image.Image, dict[int | None, Image.Image]]:
+def _drawn(page: Any, scale: float, letters: list[_Letter]) -> tuple[Image.Image, dict[int | None, Image.Image]]:
     """Draw the page without text, and the text of each ink: black on white, where it changes the page."""
-    items = defaultdict[int | None, list[Any]](list)
-    for item in islice(page.get_objects(filter=[_raw.FPDF_PAGEOBJ_TEXT]), _OBJECTS):
-        items[_ink(item)].append(item)
+    items, has_more = _texts(page)
     drawn = _rendered(page, scale)
-    alike = len(inks) > _INKS
-    letters = dict[int | None, Image.Image]()
-    for ink in () if alike or len(items) == 1 else inks:
+    boxes = defaultdict[int, list[Box]](list)
+    for letter in letters:
+        if letter.style.ink is not None and letter.box:
+            boxes[letter.style.ink].append(letter.box)
+    changes = dict[int | None, Image.Image]()
+    for ink in boxes if 1 < len(boxes) <= _INKS and _overlap(boxes.values(), drawn.size) else ():
         _activate(items[ink], active=False)
-        letters[ink] = _changes(drawn, _rendered(page, scale))
+        changes[ink] = _changes(drawn, _rendered(page, scale))
         _activate(items[ink], active=True)
     for of_ink in items.values():
         _activate(of_ink, active=False)
-    ground = _rendered(page, scale)
-    if not letters:
-        letters = dict.fromkeys(inks, _changes(drawn, ground))
-    return ground.convert("L"), letters
+    if not has_more:  # white paper need not be drawn
+        return Image.new("L", drawn.size, "white"), changes or dict.fromkeys(boxes, _ink_on_white(drawn))
+    without_text = _rendered(page, scale) if boxes else drawn
+    return without_text.convert("L"), changes or dict.fromkeys(boxes, _changes(drawn, without_text))
+
+
+def _texts(page: Any) -> tuple[defaultdict[int | None, list[Any]], bool]:
+    """Return the texts of a page by ink, and whether the page has anything else."""
+    items, has_more = defaultdict[int | None, list[Any]](list), False
+    for item in islice(page.get_objects(), _OBJECTS):
+        if item.type == _raw.FPDF_PAGEOBJ_TEXT:
+            items[_ink(item)].append(item)
+        else:
+            has_more = True
+    return items, has_more
+
+
+def _overlap(inks: Iterable[list[Box]], size: tuple[int, int]) -> bool:
+    """Return whether letters of different inks lie over each other, as a text that hides another one does."""
+    covered = Image.new("L", size)
+    for boxes in inks:
+        own = Image.new("L", size)
+        draw = ImageDraw.Draw(own)
+        for left, top, right, bottom in boxes:
+            draw.rectangle((left, top, right, bottom), fill=255)
+        if ImageChops.darker(own, covered).getbbox():
+            return True
+        covered = ImageChops.lighter(own, covered)
+    return False
 
 
 def _rendered(page: Any, scale: float) -> Image.Image:
-    return page.render(scale=scale, may_draw_forms=False, draw_annots=False, rev_byteorder=True).to_pil().convert("RGB")
+    """Draw the page, as RGBX: pillow takes the bytes of pdfium as they are."""
+    return page.render(
+        scale=scale, may_draw_forms=False, draw_annots=False, rev_byteorder=True, prefer_bgrx=True
+    ).to_pil()
 
 
 def _changes(one: Image.Image, other: Image.Image) -> Image.Image:
     """Return where two drawings differ in any color, black on white."""
-    red, green, blue = ImageChops.difference(one, other).split()
-    return ImageChops.invert(ImageChops.lighter(red, ImageChops.lighter(green, blue)))
+    return ImageChops.invert(_joined_colors(ImageChops.difference(one, other), ImageChops.lighter))
+
+
+def _ink_on_white(image: Image.Image) -> Image.Image:
+    """Return where a drawing differs in any color from white, black on white."""
+    return _joined_colors(image, ImageChops.darker)
+
+
+def _joined_colors(image: Image.Image, join: Callable[[Image.Image, Image.Image], Image.Image]) -> Image.Image:
+    red, green, blue = (image.getchannel(color) for color in "RGB")
+    return join(red, join(green, blue))
 
 
 def _activate(items: Iterable[Any], *, active: bool) -> None:
@@ -278,8 +323,8 @@ def _activate(items: Iterable[Any], *, active: bool) -> None:
 def _is_seen(word: _Word, letters: dict[int | None, Image.Image]) -> bool:
     """Return whether at least half of the letters change the page where they are."""
     marks = [
-        letter.ink is not None and letter.box is not None and _darkest(letters[letter.ink], letter.box) <= 255 - _SEEN
-        for letter in word.letters
+        style.ink is not None and box is not None and _darkest(letters[style.ink], box) <= 255 - _SEEN
+        for _, box, style in word.letters
     ]
     return sum(marks) * 2 >= len(marks)
 
@@ -357,8 +402,8 @@ def _misnamed(words: Iterable[_Word], drawn: dict[int | None, Image.Image]) -> i
     fonts = defaultdict[tuple[int, int | None], list[_Letter]](list)
     for word in words:
         for letter in word.letters:
-            if letter.is_upright and letter.box:
-                fonts[letter.font, letter.ink].append(letter)
+            if letter.style.is_upright and letter.box:
+                fonts[letter.style.font, letter.style.ink].append(letter)
     return sum(
         len(letters)
         for (_, ink), letters in fonts.items()

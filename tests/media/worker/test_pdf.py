@@ -4,7 +4,9 @@ import base64
 import io
 import string
 from collections.abc import Callable
+from typing import Any
 
+import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from PIL import Image
 
@@ -103,6 +105,29 @@ def test_text_on_a_page_of_any_size_is_seen(box: str) -> None:
     found = text_of(documents.drawn_pdf(text, page=f"/MediaBox [{box}]"))
     assert found
     assert (found.text, found.notes) == ("Invoice 4417: total 120.00 USD", [])
+
+
+WITHOUT_A_SECOND_LOOK = {
+    "on white paper": VISIBLE,
+    "in red, above black": VISIBLE + "1 0 0 rg " + VISIBLE.replace("700", "600"),
+    "never drawn": "0 500 612 150 re f " + lines("Invoice 4417", 3, mode=3),
+}
+
+
+@pytest.mark.parametrize("way", WITHOUT_A_SECOND_LOOK)
+def test_a_page_is_drawn_once_where_no_text_can_be_under_something_else(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_class: Any = pypdfium2.PdfPage
+    times, draw = [0], page_class.render
+
+    def counted(*which: Any, **how: Any) -> Any:
+        times[0] += 1
+        return draw(*which, **how)
+
+    monkeypatch.setattr(page_class, "render", counted)
+    text_of(documents.drawn_pdf(WITHOUT_A_SECOND_LOOK[way]))
+    assert times == [1]
 
 
 @pytest.mark.parametrize("where", [24, 770])

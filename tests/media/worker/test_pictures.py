@@ -6,7 +6,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import PagePicture
@@ -115,6 +115,19 @@ def test_the_resolution_of_a_png_is_read_in_any_unit() -> None:
 @pytest.mark.parametrize("values", [(0, 0), (0, 98), (1, 1e9)])
 def test_an_impossible_resolution_is_none(values: tuple[float, float]) -> None:
     assert proportions(with_resolution(circle(1700, 1100), *values, 2)) == pytest.approx(1700 / 1100, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("across", "down"), [(204, 98), (204, 196), (204, 391), (200, 100), (240, 204), (200, 180), (300, 360), (96, 100)]
+)
+def test_a_circle_is_round_within_5_percent_in_any_resolution(across: int, down: int) -> None:
+    page = Image.new("L", (8 * across, 11 * down), 255)
+    ImageDraw.Draw(page).ellipse((2 * across, 2 * down, 6 * across, 6 * down), fill=0)
+    box = ImageChops.invert(
+        image(given(with_resolution(page.convert("1"), across, down, 2), TIFF)).convert("L")
+    ).getbbox()
+    assert box
+    assert (box[2] - box[0]) / (box[3] - box[1]) == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("orientation", [6, 8])
@@ -231,15 +244,9 @@ def test_the_pages_of_a_big_tiff_are_found() -> None:
 # Size
 
 
-def halftone() -> Image.Image:
-    """A page of a photograph in dots, as fax machines send it."""
-    grain = Image.effect_noise((400, 500), 60).resize((1728, 2200), Image.Resampling.BICUBIC)
-    return Image.blend(grain, Image.radial_gradient("L").resize((1728, 2200)), 0.6).convert("1")
-
-
 def test_a_halftone_is_shown_in_grays_and_a_page_of_text_as_a_png() -> None:
     photograph, text = (
-        given(documents.tiff([p]), TIFF) for p in (halftone(), documents.page(*LINES, size=(1728, 2200)))
+        given(documents.tiff([p]), TIFF) for p in (documents.halftone(), documents.page(*LINES, size=(1728, 2200)))
     )
     assert (photograph.mime_type, image(photograph).mode) == ("image/jpeg", "L")
     assert text.mime_type == "image/png"
