@@ -3,9 +3,10 @@
 #
 # Expected: a file input, as the SDK makes of a function tool's ToolOutputFileContent, or a note that it was left out. An
 # image of an MCP tool does become an image input. pydantic-ai passes the same resource on as bytes with their media type.
-# Observed: an embedded resource, and audio, become the JSON of the block. A PDF of 300,000 bytes is over 400,000 characters of
-# prompt, which no model can read. The JSON is not even the protocol's: its names are Python's, `mime_type` for `mimeType`.
-# An answer with audio or bytes needs a text that says what they are, and a server should embed only small ones.
+# Observed: an embedded resource, and audio, become the JSON of the block. A PDF of 300,000 bytes is over 400,000 characters
+# of prompt, which no model can read. The JSON is not the protocol's: its names are Python's, `mime_type` for `mimeType`.
+# Issue 1001 of the SDK reports base64 in a result that is too long for the model. An answer with audio or bytes needs a text
+# that says what they are, and a server should embed only small ones.
 #
 # Exits with 0 while this is so, and with 1 once the behavior changes.
 set -euo pipefail

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# libphonenumber on "number*extension", as some dialers and phone systems write it: the extension becomes part of the number,
-# and the number can still be valid.
+# libphonenumber on "number*extension", as some dialers and phone systems write it: the extension becomes part of the
+# number, and the number can still be valid.
 #
 # Expected: an extension, as after `#`, `x`, `,,` or `;ext=`; or an error.
-# Observed: `*` is skipped like a hyphen. +4930123456*12 is the valid Berlin number +493012345612, which someone else may have.
-# Numbers of a fixed length (+1) get too long, so there the fault shows: is_valid_number is False. The caller-id prefix
-# *67 is also joined to the number. The finder of numbers in text stops before the star. Google's own port for JavaScript
-# agrees with the Python port; libphonenumber-js finds no number at all.
+# Observed: `*` is skipped like a hyphen. +4930123456*12 is the valid Berlin number +493012345612, which someone else may
+# have. Numbers of a fixed length (+1) get too long, so there the fault shows: is_valid_number is False. The caller-id
+# prefix *67 is also joined to the number. The finder of numbers in text stops before the star. Google's own port for
+# JavaScript agrees with the Python port; libphonenumber-js finds no number at all. We know of no report.
 #
 # Exits with 0 while this is so, and with 1 once the behavior changes.
 set -euo pipefail

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# pypdf on a fax in a PDF that is two-dimensional Group 3, or has byte-aligned lines: it returns another picture, and no error.
+# pypdf on a fax in a PDF that is two-dimensional Group 3, or has byte-aligned lines: another picture, and no error.
 #
 # Expected: the page, as for Group 4 and for one-dimensional Group 3, or an error, as pdfminer.six raises for both.
 # Observed: pypdf wraps the stream in a TIFF for Pillow, but its header says only "Group 3". It has neither the tag for two
 # dimensions (/K above 0) nor the compression for byte-aligned lines (/EncodedByteAlign). So the decoder reads codes of
-# another kind, and shows what they make of the page; only libtiff complains, on stderr. PDFium shows the page in all four. T.4's two-dimensional mode is
-# common between fax machines, so a gateway that puts it into a PDF as it came makes such files. We know of no report.
+# another kind, and shows what they make of the page; only libtiff complains, on stderr. PDFium shows the page in all four.
+# Fax machines agree on T.4's two-dimensional mode among themselves, so a gateway that puts the codes into a PDF as they
+# came makes such files. We know of no report.
 #
 # Exits with 0 while the fault exists, and with 1 once the behavior changes.
 set -euo pipefail
@@ -82,7 +83,7 @@ faxes = {
     "Group 3, byte-aligned lines": pdf(stream("tiff_ccitt"), "/K 0 /EncodedByteAlign true /EndOfBlock false"),
 }
 wrong = {}
-print(f"pypdf {pypdf.__version__}, pypdfium2 {pypdfium2.version.PYPDFIUM_INFO}, Pillow {PIL.__version__}: wrong pixels, in percent")
+print(f"pypdf {pypdf.__version__}, pypdfium2 {pypdfium2.version.PYPDFIUM_INFO}, Pillow {PIL.__version__}: wrong pixels in percent")
 for name, file in faxes.items():
     by_pypdf = differing(pypdf.PdfReader(io.BytesIO(file)).pages[0].images[0].image)
     (picture,) = pypdfium2.PdfDocument(file)[0].get_objects()
