@@ -23,6 +23,8 @@ def main() -> None:
         _say(Failed(reason=error.reason))
     except MemoryError:
         _say(Failed(reason="too_much_memory"))
+    except ImportError:  # our installation is damaged, not the document
+        _say(Failed(reason="failed"))
     except Exception:  # noqa: BLE001  untrusted bytes can make a library raise anything
         _say(Failed(reason="damaged"))
 
