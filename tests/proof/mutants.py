@@ -186,6 +186,7 @@ MUTANTS = (
             "gone = {i for i in confirmed if purge and isinstance(errors.get(i), NotFound)}",
             "gone = {i for i in ids if isinstance(errors.get(i), NotFound)}",
         ),
+        sequence="test_a_404_when_read_back_does_not_show_that_a_deleted_message_was_purged",
     ),
     _mutant(
         "the STOP file is ignored",

@@ -134,6 +134,11 @@ def test_only_an_error_about_a_message_shows_that_it_does_not_exist(machine: Mac
     assert counted(machine, "answered: error") == 1
 
 
+def test_a_404_when_read_back_does_not_show_that_a_deleted_message_was_purged(machine: Machine) -> None:
+    deletes(machine, ANNA, Event("DELETE", "404 for the reading back"))
+    assert counted(machine, "answered: unknown") == 1
+
+
 def test_a_404_of_the_gateway_does_not_confirm_a_purge(machine: Machine) -> None:
     deletes(machine, ANNA, Event("DELETE", "false 204, then the gateway"), purge=True)
     assert counted(machine, "answered: unknown") == 1
