@@ -73,7 +73,7 @@ async def list_messages(
     | None = None,
     direction: Directions | None = None,
     phone_number: PhoneNumber | None = None,
-    conversation_id: Annotated[Id | None, Field(description="Only this conversation.")] = None,
+    conversation_id: Annotated[Id | None, Field(description="Messages of one conversation.")] = None,
     distinct_conversations: Annotated[
         bool, AnySpelling, Field(description="Only the newest per conversation.")
     ] = False,

@@ -52,7 +52,7 @@ async def sync_messages(
     distinct_conversations: Annotated[
         bool, AnySpelling, Field(description="Only the newest per conversation.")
     ] = False,
-    conversation_id: Annotated[Id | None, Field(description="Only this conversation.")] = None,
+    conversation_id: Annotated[Id | None, Field(description="Messages of one conversation.")] = None,
     detail: Annotated[DetailLevel, Field(description="Same as in list_messages.")] = "rows",
     owner: Owners | None = None,
     owner_extension_type: ExtensionTypes | None = None,

@@ -11,9 +11,10 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx2 as httpx
@@ -134,16 +135,32 @@ async def held(session: Session, tools: list[Tool], seen: Counter[str]) -> None:
 
 
 def is_allowed(arguments: dict[str, Any], schema: dict[str, Any]) -> bool:
-    """Whether the published schema allows them, but for two liberties that the server takes on purpose."""
+    """Whether the published schema allows them, as they are or in a spelling that the server may take for them."""
     properties: dict[str, Any] = schema["properties"]
-    given = dict(arguments)
-    for name, value in arguments.items():
-        kind = properties.get(name, {}).get("type")
-        if value is None and name in properties and name not in schema.get("required", []):
-            del given[name]  # null means a missing argument
-        elif isinstance(value, str) and kind == "array":
-            given[name] = [value]  # a single word means a list of one
+    required = schema.get("required", [])
+    read = {name: as_read(value, properties.get(name, {})) for name, value in arguments.items()}
+    # null, and for a list also an empty one, means a missing argument.
+    given = {
+        name: value
+        for name, value in read.items()
+        if (value is not None and value != []) or name in required or name not in properties
+    }
     return Draft202012Validator(schema).is_valid(given)  # pyright: ignore[reportUnknownMemberType]
+
+
+def as_read(value: Any, schema: dict[str, Any]) -> Any:
+    """Return the value that the server may read: digits for a number, a list for a single value, a word in quotes."""
+    kind = schema.get("type")
+    if kind == "array" and isinstance(value, str | int | float):
+        value = [value]
+    if kind == "array" and isinstance(value, list):
+        return [as_read(item, schema["items"]) for item in cast("list[Any]", value)]
+    if kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(int(value)) if 0 <= value < 2**53 and value == int(value) else value
+    if kind in {"integer", "boolean"} and isinstance(value, str):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
 
 
 class OneFault(Faults):
