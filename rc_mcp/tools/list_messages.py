@@ -84,7 +84,7 @@ async def list_messages(
     detail: Annotated[
         DetailLevel, Field(description="summary: counts without messages. full: whole texts and attachment ids.")
     ] = "rows",
-    page: Annotated[int, Field(ge=1, le=1_000_000, description="Page number, starting at 1."), AnySpelling] = 1,
+    page: Annotated[int, Field(ge=1, le=1_000_000, description="Page number, from 1."), AnySpelling] = 1,
     per_page: Annotated[
         int | None,
         Field(ge=1, le=1000, description="Messages per page. Default: 100; 1000 for a summary."),

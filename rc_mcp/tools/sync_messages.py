@@ -43,7 +43,7 @@ async def sync_messages(
         SyncType | None, Field(description="ISync (default with sync_token): only changes. FSync: all.")
     ] = None,
     record_count: Annotated[
-        int | None, Field(ge=1, le=1000, description="Approximate maximum number of messages."), AnySpelling
+        int | None, Field(ge=1, le=1000, description="About how many messages."), AnySpelling
     ] = None,
     date_from: Annotated[When | None, Field(description="Same as in list_messages.")] = None,
     date_to: Annotated[When | None, Field(description="Same as in list_messages.")] = None,
