@@ -14,10 +14,13 @@ from rc_mcp.views.untrusted_text import who
 _WITHHELD = frozenset({"anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld"})
 """Words that stand for a number which the caller hides: the next such caller is another person."""
 
+_Given = tuple[str | None, str | None]
+"""The number and the extension of a caller as RingCentral spells them. Callers repeat, and reading a number is slow."""
+
 
 def by_partner(messages: Sequence[Message]) -> list[list[Message]]:
     """Group the messages by partner, in the given order. A partner is one number, or one conversation."""
-    persons = _persons({number for m in messages for c in m.other_side if (number := _number(c))})
+    persons = _persons({_given(caller) for message in messages for caller in message.other_side})
     keys = [_keys(message, persons) for message in messages]
     same_as: dict[str, str] = {}
 
@@ -36,47 +39,47 @@ def by_partner(messages: Sequence[Message]) -> list[list[Message]]:
     return list(found.values())
 
 
-def _keys(message: Message, persons: Mapping[Number, Number]) -> list[str]:
+def _keys(message: Message, persons: Mapping[_Given, str | None]) -> list[str]:
     """Return the person and the conversation of a message; the shown names if it has neither."""
     conversation = [f"conversation {message.conversation_id}"] if message.conversation_id else []
-    others = {_person(caller, persons) for caller in message.other_side} - {None}
+    others = {persons[_given(caller)] for caller in message.other_side} - {None}
     is_group = len(message.to) > 1 and bool(conversation)
     person = [f"person {other}" for other in others] if len(others) == 1 and not is_group else []
     return person + conversation or [f"name {who(message)}"]
 
 
-def _person(caller: Caller, persons: Mapping[Number, Number]) -> str | None:
-    if number := _number(caller):
-        person = persons[number]
-        return person.number if person.extension is None else f"{person.number} extension {person.extension}"
-    return f"extension {caller.extension_number}" if caller.extension_number else None
+def _given(caller: Caller) -> _Given:
+    return caller.phone_number, caller.extension_number
 
 
-def _number(caller: Caller) -> Number | None:
-    """Return the number of a caller with the extension behind it; None if it is hidden or not given."""
-    if not caller.phone_number:
-        return None
-    found = dialed(caller.phone_number)
-    if found.number in _WITHHELD:
-        return None
-    return found if caller.extension_number is None else Number(found.number, caller.extension_number.strip())
-
-
-def _persons(numbers: Iterable[Number]) -> dict[Number, Number]:
-    """Return the number and extension that each of these means.
+def _persons(callers: Iterable[_Given]) -> dict[_Given, str | None]:
+    """Return the person that each of these means, as number and extension; None if both are hidden or not given.
 
     A number without a country code means the only other number that ends with it. A number without an extension means
     the only extension known behind it; two extensions of one number are two persons.
     """
-    given = list(numbers)
-    whole = with_country_codes({number for number, _ in given})
+    numbers = {given: _number(*given) for given in callers}
+    known = [number for number in numbers.values() if number]
+    whole = with_country_codes({number for number, _ in known})
     extensions: dict[str, set[str]] = defaultdict(set)
-    for number, extension in given:
+    for number, extension in known:
         if extension is not None:
             extensions[whole[number]].add(extension)
 
-    def meant(number: str, extension: str | None) -> Number:
+    def person(number: str, extension: str | None) -> str:
         behind = extensions[whole[number]]
-        return Number(whole[number], next(iter(behind)) if extension is None and len(behind) == 1 else extension)
+        meant = next(iter(behind)) if extension is None and len(behind) == 1 else extension
+        return whole[number] if meant is None else f"{whole[number]} extension {meant}"
 
-    return {one: meant(*one) for one in given}
+    return {
+        (text, extension): person(*number) if number else f"extension {extension}" if extension else None
+        for (text, extension), number in numbers.items()
+    }
+
+
+def _number(text: str | None, extension: str | None) -> Number | None:
+    """Return a number with the extension behind it; None if it is hidden or not given."""
+    found = dialed(text) if text else None
+    if found is None or found.number in _WITHHELD:
+        return None
+    return found if extension is None else Number(found.number, extension.strip())
