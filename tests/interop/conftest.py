@@ -38,17 +38,21 @@ def seen(request: pytest.FixtureRequest) -> dict[str, Any]:
     program = HERE / PROGRAMS[request.param]
     folder, command = request.getfixturevalue("python_client" if program.suffix == ".py" else "node_clients")
     with emulator() as at:
-        # Read from stdin, a module finds its imports in the working folder: the programs stay here, the clients
-        # there.
-        ran = subprocess.run(
-            [*command, json.dumps(at)],
-            input=program.read_text("utf-8"),
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-            check=False,
-        )
+        return printed(program, command, at, folder)
+
+
+def printed(program: Path, command: list[str], at: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What a program prints, as JSON, when it is given an emulator's addresses and credentials."""
+    # Read from stdin, a module finds its imports in the working folder: the programs stay here, the clients there.
+    ran = subprocess.run(
+        [*command, json.dumps(at)],
+        input=program.read_text("utf-8"),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=RUN_TIMEOUT_S,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 

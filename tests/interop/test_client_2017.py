@@ -1,14 +1,12 @@
 """RingCentral's JavaScript client of 2017 (`ringcentral` 3.3 with `ringcentral-client`) works with the emulator."""
 
-import json
-import subprocess
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
 from tests.installed import node_environment, tool
-from tests.interop.conftest import HERE, RUN_TIMEOUT_S, emulator
+from tests.interop.conftest import HERE, emulator, printed
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +17,8 @@ def seen() -> dict[str, Any]:
         grant = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": at["jwt"]}
         app = at["client_id"], at["client_secret"]
         token = httpx.post(f"{at['server_url']}/restapi/oauth/token", data=grant, auth=app, trust_env=False).json()
-        ran = subprocess.run(
-            [tool("node"), "--input-type=module", "-", json.dumps({**at, "token": token})],
-            input=(HERE / "client2017.mjs").read_text("utf-8"),
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-            check=False,
-        )
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+        command = [tool("node"), "--input-type=module", "-"]
+        return printed(HERE / "client2017.mjs", command, {**at, "token": token}, folder)
 
 
 def test_it_looks_up_its_own_extension(seen: dict[str, Any]) -> None:
