@@ -5,20 +5,24 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import frontmatter
 import pytest
+from jsonschema import Draft202012Validator
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, PromptReference, TextContent
 
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.prompts import FrontMatter, PromptFileError, parse_prompt, prompt_files
+from rc_mcp.tools import tools_for
 from tests.desk import Desk, Era, call
 
 pytestmark = pytest.mark.anyio
 
 NAMES = [file.name.removesuffix(".md") for file in prompt_files()]
+SKILLS = sorted(Path(__file__).parents[1].glob("plugin/skills/*/SKILL.md"))
 MAX_WORDS = 350
 GOOD = """\
 ---
@@ -137,6 +141,17 @@ async def test_the_server_takes_every_call_that_a_prompt_shows(desk: Desk, name:
         shown = list(calls(await rendered(client, name)))
         for tool, arguments in shown:
             await call(client, tool, **{key: filled_in(key, value, known) for key, value in arguments.items()})
+    assert shown
+
+
+@pytest.mark.parametrize("file", [*prompt_files(), *SKILLS], ids=lambda file: f"{file.parent.name}-{file.name}")
+def test_every_call_in_a_prompt_or_a_skill_fits_the_published_schema(file: Any) -> None:
+    schemas = {tool.name: tool.parameters for tool in tools_for("admin")}
+    known = {"message_id": "1", "conversation_id": "2", "phone_number": "+16505550100", "plan_id": "none-such"}
+    shown = list(calls(file.read_text("utf-8")))
+    for tool, arguments in shown:
+        given = {key: filled_in(key, value, known) for key, value in arguments.items()}
+        Draft202012Validator({**schemas[tool], "additionalProperties": False}).validate(given)  # pyright: ignore[reportUnknownMemberType]
     assert shown
 
 

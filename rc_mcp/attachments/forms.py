@@ -18,9 +18,10 @@ from rc_mcp.views.attached import files
 from rc_mcp.views.untrusted_text import clean_lines, counted, is_id
 
 MAX_BYTES = LIMITS.base64_bytes // 4 * 3
-"""The largest attachment whose bytes are embedded in an answer. This limit does not apply to saving to a file."""
+"""The largest attachment that a resource contains. This limit does not apply to saving to a file."""
+EMBEDDED_BYTES = LIMITS.embedded_bytes
 
-Form = Literal["text", "pages", "original", "file"]
+Form = Literal["text", "pages", "original", "embedded", "file"]
 
 _MAIN = ("RenderedDocument", "AudioRecording", "MmsAttachment")
 REASONS = {
@@ -85,7 +86,10 @@ def reachable_files(message: Message) -> list[Attachment]:
 
 
 def forms_of(kind: str, size: int | None, *, transcript: bool = False) -> list[Form]:
-    """Return the forms that an attachment of this kind can have, best first."""
+    """Return the forms that an attachment of this kind can have, best first.
+
+    Form `embedded` is not among them: only an answer with form `original` names it.
+    """
     forms: list[Form] = []
     if transcript or is_text(kind) or kind == PDF or (is_document(kind) and has_ocr()):
         forms.append("text")

@@ -1,7 +1,7 @@
 """Reading an attachment in the first form that suits its content and that a model can read.
 
-The order: transcript or text; text of a PDF; images of its pages; the original; a file. The bytes of audio or of an
-unknown file are sent only if the caller asks for them by form.
+The order: transcript or text; text of a PDF; images of its pages; a link to the original; a file. Other
+bytes are sent only if the caller asks for them by form, and only few: some frameworks give them to a model as text.
 """
 
 import base64
@@ -12,10 +12,11 @@ from typing import BinaryIO, Literal
 
 from anyio import to_thread
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, ImageContent
+from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, ImageContent, ResourceLink
 
 from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
 from rc_mcp.attachments.forms import (
+    EMBEDDED_BYTES,
     MAX_BYTES,
     ContentAnswer,
     Form,
@@ -121,14 +122,16 @@ async def read_attachment(asked: AttachmentRequest) -> _Answer:
     """
     if asked.form == "file":
         return await _file(asked)
-    if is_recording(asked.message, asked.attachment) and asked.form != "original":
+    if asked.form == "original":
+        return _original(asked)
+    if is_recording(asked.message, asked.attachment) and asked.form != "embedded":
         return await _recording(asked)
-    if labelled(asked.attachment.content_type).startswith(_SOUNDS) and asked.form != "original":
+    if labelled(asked.attachment.content_type).startswith(_SOUNDS) and asked.form != "embedded":
         return asked.not_fetched("This is audio or video; it was not downloaded. form='file' saves it.")
     try:
-        async with asked.fetch(MAX_BYTES if asked.form == "original" else LIMITS.document_bytes) as found:
-            if asked.form == "original":
-                return await _original(asked, found)
+        async with asked.fetch(EMBEDDED_BYTES if asked.form == "embedded" else LIMITS.document_bytes) as found:
+            if asked.form == "embedded":
+                return await _embedded(asked, found)
             if is_text(found.kind):
                 return await _text(asked, found)
             if is_document(found.kind):
@@ -196,15 +199,39 @@ async def _document(asked: AttachmentRequest, found: Fetched) -> _Answer:
         reading = await read_document(found.file, found.kind, ["picture"], asked.pages, asked.progress)
     text, cut = text_of_pages(reading)
     form: Form | None = "pages" if reading.pictures else "text" if text else None
-    answer = asked.fetched(found, form, said_of_pages(reading, cut, ways), text=text or None, pages=reading.pages)
+    said = said_of_pages(reading, cut, ways)
+    if reading.pictures:
+        # Some frameworks give a model only the first block of an answer, or only its texts.
+        others = [f"form='{other}'" for other in forms_of(found.kind, found.size) if other in {"text", "file"}]
+        said = f"{said} If you see no picture, use {' or '.join(others)}."
+    answer = asked.fetched(found, form, said, text=text or None, pages=reading.pages)
     return answer, [ImageContent(type="image", data=p.base64, mime_type=p.mime_type) for p in reading.pictures]
 
 
-async def _original(asked: AttachmentRequest, found: Fetched) -> _Answer:
+def _original(asked: AttachmentRequest) -> _Answer:
+    """Return a link that a client reads as a resource; nothing is downloaded."""
+    size = asked.attachment.size
+    if size is not None and size > MAX_BYTES:
+        return asked.not_fetched(f"It has {size:,} bytes, too many for a resource. form='file' saves it.")
+    said = "This answer links to the resource with its bytes; they were not fetched. form='file' saves them."
+    if size is None or size <= EMBEDDED_BYTES:
+        said += " form='embedded' puts them into an answer."
+    answer, _ = asked.not_fetched(said)
+    link = ResourceLink(
+        type="resource_link",
+        uri=answer.uri,
+        name=f"attachment-{asked.attachment.id}",
+        mime_type=answer.content_type,
+        size=size if size is not None and size >= 0 else None,
+    )
+    return answer.model_copy(update={"form": "original"}), [link]
+
+
+async def _embedded(asked: AttachmentRequest, found: Fetched) -> _Answer:
     data = await read_all(found)
     # Text is sent as bytes too: as text, the model would read it uncleaned, with any invisible characters.
     blob = BlobResourceContents(uri=asked.place.uri, mime_type=found.kind, blob=base64.b64encode(data).decode())
-    return asked.fetched(found, "original", "Its bytes are embedded as a resource."), [
+    return asked.fetched(found, "embedded", "Its bytes are embedded as a resource."), [
         EmbeddedResource(type="resource", resource=blob)
     ]
 

@@ -37,6 +37,8 @@ class DocumentLimits:
     """The size of one page or picture as sent; a meter of fax in fine resolution has 14 million pixels."""
     answer_bytes: int = 1_000_000
     """A whole answer as sent, in JSON. Python's MCP client refuses 1,048,576 bytes in one event, and hosts do too."""
+    embedded_bytes: int = 100_000
+    """A file whose bytes are embedded in an answer. Some frameworks give a model its base64 as text."""
     answer_texts_bytes: int = 60_000
     """What of it is left for texts and the envelope: `text_json_bytes` is escaped once more, which can double it."""
     png_bytes: int = 200_000

@@ -7,7 +7,7 @@ in tools that do not delete, "5" for 5 and "true" for true. Every other spelling
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Annotated
+from typing import Annotated, cast
 
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -27,6 +27,8 @@ _SPAN = re.compile(r"(\d{1,4})([mhdw])", re.ASCII)
 _AS_IN_A_ROW = re.compile(r"(\d\d-\d\d)([ T]\d\d:\d\d)?", re.ASCII)
 _DAY = re.compile(r"(\d{4}-)?\d\d-\d\d|\d{8}|\d{4}-?W\d\d-?\d", re.ASCII)
 _WEEK = re.compile(r"\d{4}-?W\d\d", re.ASCII)
+_LONGEST_WHEN = 40
+_NO_TIME = "must be an ISO 8601 date or time (2026-11-23 or 2026-11-23T14:00:00Z) or a span such as 24h, 7d or 3w"
 _UNIT = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -49,9 +51,7 @@ def instant(when: str | None, now: datetime, zone: tzinfo | None, *, whole_day: 
         else:
             time = _dated(when, now, zone, days=_days(when) if whole_day else 0)
     except (ValueError, OverflowError):
-        raise ValueError(
-            "must be an ISO 8601 date or time (2026-11-23 or 2026-11-23T14:00:00Z) or a span such as 24h, 7d or 3w"
-        ) from None
+        raise ValueError(_NO_TIME) from None
     if not 1970 <= time.year <= 2999:
         raise ValueError("must be between the years 1970 and 2999")
     return time
@@ -87,6 +87,8 @@ def _placed(time: datetime, zone: tzinfo | None) -> datetime:
 
 
 def _when(value: str) -> str:
+    if len(value) > _LONGEST_WHEN:
+        raise ValueError(_NO_TIME)
     instant(value, datetime.now(UTC), UTC)
     return value
 
@@ -111,6 +113,14 @@ def _listed(value: object) -> object:
     # A model often writes a list of one without brackets.
     is_one = isinstance(value, str | int | float) and not isinstance(value, bool)
     return [value] if is_one else value
+
+
+def _chosen(value: object) -> object:
+    """Return each word once, so that the list cannot be longer than the words that exist."""
+    words = _listed(value)
+    if isinstance(words, list) and all(isinstance(word, str) for word in cast("list[object]", words)):
+        return list(dict.fromkeys(cast("list[str]", words)))
+    return cast("object", words)
 
 
 def _whole(value: object) -> object:
@@ -154,6 +164,8 @@ _SENDER_NAME = "(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9 &._+-]{1,10}"
 """An alphanumeric sender id: up to 11 characters, not all digits (3GPP TS 23.040, 9.1.2.5)."""
 OneOrMore = BeforeValidator(_listed)
 """Accept a single string or number as a list of one."""
+Chosen = BeforeValidator(_chosen)
+"""The same, for a list of words with a fixed choice: a word that is there twice counts once."""
 Whole = BeforeValidator(_whole)
 """Accept 5.0 for 5. It must follow the limits of the number: pydantic would publish those after it as `ge`, `le`."""
 AnySpelling = BeforeValidator(lambda value: _whole(_without_quotes(value)))
@@ -161,13 +173,13 @@ AnySpelling = BeforeValidator(lambda value: _whole(_without_quotes(value)))
 _DIGITS = BeforeValidator(_digits)
 
 # Kept as written, not as a datetime: a call that is run again must be the same call, and `7d` moves.
-When = Annotated[str, Field(max_length=40), AfterValidator(_when)]
+When = Annotated[str, AfterValidator(_when)]
 
 Id = Annotated[str, _DIGITS, _like("[0-9]{1,20}", "an id: 1 to 20 digits")]
 MessageIds = Annotated[list[Id], OneOrMore, Field(description="Ids of the messages.")]
 _Own = Annotated[str, _DIGITS, _like("~|[0-9]{1,20}", "~ or an id: 1 to 20 digits")]
-AccountId = Annotated[_Own, Field(description="Default ~: your own account.")]
-ExtensionId = Annotated[_Own, Field(description="Default ~: your own mailbox.")]
+AccountId = Annotated[_Own, Field(description="Your own account: ~.")]
+ExtensionId = Annotated[_Own, Field(description="Your own mailbox: ~.")]
 """The argument must be called `extension_id`: `StrictTool` checks it by that name."""
 PhoneNumber = Annotated[
     str,
@@ -178,8 +190,8 @@ PhoneNumber = Annotated[
         "a phone number, such as +16505550100, a short code, or a sender's name of 2 to 11 characters, such as BANKPL",
     ),
 ]
-MessageTypes = Annotated[list[MessageType], OneOrMore, Field(max_length=4, description="Only these message types.")]
-Directions = Annotated[list[Direction], OneOrMore, Field(max_length=2, description="Only received or sent messages.")]
+MessageTypes = Annotated[list[MessageType], Chosen, Field(description="Only these message types.")]
+Directions = Annotated[list[Direction], Chosen, Field(description="Only received or sent messages.")]
 Owners = Annotated[
     list[Annotated[str, _DIGITS, _like("Any|Personal|Shared|[0-9]{1,20}", "Any, Personal, Shared or an extension id")]],
     OneOrMore,
@@ -193,10 +205,20 @@ _EXTENSION_TYPES = (
 )  # fmt: skip
 ExtensionTypes = Annotated[
     list[Annotated[str, _like("|".join(_EXTENSION_TYPES), f"one of {', '.join(_EXTENSION_TYPES)}")]],
-    OneOrMore,
-    Field(max_length=len(_EXTENSION_TYPES), description="Owner types, e.g. Department."),
+    Chosen,
+    Field(description="Owner types, e.g. Department."),
 ]
-Pages = Annotated[str, Field(max_length=100, description="Pages to read, e.g. 1-3; for text and pages."), _DIGITS]
+SyncToken = Annotated[
+    str,
+    Field(description="From the previous answer: return only changes since then."),
+    _like("(?s:.{1,1024})", "a sync_token as an answer has it"),
+]
+Pages = Annotated[
+    str,
+    _DIGITS,
+    Field(description="Pages to read, e.g. 1-3; for text and pages."),
+    _like("(?s:.{1,100})", "pages in at most 100 characters, such as 1-3"),
+]
 PlanId = Annotated[
     str,
     Field(description="The plan_id from a confirmation_required answer, after the user agreed."),

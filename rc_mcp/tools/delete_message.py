@@ -28,13 +28,15 @@ async def _request(
 async def delete_message(
     message_id: Annotated[MessageIds, Field(min_length=1, max_length=MAX_MESSAGES)],
     approval: Annotated[Approval, Resolve(approval_of(_request))],
-    purge: Annotated[bool, Field(description="Permanently erase the messages and their attachments instead.")] = False,
+    purge: Annotated[
+        bool, Field(description="Permanently erase the messages and their attachments instead, Deleted ones too.")
+    ] = False,
     type: Annotated[DeletableType, Field(description="Skip messages of other types.")] = "All",
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
     plan_id: PlanId | None = None,
 ) -> ChangeResult:
-    """Delete messages by id: they move to Deleted and can be restored with patch_message. Messages already
-    Deleted are skipped. The user is asked before anything happens, or the answer is confirmation_required
-    with a preview and a plan_id. purge cannot be undone."""
+    """Delete messages by id: they move to Deleted and can be restored with patch_message. Without purge,
+    messages already Deleted are skipped. The user is asked before anything happens, or the answer is
+    confirmation_required with a preview and a plan_id. purge cannot be undone; a yes in the chat is not enough."""
     return await approval.settle()

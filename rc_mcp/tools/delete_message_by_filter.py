@@ -58,7 +58,8 @@ async def delete_message_by_filter(
     extension_id: ExtensionId = "~",
     plan_id: PlanId | None = None,
 ) -> ChangeResult:
-    """Delete conversations (texts, pager messages) up to a time; later messages stay. The deleted ones move to
-    Deleted and can be restored with patch_message. The user is asked before anything happens, or the answer is
-    confirmation_required with a preview and a plan_id. purge cannot be undone."""
+    """Delete conversations (texts, pager messages) up to a time; later messages stay. Voicemails and faxes have no
+    conversation: delete_message deletes them. The deleted ones move to Deleted and can be restored with patch_message.
+    The user is asked before anything happens, or the answer is confirmation_required with a preview and a plan_id.
+    purge cannot be undone; a yes in the chat is not enough."""
     return await approval.settle()

@@ -1,6 +1,6 @@
 """read_message_content: one attachment, in the first form that a model can read (`attachments/ladder.py`).
 
-An answer with images or with the original has no structured content, so this tool publishes no output schema. Codex,
+An answer with images, a link or bytes has no structured content, so this tool publishes no output schema. Codex,
 opencode and some versions of Claude Code show a model only structured content if there is any, and a tool with a schema
 must have it in every answer (MCP, "Tools"; clients refuse an answer without).
 """
@@ -28,8 +28,11 @@ async def read_message_content(
     message_id: Annotated[Id, Field(description="The message that has the attachment.")],
     attachment_id: Annotated[Id | None, Field(description="Default: the message's main attachment.")] = None,
     form: Annotated[
-        Literal["auto", "text", "pages", "original", "file"],
-        Field(description="pages: page images. original: the raw bytes. file: save to disk."),
+        Literal["auto", "text", "pages", "original", "embedded", "file"],
+        Field(
+            description="pages: page images. original: a link to the file. embedded: its bytes, if small. "
+            "file: save to disk."
+        ),
     ] = "auto",
     pages: Pages | None = None,
     account_id: AccountId = "~",
@@ -52,7 +55,7 @@ async def read_message_content(
 
 
 def _selection(pages: str | None, form: str) -> Selection:
-    if pages is not None and form in {"original", "file"}:
+    if pages is not None and form in {"original", "embedded", "file"}:
         raise ToolError("pages: goes with form text or pages. Nothing was sent to RingCentral.")
     try:
         return selection(pages)

@@ -50,7 +50,7 @@ class StrictTool(Tool):
         metadata = tool.fn_metadata
         metadata.arg_model.model_config.update(extra="forbid", strict=True)
         metadata.arg_model.model_rebuild(force=True)
-        tool.parameters = {"additionalProperties": False, **_lean(tool.parameters)}
+        tool.parameters = _with_null(_lean(tool.parameters))
         if metadata.output_schema:
             # Without null as well: an answer omits empty fields (`_same_in_both`).
             metadata.output_schema = {k: v for k, v in _lean(metadata.output_schema).items() if k != "description"}
@@ -82,7 +82,8 @@ class StrictTool(Tool):
 
     def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments as the SDK will read them: some hosts write a list as JSON in a string. A null
-        counts as an omitted argument, because many clients send it so, and so does an empty list where one is optional.
+        counts as an omitted argument, and so does an empty string or list where an argument is optional: clients with
+        strict schemas make a model fill every argument.
 
         Raises:
             ToolError: an argument is the string "null", which the SDK would read as null.
@@ -94,8 +95,7 @@ class StrictTool(Tool):
         return {name: value for name, value in read.items() if name not in known or not self._is_omitted(name, value)}
 
     def _is_omitted(self, name: str, value: object) -> bool:
-        is_optional_list = self.parameters["properties"][name].get("type") == "array" and name not in self._required
-        return value is None or (value == [] and is_optional_list)
+        return value is None or (value in ("", []) and name not in self._required)
 
     @property
     def _required(self) -> list[str]:
@@ -213,9 +213,29 @@ def _lean(schema: dict[str, Any]) -> dict[str, Any]:
                 **{k: v for k, v in node.items() if k != "$ref"},
             }
         lean = {k: walk(v, names=k == "properties") for k, v in node.items() if k not in {"title", "$defs"}}
+        if "const" in lean:  # some clients drop it, and a model would see any string
+            lean["enum"] = [lean.pop("const")]
         return _without_null(lean)
 
     return walk(schema)
+
+
+def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of the arguments with null allowed for each optional one that no empty value can omit.
+
+    Clients with strict schemas make a model fill every argument. An enum and a number without a default have no value
+    that means "not given".
+    """
+
+    def published(name: str, argument: dict[str, Any]) -> dict[str, Any]:
+        is_number = argument.get("type") == "integer" and "default" not in argument
+        if name in schema.get("required", []) or not (is_number or "enum" in argument):
+            return argument
+        outside = {k: v for k, v in argument.items() if k in {"description", "default"}}
+        inside = {k: v for k, v in argument.items() if k not in outside}
+        return {**outside, "anyOf": [inside, {"type": "null"}]}
+
+    return {**schema, "properties": {name: published(name, a) for name, a in schema["properties"].items()}}
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:

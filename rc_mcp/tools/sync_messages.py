@@ -19,6 +19,7 @@ from rc_mcp.tools.arguments import (
     Id,
     MessageTypes,
     Owners,
+    SyncToken,
     VoicemailOwners,
     When,
     span,
@@ -35,10 +36,7 @@ _TOKENS_REMEMBERED = 100
 
 async def sync_messages(
     ctx: Ctx,
-    sync_token: Annotated[
-        str | None,
-        Field(min_length=1, max_length=1024, description="From the previous answer: return only changes since then."),
-    ] = None,
+    sync_token: SyncToken | None = None,
     sync_type: Annotated[
         SyncType | None, Field(description="ISync (default with sync_token): only changes. FSync: all.")
     ] = None,
@@ -60,8 +58,9 @@ async def sync_messages(
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
 ) -> Synced:
-    """Follow the mailbox. The first call returns messages and a sync_token. Each later call with the latest token
-    returns only messages that are new, changed or removed since. The token keeps the filters of the first call."""
+    """Follow the mailbox. The first call returns messages (without date_from, of the last 24 hours) and a sync_token.
+    Each later call with the latest token returns only messages that are new, changed or removed since. The token keeps
+    the filters of the first call."""
     if sync_type == "ISync" and not sync_token:
         raise ToolError(
             "sync_token: ISync needs one; omit sync_type for a first, full sync. Nothing was sent to RingCentral."

@@ -89,11 +89,13 @@ def wrong(draw: st.DrawFn, right: SearchStrategy[Arguments], names: list[str]) -
 
 def value(name: str, schema: dict[str, Any], known: dict[str, list[str]]) -> SearchStrategy[Any]:
     """What this property's schema allows."""
-    if "const" in schema:
-        return st.just(schema["const"])
+    if "anyOf" in schema:
+        return st.one_of(*(value(name, arm, known) for arm in schema["anyOf"]))
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     match schema["type"]:
+        case "null":
+            return st.none()
         case "boolean":
             return st.booleans()
         case "integer":

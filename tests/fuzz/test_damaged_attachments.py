@@ -38,7 +38,7 @@ TOGETHER = 4
 EACH_S = 40
 MAY_GROW_MB = 100
 ERAS: tuple[Era, Era] = ("auto", "legacy")
-FORMS = ["auto", "auto", "pages", "text", "original", "file"]
+FORMS = ["auto", "auto", "pages", "text", "original", "embedded", "file"]
 WITHOUT_OCR = "from rc_mcp.attachments import forms; forms.has_ocr = lambda: False; from rc_mcp.cli import main; main()"
 SENDER = Party(name="Ana", phone_number="+16505550118")
 

@@ -20,7 +20,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from mcp import Client
-from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent
+from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent, ResourceLink
 
 from rc_mcp.attachments import forms
 from rc_mcp.attachments.forms import NOTES, REASONS
@@ -469,7 +469,7 @@ async def test_text_from_a_sender_is_cleaned_and_appears_only_in_untrusted_field
         ("MmsAttachment", "image/jpeg", ".jpg"),
     ],
 )
-async def test_the_original_is_embedded_or_saved_byte_for_byte(
+async def test_the_original_is_linked_embedded_or_saved_byte_for_byte(
     desk: Desk, era: Era, tmp_path: Path, kind: str, content_type: str, suffix: str
 ) -> None:
     message_id, found = attachment(desk, kind, content_type)
@@ -477,12 +477,19 @@ async def test_the_original_is_embedded_or_saved_byte_for_byte(
     folder = tmp_path / "downloads"
     async with desk.client(era, RC_MCP_DOWNLOAD_DIR=str(folder)) as client:
         original = await read(client, message_id, form="original", **where)
+        (link,) = (block for block in original.content if isinstance(block, ResourceLink))
+        (linked,) = (await client.read_resource(link.uri)).contents
+        embedded = await read(client, message_id, form="embedded", **where)
         saved = answer_of(await read(client, message_id, form="file", **where))
         again = answer_of(await read(client, message_id, form="file", **where))
-    resource = next(block.resource for block in original.content if isinstance(block, EmbeddedResource))
+    assert (link.mime_type, link.size) == (content_type, found.get("size"))
+    assert len(text_of(original)) < 1_000
+    resource = next(block.resource for block in embedded.content if isinstance(block, EmbeddedResource))
     assert isinstance(resource, BlobResourceContents)
     data = base64.b64decode(resource.blob)
     assert (resource.mime_type, data) == (content_type, desk.emulator.store.content(message_id, found["id"]))
+    assert isinstance(linked, BlobResourceContents) == (content_type != "text/plain")
+    assert not isinstance(linked, BlobResourceContents) or base64.b64decode(linked.blob) == data
     assert Path(saved["path"]) == folder / f"{message_id}-{found['id']}{suffix}"
     assert Path(saved["path"]).read_bytes() == data
     assert (saved["sha256"], saved["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
@@ -508,7 +515,7 @@ async def test_a_folder_that_cannot_be_written_is_named(desk: Desk, tmp_path: Pa
     assert "was not saved" in said
 
 
-@pytest.mark.parametrize("form", ["auto", "original"])
+@pytest.mark.parametrize("form", ["auto", "embedded"])
 async def test_a_temporary_folder_that_is_gone_is_named(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
@@ -585,14 +592,38 @@ async def test_an_answer_has_as_many_pictures_as_fit_and_names_the_next_page(des
 
 
 @pytest.mark.parametrize("more", [0, 1, 1_300_000])
-async def test_an_original_that_does_not_fit_into_an_answer_is_not_sent(desk: Desk, era: Era, more: int) -> None:
-    sends(desk, bytes(forms.MAX_BYTES + more), "application/octet-stream")
+async def test_bytes_are_embedded_only_if_they_are_few(desk: Desk, era: Era, more: int) -> None:
+    sends(desk, bytes(LIMITS.embedded_bytes + more), "application/octet-stream")
     async with desk.client(era) as client:
-        result = await read(client, fax_of(desk, "northlight-approval.tif"), form="original")
+        result = await read(client, fax_of(desk, "northlight-approval.tif"), form="embedded")
     assert sent_bytes(result) <= LIMITS.answer_bytes
     assert len(result.content) == (1 if more else 2)
     assert ("form='file'" in answer_of(result)["said"]) == bool(more)
     assert "file" in answer_of(result)["other_forms"]
+
+
+@pytest.mark.parametrize("size", [None, 0, 100_000, 100_001, forms.MAX_BYTES, forms.MAX_BYTES + 1])
+async def test_an_original_is_a_link_unless_a_resource_cannot_contain_it(
+    desk: Desk, era: Era, size: int | None
+) -> None:
+    message_id, found = attachment(desk, "AudioRecording", "audio/mpeg")
+    alters(desk, message_id, attachments=[{**found, "size": size}])
+    async with desk.client(era) as client:
+        result = await read(client, message_id, form="original")
+    links = [block for block in result.content if isinstance(block, ResourceLink)]
+    assert [link.size for link in links] == ([] if size == forms.MAX_BYTES + 1 else [size])
+    assert ("form='embedded'" in answer_of(result)["said"]) == (size is None or size <= LIMITS.embedded_bytes)
+    assert "form='file'" in answer_of(result)["said"]
+    assert not any("/content/" in path for path in desk.sent("GET"))
+
+
+@pytest.mark.process
+async def test_a_picture_says_what_to_do_if_it_was_dropped(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        result = await read(client, fax_of(desk, "northlight-approval.tif"), form="pages")
+    said = answer_of(result)["said"]
+    assert pictures(result)
+    assert "form='file'" in said.partition("no picture")[2]
 
 
 # Malicious and mislabeled documents
@@ -644,7 +675,7 @@ async def test_a_hostile_document_gets_a_clear_answer_and_little_memory(desk: De
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("form", ["auto", "original", "file"])
+@pytest.mark.parametrize("form", ["auto", "original", "embedded", "file"])
 @pytest.mark.parametrize("data", [documents.jpeg(documents.page("x")), b"\0\1\2\3"], ids=["a picture", "no kind"])
 async def test_a_label_from_a_sender_does_not_appear_in_an_answer(desk: Desk, data: bytes, form: str) -> None:
     message_id = fax_of(desk, "velmont-order.pdf")
@@ -671,7 +702,7 @@ async def test_an_attachment_without_a_true_id_is_not_there(desk: Desk, kind: st
     assert answer["uri"].endswith("/content/8")
 
 
-@pytest.mark.parametrize("form", ["auto", "original", "file"])
+@pytest.mark.parametrize("form", ["auto", "embedded", "file"])
 async def test_a_recording_of_200_mb_takes_little_memory_in_any_form(desk: Desk, tmp_path: Path, form: str) -> None:
     size, piece = 200 * 1024 * 1024, b"\xff\xfb" + bytes(1024 * 1024 - 2)
 

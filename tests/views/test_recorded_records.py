@@ -195,7 +195,7 @@ async def test_each_attachment_of_the_recorded_records_can_be_read(desk: Desk) -
 
 async def kind_of(client: Client, record: dict[str, Any], attachment: dict[str, Any]) -> str:
     ids = {"message_id": str(record["id"]), "attachment_id": str(attachment["id"])}
-    result = await client.call_tool("read_message_content", {**ids, "form": "original"})
+    result = await client.call_tool("read_message_content", {**ids, "form": "embedded"})
     assert not result.is_error, text_of(result)
     return json.loads(text_of(result))["content_type"]
 
