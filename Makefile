@@ -66,6 +66,7 @@ picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, fro
 docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
 	@$(BIN)/python -m tests.docs.test_readme
 	@$(BIN)/python -m tests.docs.test_reference
+	@$(BIN)/python -m tests.docs.test_hosts
 
 release-files: .venv/run.ready ## renew server.json and plugin/, which are generated from the code and the prompts
 	@$(BIN)/python -m release.registry
