@@ -268,6 +268,23 @@ def test_claude_code_waits_for_its_users_approval(machine: Machine) -> None:
     assert re.search(rf"{NAME}: .* Pending approval", machine.says(claude(machine)))
 
 
+def test_claude_code_shows_its_model_the_pages_and_a_model_alone_deletes_nothing(machine: Machine) -> None:
+    """Nobody is there to answer its question, and a made-up model calls the tools, whatever it is told."""
+    install(machine, "claude-code")
+    seen = machine.folder / "seen"
+    words = (*claude(machine).words[:1], "-p", "hello", "--mcp-config", ".mcp.json", "--allowedTools", f"mcp__{NAME}")
+    settings = {
+        "ANTHROPIC_API_KEY": "made-up",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "ENABLE_TOOL_SEARCH": "false",
+        "MCP_CONNECTION_NONBLOCKING": "false",
+    }
+    said = machine.says(Command((sys.executable, PACKAGES / "model.py", seen, *words), environment=settings))
+    _, pages, deleted = [json.loads(line) for line in seen.read_text("utf-8").splitlines()]
+    assert "image" in [block["type"] for block in pages], said
+    assert json.loads(deleted)["status"] == "declined"
+
+
 def test_codex_lists_what_was_installed(machine: Machine) -> None:
     install(machine, "codex")
     listed = machine.says(codex(machine, "mcp", "list"))
