@@ -386,6 +386,8 @@ def test_a_dry_run_shows_what_is_written_where_another_entry_has_the_same_words(
         ("vscode", '{"inputs": [{"id": "rc-user-jwt", "type": "promptString", "default": "%s"}]}'),
         ("opencode", '{"mcp": {"ringcentral": {"command": ["docker", "-e", "RC_USER_JWT=%s"]}}}'),
         ("opencode", '{"mcp": {"ringcentral": {"environment": {"RC_MCP_HTTP_TOKEN": "%s"}}}}'),
+        ("cursor", '{"mcpServers": {"ringcentral": {"env": {"RC_SERVER_URL": "https://me:%s@example.com"}}}}'),
+        ("claude-desktop", '{"mcpServers": {"ringcentral": {"command": "env RC_USER_JWT=%s rc-mcp"}}}'),
         ("codex", "[mcp_servers.ringcentral]\nenv = {{ RC_USER_JWT = '''{}''' }}\nurl = \"{}\"\n"),
     ],
 )
@@ -474,6 +476,18 @@ def test_opencode_waits_longer_than_a_call_may_take_and_keeps_what_its_user_set(
     install("opencode")
     kept = entry("opencode", machine)
     assert (kept["timeout"], kept["enabled"], kept["environment"]) == (5, False, {"RC_MCP_ACCESS": "read"})
+
+
+def test_a_dry_run_shows_that_a_secret_would_be_replaced(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
+    monkeypatch.setenv("RC_USER_JWT", "first")
+    install("cursor", "--write-secrets")
+    monkeypatch.setenv("RC_USER_JWT", SECRET)
+    changed = [line for line in install("cursor", "--write-secrets", "--dry-run").stdout.splitlines() if MASK in line]
+    assert [line[0] for line in changed if "RC_USER_JWT" in line] == ["-", "+"]
+    assert not [line for line in changed if SECRET in line or "first" in line]
 
 
 _GIT = {"url": "https://example.com/rc-mcp", "vcs_info": {"vcs": "git", "commit_id": "abc"}}

@@ -18,10 +18,11 @@ Written = tuple[Entry, list[dict[str, Any]]]
 """An entry, and the values that the host must ask for."""
 
 MASK = "********"
+_ANOTHER = f"{MASK} (another value than before)"
 
 _HARMLESS = {"type", "command", "cwd", "envFile"}
 """Keys of an entry whose text is shown as it is. (A `command` that is a list also holds arguments.)"""
-_REFERENCE = re.compile(r"\$\{(?:env:|input:)?[\w-]+(?::-)?\}")
+_REFERENCE = re.compile(r"\$\{(?:env:|input:)?[\w-]+(?::-)?\}|\{env:\w+\}")
 """A value that the host takes from elsewhere; after `:-` could follow a value for a missing one."""
 _PUBLIC = {
     field.alias for field in Settings.model_fields.values() if field.alias and "SecretStr" not in str(field.annotation)
@@ -45,29 +46,30 @@ def changed_lines(host: Host, file: str, name: str, before: Content, after: Cont
     """
     entry, inputs = written
     plain = [*entry["command"], *entry.get("args", [])] if host.one_command else [entry["command"], *entry["args"]]
+    known = servers_in(host, before).get(name, {}).get(host.environment, {})
 
     def lines(content: Content) -> list[str]:
         ours = servers_in(host, content).get(name)
-        asked = [_masked_input(one, inputs) for one in inputs_in(host, content, inputs)]
         if ours is None:
             return []
-        return with_server(host, Content(None, ""), name, _masked(host, ours, plain), asked).splitlines()
+        asked = [_masked_input(one, inputs) for one in inputs_in(host, content, inputs)]
+        return with_server(host, Content(None, ""), name, _masked(host, ours, plain, known), asked).splitlines()
 
     old, new = lines(before), lines(after)
     return difflib.unified_diff(old, new, file, file, n=max(len(old), len(new)), lineterm="")
 
 
-def _masked(host: Host, entry: Entry, plain: list[str]) -> Entry:
+def _masked(host: Host, entry: Entry, plain: list[str], known: dict[str, Any]) -> Entry:
     masked: Entry = {}
     for key, value in entry.items():
         if key == host.environment:
-            masked[key] = {name: _variable(name, text) for name, text in value.items()}
-        elif key == "env_vars" or (key in _HARMLESS and isinstance(value, str)):
+            masked[key] = {name: _variable(name, text, known.get(name, text)) for name, text in value.items()}
+        elif key == "env_vars" or (key in _HARMLESS and isinstance(value, str) and "=" not in value):
             masked[key] = value
         elif key in {"command", "args"} and isinstance(value, list):
             masked[key] = [one if one in plain else _hidden(one) for one in cast("list[Any]", value)]
         else:
-            masked[key] = _hidden(value)
+            masked[key] = value if value in plain else _hidden(value)
     return masked
 
 
@@ -76,8 +78,10 @@ def _masked_input(there: dict[str, Any], written: list[dict[str, Any]]) -> dict[
     return {key: value if ours.get(key) == value else _hidden(value) for key, value in there.items()}
 
 
-def _variable(name: str, value: object) -> object:
-    return value if name in _PUBLIC or is_reference(value) or value == "" else MASK
+def _variable(name: str, value: object, before: object) -> object:
+    if value == "" or is_reference(value) or (name in _PUBLIC and not re.search("://[^/]*@", str(value))):
+        return value
+    return MASK if value == before else _ANOTHER
 
 
 def _hidden(value: Any) -> Any:
