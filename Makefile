@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
 	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade \
-	groundtruth fuzz clean
+	groundtruth hosts fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -66,6 +66,7 @@ picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, fro
 docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
 	@$(BIN)/python -m tests.docs.test_readme
 	@$(BIN)/python -m tests.docs.test_reference
+	@$(BIN)/python -m tests.docs.test_hosts
 
 release-files: .venv/run.ready ## renew server.json and plugin/, which are generated from the code and the prompts
 	@$(BIN)/python -m release.registry
@@ -115,6 +116,9 @@ grade: .venv/dev.ready         ## a linter's grade and suggestions for the tools
 
 groundtruth: .venv/dev.ready   ## compare the tools' effects on the mailbox with their annotations: five minutes
 	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py
+
+hosts: .venv/dev.ready         ## four hosts' command lines connect to what rc-mcp install writes; a gigabyte, Linux on x86-64 only
+	@$(BIN)/python -m pytest -q -m long tests/interop/test_hosts.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop

@@ -19,6 +19,7 @@ from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
 from rc_mcp.prompts import load_prompts
 from rc_mcp.tools import tools_for
+from tests.docs.test_hosts import sentence
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -38,7 +39,7 @@ def prompts() -> str:
     return table(("prompt", "does"), ((f"`{p.name}`", p.description or "") for p in load_prompts()))
 
 
-GENERATED = {"tools": tools, "prompts": prompts}
+GENERATED = {"tools": tools, "prompts": prompts, "hosts": sentence}
 
 
 def section(name: str) -> re.Pattern[str]:
