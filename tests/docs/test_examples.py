@@ -48,7 +48,7 @@ def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedPr
 def test_inbox_triage_groups_unread_messages_by_sender_longest_wait_first(tmp_path: Path) -> None:
     triage = run(tmp_path, "inbox_triage.py")
     assert triage.returncode == 0, triage.stderr
-    senders = re.findall(r"^(.*), waiting for (?:(\d+) h )?(\d+) min$", triage.stdout, re.MULTILINE)
+    senders = re.findall(r"^(.*), unread for (?:(\d+) h )?(\d+) min$", triage.stdout, re.MULTILINE)
     waits = [int(hours or 0) * 60 + int(minutes) for _, hours, minutes in senders]
     assert waits == sorted(waits, reverse=True)
     assert "Maria Costa +15035550134" in [who for who, *_ in senders]
