@@ -57,7 +57,9 @@ def serve(
     with _demo_server(access) if demo else _server(access) as (server, settings):
         if http:
             _check_reach(host, names, bool(settings.http_token), unauthenticated)
-            serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token)
+            mailbox = "demo: a made-up mailbox" if demo else f"mailbox on {settings.server_url}"
+            about = f"{mailbox}, access {settings.access}"
+            serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token, about=about)
         else:
             _serve_stdio(server)
 

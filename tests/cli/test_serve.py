@@ -13,6 +13,7 @@ from mcp import Client, StdioServerParameters
 
 from rc_mcp.access import Level
 from rc_mcp.cli.demo.screen import rows
+from rc_mcp.guard.guard import OTHER_DEMOS
 from rc_mcp.tools import tools_for
 from tests.desk import Era, call, refused
 from tests.serving import RC_MCP, http_server
@@ -51,6 +52,21 @@ async def test_the_demo_has_no_rate_limits(tmp_path: Path) -> None:
         async with Client(server) as client:
             for _ in range(70):  # more than RingCentral allows in a minute
                 await call(client, "list_messages", per_page=1)
+
+
+async def test_a_plan_of_another_demo_process_is_refused_as_such(era: Era, tmp_path: Path) -> None:
+    server = StdioServerParameters(
+        command=RC_MCP[0], args=[*RC_MCP[1:], "serve", "--demo"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
+    )
+    answers: list[dict[str, str]] = []
+    with anyio.fail_after(60):
+        for _ in range(2):  # a process for each call
+            async with Client(server, mode=era) as client:
+                message = rows((await call(client, "list_messages"))["messages"])[0]["id"]
+                plan_id = answers[0]["plan_id"] if answers else None
+                answers.append(await call(client, "delete_message", message_id=message, plan_id=plan_id))
+    assert [answer["status"] for answer in answers] == ["confirmation_required", "refused"]
+    assert OTHER_DEMOS in answers[1]["said"]
 
 
 async def test_rc_mcp_without_a_command_serves_stdio(tmp_path: Path) -> None:
