@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -259,6 +259,8 @@ def build_server(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
+    beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    note: str = "",
 ) -> RingCentralServer:
     """Return the MCP server for these settings.
 
@@ -268,6 +270,8 @@ def build_server(
         now: the wall clock, in UTC, for spans such as `7d` and for the lifetime of plans.
         clock: the clock that measures the time since a request was sent.
         time: the client's waiting, for rate limits and before it repeats a request.
+        beside: opens a service that runs as long as the server, in its event loop.
+        note: a line at the end of the instructions for the model.
 
     Raises:
         SettingsError: the policy file cannot be used.
@@ -279,6 +283,7 @@ def build_server(
             open_guard(
                 settings, policy, transport=transport, principal=principal, now=now, clock=clock, time=time
             ) as guard,
+            beside(),
             create_task_group() as tasks,
         ):
             server.client = guard.client
@@ -292,7 +297,7 @@ def build_server(
         "rc-mcp",
         title="RingCentral messages",
         description="Voicemails, faxes, texts and pager messages, with a guard on everything that deletes.",
-        instructions=instructions_for(settings.access),
+        instructions=instructions_for(settings.access) + note,
         version=__version__,
         lifespan=lifespan,
         tools=list(tools),

@@ -7,21 +7,26 @@ import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 
 import click
 import httpx2 as httpx
 
 from rc_mcp.access import LEVELS
-from rc_mcp.cli.emulator import login_to
+from rc_mcp.cli.emulator import draw_pages, login_to
 from rc_mcp.cli.exits import refuse, settings_or_exit
 from rc_mcp.cli.http import is_loopback, is_name, serve_http
 from rc_mcp.cli.logs import log_to_stderr
 from rc_mcp.emulator import Emulator
+from rc_mcp.emulator.service.admin import LOOPBACK
+from rc_mcp.emulator.service.serving import address, bound_sockets
 from rc_mcp.guard.state.journal import DEMO
 from rc_mcp.ringcentral import InvalidRequest
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.wiring import client_for
+
+WATCH = "This is a demo. A browser on this machine shows its made-up mailbox at"
 
 
 @click.command()
@@ -126,12 +131,20 @@ def _starting() -> Generator[None]:
 @contextmanager
 def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
     # Rate limits are per minute; trials should not need to wait for the next one.
-    with Emulator(rate_limits=False) as emulator:
+    with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, bound_sockets(LOOPBACK, 0) as (bound,):
+        watch = f"{WATCH} {address(bound)}/"
         settings = settings_or_exit(RC_MCP_ACCESS=access, **login_to(emulator))
         transport = httpx.ASGITransport(app=emulator.app)
         try:
             # All demos use the same ids for different mailboxes: a plan of one demo must not be valid in another.
-            server = build_server(settings, transport=transport, principal=f"{DEMO}{secrets.token_hex(8)}")
+            server = build_server(
+                settings,
+                transport=transport,
+                principal=f"{DEMO}{secrets.token_hex(8)}",
+                beside=partial(emulator.watched, bound),
+                note=f"{watch}\n",
+            )
         except SettingsError as error:
             refuse(str(error))
+        click.echo(f"rc-mcp: {watch}", err=True)
         yield server, settings
