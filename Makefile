@@ -63,7 +63,7 @@ snapshots: .venv/dev.ready     ## renew tests/snapshots: the tools, prompts and 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
 
-docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
+docs: .venv/dev.ready          ## renew what is generated in docs/
 	@$(BIN)/python -m tests.docs.test_readme
 	@$(BIN)/python -m tests.docs.test_reference
 
