@@ -1,12 +1,12 @@
 # Every target installs its needs into .venv. The machine needs only Python 3.11 (or newer) and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --progress-bar off
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 # On a terminal one line shows the package that pip is at. Elsewhere, as in CI, pip prints only errors.
 SHOW := awk '/^Collecting / { printf "\r\033[K  package %d: %s", ++n, $$2; fflush() } \
 	/^Installing collected/ { printf "\r\033[K  unpacking %d packages", n; fflush() } END { printf "\r\033[K" }'
 define install
-	@if [ -t 1 ]; then rm -f .venv/failed; { $(PIP) install $(1) || touch .venv/failed; } | $(SHOW); [ ! -e .venv/failed ]; \
+	@if [ -t 1 ]; then rm -f .venv/failed; { $(PIP) install --progress-bar off $(1) || touch .venv/failed; } | $(SHOW); [ ! -e .venv/failed ]; \
 	else $(PIP) install --quiet $(1); fi
 endef
 
