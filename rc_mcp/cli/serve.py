@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 
 import click
@@ -27,6 +27,7 @@ from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.wiring import client_for
 
 WATCH = "This is a demo. A browser on this machine shows its made-up mailbox at"
+UNWATCHED = "This is a demo. A browser cannot show its made-up mailbox: this program may not listen on this machine."
 
 
 @click.command()
@@ -131,8 +132,8 @@ def _starting() -> Generator[None]:
 @contextmanager
 def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
     # Rate limits are per minute; trials should not need to wait for the next one.
-    with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, bound_sockets(LOOPBACK, 0) as (bound,):
-        watch = f"{WATCH} {address(bound)}/"
+    with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, _page_socket() as bound:
+        watch = f"{WATCH} {address(bound)}/" if bound else UNWATCHED
         settings = settings_or_exit(RC_MCP_ACCESS=access, **login_to(emulator))
         transport = httpx.ASGITransport(app=emulator.app)
         try:
@@ -141,10 +142,21 @@ def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Setti
                 settings,
                 transport=transport,
                 principal=f"{DEMO}{secrets.token_hex(8)}",
-                beside=partial(emulator.watched, bound),
+                beside=partial(emulator.watched, bound) if bound else nullcontext,
                 note=f"{watch}\n",
             )
         except SettingsError as error:
             refuse(str(error))
         click.echo(f"rc-mcp: {watch}", err=True)
         yield server, settings
+
+
+@contextmanager
+def _page_socket() -> Generator[socket.socket | None]:
+    """Yield a socket for the demo's pages; None where a program may not listen, as in some sandboxes."""
+    with ExitStack() as opened:
+        try:
+            (bound,) = opened.enter_context(bound_sockets(LOOPBACK, 0))
+        except OSError:
+            bound = None
+        yield bound
