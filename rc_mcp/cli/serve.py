@@ -57,7 +57,9 @@ def serve(
 
     Over HTTP, if RC_MCP_HTTP_TOKEN is set, every request must send it as a bearer token. If other machines can reach
     the address, you must set it or pass --unauthenticated. The server only answers requests for this machine's own
-    names, the address it listens on, and names given with --allow-host.
+    names, the address it listens on, and names given with --allow-host. /health answers to all, for load balancers.
+
+    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox.
     """
     log_to_stderr()
     with _demo_server(access) if demo else _server(access) as (server, settings):
