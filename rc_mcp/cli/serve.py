@@ -5,8 +5,8 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 
 import click
@@ -144,13 +144,20 @@ def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Setti
                 settings,
                 transport=transport,
                 principal=f"{DEMO}{secrets.token_hex(8)}",
-                beside=partial(emulator.watched, bound) if bound else nullcontext,
+                beside=partial(_shown, emulator, bound, watch),
                 note=f"{watch}\n",
             )
         except SettingsError as error:
             refuse(str(error))
-        click.echo(f"rc-mcp: {watch}", err=True)
         yield server, settings
+
+
+@asynccontextmanager
+async def _shown(emulator: Emulator, bound: socket.socket | None, watch: str) -> AsyncGenerator[None]:
+    """Say where the demo's mailbox is shown, and show it while the server runs."""
+    click.echo(f"rc-mcp: {watch}", err=True)
+    async with emulator.watched(bound) if bound else nullcontext():
+        yield
 
 
 @contextmanager

@@ -12,14 +12,12 @@ from unittest.mock import Mock
 import anyio
 import httpx2 as httpx
 import pytest
-from click.testing import CliRunner
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from rc_mcp.access import Level
-from rc_mcp.cli import main
 from rc_mcp.cli.demo.screen import rows
-from rc_mcp.cli.serve import UNWATCHED, WATCH
+from rc_mcp.cli.serve import UNWATCHED, WATCH, _demo_server  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.guard.guard import OTHER_DEMOS
 from rc_mcp.tools import tools_for
 from tests.desk import Era, call, refused
@@ -81,13 +79,16 @@ async def test_the_demo_says_on_stderr_and_to_the_model_where_its_mailbox_can_be
             await httpx.AsyncClient().get(address)
 
 
-def test_the_demo_starts_where_no_page_can_be_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = Mock()
-    monkeypatch.setattr("rc_mcp.cli.serve._serve_stdio", started)
+async def test_the_demo_starts_where_no_page_can_be_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
     monkeypatch.setattr("socket.create_server", Mock(side_effect=PermissionError("not here")))
-    done = CliRunner().invoke(main, ["serve", "--demo"], env={"RC_MCP_STATE_DIR": str(tmp_path)})
-    assert (done.exit_code, done.stderr) == (0, f"rc-mcp: {UNWATCHED}\n")
-    assert started.call_count == 1
+    with _demo_server(None) as (server, _):
+        async with Client(server) as client:
+            assert (client.instructions or "").endswith(f"{UNWATCHED}\n")
+            assert (await call(client, "list_messages"))["messages"]
+    assert capsys.readouterr().err == f"rc-mcp: {UNWATCHED}\n"
 
 
 async def test_the_demo_over_http_can_be_watched_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
