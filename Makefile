@@ -1,7 +1,14 @@
 # Every target installs its needs into .venv. The machine needs only Python 3.11 (or newer) and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# On a terminal one line shows the package that pip is at. Elsewhere, as in CI, pip prints only errors.
+SHOW := awk '/^Collecting / { printf "\r\033[K  package %d: %s", ++n, $$2; fflush() } \
+	/^Installing collected/ { printf "\r\033[K  unpacking %d packages", n; fflush() } END { printf "\r\033[K" }'
+define install
+	@if [ -t 1 ]; then rm -f .venv/failed; { $(PIP) install --progress-bar off $(1) || touch .venv/failed; } | $(SHOW); [ ! -e .venv/failed ]; \
+	else $(PIP) install --quiet $(1); fi
+endef
 
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
 	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
@@ -63,7 +70,7 @@ snapshots: .venv/dev.ready     ## renew tests/snapshots: the tools, prompts and 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
 
-docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
+docs: .venv/dev.ready          ## renew what is generated in docs/
 	@$(BIN)/python -m tests.docs.test_readme
 	@$(BIN)/python -m tests.docs.test_reference
 	@$(BIN)/python -m tests.docs.test_hosts
@@ -129,12 +136,12 @@ clean:
 
 # The lock includes the build requirements of the editable install, so that nothing unpinned is fetched.
 .venv/run.ready: requirements.lock pyproject.toml | .venv/bin/python
-	@echo "Setting up .venv (once) ..."
-	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "Setting up .venv, once: the packages of requirements.lock, about a minute ..."
+	$(call install,--require-hashes -r requirements.lock)
+	$(call install,--no-deps --no-build-isolation -e .)
 	@touch $@
 
 .venv/dev.ready: requirements-dev.lock .venv/run.ready
-	@echo "Adding what tests and checks need (once) ..."
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@echo "Adding the packages that tests and checks need, once: about two minutes ..."
+	$(call install,--require-hashes -r requirements-dev.lock)
 	@touch $@
