@@ -43,7 +43,7 @@ def prompts() -> str:
     return table(("prompt", "does"), ((f"`{p.name}`", p.description or "") for p in load_prompts()))
 
 
-GENERATED = {"tools": tools, "prompts": prompts, "hosts": sentence}
+GENERATED = {"tools": (TOOLS, tools), "prompts": (TOOLS, prompts), "hosts": (README, sentence)}
 
 
 def section(name: str) -> re.Pattern[str]:
@@ -51,11 +51,10 @@ def section(name: str) -> re.Pattern[str]:
 
 
 def renew() -> None:
-    """Write the generated tables into the page about the tools."""
-    text = TOOLS.read_text("utf-8")
-    for name, build in GENERATED.items():
-        text = section(name).sub(partial(with_table, build()), text)
-    TOOLS.write_text(text, encoding="utf-8")
+    """Write the generated parts into their pages."""
+    for name, (page, build) in GENERATED.items():
+        text = section(name).sub(partial(with_table, build()), page.read_text("utf-8"))
+        page.write_text(text, encoding="utf-8")
 
 
 def with_table(new: str, found: re.Match[str]) -> str:
@@ -98,9 +97,10 @@ def shell_lines() -> list[list[str]]:
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_tables_match_the_code(name: str) -> None:
-    found = section(name).search(TOOLS.read_text("utf-8"))
-    assert found is not None, f"{TOOLS.name} has no section {name}"
-    assert found[2] == GENERATED[name](), RENEW
+    page, build = GENERATED[name]
+    found = section(name).search(page.read_text("utf-8"))
+    assert found is not None, f"{page.name} has no section {name}"
+    assert found[2] == build(), RENEW
 
 
 def test_every_command_in_it_exists() -> None:

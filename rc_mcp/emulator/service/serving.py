@@ -1,8 +1,10 @@
 """The emulator on real sockets: one port per application, in the running event loop."""
 
+import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 SOCKET = "rc_mcp.socket"
 """The ASGI extension that has a request's `Socket`."""
+
+
+_IS_EMULATOR: ContextVar[bool] = ContextVar("is_emulator", default=False)
+"""Set in the tasks of the emulator's servers and of their connections."""
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR or not _IS_EMULATOR.get()
+
+
+logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
 
 
 @dataclass(frozen=True)
@@ -32,8 +45,7 @@ class _Server(uvicorn.Server):
                 self._lending_its_socket(app),
                 lifespan="off",
                 ws="none",
-                log_config=None,
-                log_level="error",
+                log_config=None,  # nor a level: the loggers are those of every uvicorn server in this process
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=1,
@@ -51,6 +63,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def run_until_ended(self, bound: socket.socket) -> None:
+        _IS_EMULATOR.set(True)
         # If uvicorn is canceled, its connections stay open. So it is shielded and ends through `end`.
         with anyio.CancelScope(shield=True):
             await self.serve([bound])
