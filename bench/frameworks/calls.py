@@ -73,21 +73,26 @@ INVENTED = object()
 
 def emptied(schema: dict[str, Any], default: Any) -> Any:
     """Return null where the schema allows it, else an empty text or list, else the default, else INVENTED."""
-    # Gemini writes types in capitals, and null beside them.
-    kinds = {kind.lower() for kind in _types(schema)}
-    if "null" in kinds or schema.get("nullable"):
+    kinds = _kinds(schema)
+    parts: list[dict[str, Any]] = [schema, *(schema.get("anyOf") or [])]
+    chosen = any("enum" in part or "const" in part for part in parts)
+    if "null" in kinds or schema.get("nullable") or not (kinds or chosen or "anyOf" in schema):
         return None
     if "array" in kinds:
         return []
-    if "string" in kinds and "enum" not in schema and "const" not in schema:
+    if "string" in kinds and not chosen:
         return ""
     return INVENTED if default is None else default
 
 
-def _types(schema: dict[str, Any]) -> list[str]:
-    kind: str | list[str] = schema.get("type", [])
+def _kinds(schema: dict[str, Any]) -> set[str]:
+    """Return the types that a schema allows: both by its `type` and by its `anyOf`, where it has both."""
+    kind: str | list[str] = schema.get("type") or []
+    # Gemini writes types in capitals.
+    own = {one.lower() for one in ([kind] if isinstance(kind, str) else kind)}
     parts: list[dict[str, Any]] = schema.get("anyOf") or []
-    return [*([kind] if isinstance(kind, str) else kind), *(one for part in parts for one in _types(part))]
+    any_of = {one for part in parts for one in _kinds(part)}
+    return own & any_of if own and any_of else own | any_of
 
 
 _VARYING = [

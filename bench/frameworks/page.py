@@ -56,8 +56,8 @@ def _works(seen: Observed) -> tuple[str, ...]:
     of, wrong = seen.framework, seen.wrong
     total = len(seen.plain)
 
-    def holds(*checks: str) -> str:
-        return "no" if wrong.keys() & {*checks} else "yes"
+    def holds(check: str) -> str:
+        return "no" if check in wrong else "yes"
 
     def counted(check: str, calls: int) -> str:
         return f"{calls - len(wrong.get(check, []))} of {calls}"
@@ -68,7 +68,7 @@ def _works(seen: Observed) -> tuple[str, ...]:
         "" if seen.strict_tools is None else f"{seen.strict_tools}",
         counted("plain", total),
         counted("empty", len(seen.strict)),
-        holds("delete", "strict delete"),
+        "not strict" if "strict delete" in wrong and "delete" not in wrong else holds("delete"),
         holds("question") if of.asks else "cannot ask",
         holds("cancel") if of.cancels else "no way",
     )

@@ -55,6 +55,10 @@ _RESERVED = (
     "`delete_message_by_filter` fails and a list is not filtered. Pass "
     '`additional_tool_argument_names=["conversation_id"]`.'
 )
+_REFUSED_NULL = (
+    "its ToolCallingAgent demands every argument of any tool, and refuses the null that it shows the model as allowed "
+    "where a schema has `anyOf`. Its CodeAgent can leave arguments out."
+)
 
 FRAMEWORKS = [
     Framework("langchain-mcp-adapters", "langchain_adapters.py", "langchain", asks=True),
@@ -63,7 +67,13 @@ FRAMEWORKS = [
     Framework("google-adk", "google_adk.py", "google-adk", asks=True, known=_PICTURES),
     Framework("google-genai", "google_genai.py", "google-genai", asks=True, known=_PICTURES),
     Framework("llama-index-tools-mcp", "llama_index_tools.py", "llama-index", known=_PICTURES),
-    Framework("smolagents", "smolagents_tools.py", "smolagents", cancels=False),
+    Framework(
+        "smolagents",
+        "smolagents_tools.py",
+        "smolagents",
+        cancels=False,
+        known={"empty": _REFUSED_NULL, "strict delete": _REFUSED_NULL},
+    ),
     Framework("crewai-tools", "crewai_mcp.py", "crewai", cancels=False),
     Framework("autogen-ext", "autogen_workbench.py", "autogen", known=_PICTURES),
     Framework("strands-agents", "strands_agent.py", "strands", asks=True),

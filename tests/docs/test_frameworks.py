@@ -16,7 +16,7 @@ RENEW = "renew it with: make frameworks"
 
 
 def test_the_page_has_every_framework_in_its_pinned_version() -> None:
-    rows = re.findall(r"^\| `(.+?)` \| (\d\S*) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `(.+?)` \| (\d+\.\S*) \|", PAGE.read_text("utf-8"), re.MULTILINE)
     assert rows[1:] == [(framework.name, framework.version) for framework in FRAMEWORKS], RENEW
 
 
@@ -49,13 +49,22 @@ def test_a_strict_call_is_empty_wherever_the_schema_allows_it() -> None:
             "list": {"type": "array"},
             "rows": {"type": "integer"},
             "capital": {"type": "INTEGER", "nullable": True},
+            "anything": {"description": "No type is said."},
         }
     }
     made = filled(strict, PUBLISHED, {"id": "1"})
-    assert made == {"id": "1", "text": "", "null": None, "list": [], "rows": 5, "capital": None}
+    assert made == {"id": "1", "text": "", "null": None, "list": [], "rows": 5, "capital": None, "anything": None}
 
 
-@pytest.mark.parametrize("schema", [{"type": "integer"}, {"type": "string", "enum": ["Read"]}, {"const": "Alive"}])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer"},
+        {"type": "string", "enum": ["Read"]},
+        {"const": "Alive"},
+        {"type": "string", "anyOf": [{"type": "string", "enum": ["Read"]}, {"type": "null"}]},
+    ],
+)
 def test_an_argument_that_cannot_be_empty_is_invented(schema: dict[str, object]) -> None:
     with pytest.raises(Invented, match="limit"):
         filled({"properties": {"limit": schema}}, PUBLISHED, {})
