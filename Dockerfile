@@ -25,7 +25,7 @@ WORKDIR /state
 VOLUME /state
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8000), 3).close()"]
+    CMD ["python", "-c", "from http.client import HTTPConnection as To; to = To('127.0.0.1', 8000, timeout=3); to.request('GET', '/health'); exit(to.getresponse().status != 200)"]
 ENTRYPOINT ["rc-mcp"]
 # Any client that reaches the port could use the mailbox, so the server does not start without RC_MCP_HTTP_TOKEN.
 CMD ["serve", "--http", "--host", "0.0.0.0", "--port", "8000"]

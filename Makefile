@@ -1,12 +1,19 @@
 # Every target installs its needs into .venv. The machine needs only Python 3.11 (or newer) and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# On a terminal one line shows the package that pip is at. Elsewhere, as in CI, pip prints only errors.
+SHOW := awk '/^Collecting / { printf "\r\033[K  package %d: %s", ++n, $$2; fflush() } \
+	/^Installing collected/ { printf "\r\033[K  unpacking %d packages", n; fflush() } END { printf "\r\033[K" }'
+define install
+	@if [ -t 1 ]; then rm -f .venv/failed; { $(PIP) install --progress-bar off $(1) || touch .venv/failed; } | $(SHOW); [ ! -e .venv/failed ]; \
+	else $(PIP) install --quiet $(1); fi
+endef
 
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
 	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
-	groundtruth fuzz clean
+	groundtruth hosts fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
@@ -63,9 +70,10 @@ snapshots: .venv/dev.ready     ## renew tests/snapshots: the tools, prompts and 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
 
-docs: .venv/dev.ready          ## renew what is generated in README.md and docs/
+docs: .venv/dev.ready          ## renew what is generated in docs/
 	@$(BIN)/python -m tests.docs.test_readme
 	@$(BIN)/python -m tests.docs.test_reference
+	@$(BIN)/python -m tests.docs.test_hosts
 
 release-files: .venv/run.ready ## renew server.json and plugin/, which are generated from the code and the prompts
 	@$(BIN)/python -m release.registry
@@ -119,6 +127,9 @@ frameworks: .venv/dev.ready    ## 18 agent frameworks and client libraries, writ
 groundtruth: .venv/dev.ready   ## compare the tools' effects on the mailbox with their annotations: five minutes
 	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py
 
+hosts: .venv/dev.ready         ## four hosts' command lines connect to what rc-mcp install writes; a gigabyte, Linux on x86-64 only
+	@$(BIN)/python -m pytest -q -m long tests/interop/test_hosts.py
+
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop
 
@@ -128,12 +139,12 @@ clean:
 
 # The lock includes the build requirements of the editable install, so that nothing unpinned is fetched.
 .venv/run.ready: requirements.lock pyproject.toml | .venv/bin/python
-	@echo "Setting up .venv (once) ..."
-	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "Setting up .venv, once: the packages of requirements.lock, about a minute ..."
+	$(call install,--require-hashes -r requirements.lock)
+	$(call install,--no-deps --no-build-isolation -e .)
 	@touch $@
 
 .venv/dev.ready: requirements-dev.lock .venv/run.ready
-	@echo "Adding what tests and checks need (once) ..."
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@echo "Adding the packages that tests and checks need, once: about two minutes ..."
+	$(call install,--require-hashes -r requirements-dev.lock)
 	@touch $@

@@ -10,14 +10,9 @@ from pathlib import Path
 
 import click
 
+from bench.report import PAGE, SECTIONS, write
+
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs/performance.md"
-BENCHES = {
-    "server": "The server",
-    "client": "The client compared with RingCentral's own package",
-    "emulator": "The emulator",
-    "tokens": "Tokens that a model reads",
-}
 TOP = """\
 # Performance
 
@@ -27,10 +22,9 @@ medians of paired runs and remain useful on a busy machine; times and rates do n
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(list(BENCHES)))
+@click.argument("names", nargs=-1, type=click.Choice(list(SECTIONS)))
 def main(names: tuple[str, ...]) -> None:
     """Run these benchmarks, or all of them; only a run of all updates the page."""
-    here = [name for name in BENCHES if (HERE / f"{name}.py").exists()]
     top = TOP.format(
         when=f"{datetime.now(UTC):%Y-%m-%d}",
         python=platform.python_version(),
@@ -38,16 +32,16 @@ def main(names: tuple[str, ...]) -> None:
         system=f"{platform.system()} on {platform.machine()}",
         load=os.getloadavg()[0],
     )
-    sections = [section(name) for name in names or here]
+    sections = {name: section(name) for name in names or SECTIONS}
     if not names:
-        PAGE.write_text("\n".join([top, *sections]), encoding="utf-8")
+        write(top, sections)
         click.echo(f"written into {PAGE.relative_to(HERE.parent)}")
 
 
 def section(name: str) -> str:
     """Run one benchmark and return its section: its docstring and its output."""
     about = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text("utf-8"))) or ""
-    click.echo(f"\n{BENCHES[name]}\n")
+    click.echo(f"\n{SECTIONS[name]}\n")
     printed = ""
     # Unbuffered, so that output appears as it is printed.
     command = [sys.executable, "-u", "-m", f"bench.{name}"]
@@ -59,7 +53,7 @@ def section(name: str) -> str:
     if process.returncode:
         raise click.ClickException(f"bench.{name} ended with {process.returncode}")
     table = "\n".join(line.rstrip() for line in printed.rstrip().splitlines())
-    return f"## {BENCHES[name]}\n{about}\n\n```text\n{table}\n```\n"
+    return f"## {SECTIONS[name]}\n{about}\n\n```text\n{table}\n```\n"
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ async def http_process(
     ):
         assert process.stderr is not None  # noqa: S101
         said = BufferedByteReceiveStream(process.stderr)
-        while not (running := re.search(rb"running on (http://\S+)", await said.receive_until(b"\n", 10_000))):
+        while not (running := re.search(rb"running on (http://[^\s/]+)", await said.receive_until(b"\n", 10_000))):
             pass
         log: list[str] = []
 

@@ -20,14 +20,14 @@ KINDS = {"VoiceMail": "voicemail", "SMS": "text", "Pager": "page", "Fax": "fax"}
 async def main() -> None:
     async with Client(SERVER) as client:
         inbox = await unread(client)
-        waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        by_sender: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in rows(inbox):
-            waiting[row["untrusted_who"]].append(row)
+            by_sender[row["untrusted_who"]].append(row)
 
         shown, matched = inbox["summary"]["messages"], inbox["page"]["total_messages"]
-        print(f"{shown} of {matched} unread messages since {inbox['window']['date_from']}, from {len(waiting)} senders")
-        for who, theirs in waiting.items():
-            print(f"\n{who}, waiting for {age(theirs[0]['at'])}")
+        print(f"{shown} of {matched} unread messages since {inbox['window']['date_from']}, of {len(by_sender)} senders")
+        for who, theirs in by_sender.items():
+            print(f"\n{who}, unread for {age(theirs[0]['at'])}")
             for row in theirs:
                 print(f"  {KINDS.get(row['type'], row['type'])}: {await content(client, row)}")
 

@@ -37,3 +37,5 @@ LOGIN_STEP_S = 30.0
 """Each step of a request of `rc-mcp login` or `rc-mcp logout`."""
 DEMO_ANSWER_S = 30.0
 """`rc-mcp demo`: one answer, which normally takes milliseconds, so that a hanging server is reported."""
+DRAWING_S = 20.0
+"""The pages of one attachment on the emulator's status page."""

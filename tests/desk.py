@@ -166,11 +166,12 @@ class Desk:
         own = {"RC_MCP_STATE_DIR": str(self.state_dir), "RC_MCP_TIMEZONE": "America/Los_Angeles"}
         return load_settings(**{**login_to(self.emulator), **own, **variables})
 
-    def server(self, **variables: str) -> RingCentralServer:
+    def server(self, principal: str | None = None, **variables: str) -> RingCentralServer:
         """Our server, on this mailbox."""
         return build_server(
             self.settings(**variables),
             transport=self.faults,
+            principal=principal,
             now=lambda: self.clock() + self.ahead,
             clock=self.clock.elapsed,
             time=no_waiting(),

@@ -39,7 +39,7 @@ def served(*command: str) -> Generator[Served]:
         try:
             for line in process.stderr:
                 log.append(line)
-                if running := re.search(r"running on (http://\S+)", line):
+                if running := re.search(r"running on (http://[^\s/]+)", line):
                     break
             else:
                 raise AssertionError(f"it did not start: {log}")

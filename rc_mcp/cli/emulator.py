@@ -7,13 +7,19 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import anyio
 import click
 
+from rc_mcp import time_limits
 from rc_mcp.cli.exits import fail
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.scenarios.scenarios import SCENARIOS, Scenario
+from rc_mcp.emulator.service.message_page import Picture
+from rc_mcp.media.kinds import HEAD_BYTES, UNKNOWN, is_document, true_kind
+from rc_mcp.media.reading import no_progress, read_document
+from rc_mcp.media.selection import EVERYTHING
 
 
 @click.command()
@@ -63,7 +69,8 @@ def emulator(
 ) -> None:
     """Serve an emulated RingCentral over HTTP.
 
-    The first line on stdout is a JSON object with its addresses and a login. Open server_url in a browser to watch.
+    The first line on stdout is a JSON object with its addresses and a login. Open server_url in a browser to watch the
+    mailbox: its messages, with their recordings and pages, and the last requests.
     SIGINT or SIGTERM ends it.
     """
     try:
@@ -75,6 +82,7 @@ def emulator(
             rate_limits=rate_limits,
             full_removals=full_removals,
             time_scale=time_scale,
+            draw_pages=draw_pages,
         ) as served:
             if scenario not in {None, served.scenario}:
                 click.echo(f"rc-mcp: {db} holds {served.scenario!r}; --scenario was ignored.", err=True)
@@ -83,6 +91,19 @@ def emulator(
         fail(f"cannot use {db}: {error}")
     except OSError as error:
         fail(f"cannot listen on {host}:{port}: {error.strerror or error}")
+
+
+async def draw_pages(data: bytes) -> list[Picture]:
+    """Draw the first pages of a fax, or a picture, in the process with limits; an empty list for any other file."""
+    kind = true_kind(data[:HEAD_BYTES], UNKNOWN)
+    if not is_document(kind):
+        return []
+    with TemporaryFile() as file, anyio.move_on_after(time_limits.DRAWING_S):
+        file.write(data)
+        file.flush()
+        reading = await read_document(file, kind, ["picture"], EVERYTHING, no_progress)
+        return [Picture(page.mime_type, page.base64) for page in reading.pictures]
+    return []
 
 
 def login_to(emulator: Emulator) -> dict[str, str]:

@@ -2,13 +2,16 @@
 
 It fails closed. Beyond this machine it requires a token, or the operator's --unauthenticated. It only answers under
 known host names, so that a web page cannot reach it through a name of its own (DNS rebinding).
+
+Two pages need no token, because they show nothing about the mailbox: `/`, which says what this is, and `/health`, for a
+load balancer. `/health` answers under any name too: a balancer asks by the address of the machine.
 """
 
 import hmac
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
@@ -23,6 +26,17 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 """1 to 65535, or none."""
 
+PATH = "/mcp"
+HOME = f"""\
+rc-mcp: a RingCentral mailbox for AI assistants. This is not a web page.
+Give an MCP client the address of this page with {PATH} at its end. Nothing about the mailbox is shown here.
+/health says whether this server accepts requests.
+"""
+HEALTHY = "ok\n"
+ENDING = "shutting down\n"
+_PAGE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+TOKEN_REQUIRED, NO_TOKEN_REQUIRED = "with a token", "without a token"
 HOST_REFUSED = "This Host is not allowed; rc-mcp serve --allow-host NAME allows a host name. Nothing was done."
 
 
@@ -46,21 +60,32 @@ def serve_http(
     *,
     names: Iterable[str],
     token: SecretStr | None,
+    about: str,
 ) -> None:
-    """Serve at /mcp until SIGTERM or SIGINT. A line on stderr shows the address; stdout stays empty.
+    """Serve at `PATH` until SIGTERM or SIGINT. A line on stderr shows the address; stdout stays empty.
 
     Args:
+        about: the mailbox and the access level, in a few words; the line shows it.
         listening: sockets that are bound to `host`.
         names: allowed Host headers besides this machine's own names.
         token: the bearer token that every request must send; None accepts every client.
     """
     allowed = [name.lower() for name in (*_LOOPBACK, *_own_name(host), *names)]
-    mcp = server.streamable_http_app(transport_security=_security(allowed))
+    app, door = application(server, allowed, token)
+    who = TOKEN_REQUIRED if token else NO_TOKEN_REQUIRED
+    HttpServer(app, door, path=PATH, about=f"{about}, {who}").serve_on(listening)
+
+
+def application(server: RingCentralServer, names: Sequence[str], token: SecretStr | None) -> tuple[ASGIApp, Door]:
+    """Return the application, and the gate before MCP. `names` are all allowed Host headers."""
+    mcp = server.streamable_http_app(streamable_http_path=PATH, transport_security=_security(names))
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
-    app: ASGIApp = _OnlyUnder(allowed, OnlyWhole(door))  # refused before the body is read
+    app: ASGIApp = _OnlyUnder(names, OnlyWhole(door))  # refused before the body is read
     if token:
         app = _OnlyWith(token, app)
-    HttpServer(app, door).serve_on(listening)
+    home = _OnlyUnder(names, _Page(lambda: (HOME, 200)))
+    health = _Page(lambda: (ENDING, 503) if door.is_closed else (HEALTHY, 200))
+    return _Pages({"/": home, "/health": health}, app), door
 
 
 def _own_name(host: str) -> list[str]:
@@ -72,14 +97,37 @@ def _own_name(host: str) -> list[str]:
     return [] if address.is_unspecified else [f"[{address}]" if address.version == 6 else str(address)]
 
 
-def _security(names: list[str]) -> TransportSecuritySettings:
+def _security(names: Sequence[str]) -> TransportSecuritySettings:
     """Configure the SDK's own check, which runs after ours and accepts anything as a port."""
     origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
     return TransportSecuritySettings(allowed_hosts=_any_port(names), allowed_origins=_any_port(origins))
 
 
-def _any_port(names: list[str]) -> list[str]:
+def _any_port(names: Sequence[str]) -> list[str]:
     return [*names, *(f"{name}:*" for name in names)]
+
+
+class _Page:
+    """A page of plain text. `content` returns its text and status."""
+
+    def __init__(self, content: Callable[[], tuple[str, int]]) -> None:
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(*self._content(), _PAGE_HEADERS)(scope, receive, send)
+
+
+class _Pages:
+    """Middleware that serves these pages to GET and HEAD, by path; all other requests pass."""
+
+    def __init__(self, pages: Mapping[str, ASGIApp], app: ASGIApp) -> None:
+        self._pages = pages
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_reading = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+        app = self._pages.get(scope["path"], self._app) if is_reading else self._app
+        await app(scope, receive, send)
 
 
 class _OnlyUnder:

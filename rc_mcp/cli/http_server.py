@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import anyio
+import click
 import h11
 import uvicorn
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE, RequestBodyLimitMiddleware
@@ -29,7 +30,6 @@ _NO_DESCRIPTOR = "socket.accept() out of system resource"
 """asyncio's message when no file descriptor is free."""
 
 _log = logging.getLogger(__name__)
-_uvicorn_log = logging.getLogger("uvicorn.error")
 
 
 class HttpServer(uvicorn.Server):
@@ -39,10 +39,14 @@ class HttpServer(uvicorn.Server):
 
     Args:
         door: the gate within `app` that all accepted requests pass.
+        path: the path that clients use, such as `/mcp`.
+        about: what is served there, and to whom, in a few words.
     """
 
-    def __init__(self, app: ASGIApp, door: "Door") -> None:
+    def __init__(self, app: ASGIApp, door: "Door", *, path: str, about: str) -> None:
         self._door = door
+        self._path = path
+        self._about = about
         self._said_at = float("-inf")
         config = uvicorn.Config(
             app,
@@ -65,13 +69,13 @@ class HttpServer(uvicorn.Server):
         self.run([_Listening(fileno=each.detach()) for each in listening])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and log the address of each socket; uvicorn only logs those that it opened."""
+        """Start, and say on stderr what is served at which address; uvicorn only logs sockets that it opened."""
         asyncio.get_running_loop().set_exception_handler(self._note)
         await super().startup(sockets)
         for each in sockets or []:
             host, port = each.getsockname()[:2]
             where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            _uvicorn_log.info("Uvicorn running on http://%s (Press CTRL+C to quit)", where)
+            click.echo(f"rc-mcp: running on http://{where}{self._path} ({self._about}). Ctrl-C ends it.", err=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let calls end before uvicorn closes their connections."""
@@ -201,6 +205,11 @@ class Door:
         self._closed = False
         self._streams_end = anyio.Event()
         self._unanswered = 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether new requests are refused."""
+        return self._closed
 
     @property
     def is_busy(self) -> bool:

@@ -5,23 +5,29 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from functools import partial
 
 import click
 import httpx2 as httpx
 
 from rc_mcp.access import LEVELS
-from rc_mcp.cli.emulator import login_to
+from rc_mcp.cli.emulator import draw_pages, login_to
 from rc_mcp.cli.exits import refuse, settings_or_exit
 from rc_mcp.cli.http import is_loopback, is_name, serve_http
 from rc_mcp.cli.logs import log_to_stderr
 from rc_mcp.emulator import Emulator
+from rc_mcp.emulator.service.admin import LOOPBACK
+from rc_mcp.emulator.service.serving import address, bound_sockets
 from rc_mcp.guard.state.journal import DEMO
 from rc_mcp.ringcentral import InvalidRequest
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.wiring import client_for
+
+WATCH = "This is a demo. A browser on this machine shows its made-up mailbox at"
+UNWATCHED = "This is a demo. A browser cannot show its made-up mailbox: this program may not listen on this machine."
 
 
 @click.command()
@@ -51,13 +57,17 @@ def serve(
 
     Over HTTP, if RC_MCP_HTTP_TOKEN is set, every request must send it as a bearer token. If other machines can reach
     the address, you must set it or pass --unauthenticated. The server only answers requests for this machine's own
-    names, the address it listens on, and names given with --allow-host.
+    names, the address it listens on, and names given with --allow-host. /health answers to all, for load balancers.
+
+    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox.
     """
     log_to_stderr()
     with _demo_server(access) if demo else _server(access) as (server, settings):
         if http:
             _check_reach(host, names, bool(settings.http_token), unauthenticated)
-            serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token)
+            mailbox = "demo: a made-up mailbox" if demo else f"mailbox on {settings.server_url}"
+            about = f"{mailbox}, access {settings.access}"
+            serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token, about=about)
         else:
             _serve_stdio(server)
 
@@ -124,12 +134,38 @@ def _starting() -> Generator[None]:
 @contextmanager
 def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
     # Rate limits are per minute; trials should not need to wait for the next one.
-    with Emulator(rate_limits=False) as emulator:
+    with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, _page_socket() as bound:
+        watch = f"{WATCH} {address(bound)}/" if bound else UNWATCHED
         settings = settings_or_exit(RC_MCP_ACCESS=access, **login_to(emulator))
         transport = httpx.ASGITransport(app=emulator.app)
         try:
             # All demos use the same ids for different mailboxes: a plan of one demo must not be valid in another.
-            server = build_server(settings, transport=transport, principal=f"{DEMO}{secrets.token_hex(8)}")
+            server = build_server(
+                settings,
+                transport=transport,
+                principal=f"{DEMO}{secrets.token_hex(8)}",
+                beside=partial(_shown, emulator, bound, watch),
+                note=f"{watch}\n",
+            )
         except SettingsError as error:
             refuse(str(error))
         yield server, settings
+
+
+@asynccontextmanager
+async def _shown(emulator: Emulator, bound: socket.socket | None, watch: str) -> AsyncGenerator[None]:
+    """Say where the demo's mailbox is shown, and show it while the server runs."""
+    click.echo(f"rc-mcp: {watch}", err=True)
+    async with emulator.watched(bound) if bound else nullcontext():
+        yield
+
+
+@contextmanager
+def _page_socket() -> Generator[socket.socket | None]:
+    """Yield a socket for the demo's pages; None where a program may not listen, as in some sandboxes."""
+    with ExitStack() as opened:
+        try:
+            (bound,) = opened.enter_context(bound_sockets(LOOPBACK, 0))
+        except OSError:
+            bound = None
+        yield bound

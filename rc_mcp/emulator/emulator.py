@@ -1,5 +1,6 @@
 """`Emulator`: the mailboxes, their users' logins and the service, in one object."""
 
+import socket
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from rc_mcp.emulator.scenarios.scenarios import Scenario, fill, filled_with
 from rc_mcp.emulator.scenarios.users import create_users, open_mailboxes
 from rc_mcp.emulator.service import admin
 from rc_mcp.emulator.service.app import App
+from rc_mcp.emulator.service.message_page import DrawPages
 from rc_mcp.emulator.service.request_log import SeenRequest
 from rc_mcp.emulator.service.serving import address, bound_sockets, serving
 
@@ -35,7 +37,8 @@ class Emulator:
     The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the scenario's
     own. `permissions` are the app's and `user_permissions` the owner's; by default, all that the operations need.
     Without `rate_limits`, answers have no limit headers either. With `full_removals`, an incremental sync has whole
-    records of removed messages, not only their ids. Use an emulator only in the thread of its event loop.
+    records of removed messages, not only their ids. `draw_pages` draws faxes and pictures for the pages that people
+    look at in a browser; without it, these pages show none. Use an emulator only in the thread of its event loop.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Emulator:
         redirect_uris: Collection[str] = (),
         now: Callable[[], datetime] = utc_now,
         time_scale: float = 1,
+        draw_pages: DrawPages | None = None,
     ) -> None:
         self.clock = Clock(now, scale=time_scale)
         self.admin_url: str | None = None
@@ -75,6 +79,7 @@ class Emulator:
             rate_limits=rate_limits,
             full_removals=full_removals,
             clock=self.clock,
+            draw_pages=draw_pages,
         )
         self.faults, self.sessions = self.app.faults, self.app.sessions
         # The database has saved how far its clock was ahead.
@@ -123,6 +128,12 @@ class Emulator:
             finally:
                 self._hosts.server_url, self._hosts.media_url = before
                 self.admin_url = None
+
+    @asynccontextmanager
+    async def watched(self, bound: socket.socket) -> AsyncGenerator[None]:
+        """Serve only the status page and the pages of messages on this socket, to browsers on this machine."""
+        async with serving({self.app.pages: bound}):
+            yield
 
     def close(self) -> None:
         """Close the emulator. Closing it again is not an error."""

@@ -21,13 +21,21 @@ from rc_mcp.guard.reconcile import reconcile
 from rc_mcp.guard.refusals import NOTHING_DONE, SETTLED_AFTER, Busy, GuardError, InDoubt, NoTime, NotNow
 from rc_mcp.guard.state.coordination import PATIENCE_S, is_stopped, one_change_at_a_time
 from rc_mcp.guard.state.database import exists
-from rc_mcp.guard.state.journal import Channel, Journal, Record, Unanswered
+from rc_mcp.guard.state.journal import DEMO, Channel, Journal, Record, Unanswered
 from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Plan, PlanDraft, PlanStore, State, TooManyPlans, digest_of
 from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import time_left_s
 from rc_mcp.views.changes import ChangeResult
+
+OTHER_ARGUMENTS = "This call has no such plan: the plan expired, or it was made for other arguments."
+OTHER_DEMOS = (
+    "This call has no such plan: the plan expired, or it was made for other arguments or by another process. This "
+    "server is a demo, whose mailbox exists only in this process. Make both calls to one process, such as "
+    "`rc-mcp serve --http --demo`."
+)
+"""The same in a demo. Some frameworks start a server for each call, and each demo has a mailbox of its own."""
 
 
 class Action(Protocol):
@@ -250,12 +258,8 @@ class Guard:
         if found is None and await self._was_begun(plan_id):
             return await self._spent(request, plan_id, "used")
         if found is None or found[0].digest != digest:
-            return await self._refuse(
-                request,
-                "no_such_plan",
-                "This call has no such plan: the plan expired, or it was made for other arguments. "
-                "Call again without plan_id for a new one.",
-            )
+            why = OTHER_DEMOS if self.principal.startswith(DEMO) else OTHER_ARGUMENTS
+            return await self._refuse(request, "no_such_plan", f"{why} Call again without plan_id for a new one.")
         plan, state = found
         return await self._spent(request, plan.id, state) if state in {"used", "denied"} else plan
 

@@ -25,7 +25,7 @@ async def update_message_store_configuration(
     plan_id: PlanId | None = None,
 ) -> ChangeResult:
     """Set how many days faxes and voicemails are kept, for the whole account. Lowering it erases older
-    messages and cannot be undone. The user is asked first, or the answer is confirmation_required with a plan_id."""
+    messages and cannot be undone; a yes in the chat is not enough. The user is asked first, or the answer is confirmation_required with a plan_id."""
     try:
         return await approval.settle()
     finally:

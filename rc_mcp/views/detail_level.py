@@ -34,7 +34,7 @@ class Presentation:
 
     @property
     def most_named(self) -> int:
-        """How many waiting senders, and how many failures, the summary lists."""
+        """How many senders of open messages, and how many failures, the summary lists."""
         return MOST_WITHOUT_ROWS if self.level == "summary" else MOST_WITH_ROWS
 
     def at(self, messages: Sequence[Message], *, used: int) -> tuple[Shown | None, int]:

@@ -1,4 +1,4 @@
-"""Summaries of messages: counts, senders who wait for a reply, failures, messages that will soon be erased."""
+"""Summaries of messages: counts, senders of open messages, failures, messages that will soon be erased."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from rc_mcp.views.transcripts import extent, transcript_of
 from rc_mcp.views.untrusted_text import caller_name, moment, short_moment, shown_id, who, word
 
 MOST_WITH_ROWS, MOST_WITHOUT_ROWS = 5, 25
-"""How many waiting senders, and how many failures, a summary lists: with rows, which show them too, or without."""
+"""How many senders, and how many failures, a summary lists: with rows, which show them too, or without."""
 INBOX_CAP = 200
 """How many received faxes and voicemails an inbox keeps (RingCentral's guide, "Message exports")."""
 _CAP_IS_NEAR = 180
@@ -45,11 +45,18 @@ class Window(BaseModel):
     timezone: str
 
 
-class Waiting(BaseModel):
-    """A sender or caller without a reply in these messages."""
+class OpenSender(BaseModel):
+    """A sender or caller of messages that are unread, or of texts without a reply in these messages.
 
-    since: str | None = None
+    It does not say that someone waits: no field shows whether a person or a machine sent a message.
+    """
+
+    unread_since: str | None = None
+    """When the oldest of them came, if it is unread."""
+    unanswered_since: str | None = None
+    """When the oldest of them came, if it is read."""
     unread: int | None = None
+    """How many are unread; left out if it is only the oldest."""
     conversation_id: str | None = None
     untrusted_who: str
 
@@ -71,8 +78,8 @@ class Summary(BaseModel):
     unheard: dict[str, int] | None = None
     attached: dict[str, int] | None = None
     """Files attached to texts, by kind."""
-    waiting: list[Waiting] | None = None
-    waiting_more: int | None = None
+    open: list[OpenSender] | None = None
+    open_more: int | None = None
     failed: list[Failure] | None = None
     failed_more: int | None = None
     soon_lost: list[str] | None = None
@@ -98,10 +105,10 @@ def summarize(
     """Summarize these messages, which are sorted newest first, with times in this zone.
 
     Args:
-        most: how many waiting senders, and how many failures, are listed.
+        most: how many senders, and how many failures, are listed.
     """
     unread = [m for m in messages if is_unread(m)]
-    waiting = _waiting(messages, now)
+    threads = _open_threads(messages, now)
     failed = [m for m in messages if is_failed(m)]
     return Summary(
         messages=len(messages),
@@ -109,8 +116,8 @@ def summarize(
         unread=by_kind(m.type for m in unread) or None,
         unheard=_unheard(unread) or None,
         attached=by_noun(m for m in messages if m.type not in {"Fax", "VoiceMail"}) or None,
-        waiting=[_who_waits(open_, now, zone, with_id=most > MOST_WITH_ROWS) for open_ in waiting[:most]] or None,
-        waiting_more=_more(waiting, most),
+        open=[_sender(thread, now, zone, with_id=most > MOST_WITH_ROWS) for thread in threads[:most]] or None,
+        open_more=_more(threads, most),
         failed=[_failure(m, with_who=most > MOST_WITH_ROWS) for m in failed[:most]] or None,
         failed_more=_more(failed, most),
         soon_lost=list(_soon_lost(messages, now, keeping)) or None,
@@ -156,33 +163,38 @@ def _transcript(voicemail: Message) -> str:
     return "transcript_in_progress" if voicemail.vm_transcription_status == "InProgress" else "no_transcript"
 
 
-def _waiting(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
-    """Return the unanswered messages of each waiting sender; unread first, then the longest wait."""
-    found = [open_ for theirs in by_partner(messages) if (open_ := _unanswered(theirs))]
-    found.sort(key=lambda open_: (not any(is_unread(m) for m in open_), open_[-1].creation_time or now))
+def _open_threads(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
+    """Return the open messages of each partner: partners with unread ones first, then the oldest."""
+    found = [thread for theirs in by_partner(messages) if (thread := _open_messages(theirs))]
+    found.sort(key=lambda thread: (not any(is_unread(m) for m in thread), thread[-1].creation_time or now))
     return found
 
 
-def _who_waits(unanswered: Sequence[Message], now: datetime, zone: tzinfo, *, with_id: bool) -> Waiting:
-    conversation_id = next((m.conversation_id for m in unanswered if m.conversation_id), None) if with_id else None
-    return Waiting(
-        since=short_moment(unanswered[-1].creation_time, now, zone),
-        unread=sum(is_unread(m) for m in unanswered) or None,
-        conversation_id=word(conversation_id),
-        untrusted_who=clip(who(unanswered[0]), WHO_TOKENS),
-    )
-
-
-def _unanswered(newest_first: Sequence[Message]) -> list[Message]:
-    """Return the unread messages of one partner, and the texts since the last reply."""
-    unanswered: list[Message] = []
+def _open_messages(newest_first: Sequence[Message]) -> list[Message]:
+    """Return the unread messages of one partner, and the texts since the last reply, without deleted ones."""
+    found: list[Message] = []
     replied = False
     for message in newest_first:
         if message.direction == "Outbound":
-            replied = replied or not is_failed(message)
+            replied = replied or not is_failed(message)  # also a deleted one: it was sent
+        elif message.availability in {"Deleted", "Purged"}:
+            continue
         elif is_unread(message) or (not replied and message.type not in {"Fax", "VoiceMail"}):
-            unanswered.append(message)
-    return unanswered
+            found.append(message)
+    return found
+
+
+def _sender(thread: Sequence[Message], now: datetime, zone: tzinfo, *, with_id: bool) -> OpenSender:
+    unread, oldest = sum(map(is_unread, thread)), thread[-1]
+    since = short_moment(oldest.creation_time, now, zone)
+    conversation_id = next((m.conversation_id for m in thread if m.conversation_id), None) if with_id else None
+    return OpenSender(
+        unread_since=since if is_unread(oldest) else None,
+        unanswered_since=None if is_unread(oldest) else since,
+        unread=unread if unread > is_unread(oldest) else None,
+        conversation_id=word(conversation_id),
+        untrusted_who=clip(who(thread[0]), WHO_TOKENS),
+    )
 
 
 def _failure(message: Message, *, with_who: bool) -> Failure:

@@ -1,6 +1,9 @@
 """`rc-mcp emulator`: one line with its addresses and login, and an orderly end."""
 
+import base64
+import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +17,11 @@ import anyio
 import httpx2 as httpx
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from rc_mcp.cli import main
+from rc_mcp.cli.emulator import draw_pages
+from rc_mcp.emulator import Emulator
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -54,6 +60,28 @@ async def test_the_first_line_has_everything_a_client_needs(end: signal.Signals)
     assert set(login) == {
         "server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id"
     }  # fmt: skip
+
+
+@pytest.mark.process
+async def test_the_page_of_a_message_shows_its_pages_and_pictures() -> None:
+    with Emulator(draw_pages=draw_pages) as emulator, anyio.fail_after(60):
+        kinds = {a["contentType"]: m["id"] for m in emulator.store.messages() for a in m["attachments"]}
+        assert {"application/pdf", "image/tiff", "image/jpeg", "audio/mpeg"} <= kinds.keys()
+        browser = httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app), base_url=emulator.server_url)
+        async with browser:
+            for kind in ("application/pdf", "image/tiff", "image/jpeg"):
+                text = (await browser.get(f"/messages/{kinds[kind]}", timeout=60)).text
+                shown = re.findall(r'<img [^>]*src="data:image/(?:png|jpeg);base64,([^"]+)"', text)
+                pages = (emulator.store.message(kinds[kind]) or {}).get("faxPageCount", 1)
+                assert len(shown) == pages, kind
+                assert all(Image.open(io.BytesIO(base64.b64decode(picture))).size > (100, 100) for picture in shown)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("data", [b"", b"<svg onload='alert(1)'/>", b"<html>", b"%PDF-1.4\n broken", b"GIF89a broken"])
+async def test_a_file_without_pages_is_not_drawn(data: bytes) -> None:
+    with anyio.fail_after(60):
+        assert await draw_pages(data) == []
 
 
 async def test_a_database_file_keeps_changes_over_a_restart(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """`rc-mcp serve --http`: access control, which fails closed beyond this machine."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +22,24 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
 from rc_mcp.cli import main
-from rc_mcp.cli.http import HOST_REFUSED
-from tests.desk import Era, call
+from rc_mcp.cli.http import (
+    ENDING,
+    HEALTHY,
+    HOME,
+    HOST_REFUSED,
+    NO_TOKEN_REQUIRED,
+    PATH,
+    TOKEN_REQUIRED,
+    application,
+)
+from rc_mcp.cli.http_server import Door
+from tests.desk import Desk, Era, call
 
 pytestmark = pytest.mark.anyio
 
 TOKEN = "a-token-of-24-characters-or-more"
 RC_MCP = [sys.executable, "-m", "rc_mcp", "serve", "--http", "--port", "0"]
+DOCKERFILE = Path(__file__).parents[2] / "Dockerfile"
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 
@@ -47,9 +59,9 @@ class Served:
 
 
 @contextmanager
-def http_server(*options: str, token: str = "") -> Generator[Served]:
-    environment = {**os.environ, "RC_MCP_HTTP_TOKEN": token}
-    command = [*RC_MCP, "--demo", *options]
+def http_server(*options: str, token: str = "", demo: bool = True, **variables: str) -> Generator[Served]:
+    environment = {**os.environ, "RC_MCP_HTTP_TOKEN": token, **variables}
+    command = [*RC_MCP, *(["--demo"] if demo else []), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         served = Served(process)
@@ -210,3 +222,114 @@ async def test_it_ends_at_once_at_sigterm_although_a_client_is_connected(era: Er
                 _, served.said = await to_thread.run_sync(partial(served.process.communicate, timeout=20))
         assert "Application shutdown complete." in served.said
         assert "Cancel" not in served.said  # uvicorn's message after its time limit
+
+
+@pytest.mark.parametrize(("token", "who"), [("", NO_TOKEN_REQUIRED), (TOKEN, TOKEN_REQUIRED)])
+def test_the_line_at_the_start_says_the_whole_address_and_what_is_served_to_whom(token: str, who: str) -> None:
+    with http_server("--access", "triage", token=token) as served:
+        [line] = [line for line in served.said.splitlines() if served.address in line]
+    assert "demo" in line
+    assert "access triage" in line
+    assert who in line
+    assert TOKEN not in served.said
+
+
+def test_the_line_of_an_account_names_its_server_and_no_demo() -> None:
+    login = {"RC_ACCESS_TOKEN": "x", "RC_SERVER_URL": "https://platform.example.com", "RC_MCP_ACCESS": "read"}
+    with http_server(demo=False, **login) as served:
+        [line] = [line for line in served.said.splitlines() if served.address in line]
+    assert login["RC_SERVER_URL"] in line
+    assert "demo" not in line
+
+
+@pytest.mark.parametrize("token", ["", TOKEN])
+def test_the_first_page_and_the_health_page_need_no_token(token: str) -> None:
+    with http_server(token=token) as served:
+        base = served.address.removesuffix(PATH)
+        pages = {path: httpx.get(base + path, timeout=20) for path in ("/", "/health")}
+        assert {path: (page.status_code, page.text) for path, page in pages.items()} == {
+            "/": (200, HOME),
+            "/health": (200, HEALTHY),
+        }
+        for page in pages.values():
+            assert page.headers["content-type"].startswith("text/plain")
+            assert page.headers["x-content-type-options"] == "nosniff"
+            assert "access-control-allow-origin" not in page.headers
+            head = httpx.head(page.url, timeout=20)
+            assert (head.status_code, head.content) == (200, b"")
+            assert httpx.post(page.url, timeout=20).status_code == (401 if token else 404)
+        assert httpx.get(f"{base}/health/x", timeout=20).status_code == (401 if token else 404)
+    assert PATH in HOME
+
+
+def test_the_health_check_of_the_container_succeeds_only_while_the_server_runs() -> None:
+    [check] = re.findall(r"HEALTHCHECK .*?CMD (\[.*?\])\n", DOCKERFILE.read_text("utf-8"), re.DOTALL)
+
+    def exit_code(port: int | None) -> int:
+        command = [sys.executable, *json.loads(check.replace("8000", str(port)))[1:]]
+        environment = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
+        return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60, check=False, env=environment).returncode
+
+    with http_server() as served:
+        port = httpx.URL(served.address).port
+        assert exit_code(port) == 0
+    assert exit_code(port) == 1
+
+
+def test_only_the_health_page_answers_under_a_name_that_is_not_allowed() -> None:
+    asked = {"Host": "10.0.0.7:8000"}, {"Host": "evil.example"}, {"Origin": "http://evil.example"}
+    with http_server() as served:
+        base = served.address.removesuffix(PATH)
+        for headers in asked:
+            assert httpx.get(f"{base}/health", headers=headers, timeout=20).text == HEALTHY
+            assert httpx.get(f"{base}/", headers=headers, timeout=20).status_code in {403, 421}
+
+
+@pytest.fixture
+async def in_process(desk: Desk) -> AsyncGenerator[tuple[httpx.AsyncClient, Door, Mapping[str, object]]]:
+    """The application without sockets: a client, the gate, and the sessions by id."""
+    server = desk.server()
+    app, door = application(server, ["localhost"], None)
+    sessions = server.session_manager._server_instances  # pyright: ignore[reportPrivateUsage]
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost")
+    async with server.session_manager.run(), http as client:
+        yield client, door, sessions
+
+
+InProcess = tuple[httpx.AsyncClient, Door, Mapping[str, object]]
+SSE = {"Accept": "application/json, text/event-stream"}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PUT"])
+@pytest.mark.parametrize("version", [None, "2025-06-18", "2026-07-28"])
+async def test_a_request_that_opens_no_session_leaves_none_behind(
+    in_process: InProcess, method: str, version: str | None
+) -> None:
+    client, _, sessions = in_process
+    headers = {**SSE, **({"MCP-Protocol-Version": version} if version else {})}
+    for _ in range(3):
+        refused = await client.request(method, PATH, headers=headers)
+        assert refused.status_code in {400, 405, 406}
+    assert dict(sessions) == {}
+
+
+async def test_a_session_is_counted_once_it_is_initialized_and_not_after_its_end(in_process: InProcess) -> None:
+    client, _, sessions = in_process
+    initialize = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
+    }  # fmt: skip
+    opened = await client.post(PATH, json=initialize, headers=SSE)
+    session = {"mcp-session-id": opened.headers["mcp-session-id"]}
+    assert [*sessions] == [*session.values()]
+    assert (await client.delete(PATH, headers={**SSE, **session})).status_code == 200
+    assert dict(sessions) == {}
+
+
+async def test_the_health_page_says_when_the_server_ends(in_process: InProcess) -> None:
+    client, door, _ = in_process
+    assert (await client.get("/health")).status_code == 200
+    door.refuse_new()
+    answer = await client.get("/health")
+    assert (answer.status_code, answer.text) == (503, ENDING)
+    assert (await client.post(PATH, json=PING, headers=SSE)).status_code == 503

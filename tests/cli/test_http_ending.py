@@ -98,7 +98,7 @@ async def slow(tmp_path: Path) -> AsyncGenerator[Slow]:
                     assert process.stderr is not None
                     async for chunk in process.stderr:
                         running.log += chunk.decode()
-                        if found := re.search(r"running on (http://\S+) ", running.log):
+                        if found := re.search(r"running on (http://[^\s/]+)/mcp", running.log):
                             running.address = f"{found[1]}/mcp"
                             started.set()
                     running.ended.set()
@@ -199,7 +199,7 @@ async def test_a_cancelled_delete_is_resolved_while_the_server_runs(slow: Slow, 
 async def in_this_process(app: Callable[[Scope, Receive, Send], Any], calls: list[str]) -> AsyncGenerator[HttpServer]:
     """Run our server around an application, on a free port; it must end when asked."""
     door = Door(app, calls=lambda: len(calls), stop_listening=lambda: None)
-    server = HttpServer(door, door)
+    server = HttpServer(door, door, path="/", about="a test")
     with bound_sockets("127.0.0.1", 0) as (bound,):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [bound])

@@ -60,7 +60,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Server]:
     running = Server()
     running.may_answer.set()
     door = Door(running.app, calls=lambda: 0, stop_listening=lambda: None)
-    uvicorn = HttpServer(OnlyWhole(door), door)
+    uvicorn = HttpServer(OnlyWhole(door), door, path="/", about="a test")
     with bound_sockets("127.0.0.1", 0) as (bound,), anyio.fail_after(PATIENCE_S):
         running.port = bound.getsockname()[1]
         async with anyio.create_task_group() as tasks:
@@ -135,7 +135,7 @@ async def test_a_second_request_on_a_connection_has_the_same_time_limit(server: 
 async def test_a_request_refused_before_its_body_arrived_is_closed_too(server: Server) -> None:
     """If the application answers at once, the rest of the body may never arrive."""
     door = Door(server.app, calls=lambda: 0, stop_listening=lambda: None)
-    uvicorn = HttpServer(door, door)
+    uvicorn = HttpServer(door, door, path="/", about="a test")
     with bound_sockets("127.0.0.1", 0) as (bound,):
         server.port = bound.getsockname()[1]
         async with anyio.create_task_group() as tasks:

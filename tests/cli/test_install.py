@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
@@ -21,8 +23,11 @@ from hypothesis import strategies as st
 from rc_mcp.cli import main
 from rc_mcp.cli.install import entry as starting
 from rc_mcp.cli.install import files, jsonc
+from rc_mcp.cli.install.connectors import CONNECTORS
+from rc_mcp.cli.install.dry_run import MASK
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, Machine, NoPlaceError, System
 from rc_mcp.settings import load_settings
+from rc_mcp.time_limits import CALL_S
 
 pytestmark = pytest.mark.process  # install tries the command that it writes
 
@@ -55,6 +60,16 @@ def entry(host: str, machine: Machine, name: str = "ringcentral") -> dict[str, A
     return content(host, machine)[HOSTS[host].section][name]
 
 
+def started(written: dict[str, Any]) -> list[str]:
+    """The command line of an entry."""
+    command: Any = written["command"]
+    return [*command] if isinstance(command, list) else [command, *written["args"]]
+
+
+def variables(host: str, machine: Machine, name: str = "ringcentral") -> dict[str, Any]:
+    return entry(host, machine, name).get(HOSTS[host].environment, {})
+
+
 def backups(file: Path) -> list[Path]:
     return sorted(file.parent.glob(f"{file.name}.*.bak"))
 
@@ -72,6 +87,7 @@ def backups(file: Path) -> list[Path]:
         *((system, "cursor", "home/.cursor/mcp.json") for system in ("darwin", "win32", "linux")),
         *((system, "codex", "home/.codex/config.toml") for system in ("darwin", "win32", "linux")),
         *((system, "gemini", "home/.gemini/settings.json") for system in ("darwin", "win32", "linux")),
+        *((system, "opencode", "home/.config/opencode/opencode.jsonc") for system in ("darwin", "win32", "linux")),
     ],
 )
 def test_each_host_has_its_file_at_the_path_of_the_system(
@@ -86,6 +102,7 @@ def test_each_host_has_its_file_at_the_path_of_the_system(
         ("win32", "APPDATA", "vscode", "Code/User/mcp.json"),
         ("linux", "XDG_CONFIG_HOME", "vscode", "Code/User/mcp.json"),
         ("linux", "CODEX_HOME", "codex", "config.toml"),
+        ("darwin", "XDG_CONFIG_HOME", "opencode", "opencode/opencode.jsonc"),
     ],
 )
 def test_a_folder_named_by_the_environment_takes_precedence(
@@ -114,19 +131,20 @@ def test_the_written_command_starts_this_rc_mcp(host: str, machine: Machine, ins
     done = install(host)
     assert done.exit_code == 0, done.output
     written = entry(host, machine)
-    assert Path(written["command"]).is_absolute()
-    assert os.access(written["command"], os.X_OK)
-    assert written["args"] == ["-E", "-P", "-m", "rc_mcp", "serve"]
-    assert written["env"]["RC_MCP_ACCESS"] == "delete"
-    assert "type" not in written or written["type"] == "stdio"
+    command, *arguments = started(written)
+    assert Path(command).is_absolute()
+    assert os.access(command, os.X_OK)
+    assert arguments == ["-E", "-P", "-m", "rc_mcp", "serve"]
+    assert variables(host, machine)["RC_MCP_ACCESS"] == "delete"
+    assert written.get("type") == HOSTS[host].transport
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_demo_needs_no_credentials(host: str, machine: Machine, install: Install) -> None:
     assert install(host, "--demo", "--access", "read").exit_code == 0
     written = entry(host, machine, "ringcentral-demo")
-    assert written["args"][-4:] == ["serve", "--demo", "--access", "read"]
-    assert written.keys() <= {"type", "command", "args"}
+    assert started(written)[-4:] == ["serve", "--demo", "--access", "read"]
+    assert written.keys() <= {"type", "command", "args", "timeout"}
     assert "inputs" not in content(host, machine)
 
 
@@ -161,14 +179,14 @@ def test_no_secret_is_written_without_the_option(
     file = HOSTS[host].file(machine)
     assert SECRET not in file.read_text("utf-8") + done.output
     asked = install(host, "--write-secrets")
-    assert entry(host, machine)["env"]["RC_USER_JWT"] == SECRET
+    assert variables(host, machine)["RC_USER_JWT"] == SECRET
     assert str(file) in asked.stderr
     assert SECRET not in asked.output
     if os.name == "posix":
         assert file.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("host", sorted(HOSTS.keys() - {"claude-desktop", "codex"}))
+@pytest.mark.parametrize("host", sorted(HOSTS.keys() - {"claude-desktop", "codex", "opencode"}))
 def test_a_host_that_has_no_value_for_a_reference_leaves_it_empty_or_unfilled(
     host: str, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +363,133 @@ def test_a_dry_run_shows_no_secret_from_the_same_line(machine: Machine, install:
     assert "theirs" not in shown
 
 
+def test_a_dry_run_shows_what_is_written_where_another_entry_has_the_same_words(
+    machine: Machine, install: Install
+) -> None:
+    for host in HOSTS:
+        install(host, "--demo")
+        shown = install(host, "--dry-run").stdout
+        install(host)
+        for word in (*started(entry(host, machine)), *variables(host, machine).values(), HOSTS[host].environment):
+            assert word in shown, host
+        assert MASK not in shown
+
+
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [
+        ("cursor", '{"mcpServers": {"ringcentral": {"env": {"RC_USER_JWT": "%s"}}}}'),
+        ("gemini", '{"theirs": "%s", "mcpServers": {"other": {"args": ["%s"]}, "%s": {}}}'),
+        ("gemini", '{"mcpServers": {"ringcentral": {"headers": {"Authorization": "%s"}, "args": ["--key=%s", "%s"]}}}'),
+        ("claude-code", '{"mcpServers": {"ringcentral": {"env": {"RC_USER_JWT": "${RC_USER_JWT:-%s}"}}}}'),
+        ("cursor", '{"mcpServers": {"ringcentral": {"env": {"HTTPS_PROXY": "http://me:%s@proxy"}}}}'),
+        ("vscode", '{"inputs": [{"id": "rc-user-jwt", "type": "promptString", "default": "%s"}]}'),
+        ("opencode", '{"mcp": {"ringcentral": {"command": ["docker", "-e", "RC_USER_JWT=%s"]}}}'),
+        ("opencode", '{"mcp": {"ringcentral": {"environment": {"RC_MCP_HTTP_TOKEN": "%s"}}}}'),
+        ("cursor", '{"mcpServers": {"ringcentral": {"env": {"RC_SERVER_URL": "https://me:%s@example.com"}}}}'),
+        ("claude-desktop", '{"mcpServers": {"ringcentral": {"command": "env RC_USER_JWT=%s rc-mcp"}}}'),
+        ("codex", "[mcp_servers.ringcentral]\nenv = {{ RC_USER_JWT = '''{}''' }}\nurl = \"{}\"\n"),
+    ],
+)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_dry_run_shows_no_secret_wherever_it_is_and_however_it_is_written(
+    host: str, text: str, escaped: bool, machine: Machine, install: Install
+) -> None:
+    if escaped and "'''" in text:
+        text = text.replace("'''", '"')
+    secret = "".join(f"\\u{ord(c):04x}" for c in SECRET) if escaped else SECRET
+    file = HOSTS[host].file(machine)
+    file.parent.mkdir(parents=True)
+    file.write_text(text.replace("%s", secret) if host != "codex" else text.format(secret, secret))
+    shown = install(host, "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert "RC_MCP_ACCESS" in shown.stdout
+    assert SECRET not in shown.output
+    assert secret not in shown.output
+
+
+def test_a_dry_run_with_secrets_shows_all_but_them(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RC_APP_CLIENT_ID", "app-1")
+    monkeypatch.setenv("RC_USER_JWT", SECRET)
+    for host in HOSTS:
+        shown = install(host, "--write-secrets", "--dry-run").output
+        assert "app-1" in shown
+        assert "RC_USER_JWT" in shown
+        assert SECRET not in shown
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_a_host_in_the_cloud_gets_steps_whose_commands_exist_and_nothing_is_written(
+    connector: str, machine: Machine, install: Install, tmp_path: Path
+) -> None:
+    done = install(connector)
+    assert (done.exit_code, list(tmp_path.rglob("*"))) == (0, [])
+    commands = re.findall(r"`rc-mcp ([^`]+)`", done.stdout)
+    assert {words.split()[0] for words in commands} == {"install", "serve"}
+    for words in commands:
+        name, *rest = words.split()
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        command.make_context(name, rest)  # parses the options, and runs nothing
+    for option in (("--file", tmp_path / "x"), ("--access", "read"), ("--write-secrets",)):
+        assert install(connector, *option).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        ((), "opencode.jsonc"),
+        (("opencode.json",), "opencode.json"),
+        (("config.json", "opencode.json", "opencode.jsonc"), "opencode.jsonc"),
+        (("config.json",), "config.json"),
+    ],
+)
+def test_opencode_gets_the_entry_in_the_file_that_takes_precedence(
+    there: tuple[str, ...], chosen: str, machine: Machine, install: Install
+) -> None:
+    folder = machine.home / ".config" / "opencode"
+    folder.mkdir(parents=True)
+    for name in there:
+        (folder / name).write_text('{"model": "m", /* mine */}')
+    assert install("opencode").exit_code == 0
+    assert HOSTS["opencode"].file(machine) == folder / chosen
+    assert content("opencode", machine).keys() == {*(["model"] if there else []), "mcp"}
+    changed = [name for name in ("config.json", "opencode.json", "opencode.jsonc") if "mcp" in text_of(folder / name)]
+    assert changed == [chosen]
+
+
+def text_of(file: Path) -> str:
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def test_opencode_waits_longer_than_a_call_may_take_and_keeps_what_its_user_set(
+    machine: Machine, install: Install
+) -> None:
+    install("opencode")
+    assert entry("opencode", machine)["timeout"] > 1000 * CALL_S
+    file = HOSTS["opencode"].file(machine)
+    file.write_text(
+        '{"mcp": {"ringcentral": {"timeout": 5, "enabled": false, "environment": {"RC_MCP_ACCESS": "read"}}}}'
+    )
+    install("opencode")
+    kept = entry("opencode", machine)
+    assert (kept["timeout"], kept["enabled"], kept["environment"]) == (5, False, {"RC_MCP_ACCESS": "read"})
+
+
+def test_a_dry_run_shows_that_a_secret_would_be_replaced(
+    machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
+    monkeypatch.setenv("RC_USER_JWT", "first")
+    install("cursor", "--write-secrets")
+    monkeypatch.setenv("RC_USER_JWT", SECRET)
+    changed = [line for line in install("cursor", "--write-secrets", "--dry-run").stdout.splitlines() if MASK in line]
+    assert [line[0] for line in changed if "RC_USER_JWT" in line] == ["-", "+"]
+    assert not [line for line in changed if SECRET in line or "first" in line]
+
+
 _GIT = {"url": "https://example.com/rc-mcp", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
 
 
@@ -418,8 +563,8 @@ def test_the_written_command_never_runs_code_from_its_working_folder(
 ) -> None:
     assert install(host, "--demo").exit_code == 0
     written = entry(host, machine, "ringcentral-demo")
-    environment = {**os.environ, **written.get("env", {})} | ({} if path is None else {"PYTHONPATH": path})
-    command = [written["command"], *written["args"][:-2], "--version"]
+    environment = {**os.environ} | ({} if path is None else {"PYTHONPATH": path})
+    command = [*started(written)[:-2], "--version"]
     ended = subprocess.run(
         command, cwd=hostile(machine.here), env=environment, capture_output=True, text=True, check=False
     )

@@ -2,20 +2,26 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import anyio
+import httpx2 as httpx
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 
 from rc_mcp.access import Level
 from rc_mcp.cli.demo.screen import rows
+from rc_mcp.cli.serve import UNWATCHED, WATCH, _demo_server  # pyright: ignore[reportPrivateUsage]
+from rc_mcp.guard.guard import OTHER_DEMOS
 from rc_mcp.tools import tools_for
 from tests.desk import Era, call, refused
-from tests.serving import RC_MCP, http_server
+from tests.serving import RC_MCP, http_server, served
 
 pytestmark = pytest.mark.anyio
 META: dict[str, object] = {
@@ -51,6 +57,62 @@ async def test_the_demo_has_no_rate_limits(tmp_path: Path) -> None:
         async with Client(server) as client:
             for _ in range(70):  # more than RingCentral allows in a minute
                 await call(client, "list_messages", per_page=1)
+
+
+async def test_the_demo_says_on_stderr_and_to_the_model_where_its_mailbox_can_be_watched(
+    era: Era, tmp_path: Path
+) -> None:
+    server = StdioServerParameters(
+        command=RC_MCP[0], args=[*RC_MCP[1:], "serve", "--demo"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
+    )
+    log = tmp_path / "stderr"
+    with anyio.fail_after(60), log.open("w+") as stderr:
+        async with Client(stdio_client(server, errlog=stderr), mode=era) as client, httpx.AsyncClient() as browser:
+            [address] = re.findall(f"{WATCH} (http://127.0.0.1:[0-9]+/)", log.read_text())
+            assert (client.instructions or "").endswith(f"{WATCH} {address}\n")
+            message = rows((await call(client, "list_messages", read_status="Unread"))["messages"])[0]["id"]
+            assert "<dd>Unread</dd>" in re.sub("</?bdi>", "", (await browser.get(f"{address}messages/{message}")).text)
+            await call(client, "update_message", message_id=message, read_status="Read")
+            assert "<dd>Read</dd>" in re.sub("</?bdi>", "", (await browser.get(f"{address}messages/{message}")).text)
+            assert f"/messages/{message}" in (await browser.get(address)).text
+        with pytest.raises(httpx.ConnectError):
+            await httpx.AsyncClient().get(address)
+
+
+async def test_the_demo_starts_where_no_page_can_be_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
+    monkeypatch.setattr("socket.create_server", Mock(side_effect=PermissionError("not here")))
+    with _demo_server(None) as (server, _):
+        async with Client(server) as client:
+            assert (client.instructions or "").endswith(f"{UNWATCHED}\n")
+            assert (await call(client, "list_messages"))["messages"]
+    assert capsys.readouterr().err == f"rc-mcp: {UNWATCHED}\n"
+
+
+async def test_the_demo_over_http_can_be_watched_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
+    with served(*RC_MCP, "serve", "--http", "--port", "0", "--demo") as server, anyio.fail_after(60):
+        [address] = re.findall(f"{WATCH} (http://127.0.0.1:[0-9]+/)", "".join(server.log))
+        async with httpx.AsyncClient() as browser:
+            assert "/messages/" in (await browser.get(address)).text
+            assert (await browser.get(f"{address}restapi/v1.0")).status_code == 404
+
+
+async def test_a_plan_of_another_demo_process_is_refused_as_such(era: Era, tmp_path: Path) -> None:
+    server = StdioServerParameters(
+        command=RC_MCP[0], args=[*RC_MCP[1:], "serve", "--demo"], env={"RC_MCP_STATE_DIR": str(tmp_path)}
+    )
+    answers: list[dict[str, str]] = []
+    with anyio.fail_after(60):
+        for _ in range(2):  # a process for each call
+            async with Client(server, mode=era) as client:
+                message = rows((await call(client, "list_messages"))["messages"])[0]["id"]
+                plan_id = answers[0]["plan_id"] if answers else None
+                answers.append(await call(client, "delete_message", message_id=message, plan_id=plan_id))
+    assert [answer["status"] for answer in answers] == ["confirmation_required", "refused"]
+    assert OTHER_DEMOS in answers[1]["said"]
 
 
 async def test_rc_mcp_without_a_command_serves_stdio(tmp_path: Path) -> None:

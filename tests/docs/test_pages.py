@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from rc_mcp.cli import main
+from rc_mcp.emulator import Emulator
 from rc_mcp.settings import Settings
 from release import container
 from tests.cli.test_http import TOKEN, http_server
@@ -62,6 +64,15 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
             assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], anchor
+
+
+def test_the_docs_name_as_many_weeks_as_the_office_has() -> None:
+    with Emulator() as emulator:
+        times = [datetime.fromisoformat(message["creationTime"]) for message in emulator.store.messages()]
+    weeks = ["zero", "one", "two", "three", "four", "five"][round((max(times) - min(times)) / timedelta(weeks=1))]
+    named = re.findall(r"(\w+)\s+weeks", (ROOT / "docs/emulator.md").read_text("utf-8"))
+    assert len(named) > 1
+    assert set(named) == {weeks}
 
 
 @pytest.mark.parametrize("page", MINE, ids=ids)
@@ -151,5 +162,6 @@ def test_the_apps_that_it_names_are_those_that_install_knows() -> None:
 
     page = (ROOT / "docs/how-to/connect-an-assistant.md").read_text("utf-8")
     assert re.findall(r"^rc-mcp install (\S+)$", page, re.MULTILINE) == list(HOSTS)
-    assert re.findall(r"^\| ([A-Z][\w ]+) \|", page, re.MULTILINE) == [host.title for host in HOSTS.values()]
+    heading, *apps = re.findall(r"^\| ([A-Za-z][\w ]+) \|", page, re.MULTILINE)
+    assert (heading, apps) == ("app", [host.title for host in HOSTS.values()])
     assert json.loads((ROOT / "plugin/.claude-plugin/plugin.json").read_text())["name"] == "ringcentral"

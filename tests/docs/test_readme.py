@@ -1,4 +1,4 @@
-"""The README agrees with the code. Its generated tables are renewed by running this file."""
+"""The README, and the pages that continue it, agree with the code. Running this file renews the generated tables."""
 
 import html
 import json
@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -19,9 +20,13 @@ from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
 from rc_mcp.prompts import load_prompts
 from rc_mcp.tools import tools_for
+from tests.docs.test_hosts import sentence
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+TOOLS = ROOT / "docs/reference/tools.md"
+CLIENT = ROOT / "docs/client.md"
+MOST_LINES = 150
 PICTURE = ROOT / "docs/demo.svg"
 RENEW = "renew it with: make docs"
 
@@ -38,7 +43,7 @@ def prompts() -> str:
     return table(("prompt", "does"), ((f"`{p.name}`", p.description or "") for p in load_prompts()))
 
 
-GENERATED = {"tools": tools, "prompts": prompts}
+GENERATED = {"tools": tools, "prompts": prompts, "hosts": sentence}
 
 
 def section(name: str) -> re.Pattern[str]:
@@ -46,11 +51,11 @@ def section(name: str) -> re.Pattern[str]:
 
 
 def renew() -> None:
-    """Write the generated tables into the README."""
-    text = README.read_text("utf-8")
+    """Write the generated tables into the page about the tools."""
+    text = TOOLS.read_text("utf-8")
     for name, build in GENERATED.items():
         text = section(name).sub(partial(with_table, build()), text)
-    README.write_text(text, encoding="utf-8")
+    TOOLS.write_text(text, encoding="utf-8")
 
 
 def with_table(new: str, found: re.Match[str]) -> str:
@@ -82,8 +87,8 @@ def all_commands(group: click.Group = main, above: str = "rc-mcp") -> Iterator[t
             yield " ".join((above, name, *arguments)), command
 
 
-def fences(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+def fences(language: str, page: Path = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
 
 
 def shell_lines() -> list[list[str]]:
@@ -93,8 +98,8 @@ def shell_lines() -> list[list[str]]:
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_tables_match_the_code(name: str) -> None:
-    found = section(name).search(README.read_text("utf-8"))
-    assert found is not None, f"README.md has no section {name}"
+    found = section(name).search(TOOLS.read_text("utf-8"))
+    assert found is not None, f"{TOOLS.name} has no section {name}"
     assert found[2] == GENERATED[name](), RENEW
 
 
@@ -112,6 +117,27 @@ def test_every_command_in_it_exists() -> None:
             command.make_context("rc-mcp", rest)  # parses the options, and runs nothing
 
 
+def test_it_is_short_enough_to_be_read() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+def test_its_number_of_tools_of_each_kind_is_that_of_the_code() -> None:
+    numbers = {"one": 1, "two": 2, "five": 5, "ten": 10}
+    words = " ".join(README.read_text("utf-8").split())
+    said = re.search(
+        r"(\w+) Message Store operations as tools: (\w+) that read, (\w+) that .*?, (\w+) that .*? (\w+) that", words
+    )
+    assert said is not None
+    counts = [len(tools_for(level)) for level in ("read", "triage", "delete", "admin")]
+    added = [now - before for before, now in pairwise([0, *counts])]
+    assert [numbers[word] for word in said.groups()] == [counts[-1], *added]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_it_names_every_access_level(level: str) -> None:
+    assert f"`{level}`" in README.read_text("utf-8")
+
+
 def test_every_file_it_points_to_is_there() -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", README.read_text("utf-8"))
     assert links
@@ -124,7 +150,7 @@ async def run_python_example(folder: Path) -> str:
             names = ("server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id")
             login = {name: getattr(emulator, name) for name in names}
             (folder / "login.json").write_text(json.dumps(login), encoding="utf-8")
-            (code,) = fences("python")
+            (code,) = fences("python", CLIENT)
             done = await anyio.run_process([sys.executable, "-W", "error", "-c", code], cwd=folder)
             return done.stdout.decode()
 

@@ -10,7 +10,10 @@ from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
 from rc_mcp.guard import results
+from rc_mcp.guard.guard import OTHER_ARGUMENTS, OTHER_DEMOS
+from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.results import CHANGED_NOTHING
+from rc_mcp.guard.state.journal import DEMO
 from tests.desk import NO, NOTHING, YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +187,25 @@ async def test_a_phrase_for_fewer_messages_does_not_purge_more(desk: Desk, era: 
     # The first is Purged by now. One is left, with the phrase PURGE 1: a new question and a new approval.
     assert answer["outcomes"] == {targets[0]: "already", targets[1]: "purged"}
     assert len(desk.asked) == 2
+
+
+async def test_a_demo_says_that_a_plan_may_be_one_of_another_demo(desk: Desk, era: Era) -> None:
+    target = desk.ids(availability="Alive")[:1]
+    first, second = (desk.server(f"{DEMO}{n}") for n in (1, 2))
+    async with Client(first, mode=era) as client:
+        plan = (await call(client, "delete_message", message_id=target))["plan_id"]
+    async with Client(second, mode=era) as client:
+        answer = await call(client, "delete_message", message_id=target, plan_id=plan)
+    assert answer["status"] == "refused"
+    assert answer["said"].startswith(OTHER_DEMOS)
+    assert answer["said"].endswith(NOTHING_DONE)
+    assert desk.availability(target[0]) == "Alive"
+
+
+async def test_a_server_of_an_account_does_not_speak_of_demos(desk: Desk, era: Era) -> None:
+    async with desk.client(era) as client:
+        answer = await call(
+            client, "delete_message", message_id=desk.ids(availability="Alive")[:1], plan_id="none-such"
+        )
+    assert answer["status"] == "refused"
+    assert answer["said"].startswith(OTHER_ARGUMENTS)

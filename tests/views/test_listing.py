@@ -1,4 +1,4 @@
-"""Summaries: waiting senders, failures and messages that will soon be erased."""
+"""Summaries: senders of open messages, failures and messages that will soon be erased."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from rc_mcp.ringcentral import Message
 from rc_mcp.views.delivery_failures import NO_REASON
 from rc_mcp.views.summary import RetentionFacts, summarize
 from rc_mcp.views.syncs import NEW_UNKNOWN, UNKNOWN_FILTERS
-from tests.desk import Clock, Desk, Faults, call
+from tests.desk import Clock, Desk, Era, Faults, call
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 NOW = datetime(2026, 3, 5, 17, tzinfo=LOS_ANGELES).astimezone(UTC)
@@ -39,51 +39,94 @@ def ours(who: str = MARIA, **fields: object) -> dict[str, object]:
     return {"direction": "Outbound", "to": [{"phoneNumber": who}], "messageStatus": "Delivered", **fields}
 
 
-def waiting(*messages: Message) -> list[tuple[str, str | None, int | None]]:
-    found = summarize(messages, NOW, LOS_ANGELES).waiting or []
-    return [(w.untrusted_who, w.since, w.unread) for w in found]
+def senders(*messages: Message) -> list[dict[str, object]]:
+    """Return the senders of open messages, each with only the fields that are set."""
+    found = summarize(messages, NOW, LOS_ANGELES).open or []
+    return [each.model_dump(exclude_none=True, exclude={"conversation_id"}) for each in found]
 
 
 def numbers_in(lines: list[str] | None) -> list[list[str]]:
     return [re.findall("[0-9]+", line) for line in lines or []]
 
 
-def test_a_sender_waits_since_the_first_message_after_our_reply() -> None:
-    assert waiting(text(1, **theirs()), text(2, **theirs()), text(3, **ours()), text(4, **theirs())) == [
-        (MARIA, "03-05 15:00", None)
+def test_a_read_text_is_unanswered_since_the_first_one_after_our_reply() -> None:
+    assert senders(text(1, **theirs()), text(2, **theirs()), text(3, **ours()), text(4, **theirs())) == [
+        {"untrusted_who": MARIA, "unanswered_since": "03-05 15:00"}
     ]
 
 
-def test_a_sender_with_a_reply_does_not_wait() -> None:
-    assert waiting(text(1, **ours()), text(2, **theirs())) == []
+def test_a_sender_with_a_reply_has_nothing_open() -> None:
+    assert senders(text(1, **ours()), text(2, **theirs())) == []
 
 
 def test_a_reply_that_was_not_delivered_does_not_count() -> None:
-    assert waiting(text(1, **ours(messageStatus="SendingFailed")), text(2, **theirs())) == [
-        (MARIA, "03-05 15:00", None)
+    assert senders(text(1, **ours(messageStatus="SendingFailed")), text(2, **theirs())) == [
+        {"untrusted_who": MARIA, "unanswered_since": "03-05 15:00"}
     ]
 
 
-def test_senders_with_unread_messages_come_first_and_then_the_longest_wait() -> None:
+def test_senders_of_unread_messages_come_first_and_then_the_oldest_message() -> None:
     unread = theirs(HAROLD, readStatus="Unread")
-    assert waiting(message(1, type="VoiceMail", **unread), text(9, **theirs())) == [
-        (HAROLD, "03-05 16:00", 1),
-        (MARIA, "03-05 08:00", None),
+    assert senders(message(1, type="VoiceMail", **unread), text(9, **theirs())) == [
+        {"untrusted_who": HAROLD, "unread_since": "03-05 16:00"},
+        {"untrusted_who": MARIA, "unanswered_since": "03-05 08:00"},
     ]
 
 
-def test_a_sender_of_texts_and_voicemails_waits_once() -> None:
+def test_unread_messages_before_a_reply_are_unread_and_not_called_unanswered() -> None:
+    assert senders(text(1, **ours()), text(2, **theirs(readStatus="Unread")), text(3, **theirs())) == [
+        {"untrusted_who": MARIA, "unread_since": "03-05 15:00"}
+    ]
+
+
+def test_a_sender_whose_oldest_open_text_is_read_has_a_count_of_the_unread_ones() -> None:
+    assert senders(text(1, **theirs(readStatus="Unread")), text(2, **theirs())) == [
+        {"untrusted_who": MARIA, "unanswered_since": "03-05 15:00", "unread": 1}
+    ]
+
+
+def test_a_sender_of_texts_and_voicemails_is_named_once() -> None:
     unread = theirs(readStatus="Unread")
-    assert waiting(message(1, type="VoiceMail", **unread), text(2, **unread)) == [(MARIA, "03-05 15:00", 2)]
+    assert senders(message(1, type="VoiceMail", **unread), text(2, **unread)) == [
+        {"untrusted_who": MARIA, "unread_since": "03-05 15:00", "unread": 2}
+    ]
 
 
-def test_a_group_conversation_waits_once() -> None:
+def test_a_group_conversation_is_named_once() -> None:
     group = [{"phoneNumber": "+15035550110"}, {"phoneNumber": HAROLD}]
-    assert len(waiting(text(1, **theirs(MARIA, to=group)), text(2, **theirs(HAROLD, to=group)))) == 1
+    assert len(senders(text(1, **theirs(MARIA, to=group)), text(2, **theirs(HAROLD, to=group)))) == 1
 
 
-def test_a_heard_voicemail_waits_for_nothing() -> None:
-    assert waiting(message(1, type="VoiceMail", **theirs())) == []
+def test_a_heard_voicemail_is_not_open() -> None:
+    assert senders(message(1, type="VoiceMail", **theirs())) == []
+
+
+@pytest.mark.parametrize("availability", ["Deleted", "Purged"])
+@pytest.mark.parametrize("kind", ["VoiceMail", "Fax", "SMS", "Pager"])
+@pytest.mark.parametrize("read_status", ["Read", "Unread"])
+def test_a_deleted_message_is_not_open(availability: str, kind: str, read_status: str) -> None:
+    assert senders(message(1, type=kind, **theirs(readStatus=read_status, availability=availability))) == []
+
+
+def test_a_deleted_message_hides_no_older_one_that_is_open() -> None:
+    thanks = theirs(availability="Deleted", readStatus="Unread")
+    assert senders(text(1, **thanks), text(2, **theirs())) == [
+        {"untrusted_who": MARIA, "unanswered_since": "03-05 15:00"}
+    ]
+
+
+def test_a_deleted_reply_was_sent_and_counts() -> None:
+    assert senders(text(1, **ours(availability="Deleted")), text(2, **theirs())) == []
+
+
+@pytest.mark.anyio
+async def test_no_deleted_voicemail_of_the_office_is_listed_as_open(desk: Desk, era: Era) -> None:
+    desk.emulator.store.add(Draft(type="VoiceMail", sender=Party(phone_number=MARIA), availability="Deleted"))
+    async with desk.client(era) as client:
+        listing = await call(client, "list_messages", date_from="30d", availability=["Deleted"])
+    assert len(rows(listing["messages"])) == len(desk.ids(availability="Deleted"))
+    assert listing["summary"]["unread"] == {"VoiceMail": 1}  # as its row says
+    assert "open" not in listing["summary"]
 
 
 def test_unheard_voicemails_are_counted_by_transcript_state() -> None:

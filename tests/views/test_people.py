@@ -140,14 +140,14 @@ def texts(theirs: str, answered_to: str, **conversation: Any) -> list[Message]:
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_one_person_under_two_spellings_is_one(one: str, other: str) -> None:
     for theirs, ours in ((one, other), (other, one)):
-        assert summarize(texts(theirs, ours), NOW).waiting is None
+        assert summarize(texts(theirs, ours), NOW).open is None
         assert len(by_partner(texts(theirs, ours))) == 1
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_two_persons_stay_two(one: str, other: str) -> None:
     for theirs, ours in ((one, other), (other, one)):
-        assert len(summarize(texts(theirs, ours), NOW).waiting or []) == 1
+        assert len(summarize(texts(theirs, ours), NOW).open or []) == 1
 
 
 def test_a_number_that_fits_two_persons_is_neither() -> None:
@@ -180,7 +180,7 @@ def test_callers_who_hide_their_number_are_not_one_person_in_two_conversations()
 
 
 def test_an_answer_in_the_same_conversation_is_an_answer_however_the_number_is_spelled() -> None:
-    assert summarize(texts("anonymous", "+16505550118", conversation={"id": "7"}), NOW).waiting is None
+    assert summarize(texts("anonymous", "+16505550118", conversation={"id": "7"}), NOW).open is None
 
 
 def test_a_conversation_joins_what_its_person_left_as_voicemail() -> None:

@@ -18,7 +18,7 @@ from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from rc_mcp import time_limits
 from rc_mcp.cli.demo.screen import Screen
-from rc_mcp.cli.emulator import login_to
+from rc_mcp.cli.emulator import draw_pages, login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.clock import utc_now
 
@@ -131,7 +131,7 @@ async def stage(now: Callable[[], datetime] = utc_now, server: tuple[str, ...] =
     with (
         TemporaryDirectory(prefix="rc-mcp-demo-") as folder,
         (Path(folder) / "server.log").open("w+", encoding="utf-8", errors="replace") as log,
-        Emulator(now=now) as emulator,
+        Emulator(now=now, draw_pages=draw_pages) as emulator,
     ):
         async with emulator.serve():
             yield Stage(emulator, Path(folder), log, server)

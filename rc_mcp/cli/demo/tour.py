@@ -253,6 +253,10 @@ async def take_tour(screen: Screen, played_on: AbstractAsyncContextManager[Stage
     """
     _introduce(screen)
     async with played_on or stage() as on:
+        screen.say(
+            f"A browser shows this mailbox until the tour ends: {on.emulator.server_url}/ "
+            "(rc-mcp serve --http --demo has one for longer.)"
+        )
         try:
             await _walk(on, screen)
         except* (StoppedError, MCPError, OSError) as stopped:

@@ -1,8 +1,5 @@
 """rc-mcp install: writes the configuration with which a host starts the server."""
 
-import difflib
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +7,16 @@ import click
 
 from rc_mcp.access import LEVELS
 from rc_mcp.cli.exits import fail, settings_or_exit
+from rc_mcp.cli.install.connectors import CONNECTORS
+from rc_mcp.cli.install.dry_run import MASK, changed_lines, is_reference
 from rc_mcp.cli.install.entry import NoCommandError, account_entry, demo_entry, inputs
-from rc_mcp.cli.install.files import Content, all_but, read, servers_in, with_server, write
+from rc_mcp.cli.install.files import Content, read, servers_in, with_server, write
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, SECRETS, Host, Machine, NoPlaceError
 from rc_mcp.cli.install.jsonc import NotUnderstoodError
 
 
 @click.command()
-@click.argument("host_name", metavar="HOST", type=click.Choice(list(HOSTS)))
+@click.argument("host_name", metavar="HOST", type=click.Choice([*HOSTS, *CONNECTORS]))
 @click.option("--demo", is_flag=True, help="Add the demo on the emulator: no account.")
 @click.option(
     "--access",
@@ -34,10 +33,17 @@ def install(
 ) -> None:
     """Add rc-mcp to the configuration of HOST.
 
-    HOST is claude-desktop, claude-code, vscode, cursor, codex or gemini. Everything else in the host's file stays
-    unchanged, and a backup is saved next to it. Secrets stay in the host's own secret storage or environment; Claude
-    Desktop has neither. For claude-code the file is .mcp.json in this folder.
+    HOST is claude-desktop, claude-code, vscode, cursor, codex, gemini or opencode. Everything else in the host's file
+    stays unchanged, and a backup is saved next to it. Secrets stay in the host's own secret storage or environment;
+    Claude Desktop has neither. For claude-code the file is .mcp.json in this folder.
+
+    HOST can also be claude-ai or chatgpt, which have no file here: rc-mcp says what to do, and writes nothing.
     """
+    if host_name in CONNECTORS:
+        if file or access or write_secrets:
+            raise click.UsageError(f"--file, --access and --write-secrets need a file, and {host_name} has none here.")
+        click.echo(CONNECTORS[host_name].steps())
+        return
     host = HOSTS[host_name]
     try:
         place = file or host.file(Machine.this())
@@ -51,6 +57,8 @@ def install(
         known = servers_in(host, before).get(name, {})
         entry, inputs = _entry(host, known, demo, access, write_secrets)
         text = with_server(host, before, name, entry, inputs)
+        after = Content(None, text)
+        shown = list(changed_lines(host, str(place), name, before, after, (entry, inputs))) if dry_run else []
     except (NotUnderstoodError, NoCommandError) as error:
         fail(f"{place} was not changed: {error}.")
     except OSError as error:
@@ -58,9 +66,7 @@ def install(
     if text == before.text:
         click.echo(f"{place} already has {name}. Nothing was changed.")
     elif dry_run:
-        others = [_quoted(text) for text in _strings(all_but(host, before, name)) if text]
-        own = [_quoted(secret)[1:-1] for secret in (*_secrets_in(known), *_secrets_in(entry))]
-        _show(place, before.text, text, [*others, *own])
+        _show(shown)
     else:
         _write(place, before, text, name)
     _show_next_step(host, place, entry, demo)
@@ -101,40 +107,23 @@ def _write(place: Path, before: Content, text: str, name: str) -> None:
         click.echo(f"The folder {place.parent} was created. Check that the app is installed.")
 
 
-def _show(place: Path, before: str, text: str, hidden: list[str]) -> None:
-    """Print the changed lines, with secrets masked."""
-    lines = difflib.unified_diff(before.splitlines(), text.splitlines(), str(place), str(place), n=0, lineterm="")
-    for line in lines:
-        for secret in hidden:
-            line = line.replace(secret, "********")
-        click.echo(line)
+def _show(lines: list[str]) -> None:
+    click.echo("\n".join(lines))
+    if any(MASK in line for line in lines):
+        click.echo(f"{MASK} stands for a secret, or for a value of yours that may be one.")
     click.echo("Nothing was written.")
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Yield every string in a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        inner: list[Any] = list(value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-        for part in inner:
-            yield from _strings(part)
-
-
-def _secrets_in(entry: dict[str, Any]) -> list[str]:
-    """Return the secrets that an entry contains as plain text, not by reference."""
-    values = [str(entry.get("env", {}).get(name, "")) for name in (*SECRETS, "RC_ACCESS_TOKEN")]
-    return [value for value in values if value and not value.startswith("${")]
+def _has_secrets(host: Host, entry: dict[str, Any]) -> bool:
+    """Return whether an entry contains a secret as plain text, not by reference."""
+    values = [entry.get(host.environment, {}).get(name) for name in (*SECRETS, "RC_ACCESS_TOKEN")]
+    return any(value and not is_reference(value) for value in values)
 
 
 def _show_next_step(host: Host, place: Path, entry: dict[str, Any], demo: bool) -> None:
     if not demo:
-        click.echo(f"Access level: {entry['env']['RC_MCP_ACCESS']}. Change it with --access or in the file.")
-        if _secrets_in(entry):
+        click.echo(f"Access level: {entry[host.environment]['RC_MCP_ACCESS']}. Change it with --access or in the file.")
+        if _has_secrets(host, entry):
             click.echo(
                 f"{place} contains secrets as plain text: readers of it can use the mailbox.",
                 err=True,
@@ -146,6 +135,6 @@ def _show_next_step(host: Host, place: Path, entry: dict[str, Any], demo: bool) 
             )
         else:
             click.echo(f"Credentials ({', '.join(CREDENTIALS)}): {host.where_secrets_are}")
-        if not host.reference and "RC_APP_CLIENT_ID" not in entry["env"]:
+        if not host.reference and "RC_APP_CLIENT_ID" not in entry[host.environment]:
             click.echo("RC_APP_CLIENT_ID was not written: it is not set here. Set it and run this again.", err=True)
     click.echo(f"Next: {host.then}")

@@ -36,7 +36,7 @@ class NoCommandError(ValueError):
 
 def demo_entry(host: Host, before: Entry, access: str | None) -> Entry:
     """Return the entry for the demo server, which needs no credentials."""
-    return before | _started(host, ["serve", "--demo", *(["--access", access] if access else [])])
+    return _started(host, before, ["serve", "--demo", *(["--access", access] if access else [])])
 
 
 def account_entry(
@@ -53,11 +53,12 @@ def account_entry(
         given: values that the user asked to write.
     """
     chosen = given | ({"RC_MCP_ACCESS": access} if access else {})
-    environment = _references(host) | default | {"RC_MCP_ACCESS": "delete"} | before.get("env", {}) | chosen
-    entry = before | _started(host, ["serve"]) | {"env": environment}
+    known = before.get(host.environment, {})
+    environment = _references(host) | default | {"RC_MCP_ACCESS": "delete"} | known | chosen
+    entry = _started(host, before, ["serve"]) | {host.environment: environment}
     if host.reference == "env_vars":
-        known = list(before.get("env_vars", []))
-        entry["env_vars"] = [*known, *(name for name in CREDENTIALS if name not in known)]
+        passed_on = list(before.get("env_vars", []))
+        entry["env_vars"] = [*passed_on, *(name for name in CREDENTIALS if name not in passed_on)]
     return entry
 
 
@@ -82,10 +83,12 @@ def _input(variable: str) -> str:
     return variable.lower().replace("_", "-")
 
 
-def _started(host: Host, arguments: list[str]) -> Entry:
-    command, *before = command_line()
-    transport = {"type": "stdio"} if host.says_type else {}
-    return {**transport, "command": command, "args": [*before, *arguments]}
+def _started(host: Host, before: Entry, arguments: list[str]) -> Entry:
+    command = [*command_line(), *arguments]
+    timeout = {"timeout": host.timeout_ms} if host.timeout_ms else {}
+    transport = {"type": host.transport} if host.transport else {}
+    start = {"command": command} if host.one_command else {"command": command[0], "args": command[1:]}
+    return timeout | before | transport | start
 
 
 def command_line() -> list[str]:

@@ -26,6 +26,7 @@ class _Server(BaseModel):
     """The fields of a server's entry that rc-mcp uses; there may be others."""
 
     env: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
     env_vars: list[Any] = []
 
 
@@ -104,11 +105,10 @@ def servers_in(host: Host, content: Content) -> dict[str, dict[str, Any]]:
     return _parsed(host, content.text).get(host.section, {})
 
 
-def all_but(host: Host, content: Content, name: str) -> dict[str, Any]:
-    """Return the content of the file without this server."""
-    whole = _parsed(host, content.text)
-    whole.get(host.section, {}).pop(name, None)
-    return whole
+def inputs_in(host: Host, content: Content, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of the values `asked` that the file already makes the host ask for, as they are there."""
+    ids = [one["id"] for one in asked]
+    return [one for one in _parsed(host, content.text).get("inputs", []) if one.get("id") in ids] if ids else []
 
 
 def with_server(host: Host, content: Content, name: str, entry: dict[str, Any], inputs: list[dict[str, Any]]) -> str:

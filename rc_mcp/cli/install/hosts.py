@@ -50,13 +50,20 @@ class Host:
     section: str
     """The key of the servers in its file."""
     reference: str | None
-    """How its file refers to a value stored elsewhere; None if the host cannot."""
-    says_type: bool
-    """Whether an entry includes its transport type."""
+    """How its file refers to a value stored elsewhere; None if the host cannot. `env_vars` lists the names of variables
+    to pass on; with `inherited` the server has all variables of the host."""
+    transport: str | None
+    """An entry's `type`; None if the host has no such key."""
     comments: bool
     """Whether its file may contain comments."""
     where_secrets_are: str
     then: str
+    environment: str = "env"
+    """The key of an entry's variables."""
+    one_command: bool = False
+    """Whether `command` is a list that includes the arguments."""
+    timeout_ms: int | None = None
+    """An entry's `timeout`; None leaves it to the host."""
 
 
 def _claude_desktop(machine: Machine) -> Path:
@@ -73,13 +80,21 @@ def _claude_desktop(machine: Machine) -> Path:
     return used[0] if used else usual
 
 
+def _opencode(machine: Machine) -> Path:
+    """Return the last of the files that opencode merges, as it takes precedence; `opencode.jsonc` if there is none."""
+    # On each system, unless XDG_CONFIG_HOME names another folder.
+    folder = Path(machine.environment.get("XDG_CONFIG_HOME") or machine.home / ".config") / "opencode"
+    files = [folder / name for name in ("opencode.jsonc", "opencode.json", "config.json")]
+    return next((file for file in files if file.exists()), files[0])
+
+
 HOSTS = {
     "claude-desktop": Host(
         title="Claude Desktop",
         file=_claude_desktop,
         section="mcpServers",
         reference=None,
-        says_type=False,
+        transport=None,
         comments=False,
         where_secrets_are="Claude Desktop can only store secrets in this file as plain text.",
         then="Quit Claude Desktop and start it again.",
@@ -89,7 +104,7 @@ HOSTS = {
         file=lambda machine: machine.here / ".mcp.json",
         section="mcpServers",
         reference="${%s:-}",
-        says_type=True,
+        transport="stdio",
         comments=False,
         where_secrets_are="Claude Code reads them from the environment in which you start it.",
         then="Start Claude Code in this folder and approve the server when it asks; /mcp shows it.",
@@ -99,7 +114,7 @@ HOSTS = {
         file=lambda machine: machine.settings() / "Code" / "User" / "mcp.json",
         section="servers",
         reference="${input:%s}",
-        says_type=True,
+        transport="stdio",
         comments=True,
         where_secrets_are="VS Code asks for them at the first start, and stores them in its secret storage.",
         then="In VS Code run the command MCP: List Servers, choose it, and start it.",
@@ -109,7 +124,7 @@ HOSTS = {
         file=lambda machine: machine.home / ".cursor" / "mcp.json",
         section="mcpServers",
         reference="${env:%s}",
-        says_type=True,
+        transport="stdio",
         comments=False,
         where_secrets_are="Cursor reads them from the environment in which you start it.",
         then="In Cursor open Settings, Tools & MCP, and switch the server on.",
@@ -119,7 +134,7 @@ HOSTS = {
         file=lambda machine: Path(machine.environment.get("CODEX_HOME") or machine.home / ".codex") / "config.toml",
         section="mcp_servers",
         reference="env_vars",
-        says_type=False,
+        transport=None,
         comments=True,
         where_secrets_are="Codex reads them from the environment in which you start it.",
         then="Start Codex; /mcp shows the server.",
@@ -129,9 +144,26 @@ HOSTS = {
         file=lambda machine: machine.home / ".gemini" / "settings.json",
         section="mcpServers",
         reference="${%s:-}",
-        says_type=False,
+        transport=None,
         comments=True,
         where_secrets_are="Gemini CLI reads them from the environment in which you start it.",
-        then="Start gemini; /mcp shows the server.",
+        then=(
+            "Start gemini in a folder that it trusts; /mcp shows the server. In any other folder Gemini CLI starts no "
+            "MCP server: run /permissions there, trust the folder, and start gemini again."
+        ),
+    ),
+    "opencode": Host(
+        title="opencode",
+        file=_opencode,
+        section="mcp",
+        # Not `{env:NAME}`: the value becomes part of the file's text, so a quotation mark in it would break the file.
+        reference="inherited",
+        transport="local",
+        comments=True,
+        where_secrets_are="opencode reads them from the environment in which you start it.",
+        then="Start opencode; opencode mcp list shows the server.",
+        environment="environment",
+        one_command=True,
+        timeout_ms=60_000,
     ),
 }

@@ -4,13 +4,15 @@ Before: method tunneling, route, login, rate limit, permissions, mailbox. After:
 `misbehave.py` applies faults to the answer.
 """
 
+import re
 from collections import deque
 from functools import partial
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.emulator.clock import Clock
@@ -26,8 +28,10 @@ from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.operations.operation import Call, error_response, json_response
 from rc_mcp.emulator.operations.routes import EntryPoint, find_operation
 from rc_mcp.emulator.operations.versions import PATHS, versions
+from rc_mcp.emulator.service import message_page
 from rc_mcp.emulator.service.connection import Connection
 from rc_mcp.emulator.service.faults import Fault, FaultKind, Faults
+from rc_mcp.emulator.service.message_page import DrawPages
 from rc_mcp.emulator.service.misbehave import misbehave
 from rc_mcp.emulator.service.rate_limits import Group, RateLimits
 from rc_mcp.emulator.service.request_log import SeenRequest
@@ -44,6 +48,8 @@ _OAUTH = {
     "/restapi/oauth/revoke": {"POST": revoke_token},
 }
 _REQUESTS_KEPT = 10_000
+_THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII)
+"""As Host: a web page cannot use such a name for an address of its own (DNS rebinding)."""
 
 
 class App:
@@ -58,6 +64,7 @@ class App:
         rate_limits: bool,
         full_removals: bool,
         clock: Clock,
+        draw_pages: DrawPages | None,
     ) -> None:
         self.requests: deque[SeenRequest] = deque(maxlen=_REQUESTS_KEPT)
         self.faults = Faults()
@@ -70,6 +77,8 @@ class App:
         self._account = account
         self._clock = clock
         self._full_removals = full_removals
+        self._draw_pages = draw_pages
+        self._drawing = anyio.Lock()
         self.platform: ASGIApp = _for_web_pages(partial(self._serve, frozenset({"platform"})))
         self.media: ASGIApp = _for_web_pages(partial(self._serve, frozenset({"media"})))
 
@@ -85,8 +94,8 @@ class App:
             body = await request.body()
         except ClientDisconnect:
             return
-        if _path(request) == "/" and request.method in {"GET", "HEAD"} and "platform" in entry_points:
-            await Connection(scope, receive, send, _no_log).send(self._status_page())
+        if "platform" in entry_points and (page := await self._page_for_people(request)):
+            await Connection(scope, receive, send, _no_log).send(page)
             return
         fault = self._fault(request, entry_points)
         kind = None if fault is None else fault.kind
@@ -96,6 +105,29 @@ class App:
             await connection.send(act())
         else:
             await misbehave(fault, act, connection, self._clock)
+
+    async def pages(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve only the pages for people, without the API, to browsers on this machine."""
+        request = Request(scope, receive)
+        if not _THIS_MACHINE.fullmatch(request.headers.get("host", "")):
+            page: Response = PlainTextResponse("These pages are for this machine only.\n", 421)
+        else:
+            page = await self._page_for_people(request) or PlainTextResponse("There is no such page.\n", 404)
+        await Connection(scope, receive, send, _no_log).send(page)
+
+    async def _page_for_people(self, request: Request) -> Response | None:
+        """Return the status page, or the page of a message; None for any other request."""
+        path = _path(request)
+        if request.method not in {"GET", "HEAD"}:
+            return None
+        if path == "/":
+            return self._status_page()
+        if not path.startswith(message_page.PATH):
+            return None
+        async with self._drawing:  # one at a time: each may start a process
+            return await message_page.message_page(
+                self._mailboxes, path.removeprefix(message_page.PATH), self._draw_pages
+            )
 
     def _status_page(self) -> Response:
         return status_page(

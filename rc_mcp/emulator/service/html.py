@@ -5,7 +5,7 @@ The elements escape every text and make it visible, unless it is `Html`.
 
 import unicodedata
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from string import Template
@@ -30,13 +30,24 @@ $content
 
 
 def html_page(
-    title: str, css: str, content: str, *, form_action: str = "'none'", head: str = "", status: int = 200
+    title: str,
+    css: str,
+    content: str,
+    *,
+    form_action: str = "'none'",
+    may_load: str = "",
+    head: str = "",
+    status: int = 200,
 ) -> HTMLResponse:
-    """Return a page that loads nothing and runs nothing. It sends forms only to `form_action`."""
+    """Return a page that runs nothing. It sends forms only to `form_action`.
+
+    Args:
+        may_load: directives for what it may load besides its style, such as `; img-src data:`; default: nothing.
+    """
     digest = b64encode(sha256(css.encode()).digest()).decode()
     headers = {
         "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{digest}'; form-action {form_action}; "
-        "base-uri 'none'; frame-ancestors 'none'",
+        f"base-uri 'none'; frame-ancestors 'none'{may_load}",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
@@ -80,7 +91,7 @@ def side_by_side(*sections: Html) -> Html:
     return Html(f'<div class="pair">{"".join(sections)}</div>')
 
 
-def facts(pairs: dict[str, str]) -> Html:
+def facts(pairs: Mapping[str, str]) -> Html:
     items = "".join(f"<div><dt>{html(name)}</dt><dd>{html(value)}</dd></div>" for name, value in pairs.items())
     return Html(f"<section><dl>{items}</dl></section>")
 

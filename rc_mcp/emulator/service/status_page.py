@@ -1,7 +1,7 @@
 """The status page at `/` of the platform address: the emulator's messages and recent requests.
 
-It reloads itself without a script. Because it shows text from untrusted senders, the browser may not load or run
-anything. It shows no credentials, so it needs no login.
+Each message has a link to its own page (`message_page.py`). This page reloads itself without a script. Because it shows
+text from untrusted senders, the browser may not load or run anything. It shows no credentials, so it needs no login.
 """
 
 from collections import deque
@@ -20,19 +20,19 @@ from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.scenarios.scenarios import filled_with
 from rc_mcp.emulator.service.faults import Fault
-from rc_mcp.emulator.service.html import Cell, Html, Number, facts, foreign, html_page, section, side_by_side
+from rc_mcp.emulator.service.html import Cell, Html, Number, facts, foreign, html, html_page, section, side_by_side
 from rc_mcp.emulator.service.rate_limits import Usage
 from rc_mcp.emulator.service.request_log import SeenRequest
 from rc_mcp.emulator.vocabulary import MESSAGE_TYPES, READ_STATUSES
 
 _RENEWED_EVERY_S = 3
 _REQUESTS_SHOWN = 40
-_MESSAGES_SHOWN = 12
+_MESSAGES_SHOWN = 100
 _COUNTED = ["Unread", "Read", "Deleted", "Purged"]
 
-_CSS = files("rc_mcp.emulator.service").joinpath("status_page.css").read_text("utf-8")
+CSS = files("rc_mcp.emulator.service").joinpath("status_page.css").read_text("utf-8")
 _REFRESH = f'<meta http-equiv="refresh" content="{_RENEWED_EVERY_S}">\n'
-_HEADER = "<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>"
+HEADER = "<header><h1>RingCentral emulator</h1><p>Part of rc-mcp. No message here is real.</p></header>"
 
 
 def status_page(
@@ -48,14 +48,14 @@ def status_page(
     pass_time(owner)
     names = {user.extension_id: f"{user.name} ({user.extension_number})" for user in account.users}
     content = [
-        _HEADER,
+        HEADER,
         _overview(owner, requests, clock),
         side_by_side(_by_type(owner, names[account.owner.extension_id]), _by_mailbox(mailboxes, names)),
-        side_by_side(_limits(usage, names), _faults(faults)),
-        _last_requests(requests),
         _newest_messages(owner),
+        _last_requests(requests),
+        side_by_side(_limits(usage, names), _faults(faults)),
     ]
-    return html_page("RingCentral emulator", _CSS, "\n".join(content), head=_REFRESH)
+    return html_page("RingCentral emulator", CSS, "\n".join(content), head=_REFRESH)
 
 
 def _overview(owner: Store, requests: deque[SeenRequest], clock: Clock) -> Html:
@@ -133,7 +133,7 @@ def _address(seen: SeenRequest) -> str:
 
 def _newest_messages(owner: Store) -> Html:
     rows = [_row(message) for message in owner.select(Selection(), limit=_MESSAGES_SHOWN)]
-    head = ["Created, UTC", "Type", "", "Sender or recipients", "Text", "State"]
+    head = ["Created, UTC", "Type", "State", "", "Sender or recipients", "Text"]
     return section("Newest messages", head, rows, "No messages.")
 
 
@@ -145,11 +145,11 @@ def _row(message: MessageRecord) -> list[Cell]:
     text = message.details.get("subject", "") if message.type in {"SMS", "Pager"} else ""
     return [
         _when(message.created_ms),
-        message.type,
+        Html(f'<a href="/messages/{message.id}">{html(message.type)}</a>'),
+        state,
         "from" if inbound else "to",
         foreign(", ".join(names), 40),
         foreign(text),
-        state,
     ]
 
 
