@@ -12,7 +12,7 @@ endef
 
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
 	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
-	inspector mcpcheck probe grade \
+	inspector mcpcheck probe grade frameworks \
 	groundtruth hosts fuzz clean
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
@@ -120,6 +120,9 @@ probe: .venv/dev.ready         ## an independent smoke test that calls every too
 
 grade: .venv/dev.ready         ## a linter's grade and suggestions for the tools
 	@$(BIN)/python -m pytest -q -s tests/suites/test_agent_friend.py
+
+frameworks: .venv/dev.ready    ## 18 agent frameworks and client libraries, written into docs/reference: 15 minutes
+	@$(BIN)/python -m bench.frameworks $(FRAMEWORKS)
 
 groundtruth: .venv/dev.ready   ## compare the tools' effects on the mailbox with their annotations: five minutes
 	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py

@@ -1,4 +1,4 @@
-"""`make package`: builds wheel, sdist and bundle into dist/, tries each as a new user would, and prints figures.
+"""`make package`: builds wheels, sdists and the bundle into dist/, tries each as a new user would, and prints figures.
 
 Everything runs in empty folders and a new environment, without access to the checkout.
 """
@@ -18,13 +18,38 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import IO, Any
 
-from release import bundle
+from release import bundle, client
 from release.project import PROJECT, ROOT, VERSION
 
 DIST = ROOT / "dist"
 MCPB = "@anthropic-ai/mcpb@2.1.2"
 STARTS = 7
 PATIENCE_S = 300
+ADAPTERS = "langchain-mcp-adapters==0.3.2"
+"""An agent framework that needs mcp 1, and so cannot be installed beside the server."""
+ENABLE = 'pytest_plugins = ["rc_mcp.emulator.pytest_plugin"]\n'
+TRY_CLIENT = """\
+from pathlib import Path
+
+import anyio
+import rc_mcp
+from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
+
+
+def test_the_client_deletes_a_message(ringcentral):
+    async def delete():
+        auth = JWTAuth(ringcentral.server_url, ringcentral.client_id, ringcentral.client_secret, ringcentral.jwt)
+        urls = {"server_url": ringcentral.server_url, "media_url": ringcentral.media_url}
+        async with MessageStoreClient(auth, **urls) as store:
+            listed = await store.list_messages()
+            await store.delete_message(listed.records[0].id)
+            return listed.records[0].id
+
+    deleted = anyio.run(delete)
+    assert ringcentral.message(deleted)["availability"] == "Deleted"
+    Path("where.txt").write_text(rc_mcp.__file__)
+"""
+"""A test with the client and the emulator's fixture."""
 
 
 def main() -> None:
@@ -43,6 +68,7 @@ def main() -> None:
         require(same([from_sdist], [wheel]), "the sdist builds the same wheel")
         try_wheel(wheel, folder / "wheel")
         try_bundle(wheel, folder / "bundle")
+        try_client(folder / "client")
 
 
 def build(source: Path, into: Path) -> tuple[Path, Path]:
@@ -56,7 +82,7 @@ def build(source: Path, into: Path) -> tuple[Path, Path]:
 
 def try_wheel(wheel: Path, folder: Path) -> None:
     """Install only the wheel, run the demo, and measure the start."""
-    python = _install(wheel, folder / "venv")
+    python = _environment(folder / "venv", ["--constraint", str(ROOT / "requirements.lock")], str(wheel))
     empty = folder / "empty"
     empty.mkdir()
     command = [str(python.with_name("rc-mcp"))]
@@ -77,6 +103,21 @@ def try_wheel(wheel: Path, folder: Path) -> None:
         f"  first tools/list of `serve --demo` after {median(took):.2f} s, {ratio:.2f} times what importing the "
         f"MCP SDK takes (medians of {STARTS}, in turn)"
     )
+
+
+def try_client(folder: Path) -> None:
+    """Build the distribution without the server, and use it in an environment whose agent framework needs mcp 1."""
+    client.fill(folder / "sources")
+    for built in build(folder / "sources", folder / "dist"):
+        report(Path(shutil.copy(built, DIST)), "without the server")
+    python = _environment(folder / "venv", [], str(next((folder / "dist").glob("*.whl"))), ADAPTERS, "pytest")
+    tests = folder / "tests"
+    tests.mkdir()
+    (tests / "conftest.py").write_text(ENABLE)
+    (tests / "test_client.py").write_text("import langchain_mcp_adapters.client\n" + TRY_CLIENT)
+    run([str(python), "-m", "pytest", "-q", "-W", "error::DeprecationWarning:rc_mcp"], cwd=tests, env=_clean_env())
+    mcp = run([str(python), "-c", "from importlib.metadata import version; print(version('mcp'))"], cwd=tests)
+    require(mcp.startswith("1."), f"client and fixture work beside {ADAPTERS} and mcp {mcp.strip()}")
 
 
 def try_bundle(wheel: Path, folder: Path) -> None:
@@ -181,11 +222,11 @@ def same(some: Any, others: Any) -> bool:
     return hashes[0] == hashes[1]
 
 
-def _install(wheel: Path, venv: Path) -> Path:
+def _environment(venv: Path, options: list[str], *packages: str) -> Path:
+    """Return the Python of a new environment with these packages."""
     run([_uv(), "venv", "--quiet", "--python", sys.executable, str(venv)], cwd=ROOT)
     (python,) = (found for name in ("bin/python", "Scripts/python.exe") if (found := venv / name).exists())
-    lock = ["--constraint", str(ROOT / "requirements.lock")]
-    run([_uv(), "pip", "install", "--quiet", "--python", str(python), *lock, str(wheel)], cwd=ROOT)
+    run([_uv(), "pip", "install", "--quiet", "--python", str(python), *options, *packages], cwd=ROOT)
     return python
 
 

@@ -1,0 +1,76 @@
+"""The distribution without the server: the client and the emulator in an environment that has no mcp 2."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from release import client, package
+from release.project import PROJECT, VERSION
+
+# pydantic_core comes with pydantic. The other two are imported only where they are installed.
+IMPORTED_TOO = {"keyring", "pydantic_core", "pytest"}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("client") / "sources"
+    client.fill(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with only what the wheel installs."""
+    folder = tmp_path_factory.mktemp("site")
+    zipfile.ZipFile(package.build(sources, folder.parent / "dist")[0]).extractall(folder)
+    return folder
+
+
+def test_it_asks_for_what_its_modules_import_and_nothing_else(sources: Path) -> None:
+    settings = tomllib.loads((sources / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = {re.split(r"[<>=]", needed)[0] for needed in settings["dependencies"]}
+    found = {name.split(".")[0] for file in (sources / "rc_mcp").rglob("*.py") for name in imports(file)}
+    others = found - sys.stdlib_module_names - IMPORTED_TOO - {"rc_mcp"}
+    assert {"pillow" if name == "PIL" else name for name in others} == asked - {"tzdata"}
+    assert set(settings["dependencies"]) <= set(PROJECT["dependencies"])
+    assert (settings["name"], settings["version"]) == ("rc-mcp-client", VERSION)
+
+
+def imports(file: Path) -> list[str]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+    return found
+
+
+def test_it_has_every_module_that_its_modules_import(sources: Path) -> None:
+    ours = {name for file in (sources / "rc_mcp").rglob("*.py") for name in imports(file) if name.startswith("rc_mcp.")}
+    places = [sources / name.replace(".", "/") for name in ours]
+    assert [place for place in places if not place.is_dir() and not place.with_suffix(".py").exists()] == []
+
+
+def test_client_and_fixture_work_without_mcp(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('import sys\n\nsys.modules["mcp"] = None\n' + package.ENABLE)
+    (tmp_path / "test_client.py").write_text(package.TRY_CLIENT)
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert str(site) in (tmp_path / "where.txt").read_text("utf-8")
