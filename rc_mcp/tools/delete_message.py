@@ -31,7 +31,9 @@ async def delete_message(
     purge: Annotated[
         bool, Field(description="Permanently erase the messages and their attachments instead, Deleted ones too.")
     ] = False,
-    type: Annotated[DeletableType, Field(description="Skip messages of other types.")] = "All",
+    type: Annotated[
+        DeletableType, Field(description="Only this type: Fax, SMS, VoiceMail, Pager, Text or All.")
+    ] = "All",
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",
     plan_id: PlanId | None = None,

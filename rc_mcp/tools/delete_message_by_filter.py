@@ -52,7 +52,9 @@ async def delete_message_by_filter(
             "Default: now."
         ),
     ] = None,
-    type: Annotated[DeletableType, Field(description="Only messages of this type.")] = "All",
+    type: Annotated[
+        DeletableType, Field(description="Only this type: Fax, SMS, VoiceMail, Pager, Text or All.")
+    ] = "All",
     purge: Annotated[bool, Field(description="Permanently erase the messages and their attachments instead.")] = False,
     account_id: AccountId = "~",
     extension_id: ExtensionId = "~",

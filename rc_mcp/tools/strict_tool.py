@@ -224,7 +224,7 @@ def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of the arguments with null allowed for each optional one that no empty value can omit.
 
     Clients with strict schemas make a model fill every argument. An enum and a number without a default have no value
-    that means "not given".
+    that means "not given". They have `anyOf`, because Gemini refuses a list of types, and null within an enum.
     """
 
     def published(name: str, argument: dict[str, Any]) -> dict[str, Any]:
