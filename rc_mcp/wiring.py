@@ -50,9 +50,10 @@ async def open_guard(
     """
     auth, command = _auth(settings), command_for(settings)
     async with client_for(settings, transport, time, auth) as client:
+        plans = PlanStore(settings.state_dir, now, clock)
         yield Guard(
             client=client,
-            plans=PlanStore(settings.state_dir, now, clock),
+            plans=plans,
             principal=principal or _principal(settings, auth),
             approval=settings.approval,
             policy=policy,
@@ -61,6 +62,7 @@ async def open_guard(
             undo_command=None if principal else f"{command} undo",
             zone=settings.timezone,
         )
+        plans.idle.close()
 
 
 def policy_for(settings: Settings) -> Policy:

@@ -19,6 +19,7 @@ from rc_mcp.views.changes import tally
 from rc_mcp.views.untrusted_text import clean, counted
 
 _NO_OPERATION = "-"
+_LAST = 200
 _FOR_PROGRAMS = 1000
 """Width for other programs: `rc-mcp audit | grep purge` gets unbroken lines."""
 _AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
@@ -30,8 +31,11 @@ CHANGED = "The journal was changed."
 @click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print each stored entry as a line of JSON, for other programs.")
 @click.option("--since", metavar="WHEN", help="From this time on: ISO 8601, or how far back, e.g. 1d.")
+@click.option(
+    "--last", default=_LAST, show_default=True, metavar="N", type=click.IntRange(1, 10_000), help="The newest N only."
+)
 @click.pass_context
-def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
+def audit(ctx: click.Context, as_json: bool, since: str | None, last: int) -> None:
     """Show operations: request, approval, refusal, result."""
     if ctx.invoked_subcommand is not None:
         return
@@ -42,7 +46,7 @@ def audit(ctx: click.Context, as_json: bool, since: str | None) -> None:
                 click.echo(json.dumps(asdict(entry), default=repr))  # bytes, written by another process
             return
         try:
-            _show(journal, moment)
+            _show(journal, moment, last)
         except (ValueError, LookupError, TypeError, AttributeError):
             fail("An entry cannot be read. rc-mcp audit verify shows which ones were changed.")
 
@@ -77,8 +81,9 @@ def _moment(since: str | None) -> datetime | None:
         raise click.BadParameter(str(error), param_hint="--since") from None
 
 
-def _show(journal: Journal, since: datetime | None) -> None:
-    rows = [*map(_operation_row, journal.operations(since)), *_note_rows(journal.entries(since))]
+def _show(journal: Journal, since: datetime | None, last: int) -> None:
+    operations, notes, has_more = journal.latest(last, since)
+    rows = [*map(_operation_row, operations), *_note_rows(notes)]
     if not rows:
         then = "" if since is None else " since then"
         click.echo(f"{NOTHING_ASKED}{then} (state folder {journal.state_dir}).")
@@ -93,6 +98,8 @@ def _show(journal: Journal, since: datetime | None) -> None:
     if not console.is_terminal:
         console.width = _FOR_PROGRAMS
     console.print(shown)
+    if has_more:
+        click.echo(f"\nOnly the newest {last:,} are shown; --last shows more, and --json all entries.")
     if any(operation != _NO_OPERATION for _, _, operation, *_ in rows):
         click.echo("\nrc-mcp undo OPERATION restores deleted messages.")
 

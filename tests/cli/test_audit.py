@@ -68,6 +68,16 @@ async def test_it_shows_request_approval_and_result(desk: Desk) -> None:
     assert "refused: level" in refused
 
 
+async def test_only_the_newest_are_shown_and_it_says_so(desk: Desk) -> None:
+    await happen(desk)
+    newest, everything = run(desk, "--last", "1"), run(desk, "--last", "3")
+    assert "refused: level" in newest.stdout
+    assert "declined in the app" not in newest.stdout
+    assert "--last" in newest.stdout.splitlines()[-1]
+    assert "--last" not in everything.stdout
+    assert everything.stdout == run(desk).stdout
+
+
 async def test_a_dry_run_shows_the_request_and_whether_the_policy_allowed_it(desk: Desk) -> None:
     rules = desk.state_dir.parent / "policy.toml"
     for read_status in ("Read", "Unread"):

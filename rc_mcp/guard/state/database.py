@@ -2,13 +2,14 @@
 
 A plan and the journal change in one transaction, so a crash cannot leave one without the other. Every use opens the
 file again: uses are rare, and no connection survives a fork or a crash. Committed data is on disk (WAL, synchronous
-FULL) before a request that depends on it is sent.
+FULL) before a request that depends on it is sent. A server also holds an `IdleConnection`.
 """
 
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.locks import wait_for_lock
@@ -37,6 +38,21 @@ MIGRATIONS = (
     """,
     # Counts how often an entry that changed nothing was repeated, so that a loop does not fill the disk with rows.
     "CREATE TABLE repeat (entry INTEGER PRIMARY KEY, times INTEGER NOT NULL, last_at TEXT NOT NULL);",
+    # Each call asks for the operations that have not ended and for the latest requests. Neither may take longer as the
+    # journal grows. Triggers keep the table: no writer can forget it, and it changes in the entry's transaction.
+    """
+    CREATE TABLE open_operation (operation TEXT PRIMARY KEY, principal TEXT NOT NULL) WITHOUT ROWID;
+    INSERT OR IGNORE INTO open_operation SELECT operation, principal FROM entry
+        WHERE event IN ('begun', 'sending') AND operation NOT IN (SELECT operation FROM entry WHERE event = 'done');
+    CREATE TRIGGER operation_opens AFTER INSERT ON entry WHEN NEW.event IN ('begun', 'sending')
+        BEGIN INSERT OR IGNORE INTO open_operation VALUES (NEW.operation, NEW.principal); END;
+    CREATE TRIGGER operation_ends AFTER INSERT ON entry WHEN NEW.event = 'done'
+        BEGIN DELETE FROM open_operation WHERE operation = NEW.operation; END;
+    CREATE INDEX entry_by_time ON entry (at);
+    CREATE INDEX request_by_clock
+        ON entry (json_extract(detail, '$.clock.name'), json_extract(detail, '$.clock.seconds'))
+        WHERE event = 'sending' AND json_valid(detail);
+    """,
 )
 """The script at N migrates the file from version N to N + 1. Add scripts at the end. Never change a row of
 `entry`: that would break the chain of hashes."""
@@ -69,26 +85,8 @@ def exists(state_dir: Path) -> bool:
 @contextmanager
 def reading(state_dir: Path) -> Generator[sqlite3.Connection]:
     """Open the database for reading, after migrating an older file. Failures are raised as `GuardError`."""
-    with _usable_or_refused():
-        make_folder(state_dir)  # plans contain names
-        file = state_dir / FILE
-        if not _is_there(file):
-            _make(file)
-        # Opening never creates the file: an empty one would hide that a journal was lost.
-        address = f"{file.absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None)) as db:
-            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA secure_delete = ON")  # an expired plan's names do not stay in the file
-            if 0 < _version(db) < VERSION:
-                _migrate(file, db)
-            version = _version(db)
-            if version > VERSION:
-                raise MadeByNewer(version)
-            if version == 0:
-                # Not our file: ours has a version from the start.
-                raise sqlite3.DatabaseError("empty, or made by something else")
-            yield db
+    with _usable_or_refused(), closing(_connect(state_dir)) as db:
+        yield db
 
 
 @contextmanager
@@ -98,6 +96,60 @@ def writing(state_dir: Path) -> Generator[sqlite3.Connection]:
         db.execute("BEGIN IMMEDIATE")
         yield db
         db.execute("COMMIT")  # not reached after an error: closing then rolls back
+
+
+class IdleConnection:
+    """A connection that does nothing. While one is open, SQLite keeps its log.
+
+    Otherwise it removes the log with the last connection and makes it again for the next, which takes most of the time
+    of a change.
+    """
+
+    def __init__(self) -> None:
+        self._db: sqlite3.Connection | None = None
+        self._lock = Lock()
+
+    def open(self, state_dir: Path) -> None:
+        """Open it, unless it is open. Failures are raised as `GuardError`."""
+        with self._lock, _usable_or_refused():
+            self._db = self._db or _connect(state_dir)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._db:
+                self._db.close()
+            self._db = None
+
+
+def _connect(state_dir: Path) -> sqlite3.Connection:
+    make_folder(state_dir)  # plans contain names
+    file = state_dir / FILE
+    if not _is_there(file):
+        _make(file)
+    # Opening never creates the file: an empty one would hide that a journal was lost.
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    # An idle connection is closed by another thread than the one that opened it.
+    db = sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(file, db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(file: Path, db: sqlite3.Connection) -> None:
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA secure_delete = ON")  # an expired plan's names do not stay in the file
+    if 0 < _version(db) < VERSION:
+        _migrate(file, db)
+    version = _version(db)
+    if version > VERSION:
+        raise MadeByNewer(version)
+    if version == 0:
+        # Not our file: ours has a version from the start.
+        raise sqlite3.DatabaseError("empty, or made by something else")
 
 
 def _make(file: Path) -> None:

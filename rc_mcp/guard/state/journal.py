@@ -213,7 +213,7 @@ class Journal(Store):
     def entries(self, since: datetime | None = None) -> list[Entry]:
         """Return all rows added or repeated since that time, oldest first."""
         with self.reading() as db:
-            return list(_select(db, "coalesce(last_at, at) >= ? ORDER BY number", _stamp(since) if since else ""))
+            return list(_select(db, f"number IN ({_RECENT}) ORDER BY number", _stamp(since) if since else ""))
 
     def operation(self, operation_id: str) -> Operation | None:
         return next(iter(self._operations("operation = ?", operation_id)), None)
@@ -222,9 +222,28 @@ class Journal(Store):
         """Return the whole operations that have rows since that time, in the order they began."""
         return self._operations(f"{_THOSE} at >= ?)", _stamp(since) if since else "")
 
+    def latest(self, most: int, since: datetime | None = None) -> tuple[list[Operation], list[Entry], bool]:
+        """Return the newest operations, and entries without one; `most` together. Return also whether there are more.
+
+        `since`: only those with rows added or repeated since that time.
+        """
+        keys: dict[str | int, None] = {}
+        with self.reading() as db:
+            recent, values = (f"number IN ({_RECENT})", [_stamp(since)]) if since else ("true", [])
+            found = f"SELECT number, operation FROM entry WHERE {recent} ORDER BY number DESC"  # noqa: S608
+            for number, operation in db.execute(found, values):
+                keys[operation or number] = None
+                if len(keys) > most:
+                    break
+            wanted = list(keys)[:most]
+            numbers = json.dumps([key for key in wanted if isinstance(key, int)])
+            alone = list(_select(db, "number IN (SELECT value FROM json_each(?)) ORDER BY number", numbers))
+        ids = json.dumps([key for key in wanted if isinstance(key, str)])
+        return self._operations("operation IN (SELECT value FROM json_each(?))", ids), alone, len(keys) > most
+
     def unfinished(self, principal: str) -> list[Operation]:
         """Return this principal's operations that have not ended: in progress, or interrupted."""
-        return self._operations(f"{_THOSE} event = 'begun' AND principal = ?) AND {_NOT_DONE}", principal)
+        return self._operations(f"{_OPEN} WHERE principal = ?)", principal)
 
     def may_yet_arrive(self, operation: Operation, intent: Entry, settled_after: timedelta) -> bool:
         """Return whether an unanswered request of the operation may still be carried out, by elapsed time.
@@ -242,7 +261,7 @@ class Journal(Store):
     def unanswered(self, settled_after: timedelta) -> Unanswered:
         """Return the targets of all principals' requests that left less than `settled_after` ago without an outcome."""
         deletes, restores, retention = set[str](), set[str](), False
-        for operation in self._operations(f"{_THOSE} event = 'sending') AND {_NOT_DONE}"):
+        for operation in self._operations(f"{_OPEN})"):
             known = operation.outcomes
             for intent in operation.intents:
                 doubtful = {i for i in intent.details.get("ids", ()) if i not in known}
@@ -264,9 +283,15 @@ class Journal(Store):
         """
         is_demo = principal.startswith(DEMO)
         since = self.now() - span
-        recent = "event = 'sending' AND (at > ? OR json_extract(detail, '$.clock.name') = ?)"
+        by_wall_clock = "SELECT operation FROM entry WHERE at > ? AND +event = 'sending'"  # +: by the index of times
+        by_elapsed_time = (
+            "SELECT operation FROM entry WHERE event = 'sending' AND json_valid(detail) "
+            "AND json_extract(detail, '$.clock.name') = ? AND json_extract(detail, '$.clock.seconds') > ?"
+        )
+        recent = f"operation IN ({by_wall_clock} UNION {by_elapsed_time})"
+        earliest_s = self.clock.seconds() - span.total_seconds()
         counts = {"Deleted": 0, "Purged": 0, "Alive": 0}
-        for operation in self._operations(f"{_THOSE} {recent})", _stamp(since), self.clock.name):
+        for operation in self._operations(recent, _stamp(since), self.clock.name, earliest_s):
             counts_here = operation.principal == principal if is_demo else not operation.is_demo
             if counts_here and by in {None, operation.approved_by}:
                 known = operation.outcomes
@@ -294,7 +319,7 @@ class Journal(Store):
         elapsed_s = self.clock.elapsed_s(entry.details.get("clock"))
         return entry.at > _stamp(since) if elapsed_s is None else elapsed_s < span.total_seconds()
 
-    def _operations(self, where: str, *values: str) -> list[Operation]:
+    def _operations(self, where: str, *values: str | float) -> list[Operation]:
         with self.reading() as db:
             found = _select(db, f"{where} ORDER BY operation, number", *values)
             grouped = [(i, tuple(rows)) for i, rows in groupby(found, lambda e: e.operation) if i is not None]
@@ -377,12 +402,13 @@ def add_note(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[R
 
 
 _LATELY = "event = ? AND principal = ? AND at > ? AND at <= ?"
-_NOT_DONE = "operation NOT IN (SELECT operation FROM entry WHERE event = 'done')"
+_OPEN = "operation IN (SELECT operation FROM open_operation"
 _THOSE = "operation IN (SELECT operation FROM entry WHERE"
+_RECENT = "SELECT number FROM entry WHERE at >= ?1 UNION SELECT entry FROM repeat WHERE last_at >= ?1"
 _TOUCHED = {"deleted", "purged", "unknown"}
 
 
-def _select(db: sqlite3.Connection, where: str, *values: str) -> Iterator[Entry]:
+def _select(db: sqlite3.Connection, where: str, *values: str | float) -> Iterator[Entry]:
     counted = "coalesce(times, 0), last_at FROM entry LEFT JOIN repeat ON repeat.entry = number"
     rows = db.execute(f"SELECT {_COLUMNS}, {counted} WHERE {where}", values)
     return (Entry(*row) for row in rows)

@@ -10,13 +10,14 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
+from rc_mcp.guard.state.database import IdleConnection
 from rc_mcp.guard.state.journal import Channel, Event, Was, add_entry, unused_plans
 from rc_mcp.guard.state.store import Store
 from rc_mcp.views.changes import OutcomeWord, Preview
@@ -115,8 +116,12 @@ class TooManyPlans(GuardError):  # noqa: N818  a state, as the client's errors a
         super().__init__(f"{TOO_MANY_PLANS} {NOTHING_DONE}")
 
 
+@dataclass(frozen=True)
 class PlanStore(Store):
     """Plans in the state folder, shared by servers and the `approvals` command. Every method blocks."""
+
+    idle: IdleConnection = field(default_factory=IdleConnection)
+    """Opened with the first plan, because a change follows; closed by whoever opened the guard."""
 
     def add(
         self, tool: str, digest: str, draft: PlanDraft, *, principal: str, account_id: str, extension_id: str
@@ -128,9 +133,9 @@ class PlanStore(Store):
         """
         now, made = self.now(), self.clock.read()
         plan = Plan(new_id(), tool, digest, now + LIFETIME, draft, principal, account_id, extension_id, made)
+        self.idle.open(self.state_dir)
+        self._remove_expired(now)
         with self.writing() as db:
-            # Expired plans are removed: they are useless, and their previews contain names.
-            db.execute("DELETE FROM plan WHERE expires <= ?", (now.timestamp(),))
             for other, _ in reversed(self._valid(db, "digest = ? AND state = 'open'", digest)):
                 if other.expires > plan.expires - REUSED_FOR and other.draft == draft:
                     return other
@@ -191,6 +196,12 @@ class PlanStore(Store):
                     self._note(db, plan, "approved", by=by)
                 self._note(db, plan, "begun", account_id=plan.account_id, extension_id=plan.extension_id)
             return moved is not None
+
+    def _remove_expired(self, now: datetime) -> None:
+        """Remove expired plans, also from SQLite's log: they are useless, and their previews contain names."""
+        with self.reading() as db:
+            if db.execute("DELETE FROM plan WHERE expires <= ?", (now.timestamp(),)).rowcount:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _move(
         self, db: sqlite3.Connection, plan_id: str, to: State, *states: State, only: Plan | None = None
