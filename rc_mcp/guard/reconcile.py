@@ -53,7 +53,7 @@ async def _settle(operation: Operation, journal: Journal, client: MessageStoreCl
         seen = await _seen(mailbox, intent, [i for i in intent.details["ids"] if i not in outcomes])
         known: dict[str, OutcomeWord] = {i: word for i, word in seen.items() if word in _FINAL or not is_fresh}
         if known:
-            await record.sent(known)
+            await record.settled(known)
         outcomes |= known
         if len(known) < len(seen):
             return

@@ -44,5 +44,5 @@ class Presentation:
         if self.level == "rows":
             return tables(messages, self.now, self.zone, self.budget, extension_id=self.extension_id, used=used)
         where = (self.account_id, self.extension_id, self.zone)
-        whole = details_that_fit([detail(m, *where, addressed=False) for m in messages], self.budget, used=used)
+        whole = details_that_fit((detail(m, *where, addressed=False) for m in messages), self.budget, used=used)
         return by_type(messages, whole), len(whole)

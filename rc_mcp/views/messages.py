@@ -1,8 +1,9 @@
 """Whole messages, with every detail from RingCentral that a reader can use."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, tzinfo
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,7 +15,7 @@ from rc_mcp.views.attached import is_text_body
 from rc_mcp.views.delivery_failures import in_words, why_failed
 from rc_mcp.views.dialing import dialed, with_country_codes
 from rc_mcp.views.owners import foreign_owner
-from rc_mcp.views.tokens import TokenBudget, clip, that_fit, weigh
+from rc_mcp.views.tokens import TokenBudget, clip, size_of, that_fit, weigh
 from rc_mcp.views.transcripts import transcription
 from rc_mcp.views.untrusted_text import (
     NAME_CHARS,
@@ -173,11 +174,13 @@ def detail(
     )
 
 
-def details_that_fit(details: Sequence[Detail], budget: TokenBudget, *, used: int = 0) -> list[Detail]:
-    """Return the first messages that fit into the budget, but at least one."""
+def details_that_fit(details: Iterable[Detail], budget: TokenBudget, *, used: int = 0) -> list[Detail]:
+    """Return the first messages that fit into the budget, but at least one. Further ones are not made."""
+    made = iter(details)
+    first = list(islice(made, 1))
     # The type also appears as the key above the messages of that type.
-    shown = ([d.type, d.model_dump(mode="json", exclude_none=True)] for d in details)
-    return that_fit(details, shown, budget, used=used) or list(details[:1])
+    sized = ((d, size_of([d.type, d.model_dump(mode="json", exclude_none=True)])) for d in chain(first, made))
+    return that_fit(sized, budget, used=used) or first
 
 
 def message_uri(account_id: str, extension_id: str, message_id: str) -> str:

@@ -5,9 +5,9 @@ named `untrusted_...` hold untrusted text. The rows as a whole are called `untru
 the answer by its keys sees the warning too.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,7 +15,7 @@ from rc_mcp.ringcentral import Message
 from rc_mcp.views.attached import attached
 from rc_mcp.views.delivery_failures import undelivered
 from rc_mcp.views.owners import foreign_owner, owner_name
-from rc_mcp.views.tokens import TokenBudget, clip, that_fit
+from rc_mcp.views.tokens import Size, TokenBudget, clip, size_of, that_fit
 from rc_mcp.views.transcripts import WHOLE, recording_seconds, transcription
 from rc_mcp.views.untrusted_text import caller_name, first_words, short_moment, shown_id, who, word
 
@@ -27,6 +27,9 @@ _OWNER_TOKENS = 16
 Cell = str | int | None
 Row = dict[str, Cell]
 """The cells of a message, by column name."""
+_MOST_KEPT = 500
+_ROWS: dict[tuple[str, str, str | None], tuple[Mapping[str, Any], Row, Size]] = {}
+"""The rows shown last, each with the record that it was made of. A row is half of the cost of a list."""
 
 
 class Table(BaseModel):
@@ -46,8 +49,7 @@ def tables(
     used: int = 0,
 ) -> tuple[dict[str, Table], int]:
     """Return tables of this mailbox's messages by type, with times in this zone, and how many fit the budget."""
-    rows = [row(message, now, zone, extension_id) for message in messages]
-    fitting = that_fit(rows, _as_shown(messages, rows), budget, used=used)
+    fitting = that_fit(_sized(messages, now, zone, extension_id), budget, used=used)
     return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
 
 
@@ -96,14 +98,32 @@ def is_untranscribed(message: Message) -> bool:
     return message.type == "VoiceMail" and transcription(message) != WHOLE
 
 
-def _as_shown(messages: Sequence[Message], rows: Sequence[Row]) -> Iterator[list[Cell]]:
-    """Yield the filled cells of each row; before the first row of a type also its type and column names."""
+def _sized(messages: Iterable[Message], now: datetime, zone: tzinfo, extension_id: str) -> Iterator[tuple[Row, Size]]:
+    """Yield each row and the size of its filled cells; of the first row of a type with its type and column names."""
     headed: set[str | None] = set()
-    for message, cells in zip(messages, rows, strict=True):
-        filled = {name: cell for name, cell in cells.items() if cell is not None}
-        kind = word(message.type)
-        yield [*filled.values()] if kind in headed else [kind, *filled, *filled.values()]
+    for message in messages:
+        cells, size = _kept(message, now, zone, extension_id)
+        if (kind := word(message.type)) not in headed:
+            size = size_of([kind, *_filled(cells), *_filled(cells).values()])
         headed.add(kind)
+        yield cells, size
+
+
+def _kept(message: Message, now: datetime, zone: tzinfo, extension_id: str) -> tuple[Row, Size]:
+    """Return the row and its size, as made before if nothing in the record has changed: lists show the same again."""
+    key = (message.id, extension_id, short_moment(message.creation_time, now, zone))
+    known = _ROWS.pop(key, None)
+    if known is None or known[0] != message.sent:
+        cells = row(message, now, zone, extension_id)
+        known = message.sent, cells, size_of([*_filled(cells).values()])
+    _ROWS[key] = known
+    if len(_ROWS) > _MOST_KEPT:
+        del _ROWS[next(iter(_ROWS))]
+    return known[1:]
+
+
+def _filled(cells: Row) -> Row:
+    return {name: cell for name, cell in cells.items() if cell is not None}
 
 
 def _table(rows: Sequence[Row]) -> Table:

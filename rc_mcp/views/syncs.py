@@ -1,9 +1,9 @@
 """Answers to a sync: all messages of a time window, or the messages that are new, changed or removed since."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel
 
@@ -11,8 +11,10 @@ from rc_mcp.ringcentral import Message, MessageSync, SyncType
 from rc_mcp.views.detail_level import Presentation, Shown
 from rc_mcp.views.schema import LOOSE
 from rc_mcp.views.summary import Filters, RetentionFacts, Summary, Window, summarize
-from rc_mcp.views.tokens import that_fit, weigh
+from rc_mcp.views.tokens import Size, size_of, that_fit, weigh
 from rc_mcp.views.untrusted_text import is_id, moment, shown_id, word
+
+T = TypeVar("T")
 
 _OVERLAP = timedelta(seconds=5)
 """RingCentral repeats the last 5 s before each sync, so that no change is missed (its guide, "Message sync")."""
@@ -101,18 +103,22 @@ def changes_since(
     answer.next = f"{_not_applied(asked, since)}{_about_changes(sync, alive, last)}{_unreadable(sync)}{_FOLLOW}"
     items = [(shown_id(id_), availability) for id_, availability in removed.items()]
     rows = replace(look, budget=look.budget.part(0.75))
-    answer.removed = dict(that_fit(items, items, look.budget.part(0.4), used=_tokens(answer))) or None
+    answer.removed = dict(that_fit(_sized(items), look.budget.part(0.4), used=_tokens(answer))) or None
     answer.new, shown_new = rows.at(new, used=_tokens(answer)) if new else (None, 0)
     answer.changed, shown_changed = rows.at(changed, used=_tokens(answer)) if changed else (None, 0)
     left = [*new[shown_new:], *changed[shown_changed:]]
     ids = [m.id for m in left if is_id(m.id)]
-    answer.not_shown = that_fit(ids, ids, look.budget, used=_tokens(answer)) or None
+    answer.not_shown = that_fit(_sized(ids), look.budget, used=_tokens(answer)) or None
     unnamed = len(left) - len(answer.not_shown or ()) + len(removed) - len(answer.removed or ())
     if unnamed:
         answer.next = f"{unnamed} more do not fit even as ids; list_messages shows the current state. {answer.next}"
     if answer.not_shown:
         answer.next = f"Call read_message for the messages in not_shown. {answer.next}"
     return answer
+
+
+def _sized(things: Iterable[T]) -> Iterator[tuple[T, Size]]:
+    return ((thing, size_of(thing)) for thing in things)
 
 
 def _answer(

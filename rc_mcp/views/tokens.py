@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -74,17 +74,28 @@ def _flat(value: object) -> str:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else "\n"
 
 
-def that_fit(things: Iterable[T], shown: Iterable[object], budget: TokenBudget, *, used: int = 0) -> list[T]:
-    """Return the first `things` that fit into the budget in their `shown` form.
+class Size(NamedTuple):
+    """The size of a part of an answer, comma included."""
+
+    tokens: int
+    chars: int
+
+
+def size_of(shown: object) -> Size:
+    return Size(1 + weigh(shown), 1 + len(_as_json(shown)))
+
+
+def that_fit(things: Iterable[tuple[T, Size]], budget: TokenBudget, *, used: int = 0) -> list[T]:
+    """Return the first things that fit into the budget with their sizes. Further things are not made.
 
     Args:
         used: the estimate for the rest of the answer.
     """
     fitting: list[T] = []
     tokens, chars = used, 4 * used
-    for thing, as_shown in zip(things, shown, strict=True):
-        tokens += 1 + weigh(as_shown)
-        chars += 1 + len(_as_json(as_shown))
+    for thing, size in things:
+        tokens += size.tokens
+        chars += size.chars
         if tokens > budget.tokens or chars > budget.chars:
             break
         fitting.append(thing)

@@ -191,7 +191,8 @@ def short_moment(time: datetime | None, now: datetime, zone: tzinfo = UTC) -> st
         return None
     there = time.astimezone(zone)
     is_recent = there.year == now.astimezone(zone).year or timedelta() <= now - time < _RECENT
-    return f"{there:%m-%d %H:%M}" if is_recent else f"{there:%Y-%m-%d %H:%M}"
+    written = there.isoformat(" ", "minutes")[:16]
+    return written[5:] if is_recent else written
 
 
 def counted(n: int, noun: str) -> str:

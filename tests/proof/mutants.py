@@ -331,6 +331,11 @@ MUTANTS = (
         ),
     ),
     _mutant(
+        "a request counts from when it was about to leave",
+        ("guard/state/journal.py", "since = operation.known_to_have_left(intent).number", "since = intent.number"),
+        sequence="test_a_request_counts_from_when_it_left_even_if_its_process_stood_still_before",
+    ),
+    _mutant(
         "a request from before a restart of the machine counts as settled",
         ("guard/state/journal.py", "max(elapsed_s, default=0.0)", "max(elapsed_s, default=1e9)"),
     ),

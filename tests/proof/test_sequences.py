@@ -1,11 +1,13 @@
 """Fixed sequences of events that once lost messages or gave wrong reports; the proof meets them only by chance."""
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from rc_mcp.guard.state.journal import Aim, Record, Was
 from tests.proof.faults import RESTORED, Event
 from tests.proof.host import LOCK_FAULTS
 from tests.proof.judge import Violation
@@ -54,6 +56,22 @@ def test_a_clock_set_back_does_not_hold_a_message_back_for_hours(machine: Machin
     machine.time_goes_by(6)
     deletes(machine, ANNA)
     assert counted(machine, "messages deleted") == 1
+
+
+def test_a_request_counts_from_when_it_left_even_if_its_process_stood_still_before(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sending = Record.sending
+
+    async def stand_still_after(record: Record, was: Mapping[str, Was], to: Aim) -> None:
+        await sending(record, was, to)
+        machine.office.clock.go_on(timedelta(minutes=11))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "sending", stand_still_after)
+        deletes(machine, ANNA, Event("DELETE", "20 requests late"))
+    deletes(machine, ANNA)
+    assert counted(machine, "held back: in doubt") == 1
 
 
 def test_a_restarted_machine_waits_for_requests_that_it_cannot_date(machine: Machine) -> None:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from rc_mcp.views.tokens import TokenBudget, clip, that_fit, weigh
+from rc_mcp.views.tokens import TokenBudget, clip, size_of, that_fit, weigh
 from tests.tokens import tokens
 from tests.tools.test_token_budgets import WRITERS
 from tests.views.hostile_texts import CORPUS
@@ -62,9 +62,10 @@ def test_a_text_that_fits_is_not_changed() -> None:
 
 
 def test_a_list_ends_at_the_first_thing_over_the_limit_of_tokens_or_characters() -> None:
-    things = ["word " * 10] * 10
-    each = 1 + weigh(things[0])
-    assert len(that_fit(things, things, TokenBudget(tokens=3 * each, chars=10_000))) == 3
-    chars = 1 + len(json.dumps(things[0]))
-    assert len(that_fit(things, things, TokenBudget(tokens=10_000, chars=4 * chars))) == 4
-    assert that_fit(things, things, TokenBudget(tokens=1, chars=1)) == []
+    text = "word " * 10
+    each = size_of(text)
+    assert each == (1 + weigh(text), 1 + len(json.dumps(text)))
+    things = [(n, each) for n in range(10)]
+    assert that_fit(things, TokenBudget(tokens=3 * each.tokens, chars=10_000)) == [0, 1, 2]
+    assert that_fit(things, TokenBudget(tokens=10_000, chars=4 * each.chars)) == [0, 1, 2, 3]
+    assert that_fit(things, TokenBudget(tokens=1, chars=1)) == []

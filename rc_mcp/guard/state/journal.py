@@ -154,6 +154,15 @@ class Operation:
         known = self.outcomes
         return [i for entry in self.intents for i in entry.details.get("ids", []) if i not in known]
 
+    def known_to_have_left(self, intent: Entry) -> Entry:
+        """Return the row written right after the request ended, or else `intent`, which was written before it left.
+
+        A process may stand still between the two, for as long as its machine is suspended.
+        """
+        following = (e for e in self.entries if e.number > intent.number and e.event in {"sending", "sent"})
+        ended = next(following, intent)
+        return ended if ended.event == "sent" and "clock" in ended.details else intent
+
     def _last(self, event: Event) -> Mapping[str, Any] | None:
         return next((e.details for e in reversed(self.entries) if e.event == event), None)
 
@@ -251,7 +260,8 @@ class Journal(Store):
         A machine's clock starts again at each boot. For a request from before the boot, or from another machine, the
         time counts from when this clock first noticed it, which is journaled.
         """
-        readings = (e.details.get("clock") for e in operation.entries if e.number >= intent.number)
+        since = operation.known_to_have_left(intent).number
+        readings = (e.details.get("clock") for e in operation.entries if e.number >= since)
         elapsed_s = [s for reading in readings if (s := self.clock.elapsed_s(reading)) is not None]
         if not elapsed_s:
             who = {"operation": operation.id, "principal": operation.principal, "tool": operation.tool}
@@ -353,6 +363,11 @@ class Record:
         await self._sending({"retention_period": days, "before": before})
 
     async def sent(self, outcomes: Mapping[str, OutcomeWord]) -> None:
+        """Journal the end of the request that was just sent, with the outcomes known now."""
+        await self._append("sent", {"outcomes": dict(outcomes), "clock": self.journal.clock.read()})
+
+    async def settled(self, outcomes: Mapping[str, OutcomeWord]) -> None:
+        """Journal outcomes of an earlier request that were read since."""
         await self._append("sent", {"outcomes": dict(outcomes)})
 
     async def done(self, status: Status, outcomes: Mapping[str, OutcomeWord], *, cut_short: bool = False) -> None:
