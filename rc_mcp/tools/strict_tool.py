@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import anyio
+from mcp import MCPError
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
@@ -36,6 +37,7 @@ _SHAPES = {
 }
 """How to write a value of each type, by pydantic's name of the fault."""
 CRASHED = "failed inside this server; its log says why."
+NOT_ASKED = "The app could not show the question to the user, or failed while it was shown."
 _NOTHING_SENT = "Nothing was sent to RingCentral."
 
 
@@ -75,6 +77,9 @@ class StrictTool(Tool):
         except ToolError as error:
             kind = UnexpectedToolError if self._is_crash(error) else ToolError  # only a crash goes to the log, whole
             raise kind(self._in_words(error)) from error.__cause__
+        except MCPError as error:
+            # The app answered the question with an error; the question comes before any change.
+            raise ToolError(f"{NOT_ASKED} {NOTHING_DONE}") from error
         if not convert_result:
             return result
         is_answer = isinstance(result, BaseModel) and not isinstance(result, CallToolResult | InputRequiredResult)
@@ -136,7 +141,7 @@ class StrictTool(Tool):
         text = text.removeprefix(f"Error executing tool {self.name}: ")
         if text.startswith("Resolver "):
             # The SDK's message for a reply that does not match the requested form.
-            text = "The reply to the confirmation request was not a valid approval."
+            text = "The reply to the confirmation request was not valid: it must have each field of the form."
         ending = self._not_done(text, cause)
         return f"{text} {ending}" if ending else text
 
