@@ -10,6 +10,7 @@ The figures are shown with the project's targets; a missed target is not an erro
   work, so it shows the cost of HTTP itself.
 - The load consists only of reads. Nothing changes during it, so the filtered list is counted once and then only paged
   through; the difference between the first two rows is the cost of a count.
+- Processor time is that of the server's process, in the flat-out load: it depends less on what else the machine does.
 - Memory is the server's resident set, as Linux reports it.
 """
 
@@ -34,6 +35,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bench.measuring import on_cpu_s
 from bench.wire import resident_mb
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.service.serving import address, bound_sockets, serving
@@ -129,13 +131,13 @@ def measure_load(database: Path, how: dict[str, Any]) -> None:
         login = Login(**line)
         requests = anyio.run(mixed_reads, login)
         # First, so that the request log, which has a fixed length, is full before growth is measured.
-        ours = load(login.server_url, requests, {**how, "rate": 0, "seconds": FLAT_OUT_S})
+        ours, ours_us = flat_out(process, login.server_url, requests, how)
         before_mb = resident_mb(process)
         paced = load(login.server_url, requests, how)
         after_mb = resident_mb(process)
-    with running("-m", "bench.emulator", "--minimal") as (_, line):
+    with running("-m", "bench.emulator", "--minimal") as (process, line):
         minimal_paced = load(line["server_url"], requests, {**how, "seconds": FLAT_OUT_S})
-        minimal = load(line["server_url"], requests, {**how, "rate": 0, "seconds": FLAT_OUT_S})
+        minimal, minimal_us = flat_out(process, line["server_url"], requests, how)
     row("resident memory under load", f"{after_mb:.0f} MB", "200 MB")
     row(f"    over {how['seconds']:.0f} s of paced load", f"{after_mb - before_mb:+.1f} MB", "no growth")
     click.echo(f"\nMixed reads over {how['connections']} connections: {MIX}.")
@@ -144,6 +146,9 @@ def measure_load(database: Path, how: dict[str, Any]) -> None:
     row("flat out", described(ours))
     row("    the minimal app", described(minimal))
     row("    that is", f"{rate_of(minimal) / rate_of(ours):.1f} times as many", "2 times, unless paced holds")
+    row("processor time of a request", f"{ours_us:.0f} us")
+    row("    the minimal app, with the same parser", f"{minimal_us:.0f} us")
+    row("    that is", f"{ours_us / minimal_us:.1f} times", "2.5 times")
 
 
 MIX = "40 % one message, 20 % ISync, 20 % a page of 20 of the filtered list, 10 % an attachment, 10 % two messages"
@@ -173,6 +178,13 @@ def load(url: str, requests: list[str], how: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, HERE / "load.py"]
     ran = subprocess.run(command, input=json.dumps(where | how), capture_output=True, text=True, check=True)  # noqa: S603
     return json.loads(ran.stdout)
+
+
+def flat_out(process: int, url: str, requests: list[str], how: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """Return the result of the load, and the processor time of a request in microseconds."""
+    began_s = on_cpu_s(process)
+    result = load(url, requests, {**how, "rate": 0, "seconds": FLAT_OUT_S})
+    return result, (on_cpu_s(process) - began_s) * 1e6 / result["answers"]
 
 
 @contextmanager

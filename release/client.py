@@ -16,7 +16,7 @@ from release.project import PROJECT, ROOT, WHOLE
 NAME = f"{PROJECT['name']}-client"
 MODULES = ("__init__.py", "emulator", "locks.py", "private_files.py", "py.typed", "ringcentral")
 """What it has of `rc_mcp`."""
-NEEDS = ("anyio", "filelock", "httpx2", "pillow", "pydantic", "starlette", "tzdata", "uvicorn")
+NEEDS = ("anyio", "filelock", "httptools", "httpx2", "pillow", "pydantic", "starlette", "tzdata", "uvicorn")
 """What these modules import, of the project's dependencies."""
 
 

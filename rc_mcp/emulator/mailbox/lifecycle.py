@@ -12,6 +12,7 @@ PURGED_KEPT_MS = 5 * DAY_MS
 # The documentation says that a fax cannot be read while it is rendered, but not how long that takes.
 FAX_RENDERING_MS = 10 * SECOND_MS
 
+_RETAINED = "type IN ('Fax', 'VoiceMail') AND availability <> 'Purged'"
 RETENTION_DAYS_DEFAULT = 30
 RETENTION_DAYS_RANGE = range(7, 91)
 
@@ -51,6 +52,9 @@ def pass_time(store: Store) -> None:
     So the result does not depend on how often requests arrive: a deleted message is gone after ten days even if no
     request arrived on the fifth.
     """
+    due_ms = store.until_changed("due", lambda: _next_due_ms(store))
+    if due_ms is None or store.now_ms() <= due_ms:
+        return
     with store.transaction():
         _expire(store)
         for message in store.matching("availability = 'Deleted' AND removed_ms < ?", store.now_ms() - DELETED_KEPT_MS):
@@ -58,12 +62,22 @@ def pass_time(store: Store) -> None:
         store.forget("availability = 'Purged' AND removed_ms < ?", store.now_ms() - PURGED_KEPT_MS)
 
 
+def _next_due_ms(store: Store) -> int | None:
+    """Return the last moment at which no removal is due; None if none will ever be due as the mailbox is."""
+    removed_ms = store.earliest("removed_ms", "message_removed", "removed_ms IS NOT NULL")
+    kept_ms = store.earliest("created_ms", "message_retained", _RETAINED)
+    moments = [
+        None if removed_ms is None else removed_ms + min(DELETED_KEPT_MS, PURGED_KEPT_MS),
+        None if kept_ms is None else kept_ms + retention_days(store) * DAY_MS,
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
 def _expire(store: Store) -> None:
     # Retention covers faxes and voicemails only. It is not documented whether it deletes or purges. It purges here,
     # because a client must not assume that lowering the retention period can be undone.
     kept_ms, set_ms = retention_days(store) * DAY_MS, store.setting("retention_set_ms", 0)
-    expired = "type IN ('Fax', 'VoiceMail') AND availability <> 'Purged' AND created_ms < ?"
-    for message in store.matching(expired, store.now_ms() - kept_ms):
+    for message in store.matching(f"{_RETAINED} AND created_ms < ?", store.now_ms() - kept_ms):
         # A lowered period purges old messages at the moment when it is lowered.
         due_ms = max(message.created_ms + kept_ms, set_ms)
         store.move(message, "Purged", min(due_ms, _purge_due_ms(message, due_ms)))

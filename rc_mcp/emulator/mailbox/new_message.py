@@ -186,21 +186,23 @@ def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> li
     # Every file with the sender's name for it, if any.
     files = list(zip_longest(draft.media, draft.file_names[: len(draft.media)]))
     if draft.type in {"SMS", "Pager"}:
-        text = [_text_attachment("Text", message_id, draft.text)]
-        return text + [_file_attachment("MmsAttachment", new_id(), *file) for file in files]
+        # The text is in the message's `subject`.
+        text = _text_attachment("Text", message_id, {"subject": True})
+        return [text] + [_file_attachment("MmsAttachment", new_id(), *file) for file in files]
     kind = "RenderedDocument" if draft.type == "Fax" else "AudioRecording"
     # The first has the message's own id, as in all recent samples.
     found = [_file_attachment(kind, new_id() if at else message_id, *file) for at, file in enumerate(files)]
     if draft.type == "VoiceMail":
         if draft.transcript is not None:
-            text = _text_attachment("AudioTranscription", new_id(), draft.transcript)
+            attachment_id = new_id()
+            text = _text_attachment("AudioTranscription", attachment_id, {"stored": attachment_id})
             found.append({**text, "fileName": "transcription"})
         found = [{**attachment, "vmDuration": draft.seconds} for attachment in found]
     return found
 
 
-def _text_attachment(kind: str, attachment_id: int, text: str) -> Json:
-    return {"id": attachment_id, "type": kind, "contentType": "text/plain", "source": {"text": text}}
+def _text_attachment(kind: str, attachment_id: int, source: Json) -> Json:
+    return {"id": attachment_id, "type": kind, "contentType": "text/plain", "source": source}
 
 
 def _file_attachment(kind: str, attachment_id: int, file: str | File, given_name: str | None) -> Json:

@@ -79,6 +79,11 @@ def removal(message: MessageRecord) -> Json:
     return {"id": message.id, "availability": message.availability}
 
 
+def text_content(text: str) -> bytes:
+    """Return a text as an attachment. Characters that cannot be encoded become question marks, as from Java servers."""
+    return text.encode(errors="replace")
+
+
 def message_uri(message_id: int | str, addresses: Addresses) -> str:
     return f"{addresses.mailbox}/message-store/{message_id}"
 

@@ -1,11 +1,33 @@
-"""The SQLite database: its tables, and the indexes that keep a page of 100,000 messages cheap.
+"""The SQLite database: its tables, and the indexes that keep a page of 1,000,000 messages cheap.
 
 All mailboxes of the account share it; `mailbox` is the extension id. A file of an older emulator is migrated to the
 current version; a file of a newer one is refused and not changed.
 """
 
+# ruff: noqa: S608  scripts are built from constants
+
+import json
 import sqlite3
 from pathlib import Path
+
+from rc_mcp.emulator.dates import FIRST_MS, HOUR_MS
+from rc_mcp.emulator.errors import Json
+from rc_mcp.emulator.mailbox.records import text_content
+
+PART_MS = 3 * HOUR_MS
+"""How long a part of the time is, for which the database has the number of messages. Part 0 begins with the year 1."""
+
+_KEY = "mailbox, availability, type, direction, read_status, part, owner"
+_VALUES = (
+    "{0}.mailbox, {0}.availability, {0}.type, {0}.direction, {0}.read_status, "
+    f"({{0}}.created_ms - {FIRST_MS}) / {PART_MS}, ifnull({{0}}.owner, 0)"
+)
+_NEW, _OLD = _VALUES.format("new"), _VALUES.format("old")
+_COUNT_NEW = f"INSERT INTO tally VALUES ({_NEW}, 1) ON CONFLICT ({_KEY}) DO UPDATE SET number = number + 1;"
+_UNCOUNT_OLD = f"""
+    UPDATE tally SET number = number - 1 WHERE ({_KEY}) = ({_OLD});
+    DELETE FROM tally WHERE ({_KEY}) = ({_OLD}) AND number = 0;
+"""
 
 MIGRATIONS = (
     """
@@ -76,8 +98,47 @@ MIGRATIONS = (
     CREATE INDEX message_by_time ON message
         (mailbox, created_ms DESC, id DESC, availability, type, direction, read_status, conversation_id, owner);
     """,
+    # Texts of attachments leave `details`, which every list reads. Lists and counts no longer cost more in a larger
+    # mailbox: one index finds the messages of a kind in order, and `tally` has their number in each part of the time.
+    # There, owner 0 is the mailbox's own user.
+    f"""
+    INSERT INTO file SELECT transcript_id(details), id, transcript(details) FROM message
+        WHERE transcript_id(details) IS NOT NULL;
+    UPDATE message SET details = without_texts(details);
+
+    CREATE INDEX message_by_kind ON message
+        (mailbox, availability, type, direction, read_status, created_ms DESC, id DESC, owner);
+    CREATE INDEX message_shared ON message
+        (mailbox, created_ms DESC, id DESC, availability, type, direction, read_status, owner) WHERE owner IS NOT NULL;
+    DROP INDEX message_removed;
+    CREATE INDEX message_removed ON message (mailbox, removed_ms) WHERE removed_ms IS NOT NULL;
+    DROP INDEX message_retained;
+    CREATE INDEX message_retained ON message (mailbox, created_ms)
+        WHERE type IN ('Fax', 'VoiceMail') AND availability <> 'Purged';
+
+    CREATE TABLE tally (
+        mailbox INTEGER NOT NULL,
+        availability TEXT NOT NULL,
+        type TEXT NOT NULL,
+        direction TEXT NOT NULL,
+        read_status TEXT NOT NULL,
+        part INTEGER NOT NULL,
+        owner INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY ({_KEY})
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO tally SELECT {_VALUES.format("message")}, count(*) FROM message GROUP BY 1, 2, 3, 4, 5, 6, 7;
+    CREATE TRIGGER message_added AFTER INSERT ON message BEGIN {_COUNT_NEW} END;
+    CREATE TRIGGER message_removed_for_good AFTER DELETE ON message BEGIN {_UNCOUNT_OLD} END;
+    CREATE TRIGGER message_changed AFTER UPDATE OF availability, read_status ON message
+        WHEN (old.availability, old.read_status) <> (new.availability, new.read_status)
+        BEGIN {_UNCOUNT_OLD} {_COUNT_NEW} END;
+    """,
 )
-"""The script at index N migrates version N to N + 1; `owner()` is the owner's extension id. Only append."""
+"""The script at index N migrates version N to N + 1. Only append.
+
+`owner()` is the owner's extension id. The functions of `_add_functions` read `details` as version 3 had them.
+"""
 VERSION = len(MIGRATIONS)
 
 
@@ -94,7 +155,7 @@ def open_database(path: str | Path, owner: str) -> sqlite3.Connection:
         version = _version(connection)
         connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
         if _stamp(connection) < VERSION:
-            connection.create_function("owner", 0, lambda: int(owner))
+            _add_functions(connection, owner)
             scripts = "".join(MIGRATIONS[version:])
             # In one transaction: after an error, closing rolls it back.
             connection.executescript(f"BEGIN IMMEDIATE; {scripts} PRAGMA user_version = {VERSION}; COMMIT;")
@@ -127,3 +188,33 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _stamp(connection: sqlite3.Connection) -> int:
     return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def _add_functions(connection: sqlite3.Connection, owner: str) -> None:
+    """Add the functions that migrations use. SQLite itself damages a text with half an emoji."""
+
+    def transcript_id(details: str) -> int | None:
+        return next((item["id"] for item in _transcripts(details)), None)
+
+    def transcript(details: str) -> bytes:
+        return text_content(_transcripts(details)[0]["source"]["text"])
+
+    connection.create_function("owner", 0, lambda: int(owner))
+    connection.create_function("transcript_id", 1, transcript_id)
+    connection.create_function("transcript", 1, transcript)
+    connection.create_function("without_texts", 1, _without_texts)
+
+
+def _transcripts(details: str) -> list[Json]:
+    """Return the transcript of a voicemail, if it has one."""
+    attachments: list[Json] = json.loads(details)["attachments"]
+    return [item for item in attachments if "text" in item["source"] and item["type"] != "Text"]
+
+
+def _without_texts(details: str) -> str:
+    record: Json = json.loads(details)
+    for item in record["attachments"]:
+        if "text" in item["source"]:
+            # The text of a message is its subject as well.
+            item["source"] = {"subject": True} if item["type"] == "Text" else {"stored": item["id"]}
+    return json.dumps(record)

@@ -8,21 +8,22 @@ short and runs in the event loop's thread without interruption, so requests neve
 
 import json
 import sqlite3
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import from_json
 
-from rc_mcp.emulator.dates import to_ms, whole_seconds
+from rc_mcp.emulator.dates import FIRST_MS, to_ms, whole_seconds
 from rc_mcp.emulator.errors import Json
 from rc_mcp.emulator.mailbox import ids, media_files
 from rc_mcp.emulator.mailbox.folders import FOLDERS, Folder
 from rc_mcp.emulator.mailbox.new_message import Draft, File, compose, other_parties
 from rc_mcp.emulator.mailbox.people import Party
-from rc_mcp.emulator.mailbox.records import Addresses, MessageRecord, full_record
+from rc_mcp.emulator.mailbox.records import Addresses, MessageRecord, full_record, text_content
+from rc_mcp.emulator.mailbox.schema import PART_MS
 from rc_mcp.emulator.mailbox.selection import Selection, digits
 from rc_mcp.emulator.vocabulary import Availability, ReadStatus
 
@@ -31,7 +32,21 @@ _COLUMNS = (
     "details"
 )
 _NEWEST_FIRST = "ORDER BY created_ms DESC, id DESC"
-_COUNTS_KEPT = 1_000
+# The table's rows as a selection names their columns.
+_TALLY = (
+    "SELECT mailbox, availability, type, direction, read_status, part, nullif(owner, 0) AS owner, number FROM tally"
+)
+_ANSWERS_KEPT = 100
+
+_Answer = TypeVar("_Answer")
+
+
+class _Part(NamedTuple):
+    """A part of the time, both ends included, and how many selected messages were created in it."""
+
+    from_ms: int | None
+    to_ms: int | None
+    number: int
 
 
 class Store:
@@ -54,8 +69,8 @@ class Store:
         self._last_id = self.setting(self._own("last_id"), first_id)
         self._room = {folder: self.setting(self._own(folder.name), folder.holds) for folder in FOLDERS}
         self._kept: dict[Folder, int] | None = None
-        self._counts: dict[tuple[str | int, ...], int] = {}
-        self._counted_at = -1
+        self._answers: dict[Hashable, Any] = {}
+        self._answered_at = -1
 
     def close(self) -> None:
         self._database.close()
@@ -77,7 +92,8 @@ class Store:
         if message is None:
             return None
         attachments: list[Json] = message.details["attachments"]
-        return next((self.bytes_of(item) for item in attachments if str(item["id"]) == str(attachment_id)), None)
+        chosen = (item for item in attachments if str(item["id"]) == str(attachment_id))
+        return next((self.bytes_of(message, item) for item in chosen), None)
 
     def add(self, draft: Draft) -> Json:
         """Add a message that arrives now or at its `created` time, and return the stored record."""
@@ -107,12 +123,11 @@ class Store:
         could_be_id = text.isascii() and text.isdecimal() and len(text) <= 18
         return next(iter(self.matching("id = ?", int(text))), None) if could_be_id else None
 
-    def bytes_of(self, attachment: Json) -> bytes:
-        """Return the content of an attachment as it is stored, with its source."""
+    def bytes_of(self, message: MessageRecord, attachment: Json) -> bytes:
+        """Return the content of an attachment of the message as it is stored, with its source."""
         match attachment["source"]:
-            case {"text": str(text)}:
-                # Characters that cannot be encoded become question marks, as from any Java server.
-                return text.encode(errors="replace")
+            case {"subject": True}:
+                return text_content(message.details["subject"])
             case {"stored": int(stored)}:
                 row = self._database.execute("SELECT data FROM file WHERE attachment_id = ?", [stored]).fetchone()
                 return row[0]
@@ -120,38 +135,25 @@ class Store:
                 return media_files.read(source["file"])
 
     def count(self, selection: Selection) -> int:
-        """Count the selected messages.
-
-        Counting is by far the most expensive part of a page, and every page needs the same count. So counts are cached
-        until the database changes.
-        """
-        if self._counted_at != self._database.total_changes or len(self._counts) > _COUNTS_KEPT:
-            self._counts.clear()
-            self._counted_at = self._database.total_changes
-        newest = "SELECT max(created_ms) FROM message WHERE mailbox = ?"
-        newest_ms = self._database.execute(newest, [self._mailbox]).fetchone()[0] or 0
-        if selection.created_to_ms is not None and selection.created_to_ms >= newest_ms:
-            # "Until now" differs in every request but excludes no message.
-            selection = replace(selection, created_to_ms=None)
-        source, parameters = self._source("id", selection)
-        counted = source, *parameters
-        if counted not in self._counts:
-            query = f"SELECT count(*) FROM ({source})"
-            self._counts[counted] = self._database.execute(query, parameters).fetchone()[0]
-        return self._counts[counted]
+        """Count the selected messages."""
+        if selection.is_tallied:
+            return sum(part.number for part in self._parts(selection))
+        return self._counted(selection)
 
     def tally(self) -> dict[tuple[str, str, str], int]:
         """Count the messages of each type, availability and read status."""
         columns = "type, availability, read_status"
-        query = f"SELECT {columns}, count(*) FROM message WHERE mailbox = ? GROUP BY {columns}"
+        query = f"SELECT {columns}, sum(number) FROM tally WHERE mailbox = ? GROUP BY {columns}"
         return {tuple(row[:3]): row[3] for row in self._database.execute(query, [self._mailbox])}
 
     def select(self, selection: Selection, *, limit: int = -1, offset: int = 0) -> list[MessageRecord]:
         """Return the selected messages, newest first. A limit below zero means no limit."""
+        if selection.is_tallied:
+            selection, offset = self._narrowed(selection, limit, offset)
         # The subquery finds the page's ids in the index only; then the records of one page are read.
         source, parameters = self._source("id, created_ms", selection)
         page = f"SELECT id FROM ({source}) {_NEWEST_FIRST} LIMIT ? OFFSET ?"
-        return self.matching(f"id IN ({page}) {_NEWEST_FIRST}", *parameters, limit, offset)
+        return self._read(f"WHERE id IN ({page}) {_NEWEST_FIRST}", *parameters, limit, offset)
 
     def mark(self, message: MessageRecord, read_status: ReadStatus) -> MessageRecord:
         return self._update(message, replace(message, read_status=read_status, modified_ms=self._later_than(message)))
@@ -175,13 +177,30 @@ class Store:
                 for message in reversed(self.select(folder.selection, offset=self._room[folder])):
                     self.move(message, folder.overflows_to)
 
+    def is_overfull(self) -> bool:
+        """Whether a folder has too many messages."""
+        return any(count > self._room[folder] for folder, count in self._held().items())
+
+    def until_changed(self, question: Hashable, ask: Callable[[], _Answer]) -> _Answer:
+        """Return the answer that `ask` gives, which is kept until the database changes."""
+        if self._answered_at != self._database.total_changes or len(self._answers) > _ANSWERS_KEPT:
+            self._answers.clear()
+            self._answered_at = self._database.total_changes
+        if question not in self._answers:
+            self._answers[question] = ask()
+        return self._answers[question]
+
+    def earliest(self, column: str, index: str, condition: str) -> int | None:
+        """Return the least time in this column of the index; None if no message meets the index's condition."""
+        query = f"SELECT min({column}) FROM message INDEXED BY {index} WHERE mailbox = ? AND {condition}"
+        return self._database.execute(query, [self._mailbox]).fetchone()[0]
+
     def matching(self, condition: str, *parameters: str | int) -> list[MessageRecord]:
-        query = f"SELECT {_COLUMNS} FROM message WHERE +mailbox = ? AND {condition}"
-        return [_message(row) for row in self._database.execute(query, [self._mailbox, *parameters]).fetchall()]
+        return self._read(f"WHERE mailbox = ? AND {condition}", self._mailbox, *parameters)
 
     def forget(self, condition: str, *parameters: int) -> None:
         """Remove rows permanently, as RingCentral does some days after a purge."""
-        self._database.execute(f"DELETE FROM message WHERE +mailbox = ? AND {condition}", [self._mailbox, *parameters])
+        self._database.execute(f"DELETE FROM message WHERE mailbox = ? AND {condition}", [self._mailbox, *parameters])
 
     def setting(self, name: str, default: int) -> int:
         row = self._database.execute("SELECT value FROM setting WHERE name = ?", [name]).fetchone()
@@ -198,10 +217,15 @@ class Store:
         except BaseException:
             self._database.execute("ROLLBACK")
             self._kept = None
+            self._answers.clear()
             raise
         self._database.execute("COMMIT")
 
     # Helpers
+
+    def _read(self, where: str, *parameters: str | int) -> list[MessageRecord]:
+        rows = self._database.execute(f"SELECT {_COLUMNS} FROM message {where}", parameters).fetchall()
+        return [_message(row) for row in rows]
 
     def _insert(self, draft: Draft, modified_ms: int | None = None) -> MessageRecord:
         created = draft.created or self._now()
@@ -234,6 +258,8 @@ class Store:
 
     def _keep_files(self, draft: Draft, message: MessageRecord) -> None:
         data = [file.data for file in draft.media if isinstance(file, File)]
+        if draft.transcript is not None:
+            data.append(text_content(draft.transcript))
         stored = [item["id"] for item in message.details["attachments"] if "stored" in item["source"]]
         # A message that is purged from the start has no attachments.
         rows = [(each, message.id, sqlite3.Binary(bytes_)) for each, bytes_ in zip(stored, data, strict=False)]
@@ -283,21 +309,94 @@ class Store:
         for folder in FOLDERS:
             self._kept[folder] += by if folder.has(message) else 0
 
+    def _parts(self, selection: Selection) -> list[_Part]:
+        """Return the parts of the time in which selected messages were created, newest first.
+
+        Their number is in the database, so this costs no more in a larger mailbox; only at the ends of the selection's
+        time are messages counted.
+        """
+        to_ms = selection.created_until_ms
+        if to_ms is not None and to_ms >= self.until_changed("newest", self._newest_ms):
+            # "Until now" differs in every request but excludes no message.
+            to_ms = None
+        asked = selection.between(selection.created_from_ms, to_ms)
+        return self.until_changed(asked, lambda: self._tallied(asked, asked.created_from_ms, to_ms))
+
+    def _tallied(self, selection: Selection, from_ms: int | None, to_ms: int | None) -> list[_Part]:
+        # The whole parts in the selection's time: the first, and the one after the last.
+        first = None if from_ms is None else -(-(from_ms - FIRST_MS) // PART_MS)
+        end = None if to_ms is None else (to_ms + 1 - FIRST_MS) // PART_MS
+        if first is not None and end is not None and first >= end:
+            return self._counted_parts(selection, from_ms, to_ms)
+        parts = [] if end is None else self._counted_parts(selection, _start_ms(end), to_ms)
+        parts += self._whole_parts(selection, first, end)
+        return parts if first is None else parts + self._counted_parts(selection, from_ms, _start_ms(first) - 1)
+
+    def _whole_parts(self, selection: Selection, first: int | None, end: int | None) -> list[_Part]:
+        condition, parameters = selection.of_kind()
+        for bound, value in {"part >= ?": first, "part < ?": end}.items():
+            if value is not None:
+                condition, parameters = f"{condition} AND {bound}", [*parameters, value]
+        query = (
+            f"SELECT part, sum(number) FROM ({_TALLY}) WHERE mailbox = ? AND {condition} "
+            "GROUP BY part ORDER BY part DESC"
+        )
+        rows = self._database.execute(query, [self._mailbox, *parameters])
+        return [_Part(_start_ms(part), _start_ms(part + 1) - 1, number) for part, number in rows]
+
+    def _counted_parts(self, selection: Selection, from_ms: int | None, to_ms: int | None) -> list[_Part]:
+        number = self._counted(selection.between(from_ms, to_ms))
+        return [_Part(from_ms, to_ms, number)] if number else []
+
+    def _counted(self, selection: Selection) -> int:
+        source, parameters = self._source("id", selection)
+        return self._database.execute(f"SELECT count(*) FROM ({source})", parameters).fetchone()[0]
+
+    def _newest_ms(self) -> int:
+        query = "SELECT max(created_ms) FROM message WHERE mailbox = ?"
+        return self._database.execute(query, [self._mailbox]).fetchone()[0] or 0
+
+    def _narrowed(self, selection: Selection, limit: int, offset: int) -> tuple[Selection, int]:
+        """Return a selection of only those parts of the time that have the page, and how many to leave out of it."""
+        parts = iter(self._parts(selection))
+        newest = oldest = next(parts, _Part(0, -1, 0))
+        while newest.number <= offset and (following := next(parts, None)):
+            offset -= newest.number
+            newest = oldest = following
+        missing = offset + limit - newest.number
+        while (limit < 0 or missing > 0) and (following := next(parts, None)):
+            oldest = following
+            missing -= oldest.number
+        return selection.between(oldest.from_ms, newest.to_ms), offset
+
     def _source(self, columns: str, selection: Selection) -> tuple[str, list[str | int]]:
         condition, bound = selection.where()
         # If the selection has its own index, the plus keeps SQLite from scanning the whole mailbox.
         mailbox = "+mailbox" if selection.is_narrow else "mailbox"
         where, parameters = f"{mailbox} = ? AND {condition}", [self._mailbox, *bound]
+        if selection.only_shared:
+            where += " AND owner IS NOT NULL"
         most = selection.per_conversation
         if selection.distinct_conversations:
             # "The latest message of every conversation id", taken literally, excludes messages without one.
             where, most = f"{where} AND conversation_id IS NOT NULL", 1
         if most is None:
-            return f"SELECT {columns} FROM message WHERE {where}", parameters
+            return f"SELECT {columns} FROM message {_index_for(selection)} WHERE {where}", parameters
         rank = f"row_number() OVER (PARTITION BY conversation_id {_NEWEST_FIRST}) AS rank"
         ranked = f"SELECT {columns}, conversation_id, {rank} FROM message WHERE {where}"
         kept = "conversation_id IS NULL OR rank <= ?"
         return f"SELECT {columns} FROM ({ranked}) WHERE {kept}", [*parameters, most]
+
+
+def _index_for(selection: Selection) -> str:
+    if selection.is_narrow or selection.is_ranked:
+        return ""
+    # Left to itself, SQLite would read the whole mailbox in order of time, in search of a rare kind.
+    return "INDEXED BY message_shared" if selection.only_shared else "INDEXED BY message_by_kind"
+
+
+def _start_ms(part: int) -> int:
+    return FIRST_MS + part * PART_MS
 
 
 def _message(row: tuple[Any, ...]) -> MessageRecord:

@@ -20,7 +20,7 @@ def read_content(call: Call) -> Response:
         raise fax_in_progress()
     attachment = _attachment(message.details["attachments"], call.path["attachment"])
     headers = {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(call, attachment)}
-    data, media_type = call.store.bytes_of(attachment), attachment["contentType"]
+    data, media_type = call.store.bytes_of(message, attachment), attachment["contentType"]
     span = _span(call.headers.get("range"), len(data))
     if span is None:
         return Response(data, 200, headers, media_type)

@@ -186,6 +186,8 @@ class App:
         if fault == "fax_in_progress":
             raise fax_in_progress()
         call = Call(parts, request.query_params, request.headers, body, mailbox, self._account, self._full_removals)
+        if method in {"GET", "HEAD"} and not mailbox.is_overfull():
+            return operation.run(call)
         with mailbox.transaction():
             response = operation.run(call)
             mailbox.make_room()

@@ -61,7 +61,8 @@ async def message_page(mailboxes: Mapping[str, Store], message_id: str, draw_pag
         content.append(Html("<p>The pages of this fax are not ready yet.</p>"))
     else:
         files: list[Json] = [item for item in message.details["attachments"] if not _is_body(item, message)]
-        content += [await _attachment(item, store.bytes_of(item), draw_pages) for item in files[:_MOST_ATTACHMENTS]]
+        shown = files[:_MOST_ATTACHMENTS]
+        content += [await _attachment(item, store.bytes_of(message, item), draw_pages) for item in shown]
         if len(files) > _MOST_ATTACHMENTS:
             content.append(Html(f"<p>{len(files) - _MOST_ATTACHMENTS} more attachments are not shown.</p>"))
     return _page(f"{message.type} {message.id}", content)

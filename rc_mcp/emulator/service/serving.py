@@ -43,6 +43,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._lending_its_socket(app),
+                http="httptools",
                 lifespan="off",
                 ws="none",
                 log_config=None,  # nor a level: the loggers are those of every uvicorn server in this process

@@ -1,5 +1,6 @@
 """Versions of the mailbox file: older ones are migrated, newer ones and other files are refused."""
 
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -12,9 +13,10 @@ from click.testing import CliRunner
 
 from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
-from rc_mcp.emulator.mailbox import schema
+from rc_mcp.emulator.mailbox import media_files, schema
 from rc_mcp.emulator.mailbox.new_message import Draft
 from rc_mcp.emulator.mailbox.schema import MIGRATIONS, VERSION
+from rc_mcp.emulator.mailbox.selection import Selection
 
 SCRIPTS = Path(__file__).with_name("versions")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -71,6 +73,50 @@ def test_a_migrated_file_has_the_layout_of_a_new_one(tmp_path: Path, version: in
     for file in (old, new):
         Emulator(scenario="empty", db=file).close()
     assert layout(old) == layout(new)
+
+
+@pytest.mark.parametrize("version", [3])
+def test_texts_of_attachments_are_kept_by_the_migration(tmp_path: Path, version: int) -> None:
+    file = saved(tmp_path / "mailbox.db", version)
+    transcript = {
+        "id": 7,
+        "type": "AudioTranscription",
+        "contentType": "text/plain",
+        "source": {"text": "h\u00e9 \ud83d"},
+    }
+    recording = {"id": 6, "type": "AudioRecording", "contentType": "audio/mpeg", "source": {"file": "robocall.mp3"}}
+    details: Any = {"from": {}, "to": [], "vmTranscriptionStatus": "Completed", "attachments": [recording, transcript]}
+    with closing(sqlite3.connect(file)) as db:
+        row = db.execute("SELECT mailbox, created_ms FROM message").fetchone()
+        voicemail = (
+            5,
+            row[0],
+            "VoiceMail",
+            "Inbound",
+            "Unread",
+            "Alive",
+            None,
+            row[1],
+            row[1],
+            None,
+            json.dumps(details),
+            None,
+        )
+        db.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", voicemail)
+        db.commit()
+    with Emulator(db=file, now=lambda: NOON) as emulator:
+        store = emulator.store
+        assert store.content(5, 7) == b"h\xc3\xa9 ?"
+        assert store.content(5, 6) == media_files.read("robocall.mp3")
+        assert store.content(2406007735008, 2406007735008) == b"first"
+        record = store.message(5)
+        assert record is not None
+        assert [item["id"] for item in record["attachments"]] == [6, 7]
+        assert store.count(Selection(types=("VoiceMail",))) == 1
+        assert store.count(Selection()) == 3
+    assert "source" not in json.dumps(record)
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("SELECT count(*) FROM message WHERE details LIKE '%\"text\":%'").fetchone() == (0,)
 
 
 def test_a_file_of_a_newer_version_is_refused_and_left_unchanged(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 import anyio
 import httpx2 as httpx
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.service.serving import bound_sockets
@@ -31,6 +32,19 @@ async def test_it_serves_platform_and_media_on_two_ports() -> None:
 def test_answers_are_sent_without_waiting_for_acknowledgments() -> None:
     with bound_sockets("127.0.0.1", 0, 0) as bound:
         assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in bound)
+
+
+async def test_requests_are_not_read_by_the_slow_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow: list[bytes] = []
+
+    def read(_: H11Protocol, data: bytes) -> None:
+        slow.append(data)
+
+    monkeypatch.setattr(H11Protocol, "data_received", read)
+    with Emulator(scenario="empty") as emulator, anyio.fail_after(10):
+        async with emulator.serve(), httpx.AsyncClient() as client:
+            await log_in(client, emulator)
+    assert slow == []
 
 
 async def test_head_and_errors_are_well_formed_on_the_wire() -> None:
