@@ -20,6 +20,17 @@ def test_the_page_has_every_framework_in_its_pinned_version() -> None:
     assert rows[1:] == [(framework.name, framework.version) for framework in FRAMEWORKS], RENEW
 
 
+@pytest.mark.parametrize("name", ["docs/reference/frameworks.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
+def test_each_page_counts_as_many_frameworks_as_there_are(name: str) -> None:
+    text = (LOCKS.parents[2] / name).read_text("utf-8")
+    assert set(re.findall(r"(\d+)(?: agent)? frameworks", text)) == {str(len(FRAMEWORKS))}
+
+
+def test_the_row_that_is_no_framework_is_named() -> None:
+    [first, *others] = re.findall(r"^\| `(.+?)` \| \d+\.\S* \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert f"`{first}`, is none of the {len(others)}:" in " ".join(PAGE.read_text("utf-8").split()), RENEW
+
+
 def test_every_framework_has_a_program_and_pins() -> None:
     programs = {file.name for file in (LOCKS.parent / "programs").iterdir()}
     assert {framework.program for framework in FRAMEWORKS} <= programs
