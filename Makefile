@@ -11,7 +11,7 @@ define install
 endef
 
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
-	snapshots picture docs release-files package container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
+	snapshots picture docs release-files package client container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
 	groundtruth hosts fuzz clean
 
@@ -81,6 +81,9 @@ release-files: .venv/run.ready ## renew server.json and plugin/, which are gener
 
 package: .venv/dev.ready       ## build wheel, sdist and bundle into dist/, try each, print sizes
 	@$(BIN)/python -m release.package
+
+client: .venv/run.ready        ## build the client's wheel into dist/, and print the command that installs it
+	@$(BIN)/python -m release.client
 
 container: .venv/dev.ready     ## lint the Dockerfile and run its steps; needs no engine
 	@$(BIN)/python -m release.container

@@ -3,6 +3,7 @@
 python voicemail_query.py [NAME OR NUMBER] [SINCE]        such as: quillmere 7d, +13605550108 24h
 """
 
+import argparse
 import sys
 from typing import Any
 
@@ -49,5 +50,8 @@ async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]
 
 
 if __name__ == "__main__":
-    asked = dict(enumerate(sys.argv))
-    sys.exit(anyio.run(main, asked.get(1, "quillmere"), asked.get(2, "7d")))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("caller", nargs="?", default="quillmere", help="a part of a name or number: %(default)s")
+    parser.add_argument("since", nargs="?", default="7d", help="ISO 8601, or how far back, such as 24h: %(default)s")
+    asked = parser.parse_args()
+    sys.exit(anyio.run(main, asked.caller, asked.since))

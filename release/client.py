@@ -3,10 +3,15 @@
 It is for an agent's own environment: the server needs mcp 2, and several agent frameworks need mcp 1. It has the same
 modules under the same names as `rc-mcp`, so an environment gets one of the two. An extra cannot do this: whoever
 installs `rc-mcp` wants the server, and no installer adds an extra by default.
+
+`make client` builds its wheel into dist/, for use before it is on PyPI.
 """
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import tomlkit
@@ -18,6 +23,22 @@ MODULES = ("__init__.py", "emulator", "locks.py", "private_files.py", "py.typed"
 """What it has of `rc_mcp`."""
 NEEDS = ("anyio", "filelock", "httptools", "httpx2", "pillow", "pydantic", "starlette", "tzdata", "uvicorn")
 """What these modules import, of the project's dependencies."""
+DIST = ROOT / "dist"
+
+
+def main() -> None:
+    """Build the wheel into dist/ and print the command that installs it in another environment."""
+    with TemporaryDirectory(prefix="rc-mcp-client-") as name:
+        sources = Path(name) / "sources"
+        fill(sources)
+        print(f'pip install "{wheel(sources, DIST)}"')
+
+
+def wheel(sources: Path, into: Path) -> Path:
+    """Build the wheel of these sources into a folder, and return its path."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(into)]
+    subprocess.run(command, cwd=sources, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return into / f"{NAME.replace('-', '_')}-{PROJECT['version']}-py3-none-any.whl"
 
 
 def fill(folder: Path) -> None:
@@ -52,3 +73,7 @@ def _settings() -> dict[str, Any]:
 
 def _name(needed: str) -> str:
     return needed.split(">")[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ from bench.frameworks.calls import calls
 from bench.frameworks.observing import Observed, observe
 from bench.frameworks.page import PAGE, page
 from bench.frameworks.running import client, mailbox
-from bench.frameworks.snippets import LOCKS, snippets, wrong
+from bench.frameworks.snippets import LOCKS, Snippet, snippets, wrong
 from bench.frameworks.table import FRAMEWORKS, SDK, Framework
 
 AT_ONCE = 2
@@ -41,15 +41,15 @@ def main(names: tuple[str, ...]) -> None:
     if not names:
         PAGE.write_text(page(seen, sdk, f"{datetime.now(UTC):%Y-%m-%d}"), encoding="utf-8")
         click.echo(f"written into {PAGE.relative_to(PAGE.parents[2])}")
-    code = {heading: text for heading, text in snippets().items() if not names or LOCKS[heading] in names}
-    broken = [run_snippet(heading, text) for heading, text in code.items()]
+    broken = [run_snippet(one) for one in snippets() if not names or LOCKS[one.heading] in names]
     sys.exit(any(broken) or any(surprises(one) for one in [sdk, *seen]))
 
 
-def run_snippet(heading: str, code: str) -> bool:
+def run_snippet(snippet: Snippet) -> bool:
     """Run a snippet of the how-to page; return whether it is broken, and say so."""
-    what = wrong(heading, code)
-    click.echo(f"the snippet for {heading}: {f'WRONG: {what}' if what else 'runs'}")
+    what = wrong(snippet)
+    how = ", over HTTP" if snippet.over_http else ""
+    click.echo(f"the snippet for {snippet.heading}{how}: {f'WRONG: {what}' if what else 'runs'}")
     return bool(what)
 
 

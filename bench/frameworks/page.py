@@ -97,9 +97,10 @@ model took part: a small program calls the framework's tools as its agent does, 
 its model. [Use it from a framework](../how-to/use-from-a-framework.md) has the code for yours.
 
 ## What a model gets
-Figures are characters of text. The first row is what the server sends: the text of an answer. Most answers have the
-same as structured content beside it; *both copies* means that the model gets the two, and `RC_MCP_STRUCTURED=off` ends
-that. A picture, audio or a file reaches the model as such. *Base64* reaches it as text, which no model can read.
+Figures are characters of text. The first row, `mcp`, is none of the {count}: it is the MCP SDK's own client, and shows
+what the server sends as the text of an answer. Most answers have the same as structured content beside it; *both
+copies* means that the model gets the two, and `RC_MCP_STRUCTURED=off` ends that. A picture, audio or a file reaches
+the model as such. *Base64* reaches it as text, which no model can read.
 
 {gets}
 

@@ -11,6 +11,7 @@ from functools import partial
 
 import click
 import httpx2 as httpx
+from click.core import ParameterSource
 
 from rc_mcp.access import LEVELS
 from rc_mcp.cli.emulator import draw_pages, login_to
@@ -28,6 +29,9 @@ from rc_mcp.wiring import client_for
 
 WATCH = "This is a demo. A browser on this machine shows its made-up mailbox at"
 UNWATCHED = "This is a demo. A browser cannot show its made-up mailbox: this program may not listen on this machine."
+
+ONLY_WITH_HTTP = ("host", "port", "names", "unauthenticated")
+"""The parameters of `serve` that have no meaning over stdio."""
 
 
 @click.command()
@@ -62,6 +66,8 @@ def serve(
     With --demo, a line on stderr says at which address a browser on this machine shows the mailbox.
     """
     log_to_stderr()
+    if not http:
+        _refuse_options_of_http(click.get_current_context())
     with _demo_server(access) if demo else _server(access) as (server, settings):
         if http:
             _check_reach(host, names, bool(settings.http_token), unauthenticated)
@@ -77,6 +83,18 @@ def _serve_stdio(server: RingCentralServer) -> None:
     # host may keep open.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     server.run()
+
+
+def _refuse_options_of_http(ctx: click.Context) -> None:
+    """Refuse a forgotten --http: a server over stdio would wait for a client that connects to its port."""
+    given = [
+        parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name in ONLY_WITH_HTTP and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        verb = "needs" if len(given) == 1 else "need"
+        refuse(f"not started: {', '.join(given)} {verb} --http. Add --http, or leave out {', '.join(given)} for stdio.")
 
 
 def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated: bool) -> None:

@@ -9,6 +9,7 @@ It is not an entry point, because pytest would then load it and the emulator whe
 
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
+from inspect import signature
 from typing import Any, TypeVar
 
 import pytest
@@ -70,9 +71,23 @@ def ringcentral(request: pytest.FixtureRequest) -> Generator[RingCentral]:
     `@pytest.mark.ringcentral(scenario="empty", rate_limits=False)` passes these options to `Emulator`.
     """
     marker = request.node.get_closest_marker("ringcentral")
-    options: dict[str, Any] = {} if marker is None else marker.kwargs
+    options = {} if marker is None else _options(marker)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(_served(options)) as emulator:
         yield RingCentral(emulator, portal)
+
+
+def _options(marker: pytest.Mark) -> dict[str, Any]:
+    """Return the options of a mark; `pytest.UsageError` names those that `Emulator` does not have."""
+    known = [name for name, one in signature(Emulator).parameters.items() if one.kind is one.KEYWORD_ONLY]
+    if marker.args:
+        raise pytest.UsageError(
+            f'pytest.mark.ringcentral takes options by name, such as scenario="empty", not {marker.args[0]!r}.'
+        )
+    if unknown := [name for name in marker.kwargs if name not in known]:
+        raise pytest.UsageError(
+            f"pytest.mark.ringcentral has no option {unknown[0]!r}. Its options: {', '.join(known)}."
+        )
+    return dict(marker.kwargs)
 
 
 def pytest_configure(config: pytest.Config) -> None:

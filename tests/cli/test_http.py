@@ -97,6 +97,28 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     return run
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--port", "8000"],  # the default, but asked for
+        ["--host", "127.0.0.1"],
+        ["--allow-host", "example.com"],
+        ["--unauthenticated"],
+        ["--port=0", "--allow-host=a.example", "--allow-host=b.example"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("command", [["serve"], []], ids=["serve", "no command"])
+def test_an_option_of_http_without_it_is_refused_by_name(
+    command: list[str], given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rc_mcp.cli.serve.RingCentralServer.run", Mock(side_effect=RuntimeError("it served")))
+    ended = CliRunner().invoke(main, [*command, *given, "--demo"])
+    assert (ended.exit_code, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    options = [word.partition("=")[0] for word in given if word.startswith("--")]
+    assert [name for name in [*options, "--http"] if name not in ended.stderr] == []
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104
 def test_beyond_this_machine_it_does_not_start_without_a_token(host: str, refused: Callable[..., str]) -> None:
     said = refused("--host", host)

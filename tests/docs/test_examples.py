@@ -31,7 +31,7 @@ def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedPr
     """Run an example as a user would, and make sure that it leaves nothing behind in any folder it might use."""
     folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "RC_MCP_STATE_DIR")}
     for folder in folders.values():
-        folder.mkdir()
+        folder.mkdir(parents=True)
     ran = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / program, *arguments],
         cwd=folders["HOME"],
@@ -77,6 +77,14 @@ def test_voicemail_query_for_an_unknown_number_finds_none(tmp_path: Path) -> Non
     found = run(tmp_path, "voicemail_query.py", "Nobody")
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith("0 unheard from 'Nobody'")
+
+
+def test_voicemail_query_explains_itself_and_refuses_other_options(tmp_path: Path) -> None:
+    helped, refused = (run(tmp_path / option, "voicemail_query.py", option) for option in ("--help", "--mark-read"))
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert "since" in helped.stdout
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--mark-read" in refused.stderr
 
 
 def test_voicemail_query_passes_on_the_fault_in_its_arguments(tmp_path: Path) -> None:

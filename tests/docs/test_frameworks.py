@@ -7,9 +7,9 @@ import pytest
 from bench.frameworks.calls import Invented, base64_in, filled, plan_in, settled
 from bench.frameworks.environments import LOCKS
 from bench.frameworks.page import PAGE
+from bench.frameworks.snippets import ADDRESS, snippets
 from bench.frameworks.snippets import LOCKS as PINS
 from bench.frameworks.snippets import PAGE as HOW_TO
-from bench.frameworks.snippets import snippets
 from bench.frameworks.table import FRAMEWORKS
 
 RENEW = "renew it with: make frameworks"
@@ -20,6 +20,17 @@ def test_the_page_has_every_framework_in_its_pinned_version() -> None:
     assert rows[1:] == [(framework.name, framework.version) for framework in FRAMEWORKS], RENEW
 
 
+@pytest.mark.parametrize("name", ["docs/reference/frameworks.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
+def test_each_page_counts_as_many_frameworks_as_there_are(name: str) -> None:
+    text = (LOCKS.parents[2] / name).read_text("utf-8")
+    assert set(re.findall(r"(\d+)(?: agent)? frameworks", text)) == {str(len(FRAMEWORKS))}
+
+
+def test_the_row_that_is_no_framework_is_named() -> None:
+    [first, *others] = re.findall(r"^\| `(.+?)` \| \d+\.\S* \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert f"`{first}`, is none of the {len(others)}:" in " ".join(PAGE.read_text("utf-8").split()), RENEW
+
+
 def test_every_framework_has_a_program_and_pins() -> None:
     programs = {file.name for file in (LOCKS.parent / "programs").iterdir()}
     assert {framework.program for framework in FRAMEWORKS} <= programs
@@ -28,8 +39,16 @@ def test_every_framework_has_a_program_and_pins() -> None:
 
 def test_every_snippet_of_the_page_is_run() -> None:
     headings = re.findall(r"^## (.+)$", HOW_TO.read_text("utf-8"), re.MULTILINE)
-    assert list(snippets()) == [heading for heading in headings if heading in PINS] == list(PINS)
+    assert [one.heading for one in snippets() if not one.over_http] == [name for name in headings if name in PINS]
+    assert [one.heading for one in snippets() if one.over_http] == list(PINS)
     assert all((LOCKS / pins).is_dir() or (LOCKS / f"{pins}.txt").exists() for pins in PINS.values())
+
+
+def test_each_snippet_also_connects_to_a_running_server_with_a_token() -> None:
+    for one in snippets():
+        assert (ADDRESS in one.code and "RC_MCP_HTTP_TOKEN" in one.code) == one.over_http, one.heading
+        if PINS[one.heading] != "ai-sdk":
+            compile(one.code, one.heading, "exec")
 
 
 def test_no_pins_name_where_packages_come_from() -> None:

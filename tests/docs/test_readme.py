@@ -6,10 +6,12 @@ import re
 import runpy
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from inspect import Parameter, getdoc, isfunction, signature
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import anyio
 import click
@@ -19,6 +21,7 @@ from rc_mcp.access import LEVELS
 from rc_mcp.cli import main
 from rc_mcp.emulator import Emulator
 from rc_mcp.prompts import load_prompts
+from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.tools import tools_for
 from tests.docs.test_hosts import sentence
 
@@ -43,7 +46,32 @@ def prompts() -> str:
     return table(("prompt", "does"), ((f"`{p.name}`", p.description or "") for p in load_prompts()))
 
 
-GENERATED = {"tools": (TOOLS, tools), "prompts": (TOOLS, prompts), "hosts": (README, sentence)}
+def methods() -> str:
+    """Return a row for every method of the client: its own arguments, and the first sentence of its docstring."""
+    found = {name: each for name, each in vars(MessageStoreClient).items() if isfunction(each) and name[0] != "_"}
+    del found["aclose"]  # `async with` calls it
+    rows = ((f"`{name}`", ", ".join(arguments(each)), first_sentence(getdoc(each))) for name, each in found.items())
+    return table(("method", "arguments", "does"), rows)
+
+
+def arguments(method: Callable[..., Any]) -> list[str]:
+    """Return the names of a method's arguments, without those that nearly every method has."""
+    names: list[str] = []
+    for each in signature(method).parameters.values():
+        if each.kind is Parameter.VAR_KEYWORD:
+            (given,) = get_args(each.annotation)
+            names += get_type_hints(given)
+        elif each.name not in {"self", "account_id", "extension_id"}:
+            names.append(each.name)
+    return [f"`{name}`" for name in names]
+
+
+GENERATED = {
+    "tools": (TOOLS, tools),
+    "prompts": (TOOLS, prompts),
+    "hosts": (README, sentence),
+    "methods": (CLIENT, methods),
+}
 
 
 def section(name: str) -> re.Pattern[str]:
@@ -144,20 +172,29 @@ def test_every_file_it_points_to_is_there() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-async def run_python_example(folder: Path) -> str:
+async def run_python_example(folder: Path, code: str) -> str:
     with Emulator() as emulator:
         async with emulator.serve():
             names = ("server_url", "media_url", "client_id", "client_secret", "jwt", "account_id", "extension_id")
             login = {name: getattr(emulator, name) for name in names}
             (folder / "login.json").write_text(json.dumps(login), encoding="utf-8")
-            (code,) = fences("python", CLIENT)
             done = await anyio.run_process([sys.executable, "-W", "error", "-c", code], cwd=folder)
             return done.stdout.decode()
 
 
 @pytest.mark.anyio
 async def test_the_python_example_runs_unchanged(tmp_path: Path) -> None:
-    assert "Harold Osei" in await run_python_example(tmp_path)
+    first, _ = fences("python", CLIENT)
+    assert "Harold Osei" in await run_python_example(tmp_path, first)
+
+
+@pytest.mark.anyio
+async def test_the_example_that_deletes_and_restores_works_in_the_place_of_the_list(tmp_path: Path) -> None:
+    first, deletes = fences("python", CLIENT)
+    at = first.index("        last_week")
+    lines = "".join(f"        {line}\n" for line in deletes.splitlines())
+    program = f"{first[:at]}        page = await store.list_messages()\n{lines}\n\nanyio.run(main)\n"
+    assert (await run_python_example(tmp_path, program)).split() == ["Deleted", "Alive"]
 
 
 def test_the_picture_needs_no_other_file() -> None:

@@ -1,6 +1,10 @@
 """The pytest plugin, as another project would use it."""
 
+from inspect import Parameter, signature
+
 import pytest
+
+from rc_mcp.emulator import Emulator
 
 pytest_plugins = ["pytester"]
 
@@ -101,3 +105,36 @@ def test_error(ringcentral):
 def test_without_the_plugin_nothing_is_loaded(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import sys\n\ndef test_absent():\n    assert 'rc_mcp' not in sys.modules\n")
     pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("mark", "named"),
+    [
+        ('"empty"', "scenario="),
+        ("False, messages=3", "scenario="),
+        ('senario="empty"', "scenario"),
+        ('scenario="emtpy"', "empty"),
+        ("scenario=None", "empty"),
+    ],
+)
+def test_a_wrong_mark_is_refused_with_what_it_can_be(project: pytest.Pytester, mark: str, named: str) -> None:
+    project.makepyfile(
+        HELPERS + f"\n@pytest.mark.ringcentral({mark})\ndef test_never(ringcentral):\n    print('it ran')\n"
+    )
+    result = project.runpytest_subprocess("-q", "--tb=line")
+    result.assert_outcomes(errors=1)
+    assert named in next(line for line in result.outlines if "Error" in line)
+
+
+def test_every_option_of_the_emulator_can_be_in_a_mark(project: pytest.Pytester) -> None:
+    options = [one.name for one in signature(Emulator).parameters.values() if one.default is not Parameter.empty]
+    defaults = {name: signature(Emulator).parameters[name].default for name in options if name != "now"}
+    passes(
+        project,
+        f"""
+@pytest.mark.ringcentral(**{defaults!r})
+def test_the_defaults(ringcentral):
+    assert ringcentral.messages()
+""",
+        count=1,
+    )

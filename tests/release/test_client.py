@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from release import client, package
-from release.project import PROJECT, VERSION
+from release.project import PROJECT, ROOT, VERSION
 
 # pydantic_core comes with pydantic. The other two are imported only where they are installed.
 IMPORTED_TOO = {"keyring", "pydantic_core", "pytest"}
@@ -29,7 +30,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with only what the wheel installs."""
     folder = tmp_path_factory.mktemp("site")
-    zipfile.ZipFile(package.build(sources, folder.parent / "dist")[0]).extractall(folder)
+    zipfile.ZipFile(client.wheel(sources, folder.parent / "dist")).extractall(folder)
     return folder
 
 
@@ -58,6 +59,23 @@ def test_it_has_every_module_that_its_modules_import(sources: Path) -> None:
     ours = {name for file in (sources / "rc_mcp").rglob("*.py") for name in imports(file) if name.startswith("rc_mcp.")}
     places = [sources / name.replace(".", "/") for name in ours]
     assert [place for place in places if not place.is_dir() and not place.with_suffix(".py").exists()] == []
+
+
+def test_make_client_prints_the_command_that_installs_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a folder"  # a path with a blank, as many a home has
+    monkeypatch.setattr(client, "DIST", folder)
+    client.main()
+    pip, install, built = shlex.split(capsys.readouterr().out)
+    assert (pip, install, Path(built).parent) == ("pip", "install", folder)
+    assert "rc_mcp/emulator/pytest_plugin.py" in zipfile.ZipFile(built).namelist()
+
+
+def test_every_page_that_offers_it_says_how_to_get_it_before_it_is_on_pypi() -> None:
+    pages = [page for page in (ROOT / "docs").rglob("*.md") if "rc-mcp-client" in page.read_text("utf-8")]
+    assert pages
+    assert [page.name for page in pages if "make client" not in page.read_text("utf-8")] == []
 
 
 def test_client_and_fixture_work_without_mcp(site: Path, tmp_path: Path) -> None:

@@ -32,7 +32,13 @@ _ASSUMED_START = datetime(2026, 3, 5, 17)  # noqa: DTZ001  an office's own time
 def fill(
     mailboxes: dict[str, Store], office: Office, scenario: Scenario, count: int, seed: int, start: datetime
 ) -> None:
-    """Add the scenario's messages, unless the database was filled before: it keeps its messages and their state."""
+    """Add the scenario's messages, unless the database was filled before: it keeps its messages and their state.
+
+    Raises:
+        ValueError: there is no scenario of this name.
+    """
+    if scenario not in SCENARIOS:
+        raise ValueError(f"scenario must be one of {', '.join(SCENARIOS)}, not {scenario!r}.")
     store = next(iter(mailboxes.values()))
     if store.setting("epoch", 0):
         return
