@@ -28,7 +28,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 MINE = [page for page in PAGES if page.parent != ROOT / "docs" and page.parent.name != "reference"]
 OTHERS = [*sorted(ROOT.glob("*.md")), ROOT / "examples" / "README.md"]
 OUR_PROGRAMS = {"rc-mcp", "make", "python"}
-NOT_OURS = {".", "docker", "export", "openssl"}
+NOT_OURS = {".", "docker", "export", "openssl", "sudo"}
 CONTAINER = ROOT / "docs/how-to/run-in-a-container.md"
 
 
@@ -143,9 +143,21 @@ def test_the_compose_file_starts_a_command_of_the_image() -> None:
     parse(list(service["command"]))
     assert service["environment"].keys() <= {str(field.alias) for field in Settings.model_fields.values()}
     assert service["read_only"] is True
-    (volume,) = service["volumes"]
-    assert volume.split(":")[0] in composed["volumes"]
-    assert volume.split(":")[1] == container.last("VOLUME").text
+    volume, policy = (mounted.split(":") for mounted in service["volumes"])
+    assert volume[0] in composed["volumes"]
+    assert volume[1] == container.last("VOLUME").text
+    assert policy[1:] == [service["environment"]["RC_MCP_POLICY"], "ro"]
+
+
+def test_the_units_start_a_command_and_the_agent_of_the_examples() -> None:
+    page = ROOT / "docs/how-to/clean-up-unattended.md"
+    server, agent, _ = (dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE)) for unit in fences(page, "ini"))
+    program, *words = shlex.split(server["ExecStart"])
+    assert Path(program).name == "rc-mcp"
+    parse(words)
+    _, program, *_ = shlex.split(agent["ExecStart"])
+    source = (ROOT / "examples" / Path(program).name).read_text("utf-8")
+    assert f"{agent['SuccessExitStatus']} = some stay" in source
 
 
 @pytest.mark.anyio
