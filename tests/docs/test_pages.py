@@ -107,6 +107,7 @@ def parse(words: list[str]) -> None:
 def test_the_commands_of_a_page_print_its_output(page: Path, tmp_path: Path) -> None:
     """Run the page's commands in a copy of its folder, as a new user would."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "state").mkdir(mode=0o700)  # as a server does when it starts
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RC_")} | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path / "home"),
@@ -131,7 +132,7 @@ def test_the_commands_of_a_page_print_its_output(page: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids)
 def test_every_variable_it_names_is_read(page: Path) -> None:
-    known = {str(field.alias) for field in Settings.model_fields.values()} | {"RC_MCP_ADDRESS"}
+    known = {str(field.alias) for field in Settings.model_fields.values()}
     named = set(re.findall(r"\bRC_[A-Z]+(?:_[A-Z]+)*\b", page.read_text("utf-8")))
     assert named - known <= {"RC_MCP"}
 
@@ -164,7 +165,7 @@ def test_the_units_start_a_command_and_the_agent_of_the_examples() -> None:
 async def test_the_agent_of_the_container_page_reaches_it() -> None:
     (program,) = fences(CONTAINER, "python")
     with anyio.fail_after(120), http_server("--host", "0.0.0.0", "--access", "read", token=TOKEN) as served:  # noqa: S104
-        environment = {**os.environ, "RC_MCP_HTTP_TOKEN": TOKEN, "RC_MCP_ADDRESS": served.address}
+        environment = {**os.environ, "RC_MCP_HTTP_TOKEN": TOKEN, "MCP_ADDRESS": served.address}
         done = await anyio.run_process([sys.executable, "-W", "error", "-c", program], env=environment)
     assert "list_messages" in done.stdout.decode().split()
 
