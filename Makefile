@@ -110,7 +110,7 @@ conformance: .venv/dev.ready   ## the protocol's official conformance suite, on 
 	@$(BIN)/python -m pytest -q -s tests/conformance
 
 fuzz: .venv/dev.ready          ## 100,000 calls of all kinds, and 1,000 damaged attachments, new ones each time: half an hour
-	@RC_MCP_FUZZ_CALLS=100000 RC_MCP_FUZZ_FILES=1000 RC_MCP_FUZZ_FROM=$$(date +%s) $(BIN)/python -m pytest -q -n 2 -rP tests/fuzz
+	@RC_FUZZ_CALLS=100000 RC_FUZZ_FILES=1000 RC_FUZZ_FROM=$$(date +%s) $(BIN)/python -m pytest -q -n 2 -rP tests/fuzz
 
 inspector: .venv/dev.ready     ## the MCP Inspector as an independent client
 	@$(BIN)/python -m pytest -q tests/suites/test_inspector.py

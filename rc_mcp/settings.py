@@ -1,5 +1,6 @@
 """Every value an operator can set, read once from the environment (and a `.env` file) and passed down."""
 
+import difflib
 import os
 import re
 import warnings
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rc_mcp.access import Level
 
+_PREFIX = "RC_MCP_"
 _LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
 """Each of these is a login. Without one, the server uses the login of `rc-mcp login`, which belongs to this machine."""
 _APP = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"}
@@ -34,6 +36,7 @@ REFERENCE = (
     "{name} in .env refers to another variable. Nothing was done, because references in .env are not resolved. "
     "Write the value itself, or set it in the environment."
 )
+NO_SETTING = "{name}: rc-mcp has no such setting. {hint} Nothing was done."
 UNREADABLE = ".env in this folder cannot be read. Nothing was done. Save it as a text file in UTF-8."
 NO_HOME_OF_THAT_NAME = "names a home folder that does not exist"
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
@@ -54,6 +57,7 @@ def load_settings(**overrides: object) -> "Settings":
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
+        _refuse_unknown(_in_environment())
         return Settings(**{**_from_dotenv(has_login=bool(given.keys() & _LOGINS)), **given})  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -114,14 +118,15 @@ def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
     written = dotenv_values(".env", interpolate=False)
     # Case-insensitive like the environment; lower() first because a name may contain U+212A instead of K.
     here = {name.lower().upper(): value for name, value in written.items() if value}
-    there = {name.lower().upper() for name, value in os.environ.items() if value}
-    added = {n: value for n, value in here.items() if n not in there and (n in _NAMES or n.startswith("RC_MCP_"))}
+    there = _in_environment()
+    added = {n: value for n, value in here.items() if n not in there and (n in _NAMES or n.startswith(_PREFIX))}
     try:
         if there & {*_LOGINS, *_APP}:
             _refuse_all_but(set(), added, "the environment")
         elif not here.keys() & _LOGINS:
             _refuse_all_but(_APP, added, "rc-mcp login")
         _refuse_programs(added)
+        _refuse_unknown(added.keys())
     except SettingsError:
         if has_login:
             return {}
@@ -129,9 +134,23 @@ def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
     return added
 
 
+def _in_environment() -> set[str]:
+    """Return the names of the variables with a value, in capital letters."""
+    return {name.lower().upper() for name, value in os.environ.items() if value}
+
+
 def _refuse_all_but(taken: AbstractSet[str], added: Mapping[str, str], source: str) -> None:
     if foreign := sorted(added.keys() - taken):
         raise SettingsError(FOREIGN_SETTING.format(name=_shown(foreign[0]), source=source))
+
+
+def _refuse_unknown(names: AbstractSet[str]) -> None:
+    """Refuse a variable with our prefix that no setting has: a misspelled policy would protect nothing."""
+    for name in sorted(name for name in names - _NAMES if name.startswith(_PREFIX)):
+        known = {each.removeprefix(_PREFIX).removeprefix("RC_"): each for each in sorted(_NAMES)}
+        near = difflib.get_close_matches(name.removeprefix(_PREFIX), known, 1)
+        hint = f"Did you mean {known[near[0]]}?" if near else "Correct its name, or unset it."
+        raise SettingsError(NO_SETTING.format(name=_shown(name), hint=hint))
 
 
 def _refuse_programs(added: Mapping[str, str]) -> None:
@@ -281,7 +300,8 @@ class Settings(_Source):
         "admin",
         alias="RC_MCP_ACCESS",
         description="The highest level of tools: `read`, `triage` (also marks and restores), `delete`, `purge` (also "
-        "erases), `admin` (also sets the retention period). The assistant does not see tools above it.",
+        "erases), `admin` (also sets the retention period). The assistant does not see tools above it. "
+        "`rc-mcp install` and the container image set `delete`.",
     )
     approval: Approval = Field(
         "auto",

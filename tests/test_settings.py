@@ -11,6 +11,7 @@ from rc_mcp.settings import (
     FOREIGN_PROGRAM,
     FOREIGN_SETTING,
     NO_HOME_OF_THAT_NAME,
+    NO_SETTING,
     REFERENCE,
     UNREADABLE,
     Settings,
@@ -32,6 +33,43 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("RC_MCP_ACCESS", "admin")
     assert load_settings(RC_MCP_ACCESS="read").access == "read"
     assert load_settings(RC_MCP_ACCESS=None).access == "admin"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("RC_MCP_POLCY", "RC_MCP_POLICY"),
+        ("rc_mcp_acess", "RC_MCP_ACCESS"),
+        ("RC_MCP_STATEDIR", "RC_MCP_STATE_DIR"),
+        ("RC_MCP_USER_JWT", "RC_USER_JWT"),
+        ("RC_MCP_TIME_ZONE", "RC_MCP_TIMEZONE"),
+    ],
+)
+@pytest.mark.parametrize("place", ["the environment", ".env"])
+def test_a_variable_that_no_setting_has_is_refused_with_the_name_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str, place: str
+) -> None:
+    if place == ".env":
+        (tmp_path / ".env").write_text(f"RC_ACCESS_TOKEN=mine\n{name}=canary\n")
+    else:
+        monkeypatch.setenv(name, "canary")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == NO_SETTING.format(name=name.upper(), hint=f"Did you mean {meant}?")
+
+
+def test_a_variable_like_no_setting_is_refused_without_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RC_MCP_QQQQ\x1b[2J", "canary")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith("RC_MCP_QQQQ??2J: ")
+    assert "mean" not in str(caught.value)
+
+
+def test_empty_variables_and_those_of_other_programs_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RC_MCP_POLCY": "", "RC_MCP": "x", "RC_OTHER": "x", "MCP_POLICY": "x"}.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().policy is None
 
 
 @pytest.mark.parametrize("address", ["RC_SERVER_URL", "RC_MEDIA_URL", "rc_server_url", "Rc_Media_Url"])
@@ -114,7 +152,9 @@ def test_a_dotenv_file_names_no_program_to_run_even_for_a_login_of_its_own(
         load_settings()
     assert str(caught.value) == FOREIGN_PROGRAM.format(name="RC_MCP_MIRROR_KEY_COMMAND")
     monkeypatch.setenv("RC_MCP_MIRROR_KEY_COMMAND", "mine")
-    load_settings()
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith("RC_MCP_MIRROR_KEY_COMMAND: ")  # as no setting has this name yet
 
 
 def test_a_caller_with_its_own_login_takes_nothing_that_would_be_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import click
 from rc_mcp.cli.exits import state_dir, usable_or_exit
 from rc_mcp.guard.preview import phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE
+from rc_mcp.guard.state.database import exists
 from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.untrusted_text import clean
@@ -26,13 +27,15 @@ def approvals(ctx: click.Context) -> None:
 
 @approvals.command("list")
 def list_plans() -> None:
-    """List the plans that await approval."""
+    """List the plans that await approval, oldest first."""
+    store = PlanStore(state_dir())
     with usable_or_exit():
-        waiting = PlanStore(state_dir()).waiting()
+        # Reading would create the folder, and a wrong one would then look like a server's.
+        waiting = store.waiting() if exists(store.state_dir) else []
     for plan in waiting:
         _print_line(f"{plan.id}  until {_expires(plan)}  {plan.draft.question.splitlines()[0]}")
     if not waiting:
-        click.echo("No plan awaits approval.")
+        click.echo(f"No plan awaits approval (state folder {store.state_dir}).")
 
 
 @approvals.command()
@@ -81,9 +84,10 @@ def deny(plan_id: str) -> None:
 
 
 def _plan(store: PlanStore, plan_id: str) -> Plan:
-    found = store.get(plan_id)
+    found = store.get(plan_id) if exists(store.state_dir) else None
     if found is None:
-        click.echo(f"There is no plan {plan_id!r}; plans expire after 10 minutes. {NOTHING_DONE}", err=True)
+        where = f"There is no plan {plan_id!r} in the state folder {store.state_dir}"
+        click.echo(f"{where}; plans expire after 10 minutes. {NOTHING_DONE}", err=True)
         sys.exit(1)
     return found[0]
 

@@ -1,4 +1,4 @@
-"""rc-mcp audit: shows each operation's request, approval and result."""
+"""rc-mcp audit: shows each operation's request, approval and result, oldest first."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from rc_mcp.cli.exits import fail, state_dir, usable_or_exit
 from rc_mcp.cli.terminal import terminal
+from rc_mcp.guard.state.database import exists
 from rc_mcp.guard.state.journal import Entry, Journal, Operation
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.tools.arguments import instant
@@ -24,6 +25,7 @@ _FOR_PROGRAMS = 1000
 """Width for other programs: `rc-mcp audit | grep purge` gets unbroken lines."""
 _AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
 NOTHING_ASKED = "The guard was not asked for anything"
+NO_JOURNAL = "There is no journal: nothing was asked for yet, or it was removed"
 HEAD_MISSING = "The journal does not contain this head: its end was cut off or rewritten."
 CHANGED = "The journal was changed."
 
@@ -32,21 +34,24 @@ CHANGED = "The journal was changed."
 @click.option("--json", "as_json", is_flag=True, help="Print each stored entry as a line of JSON, for other programs.")
 @click.option("--since", metavar="WHEN", help="From this time on: ISO 8601, or how far back, e.g. 1d.")
 @click.option(
-    "--last", default=_LAST, show_default=True, metavar="N", type=click.IntRange(1, 10_000), help="The newest N only."
+    "--last",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    help=f"Only the newest N operations and refusals. Default: {_LAST}; with --json all.",
 )
 @click.pass_context
-def audit(ctx: click.Context, as_json: bool, since: str | None, last: int) -> None:
-    """Show operations: request, approval, refusal, result."""
+def audit(ctx: click.Context, as_json: bool, since: str | None, last: int | None) -> None:
+    """Show operations: request, approval, refusal, result. The oldest comes first."""
     if ctx.invoked_subcommand is not None:
         return
     moment, journal = _moment(since), Journal(state_dir())
     with usable_or_exit():
         if as_json:
-            for entry in journal.entries(moment):
+            for entry in _entries(journal, moment, last):
                 click.echo(json.dumps(asdict(entry), default=repr))  # bytes, written by another process
             return
         try:
-            _show(journal, moment, last)
+            _show(journal, moment, last or _LAST)
         except (ValueError, LookupError, TypeError, AttributeError):
             fail("An entry cannot be read. rc-mcp audit verify shows which ones were changed.")
 
@@ -61,6 +66,9 @@ def verify(head: str | None) -> None:
     """
     journal = Journal(state_dir())
     with usable_or_exit():
+        if head is None and not exists(journal.state_dir):
+            click.echo(f"{NO_JOURNAL} (state folder {journal.state_dir}).")
+            return
         verified = journal.verify()
         head_is_missing = head is not None and head not in {entry.hash for entry in journal.entries()}
     for fault in verified.faults:
@@ -81,8 +89,21 @@ def _moment(since: str | None) -> datetime | None:
         raise click.BadParameter(str(error), param_hint="--since") from None
 
 
+def _entries(journal: Journal, since: datetime | None, last: int | None) -> list[Entry]:
+    """Return the entries since that time; or all entries of the newest operations, and those without an operation."""
+    if not exists(journal.state_dir):
+        return []
+    if last is None:
+        return journal.entries(since)
+    operations, notes, _ = journal.latest(last, since)
+    entries = [entry for operation in operations for entry in operation.entries]
+    return sorted([*entries, *notes], key=lambda entry: entry.number)
+
+
 def _show(journal: Journal, since: datetime | None, last: int) -> None:
-    operations, notes, has_more = journal.latest(last, since)
+    # Reading would create the folder, and a wrong one would then look like a server's.
+    is_there = exists(journal.state_dir)
+    operations, notes, has_more = journal.latest(last, since) if is_there else ([], [], False)
     rows = [*map(_operation_row, operations), *_note_rows(notes)]
     if not rows:
         then = "" if since is None else " since then"
@@ -99,7 +120,7 @@ def _show(journal: Journal, since: datetime | None, last: int) -> None:
         console.width = _FOR_PROGRAMS
     console.print(shown)
     if has_more:
-        click.echo(f"\nOnly the newest {last:,} are shown; --last shows more, and --json all entries.")
+        click.echo(f"\nOnly the newest {last:,} are shown; --last shows more, and --json without --last all entries.")
     if any(operation != _NO_OPERATION for _, _, operation, *_ in rows):
         click.echo("\nrc-mcp undo OPERATION restores deleted messages.")
 

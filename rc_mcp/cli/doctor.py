@@ -6,6 +6,7 @@ It changes nothing, except that it upgrades a state folder of an older version.
 import os
 import shlex
 import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 from rc_mcp.cli.exits import settings_or_exit
 from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
+from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.media.reading import has_ocr, what_ocr_lacks
 from rc_mcp.ringcentral import (
@@ -48,6 +50,7 @@ _KEEP_JOURNAL = (
     "Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it. Make it readable and "
     "writable for you, free disk space, or restore guard.db from a backup."
 )
+_CHANGED = "rc-mcp audit verify shows each. Find out who can write the folder, and restore it from a backup."
 _NO_JOURNAL = "It has no journal. Make it a folder that you can write to, or set RC_MCP_STATE_DIR to one."
 _READING_FAULTS: tuple[tuple[type[RingCentralError], str, str], ...] = (
     (LoginEnded, "login", "Run rc-mcp login."),
@@ -137,7 +140,9 @@ def _missing(settings: Settings, client: MessageStoreClient) -> dict[str, list[s
 def _state_folder(settings: Settings) -> Finding:
     folder, where = settings.state_dir, f"state folder {settings.state_dir}"
     try:
+        _try_to_write(folder)
         holds = _held_in(folder)
+        faults = list(Journal(folder).verify().faults if exists(folder) else ())
         # Windows reports the same mode for every folder; it stores permissions elsewhere.
         others_can_write = os.name == "posix" and folder.exists() and folder.stat().st_mode & 0o022
     except MadeByNewer as error:
@@ -146,6 +151,9 @@ def _state_folder(settings: Settings) -> Finding:
         cause = f" {error.__cause__}" if error.__cause__ else ""
         advice = _NO_JOURNAL if _has_no_journal(folder) else _KEEP_JOURNAL
         return Finding("fault", f"{where}: {error}{cause}", advice)
+    if faults:
+        more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
+        return Finding("fault", f"{where}: the journal was changed. {faults[0]}{more}", _CHANGED)
     if others_can_write:
         what = f"{where}: other users of this machine can write to it and approve plans in your name"
         return Finding("fault", what, f"chmod 700 {shlex.quote(str(folder))}")
@@ -154,16 +162,22 @@ def _state_folder(settings: Settings) -> Finding:
     return Finding("ok", f"{where}, {holds}")
 
 
-def _held_in(folder: Path) -> str:
-    if exists(folder):
-        return f"{len(PlanStore(folder).waiting())} plans awaiting approval"
-    # PlanStore would create the folder and the file.
+def _try_to_write(folder: Path) -> None:
+    """Make a folder in the state folder, or in the nearest one above it that exists, and remove it again."""
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         raise NotADirectoryError(f"{there} is not a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f"{there} cannot be written to")
-    return "not used yet"
+    try:
+        # Permissions do not show it: root may write anywhere, but not to /proc or to a disk mounted read-only.
+        with tempfile.TemporaryDirectory(prefix=".rc-mcp-", dir=there):
+            pass
+    except OSError as error:
+        raise PermissionError(f"{there} cannot be written to ({error.strerror})") from None
+
+
+def _held_in(folder: Path) -> str:
+    # PlanStore would create the folder and the file.
+    return f"{len(PlanStore(folder).waiting())} plans awaiting approval" if exists(folder) else "not used yet"
 
 
 def _has_no_journal(folder: Path) -> bool:

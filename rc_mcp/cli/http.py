@@ -9,16 +9,19 @@ load balancer. `/health` answers under any name too: a balancer asks by the addr
 
 import hmac
 import ipaddress
+import logging
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import anyio
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from rc_mcp import time_limits
 from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
 from rc_mcp.server import RingCentralServer
 
@@ -36,8 +39,11 @@ HEALTHY = "ok\n"
 ENDING = "shutting down\n"
 _PAGE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
+NO_TOKEN, WRONG_TOKEN = "A bearer token is required.\n", "This bearer token is wrong. Nothing was done.\n"
 TOKEN_REQUIRED, NO_TOKEN_REQUIRED = "with a token", "without a token"
 HOST_REFUSED = "This Host is not allowed; rc-mcp serve --allow-host NAME allows a host name. Nothing was done."
+
+_log = logging.getLogger(__name__)
 
 
 def is_loopback(host: str) -> bool:
@@ -159,20 +165,43 @@ class _OnlyUnder:
 
 
 class _OnlyWith:
-    """Middleware that requires the bearer token."""
+    """Middleware that requires the bearer token, and logs wrong ones without showing them."""
 
     def __init__(self, token: SecretStr, app: ASGIApp) -> None:
         self._expected = token.get_secret_value().encode()
         self._app = app
+        self._logged_at = float("-inf")
+        self._not_logged = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or hmac.compare_digest(self._given(scope), self._expected):
+        given = b"" if scope["type"] == "lifespan" else self._given(scope)
+        if scope["type"] == "lifespan" or hmac.compare_digest(given, self._expected):
             await self._app(scope, receive, send)
-        else:
-            refusal = PlainTextResponse("A bearer token is required.\n", 401, {"WWW-Authenticate": "Bearer"})
-            await refusal(scope, receive, send)
+            return
+        if given:
+            self._log(_address_of(scope))
+        refusal = PlainTextResponse(WRONG_TOKEN if given else NO_TOKEN, 401, {"WWW-Authenticate": "Bearer"})
+        await refusal(scope, receive, send)
+
+    def _log(self, address: str) -> None:
+        """Log a wrong token, at most once in `time_limits.SAY_AGAIN_S`; the next line counts those in between."""
+        now = anyio.current_time()
+        if now - self._logged_at < time_limits.SAY_AGAIN_S:
+            self._not_logged += 1
+            return
+        before = f"; {self._not_logged} more since the last such line" if self._not_logged else ""
+        _log.warning("a request from %s with a wrong bearer token was refused%s", address, before)
+        self._logged_at, self._not_logged = now, 0
 
     def _given(self, scope: Scope) -> bytes:
         given = Headers(scope=scope).get("authorization", "").encode("latin-1")
         scheme, _, token = given.partition(b" ")
         return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _address_of(scope: Scope) -> str:
+    """Return the client's address for the log. A proxy's header may have set it, to any text."""
+    try:
+        return str(ipaddress.ip_address(scope["client"][0]))
+    except (ValueError, TypeError, LookupError):
+        return "an unknown address"

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 
 import click
@@ -22,10 +22,11 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.service.admin import LOOPBACK
 from rc_mcp.emulator.service.serving import address, bound_sockets
 from rc_mcp.guard.state.journal import DEMO
+from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import InvalidRequest
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError
-from rc_mcp.wiring import client_for
+from rc_mcp.wiring import client_for, policy_for
 
 WATCH = "This is a demo. A browser on this machine shows its made-up mailbox at"
 UNWATCHED = "This is a demo. A browser cannot show its made-up mailbox: this program may not listen on this machine."
@@ -69,13 +70,25 @@ def serve(
     if not http:
         _refuse_options_of_http(click.get_current_context())
     with _demo_server(access) if demo else _server(access) as (server, settings):
+        # `rc-mcp stop` refuses a folder that does not exist, so it must exist before the first delete. Where it cannot
+        # be made, reading works and the guard refuses deletes.
+        with suppress(OSError):
+            make_folder(settings.state_dir)
         if http:
             _check_reach(host, names, bool(settings.http_token), unauthenticated)
             mailbox = "demo: a made-up mailbox" if demo else f"mailbox on {settings.server_url}"
-            about = f"{mailbox}, access {settings.access}"
+            about = ", ".join([mailbox, f"access {settings.access}", *_unusual(settings)])
             serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token, about=about)
         else:
             _serve_stdio(server)
+
+
+def _unusual(settings: Settings) -> Generator[str]:
+    """Yield the rules for deletes that are not the default, for the line at the start."""
+    if settings.policy:
+        yield f"policy {settings.policy}{' (a dry run)' if policy_for(settings).dry_run else ''}"
+    if settings.approval != "auto":
+        yield f"approval {settings.approval}"
 
 
 def _serve_stdio(server: RingCentralServer) -> None:

@@ -11,13 +11,13 @@ from rc_mcp import time_limits
 from rc_mcp.cli.exits import state_dir
 from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
-from rc_mcp.private_files import make_folder
 
 QUIET = "No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one."
 RESUMED = "Resumed. Stopped deletes do not continue: the assistant must ask again."
 WAITING = "Waiting for a change in progress ..."
 PERHAPS_IN_PROGRESS = "A change may still be in progress. rc-mcp audit shows sent requests."
 NOT_STOPPED = "Deletes were not stopped."
+NEVER_USED = "NOT stopped: no server has used the state folder"
 
 
 @click.command()
@@ -25,7 +25,13 @@ def stop() -> None:
     """Stop all deletes now. A request already sent cannot be recalled; no more are sent."""
     folder = state_dir()
     try:
-        make_folder(folder)
+        if _is_missing(folder):
+            click.echo(
+                f"{NEVER_USED} {folder}: it does not exist. Run this as the server's user, or with the server's "
+                "RC_MCP_STATE_DIR.",
+                err=True,
+            )
+            sys.exit(1)
         # Any existing file of that name is a stop, even a broken link: do not follow or replace it.
         with suppress(FileExistsError):
             stop_file(folder).touch(mode=0o600, exist_ok=False)
@@ -57,6 +63,15 @@ def resume() -> None:
         sys.exit(1)
     else:
         click.echo(RESUMED)
+
+
+def _is_missing(folder: Path) -> bool:
+    """Return whether nothing has this path. Each server makes its folder when it starts."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 async def _is_quiet(folder: Path) -> bool:

@@ -212,11 +212,15 @@ def test_an_unknown_plan_is_an_error(desk: Desk, command: str) -> None:
     ended = run(desk, command, "none-such")
     assert ended.exit_code == 1
     assert "'none-such'" in ended.stderr
+    assert str(desk.state_dir) in ended.stderr
     assert ended.stderr.endswith(f"{NOTHING_DONE}\n")
+    assert not desk.state_dir.exists()
 
 
-def test_without_plans_the_list_is_one_line(desk: Desk) -> None:
+def test_without_plans_the_list_is_one_line_that_names_the_state_folder(desk: Desk) -> None:
     assert (run(desk).exit_code, run(desk).stdout.count("\n")) == (0, 1)
+    assert str(desk.state_dir) in run(desk).stdout
+    assert not desk.state_dir.exists()
 
 
 async def test_only_the_owner_can_read_stored_plans(desk: Desk) -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
-from rc_mcp.cli.audit import CHANGED, HEAD_MISSING, NOTHING_ASKED
+from rc_mcp.cli.audit import CHANGED, HEAD_MISSING, NO_JOURNAL, NOTHING_ASKED
 from rc_mcp.guard.state.database import FILE, writing
 from rc_mcp.guard.state.journal import ROWS_AN_HOUR, Event, add_note
 from rc_mcp.guard.state.plans import LIFETIME
@@ -99,6 +99,38 @@ async def test_json_has_every_complete_entry(desk: Desk) -> None:
         "asked", "approved", "begun", "sending", "sent", "done",
     ]  # fmt: skip
     assert [e["number"] for e in entries] == list(range(1, len(entries) + 1))
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 9])
+async def test_json_of_the_last_has_all_entries_of_the_rows_that_the_table_shows(desk: Desk, last: int) -> None:
+    await happen(desk)
+    entries = [json.loads(line) for line in run(desk, "--json", "--last", str(last)).stdout.splitlines()]
+    operations, notes, _ = desk.journal.latest(last)
+    expected = sorted([e.number for operation in operations for e in operation.entries] + [e.number for e in notes])
+    assert [e["number"] for e in entries] == expected
+    assert len({e["operation"] for e in entries}) == min(last, 3)
+
+
+@pytest.mark.parametrize("last", ["1", "2", "3"])
+async def test_the_table_and_json_list_the_oldest_first(desk: Desk, last: str) -> None:
+    await happen(desk)
+    everything = run(desk).stdout.splitlines()[1:4]
+    shown = run(desk, "--last", last).stdout.splitlines()[1 : 1 + int(last)]
+    assert [line.split() for line in shown] == [line.split() for line in everything[-int(last) :]]
+    numbers = [json.loads(line)["number"] for line in run(desk, "--json", "--last", last).stdout.splitlines()]
+    assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--json", "--last", "1"], ["verify"], ["--since", "1d"]])
+def test_a_folder_that_no_server_used_is_not_created(desk: Desk, arguments: list[str]) -> None:
+    assert run(desk, *arguments).exit_code == 0
+    assert not desk.state_dir.exists()
+
+
+def test_verify_says_that_there_is_no_journal_and_does_not_accept_a_noted_head(desk: Desk) -> None:
+    assert run(desk, "verify").stdout == f"{NO_JOURNAL} (state folder {desk.state_dir}).\n"
+    ended = run(desk, "verify", "0" * 64)
+    assert (ended.exit_code, HEAD_MISSING in ended.stderr) == (1, True)
 
 
 async def test_since_limits_the_entries(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from rc_mcp.cli.doctor import READY
 from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
+from rc_mcp.guard.state.journal import Journal
 from rc_mcp.views.other_stores import QUEUE_TEXTS
 from rc_mcp.wiring import client_for
 from tests.desk import Faults
@@ -70,6 +71,32 @@ async def test_a_place_where_no_state_folder_can_be_created_is_a_fault(tmp_path:
             code, said = await doctor(emulator, closed / "state")
     assert code == 1
     assert f"fault state folder {closed / 'state'}: {closed} " in said
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system that takes no new folder")
+async def test_a_place_that_takes_no_folder_in_spite_of_its_permissions_is_a_fault() -> None:
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(emulator, Path("/proc/nothing"))
+    assert code == 1
+    assert "fault state folder /proc/nothing: /proc " in said
+
+
+async def test_a_changed_journal_is_a_fault_with_its_first_entry(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for n in range(3):
+        journal.append("refused", operation=None, principal="me", tool="delete_message", details={"n": n})
+    with Emulator() as emulator:
+        async with emulator.serve():
+            sound = await doctor(emulator, tmp_path)
+            with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
+                db.execute("DROP TRIGGER entry_stays")
+                db.execute("UPDATE entry SET detail = '{}' WHERE number = 2")
+            code, said = await doctor(emulator, tmp_path)
+    assert sound[0] == 0, sound[1]
+    assert code == 1
+    assert f"fault state folder {tmp_path}: " in said
+    assert journal.verify().faults[0] in said
 
 
 async def test_a_broken_policy_is_a_fault_and_a_dry_run_is_noted(tmp_path: Path) -> None:

@@ -20,16 +20,20 @@ from anyio import to_thread
 from click.testing import CliRunner
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+from pydantic import SecretStr
 
+from rc_mcp import time_limits
 from rc_mcp.cli import main
 from rc_mcp.cli.http import (
     ENDING,
     HEALTHY,
     HOME,
     HOST_REFUSED,
+    NO_TOKEN,
     NO_TOKEN_REQUIRED,
     PATH,
     TOKEN_REQUIRED,
+    WRONG_TOKEN,
     application,
 )
 from rc_mcp.cli.http_server import Door
@@ -153,6 +157,54 @@ def test_with_a_token_every_request_must_send_it() -> None:
         assert answer(served.address, Authorization=f"bearer  {TOKEN}") == 400
 
 
+@pytest.fixture
+def guarded(desk: Desk) -> httpx.AsyncClient:
+    """Return a client of the application, which requires a token; the ASGI scope names its address."""
+    app, _ = application(desk.server(), ["x"], SecretStr(TOKEN))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app, client=("192.0.2.7", 5)), base_url="http://x")
+
+
+async def test_a_wrong_token_is_called_wrong_and_logged_with_the_address_but_not_shown(
+    guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limits, "SAY_AGAIN_S", 0)
+    for authorization in ("Bearer wrong-canary", f"Bearer {TOKEN}canary", "bearer canary"):
+        answered = await guarded.post(PATH, json=PING, headers={"Authorization": authorization})
+        assert (answered.status_code, answered.text) == (401, WRONG_TOKEN)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+    assert all("192.0.2.7" in record.getMessage() for record in caplog.records)
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic canary"}, {"Authorization": "Bearer "}])
+async def test_a_request_without_a_token_is_told_so_and_not_logged(
+    guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
+) -> None:
+    answered = await guarded.post(PATH, json=PING, headers=headers)
+    assert (answered.status_code, answered.text, caplog.records) == (401, NO_TOKEN, [])
+
+
+async def test_many_wrong_tokens_are_one_line_and_the_next_one_counts_them(
+    guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit_s, requests in ((3600, 20), (0, 1)):
+        monkeypatch.setattr(time_limits, "SAY_AGAIN_S", limit_s)
+        for _ in range(requests):
+            assert (await guarded.post(PATH, headers={"Authorization": "Bearer canary"})).status_code == 401
+    assert [" 19 more" in record.getMessage() for record in caplog.records] == [False, True]
+
+
+async def test_an_address_that_a_proxy_made_up_does_not_reach_the_log(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, _ = application(desk.server(), ["x"], SecretStr(TOKEN))
+    transport = httpx.ASGITransport(app=app, client=("delete everything", 5))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        await client.post(PATH, json=PING, headers={"Authorization": "Bearer canary"})
+    assert len(caplog.records) == 1
+    assert "everything" not in caplog.text
+
+
 def test_on_this_machine_a_token_is_required_too() -> None:
     with http_server(token=TOKEN) as served:
         assert answer(served.address) == 401
@@ -262,6 +314,17 @@ def test_the_line_of_an_account_names_its_server_and_no_demo() -> None:
         [line] = [line for line in served.said.splitlines() if served.address in line]
     assert login["RC_SERVER_URL"] in line
     assert "demo" not in line
+
+
+def test_the_line_at_the_start_names_the_rules_for_deletes_that_are_not_the_default(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("dry_run = true\n")
+    with http_server(RC_MCP_POLICY=str(rules), RC_MCP_APPROVAL="human") as served:
+        [line] = [line for line in served.said.splitlines() if served.address in line]
+    assert all(said in line for said in (f"policy {rules}", "dry run", "approval human"))
+    with http_server() as served:
+        [line] = [line for line in served.said.splitlines() if served.address in line]
+    assert not any(said in line for said in ("policy", "dry run", "approval"))
 
 
 @pytest.mark.parametrize("token", ["", TOKEN])

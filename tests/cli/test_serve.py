@@ -12,10 +12,12 @@ from unittest.mock import Mock
 import anyio
 import httpx2 as httpx
 import pytest
+from click.testing import CliRunner
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from rc_mcp.access import Level
+from rc_mcp.cli import main
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.cli.serve import UNWATCHED, WATCH, _demo_server  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.guard.guard import OTHER_DEMOS
@@ -47,6 +49,18 @@ async def test_the_demo_works_over_stdio(era: Era, tmp_path: Path) -> None:
             assert await offered(client) == names("admin")
             assert (await call(client, "list_messages"))["messages"]
             assert "sender" in await refused(client, "list_messages", sender="x")
+
+
+@pytest.mark.parametrize("options", [["--demo"], ["--demo", "--http", "--port", "0"]])
+def test_a_server_makes_its_state_folder_when_it_starts_so_that_stop_can_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    state_dir = tmp_path / "of" / "state"
+    for name in ("serve_http", "_serve_stdio"):
+        monkeypatch.setattr(f"rc_mcp.cli.serve.{name}", Mock())
+    ended = CliRunner().invoke(main, ["serve", *options], env={"RC_MCP_STATE_DIR": str(state_dir)})
+    assert ended.exit_code == 0, ended.output
+    assert (state_dir.is_dir(), list(state_dir.iterdir())) == (True, [])
 
 
 async def test_the_demo_has_no_rate_limits(tmp_path: Path) -> None:

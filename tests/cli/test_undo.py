@@ -9,7 +9,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from rc_mcp.cli.emulator import login_to
-from rc_mcp.cli.stop import NOT_STOPPED, PERHAPS_IN_PROGRESS, QUIET, RESUMED, WAITING
+from rc_mcp.cli.stop import NEVER_USED, NOT_STOPPED, PERHAPS_IN_PROGRESS, QUIET, RESUMED, WAITING
 from rc_mcp.cli.undo import MEANS, NOT_ALL_BACK
 from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.restore import NOTHING_RESTORED, OF_A_DEMO, undoable
@@ -112,7 +112,15 @@ async def test_undo_with_a_changed_journal_is_an_error_without_a_traceback(desk:
             assert ended.stderr.endswith(f"{NOTHING_RESTORED}\n".encode())
 
 
+async def test_stop_refuses_a_folder_that_no_server_used_and_does_not_create_it(desk: Desk) -> None:
+    ended = await rc_mcp(desk, "stop")
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr.decode().startswith(f"{NEVER_USED} {desk.state_dir}: ")
+    assert not desk.state_dir.exists()
+
+
 async def test_stop_works_although_other_settings_are_wrong(desk: Desk) -> None:
+    desk.state_dir.mkdir()
     wrong = {"RC_MCP_ACCESS": "all", "RC_MCP_HTTP_TOKEN": "short", "RC_MCP_TIMEZONE": "Mars/Olympus"}
     stopped = await rc_mcp(desk, "stop", **wrong)
     assert (stopped.returncode, stopped.stderr) == (0, b"")
@@ -125,6 +133,7 @@ async def test_stop_works_although_other_settings_are_wrong(desk: Desk) -> None:
 
 
 async def test_stop_ends_all_deleting_until_resume(desk: Desk) -> None:
+    desk.state_dir.mkdir()
     target = desk.ids(availability="Alive")[0]
     stopped = await rc_mcp(desk, "stop")
     assert (stopped.returncode, stopped.stderr) == (0, b"")

@@ -110,6 +110,45 @@ def test_headless_cleanup_deletes_through_a_plan_never_purges_and_restores(tmp_p
     assert cleanup.stdout.endswith("Everything is back as it was.\n")
 
 
+def test_nightly_cleanup_rehearses_under_the_example_policy_and_deletes_nothing(tmp_path: Path) -> None:
+    rehearsal = run(tmp_path, "nightly_cleanup.py")
+    assert rehearsal.returncode == 3, rehearsal.stderr
+    found = int(rehearsal.stdout.split()[0])
+    assert found
+    assert set(re.findall(r"^\d+ asked: (\w+)", rehearsal.stdout, re.MULTILINE)) == {"refused"}
+    assert rehearsal.stdout.endswith(f"total: {found} refused\n")
+
+
+def without_the_dry_run(tmp_path: Path, **changed: int) -> str:
+    """Write the example's policy as an operator changes it, and return its path."""
+    rules = re.sub(r"^dry_run .*\n", "", (EXAMPLES / "policy.toml").read_text("utf-8"), flags=re.MULTILINE)
+    for line, value in changed.items():
+        rules = re.sub(rf"^{line} = .*", f"{line} = {value}", rules, count=1, flags=re.MULTILINE)
+    path = tmp_path.with_suffix(".toml")
+    path.write_text(rules, "utf-8")
+    return str(path)
+
+
+def test_nightly_cleanup_deletes_what_the_policy_approves_and_names_the_rest(tmp_path: Path) -> None:
+    night = run(tmp_path, "nightly_cleanup.py", "--policy", without_the_dry_run(tmp_path), "--max-per-call", "4")
+    assert night.returncode == 3, night.stderr
+    found = int(night.stdout.split()[0])
+    [left] = re.findall(r"^  the rules do not cover (\d+)$", night.stdout, re.MULTILINE)
+    assert left
+    assert night.stdout.endswith(f"total: {found - 1} deleted, 1 not covered\n")
+    asked = re.findall(r"^(\d+) asked: (\w+)", night.stdout, re.MULTILINE)
+    assert max(int(n) for n, _ in asked) == 4
+    assert {status for _, status in asked} == {"done", "confirmation_required"}
+
+
+def test_nightly_cleanup_ends_when_a_cap_is_used_up(tmp_path: Path) -> None:
+    rules = without_the_dry_run(tmp_path, max_per_day=2)
+    night = run(tmp_path, "nightly_cleanup.py", "--policy", rules, "--max-per-call", "2")
+    assert night.returncode == 3, night.stderr
+    found = int(night.stdout.split()[0])
+    assert night.stdout.endswith(f"total: 2 deleted, 1 not covered, {found - 3} not asked for\n")
+
+
 def test_rest_client_works_a_mailbox_over_http(tmp_path: Path) -> None:
     rest = run(tmp_path, "rest_client.py")
     assert rest.returncode == 0, rest.stderr

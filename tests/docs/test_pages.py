@@ -28,7 +28,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 MINE = [page for page in PAGES if page.parent != ROOT / "docs" and page.parent.name != "reference"]
 OTHERS = [*sorted(ROOT.glob("*.md")), ROOT / "examples" / "README.md"]
 OUR_PROGRAMS = {"rc-mcp", "make", "python"}
-NOT_OURS = {".", "docker", "export", "openssl"}
+NOT_OURS = {".", "docker", "export", "openssl", "sudo"}
 CONTAINER = ROOT / "docs/how-to/run-in-a-container.md"
 
 
@@ -107,6 +107,7 @@ def parse(words: list[str]) -> None:
 def test_the_commands_of_a_page_print_its_output(page: Path, tmp_path: Path) -> None:
     """Run the page's commands in a copy of its folder, as a new user would."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "state").mkdir(mode=0o700)  # as a server does when it starts
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RC_")} | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path / "home"),
@@ -131,7 +132,7 @@ def test_the_commands_of_a_page_print_its_output(page: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids)
 def test_every_variable_it_names_is_read(page: Path) -> None:
-    known = {str(field.alias) for field in Settings.model_fields.values()} | {"RC_MCP_ADDRESS"}
+    known = {str(field.alias) for field in Settings.model_fields.values()}
     named = set(re.findall(r"\bRC_[A-Z]+(?:_[A-Z]+)*\b", page.read_text("utf-8")))
     assert named - known <= {"RC_MCP"}
 
@@ -143,16 +144,28 @@ def test_the_compose_file_starts_a_command_of_the_image() -> None:
     parse(list(service["command"]))
     assert service["environment"].keys() <= {str(field.alias) for field in Settings.model_fields.values()}
     assert service["read_only"] is True
-    (volume,) = service["volumes"]
-    assert volume.split(":")[0] in composed["volumes"]
-    assert volume.split(":")[1] == container.last("VOLUME").text
+    volume, policy = (mounted.split(":") for mounted in service["volumes"])
+    assert volume[0] in composed["volumes"]
+    assert volume[1] == container.last("VOLUME").text
+    assert policy[1:] == [service["environment"]["RC_MCP_POLICY"], "ro"]
+
+
+def test_the_units_start_a_command_and_the_agent_of_the_examples() -> None:
+    page = ROOT / "docs/how-to/clean-up-unattended.md"
+    server, agent, _ = (dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE)) for unit in fences(page, "ini"))
+    program, *words = shlex.split(server["ExecStart"])
+    assert Path(program).name == "rc-mcp"
+    parse(words)
+    _, program, *_ = shlex.split(agent["ExecStart"])
+    source = (ROOT / "examples" / Path(program).name).read_text("utf-8")
+    assert f"{agent['SuccessExitStatus']} = some stay" in source
 
 
 @pytest.mark.anyio
 async def test_the_agent_of_the_container_page_reaches_it() -> None:
     (program,) = fences(CONTAINER, "python")
     with anyio.fail_after(120), http_server("--host", "0.0.0.0", "--access", "read", token=TOKEN) as served:  # noqa: S104
-        environment = {**os.environ, "RC_MCP_HTTP_TOKEN": TOKEN, "RC_MCP_ADDRESS": served.address}
+        environment = {**os.environ, "RC_MCP_HTTP_TOKEN": TOKEN, "MCP_ADDRESS": served.address}
         done = await anyio.run_process([sys.executable, "-W", "error", "-c", program], env=environment)
     assert "list_messages" in done.stdout.decode().split()
 

@@ -61,6 +61,7 @@ _ENVIRONMENT = """\
 <!-- made from the code by `make docs` -->
 rc-mcp reads variables from the environment, and from a `.env` file in the current folder; the environment has priority.
 An empty value is ignored. For a wrong value rc-mcp prints one line with the variable's name, and exits with code 2.
+So it does for a name that begins with `RC_MCP_` and is not in this table.
 Names that begin with `RC_` but not `RC_MCP_` come from RingCentral's own samples.
 
 A login and its settings must come from one source, because a folder and its `.env` can come from another author:

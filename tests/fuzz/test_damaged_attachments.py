@@ -30,8 +30,8 @@ from tests.serving import Served, served
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")]
 
 CASES = sorted((Path(__file__).parents[1] / "media/cases").iterdir())
-DAMAGED = int(os.environ.get("RC_MCP_FUZZ_FILES", "50"))
-FROM = int(os.environ.get("RC_MCP_FUZZ_FROM", "0"))
+DAMAGED = int(os.environ.get("RC_FUZZ_FILES", "50"))
+FROM = int(os.environ.get("RC_FUZZ_FROM", "0"))
 """The seed: the same number, the same damage."""
 TOGETHER = 4
 """Attachments that are opened at the same time."""

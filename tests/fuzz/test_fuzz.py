@@ -29,8 +29,8 @@ from rc_mcp.tools.strict_tool import CRASHED
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, YES, Answer, Clock, Desk, Era, Faults, text_of
 from tests.fuzz.arguments import LAST_PLAN, LAST_SYNC_TOKEN, Call, calls
 
-CALLS = int(os.environ.get("RC_MCP_FUZZ_CALLS", "5000"))
-FROM = int(os.environ.get("RC_MCP_FUZZ_FROM", "0"))
+CALLS = int(os.environ.get("RC_FUZZ_CALLS", "5000"))
+FROM = int(os.environ.get("RC_FUZZ_FROM", "0"))
 """Where the seeds start: the same number, the same calls."""
 PARTS = 4
 """The number of concurrent calls."""

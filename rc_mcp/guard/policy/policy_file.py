@@ -94,7 +94,7 @@ def _unknown(section: str, key: str) -> str:
     shown = key[:60]
     if section and key in Policy.model_fields:
         return f"{shown} is in [{section}]; it belongs above the first section"
-    near = difflib.get_close_matches(key, known, 1)
+    near = difflib.get_close_matches(key.casefold(), known, 1)  # all keys are in small letters
     hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
     return f"{f'[{section}]' if section else 'the file'} has no {shown!r}; {hint}"
 
@@ -105,8 +105,10 @@ def _what(fault: Any) -> str:
         return f"{fault['msg'].removeprefix('Value error, ')}, but is {_shown(given)}"
     if kind == "literal_error":
         words = re.findall(r"'(\w+)'", fault["ctx"]["expected"])
-        near = difflib.get_close_matches(str(given), words, 1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(words)}"
+        # Without case: to difflib "read" is nearer to "Unread" than to "Read".
+        folded = {word.casefold(): word for word in words}
+        near = difflib.get_close_matches(given.casefold() if isinstance(given, str) else "", folded, 1, cutoff=0.5)
+        hint = f"did you mean {folded[near[0]]}?" if near else f"it takes {', '.join(words)}"
         return f"is {_shown(given)}; {hint}"
     if kind == "less_than_equal":
         return f"is {given}, but can be at most {fault['ctx']['le']}, the most one plan may hold"

@@ -20,6 +20,11 @@ max_per_day = 1000
 """
 
 
+READ_STATUS = "line 4: read_status of [unattended.delete]"
+TYPES = "line 2: types, entry 1, of [unattended.delete]"
+DIRECTION = "line 7: direction of [unattended.delete]"
+
+
 def faults(tmp_path: Path, text: str) -> list[str]:
     """Return the faults of a file with this text, without the file's name."""
     file = tmp_path / "policy.toml"
@@ -166,7 +171,15 @@ def test_each_of_the_five_lines_is_required(tmp_path: Path, line: str) -> None:
             RULE.replace('"90d"', '"\u0669d"'),
             f"line 3: older_than of [unattended.delete] {SPAN_WANTED}",
         ),
-        (RULE.replace('"Read"', '"read"'), "line 4: read_status of [unattended.delete] is the text 'read'; did you "),
+        (RULE.replace('"Read"', '"read"'), f"{READ_STATUS} is the text 'read'; did you mean Read?"),
+        (RULE.replace('"Read"', '"UNREAD"'), f"{READ_STATUS} is the text 'UNREAD'; did you mean Unread?"),
+        (RULE.replace('"Read"', '"any"'), f"{READ_STATUS} is the text 'any'; did you mean Any?"),
+        (RULE.replace("VoiceMail", "sms"), f"{TYPES} is the text 'sms'; did you mean SMS?"),
+        (RULE.replace("VoiceMail", "FAX"), f"{TYPES} is the text 'FAX'; did you mean Fax?"),
+        (RULE.replace("VoiceMail", "voice mail"), f"{TYPES} is the text 'voice mail'; did you mean VoiceMail?"),
+        (RULE + "direction = 'OUTBOUND'", f"{DIRECTION} is the text 'OUTBOUND'; did you mean Outbound?"),
+        (RULE + "MAX_PER_HOUR = 3", "line 7: [unattended.delete] has no 'MAX_PER_HOUR'; did you mean max_per_hour?"),
+        ("Dry_Run = true", "line 1: the file has no 'Dry_Run'; did you mean dry_run?"),
         (RULE.replace('"Read"', "true"), "line 4: read_status of [unattended.delete] is true; it takes Read, Unread, "),
         (RULE.replace("VoiceMail", "Email"), "line 2: types, entry 1, of [unattended.delete] is the text 'Email'; "),
         (RULE.replace('"VoiceMail"', ""), f"line 2: types of [unattended.delete] {WANTED['too_short']}"),
