@@ -213,10 +213,10 @@ def _original(asked: AttachmentRequest) -> _Answer:
     size = asked.attachment.size
     if size is not None and size > MAX_BYTES:
         return asked.not_fetched(f"It has {size:,} bytes, too many for a resource. form='file' saves it.")
+    is_small = size is None or size <= EMBEDDED_BYTES
     said = "This answer links to the resource with its bytes; they were not fetched. form='file' saves them."
-    if size is None or size <= EMBEDDED_BYTES:
-        said += " form='embedded' puts them into an answer."
-    answer, _ = asked.not_fetched(said)
+    answer, _ = asked.not_fetched(f"{said} form='embedded' puts them into an answer." if is_small else said)
+    others: list[Form] = [*answer.other_forms, *(["embedded"] if is_small else [])]
     link = ResourceLink(
         type="resource_link",
         uri=answer.uri,
@@ -224,7 +224,7 @@ def _original(asked: AttachmentRequest) -> _Answer:
         mime_type=answer.content_type,
         size=size if size is not None and size >= 0 else None,
     )
-    return answer.model_copy(update={"form": "original"}), [link]
+    return answer.model_copy(update={"form": "original", "other_forms": others}), [link]
 
 
 async def _embedded(asked: AttachmentRequest, found: Fetched) -> _Answer:

@@ -612,7 +612,9 @@ async def test_an_original_is_a_link_unless_a_resource_cannot_contain_it(
         result = await read(client, message_id, form="original")
     links = [block for block in result.content if isinstance(block, ResourceLink)]
     assert [link.size for link in links] == ([] if size == forms.MAX_BYTES + 1 else [size])
-    assert ("form='embedded'" in answer_of(result)["said"]) == (size is None or size <= LIMITS.embedded_bytes)
+    is_small = size is None or size <= LIMITS.embedded_bytes
+    assert ("form='embedded'" in answer_of(result)["said"]) == is_small
+    assert ("embedded" in answer_of(result)["other_forms"]) == is_small
     assert "form='file'" in answer_of(result)["said"]
     assert not any("/content/" in path for path in desk.sent("GET"))
 
