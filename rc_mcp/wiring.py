@@ -115,6 +115,13 @@ def login_store(settings: Settings) -> LoginStore:
     return LoginStore(settings.state_dir / "logins", settings.server_url, settings.media_url, settings.client_id or "")
 
 
+def is_logged_in(settings: Settings) -> bool:
+    """Return whether `client_for` would use a login of `rc-mcp login`."""
+    if settings.access_token or settings.user_jwt or not settings.client_id:
+        return False
+    return login_store(settings).where() is not None
+
+
 def credentials_in_use(settings: Settings) -> str:
     """Describe the credentials that `client_for` would use."""
     if settings.access_token:
