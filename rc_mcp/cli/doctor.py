@@ -6,7 +6,7 @@ It changes nothing, except that it upgrades a state folder of an older version.
 import os
 import shlex
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,10 +14,11 @@ from typing import Literal
 import anyio
 import click
 
+from rc_mcp.cli.approvals import is_of_demo
 from rc_mcp.cli.exits import settings_or_exit
 from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
-from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.media.reading import has_ocr, what_ocr_lacks
 from rc_mcp.ringcentral import (
     BadEnvironment,
@@ -104,7 +105,9 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     except (SettingsError, InvalidRequest) as error:
         yield Finding("fault", f"configuration: {error}")
         return
-    yield Finding("ok", f"configuration: {settings.server_url}, access {settings.access}")
+    yield Finding(
+        "ok", f"configuration: {settings.server_url}, access {settings.access} here; each app's entry has its own level"
+    )
     yield Finding("ok", f"credentials: {credentials_in_use(settings)}")
     async with client:
         reading = await _reading(client)
@@ -156,7 +159,7 @@ def _state_folder(settings: Settings) -> Finding:
 
 def _held_in(folder: Path) -> str:
     if exists(folder):
-        return f"{len(PlanStore(folder).waiting())} plans awaiting approval"
+        return _counted(PlanStore(folder).waiting())
     # PlanStore would create the folder and the file.
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
@@ -164,6 +167,12 @@ def _held_in(folder: Path) -> str:
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(f"{there} cannot be written to")
     return "not used yet"
+
+
+def _counted(plans: Sequence[Plan]) -> str:
+    demos = sum(map(is_of_demo, plans))
+    noun = "plan" if len(plans) == 1 else "plans"
+    return f"{len(plans)} {noun} awaiting approval{f' ({demos} demo)' if demos else ''}"
 
 
 def _has_no_journal(folder: Path) -> bool:

@@ -59,10 +59,12 @@ def serve(
     the address, you must set it or pass --unauthenticated. The server only answers requests for this machine's own
     names, the address it listens on, and names given with --allow-host. /health answers to all, for load balancers.
 
-    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox.
+    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox, except when another
+    program in the terminal starts it over stdio.
     """
     log_to_stderr()
-    with _demo_server(access) if demo else _server(access) as (server, settings):
+    quiet = not http and _is_part_of_a_program()
+    with _demo_server(access, quiet=quiet) if demo else _server(access) as (server, settings):
         if http:
             _check_reach(host, names, bool(settings.http_token), unauthenticated)
             mailbox = "demo: a made-up mailbox" if demo else f"mailbox on {settings.server_url}"
@@ -70,6 +72,14 @@ def serve(
             serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token, about=about)
         else:
             _serve_stdio(server)
+
+
+def _is_part_of_a_program() -> bool:
+    """Return whether a program in a terminal started this server, and shows its stderr: an app keeps that in a log.
+
+    Such a program usually ends before its user could open the demo's page, so its terminal does not show the address.
+    """
+    return sys.stderr.isatty() and not sys.stdin.isatty()
 
 
 def _serve_stdio(server: RingCentralServer) -> None:
@@ -132,7 +142,7 @@ def _starting() -> Generator[None]:
 
 
 @contextmanager
-def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
+def _demo_server(access: str | None, *, quiet: bool = False) -> Generator[tuple[RingCentralServer, Settings]]:
     # Rate limits are per minute; trials should not need to wait for the next one.
     with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, _page_socket() as bound:
         watch = f"{WATCH} {address(bound)}/" if bound else UNWATCHED
@@ -144,7 +154,7 @@ def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Setti
                 settings,
                 transport=transport,
                 principal=f"{DEMO}{secrets.token_hex(8)}",
-                beside=partial(_shown, emulator, bound, watch),
+                beside=partial(_shown, emulator, bound, None if quiet else watch),
                 note=f"{watch}\n",
             )
         except SettingsError as error:
@@ -153,9 +163,10 @@ def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Setti
 
 
 @asynccontextmanager
-async def _shown(emulator: Emulator, bound: socket.socket | None, watch: str) -> AsyncGenerator[None]:
-    """Say where the demo's mailbox is shown, and show it while the server runs."""
-    click.echo(f"rc-mcp: {watch}", err=True)
+async def _shown(emulator: Emulator, bound: socket.socket | None, watch: str | None) -> AsyncGenerator[None]:
+    """Say where the demo's mailbox is shown, if `watch` is given, and show it while the server runs."""
+    if watch:
+        click.echo(f"rc-mcp: {watch}", err=True)
     async with emulator.watched(bound) if bound else nullcontext():
         yield
 
