@@ -869,6 +869,22 @@ def test_a_folder_that_cannot_be_created_is_an_error(machine: Machine, install: 
     assert "Not a directory" in refused.stderr or os.name == "nt"
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("claude", "claude-code"),
+        ("Cursor", "cursor"),
+        ("vs-code", "vscode"),
+        ("gemini-cli", "gemini"),
+        ("zzz", "codex"),
+    ],
+)
+def test_a_mistyped_host_is_refused_with_the_name_that_was_meant(typed: str, meant: str, install: Install) -> None:
+    refused = install(typed, "--demo")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert re.search(rf"\b{meant}\b", refused.stderr)
+
+
 def test_another_file_can_be_named(machine: Machine, install: Install, tmp_path: Path) -> None:
     file = tmp_path / ".vscode" / "mcp.json"
     assert install("vscode", "--file", file).exit_code == 0

@@ -1,5 +1,6 @@
 """rc-mcp install: writes the configuration with which a host starts the server."""
 
+import difflib
 import shlex
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,17 @@ from rc_mcp.wiring import is_logged_in
 LOGGED_IN = "You are logged in; nothing more is needed."
 
 
+def _known_host(_: click.Context, __: click.Parameter, value: str) -> str:
+    names = [*HOSTS, *CONNECTORS]
+    if value in names:
+        return value
+    similar = difflib.get_close_matches(value.lower(), names, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(similar)}?" if similar else f"It is one of {', '.join(names)}."
+    raise click.BadParameter(f"{value!r} is not a host that rc-mcp knows. {hint}")
+
+
 @click.command()
-@click.argument("host_name", metavar="HOST", type=click.Choice([*HOSTS, *CONNECTORS]))
+@click.argument("host_name", metavar="HOST", callback=_known_host)
 @click.option("--demo", is_flag=True, help="Add the demo on the emulator: no account.")
 @click.option(
     "--access",
