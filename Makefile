@@ -17,6 +17,7 @@ endef
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo
+	@echo "Put the command on the path of this terminal: . .venv/bin/activate"
 
 # Three at once: on two cores that is the fastest, because many tests wait for their own process.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal

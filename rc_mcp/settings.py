@@ -38,6 +38,12 @@ REFERENCE = (
 )
 NO_SETTING = "{name}: rc-mcp has no such setting. {hint} Nothing was done."
 UNREADABLE = ".env in this folder cannot be read. Nothing was done. Save it as a text file in UTF-8."
+NOT_LOGGED_IN = "Not logged in: run rc-mcp login. Or set RC_USER_JWT, or RC_ACCESS_TOKEN."
+NO_CREDENTIALS = (
+    "{name} is not set. Set RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT (or RC_ACCESS_TOKEN), or set only "
+    "RC_APP_CLIENT_ID and run rc-mcp login. Where to get them: docs/how-to/get-credentials.md. To try it without an "
+    "account, run rc-mcp demo, or rc-mcp install HOST --demo."
+)
 NO_HOME_OF_THAT_NAME = "names a home folder that does not exist"
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
 
@@ -341,13 +347,11 @@ class Settings(_Source):
         """Raise `SettingsError` unless there is a token, or both an app and a user."""
         if self.access_token:
             return
-        for name, value in (("RC_USER_JWT", self.user_jwt), ("RC_APP_CLIENT_ID", self.client_id)):
+        if self.client_id and not self.user_jwt:
+            raise SettingsError(NOT_LOGGED_IN)
+        for name, value in (("RC_APP_CLIENT_ID", self.client_id), ("RC_USER_JWT", self.user_jwt)):
             if not value:
-                raise SettingsError(
-                    f"{name} is not set. Set RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT (or "
-                    "RC_ACCESS_TOKEN), or set only RC_APP_CLIENT_ID and run rc-mcp login. To try it without an "
-                    "account, run rc-mcp serve --demo."
-                )
+                raise SettingsError(NO_CREDENTIALS.format(name=name))
 
 
 _NAMES = frozenset(field.alias for field in Settings.model_fields.values() if field.alias)

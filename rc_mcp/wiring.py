@@ -1,11 +1,15 @@
 """Builds the login, the client and the guard from the settings."""
 
 import hashlib
+import os
+import re
 import shlex
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2 as httpx
 
@@ -79,13 +83,37 @@ def policy_for(settings: Settings) -> Policy:
 
 def command_for(settings: Settings, platform: str = sys.platform) -> str:
     """Return the command for the user's own terminal, which may not have this server's environment."""
-    folder = str(settings.state_dir)
+    program = _program()
+    windows = platform == "win32"  # in PowerShell
+    words = [_quoted_for_powershell(word) if windows else shlex.quote(word) for word in program]
+    command = " ".join(["&", *words] if windows and words != program else words)
     if "state_dir" not in settings.model_fields_set:
-        return "rc-mcp"
-    if platform == "win32":  # in PowerShell
-        quoted = folder.replace("'", "''")
-        return f"$env:RC_MCP_STATE_DIR='{quoted}'; rc-mcp"
-    return f"RC_MCP_STATE_DIR={shlex.quote(folder)} rc-mcp"
+        return command
+    folder = str(settings.state_dir)
+    if windows:
+        return f"$env:RC_MCP_STATE_DIR={_quoted_for_powershell(folder, always=True)}; {command}"
+    return f"RC_MCP_STATE_DIR={shlex.quote(folder)} {command}"
+
+
+def _program() -> list[str]:
+    """Return the command line that starts this rc-mcp in any terminal of the user.
+
+    Its name is enough if PATH has it. The script of a virtual environment does not count: an activation, of which the
+    environment is on PATH, is valid only in one terminal.
+    """
+    script = Path(sys.executable).with_name("rc-mcp.exe" if os.name == "nt" else "rc-mcp")
+    found = shutil.which("rc-mcp")
+    if found and os.path.isabs(found) and os.path.realpath(found) == os.path.realpath(script):  # noqa: PTH117
+        is_activated = sys.prefix != sys.base_prefix and Path(found).parent == script.parent
+        if not is_activated:
+            return ["rc-mcp"]
+    return [str(script)] if script.is_file() else [sys.executable, "-P", "-m", "rc_mcp"]
+
+
+def _quoted_for_powershell(word: str, *, always: bool = False) -> str:
+    if not always and re.fullmatch(r"[\w.:\\/-]+", word):
+        return word
+    return "'" + word.replace("'", "''") + "'"
 
 
 def client_for(
@@ -113,6 +141,13 @@ def client_for(
 def login_store(settings: Settings) -> LoginStore:
     """Return the store of the user's login, for this server and this app."""
     return LoginStore(settings.state_dir / "logins", settings.server_url, settings.media_url, settings.client_id or "")
+
+
+def is_logged_in(settings: Settings) -> bool:
+    """Return whether `client_for` would use a login of `rc-mcp login`."""
+    if settings.access_token or settings.user_jwt or not settings.client_id:
+        return False
+    return login_store(settings).where() is not None
 
 
 def credentials_in_use(settings: Settings) -> str:

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import sys
+from pathlib import Path
 
 import pytest
 from mcp import MCPError
@@ -144,10 +146,41 @@ async def test_an_extension_the_operator_named_is_asked_for(desk: Desk) -> None:
 def test_the_user_gets_a_command_for_the_shell_of_the_system() -> None:
     settings = load_settings(RC_MCP_STATE_DIR="/it's here")
     folder = str(settings.state_dir)
-    assert command_for(load_settings(), "win32") == "rc-mcp"
-    assert shlex.split(command_for(settings, "linux")) == [f"RC_MCP_STATE_DIR={folder}", "rc-mcp"]
+    command = command_for(load_settings(), "linux")
+    assert shlex.split(command_for(settings, "linux")) == [f"RC_MCP_STATE_DIR={folder}", *shlex.split(command)]
     quoted = folder.replace("'", "''")
-    assert command_for(settings, "win32") == f"$env:RC_MCP_STATE_DIR='{quoted}'; rc-mcp"
+    command = command_for(load_settings(), "win32")
+    assert command_for(settings, "win32") == f"$env:RC_MCP_STATE_DIR='{quoted}'; {command}"
+
+
+@pytest.mark.parametrize("place", ["bin", "my bin", "it's"])
+def test_the_users_command_runs_in_a_terminal_that_does_not_have_the_servers_path(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / place
+    for folder in (ours, tmp_path / "other", tmp_path / "links"):
+        folder.mkdir()
+    for folder in (ours, tmp_path / "other"):
+        (folder / "rc-mcp").touch(mode=0o755)
+    (tmp_path / "links" / "rc-mcp").symlink_to(ours / "rc-mcp")
+    monkeypatch.setattr(sys, "executable", str(ours / "python"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))  # a virtual environment
+    for path in ("", ".", str(tmp_path / "other"), str(ours)):  # unknown, another program, activated in one terminal
+        monkeypatch.setenv("PATH", path)
+        assert shlex.split(command_for(load_settings(), "linux")) == [str(ours / "rc-mcp")]
+    monkeypatch.setenv("PATH", str(tmp_path / "links"))  # as pipx and uv install it
+    assert command_for(load_settings(), "linux") == "rc-mcp"
+    (ours / "rc-mcp").unlink()
+    command = shlex.split(command_for(load_settings(), "linux"))
+    assert (command[0], command[-1]) == (str(ours / "python"), "rc_mcp")
+
+
+def test_a_command_with_a_space_is_called_in_powershell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my bin").mkdir()
+    (tmp_path / "my bin" / "rc-mcp").touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "my bin" / "python"))
+    monkeypatch.setenv("PATH", "")
+    assert command_for(load_settings(), "win32") == f"& '{tmp_path / 'my bin' / 'rc-mcp'}'"
 
 
 def test_the_instructions_fit_where_hosts_cut_them() -> None:

@@ -9,6 +9,7 @@ from rc_mcp.cli.exits import state_dir, usable_or_exit
 from rc_mcp.guard.preview import phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.database import exists
+from rc_mcp.guard.state.journal import DEMO
 from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.untrusted_text import clean
@@ -33,7 +34,8 @@ def list_plans() -> None:
         # Reading would create the folder, and a wrong one would then look like a server's.
         waiting = store.waiting() if exists(store.state_dir) else []
     for plan in waiting:
-        _print_line(f"{plan.id}  until {_expires(plan)}  {plan.draft.question.splitlines()[0]}")
+        of_demo = "(demo) " if is_of_demo(plan) else ""
+        _print_line(f"{plan.id}  until {_expires(plan)}  {of_demo}{plan.draft.question.splitlines()[0]}")
     if not waiting:
         click.echo(f"No plan awaits approval (state folder {store.state_dir}).")
 
@@ -83,6 +85,11 @@ def deny(plan_id: str) -> None:
         _settle(store.deny(plan_id), f"Denied {plan_id}. {NOTHING_DONE}", plan_id)
 
 
+def is_of_demo(plan: Plan) -> bool:
+    """Return whether the plan is for the made-up mailbox of a demo."""
+    return plan.principal.startswith(DEMO)
+
+
 def _plan(store: PlanStore, plan_id: str) -> Plan:
     found = store.get(plan_id) if exists(store.state_dir) else None
     if found is None:
@@ -120,7 +127,7 @@ def _print(plan: Plan) -> None:
     for line in plan.message.splitlines():
         if line != left_out:
             _print_line(line)
-    _print_line(f"({plan.tool}, until {_expires(plan)})")
+    _print_line(f"({plan.tool}, until {_expires(plan)}){' (demo)' if is_of_demo(plan) else ''}")
 
 
 def _expires(plan: Plan) -> str:

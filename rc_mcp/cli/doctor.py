@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,11 +15,12 @@ from typing import Literal
 import anyio
 import click
 
+from rc_mcp.cli.approvals import is_of_demo
 from rc_mcp.cli.exits import settings_or_exit
 from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
 from rc_mcp.guard.state.journal import Journal
-from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.media.reading import has_ocr, what_ocr_lacks
 from rc_mcp.ringcentral import (
     BadEnvironment,
@@ -107,7 +108,9 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     except (SettingsError, InvalidRequest) as error:
         yield Finding("fault", f"configuration: {error}")
         return
-    yield Finding("ok", f"configuration: {settings.server_url}, access {settings.access}")
+    yield Finding(
+        "ok", f"configuration: {settings.server_url}, access {settings.access} here; each app's entry has its own level"
+    )
     yield Finding("ok", f"credentials: {credentials_in_use(settings)}")
     async with client:
         reading = await _reading(client)
@@ -177,7 +180,13 @@ def _try_to_write(folder: Path) -> None:
 
 def _held_in(folder: Path) -> str:
     # PlanStore would create the folder and the file.
-    return f"{len(PlanStore(folder).waiting())} plans awaiting approval" if exists(folder) else "not used yet"
+    return _counted(PlanStore(folder).waiting()) if exists(folder) else "not used yet"
+
+
+def _counted(plans: Sequence[Plan]) -> str:
+    demos = sum(map(is_of_demo, plans))
+    noun = "plan" if len(plans) == 1 else "plans"
+    return f"{len(plans)} {noun} awaiting approval{f' ({demos} demo)' if demos else ''}"
 
 
 def _has_no_journal(folder: Path) -> bool:

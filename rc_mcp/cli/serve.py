@@ -64,12 +64,14 @@ def serve(
     the address, you must set it or pass --unauthenticated. The server only answers requests for this machine's own
     names, the address it listens on, and names given with --allow-host. /health answers to all, for load balancers.
 
-    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox.
+    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox, except when another
+    program in the terminal starts it over stdio.
     """
     log_to_stderr()
     if not http:
         _refuse_options_of_http(click.get_current_context())
-    with _demo_server(access) if demo else _server(access) as (server, settings):
+    quiet = not http and _is_part_of_a_program()
+    with _demo_server(access, quiet=quiet) if demo else _server(access) as (server, settings):
         # `rc-mcp stop` refuses a folder that does not exist, so it must exist before the first delete. Where it cannot
         # be made, reading works and the guard refuses deletes.
         with suppress(OSError):
@@ -89,6 +91,14 @@ def _unusual(settings: Settings) -> Generator[str]:
         yield f"policy {settings.policy}{' (a dry run)' if policy_for(settings).dry_run else ''}"
     if settings.approval != "auto":
         yield f"approval {settings.approval}"
+
+
+def _is_part_of_a_program() -> bool:
+    """Return whether a program in a terminal started this server, and shows its stderr: an app keeps that in a log.
+
+    Such a program usually ends before its user could open the demo's page, so its terminal does not show the address.
+    """
+    return sys.stderr.isatty() and not sys.stdin.isatty()
 
 
 def _serve_stdio(server: RingCentralServer) -> None:
@@ -163,7 +173,7 @@ def _starting() -> Generator[None]:
 
 
 @contextmanager
-def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
+def _demo_server(access: str | None, *, quiet: bool = False) -> Generator[tuple[RingCentralServer, Settings]]:
     # Rate limits are per minute; trials should not need to wait for the next one.
     with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, _page_socket() as bound:
         watch = f"{WATCH} {address(bound)}/" if bound else UNWATCHED
@@ -175,7 +185,7 @@ def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Setti
                 settings,
                 transport=transport,
                 principal=f"{DEMO}{secrets.token_hex(8)}",
-                beside=partial(_shown, emulator, bound, watch),
+                beside=partial(_shown, emulator, bound, None if quiet else watch),
                 note=f"{watch}\n",
             )
         except SettingsError as error:
@@ -184,9 +194,10 @@ def _demo_server(access: str | None) -> Generator[tuple[RingCentralServer, Setti
 
 
 @asynccontextmanager
-async def _shown(emulator: Emulator, bound: socket.socket | None, watch: str) -> AsyncGenerator[None]:
-    """Say where the demo's mailbox is shown, and show it while the server runs."""
-    click.echo(f"rc-mcp: {watch}", err=True)
+async def _shown(emulator: Emulator, bound: socket.socket | None, watch: str | None) -> AsyncGenerator[None]:
+    """Say where the demo's mailbox is shown, if `watch` is given, and show it while the server runs."""
+    if watch:
+        click.echo(f"rc-mcp: {watch}", err=True)
     async with emulator.watched(bound) if bound else nullcontext():
         yield
 

@@ -12,11 +12,15 @@ from zoneinfo import ZoneInfo
 import anyio
 import pytest
 from click.testing import CliRunner, Result
+from mcp import Client
 
 from rc_mcp.cli import main
+from rc_mcp.cli.doctor import _state_folder  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.journal import DEMO
+from rc_mcp.settings import load_settings
 from tests.desk import Desk, call
 
 pytestmark = pytest.mark.anyio
@@ -49,6 +53,18 @@ async def test_a_waiting_plan_is_listed_shown_approved_and_then_carried_out(desk
     assert approved.exit_code == 0
     assert "Purged" not in {desk.availability(i) for i in desk.ids()}
     assert (await purge(desk, plan))["status"] == "done"
+
+
+async def test_a_plan_of_a_demo_is_marked_as_one(desk: Desk) -> None:
+    real = str((await purge(desk))["plan_id"])
+    async with Client(desk.server(principal=f"{DEMO}1")) as client:
+        asked = await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:2], purge=True)
+    demo = str(asked["plan_id"])
+    for shown in (run(desk, "list").stdout, run(desk, "show", real).stdout + run(desk, "show", demo).stdout):
+        assert shown.count("(demo)") == 1
+    assert "(demo)" in run(desk, "show", demo).stdout
+    settings = load_settings(RC_MCP_STATE_DIR=str(desk.state_dir))
+    assert "2 plans awaiting approval (1 demo)" in _state_folder(settings).what
 
 
 async def test_control_characters_in_a_changed_file_do_not_reach_the_terminal(desk: Desk) -> None:

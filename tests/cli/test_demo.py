@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +53,7 @@ def test_the_tour_succeeds_and_shows_every_claim(tmp_path: Path) -> None:
     assert "\x1b" not in shown  # not a terminal: no colors, no cursor movements
     assert max(len(line) for line in shown.splitlines()) <= 80
     assert "PURGE 9" in shown
-    assert re.search(r"http://127\.0\.0\.1:[0-9]+/ ", shown)  # where the mailbox can be watched
+    assert "http://" not in shown  # the mailbox ends with the tour, so no address of it is given
 
 
 def test_the_tour_needs_neither_color_nor_utf_8(tmp_path: Path) -> None:

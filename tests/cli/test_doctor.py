@@ -13,14 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 from rc_mcp.cli import main
-from rc_mcp.cli.doctor import READY
+from rc_mcp.cli.doctor import READY, _state_folder  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
 from rc_mcp.guard.state.journal import Journal
+from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.settings import SettingsError, load_settings
 from rc_mcp.views.other_stores import QUEUE_TEXTS
 from rc_mcp.wiring import client_for
-from tests.desk import Faults
+from tests.desk import Desk, Faults, call
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +53,37 @@ async def test_a_working_installation_has_no_fault(tmp_path: Path) -> None:
     assert "fault" not in said
     assert QUEUE_TEXTS in said
     assert said.endswith(f"{READY}\n")
+
+
+@pytest.mark.parametrize(
+    ("here", "named", "not_named"),
+    [
+        ({}, {"RC_APP_CLIENT_ID", "get-credentials.md", "rc-mcp demo", "install HOST --demo"}, {"rc-mcp serve"}),
+        ({"RC_APP_CLIENT_ID": "app"}, {"rc-mcp login"}, {"RC_APP_CLIENT_SECRET", "--demo"}),
+        ({"RC_USER_JWT": "jwt"}, {"RC_APP_CLIENT_ID"}, {"RC_USER_JWT is not set"}),
+    ],
+)
+def test_missing_credentials_are_reported_with_the_next_step(
+    here: dict[str, str], named: set[str], not_named: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in here.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path / "state"))
+    with pytest.raises(SettingsError) as missing:
+        client_for(load_settings())
+    said = str(missing.value)
+    assert {word for word in named if word not in said} == set()
+    assert {word for word in not_named if word in said} == set()
+
+
+@pytest.mark.parametrize(("count", "noun"), [(0, "0 plans "), (1, "1 plan "), (2, "2 plans ")])
+async def test_the_waiting_plans_are_counted(count: int, noun: str, desk: Desk) -> None:
+    async with desk.client() as client:
+        await call(client, "list_messages")
+        for message_id in desk.ids(availability="Alive")[:count]:
+            await call(client, "delete_message", message_id=[message_id], purge=True)
+    PlanStore(desk.state_dir).waiting()  # creates the folder
+    assert f", {noun}" in _state_folder(load_settings(RC_MCP_STATE_DIR=str(desk.state_dir))).what
 
 
 async def test_it_creates_no_state_folder(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,13 +22,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rc_mcp.cli import main
+from rc_mcp.cli.install import LOGGED_IN, files, jsonc
 from rc_mcp.cli.install import entry as starting
-from rc_mcp.cli.install import files, jsonc
 from rc_mcp.cli.install.connectors import CONNECTORS
 from rc_mcp.cli.install.dry_run import MASK
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, Machine, NoPlaceError, System
-from rc_mcp.settings import load_settings
+from rc_mcp.ringcentral.oauth.token_store import Tokens
+from rc_mcp.settings import Settings, load_settings
 from rc_mcp.time_limits import CALL_S
+from rc_mcp.wiring import is_logged_in, login_store
 
 pytestmark = pytest.mark.process  # install tries the command that it writes
 
@@ -40,6 +43,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A simulated machine, with Linux by default, isolated from the real one."""
     for name in (*CREDENTIALS, "RC_MCP_ACCESS", "RC_ACCESS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))  # no login of the real user
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user" / "state"))
     monkeypatch.chdir(tmp_path)
     found = Machine("linux", tmp_path / "home", tmp_path / "project", {})
     monkeypatch.setattr(Machine, "this", lambda: found)
@@ -211,6 +216,181 @@ def test_vs_code_asks_for_each_value_once_and_hides_the_secret_ones(machine: Mac
     used = {value.removeprefix("${input:").removesuffix("}") for value in entry("vscode", machine)["env"].values()}
     assert asked.keys() == used - {"delete"}
     assert {id_ for id_, one in asked.items() if one.get("password")} == {"rc-app-client-secret", "rc-user-jwt"}
+
+
+@pytest.fixture
+def log_in(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set variables, and store a login for them as `rc-mcp login` does."""
+
+    def kept(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        login_store(load_settings()).save(Tokens("access", "refresh", "1", 0.0, 9e9))
+
+    return kept
+
+
+def server_settings(host: str, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a server that the host starts from a new terminal, in which nothing is set."""
+    for name in [name for name in os.environ if name.startswith("RC_")]:
+        monkeypatch.delenv(name)
+    for name, value in variables(host, machine).items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("installed_before", [False, True])
+@pytest.mark.parametrize("host", HOSTS)
+def test_after_a_login_the_entry_works_in_a_new_terminal(
+    host: str,
+    installed_before: bool,
+    elsewhere: bool,
+    machine: Machine,
+    install: Install,
+    log_in: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    if installed_before:
+        install(host)
+        monkeypatch.setenv("RC_APP_CLIENT_ID", "an-app-before")
+        install(host)
+    key = {"RC_SERVER_URL": "https://platform.devtest.ringcentral.com", "RC_MEDIA_URL": "https://media.test"}
+    others = {**key, "RC_MCP_STATE_DIR": str(tmp_path / "state")} if elsewhere else {}
+    log_in(RC_APP_CLIENT_ID="app-1", **others)
+    done = install(host)
+    assert (done.exit_code, done.stderr, LOGGED_IN in done.stdout) == (0, "", True)
+    written = variables(host, machine)
+    assert written == {"RC_APP_CLIENT_ID": "app-1", **others, "RC_MCP_ACCESS": "delete"}
+    assert entry(host, machine).get("env_vars", []) == []
+    assert is_logged_in(server_settings(host, machine, monkeypatch))
+
+
+def test_after_a_login_vs_code_asks_for_nothing(
+    machine: Machine, install: Install, log_in: Callable[..., None]
+) -> None:
+    log_in(RC_APP_CLIENT_ID="app-1")
+    install("vscode")
+    assert "inputs" not in content("vscode", machine)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_after_a_login_only_the_secret_of_an_app_that_has_one_is_missing(
+    host: str, machine: Machine, install: Install, log_in: Callable[..., None]
+) -> None:
+    log_in(RC_APP_CLIENT_ID="app-1", RC_APP_CLIENT_SECRET=SECRET)
+    said = install(host).stdout
+    assert "RC_APP_CLIENT_SECRET" in said
+    assert "RC_USER_JWT" not in said
+    assert LOGGED_IN not in said
+    assert SECRET not in text_of(HOSTS[host].file(machine)) + said
+    assert LOGGED_IN in install(host, "--write-secrets").stdout
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        pytest.param({"RC_SERVER_URL": "https://other.test"}, id="another address"),
+        pytest.param({"RC_MCP_STATE_DIR": "/another"}, id="another folder"),
+        pytest.param({"RC_APP_CLIENT_ID": "other", "RC_APP_CLIENT_SECRET": SECRET}, id="another app with its secret"),
+    ],
+)
+def test_an_entry_that_cannot_find_the_login_is_reported(
+    there: dict[str, str], machine: Machine, install: Install, log_in: Callable[..., None]
+) -> None:
+    file = HOSTS["cursor"].file(machine)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"mcpServers": {"ringcentral": {"env": there}}}))
+    log_in(RC_APP_CLIENT_ID="app-1")
+    done = install("cursor")
+    assert there.items() <= variables("cursor", machine).items()
+    assert LOGGED_IN not in done.stdout
+    assert next(iter(there)) in done.stderr
+
+
+def test_a_jwt_in_the_entry_takes_precedence_over_a_login(
+    machine: Machine, install: Install, log_in: Callable[..., None]
+) -> None:
+    file = HOSTS["cursor"].file(machine)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"mcpServers": {"ringcentral": {"env": {"RC_USER_JWT": SECRET}}}}))
+    log_in(RC_APP_CLIENT_ID="app-1")
+    assert LOGGED_IN not in install("cursor").stdout
+    assert variables("cursor", machine)["RC_USER_JWT"] == SECRET
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_folder_chooses_no_address_for_the_hosts_own_secrets(
+    host: str, machine: Machine, install: Install, tmp_path: Path
+) -> None:
+    dotenv = {"RC_APP_CLIENT_ID": "a", "RC_USER_JWT": "b", "RC_SERVER_URL": "https://x.test", "RC_MCP_STATE_DIR": "/x"}
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in dotenv.items()))
+    install(host)
+    assert not variables(host, machine).keys() & {"RC_SERVER_URL", "RC_MCP_STATE_DIR"}
+    install(host, "--write-secrets")
+    assert dotenv.items() <= variables(host, machine).items()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_client_id_and_the_address_set_here_are_written_without_a_login_too(
+    host: str, machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"RC_APP_CLIENT_ID": "app", "RC_SERVER_URL": "https://platform.devtest.ringcentral.com"}
+    for name, value in key.items():
+        monkeypatch.setenv(name, value)
+    done = install(host)
+    assert key.items() <= variables(host, machine).items()
+    assert LOGGED_IN not in done.stdout
+    monkeypatch.setenv("RC_SERVER_URL", "https://platform.ringcentral.com/")
+    HOSTS[host].file(machine).unlink()
+    install(host)
+    assert "RC_SERVER_URL" not in variables(host, machine)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("form", [["--access", "read"], ["--access=read"]])
+def test_installing_the_demo_again_keeps_its_access_level(
+    host: str, form: list[str], machine: Machine, install: Install
+) -> None:
+    assert "admin" in install(host, "--demo").stdout
+    file = HOSTS[host].file(machine)
+    file.unlink()
+    install(host, "--demo", "--access", "triage")
+    there = ', "'.join([*(f'{word}"' for word in form)])
+    old = re.search(r'"--access",\s*"triage"', file.read_text("utf-8"))
+    assert old is not None
+    file.write_text(file.read_text("utf-8").replace(old[0], f'"{there}'), "utf-8")
+    done = install(host, "--demo")
+    assert started(entry(host, machine, "ringcentral-demo"))[-2:] == ["--access", "read"]
+    assert "read" in done.stdout
+    install(host, "--demo", "--access", "delete")
+    assert started(entry(host, machine, "ringcentral-demo"))[-1] == "delete"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_dry_run_shows_our_options_and_the_command_that_writes_them(
+    host: str, machine: Machine, install: Install, tmp_path: Path
+) -> None:
+    file = tmp_path / "a file.json"
+    install(host, "--demo", "--access", "read", "--file", file)
+    shown = install(host, "--demo", "--access", "triage", "--file", file, "--dry-run").stdout
+    assert MASK not in shown
+    assert [line[0] for line in shown.splitlines() if re.search(r'"(read|triage)"', line)] == ["-", "+"]
+    *_, next_step = shown.splitlines()
+    command = shlex.split(next_step.partition(": ")[2])
+    assert command == ["rc-mcp", "install", host, "--demo", "--access", "triage", "--file", str(file)]
+    install(*command[2:])
+    assert install(*command[2:], "--dry-run").stdout.splitlines()[-1] != next_step  # nothing is left to write
+
+
+def test_a_dry_run_does_not_say_that_secrets_were_written(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
+    monkeypatch.setenv("RC_USER_JWT", SECRET)
+    would = install("cursor", "--write-secrets", "--dry-run")
+    does = install("cursor", "--write-secrets")
+    assert would.stderr != does.stderr
+    assert would.stdout.splitlines()[-1].endswith("rc-mcp install cursor --write-secrets")
 
 
 def test_claude_desktop_gets_the_client_id_and_the_user_is_advised_about_secrets(
@@ -687,6 +867,22 @@ def test_a_folder_that_cannot_be_created_is_an_error(machine: Machine, install: 
     refused = install("cursor")
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
     assert "Not a directory" in refused.stderr or os.name == "nt"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("claude", "claude-code"),
+        ("Cursor", "cursor"),
+        ("vs-code", "vscode"),
+        ("gemini-cli", "gemini"),
+        ("zzz", "codex"),
+    ],
+)
+def test_a_mistyped_host_is_refused_with_the_name_that_was_meant(typed: str, meant: str, install: Install) -> None:
+    refused = install(typed, "--demo")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert re.search(rf"\b{meant}\b", refused.stderr)
 
 
 def test_another_file_can_be_named(machine: Machine, install: Install, tmp_path: Path) -> None:

@@ -253,10 +253,6 @@ async def take_tour(screen: Screen, played_on: AbstractAsyncContextManager[Stage
     """
     _introduce(screen)
     async with played_on or stage() as on:
-        screen.say(
-            f"A browser shows this mailbox until the tour ends: {on.emulator.server_url}/ "
-            "(rc-mcp serve --http --demo has one for longer.)"
-        )
         try:
             await _walk(on, screen)
         except* (StoppedError, MCPError, OSError) as stopped:
@@ -300,6 +296,7 @@ def _conclude(screen: Screen) -> None:
         screen.say(f"{screen.held} claims hold. {screen.failed} failed: see {screen.cross} above.")
     else:
         screen.say(f"All {screen.held} claims hold. rc-mcp install --help shows how to connect your own assistant.")
+        screen.say("rc-mcp serve --http --demo shows such a mailbox in a browser.")
 
 
 def _text(content: Sequence[ContentBlock]) -> str:

@@ -35,7 +35,7 @@ The made-up mailbox works, and everybody who knows the address can use it:
 Your own mailbox must not be served that way: everybody who knows the address could read it and delete in it.
   {self.private}
   Or a proxy of your own that does the OAuth login and lets nobody else through.
-We tried neither with a {self.title} account."""
+We tried none of this with a {self.title} account."""
 
 
 CONNECTORS = {

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from rc_mcp.cli.install.entry import Entry
+from rc_mcp.access import LEVELS
+from rc_mcp.cli.install.entry import Entry, is_reference
 from rc_mcp.cli.install.files import Content, inputs_in, servers_in, with_server
 from rc_mcp.cli.install.hosts import Host
 from rc_mcp.settings import Settings
@@ -22,17 +23,12 @@ _ANOTHER = f"{MASK} (another value than before)"
 
 _HARMLESS = {"type", "command", "cwd", "envFile"}
 """Keys of an entry whose text is shown as it is. (A `command` that is a list also holds arguments.)"""
-_REFERENCE = re.compile(r"\$\{(?:env:|input:)?[\w-]+(?::-)?\}|\{env:\w+\}")
-"""A value that the host takes from elsewhere; after `:-` could follow a value for a missing one."""
+_OURS = {"serve", "--demo", "--access", *LEVELS, *(f"--access={level}" for level in LEVELS)}
+"""Arguments of rc-mcp that are shown. Another argument may be a secret of another program."""
 _PUBLIC = {
     field.alias for field in Settings.model_fields.values() if field.alias and "SecretStr" not in str(field.annotation)
 }
 """The variables of rc-mcp that are no secrets. Of another program's variable that cannot be known."""
-
-
-def is_reference(value: object) -> bool:
-    """Return whether this value of a variable is no secret itself, but names the place of one."""
-    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
 def changed_lines(host: Host, file: str, name: str, before: Content, after: Content, written: Written) -> Iterator[str]:
@@ -45,7 +41,8 @@ def changed_lines(host: Host, file: str, name: str, before: Content, after: Cont
         written: the entry and the inputs that this run writes.
     """
     entry, inputs = written
-    plain = [*entry["command"], *entry.get("args", [])] if host.one_command else [entry["command"], *entry["args"]]
+    command = [*entry["command"], *entry.get("args", [])] if host.one_command else [entry["command"], *entry["args"]]
+    plain = [*_OURS, *command]
     known = servers_in(host, before).get(name, {}).get(host.environment, {})
 
     def lines(content: Content) -> list[str]:

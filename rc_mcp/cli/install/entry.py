@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from functools import cache
 from importlib.metadata import distribution
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
+from rc_mcp.access import LEVELS
 from rc_mcp.cli.install.hosts import CREDENTIALS, SECRETS, Host
 
 Entry = dict[str, Any]
@@ -26,6 +29,8 @@ _INPUTS = {
     "rc-user-jwt": "RingCentral user: JWT credential (leave empty after rc-mcp login)",
 }
 """The values that VS Code asks for."""
+_REFERENCE = re.compile(r"\$\{(?:env:|input:)?([\w-]+)(?::-)?\}|\{env:(\w+)\}")
+"""A value that the host takes from elsewhere; after `:-` could follow a value for a missing one."""
 _EXTRAS = {"keyring": "keyring", "ocr": "rapidocr"}
 """The module that shows whether an extra is installed."""
 
@@ -35,12 +40,28 @@ class NoCommandError(ValueError):
 
 
 def demo_entry(host: Host, before: Entry, access: str | None) -> Entry:
-    """Return the entry for the demo server, which needs no credentials."""
-    return _started(host, before, ["serve", "--demo", *(["--access", access] if access else [])])
+    """Return the entry for the demo server, which needs no credentials. Without `access` it keeps its level."""
+    kept = access or option_access(host, before)
+    return _started(host, before, ["serve", "--demo", *(["--access", kept] if kept else [])])
+
+
+def option_access(host: Host, entry: Entry) -> str | None:
+    """Return the value of --access in the entry's command; None if it has none."""
+    arguments = entry.get("command" if host.one_command else "args")
+    words = [str(word) for word in cast("list[Any]", arguments)] if isinstance(arguments, list) else []
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--access=") else [word])]
+    given = [after for before, after in pairwise(parts) if before == "--access"]
+    return given[-1] if given and given[-1] in LEVELS else None
 
 
 def account_entry(
-    host: Host, before: Entry, access: str | None, *, default: dict[str, str], given: dict[str, str]
+    host: Host,
+    before: Entry,
+    access: str | None,
+    *,
+    elsewhere: list[str],
+    default: dict[str, str],
+    given: dict[str, str],
 ) -> Entry:
     """Return the entry for the user's own mailbox.
 
@@ -49,34 +70,53 @@ def account_entry(
     Args:
         before: the entry in the file, empty if there is none.
         access: the level given with --access, which takes precedence.
+        elsewhere: the credentials that the host takes from elsewhere. References to others are removed: some hosts
+            ask for their values, or pass the reference on as it is.
         default: values to write if the entry has none.
         given: values that the user asked to write.
     """
     chosen = given | ({"RC_MCP_ACCESS": access} if access else {})
-    known = before.get(host.environment, {})
-    environment = _references(host) | default | {"RC_MCP_ACCESS": "delete"} | known | chosen
+    known = {
+        name: value
+        for name, value in before.get(host.environment, {}).items()
+        if name not in CREDENTIALS or name in elsewhere or not _is_unfilled(name, value)
+    }
+    environment = _references(host, elsewhere) | default | {"RC_MCP_ACCESS": "delete"} | known | chosen
     entry = _started(host, before, ["serve"]) | {host.environment: environment}
     if host.reference == "env_vars":
-        passed_on = list(before.get("env_vars", []))
-        entry["env_vars"] = [*passed_on, *(name for name in CREDENTIALS if name not in passed_on)]
+        passed_on = [name for name in before.get("env_vars", []) if name not in CREDENTIALS or name in elsewhere]
+        entry["env_vars"] = [*passed_on, *(name for name in elsewhere if name not in passed_on)]
     return entry
 
 
-def inputs(host: Host) -> list[dict[str, Any]]:
-    """Return the values that the host must ask for."""
+def is_reference(value: object) -> bool:
+    """Return whether this value of a variable is no secret itself, but names the place of one."""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def inputs(host: Host, elsewhere: list[str]) -> list[dict[str, Any]]:
+    """Return the values that the host must ask for, of the credentials that it takes from elsewhere."""
     if host.reference != "${input:%s}":
         return []
+    asked = {_input(name) for name in elsewhere}
     secret = {_input(name) for name in SECRETS}
     return [
         {"type": "promptString", "id": id_, "description": text} | ({"password": True} if id_ in secret else {})
         for id_, text in _INPUTS.items()
+        if id_ in asked
     ]
 
 
-def _references(host: Host) -> dict[str, str]:
+def _is_unfilled(name: str, value: object) -> bool:
+    """Return whether the value of this credential is empty, or only refers to the variable or the input of its name."""
+    found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    return value == "" or (found is not None and {*found.groups()} & {name, _input(name)} != set())
+
+
+def _references(host: Host, names: list[str]) -> dict[str, str]:
     if host.reference is None or "%s" not in host.reference:
         return {}
-    return {name: host.reference % (_input(name) if "input" in host.reference else name) for name in CREDENTIALS}
+    return {name: host.reference % (_input(name) if "input" in host.reference else name) for name in names}
 
 
 def _input(variable: str) -> str:

@@ -17,7 +17,7 @@ from rc_mcp.emulator.mailbox.lifecycle import is_rendering
 from rc_mcp.emulator.mailbox.records import MessageRecord
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.service.html import Html, facts, foreign, html, html_page
-from rc_mcp.emulator.service.status_page import CSS, HEADER
+from rc_mcp.emulator.service.status_page import CSS, HEADER, state_of
 
 PATH = "/messages/"
 _MAY_LOAD = "; img-src data:; media-src data:"
@@ -78,7 +78,7 @@ def _facts(message: MessageRecord) -> Html:
     details = message.details
     shown = {
         "Created, UTC": to_wire(message.created_ms)[:19].replace("T", " "),
-        "State": message.read_status if message.availability == "Alive" else message.availability,
+        "State": state_of(message),
         "Direction": message.direction,
         "From": _caller(details.get("from", {})),
         "To": ", ".join(map(_caller, details.get("to", []))),

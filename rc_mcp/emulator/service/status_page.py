@@ -16,7 +16,6 @@ from rc_mcp.emulator.dates import to_ms, to_wire
 from rc_mcp.emulator.login.identity import Account
 from rc_mcp.emulator.mailbox.lifecycle import pass_time, retention_days
 from rc_mcp.emulator.mailbox.records import MessageRecord
-from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.scenarios.scenarios import filled_with
 from rc_mcp.emulator.service.faults import Fault
@@ -51,7 +50,7 @@ def status_page(
         HEADER,
         _overview(owner, requests, clock),
         side_by_side(_by_type(owner, names[account.owner.extension_id]), _by_mailbox(mailboxes, names)),
-        _newest_messages(owner),
+        _last_changed_messages(owner),
         _last_requests(requests),
         side_by_side(_limits(usage, names), _faults(faults)),
     ]
@@ -131,26 +130,35 @@ def _address(seen: SeenRequest) -> str:
     return f"{host}{seen.path}{'?' if query else ''}{query}"
 
 
-def _newest_messages(owner: Store) -> Html:
-    rows = [_row(message) for message in owner.select(Selection(), limit=_MESSAGES_SHOWN)]
-    head = ["Created, UTC", "Type", "State", "", "Sender or recipients", "Text"]
-    return section("Newest messages", head, rows, "No messages.")
+def _last_changed_messages(owner: Store) -> Html:
+    shown = owner.matching("1 ORDER BY modified_ms DESC, created_ms DESC, id DESC LIMIT ?", _MESSAGES_SHOWN)
+    head = ["Changed, UTC", "Created, UTC", "Type", "State", "", "Sender or recipients", "Text"]
+    return section("Messages, last changed first", head, [_row(message) for message in shown], "No messages.")
 
 
 def _row(message: MessageRecord) -> list[Cell]:
     inbound = message.direction == "Inbound"
     parties = [message.details.get("from", {})] if inbound else message.details.get("to", [])
     names = [next((party[key] for key in ("name", "phoneNumber") if party.get(key)), "") for party in parties]
-    state = message.read_status if message.availability == "Alive" else message.availability
     text = message.details.get("subject", "") if message.type in {"SMS", "Pager"} else ""
     return [
+        _when(message.modified_ms),
         _when(message.created_ms),
         Html(f'<a href="/messages/{message.id}">{html(message.type)}</a>'),
-        state,
+        state_of(message),
         "from" if inbound else "to",
         foreign(", ".join(names), 40),
         foreign(text),
     ]
+
+
+def state_of(message: MessageRecord) -> str:
+    """Return what a user would call the state: nobody reads an outgoing message, but it may not have been sent."""
+    if message.availability != "Alive":
+        return message.availability
+    if message.direction == "Outbound":
+        return message.details.get("messageStatus") or "Sent"
+    return message.read_status
 
 
 def _when(ms: int) -> Html:

@@ -1,5 +1,6 @@
 """The status page: its content, and its safety against the text in messages and requests."""
 
+import re
 import unicodedata
 from collections import Counter
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ import pytest
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.scenarios.scenarios import Scenario
 from rc_mcp.emulator.service import status_page
+from rc_mcp.emulator.vocabulary import MessageType
 from tests.emulator.conftest import mailbox_of
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +52,30 @@ async def test_it_shows_message_counts_time_scenario_and_retention(web: httpx.As
     text = " ".join(page.text.split())
     for fact in ("2026-03-05 15:30:20", "empty", "30 days", "Fax 1 0 0 0", "SMS 0 0 1 0", "See you at nine", "Ana"):
         assert fact in text, fact
+
+
+@pytest.mark.parametrize("kind", ["Fax", "SMS"])
+@pytest.mark.parametrize("status", ["SendingFailed", "Sent", "Queued"])
+async def test_an_outgoing_message_has_the_state_of_its_sending(
+    web: httpx.AsyncClient, emulator: Emulator, kind: MessageType, status: str
+) -> None:
+    to = Party(name="Ana", phone_number="+15035550199")
+    sent = emulator.store.add(Draft(type=kind, direction="Outbound", recipients=(to,), status=status))
+    rows = re.findall("<tr>.*?</tr>", (await web.get(f"{emulator.server_url}/")).text)
+    [row] = [row for row in rows if f"/messages/{sent['id']}" in row]
+    assert f"<td>{status}</td>" in row
+    assert "Unread" not in row
+
+
+async def test_the_message_that_changed_last_is_at_the_top(web: httpx.AsyncClient) -> None:
+    with Emulator() as emulator:
+        oldest = emulator.store.messages()[-1]["id"]
+        found = emulator.store.find(oldest)
+        assert found is not None
+        emulator.store.move(found, "Deleted")
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator.app)) as client:
+            text = (await client.get(f"{emulator.server_url}/")).text
+    assert re.findall("/messages/([0-9]+)", text)[0] == str(oldest)
 
 
 async def test_it_shows_requests_faults_and_limits(web: httpx.AsyncClient) -> None:
