@@ -55,18 +55,20 @@ async def open_guard(
     auth, command = _auth(settings), command_for(settings)
     async with client_for(settings, transport, time, auth) as client:
         plans = PlanStore(settings.state_dir, now, clock)
-        yield Guard(
-            client=client,
-            plans=plans,
-            principal=principal or _principal(settings, auth),
-            approval=settings.approval,
-            policy=policy,
-            may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
-            approve_command=f"{command} approvals approve",
-            undo_command=None if principal else f"{command} undo",
-            zone=settings.timezone,
-        )
-        plans.idle.close()
+        try:
+            yield Guard(
+                client=client,
+                plans=plans,
+                principal=principal or _principal(settings, auth),
+                approval=settings.approval,
+                policy=policy,
+                may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
+                approve_command=f"{command} approvals approve",
+                undo_command=None if principal else f"{command} undo",
+                zone=settings.timezone,
+            )
+        finally:
+            plans.idle.close()
 
 
 def policy_for(settings: Settings) -> Policy:
