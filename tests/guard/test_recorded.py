@@ -42,7 +42,7 @@ async def test_a_delete_is_journaled_from_the_question_to_the_outcome(desk: Desk
     assert (sending["ids"], sending["to"]) == (targets, "Deleted")
     assert sending["was"] == {i: ["Alive", before[i]] for i in targets}
     assert sending["clock"] == {"name": "desk", "seconds": desk.clock().timestamp()}
-    assert details(desk, "sent") == {"outcomes": dict.fromkeys(targets, "deleted")}
+    assert details(desk, "sent") == {"outcomes": dict.fromkeys(targets, "deleted"), "clock": sending["clock"]}
     assert details(desk, "done") == {"status": "done", "outcomes": dict.fromkeys(targets, "deleted")}
     assert desk.journal.verify().faults == ()
 
