@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 import pytest
 from mcp import Client
-from mcp.types import CallToolResult, EmbeddedResource, ImageContent
+from mcp.types import CallToolResult, EmbeddedResource, ImageContent, ResourceLink
 
 from rc_mcp.attachments.forms import REASONS
 from rc_mcp.cli.emulator import login_to
@@ -121,6 +121,8 @@ def note(seen: Seen, name: str, result: CallToolResult) -> None:
     reasons = [reason for reason, said in REASONS.items() if said in answer["said"]]
     if media or answer["untrusted"].get("text") or answer.get("path"):
         seen.outcomes["shown"] += 1
+    elif any(isinstance(block, ResourceLink) for block in result.content):
+        seen.outcomes["linked"] += 1
     elif reasons:
         seen.outcomes[f"not shown: {', '.join(reasons)}"] += 1
     elif answer["said"] and not answer.get("form"):
