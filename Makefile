@@ -31,7 +31,7 @@ test-fast: .venv/dev.ready     ## the tests that start no other process, on asyn
 test-random: .venv/dev.ready   ## tests with random examples: new ones each time, ten times as many as `make test`
 	@$(PYTEST) -m "hypothesis and not long" --hypothesis-profile random
 
-test-hours: .venv/dev.ready    ## test-fast at each hour of a day and when clocks change (ALL=1: all tests); Linux only
+test-hours: .venv/dev.ready    ## test-fast at each hour of a day and when clocks change (ALL=1: all tests)
 	@$(BIN)/python -m tests.hours
 
 prove-ci: .venv/dev.ready      ## the guard's proof as CI runs it: 2,000 examples of 50 steps, always the same

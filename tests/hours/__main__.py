@@ -3,9 +3,9 @@
 `make test-hours` runs the tests of `make test-fast`, or all tests with ALL=1. `python -m tests.hours` passes its
 arguments to pytest: `python -m tests.hours tests/guard`.
 
-The clock is shifted in every process, including processes that tests start: libfaketime is loaded into each, and
-`handed_on/sitecustomize.py` covers those with their own environment. Only the time of day is shifted; a wait of some
-seconds takes its usual time. Linux on x86-64 only, as the wheel of libfaketime is.
+`handed_on/sitecustomize.py` shifts the clock of every Python process with time-machine, also of processes that tests
+start. Only the time of day is shifted; a wait of some seconds takes its usual time. What reads the clock without
+Python (OpenSSL, the file system) sees the real one.
 """
 
 import os
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.installed import python_environment
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FAST = ("-m", "not process and not long and not trio")
+ALREADY_IMPORTED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""time-machine is a plugin of pytest too, which pytest wants to import itself."""
 SECONDS_BEFORE = 30
 """A run begins before the full hour, so that the hour, the day or the zone's offset changes while tests run."""
 CHANGES = {
@@ -61,39 +64,36 @@ def runs() -> Iterator[Run]:
                 yield Run(datetime.fromisoformat(change) + after - before, zone)
 
 
-def shifted(run: Run, library: Path) -> dict[str, str]:
+def shifted(run: Run, packages: Path) -> dict[str, str]:
     """Return an environment in which the clock shows `run.begins` now, and continues from there."""
     return {
         **os.environ,
-        "FAKETIME": f"{(run.begins - datetime.now(UTC)).total_seconds():+.0f}",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "LD_PRELOAD": str(library),
-        "NO_FAKE_STAT": "1",  # Python compares the times of .py and .pyc files
-        "PYTHONPATH": str(HERE / "handed_on"),
+        "HOURS_SHIFT": str((run.begins - datetime.now(UTC)).total_seconds()),
+        "PYTHONPATH": os.pathsep.join([str(HERE / "handed_on"), str(packages)]),
         "TZ": run.zone,
     }
 
 
-def check_that_the_clock_is_shifted(run: Run, library: Path) -> None:
-    """Exit if it is not: a library that cannot be loaded only causes a warning, and nothing would be tested."""
+def check_that_the_clock_is_shifted(run: Run, packages: Path) -> None:
+    """Exit if it is not, also for a process that a test starts: nothing would be tested."""
     program = (
         "import subprocess, sys; code = 'import time; print(time.time())';"
         "print(subprocess.run([sys.executable, '-c', code], env={}, capture_output=True, text=True).stdout)"
     )
     command = [sys.executable, "-c", program]
-    said = subprocess.run(command, env=shifted(run, library), capture_output=True, text=True, check=True)
+    said = subprocess.run(command, env=shifted(run, packages), capture_output=True, text=True, check=True)
     if abs(float(said.stdout or 0) - run.begins.timestamp()) > SECONDS_BEFORE:
         sys.exit(f"The clock could not be shifted, so no test was run. {said.stderr}")
 
 
-def tests(run: Run, library: Path, selection: list[str]) -> tuple[str, list[str]]:
+def tests(run: Run, packages: Path, selection: list[str]) -> tuple[str, list[str]]:
     """Run pytest in one process. Return a line of the table, and the tests that failed."""
-    check_that_the_clock_is_shifted(run, library)
+    check_that_the_clock_is_shifted(run, packages)
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *selection],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *ALREADY_IMPORTED, *selection],
         cwd=ROOT,
-        env=shifted(run, library),
+        env=shifted(run, packages),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -111,15 +111,13 @@ def tests(run: Run, library: Path, selection: list[str]) -> tuple[str, list[str]
 def main() -> None:
     """Print a line for each run, with the tests that failed below it; exit 1 if any did."""
     selection = sys.argv[1:] or ([] if os.environ.get("ALL") else list(FAST))
-    folder = python_environment(HERE)
-    (library,) = folder.glob("lib/python3*/site-packages/libfaketime/**/libfaketime.so.1")
+    (packages,) = python_environment(HERE).glob("lib/python3*/site-packages")
     all_failed: list[str] = []
     print(f"{'clock at the start':<20}  {'TZ':<19}  passed  failed  seconds", flush=True)
-    # One process at a time: two with libfaketime slow each other down twenty times.
-    for run in runs():
-        line, failed = tests(run, library, selection)
-        print(line, *failed, sep="\n  ", flush=True)
-        all_failed += failed
+    with ThreadPoolExecutor(os.cpu_count()) as at_once:
+        for line, failed in at_once.map(lambda run: tests(run, packages, selection), runs()):
+            print(line, *failed, sep="\n  ", flush=True)
+            all_failed += failed
     sys.exit(1 if all_failed else 0)
 
 
