@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from tests.installed import python_environment
@@ -115,7 +116,7 @@ def main() -> None:
     all_failed: list[str] = []
     print(f"{'clock at the start':<20}  {'TZ':<19}  passed  failed  seconds", flush=True)
     with ThreadPoolExecutor(os.cpu_count()) as at_once:
-        for line, failed in at_once.map(lambda run: tests(run, packages, selection), runs()):
+        for line, failed in at_once.map(partial(tests, packages=packages, selection=selection), runs()):
             print(line, *failed, sep="\n  ", flush=True)
             all_failed += failed
     sys.exit(1 if all_failed else 0)
