@@ -7,10 +7,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-import frontmatter
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument, UserMessage
 from pydantic import BaseModel, ConfigDict, Field
-from yaml import YAMLError
 
 _log = logging.getLogger(__name__)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -104,6 +102,9 @@ def parse_prompt(file_name: str, text: str) -> Prompt:
 
 
 def _parts(file_name: str, text: str) -> tuple[FrontMatter, str]:
+    import frontmatter  # late: few hosts ask for prompts, and each starts a server
+    from yaml import YAMLError
+
     try:
         metadata, body = frontmatter.parse(text)
         return FrontMatter.model_validate(metadata), body

@@ -117,6 +117,9 @@ class RingCentralServer(MCPServer[MailboxSession]):
     listening: ListenHandler | None = None
     """The handler of the `subscriptions/listen` streams."""
 
+    _has_read_prompts: bool = False
+    """Few hosts ask for prompts, and each starts a server: they are read when they are first asked for."""
+
     def stop_listening(self) -> None:
         """End the streams of `subscriptions/listen`, each with its result."""
         if self.listening:
@@ -130,6 +133,11 @@ class RingCentralServer(MCPServer[MailboxSession]):
 
     async def list_prompts(self) -> list[MCPPrompt]:
         """Return the prompts, without those that name a tool whose permission is missing."""
+        if not self._has_read_prompts:
+            self._has_read_prompts = True
+            offered = {tool.name for tool in await super().list_tools()}
+            for prompt in load_prompts(absent_tools=PERMISSIONS.keys() - offered):
+                self.add_prompt(prompt)
         prompts, missing = await super().list_prompts(), self._missing()
         if not missing:
             return prompts
@@ -302,7 +310,6 @@ def build_server(
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # here, so that a server with a broken policy does not start
-    tools = tools_for(settings.access)
     server = RingCentralServer(
         "rc-mcp",
         title="RingCentral messages",
@@ -310,14 +317,11 @@ def build_server(
         instructions=instructions_for(settings.access) + note,
         version=__version__,
         lifespan=lifespan,
-        tools=list(tools),
+        tools=list(tools_for(settings.access)),
         log_level="WARNING",
     )
     server.is_structured = settings.structured == "on"
     serve_resources(server)
-    here = {tool.name for tool in tools}
-    for prompt in load_prompts(absent_tools=PERMISSIONS.keys() - here):
-        server.add_prompt(prompt)
     return server
 
 

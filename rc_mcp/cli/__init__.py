@@ -38,7 +38,11 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        from pydantic import BaseModel  # late: --help needs none of it
+
         gc.disable()  # imported objects stay; looking for garbage among them takes nearly as long as the import
+        # A model's validator is made when it is first used: of the hundreds in the SDK's two protocol eras, few are.
+        BaseModel.model_config["defer_build"] = True
         try:
             return getattr(import_module(f"rc_mcp.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
         finally:

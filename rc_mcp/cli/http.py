@@ -12,9 +12,11 @@ import ipaddress
 import logging
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import anyio
+import click
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
 from starlette.datastructures import Headers
@@ -22,6 +24,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp import time_limits
+from rc_mcp.cli.exits import refuse
 from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
 from rc_mcp.server import RingCentralServer
 
@@ -57,6 +60,35 @@ def is_loopback(host: str) -> bool:
 def is_name(host: str) -> bool:
     """Return whether this is a host name or an IPv4 address, without a port or a wildcard."""
     return re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", host) is not None
+
+
+def check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated: bool) -> None:
+    """Exit if clients of other machines would need no token, unless the operator accepts that."""
+    if wrong := [name for name in names if not is_name(name)]:
+        refuse(f"--allow-host {wrong[0]!r} must be a host name or an IPv4 address, without a port.")
+    if is_loopback(host) or token:
+        return
+    if not unauthenticated:
+        refuse(
+            f"not started: every client that can reach {host} could use this mailbox. Set RC_MCP_HTTP_TOKEN, or pass "
+            "--unauthenticated if a proxy in front of it authenticates clients."
+        )
+    click.echo(f"rc-mcp: every client that can reach {host} can use this mailbox without a token.", err=True)
+
+
+def listening_on(host: str, port: int) -> list[socket.socket]:
+    """Return a socket for each address of this name: `localhost` has two on most machines. Exit if there is none."""
+    listening: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+            listening.append(socket.create_server(address[:2], family=family))
+    except OSError as error:
+        for each in listening:
+            each.close()
+        click.echo(f"rc-mcp: cannot listen on {host}, port {port}: {error.strerror}. Use another --port.", err=True)
+        sys.exit(1)
+    return listening
 
 
 def serve_http(

@@ -1,35 +1,22 @@
 """rc-mcp serve: MCP over stdio, or over streamable HTTP."""
 
 import gc
-import secrets
 import signal
-import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
-from functools import partial
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import click
-import httpx2 as httpx
 from click.core import ParameterSource
 
 from rc_mcp.access import LEVELS
-from rc_mcp.cli.emulator import draw_pages, login_to
 from rc_mcp.cli.exits import refuse, settings_or_exit
-from rc_mcp.cli.http import is_loopback, is_name, serve_http
 from rc_mcp.cli.logs import log_to_stderr
-from rc_mcp.emulator import Emulator
-from rc_mcp.emulator.service.admin import LOOPBACK
-from rc_mcp.emulator.service.serving import address, bound_sockets
-from rc_mcp.guard.state.journal import DEMO
 from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import InvalidRequest
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.wiring import client_for, policy_for
-
-WATCH = "This is a demo. A browser on this machine shows its made-up mailbox at"
-UNWATCHED = "This is a demo. A browser cannot show its made-up mailbox: this program may not listen on this machine."
 
 ONLY_WITH_HTTP = ("host", "port", "names", "unauthenticated")
 """The parameters of `serve` that have no meaning over stdio."""
@@ -70,17 +57,18 @@ def serve(
     log_to_stderr()
     if not http:
         _refuse_options_of_http(click.get_current_context())
-    quiet = not http and _is_part_of_a_program()
-    with _demo_server(access, quiet=quiet) if demo else _server(access) as (server, settings):
+    with _demo(access, http=http) if demo else _server(access) as (server, settings):
         # `rc-mcp stop` refuses a folder that does not exist, so it must exist before the first delete. Where it cannot
         # be made, reading works and the guard refuses deletes.
         with suppress(OSError):
             make_folder(settings.state_dir)
         if http:
-            _check_reach(host, names, bool(settings.http_token), unauthenticated)
+            from rc_mcp.cli.http import check_reach, listening_on, serve_http  # late: most servers need none of it
+
+            check_reach(host, names, bool(settings.http_token), unauthenticated)
             mailbox = "demo: a made-up mailbox" if demo else f"mailbox on {settings.server_url}"
             about = ", ".join([mailbox, f"access {settings.access}", *_unusual(settings)])
-            serve_http(server, _listening_on(host, port), host, names=names, token=settings.http_token, about=about)
+            serve_http(server, listening_on(host, port), host, names=names, token=settings.http_token, about=about)
         else:
             _serve_stdio(server)
 
@@ -91,6 +79,12 @@ def _unusual(settings: Settings) -> Generator[str]:
         yield f"policy {settings.policy}{' (a dry run)' if policy_for(settings).dry_run else ''}"
     if settings.approval != "auto":
         yield f"approval {settings.approval}"
+
+
+def _demo(access: str | None, *, http: bool) -> AbstractContextManager[tuple[RingCentralServer, Settings]]:
+    from rc_mcp.cli.demo.server import demo_server  # late: only a demo needs the emulator
+
+    return demo_server(access, quiet=not http and _is_part_of_a_program())
 
 
 def _is_part_of_a_program() -> bool:
@@ -120,34 +114,6 @@ def _refuse_options_of_http(ctx: click.Context) -> None:
         refuse(f"not started: {', '.join(given)} {verb} --http. Add --http, or leave out {', '.join(given)} for stdio.")
 
 
-def _check_reach(host: str, names: tuple[str, ...], token: bool, unauthenticated: bool) -> None:
-    if wrong := [name for name in names if not is_name(name)]:
-        refuse(f"--allow-host {wrong[0]!r} must be a host name or an IPv4 address, without a port.")
-    if is_loopback(host) or token:
-        return
-    if not unauthenticated:
-        refuse(
-            f"not started: every client that can reach {host} could use this mailbox. Set RC_MCP_HTTP_TOKEN, or pass "
-            "--unauthenticated if a proxy in front of it authenticates clients."
-        )
-    click.echo(f"rc-mcp: every client that can reach {host} can use this mailbox without a token.", err=True)
-
-
-def _listening_on(host: str, port: int) -> list[socket.socket]:
-    """Return a socket for each address of this name: `localhost` has two on most machines."""
-    listening: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
-            listening.append(socket.create_server(address[:2], family=family))
-    except OSError as error:
-        for each in listening:
-            each.close()
-        click.echo(f"rc-mcp: cannot listen on {host}, port {port}: {error.strerror}. Use another --port.", err=True)
-        sys.exit(1)
-    return listening
-
-
 @contextmanager
 def _server(access: str | None) -> Generator[tuple[RingCentralServer, Settings]]:
     with _starting():
@@ -170,44 +136,3 @@ def _starting() -> Generator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-@contextmanager
-def _demo_server(access: str | None, *, quiet: bool = False) -> Generator[tuple[RingCentralServer, Settings]]:
-    # Rate limits are per minute; trials should not need to wait for the next one.
-    with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, _page_socket() as bound:
-        watch = f"{WATCH} {address(bound)}/" if bound else UNWATCHED
-        settings = settings_or_exit(RC_MCP_ACCESS=access, **login_to(emulator))
-        transport = httpx.ASGITransport(app=emulator.app)
-        try:
-            # All demos use the same ids for different mailboxes: a plan of one demo must not be valid in another.
-            server = build_server(
-                settings,
-                transport=transport,
-                principal=f"{DEMO}{secrets.token_hex(8)}",
-                beside=partial(_shown, emulator, bound, None if quiet else watch),
-                note=f"{watch}\n",
-            )
-        except SettingsError as error:
-            refuse(str(error))
-        yield server, settings
-
-
-@asynccontextmanager
-async def _shown(emulator: Emulator, bound: socket.socket | None, watch: str | None) -> AsyncGenerator[None]:
-    """Say where the demo's mailbox is shown, if `watch` is given, and show it while the server runs."""
-    if watch:
-        click.echo(f"rc-mcp: {watch}", err=True)
-    async with emulator.watched(bound) if bound else nullcontext():
-        yield
-
-
-@contextmanager
-def _page_socket() -> Generator[socket.socket | None]:
-    """Yield a socket for the demo's pages; None where a program may not listen, as in some sandboxes."""
-    with ExitStack() as opened:
-        try:
-            (bound,) = opened.enter_context(bound_sockets(LOOPBACK, 0))
-        except OSError:
-            bound = None
-        yield bound

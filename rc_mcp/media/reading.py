@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, BinaryIO, Literal, cast
 
@@ -37,7 +38,11 @@ Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TEMP")
 """The only environment variables passed to the worker: a malicious document must not reach any credentials."""
-_MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)
+
+
+@cache
+def _format() -> TypeAdapter[WorkerMessage]:
+    return TypeAdapter(WorkerMessage)  # made late: a server may never read a document
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ async def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:
     lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
     while True:
         try:
-            message = _MESSAGE.validate_json(await lines.receive_until(b"\n", LIMITS.message_bytes))
+            message = _format().validate_json(await lines.receive_until(b"\n", LIMITS.message_bytes))
         except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.EndOfStream, ValidationError):
             message = Failed(reason="failed")
         yield message

@@ -91,7 +91,7 @@ def answer(address: str, **headers: str) -> int:
 def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Run the command in this process and return its refusal; it must not serve."""
     served = RuntimeError("it served")
-    monkeypatch.setattr("rc_mcp.cli.serve.serve_http", Mock(side_effect=served))
+    monkeypatch.setattr("rc_mcp.cli.http.serve_http", Mock(side_effect=served))
 
     def run(*options: str) -> str:
         ended = CliRunner().invoke(main, ["serve", "--demo", "--http", *options])

@@ -19,7 +19,7 @@ from mcp.client.stdio import stdio_client
 from rc_mcp.access import Level
 from rc_mcp.cli import main
 from rc_mcp.cli.demo.screen import rows
-from rc_mcp.cli.serve import UNWATCHED, WATCH, _demo_server  # pyright: ignore[reportPrivateUsage]
+from rc_mcp.cli.demo.server import UNWATCHED, WATCH, demo_server
 from rc_mcp.guard.guard import OTHER_DEMOS
 from rc_mcp.tools import tools_for
 from tests.desk import Era, call, refused
@@ -56,8 +56,8 @@ def test_a_server_makes_its_state_folder_when_it_starts_so_that_stop_can_stop_it
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     state_dir = tmp_path / "of" / "state"
-    for name in ("serve_http", "_serve_stdio"):
-        monkeypatch.setattr(f"rc_mcp.cli.serve.{name}", Mock())
+    for name in ("http.serve_http", "serve._serve_stdio"):
+        monkeypatch.setattr(f"rc_mcp.cli.{name}", Mock())
     ended = CliRunner().invoke(main, ["serve", *options], env={"RC_MCP_STATE_DIR": str(state_dir)})
     assert ended.exit_code == 0, ended.output
     assert (state_dir.is_dir(), list(state_dir.iterdir())) == (True, [])
@@ -98,7 +98,7 @@ async def test_the_demo_starts_where_no_page_can_be_served(
 ) -> None:
     monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
     monkeypatch.setattr("socket.create_server", Mock(side_effect=PermissionError("not here")))
-    with _demo_server(None) as (server, _):
+    with demo_server(None) as (server, _):
         async with Client(server) as client:
             assert (client.instructions or "").endswith(f"{UNWATCHED}\n")
             assert (await call(client, "list_messages"))["messages"]
@@ -225,5 +225,15 @@ def test_a_dotenv_file_in_the_working_folder_is_read(tmp_path: Path) -> None:
 def test_the_server_starts_without_the_libraries_for_documents(module: str) -> None:
     libraries = {"PIL", "pypdfium2", "rapidocr", "onnxruntime", "numpy", "cv2"}
     program = f"import sys, {module}; print(*{libraries} & {{*sys.modules}})"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.split() == []
+
+
+def test_a_server_of_a_real_mailbox_starts_without_the_emulator_and_before_it_reads_prompts() -> None:
+    program = (
+        "import sys; from rc_mcp.cli import serve; from rc_mcp.server import build_server;"
+        "from rc_mcp.settings import load_settings; build_server(load_settings(RC_ACCESS_TOKEN='x'));"
+        "print(*{'rc_mcp.emulator', 'rc_mcp.cli.http', 'frontmatter', 'yaml'} & {*sys.modules})"
+    )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout.split() == []

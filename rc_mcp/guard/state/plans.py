@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -100,7 +101,9 @@ class Plan:
         return f"{self.draft.question}\nPlan {self.id}"
 
 
-_PLAN = TypeAdapter(Plan)
+@cache
+def _format() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)  # made late: it takes longer than the rest of this module
 
 
 def digest_of(principal: str, tool: str, arguments: Mapping[str, object]) -> str:
@@ -141,7 +144,7 @@ class PlanStore(Store):
                     return other
             if unused_plans(db, principal, now - timedelta(hours=1)) >= MAX_UNUSED:
                 raise TooManyPlans
-            row = (plan.id, digest, plan.expires.timestamp(), "open", _PLAN.dump_json(plan).decode())
+            row = (plan.id, digest, plan.expires.timestamp(), "open", _format().dump_json(plan).decode())
             db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
             ids = [t.id for t in draft.targets]
             self._note(db, plan, "asked", action=draft.preview.action, severity=draft.severity, ids=ids)
@@ -240,7 +243,7 @@ class PlanStore(Store):
 
 def _plan_of(body: str) -> Plan:
     try:
-        return _PLAN.validate_json(body)
+        return _format().validate_json(body)
     except ValidationError as error:
         raise GuardError(f"A stored plan cannot be read. {NOTHING_DONE}") from error
 
