@@ -1,4 +1,7 @@
-"""Measurement of one job of `bench/client.py`, for both programs: one runs where none of our code is installed."""
+"""Measurement of one job of `bench/client.py`, for both programs: one runs where none of our code is installed.
+
+`on_cpu_s` is for every benchmark.
+"""
 
 import json
 import sys
@@ -29,5 +32,6 @@ def peak_mb() -> float:
 
 
 def on_cpu_s(process: int) -> float:
-    """Return the processor time of the first thread."""
-    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
+    """Return the processor time of a process: of all threads that it has now, as Linux reports it."""
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9

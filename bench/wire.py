@@ -78,9 +78,9 @@ class Stdio:
 
 
 @asynccontextmanager
-async def stdio(command: list[str], **variables: str) -> AsyncGenerator[Stdio]:
+async def stdio(command: list[str], cwd: str | None = None, **variables: str) -> AsyncGenerator[Stdio]:
     """Run a server over stdio."""
-    async with await anyio.open_process(command, env=os.environ | variables, stderr=None) as process:
+    async with await anyio.open_process(command, env=os.environ | variables, stderr=None, cwd=cwd) as process:
         server = Stdio(process)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.read)
@@ -94,7 +94,8 @@ async def stdio(command: list[str], **variables: str) -> AsyncGenerator[Stdio]:
 class Http:
     """Kept connections to a server over streamable HTTP."""
 
-    def __init__(self, client: httpx.AsyncClient, address: str) -> None:
+    def __init__(self, process: Process, client: httpx.AsyncClient, address: str) -> None:
+        self.process = process
         self._client, self._address = client, address
 
     async def call(self, tool: str, arguments: Json) -> Json:
@@ -114,12 +115,12 @@ class Http:
 @asynccontextmanager
 async def http(command: list[str], **variables: str) -> AsyncGenerator[Http]:
     """Run a server over HTTP and connect to it."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with (
-        http_process(command, **variables) as (_, address, _),
+        http_process(command, **variables) as (process, address, _),
         httpx.AsyncClient(limits=limits, timeout=60) as client,
     ):
-        yield Http(client, address)
+        yield Http(process, client, address)
 
 
 @asynccontextmanager

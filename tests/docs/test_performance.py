@@ -7,7 +7,7 @@ import pytest
 
 from bench.report import NUMBER, PAGE, PLOTS, SECTIONS, TARGETS, Target, line_of, missed, page, plots, stored
 
-TOP, STORED = stored()
+STORED = stored()
 _TARGETS = {
     "tokens": r"  (?:15 %, under [\d,]+|under [\d,]+|45|[24],000)$",
     "server": " target ",
@@ -20,7 +20,7 @@ CONDITIONAL = "    that is"
 
 
 def test_the_page_and_its_plots_are_those_of_its_figures() -> None:
-    assert PAGE.read_text("utf-8") == page(TOP, STORED), "renew it with: python -m bench.report"
+    assert PAGE.read_text("utf-8") == page(STORED), "renew it with: python -m bench.report"
     drawn = {f"{name}.svg": svg for name, (_, svg) in plots(STORED).items()}
     assert {file.name: file.read_text("utf-8") for file in PLOTS.iterdir()} == drawn
 
