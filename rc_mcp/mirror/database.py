@@ -1,0 +1,217 @@
+"""The copy's only file, `mirror.db`: an SQLite database in the state folder, readable only by its owner.
+
+It is a copy: a crash of the machine may lose the last transactions, but never leaves half of one. A damaged file is
+renamed, and an empty one takes its place.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from rc_mcp.locks import wait_for_lock
+from rc_mcp.mirror import folding
+from rc_mcp.mirror.errors import Damaged, MadeByNewer, Unusable
+from rc_mcp.private_files import make_folder
+
+FILE = "mirror.db"
+MAILBOX_BITS = 40
+"""Each mailbox has this many bits of message numbers of its own, so a range of numbers is a mailbox."""
+
+_SET_ASIDE = "mirror.damaged"
+_PATIENCE_S = 10
+_CACHE_KIB = 4096
+_LOGS = ("-wal", "-shm", "-journal")
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+MIGRATIONS = (
+    # `message.number` is the rowid in the index. It follows the time of creation (see `order.py`), so the newest hits
+    # come first without sorting. It may change; `key` does not.
+    #
+    # The index has no copy of the text (content=''): what it had is made again from the record to remove a message.
+    """
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE mailbox (
+        number INTEGER PRIMARY KEY, account TEXT NOT NULL, extension TEXT NOT NULL,
+        messages INTEGER NOT NULL DEFAULT 0, missing INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (account, extension)
+    );
+    CREATE TABLE progress (
+        mailbox INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (mailbox, name)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE message (
+        key INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, mailbox INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL, id NOT NULL, record BLOB NOT NULL, UNIQUE (mailbox, id)
+    );
+    CREATE INDEX message_by_time ON message (mailbox, created_ms, id, number);
+
+    CREATE TABLE content (hash TEXT PRIMARY KEY, source TEXT NOT NULL, text TEXT NOT NULL);
+    CREATE TABLE attachment (
+        message INTEGER NOT NULL, id TEXT NOT NULL, mailbox INTEGER NOT NULL, created_ms INTEGER NOT NULL,
+        rank INTEGER NOT NULL, state TEXT NOT NULL, hash TEXT, PRIMARY KEY (message, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX attachment_missing ON attachment (mailbox, rank, created_ms DESC) WHERE state = 'missing';
+    CREATE INDEX attachment_by_hash ON attachment (hash) WHERE hash IS NOT NULL;
+
+    CREATE TABLE party (
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT NOT NULL, extension TEXT NOT NULL,
+        folded TEXT NOT NULL, digits TEXT NOT NULL, UNIQUE (name, phone, extension)
+    );
+    CREATE TABLE participant (
+        party INTEGER NOT NULL, role TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (party, role, number)
+    ) WITHOUT ROWID;
+
+    CREATE VIRTUAL TABLE words USING fts5 (text, content='', tokenize='ascii');
+
+    CREATE TRIGGER message_comes AFTER INSERT ON message
+        BEGIN UPDATE mailbox SET messages = messages + 1 WHERE number = NEW.mailbox; END;
+    CREATE TRIGGER message_goes AFTER DELETE ON message
+        BEGIN UPDATE mailbox SET messages = messages - 1 WHERE number = OLD.mailbox; END;
+    CREATE TRIGGER attachment_comes AFTER INSERT ON attachment WHEN NEW.state = 'missing'
+        BEGIN UPDATE mailbox SET missing = missing + 1 WHERE number = NEW.mailbox; END;
+    CREATE TRIGGER attachment_goes AFTER DELETE ON attachment WHEN OLD.state = 'missing'
+        BEGIN UPDATE mailbox SET missing = missing - 1 WHERE number = OLD.mailbox; END;
+    CREATE TRIGGER attachment_changes AFTER UPDATE OF state ON attachment
+        BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing') + (NEW.state = 'missing')
+            WHERE number = NEW.mailbox; END;
+    """,
+)
+"""The script at N migrates the file from version N to N + 1. Add scripts at the end."""
+VERSION = len(MIGRATIONS)
+
+
+def connect(state_dir: Path) -> sqlite3.Connection:
+    """Open the copy, which is created or migrated if needed.
+
+    Raises:
+        Damaged: the file was damaged, and was set aside.
+        MadeByNewer: a newer rc-mcp made the file.
+        Unusable: the file cannot be opened now.
+    """
+    file = state_dir / FILE
+    db = None
+    try:
+        make_folder(state_dir)
+        lock = wait_for_lock(file.with_suffix(".lock"), _PATIENCE_S)
+        if lock is None:
+            raise Unusable("Another process is opening the local copy. Try again.")
+        try:
+            db = _open(file)
+        finally:
+            lock.release()
+    except (OSError, sqlite3.Error) as error:
+        raise refusal(error, state_dir) from error
+    return db
+
+
+def refusal(error: Exception, state_dir: Path) -> Damaged | Unusable:
+    """Return the error to raise for a fault of the file. A damaged file is set aside first."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _DAMAGED:  # the lowest byte is the class of the error
+        try:
+            _set_aside(state_dir)
+        except OSError as other:
+            return Unusable(f"The local copy is damaged, and cannot be renamed ({type(other).__name__}).")
+        return Damaged(
+            "The local copy was damaged. It was renamed, and a new copy begins empty: messages are found again as "
+            "they are fetched."
+        )
+    return Unusable(f"The local copy cannot be used now ({type(error).__name__}). No message in the mailbox changed.")
+
+
+def damaged_files(state_dir: Path) -> list[Path]:
+    """Return the files that were set aside."""
+    return sorted(state_dir.glob(f"{_SET_ASIDE}*"))
+
+
+def wipe_log(db: sqlite3.Connection) -> bool:
+    """Move everything from the log to the file and empty the log. Return False while another process reads it."""
+    return db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+
+
+def has_secure_delete() -> bool:
+    """Return whether this SQLite removes words from its index at once; before 3.42 only `optimize` does."""
+    return sqlite3.sqlite_version_info >= (3, 42)
+
+
+def index_version() -> bytes:
+    """Return what decides the content of the index. A file with another value gets a new index."""
+    return f"{folding.VERSION} {'secure' if has_secure_delete() else 'plain'}".encode()
+
+
+def numbers_of(mailbox: int) -> tuple[int, int]:
+    """Return the first and the last message number of a mailbox."""
+    first = mailbox << MAILBOX_BITS
+    return first, first + (1 << MAILBOX_BITS) - 1
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    if not file.exists():
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its logs the same mode
+    db = sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise MadeByNewer(
+            f"The state folder's {FILE} was made by a newer rc-mcp (version {version} of the file; this rc-mcp knows "
+            f"{VERSION}). Use the newer rc-mcp, or remove the file. Nothing was changed."
+        )
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute("PRAGMA temp_store = MEMORY")  # no text in a temporary file
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    if version < VERSION:
+        db.executescript(f"BEGIN IMMEDIATE; {''.join(MIGRATIONS[version:])} PRAGMA user_version = {VERSION}; COMMIT;")
+    if has_secure_delete():
+        # Kept in the file, and written only once.
+        known = db.execute("SELECT v FROM words_config WHERE k = 'secure-delete'").fetchone()
+        if not known:
+            db.execute("INSERT INTO words (words, rank) VALUES ('secure-delete', 1)")
+    wipe_log(db)  # a process that was killed may have left erased text in the log
+    db.execute("SELECT rowid FROM words WHERE words MATCH '\"a\"' LIMIT 1").fetchone()  # finds a damaged index now
+
+
+def _set_aside(state_dir: Path) -> None:
+    """Rename the file and its logs. Another process that has it open sees the renamed file until it opens it again."""
+    for name in _files(state_dir):
+        name.replace(state_dir / f"{_SET_ASIDE}{name.name.removeprefix(FILE) or '.db'}")
+
+
+def _files(state_dir: Path) -> Iterator[Path]:
+    return (path for suffix in ("", *_LOGS) if (path := state_dir / f"{FILE}{suffix}").exists())
+
+
+def remove_damaged(state_dir: Path) -> None:
+    """Remove the files that were set aside: they may hold text that must be erased."""
+    for path in damaged_files(state_dir):
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def erase_everything(db: sqlite3.Connection) -> None:
+    """Erase all rows and all words, and give the space back."""
+    db.execute("BEGIN IMMEDIATE")
+    for table in ("participant", "party", "attachment", "content", "message", "progress", "mailbox", "setting"):
+        db.execute(f"DELETE FROM {table}")  # noqa: S608
+    db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+    db.execute("COMMIT")
+    db.execute("VACUUM")
+
+
+def open_quietly(state_dir: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open the copy like `connect`. If it was damaged, open the new one. Return whether that was so."""
+    try:
+        return connect(state_dir), False
+    except Damaged:
+        return connect(state_dir), True

@@ -1,0 +1,286 @@
+"""The local copy as its feed writes it: messages, the texts of their attachments, and how far the feed is."""
+
+import secrets
+import sqlite3
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from rc_mcp.mirror.database import (
+    damaged_files,
+    erase_everything,
+    has_secure_delete,
+    index_version,
+    open_quietly,
+    refusal,
+    remove_damaged,
+    wipe_log,
+)
+from rc_mcp.mirror.documents import NO_TIME_MS, decoded, message_key, storable
+from rc_mcp.mirror.errors import Damaged
+from rc_mcp.mirror.rows import Rows, Source, State, Text
+from rc_mcp.ringcentral import Message
+
+SYNCED_AT = "synced_at"
+"""The name of the progress that says when the copy last agreed with the mailbox: ISO 8601."""
+
+
+class MissingText(NamedTuple):
+    """An attachment whose text is not in the copy."""
+
+    message: Message
+    attachment_id: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the copy has of a mailbox.
+
+    Attributes:
+        messages: how many, deleted ones included.
+        contents_missing: how many attachments have a text that was not fetched yet.
+        oldest, newest: when the first and the last message were created; None without messages, or if unknown.
+        synced_at: as the feed wrote it.
+        set_aside: how many damaged copies were renamed and are still in the state folder.
+    """
+
+    messages: int
+    contents_missing: int
+    oldest: datetime | None
+    newest: datetime | None
+    synced_at: str | None
+    set_aside: int
+
+
+class Mirror:
+    """The local copy in a state folder. It can be used by several threads, one at a time, and by several processes.
+
+    Every method raises `Damaged` if the file turns out to be damaged, after an empty one took its place, and `Unusable`
+    if it cannot be read or written now.
+    """
+
+    was_damaged: bool
+    """The file was damaged when it was opened, and an empty one took its place."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Open the copy, which is created if there is none.
+
+        Raises:
+            MadeByNewer: a newer rc-mcp made the file. It is left unchanged.
+            Unusable: the file cannot be opened.
+        """
+        self._state_dir = state_dir
+        self._lock = RLock()
+        self._erased = False
+        self._unwiped = False
+        self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def mailbox(self, account_id: str, extension_id: str) -> int:
+        """Return the number of a mailbox in the copy, which is added if it is not there."""
+        with self.reading() as db:
+            found = db.execute(
+                "SELECT number FROM mailbox WHERE account = ? AND extension = ?", (account_id, extension_id)
+            ).fetchone()
+        if found:
+            return found[0]
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO mailbox (account, extension) VALUES (?, ?)", (account_id, extension_id))
+        return self.mailbox(account_id, extension_id)
+
+    def put(self, mailbox: int, records: Iterable[Message], progress: Mapping[str, str] | None = None) -> None:
+        """Take over records and the feed's progress, all or none. To put the same again changes nothing.
+
+        A record replaces an earlier one of its id. A Purged message is erased. A removal as an ISync reports it, with
+        only an id and an availability, changes the message that is there.
+        """
+        with self._writing() as db:
+            rows = Rows(db)
+            rows.take_over(mailbox, records)
+            self._erased = rows.erased
+            self._note(db, mailbox, progress)
+
+    def erase(self, mailbox: int, message_ids: Iterable[str], progress: Mapping[str, str] | None = None) -> None:
+        """Erase messages, their texts and their words. Unknown ids are ignored."""
+        with self._writing() as db:
+            rows = Rows(db)
+            rows.erase(mailbox, message_ids)
+            self._erased = rows.erased
+            self._note(db, mailbox, progress)
+
+    def put_text(
+        self,
+        mailbox: int,
+        message_id: str,
+        attachment_id: str,
+        text: str | None,
+        *,
+        source: Source = "ringcentral",
+        content_hash: str = "",
+        state: Literal["none", "failed"] = "none",
+    ) -> bool:
+        """Add the text of an attachment, in place of an earlier one. Return whether the message is in the copy.
+
+        Args:
+            text: None if there is none; `state` says why.
+            content_hash: of the attachment's bytes. Attachments with the same bytes share a text.
+        """
+        with self._writing() as db:
+            return Rows(db).put_text(mailbox, message_id, attachment_id, Text(text, source, content_hash, state))
+
+    def text(self, mailbox: int, message_id: str, attachment_id: str) -> tuple[State, Source | None, str | None]:
+        """Return the state, the source and the text of an attachment. The state of an unknown one is `missing`."""
+        with self.reading() as db:
+            found = db.execute(
+                "SELECT a.state, c.source, c.text FROM message m JOIN attachment a ON a.message = m.key "
+                "LEFT JOIN content c ON c.hash = a.hash WHERE m.mailbox = ? AND m.id = ? AND a.id = ?",
+                (mailbox, message_key(message_id), storable(attachment_id)),
+            ).fetchone()
+        return found or ("missing", None, None)
+
+    def missing(self, mailbox: int, limit: int) -> list[MissingText]:
+        """Return attachments whose text is not in the copy: voicemail transcripts first, then the newest first."""
+        with self.reading() as db:
+            found = db.execute(
+                "SELECT m.record, a.id FROM attachment a JOIN message m ON m.key = a.message "
+                "WHERE a.mailbox = ? AND a.state = 'missing' ORDER BY a.rank, a.created_ms DESC LIMIT ?",
+                (mailbox, limit),
+            ).fetchall()
+        return [MissingText(decoded(record), attachment_id) for record, attachment_id in found]
+
+    def message(self, mailbox: int, message_id: str) -> Message | None:
+        """Return a record as it was put."""
+        with self.reading() as db:
+            return Rows(db).message(mailbox, message_id)
+
+    def progress(self, mailbox: int) -> dict[str, str]:
+        """Return what the feed noted about its progress."""
+        with self.reading() as db:
+            return dict(db.execute("SELECT name, value FROM progress WHERE mailbox = ?", (mailbox,)).fetchall())
+
+    def status(self, mailbox: int) -> Status:
+        """Return what the copy has of a mailbox."""
+        with self.reading() as db:
+            counts = db.execute("SELECT messages, missing FROM mailbox WHERE number = ?", (mailbox,)).fetchone()
+            ends = [self._end(db, mailbox, "ASC"), self._end(db, mailbox, "DESC")]
+            synced = db.execute(
+                "SELECT value FROM progress WHERE mailbox = ? AND name = ?", (mailbox, SYNCED_AT)
+            ).fetchone()
+        messages, missing = counts or (0, 0)
+        set_aside = sum(path.suffix == ".db" for path in damaged_files(self._state_dir))
+        return Status(messages, missing, ends[0], ends[1], synced and synced[0], set_aside)
+
+    def forget(self) -> bool:
+        """Erase the whole copy. Return False while another process reads it: then its log is emptied afterwards."""
+        with self._lock, self._faults():
+            erase_everything(self._db)
+            remove_damaged(self._state_dir)
+            self._begin()
+            self._unwiped = not wipe_log(self._db)
+            return not self._unwiped
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection]:
+        """Run queries that all see the copy at one moment."""
+        with self._lock, self._faults():
+            if self._db.in_transaction:
+                yield self._db
+                return
+            self._db.execute("BEGIN")
+            try:
+                yield self._db
+            finally:
+                self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        with self._lock, self._faults():
+            self._db.execute("BEGIN IMMEDIATE")
+            self._erased = False
+            try:
+                yield self._db
+                if self._erased and not has_secure_delete():
+                    # Otherwise the words stay in the file, marked as removed.
+                    self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            if self._erased:
+                remove_damaged(self._state_dir)
+            if self._erased or self._unwiped:
+                self._unwiped = not wipe_log(self._db)
+
+    @contextmanager
+    def _faults(self) -> Generator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            # Windows does not rename an open file.
+            self._db.close()
+            fault = refusal(error, self._state_dir)
+            self._open()
+            raise fault from error
+
+    def _open(self) -> None:
+        self._db, self.was_damaged = open_quietly(self._state_dir)
+        try:
+            with self._faults_at_start():
+                self._begin()
+        except BaseException:
+            self._db.close()
+            raise
+
+    @contextmanager
+    def _faults_at_start(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._db.close()
+            fault = refusal(error, self._state_dir)
+            if not isinstance(fault, Damaged):
+                raise fault from error
+            self._db, self.was_damaged = open_quietly(self._state_dir)[0], True
+            self._begin()
+
+    def _begin(self) -> None:
+        """Write the key of the cursors, and make the index again if another version made it."""
+        known = self._db.execute("SELECT value FROM setting WHERE name = 'index'").fetchone()
+        if known == (index_version(),):
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("INSERT OR IGNORE INTO setting VALUES ('cursor key', ?)", (secrets.token_bytes(32),))
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('index', ?)", (index_version(),))
+        Rows(self._db).index_again()
+        self._db.execute("COMMIT")
+
+    def _note(self, db: sqlite3.Connection, mailbox: int, progress: Mapping[str, str] | None) -> None:
+        db.executemany(
+            "INSERT OR REPLACE INTO progress VALUES (?, ?, ?)",
+            [(mailbox, name, value) for name, value in (progress or {}).items()],
+        )
+
+    def _end(self, db: sqlite3.Connection, mailbox: int, order: Literal["ASC", "DESC"]) -> datetime | None:
+        found = db.execute(
+            "SELECT created_ms FROM message WHERE mailbox = ? AND created_ms > ? "  # noqa: S608
+            f"ORDER BY created_ms {order}, id {order} LIMIT 1",
+            (mailbox, NO_TIME_MS),
+        ).fetchone()
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=found[0]) if found else None

@@ -1,0 +1,92 @@
+"""The numbers of messages: they follow the time of creation, so that the index returns hits in the order of time.
+
+A number made of the time itself would be simpler. But the index stores, for each word, the distances between its
+messages; distances in milliseconds made it 1.9 times as large. So a number is only a place in line, with gaps. A
+message that is newer or older than all others gets a place at that end. One that arrives late goes into the middle of
+its gap. Where a gap is full, the messages around it are spread over the nearest free numbers. Messages of one
+millisecond are in the order of their ids, which grow with time.
+"""
+
+import sqlite3
+
+from rc_mcp.mirror.database import numbers_of
+
+_STEP = 16
+"""The distance of neighbors at either end of the line."""
+_ROOMY = 4
+"""The average distance of neighbors after they were spread."""
+
+
+def free_number(db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str) -> int | None:
+    """Return the number of a new message; None if there is none between its neighbors."""
+    older, newer = _neighbors(db, mailbox, created_ms, message_id)
+    if older is None and newer is None:
+        first, last = numbers_of(mailbox)
+        return (first + last) // 2
+    if newer is None:
+        return (older or 0) + _STEP
+    if older is None:
+        return newer - _STEP
+    return (older + newer) // 2 if newer - older > 1 else None
+
+
+def spread(db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str) -> list[tuple[int, int]]:
+    """Return new numbers for messages around a full gap, as pairs of the present and the new number."""
+    older, newer = _neighbors(db, mailbox, created_ms, message_id)
+    first, last = numbers_of(mailbox)
+    width = 8
+    while True:
+        before = _numbers(db, "number BETWEEN ? AND ? ORDER BY number DESC LIMIT ?", first, older, width)
+        after = _numbers(db, "number BETWEEN ? AND ? ORDER BY number LIMIT ?", newer, last, width)
+        present = [*reversed(before), *after]
+        low, high = present[0], present[-1]
+        if len(after) < width:  # up to the newest message, after which all numbers are free
+            high = max(high, low + _STEP * len(present))
+        if high - low >= _ROOMY * len(present):
+            return [(n, low + (high - low) * i // (len(present) - 1)) for i, n in enumerate(present)]
+        width *= 2
+
+
+def first_since(db: sqlite3.Connection, mailbox: int, created_ms: int) -> int:
+    """Return the number of the first message created at this time or later; one past all others if there is none."""
+    found = db.execute(
+        "SELECT number FROM message WHERE mailbox = ? AND created_ms >= ? ORDER BY created_ms, id LIMIT 1",
+        (mailbox, created_ms),
+    ).fetchone()
+    return found[0] if found else numbers_of(mailbox)[1] + 1
+
+
+def end_before(
+    db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str, *, included: bool = False
+) -> int:
+    """Return a number that is above those of all messages older than this one, and not above others.
+
+    Args:
+        included: count the message itself as older.
+    """
+    found = db.execute(
+        "SELECT number FROM message WHERE mailbox = ? "  # noqa: S608
+        f"AND (created_ms, id) {'>' if included else '>='} (?, ?) ORDER BY created_ms, id LIMIT 1",
+        (mailbox, created_ms, message_id),
+    ).fetchone()
+    return found[0] if found else numbers_of(mailbox)[1] + 1
+
+
+def _neighbors(
+    db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str
+) -> tuple[int | None, int | None]:
+    place = (mailbox, created_ms, message_id)
+    older = db.execute(
+        "SELECT number FROM message WHERE mailbox = ? AND (created_ms, id) < (?, ?) "
+        "ORDER BY created_ms DESC, id DESC LIMIT 1",
+        place,
+    ).fetchone()
+    newer = db.execute(
+        "SELECT number FROM message WHERE mailbox = ? AND (created_ms, id) > (?, ?) ORDER BY created_ms, id LIMIT 1",
+        place,
+    ).fetchone()
+    return older and older[0], newer and newer[0]
+
+
+def _numbers(db: sqlite3.Connection, condition: str, *values: int | None) -> list[int]:
+    return [number for (number,) in db.execute(f"SELECT number FROM message WHERE {condition}", values)]  # noqa: S608

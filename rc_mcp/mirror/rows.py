@@ -1,0 +1,307 @@
+"""The rows of messages in the copy, with their words in the index, within a transaction that the caller runs."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from rc_mcp.mirror.documents import (
+    Party,
+    decoded,
+    document,
+    encoded,
+    message_key,
+    milliseconds,
+    parties,
+    storable,
+    wanted,
+)
+from rc_mcp.mirror.order import free_number, spread
+from rc_mcp.ringcentral import Message
+
+Source = Literal["ringcentral", "document", "ocr", "transcribed"]
+"""Where a text came from: RingCentral's transcript, the file itself, or what we read or heard in it."""
+State = Literal["missing", "text", "none", "failed"]
+"""Of an attachment: not read yet, read, without text, or unreadable."""
+
+_LAST_RANK = 9
+"""Of an attachment whose text nobody waits for, such as a recording."""
+
+
+class Text(NamedTuple):
+    """The text of an attachment; None with the reason in `state`."""
+
+    text: str | None
+    source: Source
+    content_hash: str
+    state: State
+
+
+class _Row(NamedTuple):
+    key: int
+    number: int
+    mailbox: int
+    message: Message
+
+
+class Rows:
+    """Reads and writes the rows of messages.
+
+    Attributes:
+        erased: whether something was erased, so that its words must not stay in the file.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.erased = False
+
+    def message(self, mailbox: int, message_id: str) -> Message | None:
+        row = self._row(mailbox, message_id)
+        return row.message if row else None
+
+    def take_over(self, mailbox: int, records: Iterable[Message]) -> None:
+        """Add the records, replace those that changed, and erase the purged."""
+        for message in self._in_line(mailbox, records):
+            self._take(mailbox, message)
+
+    def erase(self, mailbox: int, message_ids: Iterable[str]) -> None:
+        for message_id in message_ids:
+            if row := self._row(mailbox, message_id):
+                self._erase(row)
+
+    def put_text(self, mailbox: int, message_id: str, attachment_id: str, text: Text) -> bool:
+        """Add the text of an attachment, in place of an earlier one. Return whether the message is there."""
+        if not (row := self._row(mailbox, message_id)):
+            return False
+        content_hash = text.content_hash or f"{row.key}/{storable(attachment_id)}"
+        changed = [row, *(other for other in self._rows_with(content_hash) if other.key != row.key)]
+        for other in changed:
+            self._take_out(other)
+        if text.text is None:
+            self._set_state(row, attachment_id, text.state, None)
+        else:
+            self._db.execute(
+                "INSERT INTO content VALUES (?, ?, ?) "
+                "ON CONFLICT (hash) DO UPDATE SET source = excluded.source, text = excluded.text",
+                (content_hash, text.source, storable(text.text)),
+            )
+            self._set_state(row, attachment_id, "text", content_hash)
+        for other in changed:
+            self._put_in(other)
+        return True
+
+    def index_again(self) -> None:
+        """Make the index and the table of parties again: another version folded their words."""
+        self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        self._db.execute("DELETE FROM participant")
+        self._db.execute("DELETE FROM party")
+        for found in self._db.execute("SELECT key, number, mailbox, record FROM message ORDER BY number").fetchall():
+            self._put_in(_row(found))
+
+    def _in_line(self, mailbox: int, records: Iterable[Message]) -> list[Message]:
+        """Return the records in an order in which most of them get a place at an end of the line.
+
+        Those that are older than all known come from the newest to the oldest, then the others from the oldest on.
+        """
+        oldest = self._db.execute(
+            "SELECT created_ms FROM message WHERE mailbox = ? ORDER BY created_ms LIMIT 1", (mailbox,)
+        ).fetchone()
+        dated = sorted(((milliseconds(m.creation_time), n, m) for n, m in enumerate(records)), key=lambda d: d[:2])
+        older = [m for ms, _, m in dated if oldest and ms < oldest[0]]
+        return [*reversed(older), *(m for _, _, m in dated[len(older) :])]
+
+    def _take(self, mailbox: int, message: Message) -> None:
+        row = self._row(mailbox, message.id)
+        if row and message.type is None and message.creation_time is None:
+            message = Message({**row.message.sent, "availability": message.availability})
+        if message.availability == "Purged":
+            if row:
+                self._erase(row)
+        elif row is None:
+            if message.type is not None or message.creation_time is not None:
+                self._add(mailbox, message)
+        elif row.message.sent != message.sent:
+            self._replace(row, message)
+
+    def _add(self, mailbox: int, message: Message) -> None:
+        number = self._number(mailbox, message)
+        key = self._db.execute(
+            "INSERT INTO message (number, mailbox, created_ms, id, record) VALUES (?, ?, ?, ?, ?)",
+            (number, mailbox, milliseconds(message.creation_time), message_key(message.id), encoded(message.sent)),
+        ).lastrowid
+        row = _Row(key or 0, number, mailbox, message)
+        self._want_texts(row, None)
+        self._put_in(row)
+
+    def _replace(self, row: _Row, message: Message) -> None:
+        self._take_out(row)
+        number, created_ms = row.number, milliseconds(message.creation_time)
+        if created_ms != milliseconds(row.message.creation_time):
+            self._db.execute("UPDATE message SET number = -number, mailbox = -mailbox WHERE key = ?", (row.key,))
+            number = self._number(row.mailbox, message)
+        self._db.execute(
+            "UPDATE message SET number = ?, mailbox = ?, created_ms = ?, record = ? WHERE key = ?",
+            (number, row.mailbox, created_ms, encoded(message.sent), row.key),
+        )
+        new = _Row(row.key, number, row.mailbox, message)
+        self._want_texts(new, row.message)
+        self._put_in(new)
+        self._drop_unused_parties(row.message)
+
+    def _number(self, mailbox: int, message: Message) -> int:
+        place = mailbox, milliseconds(message.creation_time), message_key(message.id)
+        number = free_number(self._db, *place)
+        if number is None:
+            self._move(spread(self._db, *place))
+            number = free_number(self._db, *place)
+        if number is None:
+            raise AssertionError("no number is free between spread neighbors")
+        return number
+
+    def _move(self, pairs: Iterable[tuple[int, int]]) -> None:
+        changed = {old: new for old, new in pairs if old != new}
+        rows = [self._row_at(number) for number in changed]
+        for row in rows:
+            self._take_out(row)
+            self._db.execute("UPDATE message SET number = ? WHERE key = ?", (-changed[row.number], row.key))
+        for row in rows:
+            number = changed[row.number]
+            self._db.execute("UPDATE message SET number = ? WHERE key = ?", (number, row.key))
+            self._put_in(row._replace(number=number))
+
+    def _erase(self, row: _Row) -> None:
+        self._take_out(row)
+        hashes = self._hashes(row)
+        self._db.execute("DELETE FROM attachment WHERE message = ?", (row.key,))
+        self._db.execute("DELETE FROM message WHERE key = ?", (row.key,))
+        self._drop_unused_texts(hashes)
+        self._drop_unused_parties(row.message)
+        self.erased = True
+
+    def _want_texts(self, row: _Row, before: Message | None) -> None:
+        """List the attachments of a record; those that it no longer has go, and their texts."""
+        ranks = {storable(attachment.id): rank for attachment, rank in wanted(row.message)}
+        there = {storable(attachment.id) for attachment in row.message.attachments}
+        if before is not None:
+            known = dict(self._db.execute("SELECT id, state FROM attachment WHERE message = ?", (row.key,)).fetchall())
+            # A transcript that was only a part is fetched again.
+            is_stale = before.vm_transcription_status != row.message.vm_transcription_status
+            gone = [i for i in known if i not in there or (is_stale and i in ranks)]
+            hashes = self._hashes(row)
+            for attachment_id in gone:
+                self._db.execute("DELETE FROM attachment WHERE message = ? AND id = ?", (row.key, attachment_id))
+            self._drop_unused_texts(hashes)
+            self._db.execute(
+                "UPDATE attachment SET created_ms = ? WHERE message = ?",
+                (milliseconds(row.message.creation_time), row.key),
+            )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO attachment VALUES (?, ?, ?, ?, ?, 'missing', NULL)",
+            [
+                (row.key, attachment_id, row.mailbox, milliseconds(row.message.creation_time), rank)
+                for attachment_id, rank in ranks.items()
+            ],
+        )
+
+    def _set_state(self, row: _Row, attachment_id: str, state: State, content_hash: str | None) -> None:
+        before = self._hashes(row)
+        self._db.execute(
+            "INSERT INTO attachment VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (message, id) DO UPDATE SET state = excluded.state, hash = excluded.hash",
+            (
+                row.key,
+                storable(attachment_id),
+                row.mailbox,
+                milliseconds(row.message.creation_time),
+                _LAST_RANK,
+                state,
+                content_hash,
+            ),
+        )
+        self._drop_unused_texts(before)
+
+    def _take_out(self, row: _Row) -> None:
+        """Remove the words of a message from the index. Its record and its texts must be those that were put in."""
+        numbers = self._party_numbers(row.message)
+        words = ("delete", row.number, self._document(row, numbers))
+        self._db.execute("INSERT INTO words (words, rowid, text) VALUES (?, ?, ?)", words)
+        self._db.executemany(
+            "DELETE FROM participant WHERE party = ? AND role = ? AND number = ?",
+            [(party, role, row.number) for role, party in numbers],
+        )
+
+    def _put_in(self, row: _Row) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO party (name, phone, extension, folded, digits) VALUES (?, ?, ?, ?, ?)",
+            [(*party, party.folded, party.digits) for party in self._unknown_parties(row.message)],
+        )
+        numbers = self._party_numbers(row.message)
+        self._db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row.number, self._document(row, numbers)))
+        self._db.executemany(
+            "INSERT OR IGNORE INTO participant VALUES (?, ?, ?)", [(party, role, row.number) for role, party in numbers]
+        )
+
+    def _document(self, row: _Row, party_numbers: list[tuple[str, int]]) -> str:
+        texts = [
+            text
+            for (text,) in self._db.execute(
+                "SELECT c.text FROM attachment a JOIN content c ON c.hash = a.hash WHERE a.message = ? ORDER BY a.id",
+                (row.key,),
+            )
+        ]
+        return document(row.message, texts, party_numbers)
+
+    def _party_numbers(self, message: Message) -> list[tuple[str, int]]:
+        found = ((role, self._party_number(party)) for role, party in parties(message))
+        return [(role, number) for role, number in found if number is not None]
+
+    def _unknown_parties(self, message: Message) -> list[Party]:
+        return [party for _, party in parties(message) if self._party_number(party) is None]
+
+    def _party_number(self, party: Party) -> int | None:
+        found = self._db.execute(
+            "SELECT number FROM party WHERE name = ? AND phone = ? AND extension = ?", party
+        ).fetchone()
+        return found and found[0]
+
+    def _drop_unused_parties(self, message: Message) -> None:
+        self._db.executemany(
+            "DELETE FROM party WHERE number = ? AND NOT EXISTS (SELECT 1 FROM participant WHERE party = ?)",
+            [(number, number) for _, number in self._party_numbers(message)],
+        )
+
+    def _hashes(self, row: _Row) -> list[str]:
+        found = self._db.execute(
+            "SELECT hash FROM attachment WHERE message = ? AND hash IS NOT NULL", (row.key,)
+        ).fetchall()
+        return [content_hash for (content_hash,) in found]
+
+    def _drop_unused_texts(self, hashes: Iterable[str]) -> None:
+        self._db.executemany(
+            "DELETE FROM content WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM attachment WHERE hash = ?)",
+            [(content_hash, content_hash) for content_hash in hashes],
+        )
+
+    def _rows_with(self, content_hash: str) -> list[_Row]:
+        found = self._db.execute(
+            "SELECT DISTINCT m.key, m.number, m.mailbox, m.record FROM attachment a "
+            "JOIN message m ON m.key = a.message WHERE a.hash = ?",
+            (content_hash,),
+        ).fetchall()
+        return [_row(row) for row in found]
+
+    def _row(self, mailbox: int, message_id: str) -> _Row | None:
+        found = self._db.execute(
+            "SELECT key, number, mailbox, record FROM message WHERE mailbox = ? AND id = ?",
+            (mailbox, message_key(message_id)),
+        ).fetchone()
+        return _row(found) if found else None
+
+    def _row_at(self, number: int) -> _Row:
+        return _row(
+            self._db.execute("SELECT key, number, mailbox, record FROM message WHERE number = ?", (number,)).fetchone()
+        )
+
+
+def _row(found: tuple[int, int, int, bytes]) -> _Row:
+    key, number, mailbox, record = found
+    return _Row(key, number, mailbox, decoded(record))

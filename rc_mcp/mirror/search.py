@@ -1,0 +1,242 @@
+"""Search in the local copy: the newest or the most relevant messages that a query selects, a page at a time."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Literal, NamedTuple
+
+from rc_mcp.mirror.documents import decoded, own_texts
+from rc_mcp.mirror.errors import QueryError
+from rc_mcp.mirror.mirror import Mirror
+from rc_mcp.mirror.order import end_before
+from rc_mcp.mirror.people import Contacts
+from rc_mcp.mirror.query import Words, leaves, parse
+from rc_mcp.mirror.selection import Selection, quoted, selection
+from rc_mcp.mirror.snippets import snippet
+from rc_mcp.ringcentral import Message
+
+Sort = Literal["newest", "relevance"]
+
+MOST_COUNTED = 10_000
+"""A total is exact up to this. To count on would take longer than to find."""
+RANKED = 1_000
+"""So many of the newest hits are sorted by relevance: the score of a common word takes longer than everything else."""
+MAX_LIMIT = 50
+
+_MAC_BYTES = 12
+_BAD_CURSOR = "The cursor is not from an answer to this query and sort. Leave it out to begin with the first page."
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A message that was found.
+
+    Attributes:
+        snippet: up to 160 characters around the first hit, as the sender wrote them: untrusted, not cleaned. None if
+            the message has no text.
+    """
+
+    message: Message
+    snippet: str | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What was searched.
+
+    Attributes:
+        messages: in the copy of this mailbox, deleted ones included.
+        date_from: when the oldest of them was created.
+        synced_at: when the copy last agreed with the mailbox, as the feed wrote it.
+        contents_missing: attachments whose text was not fetched yet, so it was not searched.
+    """
+
+    messages: int
+    date_from: datetime | None
+    synced_at: str | None
+    contents_missing: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of hits.
+
+    Attributes:
+        total: of all pages. If `total_is_exact` is False there are more than this.
+        next: the cursor of the next page; None on the last.
+    """
+
+    hits: list[Hit]
+    total: int
+    total_is_exact: bool
+    next: str | None
+    coverage: Coverage
+
+
+class _Place(NamedTuple):
+    """Where a page begins. A message's number may change, its time and id do not.
+
+    Attributes:
+        skipped: by relevance, how many of the hits up to that message were on earlier pages.
+    """
+
+    created_ms: int
+    id: int | str
+    skipped: int
+
+
+def no_contacts(_name: str) -> Iterable[str]:
+    """Return no number: there is no address book."""
+    return ()
+
+
+def search(
+    mirror: Mirror,
+    mailbox: int,
+    query: str,
+    now: datetime,
+    zone: tzinfo,
+    *,
+    sort: Sort = "newest",
+    limit: int = 20,
+    cursor: str | None = None,
+    contacts: Contacts = no_contacts,
+) -> Found:
+    """Return a page of the messages that a query selects.
+
+    Args:
+        now: what spans such as newer_than:7d are measured from.
+        zone: of dates in the query.
+        sort: `relevance` compares the newest 1,000 hits; a query without words is always newest first.
+        limit: 1 to 50 messages a page.
+        cursor: `next` of an earlier page of the same query and sort.
+        contacts: the numbers of an address book by a part of a name.
+
+    Raises:
+        QueryError: the query or the cursor cannot be read.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise QueryError(f"limit must be 1 to {MAX_LIMIT}.")
+    node = parse(query, now, zone)
+    wanted = [leaf for leaf, is_wanted in leaves(node) if is_wanted and isinstance(leaf, Words)]
+    with mirror.reading() as db:
+        seal = _Seal(db, f"{mailbox}\n{sort}\n{query}")
+        place = seal.opened(cursor) if cursor is not None else None
+        selected = selection(db, mailbox, node, contacts)
+        total, is_exact = _count(db, mailbox, selected)
+        if sort == "relevance" and wanted:
+            numbers, following = _most_relevant(db, mailbox, selected, wanted, place, limit)
+        else:
+            numbers, following = _newest(db, mailbox, selected, place, limit)
+        rows = _rows(db, numbers)
+        hits = [Hit(message, snippet(_texts(db, key, message), wanted)) for key, message in rows]
+        return Found(hits, total, is_exact, seal.closed(following) if following else None, _coverage(mirror, mailbox))
+
+
+def _count(db: sqlite3.Connection, mailbox: int, selected: Selection) -> tuple[int, bool]:
+    sql, values = selected.sql(mailbox, "1")
+    # Without the order: SQLite would sort for it.
+    sql = sql.removesuffix(" ORDER BY number DESC")
+    counted = db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*values, MOST_COUNTED + 1)).fetchone()[0]  # noqa: S608
+    return min(counted, MOST_COUNTED), counted <= MOST_COUNTED
+
+
+def _newest(
+    db: sqlite3.Connection, mailbox: int, selected: Selection, place: _Place | None, limit: int
+) -> tuple[list[int], _Place | None]:
+    before = end_before(db, mailbox, place.created_ms, place.id) if place else None
+    numbers = _numbers(db, mailbox, selected, before, limit + 1)
+    shown = numbers[:limit]
+    return shown, _place(db, shown[-1], 0) if len(numbers) > limit else None
+
+
+def _most_relevant(
+    db: sqlite3.Connection,
+    mailbox: int,
+    selected: Selection,
+    wanted: Sequence[Words],
+    place: _Place | None,
+    limit: int,
+) -> tuple[list[int], _Place | None]:
+    """Return a page of the newest hits, sorted. Later pages sort the same hits: none that came since."""
+    newest = end_before(db, mailbox, place.created_ms, place.id, included=True) if place else None
+    skipped = place.skipped if place else 0
+    numbers = _numbers(db, mailbox, selected, newest, RANKED)
+    if not numbers:
+        return [], None
+    match = " OR ".join(quoted(hit.words, prefix=hit.prefix) for hit in wanted)
+    ranked = db.execute(
+        "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? "
+        "AND +rowid IN (SELECT value FROM json_each(?)) ORDER BY bm25(words), rowid DESC",
+        (match, numbers[-1], numbers[0], json.dumps(numbers)),
+    ).fetchall()
+    scored = [number for (number,) in ranked]
+    # A hit may have none of the words: `with:maria OR referral`.
+    ordered = [*scored, *(number for number in numbers if number not in set(scored))]
+    shown, end = ordered[skipped : skipped + limit], skipped + limit
+    return shown, _place(db, numbers[0], end) if end < len(ordered) else None
+
+
+def _numbers(db: sqlite3.Connection, mailbox: int, selected: Selection, before: int | None, most: int) -> list[int]:
+    sql, values = selected.sql(mailbox, "number", before=before)
+    return [number for (number,) in db.execute(f"{sql} LIMIT ?", (*values, most))]
+
+
+def _rows(db: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[int, Message]]:
+    statement = "SELECT key, record FROM message WHERE number = ?"
+    found = [db.execute(statement, (number,)).fetchone() for number in numbers]
+    return [(key, decoded(record)) for key, record in found]
+
+
+def _texts(db: sqlite3.Connection, key: int, message: Message) -> list[str]:
+    found = db.execute(
+        "SELECT c.text FROM attachment a JOIN content c ON c.hash = a.hash WHERE a.message = ? ORDER BY a.id", (key,)
+    )
+    contents = [text for (text,) in found]
+    own = own_texts(message)
+    # The subject of a voicemail is a label, that of a received fax a number.
+    return [*contents, *own] if message.type in {"VoiceMail", "Fax"} else [*own, *contents]
+
+
+def _place(db: sqlite3.Connection, number: int, skipped: int) -> _Place:
+    created_ms, message_id = db.execute("SELECT created_ms, id FROM message WHERE number = ?", (number,)).fetchone()
+    return _Place(created_ms, message_id, skipped)
+
+
+def _coverage(mirror: Mirror, mailbox: int) -> Coverage:
+    status = mirror.status(mailbox)
+    return Coverage(status.messages, status.oldest, status.synced_at, status.contents_missing)
+
+
+class _Seal:
+    """Cursors that only this copy makes, and only for one query."""
+
+    def __init__(self, db: sqlite3.Connection, query: str) -> None:
+        key = db.execute("SELECT value FROM setting WHERE name = 'cursor key'").fetchone()[0]
+        self._mac = hmac.new(key, query.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+    def closed(self, place: _Place) -> str:
+        body = json.dumps(place, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(self._sum(body) + body).decode().rstrip("=")
+
+    def opened(self, cursor: str) -> _Place:
+        try:
+            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+            sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
+        except (UnicodeEncodeError, binascii.Error):
+            raise QueryError(_BAD_CURSOR) from None
+        body = sealed[_MAC_BYTES:]
+        if not hmac.compare_digest(sealed[:_MAC_BYTES], self._sum(body)):
+            raise QueryError(_BAD_CURSOR)
+        return _Place(*json.loads(body))
+
+    def _sum(self, body: bytes) -> bytes:
+        mac = self._mac.copy()
+        mac.update(b"\0" + body)
+        return mac.digest()[:_MAC_BYTES]
