@@ -11,7 +11,7 @@ define install
 endef
 
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
-	snapshots picture docs release-files package client container bench bench-emulator bench-client bench-tokens contact-sheet soak conformance \
+	snapshots picture docs release-files package client container bench bench-emulator bench-client bench-search bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
 	groundtruth hosts fuzz clean
 
@@ -97,6 +97,9 @@ bench-emulator: .venv/run.ready  ## the emulator's speed, also under load: two m
 
 bench-client: .venv/dev.ready    ## our client compared with RingCentral's own Python package: three minutes
 	@$(BIN)/python -m bench.client
+
+bench-search: .venv/run.ready    ## the local copy's search compared with plain SQLite, 100,000 messages (MESSAGES=...): a minute
+	@$(BIN)/python -m bench.search $(MESSAGES)
 
 bench-tokens: .venv/dev.ready    ## tokens of our tools and answers, compared with others: a minute
 	@$(BIN)/python -m bench.tokens

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -71,7 +71,7 @@ def message_key(message_id: str) -> int | str:
 
 def storable(text: str) -> str:
     """Return the text without halves of emojis, which SQLite does not store."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def milliseconds(time: datetime | None) -> int:
@@ -80,6 +80,11 @@ def milliseconds(time: datetime | None) -> int:
         return NO_TIME_MS
     since = time - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
+
+
+def moment(created_ms: int) -> datetime:
+    """Return the time that `milliseconds` took."""
+    return _EPOCH + timedelta(milliseconds=created_ms)
 
 
 def parties(message: Message) -> list[tuple[str, Party]]:

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -21,7 +21,7 @@ from rc_mcp.mirror.database import (
     remove_damaged,
     wipe_log,
 )
-from rc_mcp.mirror.documents import NO_TIME_MS, decoded, message_key, storable
+from rc_mcp.mirror.documents import NO_TIME_MS, decoded, message_key, moment, storable
 from rc_mcp.mirror.errors import Damaged
 from rc_mcp.mirror.rows import Rows, Source, State, Text
 from rc_mcp.ringcentral import Message
@@ -76,7 +76,7 @@ class Mirror:
         """
         self._state_dir = state_dir
         self._lock = RLock()
-        self._erased = False
+        self._rows: Rows | None = None
         self._unwiped = False
         self._open()
 
@@ -100,8 +100,8 @@ class Mirror:
             ).fetchone()
         if found:
             return found[0]
-        with self._writing() as db:
-            db.execute("INSERT OR IGNORE INTO mailbox (account, extension) VALUES (?, ?)", (account_id, extension_id))
+        with self._writing() as rows:
+            rows.add_mailbox(account_id, extension_id)
         return self.mailbox(account_id, extension_id)
 
     def put(self, mailbox: int, records: Iterable[Message], progress: Mapping[str, str] | None = None) -> None:
@@ -110,19 +110,15 @@ class Mirror:
         A record replaces an earlier one of its id. A Purged message is erased. A removal as an ISync reports it, with
         only an id and an availability, changes the message that is there.
         """
-        with self._writing() as db:
-            rows = Rows(db)
+        with self._writing() as rows:
             rows.take_over(mailbox, records)
-            self._erased = rows.erased
-            self._note(db, mailbox, progress)
+            rows.note(mailbox, progress or {})
 
     def erase(self, mailbox: int, message_ids: Iterable[str], progress: Mapping[str, str] | None = None) -> None:
         """Erase messages, their texts and their words. Unknown ids are ignored."""
-        with self._writing() as db:
-            rows = Rows(db)
+        with self._writing() as rows:
             rows.erase(mailbox, message_ids)
-            self._erased = rows.erased
-            self._note(db, mailbox, progress)
+            rows.note(mailbox, progress or {})
 
     def put_text(
         self,
@@ -141,8 +137,8 @@ class Mirror:
             text: None if there is none; `state` says why.
             content_hash: of the attachment's bytes. Attachments with the same bytes share a text.
         """
-        with self._writing() as db:
-            return Rows(db).put_text(mailbox, message_id, attachment_id, Text(text, source, content_hash, state))
+        with self._writing() as rows:
+            return rows.put_text(mailbox, message_id, attachment_id, Text(text, source, content_hash, state))
 
     def text(self, mailbox: int, message_id: str, attachment_id: str) -> tuple[State, Source | None, str | None]:
         """Return the state, the source and the text of an attachment. The state of an unknown one is `missing`."""
@@ -209,24 +205,38 @@ class Mirror:
                 self._db.execute("ROLLBACK")
 
     @contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
-        with self._lock, self._faults():
-            self._db.execute("BEGIN IMMEDIATE")
-            self._erased = False
-            try:
-                yield self._db
-                if self._erased and not has_secure_delete():
-                    # Otherwise the words stay in the file, marked as removed.
-                    self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            if self._erased:
-                remove_damaged(self._state_dir)
-            if self._erased or self._unwiped:
-                self._unwiped = not wipe_log(self._db)
+    def at_once(self) -> Generator[None]:
+        """Make all changes within the block one change: all of them are in the copy, or none. It is also faster."""
+        with self._writing():
+            yield
+
+    @contextmanager
+    def _writing(self) -> Generator[Rows]:
+        with self._lock:
+            if self._rows is not None:  # within at_once
+                yield self._rows
+                return
+            with self._faults():
+                self._db.execute("BEGIN IMMEDIATE")
+                self._rows = Rows(self._db)
+                try:
+                    yield self._rows
+                    self._commit(self._rows)
+                finally:
+                    self._rows = None
+                    if self._db.in_transaction:  # after an error
+                        self._db.execute("ROLLBACK")
+
+    def _commit(self, rows: Rows) -> None:
+        rows.finish()
+        if rows.erased and not has_secure_delete():
+            # Otherwise the words stay in the file, marked as removed.
+            self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        self._db.execute("COMMIT")
+        if rows.erased:
+            remove_damaged(self._state_dir)
+        if rows.erased or self._unwiped:
+            self._unwiped = not wipe_log(self._db)
 
     @contextmanager
     def _faults(self) -> Generator[None]:
@@ -271,16 +281,10 @@ class Mirror:
         Rows(self._db).index_again()
         self._db.execute("COMMIT")
 
-    def _note(self, db: sqlite3.Connection, mailbox: int, progress: Mapping[str, str] | None) -> None:
-        db.executemany(
-            "INSERT OR REPLACE INTO progress VALUES (?, ?, ?)",
-            [(mailbox, name, value) for name, value in (progress or {}).items()],
-        )
-
     def _end(self, db: sqlite3.Connection, mailbox: int, order: Literal["ASC", "DESC"]) -> datetime | None:
         found = db.execute(
             "SELECT created_ms FROM message WHERE mailbox = ? AND created_ms > ? "  # noqa: S608
             f"ORDER BY created_ms {order}, id {order} LIMIT 1",
             (mailbox, NO_TIME_MS),
         ).fetchone()
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=found[0]) if found else None
+        return moment(found[0]) if found else None

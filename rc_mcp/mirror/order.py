@@ -8,6 +8,7 @@ millisecond are in the order of their ids, which grow with time.
 """
 
 import sqlite3
+from typing import NamedTuple
 
 from rc_mcp.mirror.database import numbers_of
 
@@ -17,17 +18,46 @@ _ROOMY = 4
 """The average distance of neighbors after they were spread."""
 
 
-def free_number(db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str) -> int | None:
-    """Return the number of a new message; None if there is none between its neighbors."""
-    older, newer = _neighbors(db, mailbox, created_ms, message_id)
-    if older is None and newer is None:
-        first, last = numbers_of(mailbox)
-        return (first + last) // 2
-    if newer is None:
-        return (older or 0) + _STEP
-    if older is None:
-        return newer - _STEP
-    return (older + newer) // 2 if newer - older > 1 else None
+class Line:
+    """The messages of a mailbox in line, while no other than its new ones comes, goes or moves."""
+
+    def __init__(self, db: sqlite3.Connection, mailbox: int) -> None:
+        self._db, self._mailbox = db, mailbox
+        self._oldest, self._newest = (self._end(order) for order in ("ASC", "DESC"))
+
+    def free_number(self, created_ms: int, message_id: int | str) -> int | None:
+        """Return the number of a new message, which is then in line; None if there is none between its neighbors."""
+        place = _Place(created_ms, isinstance(message_id, str), message_id)
+        if self._oldest is None or self._newest is None:
+            first, last = numbers_of(self._mailbox)
+            number = (first + last) // 2
+            self._oldest = self._newest = (place, number)
+        elif place > self._newest[0]:
+            number = self._newest[1] + _STEP
+            self._newest = (place, number)
+        elif place < self._oldest[0]:
+            number = self._oldest[1] - _STEP
+            self._oldest = (place, number)
+        else:
+            older, newer = _neighbors(self._db, self._mailbox, created_ms, message_id)
+            return (older + newer) // 2 if newer - older > 1 else None
+        return number
+
+    def _end(self, order: str) -> tuple["_Place", int] | None:
+        found = self._db.execute(
+            "SELECT created_ms, id, number FROM message WHERE mailbox = ? "  # noqa: S608
+            f"ORDER BY created_ms {order}, id {order} LIMIT 1",
+            (self._mailbox,),
+        ).fetchone()
+        return found and (_Place(found[0], isinstance(found[1], str), found[1]), found[2])
+
+
+class _Place(NamedTuple):
+    """Sorts as SQLite does: numbers before texts."""
+
+    created_ms: int
+    is_text: bool
+    id: int | str
 
 
 def spread(db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str) -> list[tuple[int, int]]:
@@ -72,9 +102,8 @@ def end_before(
     return found[0] if found else numbers_of(mailbox)[1] + 1
 
 
-def _neighbors(
-    db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str
-) -> tuple[int | None, int | None]:
+def _neighbors(db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: int | str) -> tuple[int, int]:
+    """Return the numbers of the messages before and after a place between others."""
     place = (mailbox, created_ms, message_id)
     older = db.execute(
         "SELECT number FROM message WHERE mailbox = ? AND (created_ms, id) < (?, ?) "
@@ -85,7 +114,7 @@ def _neighbors(
         "SELECT number FROM message WHERE mailbox = ? AND (created_ms, id) > (?, ?) ORDER BY created_ms, id LIMIT 1",
         place,
     ).fetchone()
-    return older and older[0], newer and newer[0]
+    return older[0], newer[0]
 
 
 def _numbers(db: sqlite3.Connection, condition: str, *values: int | None) -> list[int]:

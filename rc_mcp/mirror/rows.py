@@ -1,7 +1,7 @@
 """The rows of messages in the copy, with their words in the index, within a transaction that the caller runs."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from rc_mcp.mirror.documents import (
@@ -15,7 +15,7 @@ from rc_mcp.mirror.documents import (
     storable,
     wanted,
 )
-from rc_mcp.mirror.order import free_number, spread
+from rc_mcp.mirror.order import Line, spread
 from rc_mcp.ringcentral import Message
 
 Source = Literal["ringcentral", "document", "ocr", "transcribed"]
@@ -53,6 +53,24 @@ class Rows:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self.erased = False
+        self._parties: dict[Party, int] = {}
+        self._lines: dict[int, Line] = {}
+        self._unindexed: dict[int, _Row] = {}
+        self._perhaps_unused: set[int] = set()
+
+    def finish(self) -> None:
+        """Put the words of all changed messages into the index, before the transaction ends.
+
+        Each message once, and in the order of their numbers: FTS5 writes to the disk each time a number is lower than
+        the one before.
+        """
+        for row in sorted(self._unindexed.values(), key=lambda row: row.number):
+            self._index(row)
+        self._unindexed.clear()
+        self._db.executemany(
+            "DELETE FROM party WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM participant WHERE party = ?1)",
+            [(number,) for number in self._perhaps_unused],
+        )
 
     def message(self, mailbox: int, message_id: str) -> Message | None:
         row = self._row(mailbox, message_id)
@@ -89,13 +107,23 @@ class Rows:
             self._put_in(other)
         return True
 
+    def add_mailbox(self, account_id: str, extension_id: str) -> None:
+        self._db.execute("INSERT OR IGNORE INTO mailbox (account, extension) VALUES (?, ?)", (account_id, extension_id))
+
+    def note(self, mailbox: int, progress: Mapping[str, str]) -> None:
+        """Note what the feed wants to remember, by name."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO progress VALUES (?, ?, ?)",
+            [(mailbox, name, value) for name, value in progress.items()],
+        )
+
     def index_again(self) -> None:
         """Make the index and the table of parties again: another version folded their words."""
         self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
         self._db.execute("DELETE FROM participant")
         self._db.execute("DELETE FROM party")
         for found in self._db.execute("SELECT key, number, mailbox, record FROM message ORDER BY number").fetchall():
-            self._put_in(_row(found))
+            self._index(_row(found))
 
     def _in_line(self, mailbox: int, records: Iterable[Message]) -> list[Message]:
         """Return the records in an order in which most of them get a place at an end of the line.
@@ -136,6 +164,7 @@ class Rows:
         self._take_out(row)
         number, created_ms = row.number, milliseconds(message.creation_time)
         if created_ms != milliseconds(row.message.creation_time):
+            self._lines.clear()
             self._db.execute("UPDATE message SET number = -number, mailbox = -mailbox WHERE key = ?", (row.key,))
             number = self._number(row.mailbox, message)
         self._db.execute(
@@ -145,19 +174,20 @@ class Rows:
         new = _Row(row.key, number, row.mailbox, message)
         self._want_texts(new, row.message)
         self._put_in(new)
-        self._drop_unused_parties(row.message)
 
     def _number(self, mailbox: int, message: Message) -> int:
-        place = mailbox, milliseconds(message.creation_time), message_key(message.id)
-        number = free_number(self._db, *place)
-        if number is None:
-            self._move(spread(self._db, *place))
-            number = free_number(self._db, *place)
-        if number is None:
-            raise AssertionError("no number is free between spread neighbors")
+        place = milliseconds(message.creation_time), message_key(message.id)
+        while (number := self._line(mailbox).free_number(*place)) is None:
+            self._move(spread(self._db, mailbox, *place))
         return number
 
+    def _line(self, mailbox: int) -> Line:
+        if mailbox not in self._lines:
+            self._lines[mailbox] = Line(self._db, mailbox)
+        return self._lines[mailbox]
+
     def _move(self, pairs: Iterable[tuple[int, int]]) -> None:
+        self._lines.clear()
         changed = {old: new for old, new in pairs if old != new}
         rows = [self._row_at(number) for number in changed]
         for row in rows:
@@ -169,12 +199,13 @@ class Rows:
             self._put_in(row._replace(number=number))
 
     def _erase(self, row: _Row) -> None:
+        self._lines.clear()
         self._take_out(row)
         hashes = self._hashes(row)
         self._db.execute("DELETE FROM attachment WHERE message = ?", (row.key,))
         self._db.execute("DELETE FROM message WHERE key = ?", (row.key,))
         self._drop_unused_texts(hashes)
-        self._drop_unused_parties(row.message)
+        self._unindexed.pop(row.key, None)
         self.erased = True
 
     def _want_texts(self, row: _Row, before: Message | None) -> None:
@@ -194,13 +225,11 @@ class Rows:
                 "UPDATE attachment SET created_ms = ? WHERE message = ?",
                 (milliseconds(row.message.creation_time), row.key),
             )
-        self._db.executemany(
-            "INSERT OR IGNORE INTO attachment VALUES (?, ?, ?, ?, ?, 'missing', NULL)",
-            [
-                (row.key, attachment_id, row.mailbox, milliseconds(row.message.creation_time), rank)
-                for attachment_id, rank in ranks.items()
-            ],
-        )
+        for attachment_id, rank in ranks.items():
+            self._db.execute(
+                "INSERT OR IGNORE INTO attachment VALUES (?, ?, ?, ?, ?, 'missing', NULL)",
+                (row.key, attachment_id, row.mailbox, milliseconds(row.message.creation_time), rank),
+            )
 
     def _set_state(self, row: _Row, attachment_id: str, state: State, content_hash: str | None) -> None:
         before = self._hashes(row)
@@ -221,53 +250,52 @@ class Rows:
 
     def _take_out(self, row: _Row) -> None:
         """Remove the words of a message from the index. Its record and its texts must be those that were put in."""
+        if row.key in self._unindexed:
+            return
         numbers = self._party_numbers(row.message)
-        words = ("delete", row.number, self._document(row, numbers))
+        words = ("delete", row.number, document(row.message, self._texts(row), numbers))
         self._db.execute("INSERT INTO words (words, rowid, text) VALUES (?, ?, ?)", words)
-        self._db.executemany(
-            "DELETE FROM participant WHERE party = ? AND role = ? AND number = ?",
-            [(party, role, row.number) for role, party in numbers],
-        )
+        for role, party in numbers:
+            self._db.execute(
+                "DELETE FROM participant WHERE party = ? AND role = ? AND number = ?", (party, role, row.number)
+            )
+        self._perhaps_unused.update(party for _, party in numbers)
 
     def _put_in(self, row: _Row) -> None:
-        self._db.executemany(
-            "INSERT OR IGNORE INTO party (name, phone, extension, folded, digits) VALUES (?, ?, ?, ?, ?)",
-            [(*party, party.folded, party.digits) for party in self._unknown_parties(row.message)],
-        )
-        numbers = self._party_numbers(row.message)
-        self._db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row.number, self._document(row, numbers)))
-        self._db.executemany(
-            "INSERT OR IGNORE INTO participant VALUES (?, ?, ?)", [(party, role, row.number) for role, party in numbers]
-        )
+        self._unindexed[row.key] = row
 
-    def _document(self, row: _Row, party_numbers: list[tuple[str, int]]) -> str:
-        texts = [
-            text
-            for (text,) in self._db.execute(
-                "SELECT c.text FROM attachment a JOIN content c ON c.hash = a.hash WHERE a.message = ? ORDER BY a.id",
-                (row.key,),
-            )
-        ]
-        return document(row.message, texts, party_numbers)
+    def _index(self, row: _Row) -> None:
+        numbers = self._party_numbers(row.message)
+        words = document(row.message, self._texts(row), numbers)
+        self._db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row.number, words))
+        for role, party in numbers:
+            self._db.execute("INSERT OR IGNORE INTO participant VALUES (?, ?, ?)", (party, role, row.number))
+
+    def _texts(self, row: _Row) -> list[str]:
+        found = self._db.execute(
+            "SELECT c.text FROM attachment a JOIN content c ON c.hash = a.hash WHERE a.message = ? ORDER BY a.id",
+            (row.key,),
+        )
+        return [text for (text,) in found]
 
     def _party_numbers(self, message: Message) -> list[tuple[str, int]]:
-        found = ((role, self._party_number(party)) for role, party in parties(message))
-        return [(role, number) for role, number in found if number is not None]
+        return [(role, self._party_number(party)) for role, party in parties(message)]
 
-    def _unknown_parties(self, message: Message) -> list[Party]:
-        return [party for _, party in parties(message) if self._party_number(party) is None]
+    def _party_number(self, party: Party) -> int:
+        """Return the number of a party, which is added if it is not there."""
+        if party not in self._parties:
+            found = self._db.execute(
+                "SELECT number FROM party WHERE name = ? AND phone = ? AND extension = ?", party
+            ).fetchone()
+            self._parties[party] = found[0] if found else self._add_party(party)
+        return self._parties[party]
 
-    def _party_number(self, party: Party) -> int | None:
-        found = self._db.execute(
-            "SELECT number FROM party WHERE name = ? AND phone = ? AND extension = ?", party
+    def _add_party(self, party: Party) -> int:
+        added = self._db.execute(
+            "INSERT INTO party (name, phone, extension, folded, digits) VALUES (?, ?, ?, ?, ?) RETURNING number",
+            (*party, party.folded, party.digits),
         ).fetchone()
-        return found and found[0]
-
-    def _drop_unused_parties(self, message: Message) -> None:
-        self._db.executemany(
-            "DELETE FROM party WHERE number = ? AND NOT EXISTS (SELECT 1 FROM participant WHERE party = ?)",
-            [(number, number) for _, number in self._party_numbers(message)],
-        )
+        return added[0]
 
     def _hashes(self, row: _Row) -> list[str]:
         found = self._db.execute(

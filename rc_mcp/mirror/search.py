@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal, NamedTuple
 
-from rc_mcp.mirror.documents import decoded, own_texts
+from rc_mcp.mirror.documents import NO_TIME_MS, decoded, moment, own_texts
 from rc_mcp.mirror.errors import QueryError
-from rc_mcp.mirror.mirror import Mirror
+from rc_mcp.mirror.mirror import SYNCED_AT, Mirror
 from rc_mcp.mirror.order import end_before
 from rc_mcp.mirror.people import Contacts
 from rc_mcp.mirror.query import Words, leaves, parse
@@ -23,7 +23,7 @@ from rc_mcp.ringcentral import Message
 
 Sort = Literal["newest", "relevance"]
 
-MOST_COUNTED = 10_000
+MOST_COUNTED = 1_000
 """A total is exact up to this. To count on would take longer than to find."""
 RANKED = 1_000
 """So many of the newest hits are sorted by relevance: the score of a common word takes longer than everything else."""
@@ -135,8 +135,8 @@ def search(
         else:
             numbers, following = _newest(db, mailbox, selected, place, limit)
         rows = _rows(db, numbers)
-        hits = [Hit(message, snippet(_texts(db, key, message), wanted)) for key, message in rows]
-        return Found(hits, total, is_exact, seal.closed(following) if following else None, _coverage(mirror, mailbox))
+        hits = [Hit(message, snippet(_texts(message, contents), wanted)) for message, contents in rows]
+        return Found(hits, total, is_exact, seal.closed(following) if following else None, _coverage(db, mailbox))
 
 
 def _count(db: sqlite3.Connection, mailbox: int, selected: Selection) -> tuple[int, bool]:
@@ -176,9 +176,9 @@ def _most_relevant(
         "AND +rowid IN (SELECT value FROM json_each(?)) ORDER BY bm25(words), rowid DESC",
         (match, numbers[-1], numbers[0], json.dumps(numbers)),
     ).fetchall()
-    scored = [number for (number,) in ranked]
+    scored = dict.fromkeys(number for (number,) in ranked)
     # A hit may have none of the words: `with:maria OR referral`.
-    ordered = [*scored, *(number for number in numbers if number not in set(scored))]
+    ordered = [*scored, *(number for number in numbers if number not in scored)]
     shown, end = ordered[skipped : skipped + limit], skipped + limit
     return shown, _place(db, numbers[0], end) if end < len(ordered) else None
 
@@ -188,17 +188,21 @@ def _numbers(db: sqlite3.Connection, mailbox: int, selected: Selection, before: 
     return [number for (number,) in db.execute(f"{sql} LIMIT ?", (*values, most))]
 
 
-def _rows(db: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[int, Message]]:
-    statement = "SELECT key, record FROM message WHERE number = ?"
-    found = [db.execute(statement, (number,)).fetchone() for number in numbers]
-    return [(key, decoded(record)) for key, record in found]
-
-
-def _texts(db: sqlite3.Connection, key: int, message: Message) -> list[str]:
-    found = db.execute(
-        "SELECT c.text FROM attachment a JOIN content c ON c.hash = a.hash WHERE a.message = ? ORDER BY a.id", (key,)
+def _rows(db: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[Message, list[str]]]:
+    """Return these messages, and the texts of their attachments."""
+    found: dict[int, tuple[Message, list[str]]] = {}
+    rows = db.execute(
+        "SELECT m.number, m.record, c.text FROM json_each(?) shown JOIN message m ON m.number = shown.value "
+        "LEFT JOIN attachment a ON a.message = m.key AND a.hash IS NOT NULL LEFT JOIN content c ON c.hash = a.hash",
+        (json.dumps(numbers),),
     )
-    contents = [text for (text,) in found]
+    for number, record, text in rows:
+        message = found.get(number) or found.setdefault(number, (decoded(record), []))
+        message[1].extend([text] if text is not None else [])
+    return [found[number] for number in numbers]
+
+
+def _texts(message: Message, contents: Sequence[str]) -> list[str]:
     own = own_texts(message)
     # The subject of a voicemail is a label, that of a received fax a number.
     return [*contents, *own] if message.type in {"VoiceMail", "Fax"} else [*own, *contents]
@@ -209,9 +213,14 @@ def _place(db: sqlite3.Connection, number: int, skipped: int) -> _Place:
     return _Place(created_ms, message_id, skipped)
 
 
-def _coverage(mirror: Mirror, mailbox: int) -> Coverage:
-    status = mirror.status(mailbox)
-    return Coverage(status.messages, status.oldest, status.synced_at, status.contents_missing)
+def _coverage(db: sqlite3.Connection, mailbox: int) -> Coverage:
+    found = db.execute(
+        "SELECT messages, missing, (SELECT min(created_ms) FROM message WHERE mailbox = ?1 AND created_ms > ?2), "
+        "(SELECT value FROM progress WHERE mailbox = ?1 AND name = ?3) FROM mailbox WHERE number = ?1",
+        (mailbox, NO_TIME_MS, SYNCED_AT),
+    ).fetchone()
+    messages, missing, oldest_ms, synced_at = found or (0, 0, None, None)
+    return Coverage(messages, None if oldest_ms is None else moment(oldest_ms), synced_at, missing)
 
 
 class _Seal:

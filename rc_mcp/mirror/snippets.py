@@ -1,6 +1,5 @@
 """The part of a message's text around a hit. It is made only for messages that are shown."""
 
-import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -33,25 +32,48 @@ def snippet(texts: Iterable[str], wanted: Sequence[Words]) -> str | None:
 
 def _find(text: str, hit: Words) -> int | None:
     """Return where the words are in the text."""
-    end = "" if hit.prefix else r"(?![0-9a-z\u0080-\U0010ffff])"
-    pattern = re.compile(rf"(?<![0-9a-z\u0080-\U0010ffff]){_between(hit.words)}{end}")
     if text.isascii():
-        found = pattern.search(text.lower())
-        return found.start() if found else None
+        return _place(text.lower(), hit)
     # A word of the text may have other characters than in the index: fold each, and keep where it begins.
-    folded = ""
+    folded: list[str] = []
     begins: list[int] = []
+    length = 0
     pieces = list(PIECES.finditer(text))
     for piece in pieces:
-        begins.append(len(folded))
-        folded += fold(piece[0]) + " "
-    if not (found := pattern.search(folded)):
-        return None
-    return pieces[bisect_right(begins, found.start()) - 1].start()
+        folded.append(fold(piece[0]))
+        begins.append(length)
+        length += len(folded[-1]) + 1
+    found = _place(" ".join(folded), hit)
+    return None if found is None else pieces[bisect_right(begins, found) - 1].start()
 
 
-def _between(parts: Sequence[str]) -> str:
-    return r"[\x00-\x2f\x3a-\x60\x7b-\x7f]+".join(re.escape(part) for part in parts if part != BREAK)
+def _place(folded: str, hit: Words) -> int | None:
+    # A pattern would take longer to compile than to search.
+    wanted = [word for word in hit.words if word != BREAK]
+    at = folded.find(wanted[0])
+    while at >= 0:
+        if (at == 0 or not _is_of_a_word(folded[at - 1])) and _goes_on(folded, at, wanted, hit.prefix):
+            return at
+        at = folded.find(wanted[0], at + 1)
+    return None
+
+
+def _goes_on(folded: str, at: int, wanted: Sequence[str], prefix: bool) -> bool:
+    """Return whether all the words follow each other from here on, with only signs between them."""
+    for n, word in enumerate(wanted):
+        while n and at < len(folded) and not _is_of_a_word(folded[at]):
+            at += 1
+        if not folded.startswith(word, at):
+            return False
+        at += len(word)
+        may_go_on = prefix and n == len(wanted) - 1
+        if not may_go_on and at < len(folded) and _is_of_a_word(folded[at]):
+            return False
+    return True
+
+
+def _is_of_a_word(character: str) -> bool:
+    return character.isalnum() or not character.isascii()
 
 
 def _cut(text: str, place: int) -> str:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.ringcentral import Message
 from tests.mirror.conftest import MAILBOX, Ids
@@ -188,3 +190,18 @@ def test_half_an_emoji_nul_and_a_record_with_no_sense_are_kept_as_sent(mirror: M
     assert mirror.status(MAILBOX).messages == 3
     mirror.erase(MAILBOX, [record.id for record in records])
     assert ids("in:anywhere") == []
+
+
+def test_changes_at_once_are_all_or_none(mirror: Mirror, ids: Ids) -> None:
+    with mirror.at_once():
+        mirror.put(MAILBOX, [fax(1), fax(2, minutes=1)])
+        mirror.put_text(MAILBOX, "1", "11", "apples")
+        mirror.erase(MAILBOX, ["2"], {"sync_token": "a"})
+    assert ids("in:anywhere") == ids("apples") == ["1"]
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012, SIM117
+        with mirror.at_once():
+            mirror.put(MAILBOX, [fax(3, minutes=2)], {"sync_token": "b"})
+            mirror.put_text(MAILBOX, "1", "11", "pears")
+            raise ZeroDivisionError
+    assert ids("in:anywhere") == ids("apples") == ["1"]
+    assert mirror.progress(MAILBOX) == {"sync_token": "a"}
