@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from rc_mcp.mirror.folding import BREAK, TAG, fold, words
 from rc_mcp.ringcentral import Attachment, Caller, Message
@@ -52,7 +52,10 @@ class Party(NamedTuple):
 
 def encoded(record: Mapping[str, Any]) -> bytes:
     """Return the record as JSON. Half of an emoji, which JSON may hold, stays as it is."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    try:
+        return to_json(record, inf_nan_mode="constants")
+    except PydanticSerializationError:  # half an emoji
+        return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def decoded(record: bytes) -> Message:
@@ -125,7 +128,7 @@ def wanted(message: Message) -> Iterator[tuple[Attachment, int]]:
 
 
 def type_tag(kind: str) -> str:
-    return f"type{kind.casefold()}"
+    return f"type{''.join(words(kind))}"
 
 
 def _tags(message: Message, *, has_transcript: bool) -> Iterator[str]:
@@ -144,7 +147,7 @@ def _tags(message: Message, *, has_transcript: bool) -> Iterator[str]:
         "pages": (message.fax_page_count or 0) > 0,
         "picture": picture,
     }
-    return ("".join(words(tag)) for tag, is_set in tags.items() if is_set)
+    return (tag for tag, is_set in tags.items() if is_set)
 
 
 def _party(caller: Caller) -> Party:

@@ -56,17 +56,22 @@ class Rows:
         self._parties: dict[Party, int] = {}
         self._lines: dict[int, Line] = {}
         self._unindexed: dict[int, _Row] = {}
+        self._removed: dict[int, str] = {}
         self._perhaps_unused: set[int] = set()
 
     def finish(self) -> None:
-        """Put the words of all changed messages into the index, before the transaction ends.
+        """Change the words of all changed messages in the index, before the transaction ends.
 
         Each message once, and in the order of their numbers: FTS5 writes to the disk each time a number is lower than
         the one before.
         """
-        for row in sorted(self._unindexed.values(), key=lambda row: row.number):
-            self._index(row)
-        self._unindexed.clear()
+        changed = {row.number: row for row in self._unindexed.values()}
+        for number in sorted({*self._removed, *changed}):
+            if number in self._removed:
+                words = ("delete", number, self._removed[number])
+                self._db.execute("INSERT INTO words (words, rowid, text) VALUES (?, ?, ?)", words)
+            if number in changed:
+                self._index(changed[number])
         self._db.executemany(
             "DELETE FROM party WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM participant WHERE party = ?1)",
             [(number,) for number in self._perhaps_unused],
@@ -253,8 +258,7 @@ class Rows:
         if row.key in self._unindexed:
             return
         numbers = self._party_numbers(row.message)
-        words = ("delete", row.number, document(row.message, self._texts(row), numbers))
-        self._db.execute("INSERT INTO words (words, rowid, text) VALUES (?, ?, ?)", words)
+        self._removed[row.number] = document(row.message, self._texts(row), numbers)
         for role, party in numbers:
             self._db.execute(
                 "DELETE FROM participant WHERE party = ? AND role = ? AND number = ?", (party, role, row.number)
