@@ -73,8 +73,8 @@ class Rows:
             if number in changed:
                 self._index(changed[number])
         self._db.executemany(
-            "DELETE FROM party WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM participant WHERE party = ?1)",
-            [(number,) for number in self._perhaps_unused],
+            "DELETE FROM party WHERE number = ? AND NOT EXISTS (SELECT 1 FROM participant WHERE party = ?)",
+            [(number, number) for number in self._perhaps_unused],
         )
 
     def message(self, mailbox: int, message_id: str) -> Message | None:
@@ -170,7 +170,8 @@ class Rows:
         number, created_ms = row.number, milliseconds(message.creation_time)
         if created_ms != milliseconds(row.message.creation_time):
             self._lines.clear()
-            self._db.execute("UPDATE message SET number = -number, mailbox = -mailbox WHERE key = ?", (row.key,))
+            # It is out of line while its place is sought: no message has the number 0.
+            self._db.execute("UPDATE message SET number = 0, mailbox = -mailbox WHERE key = ?", (row.key,))
             number = self._number(row.mailbox, message)
         self._db.execute(
             "UPDATE message SET number = ?, mailbox = ?, created_ms = ?, record = ? WHERE key = ?",
@@ -296,10 +297,10 @@ class Rows:
 
     def _add_party(self, party: Party) -> int:
         added = self._db.execute(
-            "INSERT INTO party (name, phone, extension, folded, digits) VALUES (?, ?, ?, ?, ?) RETURNING number",
+            "INSERT INTO party (name, phone, extension, folded, digits) VALUES (?, ?, ?, ?, ?)",
             (*party, party.folded, party.digits),
-        ).fetchone()
-        return added[0]
+        )
+        return added.lastrowid or 0
 
     def _hashes(self, row: _Row) -> list[str]:
         found = self._db.execute(

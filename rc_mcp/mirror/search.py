@@ -215,9 +215,9 @@ def _place(db: sqlite3.Connection, number: int, skipped: int) -> _Place:
 
 def _coverage(db: sqlite3.Connection, mailbox: int) -> Coverage:
     found = db.execute(
-        "SELECT messages, missing, (SELECT min(created_ms) FROM message WHERE mailbox = ?1 AND created_ms > ?2), "
-        "(SELECT value FROM progress WHERE mailbox = ?1 AND name = ?3) FROM mailbox WHERE number = ?1",
-        (mailbox, NO_TIME_MS, SYNCED_AT),
+        "SELECT messages, missing, (SELECT min(created_ms) FROM message WHERE mailbox = b.number AND created_ms > ?), "
+        "(SELECT value FROM progress WHERE mailbox = b.number AND name = ?) FROM mailbox b WHERE number = ?",
+        (NO_TIME_MS, SYNCED_AT, mailbox),
     ).fetchone()
     messages, missing, oldest_ms, synced_at = found or (0, 0, None, None)
     return Coverage(messages, None if oldest_ms is None else moment(oldest_ms), synced_at, missing)
