@@ -70,7 +70,7 @@ from rc_mcp.ringcentral.parameters import (
     SyncType,
 )
 from rc_mcp.ringcentral.sync import Changes
-from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Allowance, Time, at_once, waiting_until
+from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Allowance, Time, at_once, in_background, waiting_until
 
 __all__ = [
     "REAL_TIME",
@@ -134,5 +134,6 @@ __all__ = [
     "UnexpectedAnswer",
     "Unreachable",
     "at_once",
+    "in_background",
     "waiting_until",
 ]

@@ -10,6 +10,11 @@ than we count, other programs with the same login used the difference, which sta
 the free places are in use by requests in flight, so that two programs that start together stay under the limit. A 429
 closes the group, unless its body says that it is about that request only (CMN-304): then `lift_penalty` opens it again.
 
+Requests `in_background` could take all places at once, and a user's request would then wait for a whole window. So they
+wait behind all others. They go only while all requests together are spread evenly: of the places after theirs, one is
+free within each interval (window / limit), so that a user waits for one interval at most. After a request of a user
+they also leave one place free for some minutes: a delete does not wait for a place, it is refused.
+
 `Paced` wraps the client's authentication, because httpx passes each request and each answer of a call through it, also
 logins and retries after a 401. A custom transport would see them too, but then httpx would ignore the proxy from the
 environment.
@@ -30,13 +35,19 @@ import httpx2 as httpx
 
 from rc_mcp.ringcentral.errors import RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.transport.deadlines import Time, awaiting, latest
+from rc_mcp.ringcentral.transport.deadlines import Time, awaiting, is_in_background, latest
 from rc_mcp.ringcentral.transport.responses import penalty_s
 
 ASSUMED: Mapping[str, int] = {"light": 50, "medium": 40, "heavy": 10, "auth": 5}
 """Requests per 60 s from RingCentral's guide, used until a header states others."""
 
 _NO_LIMIT = 10**9
+_UNEVEN = 1
+"""So many intervals a request in the background may be early. Otherwise the time of each answer would be lost."""
+_USER_IS_HERE_S = 600.0
+"""Ours: how long after a request of a user another one is expected. A plan for a delete is valid this long."""
+_TICK_S = 0.001
+"""A shorter wait is an error of rounding."""
 _BUDGET, _PENALTY = "rc_mcp.budget", "rc_mcp.penalty"
 _GROUP_NAME = re.compile("[a-z]{1,20}")
 
@@ -78,6 +89,7 @@ class Budget:
         # Only the first in the queue watches the clock. anyio's lock is fair and survives cancellation.
         self._first_in_line = anyio.Lock()
         self._nap: anyio.CancelScope | None = None
+        self._last_in_line = anyio.Lock()
 
     async def enter(self, until: float, *, method: str = "", path: str = "") -> None:
         """Wait for a place, and take it.
@@ -92,6 +104,17 @@ class Budget:
                 patience_s = until - self._time.now()
                 self._give_up_beyond(until if patience_s > 0 else -inf, 0, method, path)
                 await self._sleep(min(wait_s, patience_s))
+            self._in_flight += 1
+
+    async def enter_last(self, spare: int) -> None:
+        """Wait for a place that no other request waits for, and take it.
+
+        Args:
+            spare: how many places must be free after that.
+        """
+        async with self._last_in_line:
+            while (wait_s := self._background_wait_s(spare)) > 0:
+                await self._time.sleep(wait_s)
             self._in_flight += 1
 
     def leave(self) -> None:
@@ -173,6 +196,23 @@ class Budget:
         # An answer wakes it. If none is expected, one place is left, and another program may take it.
         return self._window_s if self._in_flight else self._opens_at(1, now) - now
 
+    def _background_wait_s(self, spare: int) -> float:
+        """Return how long a request in the background must wait before it checks again; 0 if it may go."""
+        now, interval_s = self._time.now(), self._window_s / self._limit
+        queue = self._first_in_line.statistics()
+        if ahead := queue.tasks_waiting + queue.locked:
+            return max(self._opens_at(ahead, now) - now, interval_s / 10, _TICK_S)
+        next_place = self._opens_at(1, now) - (0.0 if spare else interval_s)
+        wait_s = max(next_place - now, self._until_even(now, interval_s))
+        return max(min(self._wait_s(), interval_s), wait_s if wait_s > _TICK_S else 0.0)
+
+    def _until_even(self, now: float, interval_s: float) -> float:
+        """Return after which time the places that others get after this request come at least once an interval."""
+        taken = self._taken_at(now)
+        free = self._limit - len(taken)
+        waits_s = (at + self._window_s - now - (free + n + _UNEVEN) * interval_s for n, at in enumerate(taken))
+        return max(waits_s, default=0.0)
+
     def _opens_at(self, ahead: int, now: float) -> float:
         """Return the expected time of a place for a request with `ahead` others before it."""
         self._forget()
@@ -180,9 +220,11 @@ class Budget:
         start = max([now, *self._penalties])
         beyond = self._taken() + place - self._limit
         if beyond >= 0:
-            taken_at = sorted([*self._answered_at, *[self._others_at] * self._others, *[now] * self._in_flight])
-            start = max(start, taken_at[beyond] + self._window_s)
+            start = max(start, self._taken_at(now)[beyond] + self._window_s)
         return start + windows * self._window_s
+
+    def _taken_at(self, now: float) -> list[float]:
+        return sorted([*self._answered_at, *[self._others_at] * self._others, *[now] * self._in_flight])
 
     def _taken(self) -> int:
         return len(self._answered_at) + self._others + self._in_flight
@@ -209,6 +251,7 @@ class Paced(httpx.Auth):
         self._assumed: Mapping[str, int] = ASSUMED if assume_limits else {}
         self._group_of: dict[str, str] = {}
         self._budgets: dict[str, Budget] = {}
+        self._user_until = -inf
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         async with aclosing(self._auth.async_auth_flow(request)) as flow:
@@ -216,7 +259,7 @@ class Paced(httpx.Auth):
             while True:
                 kind = _kind(outgoing)
                 budget = self._budget(self._group_of.get(kind) or _assumed_group(kind))
-                await budget.enter(latest(), method=outgoing.method, path=outgoing.url.path)
+                await self._enter(budget, outgoing)
                 outgoing.extensions[_BUDGET] = budget
                 try:
                     with awaiting(outgoing):
@@ -228,6 +271,13 @@ class Paced(httpx.Auth):
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
                     return
+
+    async def _enter(self, budget: Budget, outgoing: httpx.Request) -> None:
+        if is_in_background():
+            await budget.enter_last(spare=int(self._time.now() < self._user_until))
+            return
+        self._user_until = self._time.now() + _USER_IS_HERE_S
+        await budget.enter(latest(), method=outgoing.method, path=outgoing.url.path)
 
     def _learn(self, kind: str, response: httpx.Response, budget: Budget) -> None:
         """Apply the limits in the answer to a request of this kind, which was sent under `budget`."""

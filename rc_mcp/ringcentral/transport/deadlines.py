@@ -7,6 +7,7 @@
     `waiting_until`      `Connection` from the allowance    budgets, retries        `RateLimited`; no further retry
                          and `max_wait_s`; callers
     `at_once`            the guard, around each change      budgets, retries, auth  sent now and once, or not at all
+    `in_background`      the feed of the local copy         budgets                 none: it waits as long as it takes
     `LIMITS.answer_s`    `heads_in_time` and `awaiting`:    the same                `httpx.ReadTimeout`
                          each head; `in_time`: a body
 
@@ -26,6 +27,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 
 _UNTIL: ContextVar[float] = ContextVar("until", default=inf)
 _ENDS: ContextVar[float] = ContextVar("ends", default=inf)
+_IN_BACKGROUND: ContextVar[bool] = ContextVar("in background", default=False)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,25 @@ def at_once() -> Generator[None]:
 def is_sent_once() -> bool:
     """Return whether requests sent now must not be repeated, not even with a new token after a 401."""
     return latest() <= 0.0
+
+
+@contextmanager
+def in_background() -> Generator[None]:
+    """Let all other requests of the client go before those in the block, which no user waits for.
+
+    They are spread evenly over the rate limit, so that another request waits for about one place at most: 1.5 seconds
+    in the group Medium. They themselves wait for a place without a deadline.
+    """
+    before = _IN_BACKGROUND.set(True)
+    try:
+        yield
+    finally:
+        _IN_BACKGROUND.reset(before)
+
+
+def is_in_background() -> bool:
+    """Return whether requests sent now let all others go first."""
+    return _IN_BACKGROUND.get()
 
 
 class Allowance:
