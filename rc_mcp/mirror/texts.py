@@ -1,0 +1,104 @@
+"""The text of an attachment, for the index: of a transcript or another plain text, and of the pages of a document.
+
+It is the reading of `attachments/`, but of the whole attachment, and without the forms and limits of an answer.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from typing import BinaryIO, Literal, NamedTuple
+
+from anyio import to_thread
+
+from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.kinds import HEAD_BYTES, is_document, is_text, labelled, true_kind
+from rc_mcp.media.plain_text import charset_of, part_of
+from rc_mcp.media.protocol import Way
+from rc_mcp.media.reading import no_progress, read_document
+from rc_mcp.media.selection import EVERYTHING, Selection
+from rc_mcp.mirror.rows import Source
+from rc_mcp.ringcentral import Attachment, ContentTooLarge, Downloaded, Message, MessageStoreClient
+from rc_mcp.views.attached import is_transcript
+
+WAYS: Sequence[Way] = ("text",)
+"""How a page is read. With `ocr` after it, faxes are read too, at some 5 s of one core for each page."""
+
+_TEXT_BYTES = 4 * 1024 * 1024
+"""So much of a plain text is indexed."""
+_ANSWERS = 20
+"""A worker reads up to 50 pages, or 18 kB of text. After so many, the rest of the document is not indexed."""
+
+
+class Found(NamedTuple):
+    """The text of an attachment; without one, `state` says why: there is none, or it cannot be read."""
+
+    text: str | None
+    state: Literal["none", "failed"] = "none"
+    source: Source = "document"
+    content_hash: str = ""
+
+
+async def fetch_text(
+    client: MessageStoreClient, message: Message, attachment: Attachment, account_id: str, extension_id: str
+) -> Found:
+    """Download an attachment into an unnamed temporary file, and return its text. Rate limit group Medium.
+
+    Raises:
+        RingCentralError: RingCentral did not return it.
+        OSError: the temporary file cannot be written.
+    """
+    with tempfile.TemporaryFile(buffering=0) as file:
+        try:
+            downloaded = await client.download(
+                message.id,
+                attachment.id,
+                file,
+                max_bytes=LIMITS.document_bytes,
+                account_id=account_id,
+                extension_id=extension_id,
+            )
+        except ContentTooLarge:
+            return Found(None, "failed")
+        source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
+        content_hash = await to_thread.run_sync(_hash, file)
+        text, state = await _text(file, downloaded)
+        return Found(text, state, source, content_hash)
+
+
+async def _text(file: BinaryIO, downloaded: Downloaded) -> tuple[str | None, Literal["none", "failed"]]:
+    head = await to_thread.run_sync(part_of, file, 0, HEAD_BYTES)
+    label = labelled(downloaded.content_type)
+    charset = charset_of(head, downloaded.charset)
+    kind = true_kind(head, label, charset)
+    if is_text(kind):
+        if charset is None:
+            return None, "failed"
+        text = (await to_thread.run_sync(part_of, file, 0, _TEXT_BYTES)).decode(charset, "replace")
+        return (text, "none") if text.strip() else (None, "none")
+    if is_document(kind):
+        return await _text_of_pages(file, kind)
+    return None, "none"
+
+
+async def _text_of_pages(file: BinaryIO, kind: str) -> tuple[str | None, Literal["none", "failed"]]:
+    pages: Selection = EVERYTHING
+    texts: list[str] = []
+    has_failed = False
+    for _ in range(_ANSWERS):
+        reading = await read_document(file, kind, WAYS, pages, no_progress)
+        texts += [text for _, text in sorted(reading.texts.items()) if text.strip()]
+        has_failed = has_failed or bool(reading.why or reading.failed)
+        if reading.why or reading.next_page is None:
+            break
+        pages = ((reading.next_page, None, reading.next_part),)
+    if texts:
+        return "\n".join(texts), "none"
+    return None, "failed" if has_failed else "none"
+
+
+def _hash(file: BinaryIO) -> str:
+    file.seek(0)
+    found = hashlib.sha256()
+    while piece := file.read(1024 * 1024):
+        found.update(piece)
+    return found.hexdigest()
