@@ -15,6 +15,8 @@ from rc_mcp.views.transcripts import transcript_of
 from rc_mcp.views.untrusted_text import is_id
 
 DELETED = "deleted"
+ANY = "any"
+"""The tag of every message."""
 FROM, TO = "f", "t"
 """Roles of a party in a message."""
 
@@ -135,6 +137,7 @@ def _tags(message: Message, *, has_transcript: bool) -> Iterator[str]:
     found = files(message)
     picture = any(noun_of(message, file) == "picture" for file in found)
     tags = {
+        ANY: True,
         type_tag(message.type or ""): message.type,
         "inbound": message.direction == "Inbound",
         "outbound": message.direction == "Outbound",
