@@ -23,7 +23,7 @@ FROM, TO = "f", "t"
 NO_TIME_MS = -(2**62)
 """The time of a message without one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PARTY_CHARS = 200
+_PARTY_CHARS = 1_000
 """A name or number longer than this is known by its beginning."""
 _MOST_PARTIES = 1_000
 _EXACT_DIGITS = 18
