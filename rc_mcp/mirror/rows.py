@@ -127,7 +127,7 @@ class Rows:
         self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
         self._db.execute("DELETE FROM participant")
         self._db.execute("DELETE FROM party")
-        for found in self._db.execute("SELECT key, number, mailbox, record FROM message ORDER BY number").fetchall():
+        for found in self._db.execute("SELECT key, number, mailbox, record FROM message ORDER BY number"):
             self._index(_row(found))
 
     def _in_line(self, mailbox: int, records: Iterable[Message]) -> list[Message]:
