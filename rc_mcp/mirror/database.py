@@ -6,8 +6,8 @@ renamed, and an empty one takes its place.
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rc_mcp.locks import wait_for_lock
@@ -19,10 +19,12 @@ FILE = "mirror.db"
 MAILBOX_BITS = 40
 """Each mailbox has this many bits of message numbers of its own, so a range of numbers is a mailbox."""
 
+Identity = tuple[int, int]
+"""The device and the inode of a file."""
+
 _SET_ASIDE = "mirror.damaged"
 _PATIENCE_S = 10
 _CACHE_KIB = 4096
-_LOGS = ("-wal", "-shm", "-journal")
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 MIGRATIONS = (
@@ -90,35 +92,68 @@ def connect(state_dir: Path) -> sqlite3.Connection:
         MadeByNewer: a newer rc-mcp made the file.
         Unusable: the file cannot be opened now.
     """
-    file = state_dir / FILE
-    db = None
     try:
         make_folder(state_dir)
-        lock = wait_for_lock(file.with_suffix(".lock"), _PATIENCE_S)
-        if lock is None:
-            raise Unusable("Another process is opening the local copy. Try again.")
-        try:
-            db = _open(file)
-        finally:
-            lock.release()
+        with _locked(state_dir):
+            try:
+                return _open(state_dir)
+            except sqlite3.Error as error:
+                if _is_damage(error):
+                    _rename(state_dir)
+                raise
     except (OSError, sqlite3.Error) as error:
-        raise refusal(error, state_dir) from error
-    return db
+        raise _refusal(error) from error
 
 
-def refusal(error: Exception, state_dir: Path) -> Damaged | Unusable:
-    """Return the error to raise for a fault of the file. A damaged file is set aside first."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in _DAMAGED:  # the lowest byte is the class of the error
+def refusal(error: Exception, state_dir: Path, damaged: Identity | None) -> Damaged | Unusable:
+    """Return the error to raise for a fault of an open file. It is set aside if it is damaged.
+
+    Args:
+        damaged: that file. Another process may have set it aside already.
+    """
+    if _is_damage(error):
         try:
-            _set_aside(state_dir)
+            with _locked(state_dir):
+                if identity(state_dir) == damaged:
+                    _rename(state_dir)
         except OSError as other:
             return Unusable(f"The local copy is damaged, and cannot be renamed ({type(other).__name__}).")
+    return _refusal(error)
+
+
+def _refusal(error: Exception) -> Damaged | Unusable:
+    if _is_damage(error):
         return Damaged(
             "The local copy was damaged. It was renamed, and a new copy begins empty: messages are found again as "
             "they are fetched."
         )
     return Unusable(f"The local copy cannot be used now ({type(error).__name__}). No message in the mailbox changed.")
+
+
+def _is_damage(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGED  # the lowest byte is the class of the error
+
+
+@contextmanager
+def _locked(state_dir: Path) -> Generator[None]:
+    """Let no other process open or rename the file in the meantime."""
+    lock = wait_for_lock((state_dir / FILE).with_suffix(".lock"), _PATIENCE_S)
+    if lock is None:
+        raise TimeoutError("another process is opening the file")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def identity(state_dir: Path) -> Identity | None:
+    """Return what tells the file from another one of the same name; None if there is none."""
+    try:
+        there = (state_dir / FILE).stat()
+    except FileNotFoundError:
+        return None
+    return there.st_dev, there.st_ino
 
 
 def damaged_files(state_dir: Path) -> list[Path]:
@@ -147,8 +182,11 @@ def numbers_of(mailbox: int) -> tuple[int, int]:
     return first, first + (1 << MAILBOX_BITS) - 1
 
 
-def _open(file: Path) -> sqlite3.Connection:
+def _open(state_dir: Path) -> sqlite3.Connection:
+    file = state_dir / FILE
     if not file.exists():
+        for log in _logs(state_dir):
+            log.unlink(missing_ok=True)  # SQLite would take a removed file's log for the new one's
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its logs the same mode
     db = sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
     try:
@@ -182,14 +220,16 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("SELECT rowid FROM words WHERE words MATCH '\"a\"' LIMIT 1").fetchone()  # finds a damaged index now
 
 
-def _set_aside(state_dir: Path) -> None:
-    """Rename the file and its logs. Another process that has it open sees the renamed file until it opens it again."""
-    for name in _files(state_dir):
-        name.replace(state_dir / f"{_SET_ASIDE}{name.name.removeprefix(FILE) or '.db'}")
+def _rename(state_dir: Path) -> None:
+    """Set the file and its logs aside. Another process that has it open notices that with its next call."""
+    # The file last: a log without its file would be taken for that of the new file.
+    for path in (*_logs(state_dir), state_dir / FILE):
+        if path.exists():
+            path.replace(state_dir / f"{_SET_ASIDE}{path.name.removeprefix(FILE) or '.db'}")
 
 
-def _files(state_dir: Path) -> Iterator[Path]:
-    return (path for suffix in ("", *_LOGS) if (path := state_dir / f"{FILE}{suffix}").exists())
+def _logs(state_dir: Path) -> list[Path]:
+    return [state_dir / f"{FILE}{suffix}" for suffix in ("-wal", "-shm", "-journal")]
 
 
 def remove_damaged(state_dir: Path) -> None:

@@ -15,13 +15,15 @@ from rc_mcp.views.transcripts import transcript_of
 from rc_mcp.views.untrusted_text import is_id
 
 DELETED = "deleted"
+ANY = "any"
+"""The tag of every message."""
 FROM, TO = "f", "t"
 """Roles of a party in a message."""
 
 NO_TIME_MS = -(2**62)
 """The time of a message without one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PARTY_CHARS = 200
+_PARTY_CHARS = 1_000
 """A name or number longer than this is known by its beginning."""
 _MOST_PARTIES = 1_000
 _EXACT_DIGITS = 18
@@ -135,6 +137,7 @@ def _tags(message: Message, *, has_transcript: bool) -> Iterator[str]:
     found = files(message)
     picture = any(noun_of(message, file) == "picture" for file in found)
     tags = {
+        ANY: True,
         type_tag(message.type or ""): message.type,
         "inbound": message.direction == "Inbound",
         "outbound": message.direction == "Outbound",

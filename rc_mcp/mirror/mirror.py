@@ -15,6 +15,7 @@ from rc_mcp.mirror.database import (
     damaged_files,
     erase_everything,
     has_secure_delete,
+    identity,
     index_version,
     open_quietly,
     refusal,
@@ -185,6 +186,7 @@ class Mirror:
     def forget(self) -> bool:
         """Erase the whole copy. Return False while another process reads it: then its log is emptied afterwards."""
         with self._lock, self._faults():
+            self._reopen_if_replaced()
             erase_everything(self._db)
             remove_damaged(self._state_dir)
             self._begin()
@@ -198,6 +200,7 @@ class Mirror:
             if self._db.in_transaction:
                 yield self._db
                 return
+            self._reopen_if_replaced()
             self._db.execute("BEGIN")
             try:
                 yield self._db
@@ -217,6 +220,7 @@ class Mirror:
                 yield self._rows
                 return
             with self._faults():
+                self._reopen_if_replaced()
                 self._db.execute("BEGIN IMMEDIATE")
                 self._rows = Rows(self._db)
                 try:
@@ -245,12 +249,19 @@ class Mirror:
         except (OSError, sqlite3.Error) as error:
             # Windows does not rename an open file.
             self._db.close()
-            fault = refusal(error, self._state_dir)
+            fault = refusal(error, self._state_dir, self._identity)
             self._open()
             raise fault from error
 
+    def _reopen_if_replaced(self) -> None:
+        """Open the file that is there now, if another process set this one aside, or a user removed it."""
+        if identity(self._state_dir) != self._identity:
+            self._db.close()
+            self._open()
+
     def _open(self) -> None:
         self._db, self.was_damaged = open_quietly(self._state_dir)
+        self._identity = identity(self._state_dir)
         try:
             with self._faults_at_start():
                 self._begin()
@@ -264,10 +275,11 @@ class Mirror:
             yield
         except sqlite3.Error as error:
             self._db.close()
-            fault = refusal(error, self._state_dir)
+            fault = refusal(error, self._state_dir, self._identity)
             if not isinstance(fault, Damaged):
                 raise fault from error
             self._db, self.was_damaged = open_quietly(self._state_dir)[0], True
+            self._identity = identity(self._state_dir)
             self._begin()
 
     def _begin(self) -> None:

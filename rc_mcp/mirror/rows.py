@@ -127,7 +127,7 @@ class Rows:
         self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
         self._db.execute("DELETE FROM participant")
         self._db.execute("DELETE FROM party")
-        for found in self._db.execute("SELECT key, number, mailbox, record FROM message ORDER BY number").fetchall():
+        for found in self._db.execute("SELECT key, number, mailbox, record FROM message ORDER BY number"):
             self._index(_row(found))
 
     def _in_line(self, mailbox: int, records: Iterable[Message]) -> list[Message]:
@@ -138,9 +138,10 @@ class Rows:
         oldest = self._db.execute(
             "SELECT created_ms FROM message WHERE mailbox = ? ORDER BY created_ms LIMIT 1", (mailbox,)
         ).fetchone()
-        dated = sorted(((milliseconds(m.creation_time), n, m) for n, m in enumerate(records)), key=lambda d: d[:2])
-        older = [m for ms, _, m in dated if oldest and ms < oldest[0]]
-        return [*reversed(older), *(m for _, _, m in dated[len(older) :])]
+        # Of records with the same id, the last one counts: sorting keeps their order.
+        dated = sorted(((*_place_in_line(m), m) for m in records), key=lambda dated: dated[:3])
+        older = [m for ms, _, _, m in dated if oldest and ms < oldest[0]]
+        return [*reversed(older), *(m for _, _, _, m in dated[len(older) :])]
 
     def _take(self, mailbox: int, message: Message) -> None:
         row = self._row(mailbox, message.id)
@@ -333,6 +334,12 @@ class Rows:
         return _row(
             self._db.execute("SELECT key, number, mailbox, record FROM message WHERE number = ?", (number,)).fetchone()
         )
+
+
+def _place_in_line(message: Message) -> tuple[int, bool, int | str]:
+    """Return what messages are ordered by: time, then id, as SQLite sorts numbers before texts."""
+    key = message_key(message.id)
+    return milliseconds(message.creation_time), isinstance(key, str), key
 
 
 def _row(found: tuple[int, int, int, bytes]) -> _Row:

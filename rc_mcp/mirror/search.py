@@ -129,11 +129,12 @@ def search(
         seal = _Seal(db, f"{mailbox}\n{sort}\n{query}")
         place = seal.opened(cursor) if cursor is not None else None
         selected = selection(db, mailbox, node, contacts)
-        total, is_exact = _count(db, mailbox, selected)
         if sort == "relevance" and wanted:
             numbers, following = _most_relevant(db, mailbox, selected, wanted, place, limit)
         else:
             numbers, following = _newest(db, mailbox, selected, place, limit)
+        is_all = place is None and following is None
+        total, is_exact = (len(numbers), True) if is_all else _count(db, mailbox, selected)
         rows = _rows(db, numbers)
         hits = [Hit(message, snippet(_texts(message, contents), wanted)) for message, contents in rows]
         return Found(hits, total, is_exact, seal.closed(following) if following else None, _coverage(db, mailbox))

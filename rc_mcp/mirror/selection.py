@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rc_mcp.mirror.database import numbers_of
-from rc_mcp.mirror.documents import DELETED
+from rc_mcp.mirror.documents import ANY, DELETED
 from rc_mcp.mirror.folding import TAG
 from rc_mcp.mirror.order import first_since
 from rc_mcp.mirror.people import Contacts, parties_of
@@ -18,6 +18,10 @@ from rc_mcp.mirror.query import All, And, Created, Node, Not, Or, People, Tagged
 
 _FEW_PARTIES = 40
 """The index finds the messages of so many parties at once faster than a list of the messages does."""
+
+_EVERY = f'"{TAG}{ANY}"'
+"""Matches every message: FTS5 has no expression with only NOT."""
+_HIGHEST = 2**62
 
 Values = tuple[str | int | bytes, ...]
 
@@ -29,11 +33,15 @@ class Selection:
     Attributes:
         match: an expression of FTS5; None selects every message.
         condition: SQL about the column `number`; empty if there is none.
+        values: those of the condition.
+        low, high: the lowest and the highest number; None without such a limit.
     """
 
     match: str | None = None
     condition: str = ""
     values: Values = ()
+    low: int | None = None
+    high: int | None = None
 
     def sql(self, mailbox: int, columns: str, *, before: int | None = None) -> tuple[str, Values]:
         """Return a query for the messages, newest first, and its values.
@@ -42,16 +50,24 @@ class Selection:
             before: only those with a lower number.
         """
         first, last = numbers_of(mailbox)
-        bounds = (first, last if before is None else before - 1)
-        and_so = f" AND {self.condition}" if self.condition else ""
-        if self.match is None:
-            where = f"number BETWEEN ? AND ?{and_so}"
-            return f"SELECT {columns} FROM message WHERE {where} ORDER BY number DESC", (*bounds, *self.values)  # noqa: S608
-        inner = "SELECT rowid AS number FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?"
-        return (
-            f"SELECT {columns} FROM ({inner}){and_so.replace(' AND', ' WHERE', 1)} ORDER BY number DESC",  # noqa: S608
-            (self.match, *bounds, *self.values),
+        low = max(first, self.low or first)
+        high = min(last, last if self.high is None else self.high, last if before is None else before - 1)
+        where = f" WHERE {self.condition}" if self.condition else ""
+        hits = "SELECT rowid AS number FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?"
+        values = (self.match or _EVERY, low, high, *self.values)
+        return f"SELECT {columns} FROM ({hits}){where} ORDER BY number DESC", values  # noqa: S608
+
+    def as_condition(self) -> "Selection":
+        """Return the same selection as a condition only."""
+        match = ["+number IN (SELECT rowid FROM words WHERE words MATCH ?)"] if self.match else []
+        limits = ["number BETWEEN ? AND ?"] if self.low is not None or self.high is not None else []
+        parts = [*match, *limits, *([self.condition] if self.condition else [])]
+        values: Values = (
+            *([self.match] if self.match else []),
+            *([self.low or 0, _HIGHEST if self.high is None else self.high] if limits else []),
+            *self.values,
         )
+        return Selection(condition=" AND ".join(f"({part})" for part in parts) or "1", values=values)
 
 
 def selection(db: sqlite3.Connection, mailbox: int, query: Node, contacts: Contacts) -> Selection:
@@ -95,27 +111,27 @@ class _Compiler:
         excluded: list[str] = []
         conditions: list[str] = []
         values: Values = ()
+        low: list[int] = []
+        high: list[int] = []
         for part in _flat(parts):
-            is_excluded = isinstance(part, Not)
             found = self.compile(part.part if isinstance(part, Not) else part)
-            if found.match and not found.condition:
-                (excluded if is_excluded else wanted).append(found.match)
-                continue
-            if is_excluded:
-                found = _condition(found)
-                conditions.append(f"NOT ({found.condition})")
-            else:
+            if not isinstance(part, Not):
                 wanted += [found.match] if found.match else []
                 conditions += [found.condition] if found.condition else []
-            values += found.values
+                values += found.values
+                low += [found.low] if found.low is not None else []
+                high += [found.high] if found.high is not None else []
+            elif found.match and found == Selection(found.match):
+                excluded.append(found.match)
+            else:
+                other = found.as_condition()
+                conditions.append(f"NOT ({other.condition})")
+                values += other.values
         match = " AND ".join(f"({expression})" for expression in wanted) or None
-        without = " OR ".join(f"({expression})" for expression in excluded)
-        if match and without:
-            match = f"({match}) NOT ({without})"
-        elif without:
-            conditions.append("number NOT IN (SELECT rowid FROM words WHERE words MATCH ?)")
-            values += (without,)
-        return Selection(match, " AND ".join(f"({condition})" for condition in conditions), values)
+        if excluded:
+            match = f"({match or _EVERY}) NOT ({' OR '.join(f'({expression})' for expression in excluded)})"
+        condition = " AND ".join(f"({condition})" for condition in conditions)
+        return Selection(match, condition, values, max(low, default=None), min(high, default=None))
 
     def _people(self, people: People) -> Selection:
         found = parties_of(self._db, people.value, self._contacts, numbers_only=people.numbers_only)
@@ -131,29 +147,19 @@ class _Compiler:
         )
 
     def _created(self, since_ms: int | None, until_ms: int | None) -> Selection:
-        first, last = numbers_of(self._mailbox)
-        low = first if since_ms is None else first_since(self._db, self._mailbox, since_ms)
-        high = last + 1 if until_ms is None else first_since(self._db, self._mailbox, until_ms)
-        return Selection(condition="number BETWEEN ? AND ?", values=(low, high - 1))
+        low = None if since_ms is None else first_since(self._db, self._mailbox, since_ms)
+        high = None if until_ms is None else first_since(self._db, self._mailbox, until_ms) - 1
+        return Selection(low=low, high=high)
 
 
 def _either(parts: Sequence[Selection]) -> Selection:
-    if all(part.match and not part.condition for part in parts):
+    if all(part.match and part == Selection(part.match) for part in parts):
         return Selection(" OR ".join(f"({part.match})" for part in parts))
-    conditions = [_condition(part) for part in parts]
+    conditions = [part.as_condition() for part in parts]
     return Selection(
         condition=" OR ".join(f"({part.condition})" for part in conditions),
         values=tuple(value for part in conditions for value in part.values),
     )
-
-
-def _condition(part: Selection) -> Selection:
-    """Return the same selection without a MATCH of its own."""
-    if part.match is None:
-        return Selection(condition=part.condition or "1", values=part.values)
-    within = "+number IN (SELECT rowid FROM words WHERE words MATCH ?)"
-    both = f"{within} AND ({part.condition})" if part.condition else within
-    return Selection(condition=both, values=(part.match, *part.values))
 
 
 def _any_of(tags: Iterable[str]) -> str:

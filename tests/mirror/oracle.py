@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 Record = dict[str, Any]
@@ -79,6 +79,7 @@ def is_unspaced(c: str) -> bool:
     return unicodedata.name(c, "").startswith(_UNSPACED) and unicodedata.category(c)[0] in "LMN"
 
 
+@cache
 def words(text: str) -> list[str]:
     """Words in small letters without accents. Characters of scripts without spaces, and symbols, are words."""
     found: list[str] = []

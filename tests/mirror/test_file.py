@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.mirror import rows
-from rc_mcp.mirror.database import FILE, MIGRATIONS, VERSION
+from rc_mcp.mirror.database import FILE, MIGRATIONS, VERSION, refusal
 from rc_mcp.mirror.errors import Damaged, MadeByNewer, MirrorError, Unusable
 from rc_mcp.mirror.mirror import Mirror
 from tests.mirror.conftest import MAILBOX, Ids
@@ -141,3 +141,26 @@ def test_two_users_of_the_folder_see_each_others_changes(tmp_path: Path, mirror:
         mirror.put(MAILBOX, [text_message(2, "apples", minutes=1)])
         feed.erase(MAILBOX, ["1"])
     assert ids("apples") == ["2"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no open file")
+def test_a_file_that_was_removed_or_set_aside_is_opened_anew(tmp_path: Path, mirror: Mirror, ids: Ids) -> None:
+    mirror.put(MAILBOX, [text_message(1, "apples")])
+    for file in tmp_path.glob(f"{FILE}*"):
+        file.unlink()
+    assert ids("apples") == []
+    mailbox = mirror.mailbox("~", "~")
+    mirror.put(mailbox, [text_message(2, "apples")])
+    with Mirror(tmp_path) as other:
+        assert other.message(mailbox, "2") is not None
+        other.close()
+        (tmp_path / FILE).rename(tmp_path / "mirror.damaged.db")
+    assert ids("apples") == []
+
+
+def test_a_file_that_another_process_began_anew_is_not_set_aside(tmp_path: Path, mirror: Mirror) -> None:
+    mirror.put(MAILBOX, [text_message(1, "apples")])
+    error = sqlite3.DatabaseError("malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    assert isinstance(refusal(error, tmp_path, (0, 0)), Damaged)
+    assert mirror.message(MAILBOX, "1") is not None

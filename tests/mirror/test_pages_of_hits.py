@@ -92,12 +92,13 @@ def test_a_limit_is_one_to_fifty(mirror: Mirror, limit: int) -> None:
 def test_a_total_that_is_not_exact_says_so(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_COUNTED", 5)
     mirror.put(MAILBOX, [text_message(n, "apples", minutes=n) for n in range(5)])
-    found = page(mirror, "apples")
+    found = page(mirror, "apples", limit=3)
     assert (found.total, found.total_is_exact) == (5, True)
     mirror.put(MAILBOX, [text_message(9, "apples")])
-    found = page(mirror, "apples")
+    found = page(mirror, "apples", limit=3)
     assert (found.total, found.total_is_exact) == (5, False)
-    assert not page(mirror, "-pears").total_is_exact
+    assert not page(mirror, "-pears", limit=3).total_is_exact
+    assert page(mirror, "apples").total == 6  # all are on one page
 
 
 def test_an_answer_says_what_was_searched(mirror: Mirror) -> None:

@@ -162,6 +162,7 @@ def test_the_largest_query_can_be_searched(ids: Ids) -> None:
     assert ids("(" * (MAX_DEPTH - 1) + f"x {terms}") == []
     assert ids("-(" * MAX_DEPTH + "x") == []
     assert ids("NOT " * (MAX_CHARS // 4 - 1) + "x") == []
+    assert ids("東" * MAX_CHARS) == []
 
 
 _PIECES = st.sampled_from(

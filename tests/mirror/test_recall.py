@@ -34,16 +34,18 @@ def found(mirror: Mirror, mailbox: int, query: str, now: datetime) -> tuple[list
             return ids, page.total
 
 
-@pytest.mark.parametrize("name", ["office", "recorded", "hostile", "busy", "generated"])
-def test_a_query_finds_exactly_the_messages_that_fit(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "each"), [("office", 12), ("recorded", 12), ("hostile", 12), ("busy", 4), ("generated", 12)]
+)
+def test_a_query_finds_exactly_the_messages_that_fit(name: str, each: int, tmp_path: Path) -> None:
     entries, now = generated(1_500) if name == "generated" else emulated(name)  # pyright: ignore[reportArgumentType]
     mirror, mailbox = filled(tmp_path, entries)
     asked = 0
     with mirror:
-        for query, fits in queries(entries, now, seed=7, each=12):
+        for query, fits in queries(entries, now, seed=7, each=each):
             right = expected(entries, query, fits)
             ids, total = found(mirror, mailbox, query, now)
             assert (query, total) == (query, min(len(right), MOST_COUNTED))
             assert (query, ids) == (query, right[: len(ids)])
             asked += 1
-    assert asked > 150
+    assert asked > 30 * each
