@@ -223,14 +223,16 @@ class Feed:
     async def _sync(self) -> None:
         mailbox = await self._mailbox()
         progress = await self._progress(mailbox)
-        if progress.sync_token is None or progress.listing or self._is_time_to_list(progress):
+        is_listed = progress.sync_token is None or progress.listing is not None or self._is_time_to_list(progress)
+        if is_listed:
             progress = await self._list(mailbox, progress)
         try:
-            progress = await self._take_changes(mailbox, progress)
+            progress = await self._take_changes(mailbox, progress, is_listed=is_listed)
         except SyncTokenRejected:
-            progress = await self._take_changes(mailbox, await self._list(mailbox, replace(progress, listing=None)))
+            progress = await self._list(mailbox, replace(progress, listing=None))
+            progress = await self._take_changes(mailbox, progress, is_listed=True)
         if self._is_listing_due(progress):
-            await self._take_changes(mailbox, await self._list(mailbox, progress))
+            await self._take_changes(mailbox, await self._list(mailbox, progress), is_listed=True)
 
     def _is_time_to_list(self, progress: FeedProgress) -> bool:
         return self._is_past(progress.listed_at, LIST_EVERY) or self._is_listing_due(progress)
@@ -242,10 +244,17 @@ class Feed:
         """Return whether so much time has passed since then, or the clock was set back."""
         return at is None or not timedelta(0) <= self._now() - at < span
 
-    async def _take_changes(self, mailbox: int, progress: FeedProgress) -> FeedProgress:
+    async def _take_changes(self, mailbox: int, progress: FeedProgress, *, is_listed: bool) -> FeedProgress:
+        """Store the changes since the sync token.
+
+        Args:
+            is_listed: a listing has just ended, so that messages that the copy has as Deleted need not be read.
+        """
         sync = await self._client.sync_messages(sync_token=progress.sync_token, **self._at)
         # A removal has only an id, and the message may be one that the copy does not know, or that changed before.
         removed = [m.id for m in sync.records if m.availability == "Deleted" and m.creation_time is None]
+        if is_listed and removed:
+            removed = await to_thread.run_sync(_not_deleted, self._mirror, mailbox, removed)
         whole = await self._read(removed) if removed else {}
         records = [whole.get(message.id) or message for message in sync.records]
         noted = dict(noted_changes(sync.sync_info.sync_token or "", self._now()))
@@ -412,6 +421,13 @@ class _Folder:
 
 def _owners(*, shared: bool) -> dict[str, Any]:
     return {"owner": "Any"} if shared else {}
+
+
+def _not_deleted(mirror: Mirror, mailbox: int, message_ids: Iterable[str]) -> list[str]:
+    """Return the messages that the copy does not have as Deleted."""
+    with mirror.reading():
+        found = {message_id: mirror.message(mailbox, message_id) for message_id in message_ids}
+    return [message_id for message_id, message in found.items() if not message or message.availability != "Deleted"]
 
 
 def _ids_between(mirror: Mirror, mailbox: int, above_ms: int, up_to_ms: int) -> set[str]:

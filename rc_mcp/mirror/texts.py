@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal, NamedTuple
 from anyio import to_thread
 
 from rc_mcp.media.document_limits import LIMITS
-from rc_mcp.media.kinds import HEAD_BYTES, is_document, is_text, labelled, true_kind
+from rc_mcp.media.kinds import HEAD_BYTES, PDF, PICTURES, is_text, labelled, true_kind
 from rc_mcp.media.plain_text import charset_of, part_of
 from rc_mcp.media.protocol import Way
 from rc_mcp.media.reading import no_progress, read_document
@@ -21,7 +21,7 @@ from rc_mcp.ringcentral import Attachment, ContentTooLarge, Downloaded, Message,
 from rc_mcp.views.attached import is_transcript
 
 WAYS: Sequence[Way] = ("text",)
-"""How a page is read. With `ocr` after it, faxes are read too, at some 5 s of one core for each page."""
+"""How a page is read. With `ocr` after it, scans are read too, at some 5 s of one core for each page."""
 
 _TEXT_BYTES = 4 * 1024 * 1024
 """So much of a plain text is indexed."""
@@ -30,7 +30,10 @@ _ANSWERS = 20
 
 
 class Found(NamedTuple):
-    """The text of an attachment; without one, `state` says why: there is none, or it cannot be read."""
+    """The text of an attachment; without one, `state` says why: there is none, or we cannot read it.
+
+    A document without a text layer counts as one that we cannot read: most faxes are pictures of text.
+    """
 
     text: str | None
     state: Literal["none", "failed"] = "none"
@@ -75,25 +78,22 @@ async def _text(file: BinaryIO, downloaded: Downloaded) -> tuple[str | None, Lit
             return None, "failed"
         text = (await to_thread.run_sync(part_of, file, 0, _TEXT_BYTES)).decode(charset, "replace")
         return (text, "none") if text.strip() else (None, "none")
-    if is_document(kind):
-        return await _text_of_pages(file, kind)
-    return None, "none"
+    if kind == PDF or (kind in PICTURES and "ocr" in WAYS):
+        text = await _text_of_pages(file, kind)
+        return text, "failed"
+    return None, "failed" if kind in PICTURES else "none"
 
 
-async def _text_of_pages(file: BinaryIO, kind: str) -> tuple[str | None, Literal["none", "failed"]]:
+async def _text_of_pages(file: BinaryIO, kind: str) -> str | None:
     pages: Selection = EVERYTHING
     texts: list[str] = []
-    has_failed = False
     for _ in range(_ANSWERS):
         reading = await read_document(file, kind, WAYS, pages, no_progress)
         texts += [text for _, text in sorted(reading.texts.items()) if text.strip()]
-        has_failed = has_failed or bool(reading.why or reading.failed)
         if reading.why or reading.next_page is None:
             break
         pages = ((reading.next_page, None, reading.next_part),)
-    if texts:
-        return "\n".join(texts), "none"
-    return None, "failed" if has_failed else "none"
+    return "\n".join(texts) or None
 
 
 def _hash(file: BinaryIO) -> str:

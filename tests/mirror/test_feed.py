@@ -476,6 +476,15 @@ async def test_an_empty_answer_to_a_list_erases_nothing(emulator: Emulator, tmp_
         assert copied(mirror) == in_the_mailbox(emulator)
 
 
+async def test_messages_deleted_shortly_before_the_fill_are_not_read_again(emulator: Emulator, tmp_path: Path) -> None:
+    for message_id in list(in_the_mailbox(emulator))[:150]:
+        move(emulator, message_id, "Deleted")
+    async with feeding(emulator, tmp_path) as (feed, mirror, wire):
+        await feed.sync()
+        assert copied(mirror) == in_the_mailbox(emulator)
+        assert len(wire.sent) == 3
+
+
 async def test_headers_take_no_longer_than_the_limits_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "LIMITS", replace(LIMITS, records_per_page=10))
     with Emulator(now=virtual_now, messages=1_000) as emulator:
