@@ -1,18 +1,23 @@
-"""A process that feeds the copy is killed (kill -9) again and again: nothing is lost, doubled or fetched in vain."""
+"""A feed that is killed (kill -9) or canceled in the middle of a page: nothing is lost, doubled or fetched in vain."""
 
 import json
 import random
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from anyio import from_thread
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.mirror import feed as feed_module
 from rc_mcp.mirror.mirror import Mirror
-from tests.mirror.feeding import copied, in_the_mailbox
+from rc_mcp.mirror.progress import progress_of
+from tests.mirror.feeding import copied, feeding, in_the_mailbox
 
 ROOT = Path(__file__).parents[2]
 KILLS = 12
@@ -71,3 +76,33 @@ async def test_after_kills_at_random_points_the_copy_is_whole(tmp_path: Path) ->
         assert sum(fetched.values()) - len(fetched) <= kills
         pages = sum(r.path.endswith("/message-store") for r in emulator.requests)
         assert pages <= 400 / 19 + 2 + kills
+
+
+@pytest.mark.anyio
+async def test_a_page_that_is_being_stored_when_the_feed_is_canceled_is_stored_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "LIMITS", replace(feed_module.LIMITS, records_per_page=20))
+    put = Mirror.put
+    pages = 0
+
+    def cancel_and_put(mirror: Mirror, mailbox: int, records: Any, progress: Any = None) -> None:
+        nonlocal pages
+        pages += bool(records)
+        if pages == 3:
+            from_thread.run_sync(scope.cancel)
+        put(mirror, mailbox, records, progress)
+
+    monkeypatch.setattr(Mirror, "put", cancel_and_put)
+    with Emulator(scenario="empty", messages=100, rate_limits=False) as emulator:
+        async with feeding(emulator, tmp_path) as (feed, mirror, wire):
+            with anyio.CancelScope() as scope:
+                await feed.sync()
+            listing = progress_of(mirror, 1).listing
+            assert scope.cancelled_caught
+            assert listing is not None
+            assert listing.done == mirror.status(1).messages == len(copied(mirror)) > 40
+            pages = 4
+            await feed.sync()
+            assert copied(mirror) == in_the_mailbox(emulator)
+            assert len(wire.pages()) <= 7
