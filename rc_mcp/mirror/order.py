@@ -3,7 +3,7 @@
 A number made of the time itself would be simpler. But the index stores, for each word, the distances between its
 messages; distances in milliseconds made it 1.9 times as large. So a number is only a place in line, with gaps. A
 message that is newer or older than all others gets a place at that end. One that arrives late goes into the middle of
-its gap. Where a gap is full, the messages around it are spread over the nearest free numbers. Messages of one
+its gap. Where a gap is full, the messages around it are moved apart. Messages of one
 millisecond are in the order of their ids, which grow with time.
 """
 
@@ -14,8 +14,8 @@ from rc_mcp.mirror.database import numbers_of
 
 _STEP = 16
 """The distance of neighbors at either end of the line."""
-_ROOMY = 4
-"""The average distance of neighbors after they were spread."""
+_ROOMY, _CLOSE = 4, 2
+"""The average distance of the neighbors of a gap, with it, and their distance without it, after they were spread."""
 
 
 class Line:
@@ -40,7 +40,8 @@ class Line:
             self._oldest = (place, number)
         else:
             older, newer = _neighbors(self._db, self._mailbox, created_ms, message_id)
-            return (older + newer) // 2 if newer - older > 1 else None
+            # Not always the middle: the next of a page comes after it.
+            return older + min((newer - older) // 2, _STEP) if newer - older > 1 else None
         return number
 
     def _end(self, order: str) -> tuple["_Place", int] | None:
@@ -73,7 +74,11 @@ def spread(db: sqlite3.Connection, mailbox: int, created_ms: int, message_id: in
         if len(after) < width:  # up to the newest message, after which all numbers are free
             high = max(high, low + _STEP * len(present))
         if high - low >= _ROOMY * len(present):
-            return [(n, low + (high - low) * i // (len(present) - 1)) for i, n in enumerate(present)]
+            # Close together on either side, so that the gap has room for a whole page.
+            return [
+                *((n, low + _CLOSE * i) for i, n in enumerate(reversed(before))),
+                *((n, high - _CLOSE * i) for i, n in enumerate(reversed(after))),
+            ]
         width *= 2
 
 
