@@ -4,7 +4,8 @@ It fails closed. Beyond this machine it requires a token, or the operator's --un
 known host names, so that a web page cannot reach it through a name of its own (DNS rebinding).
 
 Two pages need no token, because they show nothing about the mailbox: `/`, which says what this is, and `/health`, for a
-load balancer. `/health` answers under any name too: a balancer asks by the address of the machine.
+load balancer. `/health` answers under any name too: a balancer asks by the address of the machine. An accepted request
+for any other address but `PATH`, and one of a browser, is answered with an error and the text of `/`.
 """
 
 import hmac
@@ -118,7 +119,7 @@ def application(server: RingCentralServer, names: Sequence[str], token: SecretSt
     """Return the application, and the gate before MCP. `names` are all allowed Host headers."""
     mcp = server.streamable_http_app(streamable_http_path=PATH, transport_security=_security(names))
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
-    app: ASGIApp = _OnlyUnder(names, OnlyWhole(door))  # refused before the body is read
+    app: ASGIApp = _OnlyUnder(names, _OnlyMcp(OnlyWhole(door)))  # refused before the body is read
     if token:
         app = _OnlyWith(token, app)
     home = _OnlyUnder(names, _Page(lambda: (HOME, 200)))
@@ -166,6 +167,26 @@ class _Pages:
         is_reading = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
         app = self._pages.get(scope["path"], self._app) if is_reading else self._app
         await app(scope, receive, send)
+
+
+class _OnlyMcp:
+    """Middleware that answers requests for another address than `PATH`, and those of a browser, with `HOME`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = _misled(scope) if scope["type"] == "http" else None
+        app = _Page(lambda: (HOME, status)) if status else self._app
+        await app(scope, receive, send)
+
+
+def _misled(scope: Scope) -> int | None:
+    """Return the status for a request that no MCP client with the right address sends; None for any other."""
+    if scope["path"] not in {PATH, f"{PATH}/"}:  # the SDK redirects from the second to the first
+        return 404
+    is_browser = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+    return 406 if is_browser else None
 
 
 class _OnlyUnder:

@@ -347,6 +347,24 @@ def test_the_first_page_and_the_health_page_need_no_token(token: str) -> None:
     assert PATH in HOME
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/other", "/mcp/x", "/MCP", "/sse", "/.well-known/oauth-protected-resource"])
+async def test_a_wrong_address_is_answered_with_the_right_one(
+    guarded: httpx.AsyncClient, method: str, path: str
+) -> None:
+    for headers, status, text in (({}, 401, NO_TOKEN), ({"Authorization": f"Bearer {TOKEN}"}, 404, HOME)):
+        answered = await guarded.request(method, path, json=PING, headers=headers)
+        assert (answered.status_code, answered.text) == (status, text)
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+async def test_an_mcp_client_with_the_address_of_a_page_is_told_the_right_one(
+    guarded: httpx.AsyncClient, path: str
+) -> None:
+    answered = await guarded.post(path, json=PING, headers={**SSE, "Authorization": f"Bearer {TOKEN}"})
+    assert (answered.status_code, answered.text) == (404, HOME)
+
+
 def test_the_health_check_of_the_container_succeeds_only_while_the_server_runs() -> None:
     [check] = re.findall(r"HEALTHCHECK .*?CMD (\[.*?\])\n", DOCKERFILE.read_text("utf-8"), re.DOTALL)
 
@@ -383,6 +401,7 @@ async def in_process(desk: Desk) -> AsyncGenerator[tuple[httpx.AsyncClient, Door
 
 InProcess = tuple[httpx.AsyncClient, Door, Mapping[str, object]]
 SSE = {"Accept": "application/json, text/event-stream"}
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PUT"])
@@ -418,3 +437,13 @@ async def test_the_health_page_says_when_the_server_ends(in_process: InProcess) 
     answer = await client.get("/health")
     assert (answer.status_code, answer.text) == (503, ENDING)
     assert (await client.post(PATH, json=PING, headers=SSE)).status_code == 503
+
+
+async def test_a_browser_is_told_that_there_is_no_web_page_and_a_client_is_not(in_process: InProcess) -> None:
+    client, _, sessions = in_process
+    browsed = await client.get(PATH, headers=BROWSER)
+    assert (browsed.status_code, browsed.text) == (406, HOME)
+    for headers in (SSE, {"Accept": "text/event-stream"}, {"Accept": "*/*"}):
+        assert (await client.get(PATH, headers=headers)).text != HOME
+    assert (await client.get(f"{PATH}/")).status_code == 307
+    assert dict(sessions) == {}

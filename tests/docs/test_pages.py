@@ -162,10 +162,12 @@ def test_the_units_start_a_command_and_the_agent_of_the_examples() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_agent_of_the_container_page_reaches_it() -> None:
+@pytest.mark.parametrize("token", [TOKEN, ""], ids=["with a token", "without"])
+async def test_the_agent_of_the_container_page_reaches_it(token: str) -> None:
     (program,) = fences(CONTAINER, "python")
-    with anyio.fail_after(120), http_server("--host", "0.0.0.0", "--access", "read", token=TOKEN) as served:  # noqa: S104
-        environment = {**os.environ, "RC_MCP_HTTP_TOKEN": TOKEN, "MCP_ADDRESS": served.address}
+    with anyio.fail_after(120), http_server("--access", "read", token=token) as served:
+        environment = {name: value for name, value in os.environ.items() if name != "RC_MCP_HTTP_TOKEN"}
+        environment |= {"MCP_ADDRESS": served.address} | ({"RC_MCP_HTTP_TOKEN": token} if token else {})
         done = await anyio.run_process([sys.executable, "-W", "error", "-c", program], env=environment)
     assert "list_messages" in done.stdout.decode().split()
 

@@ -91,6 +91,7 @@ async def test_every_refusal_is_journaled_with_its_reason(desk: Desk) -> None:
         await note(plan_id="none-such")
         purge = (await call(client, "delete_message", message_id=[target], purge=True))["plan_id"]
         await note(purge=True, plan_id=purge)
+        await note(plan_id=purge)
         desk.plans.deny(purge)
         await note(purge=True, plan_id=purge)
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
@@ -101,7 +102,7 @@ async def test_every_refusal_is_journaled_with_its_reason(desk: Desk) -> None:
         (desk.state_dir / "STOP").unlink()
     async with desk.client(RC_MCP_ACCESS="delete") as client:
         await note(purge=True)
-    assert reasons == ["no_such_plan", "not_approved", "denied", "used", "stopped", "level"]
+    assert reasons == ["no_such_plan", "not_approved", "other_arguments", "denied", "used", "stopped", "level"]
 
 
 async def test_an_approval_at_the_wrong_moment_is_journaled_with_the_reason(desk: Desk, era: Era) -> None:
