@@ -14,6 +14,10 @@ from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.untrusted_text import clean
 
+OF_A_DEMO = (
+    "The plan belongs to a demo, whose mailbox exists only in its server. The assistant can carry it out only while "
+    "that server runs."
+)
 _LINE = 400
 """Maximum characters of a line; every line of a question is shorter."""
 
@@ -36,6 +40,8 @@ def list_plans() -> None:
     for plan in waiting:
         of_demo = "(demo) " if is_of_demo(plan) else ""
         _print_line(f"{plan.id}  until {_expires(plan)}  {of_demo}{plan.draft.question.splitlines()[0]}")
+    if any(map(is_of_demo, waiting)):
+        click.echo(f"Marked as demo: {OF_A_DEMO}")
     if not waiting:
         click.echo(f"No plan awaits approval (state folder {store.state_dir}).")
 
@@ -70,7 +76,8 @@ def approve(plan_id: str, yes: bool, phrase: str | None) -> None:
         if not _agrees(plan, yes=yes, phrase=phrase):
             needed = plan.draft.phrase
             _not_approved(plan_id, f"Type the phrase {_clean(needed)}." if needed else "Answer y, or pass --yes.")
-        said = f"Approved {plan_id}. Nothing has been done yet; the assistant may now carry it out."
+        then = OF_A_DEMO if is_of_demo(plan) else "The assistant may now carry it out."
+        said = f"Approved {plan_id}. Nothing has been done yet. {then}"
         # Approve the plan as shown: the user did not approve later changes to it.
         _settle(store.approve(plan_id, plan), said, plan_id)
 

@@ -17,6 +17,7 @@ import click
 
 from rc_mcp.cli.approvals import is_of_demo
 from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.cli.install.hosts import CREDENTIALS
 from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
 from rc_mcp.guard.state.journal import Journal
@@ -37,7 +38,7 @@ from rc_mcp.ringcentral import (
     TransportFailure,
     Unauthorized,
 )
-from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.settings import Settings, SettingsError, added_by_dotenv
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.other_stores import QUEUE_TEXTS
@@ -111,7 +112,7 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield Finding(
         "ok", f"configuration: {settings.server_url}, access {settings.access} here; each app's entry has its own level"
     )
-    yield Finding("ok", f"credentials: {credentials_in_use(settings)}")
+    yield Finding("ok", f"credentials: {credentials_in_use(settings)}", _from_dotenv())
     async with client:
         reading = await _reading(client)
         yield reading
@@ -128,6 +129,12 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
                 yield await _editing(client)
             if "EditAccounts" not in missing:
                 yield await _retention(client)
+
+
+def _from_dotenv() -> str:
+    """Return which credentials come from `.env`, which is read only here; empty if none do."""
+    names = sorted(added_by_dotenv() & {*CREDENTIALS, "RC_ACCESS_TOKEN"})
+    return f"From .env in this folder: {', '.join(names)}. Apps that start elsewhere do not get it." if names else ""
 
 
 def _missing(settings: Settings, client: MessageStoreClient) -> dict[str, list[str]]:
@@ -185,8 +192,9 @@ def _held_in(folder: Path) -> str:
 
 def _counted(plans: Sequence[Plan]) -> str:
     demos = sum(map(is_of_demo, plans))
-    noun = "plan" if len(plans) == 1 else "plans"
-    return f"{len(plans)} {noun} awaiting approval{f' ({demos} demo)' if demos else ''}"
+    n = len(plans) - demos
+    of_demos = f" (and {demos} of demos, which may have ended)" if demos else ""
+    return f"{n} {'plan' if n == 1 else 'plans'} awaiting approval{of_demos}"
 
 
 def _has_no_journal(folder: Path) -> bool:

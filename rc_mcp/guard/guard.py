@@ -80,8 +80,9 @@ class Allowed:
     plan: Plan
 
 
-Verdict = Literal["yes", "no", "not_asked"]
-"""What the user said when asked about a plan."""
+Verdict = Literal["yes", "no", "not_confirmed", "not_asked"]
+"""What the user said when asked about a plan. `not_confirmed`: the question was accepted, but its field was not filled
+in. That is a refusal too."""
 Proposal = Plan | Allowed | ChangeResult
 """A plan to ask the user about, a plan that needs no question, or the final answer."""
 
@@ -150,10 +151,15 @@ class Guard:
             return proposal
         unattended = isinstance(proposal, Allowed)
         plan = proposal.plan if isinstance(proposal, Allowed) else proposal
-        if said == "no":
-            denied = await in_thread(self.plans.deny, plan.id, "client")
-            # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
-            return results.declined(plan) if denied else await self._not_claimed(request, plan)
+        if said in {"no", "not_confirmed"}:
+            if not await in_thread(self.plans.deny, plan.id, "client"):
+                # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
+                return await self._not_claimed(request, plan)
+            if said == "no":
+                return results.declined(plan)
+            reason = "accepted_without_the_phrase" if plan.draft.phrase else "accepted_without_a_tick"
+            await self.note(request.tool, "refused", plan.id, reason=reason)
+            return results.not_confirmed(plan)
         if said == "not_asked" and request.plan_id is None and not unattended:
             return await self._confirmation_required(plan)
         patience_s = min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)

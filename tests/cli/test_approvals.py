@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from mcp import Client
 
 from rc_mcp.cli import main
+from rc_mcp.cli.approvals import OF_A_DEMO
 from rc_mcp.cli.doctor import _state_folder  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.refusals import NOTHING_DONE
@@ -64,7 +65,10 @@ async def test_a_plan_of_a_demo_is_marked_as_one(desk: Desk) -> None:
         assert shown.count("(demo)") == 1
     assert "(demo)" in run(desk, "show", demo).stdout
     settings = load_settings(RC_MCP_STATE_DIR=str(desk.state_dir))
-    assert "2 plans awaiting approval (1 demo)" in _state_folder(settings).what
+    assert ", 1 plan awaiting approval (and 1 of demos" in _state_folder(settings).what
+    assert OF_A_DEMO in run(desk, "list").stdout
+    assert OF_A_DEMO in run(desk, "approve", demo, "--phrase", "PURGE 2").stdout
+    assert OF_A_DEMO not in run(desk, "approve", real, "--phrase", "PURGE 1").stdout
 
 
 async def test_control_characters_in_a_changed_file_do_not_reach_the_terminal(desk: Desk) -> None:

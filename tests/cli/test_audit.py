@@ -14,7 +14,7 @@ from rc_mcp.cli.audit import CHANGED, HEAD_MISSING, NO_JOURNAL, NOTHING_ASKED
 from rc_mcp.guard.state.database import FILE, writing
 from rc_mcp.guard.state.journal import ROWS_AN_HOUR, Event, add_note
 from rc_mcp.guard.state.plans import LIFETIME
-from tests.desk import NO, YES, Desk, call
+from tests.desk import DECLINE, YES, Desk, call
 
 pytestmark = pytest.mark.anyio
 DRY_RUN = """
@@ -44,7 +44,7 @@ def assert_empty(shown: Result, desk: Desk) -> None:
 async def happen(desk: Desk) -> str:
     """Decline a delete, approve one, and have a purge refused; return the id of the approved operation."""
     targets = desk.ids(availability="Alive")[:2]
-    async with desk.client(answer=NO) as client:
+    async with desk.client(answer=DECLINE) as client:
         await call(client, "delete_message", message_id=targets)
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=targets))["operation_id"]

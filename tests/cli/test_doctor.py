@@ -55,6 +55,23 @@ async def test_a_working_installation_has_no_fault(tmp_path: Path) -> None:
     assert said.endswith(f"{READY}\n")
 
 
+async def test_doctor_says_which_credentials_are_from_a_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Emulator() as emulator:
+        async with emulator.serve():
+            _, without = await doctor(emulator, tmp_path / "state")
+            login = {
+                "RC_APP_CLIENT_ID": emulator.client_id,
+                "RC_APP_CLIENT_SECRET": emulator.client_secret,
+                "RC_USER_JWT": emulator.jwt,
+            }
+            (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in login.items()))
+            code, said = await doctor(emulator, tmp_path / "state", **dict.fromkeys(login, ""))
+    assert code == 0, said
+    assert f"From .env in this folder: {', '.join(login)}." in said
+    assert "From .env" not in without
+
+
 @pytest.mark.parametrize(
     ("here", "named", "not_named"),
     [
