@@ -47,6 +47,7 @@ from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 # No message has this id: marking it read checks the permission and changes nothing.
 _NO_MESSAGE = "1"
 READY = "Ready."
+STOPPED = "STOPPED: nothing is deleted until `rc-mcp resume`. Reading works."
 _NEWER = "Upgrade rc-mcp. Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it."
 _KEEP_JOURNAL = (
     "Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it. Make it readable and "
@@ -83,7 +84,10 @@ class Finding:
 
 @click.command()
 def doctor() -> None:
-    """Check configuration, state folder, login and permissions. The exit code is 1 if there is a fault."""
+    """Check configuration, state folder, login and permissions. The exit code is 1 if there is a fault.
+
+    A stop (`rc-mcp stop`) is not a fault: the exit code is 0, and the last line begins with STOPPED.
+    """
     settings = settings_or_exit()
     sys.exit(anyio.run(_examine, settings))
 
@@ -95,8 +99,11 @@ async def _examine(settings: Settings) -> int:
         if finding.advice:
             click.echo(f"      {finding.advice}")
         faults += finding.verdict == "fault"
-    click.echo("Fix the faults above, then run rc-mcp doctor again." if faults else READY)
-    return 1 if faults else 0
+    if faults:
+        click.echo("Fix the faults above, then run rc-mcp doctor again.")
+        return 1
+    click.echo(STOPPED if is_stopped(settings.state_dir) else READY)
+    return 0
 
 
 async def _findings(settings: Settings) -> AsyncGenerator[Finding]:

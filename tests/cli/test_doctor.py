@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from rc_mcp.cli import main
-from rc_mcp.cli.doctor import READY, _state_folder  # pyright: ignore[reportPrivateUsage]
+from rc_mcp.cli.doctor import READY, STOPPED, _state_folder  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
@@ -237,7 +237,8 @@ async def test_a_stop_is_noted_with_the_command_that_ends_it(tmp_path: Path) -> 
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path)
     assert code == 0, said
-    assert "rc-mcp resume" in said
+    assert said.splitlines()[-1] == STOPPED
+    assert READY not in said
 
 
 async def test_a_stop_that_is_a_broken_link_is_noted_too(tmp_path: Path) -> None:
@@ -246,7 +247,8 @@ async def test_a_stop_that_is_a_broken_link_is_noted_too(tmp_path: Path) -> None
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path)
     assert code == 0, said
-    assert "rc-mcp resume" in said
+    assert said.splitlines()[-1] == STOPPED
+    assert READY not in said
 
 
 async def test_no_advice_gives_up_a_journal(tmp_path: Path) -> None:

@@ -177,21 +177,36 @@ async def test_a_wrong_token_is_called_wrong_and_logged_with_the_address_but_not
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic canary"}, {"Authorization": "Bearer "}])
-async def test_a_request_without_a_token_is_told_so_and_not_logged(
+async def test_a_request_without_a_token_is_told_so_and_logged_with_the_address(
     guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
 ) -> None:
     answered = await guarded.post(PATH, json=PING, headers=headers)
-    assert (answered.status_code, answered.text, caplog.records) == (401, NO_TOKEN, [])
+    assert (answered.status_code, answered.text) == (401, NO_TOKEN)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "192.0.2.7" in caplog.text
+    assert "canary" not in caplog.text
 
 
-async def test_many_wrong_tokens_are_one_line_and_the_next_one_counts_them(
-    guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer canary"}])
+async def test_many_refused_requests_are_one_line_and_the_next_one_counts_them(
+    guarded: httpx.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
 ) -> None:
     for limit_s, requests in ((3600, 20), (0, 1)):
         monkeypatch.setattr(time_limits, "SAY_AGAIN_S", limit_s)
         for _ in range(requests):
-            assert (await guarded.post(PATH, headers={"Authorization": "Bearer canary"})).status_code == 401
+            assert (await guarded.post(PATH, headers=headers)).status_code == 401
     assert [" 19 more" in record.getMessage() for record in caplog.records] == [False, True]
+
+
+async def test_requests_without_a_token_do_not_hide_a_wrong_token_in_the_log(
+    guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for headers in ({}, {}, {"Authorization": "Bearer canary"}):
+        assert (await guarded.post(PATH, headers=headers)).status_code == 401
+    assert len({record.getMessage() for record in caplog.records}) == len(caplog.records) == 2
 
 
 async def test_an_address_that_a_proxy_made_up_does_not_reach_the_log(
