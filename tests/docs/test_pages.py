@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_every_command_on_it_exists(page: Path) -> None:
         if words[0] == "make":
             assert words[1] in targets
         for start in [i for i, word in enumerate(words) if word == "rc-mcp" and words[0] in {"rc-mcp", "docker"}]:
-            parse(words[start + 1 :])
+            parse([*takewhile(lambda word: word != ">", words[start + 1 :])])
 
 
 def parse(words: list[str]) -> None:
