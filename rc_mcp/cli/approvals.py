@@ -9,7 +9,7 @@ from rc_mcp.cli.exits import state_dir, usable_or_exit
 from rc_mcp.guard.preview import phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.database import exists
-from rc_mcp.guard.state.journal import DEMO, Journal
+from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.untrusted_text import clean
@@ -46,9 +46,9 @@ def list_plans() -> None:
         # Reading would create the folder, and a wrong one would then look like a server's.
         waiting = store.waiting() if exists(store.state_dir) else []
     for plan in waiting:
-        of_demo = "(demo) " if is_of_demo(plan) else ""
+        of_demo = "(demo) " if plan.is_demo else ""
         _print_line(f"{plan.id}  until {_expires(plan)}  {of_demo}{plan.draft.question.splitlines()[0]}")
-    if any(map(is_of_demo, waiting)):
+    if any(plan.is_demo for plan in waiting):
         click.echo(f"Marked as demo: {OF_A_DEMO}")
     if not waiting:
         click.echo(f"No plan awaits approval (state folder {store.state_dir}).")
@@ -86,7 +86,7 @@ def approve(plan_id: str, yes: bool, phrase: str | None) -> None:
             _not_approved(
                 plan_id, f"Type the phrase {_clean(needed)}." if needed else "Answer y or yes, or pass --yes."
             )
-        then = OF_A_DEMO if is_of_demo(plan) else "The assistant may now carry it out."
+        then = OF_A_DEMO if plan.is_demo else "The assistant may now carry it out."
         said = f"Approved {plan_id}. Nothing has been done yet. {then}"
         # Approve the plan as shown: the user did not approve later changes to it.
         if not store.approve(plan_id, plan):
@@ -104,11 +104,6 @@ def deny(plan_id: str) -> None:
         if not store.deny(plan_id):
             _refuse_ended(store, plan_id)
         click.echo(f"Denied {plan_id}. {NOTHING_DONE}")
-
-
-def is_of_demo(plan: Plan) -> bool:
-    """Return whether the plan is for the made-up mailbox of a demo."""
-    return plan.principal.startswith(DEMO)
 
 
 def _plan(store: PlanStore, plan_id: str) -> Plan:
@@ -151,7 +146,7 @@ def _print(plan: Plan) -> None:
     for line in plan.message.splitlines():
         if line != left_out:
             _print_line(line)
-    _print_line(f"({plan.tool}, until {_expires(plan)}){' (demo)' if is_of_demo(plan) else ''}")
+    _print_line(f"({plan.tool}, until {_expires(plan)}){' (demo)' if plan.is_demo else ''}")
 
 
 def _expires(plan: Plan) -> str:

@@ -15,7 +15,6 @@ from typing import Literal
 import anyio
 import click
 
-from rc_mcp.cli.approvals import is_of_demo
 from rc_mcp.cli.exits import settings_or_exit
 from rc_mcp.cli.install.hosts import CREDENTIALS
 from rc_mcp.guard.state.coordination import is_stopped
@@ -198,7 +197,7 @@ def _held_in(folder: Path) -> str:
 
 
 def _counted(plans: Sequence[Plan]) -> str:
-    demos = sum(map(is_of_demo, plans))
+    demos = sum(plan.is_demo for plan in plans)
     n = len(plans) - demos
     of_demos = f" (and {demos} of demos, which may have ended)" if demos else ""
     return f"{n} {'plan' if n == 1 else 'plans'} awaiting approval{of_demos}"

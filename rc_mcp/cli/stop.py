@@ -14,6 +14,7 @@ from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
 from rc_mcp.guard.state.database import exists
 from rc_mcp.guard.state.journal import Journal
+from rc_mcp.private_files import is_there
 
 QUIET = "No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one."
 RESUMED = "Resumed. Stopped deletes do not continue: the assistant must ask again."
@@ -29,7 +30,7 @@ def stop() -> None:
     """Stop all deletes now. A request already sent cannot be recalled; no more are sent."""
     folder = state_dir()
     try:
-        if _is_missing(folder):
+        if not is_there(folder):  # each server makes its folder when it starts
             click.echo(
                 f"{NEVER_USED} {folder}: it does not exist. Run this as the server's user, or with the server's "
                 "RC_MCP_STATE_DIR.",
@@ -73,15 +74,6 @@ def resume() -> None:
     else:
         click.echo(RESUMED)
         _record(folder, "resumed", "resume")
-
-
-def _is_missing(folder: Path) -> bool:
-    """Return whether nothing has this path. Each server makes its folder when it starts."""
-    try:
-        folder.lstat()
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def _record(folder: Path, event: Literal["stopped", "resumed"], command: str) -> None:
