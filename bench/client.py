@@ -7,7 +7,8 @@ measured from the end of the login. How to read the figures:
 - Both sides' times include the emulator's, which answers one request at a time. This limits the ratio even for a client
   that costs nothing; that limit is printed. RingCentral has no such limit, so the same jobs also run with network
   latency before each answer, the same for both (the emulator's fault `latency`).
-- Our client does up to four independent things at once; the official package is synchronous.
+- Our client does up to four independent things at once, but requests the pages of a list one after the other; the
+  official package is synchronous.
 - An attachment is a voicemail transcript of the given size, because the emulator has no recording of a megabyte.
 - "Its own" is the processor time of only the client's process. On a busy machine it says more than the time.
 - Memory is the process's peak resident set, as Linux reports it. It includes imports; growth counts from the login.

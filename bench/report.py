@@ -79,6 +79,7 @@ TARGETS = (
     Target("emulator", "    over 60 s of paced load", GROWTH_MB),
     Target("emulator", "paced at 1,000 a second", 1_000, at_least=True),
     Target("emulator", "paced at 1,000 a second", no_errors=True),
+    Target("emulator", "processor time of a request, over the minimal app", 2.5),
     Target("tokens", "default page: 100 messages, rows", 15, at=3),
     Target("tokens", "default page: 100 messages, rows", 5_000),
     Target("tokens", "the same page, summary", 5_000),

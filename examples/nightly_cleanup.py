@@ -2,18 +2,21 @@
 
     python nightly_cleanup.py                        a rehearsal: the demo mailbox, and policy.toml with its dry run
     python nightly_cleanup.py --policy FILE          the demo mailbox, and your own policy file
-    python nightly_cleanup.py --server ADDRESS       a running `rc-mcp serve --http`; its token is in RC_MCP_HTTP_TOKEN
+    python nightly_cleanup.py --server ADDRESS       a running `rc-mcp serve --http`; RC_MCP_HTTP_TOKEN has its token
 
 The server decides by its policy. This client never approves: it sends no plan_id, and cannot be asked (no elicitation).
 One message that does not match the rules blocks its whole call. So a call that the policy does not approve is split in
-halves, until each message that does not match is named.
+halves, until each message that does not match is named. A dry run is split in the same way, to show what a night would
+do. Each call that is not approved leaves a plan; this client never uses it, and it expires.
 
 Exit codes: 0 = every message found is deleted. 3 = some stay, and the lines say why: protected, not covered by the
 rules, a cap, a dry run, a stop. 1 = a fault: an outcome is unknown or failed, or a call did not work; read first.
+The reason is then one line on stderr. A rate limit is waited for if it ends within two minutes.
 """
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter, deque
 from collections.abc import AsyncGenerator
@@ -40,17 +43,39 @@ PER_PAGE = 25
 """An answer leaves out rows that are too long for it; so few always fit."""
 TIMEOUT_S = 60
 """Longer than the 40 s that the server gives a call."""
+MAX_WAIT_S = 120
+"""The longest time to wait for a rate limit, before one call."""
+ADDRESS = (
+    "Is the server running, and is this its address, with /mcp at the end and the right token in RC_MCP_HTTP_TOKEN?"
+)
+
+
+class Fault(Exception):  # noqa: N818  the reason of an early end
+    """The reason why a call did not work."""
 
 
 async def main(arguments: argparse.Namespace) -> int:
-    async with serving(arguments.server) if arguments.server else demo(arguments.policy) as client:
-        return await clean_up(client, arguments.max_per_call)
+    try:
+        async with serving(arguments.server) if arguments.server else demo(arguments.policy) as client:
+            return await clean_up(client, arguments.max_per_call)
+    except Exception as error:  # noqa: BLE001  one line for the log of a timer, whatever it is
+        print(" ".join(reason(error, arguments.server).split()), file=sys.stderr)
+        return 1
+
+
+def reason(error: Any, address: str | None) -> str:
+    """Return the innermost cause: a task group of the SDK puts errors into groups."""
+    while inner := getattr(error, "exceptions", None):
+        error = inner[0]
+    if isinstance(error, Fault) or not address:
+        return f"{error}" or type(error).__name__
+    return f"{address}: {type(error).__name__}: {error}. {ADDRESS}"
 
 
 async def clean_up(client: Client, max_per_call: int) -> int:
     """Delete what the policy allows, print a line for each call, and return the exit code."""
     ids = await find(client)
-    print(f"{len(ids)} messages found; at most {max_per_call} in one call")
+    print(f"{len(ids)} {'message' if len(ids) == 1 else 'messages'} found; at most {max_per_call} in one call")
     calls = deque(ids[i : i + max_per_call] for i in range(0, len(ids), max_per_call))
     outcomes = dict.fromkeys(ids, "not asked for")
     while calls:
@@ -58,9 +83,13 @@ async def clean_up(client: Client, max_per_call: int) -> int:
         answer = await call(client, "delete_message", message_id=asked)
         status, operation = answer["status"], answer.get("operation_id")
         print(f"{len(asked)} asked: {status}{f', operation {operation}' if operation else ''}. {answer['said']}")
-        if status == "refused":
+        is_rehearsal = status == "refused" and "dry run" in answer["said"]
+        is_covered = "after the user approves" not in answer["said"]
+        if is_rehearsal and is_covered and answer["preview"]["messages"] == len(asked):
+            outcomes |= dict.fromkeys(asked, "would be deleted")
+        elif status == "refused" and not is_rehearsal:
             outcomes |= dict.fromkeys(asked, "refused")
-        elif status != "confirmation_required":
+        elif status != "confirmation_required" and not is_rehearsal:
             outcomes |= dict.fromkeys(asked, status) | answer.get("outcomes", {})
         elif len(asked) > 1:
             half = len(asked) // 2
@@ -94,10 +123,18 @@ async def find(client: Client) -> list[str]:
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    result = await client.call_tool(tool, arguments)
-    if result.is_error or result.structured_content is None:
-        raise RuntimeError(f"{tool}: {result.content}")
-    return result.structured_content
+    """Call a tool. An error that names a rate limit means that nothing was done: the call is repeated after it."""
+    give_up_at = anyio.current_time() + MAX_WAIT_S
+    while True:
+        result = await client.call_tool(tool, arguments)
+        if not result.is_error and result.structured_content is not None:
+            return result.structured_content
+        said = " ".join(getattr(block, "text", "") for block in result.content)
+        wait = re.search(r"Wait (\d+) s before you call again", said)
+        if wait is None or anyio.current_time() + int(wait[1]) > give_up_at:
+            raise Fault(f"{tool}: {said}")
+        print(f"{tool}: a rate limit; waiting {wait[1]} s")
+        await anyio.sleep(int(wait[1]))
 
 
 @asynccontextmanager
@@ -114,8 +151,8 @@ async def demo(policy: str) -> AsyncGenerator[Client]:
 
 @asynccontextmanager
 async def serving(address: str) -> AsyncGenerator[Client]:
-    token = {"Authorization": f"Bearer {os.environ['RC_MCP_HTTP_TOKEN']}"}
-    http = httpx.AsyncClient(headers=token, timeout=TIMEOUT_S)
+    token = os.environ.get("RC_MCP_HTTP_TOKEN")
+    http = httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=TIMEOUT_S)
     async with http, Client(streamable_http_client(address, http_client=http)) as client:
         yield client
 

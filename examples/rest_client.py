@@ -1,35 +1,30 @@
 """The Python client without MCP: over real HTTP, against the emulator.
 
-    python rest_client.py        starts `rc-mcp emulator` and ends it: no account, no key
+    python rest_client.py        with its own emulator: no account, no key
 
-For the real service omit server_url and media_url, and log in with your own app's credentials.
+It also runs where only rc-mcp-client is installed. For the real service omit server_url and media_url, and log in with
+your own app's credentials.
 """
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import anyio
 
+from rc_mcp.emulator import Emulator
 from rc_mcp.ringcentral import JWTAuth, Message, MessageStoreClient
 
 MAX_BYTES = 1_000_000
 
 
-def main() -> None:
-    command = [sys.executable, "-P", "-m", "rc_mcp", "emulator"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
-        try:
-            first_line = emulator.stdout.readline() if emulator.stdout else ""
-            anyio.run(work_the_mailbox, json.loads(first_line))
-        finally:
-            emulator.terminate()
+async def main() -> None:
+    with Emulator() as emulator:
+        async with emulator.serve():
+            await work_the_mailbox(emulator)
 
 
-async def work_the_mailbox(login: dict[str, str]) -> None:
-    auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
-    async with MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"]) as store:
+async def work_the_mailbox(ringcentral: Emulator) -> None:
+    auth = JWTAuth(ringcentral.server_url, ringcentral.client_id, ringcentral.client_secret, ringcentral.jwt)
+    async with MessageStoreClient(auth, server_url=ringcentral.server_url, media_url=ringcentral.media_url) as store:
         voicemail = await newest_unheard_with_transcript(store)
         print(f"Read transcript of {voicemail.id}: {await transcript(store, voicemail)}")
 
@@ -68,4 +63,4 @@ def check(what: str, holds: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    anyio.run(main)

@@ -17,6 +17,19 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def is_there(path: Path) -> bool:
+    """Return whether anything has this path. A link that leads nowhere counts: its disk may not be mounted now.
+
+    Raises:
+        OSError: this cannot be known.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 @contextmanager
 def new_file(folder: Path) -> Generator[tuple[Path, BinaryIO]]:
     """Yield a new, unbuffered file in `folder` that only its owner can read (0600), and its path.

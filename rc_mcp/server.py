@@ -133,9 +133,9 @@ class RingCentralServer(MCPServer[MailboxSession]):
 
     async def list_prompts(self) -> list[MCPPrompt]:
         """Return the prompts, without those that name a tool whose permission is missing."""
-        if not self._has_read_prompts:
+        offered = {tool.name for tool in await super().list_tools()}
+        if not self._has_read_prompts:  # no await from here on, so that calls at once read them once
             self._has_read_prompts = True
-            offered = {tool.name for tool in await super().list_tools()}
             for prompt in load_prompts(absent_tools=PERMISSIONS.keys() - offered):
                 self.add_prompt(prompt)
         prompts, missing = await super().list_prompts(), self._missing()

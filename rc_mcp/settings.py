@@ -98,6 +98,21 @@ def load_time_zone() -> tzinfo | None:
         return None
 
 
+def added_by_dotenv(given: AbstractSet[str] = frozenset()) -> AbstractSet[str]:
+    """Return the names of the variables that `.env` adds for a server in this folder.
+
+    Args:
+        given: names of variables that the server has besides those of this environment.
+
+    Raises:
+        SettingsError: such a server refuses `.env`.
+    """
+    try:
+        return _from_dotenv(given=given).keys()
+    except (UnicodeDecodeError, OSError):
+        raise SettingsError(UNREADABLE) from None
+
+
 def _dotenv_or_nothing() -> dict[str, str]:
     try:
         return _from_dotenv()
@@ -105,7 +120,7 @@ def _dotenv_or_nothing() -> dict[str, str]:
         return {}
 
 
-def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
+def _from_dotenv(*, has_login: bool = False, given: AbstractSet[str] = frozenset()) -> dict[str, str]:
     """Return the values that `.env` adds to the environment.
 
     A login and the settings for its use must have one source, because another user may have written the folder:
@@ -116,6 +131,7 @@ def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
 
     Args:
         has_login: the caller provides a login, so a `.env` that breaks these rules is ignored instead of refused.
+        given: names of variables to treat as if they were in the environment.
 
     Raises:
         SettingsError: `.env` breaks these rules, also with an RC_MCP_* variable that this version does not know.
@@ -124,7 +140,7 @@ def _from_dotenv(*, has_login: bool = False) -> dict[str, str]:
     written = dotenv_values(".env", interpolate=False)
     # Case-insensitive like the environment; lower() first because a name may contain U+212A instead of K.
     here = {name.lower().upper(): value for name, value in written.items() if value}
-    there = _in_environment()
+    there = _in_environment() | given
     added = {n: value for n, value in here.items() if n not in there and (n in _NAMES or n.startswith(_PREFIX))}
     try:
         if there & {*_LOGINS, *_APP}:

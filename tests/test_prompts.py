@@ -10,9 +10,12 @@ from typing import Any
 
 import frontmatter
 import pytest
+from anyio import create_task_group
+from anyio.lowlevel import checkpoint
 from jsonschema import Draft202012Validator
 from mcp import Client, MCPError
-from mcp.types import INVALID_PARAMS, PromptReference, TextContent
+from mcp.server import MCPServer
+from mcp.types import INVALID_PARAMS, PromptReference, TextContent, Tool
 
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.prompts import FrontMatter, PromptFileError, parse_prompt, prompt_files
@@ -35,6 +38,26 @@ arguments:
 ---
 Count the messages since {{since}}.
 """
+
+
+async def test_calls_at_once_read_the_prompts_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = MCPServer.list_tools
+
+    async def slow(server: MCPServer[Any]) -> list[Tool]:
+        await checkpoint()
+        return await whole(server)
+
+    monkeypatch.setattr(MCPServer, "list_tools", slow)
+    server = desk.server()
+    found: list[list[str]] = []
+
+    async def look() -> None:
+        found.append(sorted(prompt.name for prompt in await server.list_prompts()))
+
+    async with create_task_group() as tasks:
+        tasks.start_soon(look)
+        tasks.start_soon(look)
+    assert found == [sorted(NAMES)] * 2
 
 
 def test_the_prompts_are_those_that_were_promised() -> None:

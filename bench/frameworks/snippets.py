@@ -19,12 +19,16 @@ LOCKS = {
     "AI SDK": "ai-sdk",
     "Google ADK": "google-adk",
     "Claude Agent SDK": "claude-agent-sdk",
+    "MCP SDK for Python": "fastmcp",
 }
 """The heading above each snippet, and its pins."""
-TOOLS = {"Pydantic AI": 9}
-"""How many tools a snippet prints first where that is not ten: its server has another access level."""
+ACCESS = ("--access", "delete")
+"""The access level of each snippet's server."""
+TOOLS = 9
+"""How many tools it has, which each snippet prints first."""
+YES = "y\n" * 2
+"""What the user of a snippet that asks types."""
 RUN_TIMEOUT_S = 180
-
 
 ADDRESS = "http://127.0.0.1:8000/mcp"
 """The server's address on the page."""
@@ -32,11 +36,10 @@ ADDRESS = "http://127.0.0.1:8000/mcp"
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A program of the page: the heading above it, its code, and how many tools it prints first."""
+    """A program of the page: the heading above it, and its code."""
 
     heading: str
     code: str
-    tools: int = 10
     over_http: bool = False
     """It connects to a server at ADDRESS that wants a token, and does not start one."""
 
@@ -50,7 +53,7 @@ def snippets() -> list[Snippet]:
         code, instead = _fences(sections[heading])
         before = "" if heading == "AI SDK" else names
         found += [
-            Snippet(heading, code, TOOLS.get(heading, 10)),
+            Snippet(heading, code),
             Snippet(heading, before + over_http(code, instead), over_http=True),
         ]
     return found
@@ -70,7 +73,7 @@ def wrong(snippet: Snippet) -> str:
     """Run a snippet as its reader does; return what went wrong, empty if nothing did."""
     if not snippet.over_http:
         return _wrong(snippet, snippet.code, {})
-    with http_server("--port", "0", token=TOKEN) as server:
+    with http_server("--port", "0", *ACCESS, token=TOKEN) as server:
         return _wrong(snippet, snippet.code.replace(ADDRESS, server.address), {"RC_MCP_HTTP_TOKEN": TOKEN})
 
 
@@ -93,10 +96,17 @@ def _wrong(snippet: Snippet, code: str, variables: dict[str, str]) -> str:
         command = command_of(program, LOCKS[snippet.heading])
         try:
             done = subprocess.run(  # noqa: S603
-                command, cwd=folder, env=env, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
+                command,
+                cwd=folder,
+                env=env,
+                input=YES,
+                capture_output=True,
+                text=True,
+                timeout=RUN_TIMEOUT_S,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return "it did not end"
-    if done.returncode or not re.match(rf"{snippet.tools} \S", done.stdout):
+    if done.returncode or not re.match(rf"{TOOLS} \S", done.stdout):
         return f"it ended with {done.returncode}: {done.stdout[-200:]}{done.stderr[-500:]}"
     return ""

@@ -19,7 +19,6 @@ from rc_mcp.views.untrusted_text import clean_lines, counted, is_id
 
 MAX_BYTES = LIMITS.base64_bytes // 4 * 3
 """The largest attachment that a resource contains. This limit does not apply to saving to a file."""
-EMBEDDED_BYTES = LIMITS.embedded_bytes
 
 Form = Literal["text", "pages", "original", "embedded", "file"]
 

@@ -16,7 +16,6 @@ from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, Imag
 
 from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch, read_all
 from rc_mcp.attachments.forms import (
-    EMBEDDED_BYTES,
     MAX_BYTES,
     ContentAnswer,
     Form,
@@ -129,7 +128,7 @@ async def read_attachment(asked: AttachmentRequest) -> _Answer:
     if labelled(asked.attachment.content_type).startswith(_SOUNDS) and asked.form != "embedded":
         return asked.not_fetched("This is audio or video; it was not downloaded. form='file' saves it.")
     try:
-        async with asked.fetch(EMBEDDED_BYTES if asked.form == "embedded" else LIMITS.document_bytes) as found:
+        async with asked.fetch(LIMITS.embedded_bytes if asked.form == "embedded" else LIMITS.document_bytes) as found:
             if asked.form == "embedded":
                 return await _embedded(asked, found)
             if is_text(found.kind):
@@ -213,7 +212,7 @@ def _original(asked: AttachmentRequest) -> _Answer:
     size = asked.attachment.size
     if size is not None and size > MAX_BYTES:
         return asked.not_fetched(f"It has {size:,} bytes, too many for a resource. form='file' saves it.")
-    is_small = size is None or size <= EMBEDDED_BYTES
+    is_small = size is None or size <= LIMITS.embedded_bytes
     said = "This answer links to the resource with its bytes; they were not fetched. form='file' saves them."
     answer, _ = asked.not_fetched(f"{said} form='embedded' puts them into an answer." if is_small else said)
     others: list[Form] = [*answer.other_forms, *(["embedded"] if is_small else [])]

@@ -9,13 +9,25 @@ from rc_mcp.cli.exits import state_dir, usable_or_exit
 from rc_mcp.guard.preview import phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.database import exists
-from rc_mcp.guard.state.journal import DEMO
+from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.untrusted_text import clean
 
+OF_A_DEMO = (
+    "The plan belongs to a demo, whose mailbox exists only in its server. The assistant can carry it out only while "
+    "that server runs."
+)
 _LINE = 400
 """Maximum characters of a line; every line of a question is shorter."""
+ENDED = {
+    "approved": "was already approved, and waits for the assistant",
+    "denied": "was denied",
+    "used": "was already approved and used: rc-mcp audit shows the result",
+    "expired": "has expired: plans are valid for 10 minutes",
+}
+"""Why a plan awaits no approval."""
+UNCHANGED = "This command changed nothing."
 
 
 @click.group(invoke_without_command=True)
@@ -34,8 +46,10 @@ def list_plans() -> None:
         # Reading would create the folder, and a wrong one would then look like a server's.
         waiting = store.waiting() if exists(store.state_dir) else []
     for plan in waiting:
-        of_demo = "(demo) " if is_of_demo(plan) else ""
+        of_demo = "(demo) " if plan.is_demo else ""
         _print_line(f"{plan.id}  until {_expires(plan)}  {of_demo}{plan.draft.question.splitlines()[0]}")
+    if any(plan.is_demo for plan in waiting):
+        click.echo(f"Marked as demo: {OF_A_DEMO}")
     if not waiting:
         click.echo(f"No plan awaits approval (state folder {store.state_dir}).")
 
@@ -59,20 +73,25 @@ def show(plan_id: str) -> None:
 def approve(plan_id: str, yes: bool, phrase: str | None) -> None:
     """Show PLAN, ask for approval, and record it. The assistant can then carry it out once, exactly as shown.
 
-    To approve, type y if the plan can be undone, otherwise the phrase shown. Any other answer approves nothing.
+    To approve, type y or yes if the plan can be undone, otherwise the phrase shown. Any other answer approves nothing.
     """
     store = PlanStore(state_dir())
     with usable_or_exit():
         plan = _plan(store, plan_id)
-        _print(plan)
         if plan not in store.waiting():
-            _settle(False, "", plan_id)
+            _refuse_ended(store, plan_id)
+        _print(plan)
         if not _agrees(plan, yes=yes, phrase=phrase):
             needed = plan.draft.phrase
-            _not_approved(plan_id, f"Type the phrase {_clean(needed)}." if needed else "Answer y, or pass --yes.")
-        said = f"Approved {plan_id}. Nothing has been done yet; the assistant may now carry it out."
+            _not_approved(
+                plan_id, f"Type the phrase {_clean(needed)}." if needed else "Answer y or yes, or pass --yes."
+            )
+        then = OF_A_DEMO if plan.is_demo else "The assistant may now carry it out."
+        said = f"Approved {plan_id}. Nothing has been done yet. {then}"
         # Approve the plan as shown: the user did not approve later changes to it.
-        _settle(store.approve(plan_id, plan), said, plan_id)
+        if not store.approve(plan_id, plan):
+            _refuse_ended(store, plan_id)
+        click.echo(said)
 
 
 @approvals.command()
@@ -82,17 +101,17 @@ def deny(plan_id: str) -> None:
     store = PlanStore(state_dir())
     with usable_or_exit():
         _plan(store, plan_id)
-        _settle(store.deny(plan_id), f"Denied {plan_id}. {NOTHING_DONE}", plan_id)
-
-
-def is_of_demo(plan: Plan) -> bool:
-    """Return whether the plan is for the made-up mailbox of a demo."""
-    return plan.principal.startswith(DEMO)
+        if not store.deny(plan_id):
+            _refuse_ended(store, plan_id)
+        click.echo(f"Denied {plan_id}. {NOTHING_DONE}")
 
 
 def _plan(store: PlanStore, plan_id: str) -> Plan:
-    found = store.get(plan_id) if exists(store.state_dir) else None
+    is_there = exists(store.state_dir)
+    found = store.get(plan_id) if is_there else None
     if found is None:
+        if is_there and Journal(store.state_dir).operation(plan_id):
+            _refuse_ended(store, plan_id)
         where = f"There is no plan {plan_id!r} in the state folder {store.state_dir}"
         click.echo(f"{where}; plans expire after 10 minutes. {NOTHING_DONE}", err=True)
         sys.exit(1)
@@ -127,7 +146,7 @@ def _print(plan: Plan) -> None:
     for line in plan.message.splitlines():
         if line != left_out:
             _print_line(line)
-    _print_line(f"({plan.tool}, until {_expires(plan)}){' (demo)' if is_of_demo(plan) else ''}")
+    _print_line(f"({plan.tool}, until {_expires(plan)}){' (demo)' if plan.is_demo else ''}")
 
 
 def _expires(plan: Plan) -> str:
@@ -143,8 +162,16 @@ def _clean(line: str) -> str:
     return clean(line, _LINE)
 
 
-def _settle(done: bool, said: str, plan_id: str) -> None:
-    if not done:
-        click.echo(f"Plan {plan_id} was already approved or denied, or has expired. {NOTHING_DONE}", err=True)
-        sys.exit(1)
-    click.echo(said)
+def _refuse_ended(store: PlanStore, plan_id: str) -> NoReturn:
+    """Say why the plan awaits no approval, and exit."""
+    click.echo(f"Plan {plan_id} {_ended(store, plan_id)}. {UNCHANGED}", err=True)
+    sys.exit(1)
+
+
+def _ended(store: PlanStore, plan_id: str) -> str:
+    if found := store.get(plan_id):
+        return ENDED.get(found[1], "differs from the plan that was shown")
+    # An expired plan is no longer stored; the journal keeps its steps.
+    operation = Journal(store.state_dir).operation(plan_id)
+    events = {entry.event for entry in operation.entries} if operation else set[str]()
+    return ENDED["used" if "begun" in events else "denied" if "declined" in events else "expired"]

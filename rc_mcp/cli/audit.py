@@ -1,6 +1,7 @@
-"""rc-mcp audit: shows each operation's request, approval and result, oldest first."""
+"""rc-mcp audit: shows each operation's request, approval and result, and each stop and resume, oldest first."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from rich.text import Text
 from rc_mcp.cli.exits import fail, state_dir, usable_or_exit
 from rc_mcp.cli.terminal import terminal
 from rc_mcp.guard.state.database import exists
-from rc_mcp.guard.state.journal import Entry, Journal, Operation
+from rc_mcp.guard.state.journal import BEGINNING, Entry, Journal, Operation
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.tools.arguments import instant
 from rc_mcp.views.changes import tally
@@ -26,6 +27,10 @@ _FOR_PROGRAMS = 1000
 _AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
 NOTHING_ASKED = "The guard was not asked for anything"
 NO_JOURNAL = "There is no journal: nothing was asked for yet, or it was removed"
+NO_JOURNAL_WITH_HEAD = (
+    "There is no journal, so it does not contain this head: it was removed, or this is another folder"
+)
+NO_HEAD = "A head has 64 characters, 0 to 9 and a to f, as `rc-mcp audit verify` prints it. Nothing was checked."
 HEAD_MISSING = "The journal does not contain this head: its end was cut off or rewritten."
 CHANGED = "The journal was changed."
 
@@ -63,21 +68,30 @@ def verify(head: str | None) -> None:
 
     A process that can write the file can cut off its end, or rewrite it from some entry on. Only a head that you noted
     elsewhere shows that: it must still be in the journal.
+
+    The exit code is 1 if an entry or that head is missing or was changed, also if there is no journal. Without HEAD,
+    no journal is no fault.
     """
+    if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
+        raise click.BadParameter(NO_HEAD, param_hint="HEAD")
     journal = Journal(state_dir())
     with usable_or_exit():
-        if head is None and not exists(journal.state_dir):
+        if not exists(journal.state_dir):
+            if head is not None:
+                fail(f"{NO_JOURNAL_WITH_HEAD} (state folder {journal.state_dir}).")
             click.echo(f"{NO_JOURNAL} (state folder {journal.state_dir}).")
             return
         verified = journal.verify()
-        head_is_missing = head is not None and head not in {entry.hash for entry in journal.entries()}
+        hashes = {BEGINNING, *(entry.hash for entry in journal.entries())}
+        head_is_missing = head is not None and head not in hashes
     for fault in verified.faults:
         click.echo(fault, err=True)
     if head_is_missing:
         click.echo(HEAD_MISSING, err=True)
     if verified.faults or head_is_missing:
         fail(CHANGED)
-    click.echo(f"{verified.entries} entries in {journal.state_dir}; none was changed, removed or moved.")
+    entries = f"{verified.entries:,} {'entry' if verified.entries == 1 else 'entries'}"
+    click.echo(f"{entries} in {journal.state_dir}; none was changed, removed or moved.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
 
@@ -120,7 +134,8 @@ def _show(journal: Journal, since: datetime | None, last: int) -> None:
         console.width = _FOR_PROGRAMS
     console.print(shown)
     if has_more:
-        click.echo(f"\nOnly the newest {last:,} are shown; --last shows more, and --json without --last all entries.")
+        newest = "Only the newest is" if last == 1 else f"Only the newest {last:,} are"
+        click.echo(f"\n{newest} shown; --last shows more, and --json without --last all entries.")
     if any(operation != _NO_OPERATION for _, _, operation, *_ in rows):
         click.echo("\nrc-mcp undo OPERATION restores deleted messages.")
 
@@ -137,7 +152,7 @@ def _note_rows(entries: list[Entry]) -> Iterator[tuple[int, *tuple[str, ...]]]:
     for entry in entries:
         if entry.operation is None:
             what = _marked(_request({"action": entry.tool, **entry.details}), entry)
-            agreed, result = _rehearsed(entry) if entry.event == "rehearsed" else ("-", f"refused: {_reason(entry)}")
+            agreed, result = _rehearsed(entry) if entry.event == "rehearsed" else ("-", _not_rehearsed(entry))
             yield entry.number, entry.at, _NO_OPERATION, what, agreed, f"{result}{_more([entry])}"
 
 
@@ -147,6 +162,10 @@ def _rehearsed(entry: Entry) -> tuple[str, str]:
     against = entry.details.get("against")
     asked = f", approval needed: {against}" if against else ""
     return "-" if against else _AGREED["policy"], f"dry run, not done{asked}"
+
+
+def _not_rehearsed(entry: Entry) -> str:
+    return f"refused: {_reason(entry)}" if entry.event == "refused" else entry.event
 
 
 def _reason(entry: Entry) -> str:

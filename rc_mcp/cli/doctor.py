@@ -15,8 +15,8 @@ from typing import Literal
 import anyio
 import click
 
-from rc_mcp.cli.approvals import is_of_demo
 from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.cli.install.hosts import CREDENTIALS
 from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
 from rc_mcp.guard.state.journal import Journal
@@ -37,7 +37,7 @@ from rc_mcp.ringcentral import (
     TransportFailure,
     Unauthorized,
 )
-from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.settings import Settings, SettingsError, added_by_dotenv
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.other_stores import QUEUE_TEXTS
@@ -46,6 +46,7 @@ from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 # No message has this id: marking it read checks the permission and changes nothing.
 _NO_MESSAGE = "1"
 READY = "Ready."
+STOPPED = "STOPPED: nothing is deleted until `rc-mcp resume`. Reading works."
 _NEWER = "Upgrade rc-mcp. Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it."
 _KEEP_JOURNAL = (
     "Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it. Make it readable and "
@@ -82,7 +83,10 @@ class Finding:
 
 @click.command()
 def doctor() -> None:
-    """Check configuration, state folder, login and permissions. The exit code is 1 if there is a fault."""
+    """Check configuration, state folder, login and permissions. The exit code is 1 if there is a fault.
+
+    A stop (`rc-mcp stop`) is not a fault: the exit code is 0, and the last line begins with STOPPED.
+    """
     settings = settings_or_exit()
     sys.exit(anyio.run(_examine, settings))
 
@@ -94,8 +98,11 @@ async def _examine(settings: Settings) -> int:
         if finding.advice:
             click.echo(f"      {finding.advice}")
         faults += finding.verdict == "fault"
-    click.echo("Fix the faults above, then run rc-mcp doctor again." if faults else READY)
-    return 1 if faults else 0
+    if faults:
+        click.echo("Fix the faults above, then run rc-mcp doctor again.")
+        return 1
+    click.echo(STOPPED if is_stopped(settings.state_dir) else READY)
+    return 0
 
 
 async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
@@ -111,7 +118,7 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield Finding(
         "ok", f"configuration: {settings.server_url}, access {settings.access} here; each app's entry has its own level"
     )
-    yield Finding("ok", f"credentials: {credentials_in_use(settings)}")
+    yield Finding("ok", f"credentials: {credentials_in_use(settings)}", _from_dotenv())
     async with client:
         reading = await _reading(client)
         yield reading
@@ -128,6 +135,12 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
                 yield await _editing(client)
             if "EditAccounts" not in missing:
                 yield await _retention(client)
+
+
+def _from_dotenv() -> str:
+    """Return which credentials come from `.env`, which is read only here; empty if none do."""
+    names = sorted(added_by_dotenv() & {*CREDENTIALS, "RC_ACCESS_TOKEN"})
+    return f"From .env in this folder: {', '.join(names)}. Apps that start elsewhere do not get it." if names else ""
 
 
 def _missing(settings: Settings, client: MessageStoreClient) -> dict[str, list[str]]:
@@ -184,9 +197,10 @@ def _held_in(folder: Path) -> str:
 
 
 def _counted(plans: Sequence[Plan]) -> str:
-    demos = sum(map(is_of_demo, plans))
-    noun = "plan" if len(plans) == 1 else "plans"
-    return f"{len(plans)} {noun} awaiting approval{f' ({demos} demo)' if demos else ''}"
+    demos = sum(plan.is_demo for plan in plans)
+    n = len(plans) - demos
+    of_demos = f" (and {demos} of demos, which may have ended)" if demos else ""
+    return f"{n} {'plan' if n == 1 else 'plans'} awaiting approval{of_demos}"
 
 
 def _has_no_journal(folder: Path) -> bool:

@@ -4,7 +4,8 @@ It fails closed. Beyond this machine it requires a token, or the operator's --un
 known host names, so that a web page cannot reach it through a name of its own (DNS rebinding).
 
 Two pages need no token, because they show nothing about the mailbox: `/`, which says what this is, and `/health`, for a
-load balancer. `/health` answers under any name too: a balancer asks by the address of the machine.
+load balancer. `/health` answers under any name too: a balancer asks by the address of the machine. An accepted request
+for any other address but `PATH`, and one of a browser, is answered with an error and the text of `/`.
 """
 
 import hmac
@@ -13,6 +14,7 @@ import logging
 import re
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import anyio
@@ -118,7 +120,7 @@ def application(server: RingCentralServer, names: Sequence[str], token: SecretSt
     """Return the application, and the gate before MCP. `names` are all allowed Host headers."""
     mcp = server.streamable_http_app(streamable_http_path=PATH, transport_security=_security(names))
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
-    app: ASGIApp = _OnlyUnder(names, OnlyWhole(door))  # refused before the body is read
+    app: ASGIApp = _OnlyUnder(names, _OnlyMcp(OnlyWhole(door)))  # refused before the body is read
     if token:
         app = _OnlyWith(token, app)
     home = _OnlyUnder(names, _Page(lambda: (HOME, 200)))
@@ -168,6 +170,26 @@ class _Pages:
         await app(scope, receive, send)
 
 
+class _OnlyMcp:
+    """Middleware that answers requests for another address than `PATH`, and those of a browser, with `HOME`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = _misled(scope) if scope["type"] == "http" else None
+        app = _Page(lambda: (HOME, status)) if status else self._app
+        await app(scope, receive, send)
+
+
+def _misled(scope: Scope) -> int | None:
+    """Return the status for a request that no MCP client with the right address sends; None for any other."""
+    if scope["path"] not in {PATH, f"{PATH}/"}:  # the SDK redirects from the second to the first
+        return 404
+    is_browser = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+    return 406 if is_browser else None
+
+
 class _OnlyUnder:
     """Middleware that requires one of these names as Host, and as Origin if present, with or without a port.
 
@@ -197,33 +219,36 @@ class _OnlyUnder:
 
 
 class _OnlyWith:
-    """Middleware that requires the bearer token, and logs wrong ones without showing them."""
+    """Middleware that requires the bearer token. It logs requests with none or a wrong one, without showing it."""
 
     def __init__(self, token: SecretStr, app: ASGIApp) -> None:
         self._expected = token.get_secret_value().encode()
         self._app = app
-        self._logged_at = float("-inf")
-        self._not_logged = 0
+        self._logged_at: dict[str, float] = {}
+        self._not_logged = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = b"" if scope["type"] == "lifespan" else self._given(scope)
         if scope["type"] == "lifespan" or hmac.compare_digest(given, self._expected):
             await self._app(scope, receive, send)
             return
-        if given:
-            self._log(_address_of(scope))
+        self._log("with a wrong" if given else "without a", _address_of(scope))
         refusal = PlainTextResponse(WRONG_TOKEN if given else NO_TOKEN, 401, {"WWW-Authenticate": "Bearer"})
         await refusal(scope, receive, send)
 
-    def _log(self, address: str) -> None:
-        """Log a wrong token, at most once in `time_limits.SAY_AGAIN_S`; the next line counts those in between."""
+    def _log(self, kind: str, address: str) -> None:
+        """Log a refused request, each kind at most once in `time_limits.SAY_AGAIN_S`; the next line counts the others.
+
+        So no client can fill the log, and many requests without a token do not hide one with a wrong token.
+        """
         now = anyio.current_time()
-        if now - self._logged_at < time_limits.SAY_AGAIN_S:
-            self._not_logged += 1
+        if now - self._logged_at.get(kind, float("-inf")) < time_limits.SAY_AGAIN_S:
+            self._not_logged[kind] += 1
             return
-        before = f"; {self._not_logged} more since the last such line" if self._not_logged else ""
-        _log.warning("a request from %s with a wrong bearer token was refused%s", address, before)
-        self._logged_at, self._not_logged = now, 0
+        others = self._not_logged.pop(kind, 0)
+        before = f"; {others} more since the last such line" if others else ""
+        _log.warning("a request from %s %s bearer token was refused%s", address, kind, before)
+        self._logged_at[kind] = now
 
     def _given(self, scope: Scope) -> bytes:
         given = Headers(scope=scope).get("authorization", "").encode("latin-1")

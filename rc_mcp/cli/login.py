@@ -2,6 +2,7 @@
 
 import webbrowser
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import anyio
 import click
@@ -23,6 +24,7 @@ from rc_mcp.wiring import login_store
 
 # Below the ports that systems assign themselves, and unassigned in IANA's list.
 PORT = 28765
+NOBODY = "Nobody is logged in."
 LOGGED_OUT, NOT_LOGGED_IN = "Logged out.", "You were not logged in."
 NOT_REVOKED = "RingCentral did not end the session; it expires later."
 
@@ -57,7 +59,26 @@ def login(port: int, browser: bool, timeout: int) -> None:
 def logout() -> None:
     """End the session of `rc-mcp login` and delete it here."""
     settings = settings_or_exit()
+    if not settings.client_id:
+        if not _may_hold_logins(settings):
+            click.echo(NOBODY)
+            return
+        refuse(
+            "RC_APP_CLIENT_ID is not set, so it is unknown which login to end. Nothing was done. Set it to the client "
+            "ID with which you logged in; the entry in your app's file has it."
+        )
     anyio.run(_log_out, settings, _endpoint(settings))
+
+
+def _may_hold_logins(settings: Settings) -> bool:
+    """Return whether a login may be stored here, for any app. The keyring has no list: a lock file shows a login."""
+    try:
+        kept = [file.suffix for file in (settings.state_dir / "logins").iterdir()]
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        fail(f"The stored logins cannot be read ({error.strerror}). Nothing was done.")
+    return ".json" in kept or (".lock" in kept and find_spec("keyring") is not None)
 
 
 def _endpoint(settings: Settings) -> TokenEndpoint:

@@ -23,6 +23,7 @@ from rc_mcp.guard.policy.rules import Policy, Rule
 from rc_mcp.ringcentral import InvalidRequest, JWTAuth, Message, MessageStoreClient, RingCentralError
 from rc_mcp.settings import SettingsError
 from rc_mcp.views.error_texts import in_words
+from rc_mcp.views.untrusted_text import counted
 from rc_mcp.wiring import client_for
 
 SAMPLE = 10_000
@@ -39,7 +40,11 @@ def policy() -> None:
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--demo", is_flag=True, help="Use the emulator's made-up mailbox: no account.")
 def check(file: Path, demo: bool) -> None:
-    """Validate the policy in FILE and show its effect on your mailbox. The exit code is 1 if the file is wrong."""
+    """Validate the policy in FILE and show its effect on your mailbox.
+
+    The exit code is 1 if the file is wrong. Without credentials the effect is not checked: a line says so, and the exit
+    code is 0 if the file is valid.
+    """
     try:
         checked = load_policy(file)
     except PolicyError as error:
@@ -95,7 +100,8 @@ def _explain(console: Console, checked: Policy, messages: Sequence[Message], who
     """Print protected entries, the effect of each rule, and the limits."""
     newest = "the newest " if len(messages) == SAMPLE else ""
     alive = [m for m in messages if m.availability == "Alive"]
-    console.print(f"Checked {newest}{len(messages):,} messages of {whose}: {len(alive):,} Alive, the rest Deleted.")
+    checked_ones = "1 message" if len(messages) == 1 else f"{len(messages):,} messages"
+    console.print(f"Checked {newest}{checked_ones} of {whose}: {len(alive):,} Alive, the rest Deleted.")
     _protected(console, checked, messages)
     _rule(console, checked, alive, purge=False)
     _rule(console, checked, messages, purge=True)
@@ -164,7 +170,9 @@ def _caps(rule: Rule) -> str:
 
 def _span(span: timedelta) -> str:
     hours, days = span.total_seconds() / 3600, span.days
-    return f"{days} days" if timedelta(days=days) == span else f"{hours:g} hours"
+    if timedelta(days=days) == span:
+        return counted(days, "day")
+    return f"{hours:g} {'hour' if hours == 1 else 'hours'}"
 
 
 def _table(*columns: str) -> Table:

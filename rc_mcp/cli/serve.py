@@ -51,8 +51,8 @@ def serve(
     the address, you must set it or pass --unauthenticated. The server only answers requests for this machine's own
     names, the address it listens on, and names given with --allow-host. /health answers to all, for load balancers.
 
-    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox, except when another
-    program in the terminal starts it over stdio.
+    With --demo, a line on stderr says at which address a browser on this machine shows the mailbox. If a
+    script that you run in a terminal starts the demo over stdio, there is no such line: the demo ends with the script.
     """
     log_to_stderr()
     if not http:

@@ -3,6 +3,7 @@
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import click
@@ -11,6 +12,9 @@ from rc_mcp import time_limits
 from rc_mcp.cli.exits import state_dir
 from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
+from rc_mcp.guard.state.database import exists
+from rc_mcp.guard.state.journal import Journal
+from rc_mcp.private_files import is_there
 
 QUIET = "No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one."
 RESUMED = "Resumed. Stopped deletes do not continue: the assistant must ask again."
@@ -18,6 +22,7 @@ WAITING = "Waiting for a change in progress ..."
 PERHAPS_IN_PROGRESS = "A change may still be in progress. rc-mcp audit shows sent requests."
 NOT_STOPPED = "Deletes were not stopped."
 NEVER_USED = "NOT stopped: no server has used the state folder"
+NOT_RECORDED = "This is not recorded: "
 
 
 @click.command()
@@ -25,7 +30,7 @@ def stop() -> None:
     """Stop all deletes now. A request already sent cannot be recalled; no more are sent."""
     folder = state_dir()
     try:
-        if _is_missing(folder):
+        if not is_there(folder):  # each server makes its folder when it starts
             click.echo(
                 f"{NEVER_USED} {folder}: it does not exist. Run this as the server's user, or with the server's "
                 "RC_MCP_STATE_DIR.",
@@ -33,12 +38,16 @@ def stop() -> None:
             )
             sys.exit(1)
         # Any existing file of that name is a stop, even a broken link: do not follow or replace it.
+        is_new = False
         with suppress(FileExistsError):
             stop_file(folder).touch(mode=0o600, exist_ok=False)
+            is_new = True
     except OSError as error:
         click.echo(f"NOT stopped: cannot write to {folder} ({type(error).__name__}). End the server instead.", err=True)
         sys.exit(1)
     click.echo(f"Stopped: no server whose state folder is {folder} deletes anything until rc-mcp resume.")
+    if is_new:
+        _record(folder, "stopped", "stop")
     try:
         is_quiet = anyio.run(_is_quiet, folder)
     except GuardError:
@@ -53,7 +62,8 @@ def stop() -> None:
 @click.command()
 def resume() -> None:
     """Allow deletes again. Each needs approval as before; stopped deletes do not continue."""
-    file = stop_file(state_dir())
+    folder = state_dir()
+    file = stop_file(folder)
     try:
         file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
     except FileNotFoundError:
@@ -63,15 +73,22 @@ def resume() -> None:
         sys.exit(1)
     else:
         click.echo(RESUMED)
+        _record(folder, "resumed", "resume")
 
 
-def _is_missing(folder: Path) -> bool:
-    """Return whether nothing has this path. Each server makes its folder when it starts."""
+def _record(folder: Path, event: Literal["stopped", "resumed"], command: str) -> None:
+    """Journal that the STOP file was made or removed, or say why that is not possible. The file counts, not the row."""
     try:
-        folder.lstat()
-    except FileNotFoundError:
-        return True
-    return False
+        if not exists(folder):
+            # A new file would hide that a journal was lost.
+            click.echo(f"{NOT_RECORDED}the state folder has no journal yet, or it was removed.")
+            return
+        Journal(folder).append(event, operation=None, principal="", tool=command, details={})
+    except GuardError as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        click.echo(f"{NOT_RECORDED}the journal cannot be written{cause}.", err=True)
+    except Exception as error:  # noqa: BLE001  another process may have written anything into the file
+        click.echo(f"{NOT_RECORDED}the journal cannot be continued ({type(error).__name__}).", err=True)
 
 
 async def _is_quiet(folder: Path) -> bool:

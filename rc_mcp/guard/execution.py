@@ -29,6 +29,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.views.changes import OutcomeWord, Status
 from rc_mcp.views.error_texts import in_words
 
+CHANGED_SINCE_PLAN = "Messages that changed since the plan was made were skipped; call again for a new plan."
 _NOT_RECORDED = "The state folder can no longer be used, so nothing more was sent. The operator must fix it."
 _NOT_CERTAIN = "The outcome of some messages is uncertain, so nothing more was sent."
 
@@ -80,7 +81,7 @@ async def _still_approved(
     kept, changed = unchanged(batch, found, errors, purge=purge)
     execution.outcomes |= changed
     if "skipped" in changed.values():
-        execution.note = "Messages that changed after approval were skipped; call again for a new plan."
+        execution.note = CHANGED_SINCE_PLAN
     spared = [t.id for t in kept if mailbox.spares(found[t.id], purge=purge)]
     if spared:
         execution.outcomes |= dict.fromkeys(spared, "skipped")

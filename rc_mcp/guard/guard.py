@@ -29,13 +29,14 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import time_left_s
 from rc_mcp.views.changes import ChangeResult
 
-OTHER_ARGUMENTS = "This call has no such plan: the plan expired, or it was made for other arguments."
+OTHER_ARGUMENTS = "This plan was made for another tool or for other arguments, so it does not fit this call."
+NO_PLAN = "There is no such plan: it expired, or this plan_id is wrong."
 OTHER_DEMOS = (
-    "This call has no such plan: the plan expired, or it was made for other arguments or by another process. This "
-    "server is a demo, whose mailbox exists only in this process. Make both calls to one process, such as "
-    "`rc-mcp serve --http --demo`."
+    "There is no such plan: it expired, this plan_id is wrong, or another process made it. This server is a demo, "
+    "whose mailbox exists only in this process. Make both calls to one process, such as `rc-mcp serve --http --demo`."
 )
 """The same in a demo. Some frameworks start a server for each call, and each demo has a mailbox of its own."""
+_FOR_A_NEW_PLAN = "Call again without plan_id for a new one."
 
 
 class Action(Protocol):
@@ -79,8 +80,9 @@ class Allowed:
     plan: Plan
 
 
-Verdict = Literal["yes", "no", "not_asked"]
-"""What the user said when asked about a plan."""
+Verdict = Literal["yes", "no", "not_confirmed", "not_asked"]
+"""What the user said when asked about a plan. `not_confirmed`: the question was accepted, but its field was not filled
+in. That is a refusal too."""
 Proposal = Plan | Allowed | ChangeResult
 """A plan to ask the user about, a plan that needs no question, or the final answer."""
 
@@ -149,10 +151,15 @@ class Guard:
             return proposal
         unattended = isinstance(proposal, Allowed)
         plan = proposal.plan if isinstance(proposal, Allowed) else proposal
-        if said == "no":
-            denied = await in_thread(self.plans.deny, plan.id, "client")
-            # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
-            return results.declined(plan) if denied else await self._not_claimed(request, plan)
+        if said in {"no", "not_confirmed"}:
+            if not await in_thread(self.plans.deny, plan.id, "client"):
+                # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
+                return await self._not_claimed(request, plan)
+            if said == "no":
+                return results.declined(plan)
+            reason = "accepted_without_the_phrase" if plan.draft.phrase else "accepted_without_a_tick"
+            await self.note(request.tool, "refused", plan.id, reason=reason)
+            return results.not_confirmed(plan)
         if said == "not_asked" and request.plan_id is None and not unattended:
             return await self._confirmation_required(plan)
         patience_s = min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)
@@ -257,9 +264,12 @@ class Guard:
         found = await in_thread(self.plans.get, plan_id)
         if found is None and await self._was_begun(plan_id):
             return await self._spent(request, plan_id, "used")
-        if found is None or found[0].digest != digest:
-            why = OTHER_DEMOS if self.principal.startswith(DEMO) else OTHER_ARGUMENTS
-            return await self._refuse(request, "no_such_plan", f"{why} Call again without plan_id for a new one.")
+        # A plan of another login is treated as unknown: nothing is said of it.
+        if found is None or found[0].principal != self.principal:
+            why = OTHER_DEMOS if self.principal.startswith(DEMO) else NO_PLAN
+            return await self._refuse(request, "no_such_plan", f"{why} {_FOR_A_NEW_PLAN}")
+        if found[0].digest != digest:
+            return await self._refuse(request, "other_arguments", f"{OTHER_ARGUMENTS} {_FOR_A_NEW_PLAN}")
         plan, state = found
         return await self._spent(request, plan.id, state) if state in {"used", "denied"} else plan
 

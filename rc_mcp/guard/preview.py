@@ -27,6 +27,8 @@ _RECENT = timedelta(days=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NUMBER_COLUMNS = 16
 _KINDS = 4
+CONFIRM = "Yes, do it"
+"""The title of the box that a user ticks to approve a plan without a phrase."""
 CANNOT_BE_UNDONE = "This cannot be undone."
 WARNINGS = {
     "unheard": ("unheard voicemail{}", "unheard"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from rc_mcp.guard.execution import Execution
+from rc_mcp.guard.preview import CONFIRM
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.plans import Plan, PlanDraft
 from rc_mcp.views.changes import ChangeResult, OutcomeWord, Status, overall, tally
@@ -46,8 +47,15 @@ def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> ChangeResult
 
 
 def declined(plan: Plan) -> ChangeResult:
-    """Report that the user declined, or gave no valid approval."""
+    """Report that the user declined."""
     said = f"The user did not approve it. {NOTHING_DONE}"
+    return ChangeResult(status="declined", said=said, preview=plan.draft.preview)
+
+
+def not_confirmed(plan: Plan) -> ChangeResult:
+    """Report that the question was accepted without the tick or the phrase that makes it an approval."""
+    lacking = "the phrase was not typed as shown" if plan.draft.phrase else f"“{CONFIRM}” was not ticked"
+    said = f"The question was accepted, but {lacking}, so it is not approved. {NOTHING_DONE}"
     return ChangeResult(status="declined", said=said, preview=plan.draft.preview)
 
 

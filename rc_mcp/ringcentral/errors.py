@@ -44,6 +44,7 @@ characters.
 """
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TypedDict
 
 from rc_mcp.ringcentral.limits import LIMITS
@@ -272,11 +273,16 @@ class RateLimited(APIError):
     group: str | None = None
     held_back: bool = False
 
+    @property
+    def wait_s(self) -> int:
+        """Return `retry_after_s` in whole seconds, rounded up: a call after less would be refused again."""
+        return ceil(round(self.retry_after_s, 3))
+
     def _text(self) -> str:
         if not self.held_back:
             return super()._text()
         what = f"{self.method} {self.path[:120]} was not sent: " if self.method else ""
-        return f"{what}RingCentral's limit for the group {self.group} allows no request for {self.retry_after_s:.0f} s"
+        return f"{what}RingCentral's limit for the group {self.group} allows no request for {self.wait_s} s"
 
 
 class FaxNotReady(APIError):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
 from rc_mcp.guard.guard import Guard, Proposal, Request, Verdict
+from rc_mcp.guard.preview import CONFIRM
 from rc_mcp.guard.state.plans import Plan
 from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral.transport.deadlines import call_time
@@ -82,7 +83,7 @@ class Confirmation(UserAnswer):
 
     model_config = ConfigDict(json_schema_extra={"required": ["confirm"]})
 
-    confirm: StrictBool = Field(False, title="Yes, do it", json_schema_extra=_undefaulted)
+    confirm: StrictBool = Field(False, title=CONFIRM, json_schema_extra=_undefaulted)
 
 
 class TypedPhrase(UserAnswer):
@@ -115,5 +116,5 @@ def verdict(answer: ElicitationResult[UserAnswer], plan: Plan) -> Verdict:
         return "not_asked"
     if plan.draft.phrase:
         typed = answer.data.phrase.strip() if isinstance(answer.data, TypedPhrase) else ""
-        return "yes" if typed == plan.draft.phrase else "no"
-    return "yes" if isinstance(answer.data, Confirmation) and answer.data.confirm else "no"
+        return "yes" if typed == plan.draft.phrase else "not_confirmed"
+    return "yes" if isinstance(answer.data, Confirmation) and answer.data.confirm else "not_confirmed"

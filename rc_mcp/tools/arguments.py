@@ -160,8 +160,9 @@ def _like(pattern: str, what: str) -> AfterValidator:
 
 
 _NUMBER = r"[+(]{0,2}[0-9][0-9()./ -]{1,28}[0-9]"
-_SENDER_NAME = "(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9 &._+-]{1,10}"
+_SENDER_ID = "(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9 &._+-]{1,10}"
 """An alphanumeric sender id: up to 11 characters, not all digits (3GPP TS 23.040, 9.1.2.5)."""
+NO_PEOPLE = "A phone_number matches no names of people: omit it, and look for the name in untrusted_who."
 OneOrMore = BeforeValidator(_listed)
 """Accept a single string or number as a list of one."""
 Chosen = BeforeValidator(_chosen)
@@ -184,10 +185,11 @@ ExtensionId = Annotated[_Own, Field(description="Your own mailbox: ~.")]
 PhoneNumber = Annotated[
     str,
     _DIGITS,
-    Field(description="Sender's or recipient's number, e.g. +16505550100, or name."),
+    Field(description="Number (+16505550100) or SMS sender ID of either party, no person's name."),
     _like(
-        rf"{_NUMBER}|{_SENDER_NAME}",
-        "a phone number, such as +16505550100, a short code, or a sender's name of 2 to 11 characters, such as BANKPL",
+        rf"{_NUMBER}|{_SENDER_ID}",
+        "a phone number, such as +16505550100, a short code, or an SMS sender ID of 2 to 11 characters, such as BANKPL"
+        f". {NO_PEOPLE.removesuffix('.')}",
     ),
 ]
 MessageTypes = Annotated[list[MessageType], Chosen, Field(description="Only these message types.")]

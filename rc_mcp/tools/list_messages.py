@@ -12,6 +12,7 @@ from rc_mcp.ringcentral.parameters import ListFilters
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
+    NO_PEOPLE,
     AccountId,
     AnySpelling,
     Chosen,
@@ -36,6 +37,7 @@ from rc_mcp.views.tokens import LARGE, USUAL, weigh
 _NO_COUNTRY = "Without a + and country code a phone_number may match nothing."
 _LOCAL = re.compile(r"[^A-Za-z+]{7,}")
 """A phone number without a country code. Shorter ones are short codes and extensions."""
+_LETTER = re.compile("[A-Za-z]")
 _PER_PAGE, _PER_SUMMARY = 100, 1000
 
 
@@ -158,12 +160,14 @@ async def _in_either_spelling(
     """List with these filters; if nothing matches, list again with the phone number in E.164.
 
     Returns:
-        The list, its filters, and a note if the number as written matched nothing.
+        The list, its filters, and a note if the number as written, or the name, matched nothing.
     """
     listed = await look_up(**filters)
     number = filters.get("phone_number")
     if not number or _is_match(listed):
         return listed, filters, None
+    if _LETTER.search(number):
+        return listed, filters, NO_PEOPLE
     other = e164(number)
     if not other:
         return listed, filters, _NO_COUNTRY if _LOCAL.fullmatch(number) else None

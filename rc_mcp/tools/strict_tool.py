@@ -24,6 +24,7 @@ from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import digits
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
 from rc_mcp.views.error_texts import in_words
+from rc_mcp.views.untrusted_text import counted
 
 _FAULTS = 5
 _OWNERS = ("owner", "voicemail_owner")
@@ -156,7 +157,7 @@ class StrictTool(Tool):
 
     def _faults(self, error: ValidationError) -> str:
         faults = error.errors(include_url=False, include_context=False)
-        more = [f"{len(faults) - _FAULTS} more faults."] if len(faults) > _FAULTS else []
+        more = [f"{counted(len(faults) - _FAULTS, 'more fault')}."] if len(faults) > _FAULTS else []
         return " ".join([*(self._fault(f) for f in faults[:_FAULTS]), *more, _NOTHING_SENT])
 
     def _fault(self, fault: Any) -> str:

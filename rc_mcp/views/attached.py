@@ -55,7 +55,7 @@ def is_transcript(message: Message, attachment: Attachment) -> bool:
 def attached(message: Message) -> str | None:
     """Return what is attached, as in `2 pictures, 1 PDF`; None for nothing, and for a fax or voicemail as usual."""
     found = files(message)
-    if len(found) == 1 and message.type in {"Fax", "VoiceMail"}:
+    if not found or (len(found) == 1 and message.type in {"Fax", "VoiceMail"}):
         return None  # the type of the message says it
     return ", ".join(counted(n, noun) for noun, n in by_noun([message]).items()) or None
 

@@ -37,7 +37,8 @@ class Preview(BaseModel):
     """The messages that a plan would change, as read from the mailbox when the plan was made."""
 
     action: str
-    messages: int
+    messages: int | None = None
+    """None if it is unknown: RingCentral does not say how many a shorter retention period erases."""
     by_type: dict[str, int] = {}
     by_read_status: dict[str, int] = {}
     oldest: str | None = None

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 _MAX_CHARS = 100
@@ -39,7 +40,12 @@ class Number(NamedTuple):
 
 def dialed(text: str) -> Number:
     """Return the number that this text spells, and the extension behind it."""
-    plain = "".join(map(_ascii, unicodedata.normalize("NFKC", text[:_MAX_CHARS]))).strip()
+    return _dialed(text[:_MAX_CHARS])
+
+
+@lru_cache(1_024)  # reading a number is slow, and a mailbox has few of them
+def _dialed(text: str) -> Number:
+    plain = "".join(map(_ascii, unicodedata.normalize("NFKC", text))).strip()
     found = _NUMBER.fullmatch(plain)
     if not found:
         return Number(plain.casefold())

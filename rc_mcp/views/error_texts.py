@@ -148,7 +148,7 @@ def in_words(error: errors.RingCentralError) -> str:
     """Return the fault with RingCentral's code, then the next step."""
     said = _said(error)
     if isinstance(error, errors.RateLimited):
-        step = f"Wait {error.retry_after_s:.0f} s before you call again; until then, such calls are not sent."
+        step = f"Wait {error.wait_s} s before you call again; until then, such calls are not sent."
     else:
         step = next((text for kind, text in ADVICE.items() if isinstance(error, kind)), "No details are known.")
     code = error.error_code if isinstance(error, errors.APIError) else None

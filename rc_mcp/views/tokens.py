@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ _COMMON = re.compile(
 )
 NO_END = " \t\n\u200b\u200c\u200d"
 """Characters that no cut text ends in: spaces, and joiners whose next letter was cut."""
+_SHORT = 200
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -54,8 +56,20 @@ LARGE = TokenBudget(tokens=14_000, chars=42_000)
 
 
 def weigh(value: object) -> int:
-    """Estimate the tokens of a text or of any JSON value; usually a little too high."""
-    text = _flat(value)
+    """Estimate the tokens of a text or of any JSON value; usually a little too high.
+
+    The JSON marks around a value count as one token, and another for each entry.
+    """
+    if isinstance(value, str):
+        return _weigh_again(value) if len(value) <= _SHORT else _weigh_text(value)
+    if isinstance(value, dict):
+        return 1 + sum([2 + weigh(key) + weigh(entry) for key, entry in cast("dict[str, object]", value).items()])
+    if isinstance(value, list | tuple):
+        return 1 + sum([1 + weigh(entry) for entry in cast("Sequence[object]", value)])
+    return _weigh_again(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else 1
+
+
+def _weigh_text(text: str) -> int:
     # JSON escapes quotation marks and backslashes.
     tokens = len(_TOKEN.findall(text)) + len(_UNUSUAL.findall(text)) + text.count('"') + text.count("\\")
     if text.isascii():
@@ -63,15 +77,8 @@ def weigh(value: object) -> int:
     return tokens + len(text.encode("utf-8", "replace")) - len(text) - len(_COMMON.findall(text))
 
 
-def _flat(value: object) -> str:
-    """Flatten the value to text; each line break represents the JSON marks around a value, about one token."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict):
-        return "\n" + "".join([f"\n{key}\n{_flat(entry)}" for key, entry in cast("dict[str, object]", value).items()])
-    if isinstance(value, list | tuple):
-        return "\n" + "".join([f"\n{_flat(entry)}" for entry in cast("Sequence[object]", value)])
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else "\n"
+_weigh_again = lru_cache(4_096)(_weigh_text)
+"""Remembers short texts: the same names, numbers, words and times stand in many rows."""
 
 
 class Size(NamedTuple):

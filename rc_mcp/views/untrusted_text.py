@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from rich.cells import cell_len
 
@@ -153,19 +154,35 @@ def caller_name(caller: Caller, name_tokens: int = _NAME_TOKENS) -> str:
     Args:
         name_tokens: cut a name that is longer than this; the ellipsis shows it.
     """
-    name = clip(clean(caller.name, NAME_CHARS), name_tokens) if caller.name else None
-    known = " ".join(part for part in (name, caller_number(caller)) if part)
+    name, place = caller.name, caller.location
+    id_ = caller.extension_id
+    return _named(
+        name and name[: 8 * NAME_CHARS],
+        caller_number(caller),
+        id_ and id_[: 8 * _NUMBER_CHARS],
+        place and place[: 8 * _LOCATION_CHARS],
+        name_tokens,
+    )
+
+
+@lru_cache(1_024)  # callers repeat
+def _named(name: str | None, number: str, id_: str | None, place: str | None, name_tokens: int) -> str:
+    shown = clip(clean(name, NAME_CHARS), name_tokens) if name else None
+    known = " ".join(part for part in (shown, number) if part)
     if known:
         return known
-    if caller.extension_id:
-        return f"extension id {clean(caller.extension_id, _NUMBER_CHARS)}"
-    return (clean(caller.location, _LOCATION_CHARS) if caller.location else "") or "unknown"
+    return f"extension id {clean(id_, _NUMBER_CHARS)}" if id_ else clean(place or "", _LOCATION_CHARS) or "unknown"
 
 
 def caller_number(caller: Caller) -> str:
     """Return the number and the extension, as in `+16505550100 ext. 102`; empty if neither is given."""
-    number = clean(caller.phone_number, _NUMBER_CHARS) if caller.phone_number else ""
-    extension = clean(caller.extension_number, _NUMBER_CHARS) if caller.extension_number else ""
+    number, extension = caller.phone_number or "", caller.extension_number or ""
+    return _numbered(number[: 8 * _NUMBER_CHARS], extension[: 8 * _NUMBER_CHARS])
+
+
+@lru_cache(1_024)
+def _numbered(number: str, extension: str) -> str:
+    number, extension = clean(number, _NUMBER_CHARS), clean(extension, _NUMBER_CHARS)
     return clip(" ".join(part for part in (number, extension and f"ext. {extension}") if part), _NUMBER_TOKENS)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from mcp import Client
 
 from rc_mcp.cli import main
+from rc_mcp.cli.approvals import ENDED, OF_A_DEMO, UNCHANGED
 from rc_mcp.cli.doctor import _state_folder  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.refusals import NOTHING_DONE
@@ -64,7 +66,10 @@ async def test_a_plan_of_a_demo_is_marked_as_one(desk: Desk) -> None:
         assert shown.count("(demo)") == 1
     assert "(demo)" in run(desk, "show", demo).stdout
     settings = load_settings(RC_MCP_STATE_DIR=str(desk.state_dir))
-    assert "2 plans awaiting approval (1 demo)" in _state_folder(settings).what
+    assert ", 1 plan awaiting approval (and 1 of demos" in _state_folder(settings).what
+    assert OF_A_DEMO in run(desk, "list").stdout
+    assert OF_A_DEMO in run(desk, "approve", demo, "--phrase", "PURGE 2").stdout
+    assert OF_A_DEMO not in run(desk, "approve", real, "--phrase", "PURGE 1").stdout
 
 
 async def test_control_characters_in_a_changed_file_do_not_reach_the_terminal(desk: Desk) -> None:
@@ -101,7 +106,42 @@ async def test_a_plan_can_only_be_approved_once(desk: Desk) -> None:
     plan = str((await purge(desk))["plan_id"])
     assert run(desk, "approve", plan, "--phrase", "PURGE 1").exit_code == 0
     again = run(desk, "approve", plan, "--phrase", "PURGE 1")
-    assert (again.exit_code, again.stderr.endswith(f"{NOTHING_DONE}\n")) == (1, True)
+    assert (again.exit_code, again.stdout, ENDED["approved"] in again.stderr) == (1, "", True)
+
+
+@pytest.mark.parametrize("command", ["approve", "deny", "show"])
+@pytest.mark.parametrize("end", ["denied", "used", "expired", "approved and expired", "used and expired"])
+async def test_a_plan_that_ended_says_how_before_any_question(desk: Desk, command: str, end: str) -> None:
+    if end.endswith("expired"):
+        desk.clock.time -= timedelta(minutes=11)
+    target = desk.ids(availability="Alive")[:1]
+    async with desk.client() as client:
+        plan = (await call(client, "delete_message", message_id=target))["plan_id"]
+        if end.startswith("used"):
+            assert (await call(client, "delete_message", message_id=target, plan_id=plan))["status"] == "done"
+    if end == "denied":
+        assert desk.plans.deny(plan)
+    if end.startswith("approved"):
+        assert desk.plans.approve(plan)
+    before = desk.journal.verify()
+    ended = run(desk, command, plan)
+    assert desk.journal.verify() == before
+    if command == "show" and not end.endswith("expired"):
+        assert (ended.exit_code, ended.stderr) == (0, "")
+        return
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert (
+        ended.stderr
+        == f"Plan {plan} {ENDED[end.split()[0] if end.startswith('used') else end.split()[-1]]}. {UNCHANGED}\n"
+    )
+
+
+@on_posix
+async def test_a_plan_that_is_denied_while_the_terminal_asks_says_so(desk: Desk) -> None:
+    plan = await delete(desk)
+    code, shown = in_a_terminal(desk, plan, "yes\n", lambda: desk.plans.deny(plan))
+    assert (code, state(desk, plan)) == (1, "denied")
+    assert shown.endswith(f"Plan {plan} {ENDED['denied']}. {UNCHANGED}\n")
 
 
 def in_a_terminal(desk: Desk, plan: str, answer: str, during: Callable[[], object] = lambda: None) -> tuple[int, str]:
@@ -186,7 +226,7 @@ async def test_an_answer_counts_only_for_the_plan_that_was_shown(desk: Desk, cha
 
     code, shown = in_a_terminal(desk, plan, "PURGE 1\n", changes)
     assert (code, state(desk, plan)) == (1, "open")
-    assert NOTHING_DONE in shown
+    assert UNCHANGED in shown
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
-from rc_mcp.cli.audit import CHANGED, HEAD_MISSING, NO_JOURNAL, NOTHING_ASKED
+from rc_mcp.cli.audit import CHANGED, HEAD_MISSING, NO_JOURNAL, NO_JOURNAL_WITH_HEAD, NOTHING_ASKED
 from rc_mcp.guard.state.database import FILE, writing
 from rc_mcp.guard.state.journal import ROWS_AN_HOUR, Event, add_note
 from rc_mcp.guard.state.plans import LIFETIME
-from tests.desk import NO, YES, Desk, call
+from tests.desk import DECLINE, YES, Desk, call
 
 pytestmark = pytest.mark.anyio
 DRY_RUN = """
@@ -44,7 +44,7 @@ def assert_empty(shown: Result, desk: Desk) -> None:
 async def happen(desk: Desk) -> str:
     """Decline a delete, approve one, and have a purge refused; return the id of the approved operation."""
     targets = desk.ids(availability="Alive")[:2]
-    async with desk.client(answer=NO) as client:
+    async with desk.client(answer=DECLINE) as client:
         await call(client, "delete_message", message_id=targets)
     async with desk.client(answer=YES) as client:
         operation = (await call(client, "delete_message", message_id=targets))["operation_id"]
@@ -130,7 +130,33 @@ def test_a_folder_that_no_server_used_is_not_created(desk: Desk, arguments: list
 def test_verify_says_that_there_is_no_journal_and_does_not_accept_a_noted_head(desk: Desk) -> None:
     assert run(desk, "verify").stdout == f"{NO_JOURNAL} (state folder {desk.state_dir}).\n"
     ended = run(desk, "verify", "0" * 64)
-    assert (ended.exit_code, HEAD_MISSING in ended.stderr) == (1, True)
+    assert (ended.exit_code, ended.stdout, HEAD_MISSING in ended.stderr) == (1, "", False)
+    assert NO_JOURNAL_WITH_HEAD in ended.stderr
+    assert not desk.state_dir.exists()
+
+
+@pytest.mark.parametrize("head", ["", "abc", "0" * 63, "0" * 65, "g" * 64, "A" * 64, "٣" * 64, f"{'0' * 64}\n"])
+async def test_verify_refuses_a_head_that_is_none_and_checks_nothing(desk: Desk, head: str) -> None:
+    await happen(desk)
+    ended = run(desk, "verify", head)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "HEAD" in ended.stderr
+    assert HEAD_MISSING not in ended.stderr
+
+
+def test_the_head_of_a_journal_without_entries_is_in_every_later_one(desk: Desk) -> None:
+    with writing(desk.state_dir):
+        pass
+    empty = run(desk, "verify")
+    assert empty.stdout.startswith("0 entries in ")
+    head = desk.journal.verify().head
+    assert head in empty.stdout
+    assert run(desk, "verify", head).exit_code == 0
+    desk.journal.append("stopped", operation=None, principal="", tool="stop", details={})
+    assert run(desk, "verify", head).stdout.startswith("1 entry in ")
+    desk.journal.append("resumed", operation=None, principal="", tool="resume", details={})
+    assert run(desk, "verify", head).stdout.startswith("2 entries in ")
+    assert " newest is shown" in run(desk, "--last", "1").stdout
 
 
 async def test_since_limits_the_entries(desk: Desk) -> None:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from rc_mcp.cli import main
-from rc_mcp.cli.doctor import READY, _state_folder  # pyright: ignore[reportPrivateUsage]
+from rc_mcp.cli.doctor import READY, STOPPED, _state_folder  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
@@ -53,6 +53,23 @@ async def test_a_working_installation_has_no_fault(tmp_path: Path) -> None:
     assert "fault" not in said
     assert QUEUE_TEXTS in said
     assert said.endswith(f"{READY}\n")
+
+
+async def test_doctor_says_which_credentials_are_from_a_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Emulator() as emulator:
+        async with emulator.serve():
+            _, without = await doctor(emulator, tmp_path / "state")
+            login = {
+                "RC_APP_CLIENT_ID": emulator.client_id,
+                "RC_APP_CLIENT_SECRET": emulator.client_secret,
+                "RC_USER_JWT": emulator.jwt,
+            }
+            (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in login.items()))
+            code, said = await doctor(emulator, tmp_path / "state", **dict.fromkeys(login, ""))
+    assert code == 0, said
+    assert f"From .env in this folder: {', '.join(login)}." in said
+    assert "From .env" not in without
 
 
 @pytest.mark.parametrize(
@@ -220,7 +237,8 @@ async def test_a_stop_is_noted_with_the_command_that_ends_it(tmp_path: Path) -> 
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path)
     assert code == 0, said
-    assert "rc-mcp resume" in said
+    assert said.splitlines()[-1] == STOPPED
+    assert READY not in said
 
 
 async def test_a_stop_that_is_a_broken_link_is_noted_too(tmp_path: Path) -> None:
@@ -229,7 +247,8 @@ async def test_a_stop_that_is_a_broken_link_is_noted_too(tmp_path: Path) -> None
         async with emulator.serve():
             code, said = await doctor(emulator, tmp_path)
     assert code == 0, said
-    assert "rc-mcp resume" in said
+    assert said.splitlines()[-1] == STOPPED
+    assert READY not in said
 
 
 async def test_no_advice_gives_up_a_journal(tmp_path: Path) -> None:

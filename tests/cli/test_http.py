@@ -177,21 +177,36 @@ async def test_a_wrong_token_is_called_wrong_and_logged_with_the_address_but_not
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic canary"}, {"Authorization": "Bearer "}])
-async def test_a_request_without_a_token_is_told_so_and_not_logged(
+async def test_a_request_without_a_token_is_told_so_and_logged_with_the_address(
     guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
 ) -> None:
     answered = await guarded.post(PATH, json=PING, headers=headers)
-    assert (answered.status_code, answered.text, caplog.records) == (401, NO_TOKEN, [])
+    assert (answered.status_code, answered.text) == (401, NO_TOKEN)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "192.0.2.7" in caplog.text
+    assert "canary" not in caplog.text
 
 
-async def test_many_wrong_tokens_are_one_line_and_the_next_one_counts_them(
-    guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer canary"}])
+async def test_many_refused_requests_are_one_line_and_the_next_one_counts_them(
+    guarded: httpx.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
 ) -> None:
     for limit_s, requests in ((3600, 20), (0, 1)):
         monkeypatch.setattr(time_limits, "SAY_AGAIN_S", limit_s)
         for _ in range(requests):
-            assert (await guarded.post(PATH, headers={"Authorization": "Bearer canary"})).status_code == 401
+            assert (await guarded.post(PATH, headers=headers)).status_code == 401
     assert [" 19 more" in record.getMessage() for record in caplog.records] == [False, True]
+
+
+async def test_requests_without_a_token_do_not_hide_a_wrong_token_in_the_log(
+    guarded: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for headers in ({}, {}, {"Authorization": "Bearer canary"}):
+        assert (await guarded.post(PATH, headers=headers)).status_code == 401
+    assert len({record.getMessage() for record in caplog.records}) == len(caplog.records) == 2
 
 
 async def test_an_address_that_a_proxy_made_up_does_not_reach_the_log(
@@ -347,6 +362,24 @@ def test_the_first_page_and_the_health_page_need_no_token(token: str) -> None:
     assert PATH in HOME
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/other", "/mcp/x", "/MCP", "/sse", "/.well-known/oauth-protected-resource"])
+async def test_a_wrong_address_is_answered_with_the_right_one(
+    guarded: httpx.AsyncClient, method: str, path: str
+) -> None:
+    for headers, status, text in (({}, 401, NO_TOKEN), ({"Authorization": f"Bearer {TOKEN}"}, 404, HOME)):
+        answered = await guarded.request(method, path, json=PING, headers=headers)
+        assert (answered.status_code, answered.text) == (status, text)
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+async def test_an_mcp_client_with_the_address_of_a_page_is_told_the_right_one(
+    guarded: httpx.AsyncClient, path: str
+) -> None:
+    answered = await guarded.post(path, json=PING, headers={**SSE, "Authorization": f"Bearer {TOKEN}"})
+    assert (answered.status_code, answered.text) == (404, HOME)
+
+
 def test_the_health_check_of_the_container_succeeds_only_while_the_server_runs() -> None:
     [check] = re.findall(r"HEALTHCHECK .*?CMD (\[.*?\])\n", DOCKERFILE.read_text("utf-8"), re.DOTALL)
 
@@ -383,6 +416,7 @@ async def in_process(desk: Desk) -> AsyncGenerator[tuple[httpx.AsyncClient, Door
 
 InProcess = tuple[httpx.AsyncClient, Door, Mapping[str, object]]
 SSE = {"Accept": "application/json, text/event-stream"}
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PUT"])
@@ -418,3 +452,13 @@ async def test_the_health_page_says_when_the_server_ends(in_process: InProcess) 
     answer = await client.get("/health")
     assert (answer.status_code, answer.text) == (503, ENDING)
     assert (await client.post(PATH, json=PING, headers=SSE)).status_code == 503
+
+
+async def test_a_browser_is_told_that_there_is_no_web_page_and_a_client_is_not(in_process: InProcess) -> None:
+    client, _, sessions = in_process
+    browsed = await client.get(PATH, headers=BROWSER)
+    assert (browsed.status_code, browsed.text) == (406, HOME)
+    for headers in (SSE, {"Accept": "text/event-stream"}, {"Accept": "*/*"}):
+        assert (await client.get(PATH, headers=headers)).text != HOME
+    assert (await client.get(f"{PATH}/")).status_code == 307
+    assert dict(sessions) == {}

@@ -26,6 +26,7 @@ from rc_mcp.cli.install import LOGGED_IN, files, jsonc
 from rc_mcp.cli.install import entry as starting
 from rc_mcp.cli.install.connectors import CONNECTORS
 from rc_mcp.cli.install.dry_run import MASK
+from rc_mcp.cli.install.entry import is_reference
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, Machine, NoPlaceError, System
 from rc_mcp.ringcentral.oauth.token_store import Tokens
 from rc_mcp.settings import Settings, load_settings
@@ -348,6 +349,84 @@ def test_the_client_id_and_the_address_set_here_are_written_without_a_login_too(
     assert "RC_SERVER_URL" not in variables(host, machine)
 
 
+def steps(said: str) -> list[str]:
+    """The numbered steps at the end of the output."""
+    return re.findall(r"^  [0-9]\. (.*)$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_without_credentials_they_are_the_first_step_and_the_app_is_the_last(host: str, install: Install) -> None:
+    done = install(host)
+    first, *_, last = steps(done.stdout)
+    assert "get-credentials.md" in first
+    assert (last, done.stderr) == (HOSTS[host].then, "")
+    assert steps(install(host, "--demo").stdout) == []
+
+
+APP = {"RC_APP_CLIENT_ID": "a", "RC_APP_CLIENT_SECRET": "b"}
+
+
+@pytest.mark.parametrize("installed_before", [False, True])
+@pytest.mark.parametrize(
+    "dotenv",
+    [
+        {**APP, "RC_USER_JWT": SECRET},
+        {"RC_APP_CLIENT_ID": "a", "RC_USER_JWT": SECRET, "RC_MCP_TIMEZONE": "Asia/Kolkata"},
+        APP,
+    ],
+    ids=["all", "an app without a secret", "the app of rc-mcp login"],
+)
+@pytest.mark.parametrize("host", [name for name, host in HOSTS.items() if host.starts_in_folder])
+def test_a_server_that_starts_in_the_folder_of_a_dotenv_uses_the_credentials_in_it(
+    host: str,
+    dotenv: dict[str, str],
+    installed_before: bool,
+    machine: Machine,
+    install: Install,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if installed_before:
+        monkeypatch.setenv("RC_APP_CLIENT_ID", "a")
+        install(host)
+        monkeypatch.delenv("RC_APP_CLIENT_ID")
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in dotenv.items()))
+    if dotenv == APP:
+        login_store(load_settings()).save(Tokens("access", "refresh", "1", 0.0, 9e9))
+    done = install(host)
+    assert SECRET not in text_of(HOSTS[host].file(machine)) + done.output
+    folder, app = steps(done.stdout)
+    assert str(tmp_path) in folder
+    assert (app, done.stderr) == (HOSTS[host].then, "")
+    for name, value in variables(host, machine).items():
+        monkeypatch.setenv(name, "" if is_reference(value) else value)
+    started_here = load_settings()
+    assert is_logged_in(started_here) or started_here.user_jwt
+
+
+def test_an_entry_with_another_app_than_the_dotenv_is_reported_as_one_that_does_not_start_here(
+    machine: Machine, install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RC_APP_CLIENT_ID", "another")
+    install("claude-code")
+    monkeypatch.delenv("RC_APP_CLIENT_ID")
+    (tmp_path / ".env").write_text(f"RC_APP_CLIENT_ID=a\nRC_USER_JWT={SECRET}\n")
+    done = install("claude-code")
+    assert variables("claude-code", machine)["RC_APP_CLIENT_ID"] == "another"
+    assert "RC_USER_JWT is set in .env" in done.stderr
+    assert ".env" in steps(done.stdout)[0]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_access_level_is_said_to_be_where_the_entry_has_it(host: str, machine: Machine, install: Install) -> None:
+    def level(*options: str) -> str:
+        return next(line for line in install(host, *options).stdout.splitlines() if line.startswith("Access level"))
+
+    assert "RC_MCP_ACCESS" in level()
+    assert "RC_MCP_ACCESS" not in level("--demo")
+    assert "RC_MCP_ACCESS" not in level("--demo", "--access", "read")
+
+
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("form", [["--access", "read"], ["--access=read"]])
 def test_installing_the_demo_again_keeps_its_access_level(
@@ -396,7 +475,7 @@ def test_a_dry_run_does_not_say_that_secrets_were_written(install: Install, monk
 def test_claude_desktop_gets_the_client_id_and_the_user_is_advised_about_secrets(
     machine: Machine, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "RC_APP_CLIENT_ID" in install("claude-desktop").stderr
+    assert "RC_APP_CLIENT_ID" in steps(install("claude-desktop").stdout)[1]
     monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
     done = install("claude-desktop")
     assert entry("claude-desktop", machine)["env"] == {"RC_APP_CLIENT_ID": "app", "RC_MCP_ACCESS": "delete"}

@@ -18,7 +18,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from rc_mcp.cli.demo.screen import rows
-from rc_mcp.cli.login import LOGGED_OUT, NOT_LOGGED_IN, NOT_REVOKED
+from rc_mcp.cli.login import LOGGED_OUT, NOBODY, NOT_LOGGED_IN, NOT_REVOKED
 from rc_mcp.emulator import Emulator
 from rc_mcp.server import build_server
 from rc_mcp.settings import load_settings
@@ -205,9 +205,8 @@ async def test_the_browser_is_opened_at_the_address(terminal: Terminal, tmp_path
 
 async def test_a_login_without_an_app_names_the_variable(terminal: Terminal) -> None:
     terminal.variables["RC_APP_CLIENT_ID"] = ""
-    for command in ("login", "logout"):
-        code, said = await terminal.run(command)
-        assert (code, "RC_APP_CLIENT_ID" in said, len(said.splitlines())) == (2, True, 1)
+    code, said = await terminal.run("login")
+    assert (code, "RC_APP_CLIENT_ID" in said, len(said.splitlines())) == (2, True, 1)
 
 
 async def test_a_revocation_that_fails_does_not_keep_the_tokens(terminal: Terminal) -> None:
@@ -235,6 +234,22 @@ async def test_an_unusable_proxy_is_an_error_of_login_and_logout(terminal: Termi
         assert await waiting.ends() == 1
     assert "ALL_PROXY" in waiting.said
     assert not [text for text in (said, waiting.said) if "Traceback" in text or "canary" in text]
+
+
+async def test_logout_without_an_app_says_that_nobody_is_logged_in_or_that_the_app_is_missing(
+    terminal: Terminal,
+) -> None:
+    terminal.variables["RC_APP_CLIENT_ID"] = ""
+    assert await terminal.run("logout") == (0, f"{NOBODY}\n")
+    del terminal.variables["RC_APP_CLIENT_ID"]
+    async with terminal.login() as waiting:
+        await in_the_browser(terminal, waiting.address)
+        await waiting.ends()
+    terminal.variables["RC_APP_CLIENT_ID"] = ""
+    kept = terminal.kept()
+    code, said = await terminal.run("logout")
+    assert (code, terminal.kept()) == (2, kept)
+    assert "RC_APP_CLIENT_ID" in said
 
 
 async def test_login_and_logout_over_plain_http_use_no_proxy(terminal: Terminal) -> None:

@@ -60,12 +60,15 @@ def test_inbox_triage_groups_unread_messages_by_sender_longest_wait_first(tmp_pa
 def test_voicemail_query_reads_the_transcripts_of_one_caller(tmp_path: Path) -> None:
     found = run(tmp_path, "voicemail_query.py")
     assert found.returncode == 0, found.stderr
-    assert found.stdout.startswith("1 unheard from 'quillmere', of 5 unheard voicemails since ")
+    assert found.stdout.startswith("1 unheard from 'quillmere' since ")
     assert "no lifting above the shoulder for four weeks" in found.stdout
 
 
-def test_voicemail_query_says_why_there_is_no_transcript_and_where_the_recording_is(tmp_path: Path) -> None:
-    found = run(tmp_path, "voicemail_query.py", "+13605550108", "24h")
+@pytest.mark.parametrize("number", ["+13605550108", "360-555-0108", "(360) 555.0108", "001 360 555 0108"])
+def test_voicemail_query_says_why_there_is_no_transcript_and_where_the_recording_is(
+    tmp_path: Path, number: str
+) -> None:
+    found = run(tmp_path, "voicemail_query.py", number, "24h")
     assert found.returncode == 0, found.stderr
     assert (
         "no transcript of this recording (InProgress); it was not fetched. The recording: ringcentral://"
@@ -116,7 +119,20 @@ def test_nightly_cleanup_rehearses_under_the_example_policy_and_deletes_nothing(
     found = int(rehearsal.stdout.split()[0])
     assert found
     assert set(re.findall(r"^\d+ asked: (\w+)", rehearsal.stdout, re.MULTILINE)) == {"refused"}
-    assert rehearsal.stdout.endswith(f"total: {found} refused\n")
+    night = run(tmp_path / "night", "nightly_cleanup.py", "--policy", without_the_dry_run(tmp_path))
+    total = night.stdout.splitlines()[-1]
+    assert " deleted" in total
+    assert rehearsal.stdout.splitlines()[-1] == total.replace(" deleted", " would be deleted")
+
+
+@pytest.mark.parametrize("token", ["", "a-token-for-nobody"])
+def test_nightly_cleanup_reports_a_server_that_it_cannot_use_in_one_line(
+    tmp_path: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RC_MCP_HTTP_TOKEN", token)
+    night = run(tmp_path, "nightly_cleanup.py", "--server", "http://127.0.0.1:9/mcp")
+    assert (night.returncode, night.stdout, night.stderr.count("\n")) == (1, "", 1), night.stderr
+    assert "RC_MCP_HTTP_TOKEN" in night.stderr
 
 
 def without_the_dry_run(tmp_path: Path, **changed: int) -> str:

@@ -1,16 +1,24 @@
 """The pages about agent frameworks name what `make frameworks` runs. The runs themselves need other environments."""
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.frameworks.calls import Invented, base64_in, filled, plan_in, settled
 from bench.frameworks.environments import LOCKS
 from bench.frameworks.page import PAGE
-from bench.frameworks.snippets import ADDRESS, snippets
+from bench.frameworks.snippets import ACCESS, ADDRESS, TOOLS, YES, snippets
 from bench.frameworks.snippets import LOCKS as PINS
 from bench.frameworks.snippets import PAGE as HOW_TO
 from bench.frameworks.table import FRAMEWORKS
+from tests.cli.test_http import TOKEN, http_server
 
 RENEW = "renew it with: make frameworks"
 
@@ -42,6 +50,58 @@ def test_every_snippet_of_the_page_is_run() -> None:
     assert [one.heading for one in snippets() if not one.over_http] == [name for name in headings if name in PINS]
     assert [one.heading for one in snippets() if one.over_http] == list(PINS)
     assert all((LOCKS / pins).is_dir() or (LOCKS / f"{pins}.txt").exists() for pins in PINS.values())
+
+
+def test_each_snippet_starts_a_server_that_cannot_purge() -> None:
+    started = [one for one in snippets() if not one.over_http]
+    levels = {one.heading: re.findall(r"""--access["'], ["'](\w+)""", one.code) for one in started}
+    assert levels == {name: [ACCESS[1]] for name in PINS}
+
+
+@pytest.mark.parametrize("token", ["", TOKEN], ids=["without a token", "with a token"])
+def test_the_snippet_for_the_sdk_deletes_with_a_plan_and_with_a_question(
+    token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
+    [by_itself, over_http] = [one.code for one in snippets() if one.heading == "MCP SDK for Python"]
+    with http_server(*ACCESS, token=token) as served:
+        code = over_http.replace(ADDRESS, served.address) if token else by_itself
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PATH": path, "RC_MCP_HTTP_TOKEN": token},
+            input=YES,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{TOOLS} tools\n")
+    assert len(re.findall(r"\[y/N\] done$", done.stdout, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize("token", ["", TOKEN], ids=["without a token", "with a token"])
+@pytest.mark.parametrize("heading", ["LangChain", "AI SDK"])
+def test_the_lines_for_http_hold_with_and_without_a_token(
+    heading: str, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [code] = [one.code for one in snippets() if one.over_http and one.heading == heading]
+    monkeypatch.delenv("RC_MCP_HTTP_TOKEN", raising=False)
+    if token:
+        monkeypatch.setenv("RC_MCP_HTTP_TOKEN", token)
+    lines = re.findall(r"^(?:import os|(?:const )?(?:url|token|headers) = .*)$", code, re.MULTILINE)
+    if heading == "AI SDK":
+        if not shutil.which("node"):
+            pytest.skip("node is not on this machine")
+        program = "\n".join([*lines, "console.log(JSON.stringify(headers))"])
+        ran = subprocess.run(["node", "-e", program], capture_output=True, text=True, timeout=60, check=True)  # noqa: S607
+        headers = json.loads(ran.stdout)
+    else:
+        names: dict[str, Any] = {}
+        exec("\n".join(lines), names)  # noqa: S102
+        headers = names["headers"]
+    assert headers == ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def test_each_snippet_also_connects_to_a_running_server_with_a_token() -> None:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_every_command_on_it_exists(page: Path) -> None:
         if words[0] == "make":
             assert words[1] in targets
         for start in [i for i, word in enumerate(words) if word == "rc-mcp" and words[0] in {"rc-mcp", "docker"}]:
-            parse(words[start + 1 :])
+            parse([*takewhile(lambda word: word != ">", words[start + 1 :])])
 
 
 def parse(words: list[str]) -> None:
@@ -162,10 +163,12 @@ def test_the_units_start_a_command_and_the_agent_of_the_examples() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_agent_of_the_container_page_reaches_it() -> None:
+@pytest.mark.parametrize("token", [TOKEN, ""], ids=["with a token", "without"])
+async def test_the_agent_of_the_container_page_reaches_it(token: str) -> None:
     (program,) = fences(CONTAINER, "python")
-    with anyio.fail_after(120), http_server("--host", "0.0.0.0", "--access", "read", token=TOKEN) as served:  # noqa: S104
-        environment = {**os.environ, "RC_MCP_HTTP_TOKEN": TOKEN, "MCP_ADDRESS": served.address}
+    with anyio.fail_after(120), http_server("--access", "read", token=token) as served:
+        environment = {name: value for name, value in os.environ.items() if name != "RC_MCP_HTTP_TOKEN"}
+        environment |= {"MCP_ADDRESS": served.address} | ({"RC_MCP_HTTP_TOKEN": token} if token else {})
         done = await anyio.run_process([sys.executable, "-W", "error", "-c", program], env=environment)
     assert "list_messages" in done.stdout.decode().split()
 

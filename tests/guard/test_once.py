@@ -10,7 +10,7 @@ from mcp.client import ClientRequestContext
 from mcp.types import INTERNAL_ERROR, CallToolResult, ElicitRequestParams, ElicitResult, ErrorData, InputRequiredResult
 
 from rc_mcp.guard import results
-from rc_mcp.guard.guard import OTHER_ARGUMENTS, OTHER_DEMOS
+from rc_mcp.guard.guard import NO_PLAN, OTHER_ARGUMENTS, OTHER_DEMOS
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.results import CHANGED_NOTHING
 from rc_mcp.guard.state.journal import DEMO
@@ -186,8 +186,10 @@ async def test_a_plan_of_another_login_does_not_fit(desk: Desk) -> None:
     async with desk.client() as client:
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
     async with desk.client(RC_ACCESS_TOKEN="another-login") as client:
-        answer = await call(client, "delete_message", message_id=[target], plan_id=plan)
-    assert answer["status"] == "refused"
+        theirs = await call(client, "delete_message", message_id=[target], plan_id=plan)
+        unknown = await call(client, "delete_message", message_id=[target], plan_id="none-such")
+    assert theirs["status"] == "refused"
+    assert theirs == unknown  # nothing is said of it
     assert desk.availability(target) == "Alive"
 
 
@@ -220,4 +222,24 @@ async def test_a_server_of_an_account_does_not_speak_of_demos(desk: Desk, era: E
             client, "delete_message", message_id=desk.ids(availability="Alive")[:1], plan_id="none-such"
         )
     assert answer["status"] == "refused"
-    assert answer["said"].startswith(OTHER_ARGUMENTS)
+    assert answer["said"].startswith(NO_PLAN)
+
+
+@pytest.mark.parametrize("principal", [DEMO, "an account"])
+async def test_a_plan_for_another_call_is_refused_with_that_reason_alone(desk: Desk, era: Era, principal: str) -> None:
+    target, other = desk.ids(availability="Alive")[:2]
+    calls: list[tuple[str, dict[str, object]]] = [
+        ("delete_message", {"message_id": [other]}),
+        ("delete_message", {"message_id": [target, other]}),
+        ("delete_message", {"message_id": [target], "purge": True}),
+        ("delete_message_by_filter", {"conversation_id": ["1"]}),
+        ("update_message_store_configuration", {"retention_period": 30}),
+    ]
+    async with Client(desk.server(principal), mode=era) as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        answers = [await call(client, tool, **arguments, plan_id=plan) for tool, arguments in calls]
+        fits = await call(client, "delete_message", message_id=[target], plan_id=plan)
+    assert {answer["status"] for answer in answers} == {"refused"}
+    assert all(answer["said"].startswith(OTHER_ARGUMENTS) for answer in answers)
+    assert not any(OTHER_DEMOS in answer["said"] for answer in answers)
+    assert fits["status"] == "done"

@@ -7,14 +7,18 @@ from typing import Any
 import anyio
 import httpx2 as httpx
 import pytest
+from click.testing import CliRunner
+from mcp.types import ElicitResult
 
+from rc_mcp.cli import main
 from rc_mcp.emulator import Draft
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
+from rc_mcp.guard.preview import CONFIRM
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.coordination import Stopped, stop_file, unless_stopped
 from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.journal import Entry, Record
-from tests.desk import NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
+from tests.desk import DECLINE, EMPTY, NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
 pytestmark = pytest.mark.anyio
 
@@ -70,13 +74,44 @@ async def test_the_journal_distinguishes_approval_in_the_chat_from_the_terminal(
 
 async def test_a_refusal_is_journaled_with_its_channel(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
-    async with desk.client(era, answer=NO) as client:
+    async with desk.client(era, answer=DECLINE) as client:
         await call(client, "delete_message", message_id=[target])
     assert details(desk, "declined") == {"by": "client"}
+    assert "refused" not in events(desk)
     async with desk.client(era) as client:
         desk.plans.deny((await call(client, "delete_message", message_id=[target]))["plan_id"])
     assert details(desk, "declined") == {"by": "terminal"}
     assert "begun" not in events(desk)
+
+
+@pytest.mark.parametrize(
+    ("purge", "answer", "reason"),
+    [
+        (False, NO, "accepted_without_a_tick"),
+        (False, EMPTY, "accepted_without_a_tick"),
+        (True, typed("PURGE 2"), "accepted_without_the_phrase"),
+        (True, EMPTY, "accepted_without_the_phrase"),
+    ],
+)
+async def test_an_answer_that_was_accepted_but_not_filled_in_is_reported_as_that_and_not_as_a_no(
+    purge: bool, answer: ElicitResult, reason: str, desk: Desk, era: Era
+) -> None:
+    target = desk.ids(availability="Alive")[0]
+    async with desk.client(era, answer=DECLINE) as client:
+        no = await call(client, "delete_message", message_id=[target], purge=purge)
+    async with desk.client(era, answer=answer) as client:
+        unfilled = await call(client, "delete_message", message_id=[target], purge=purge)
+    assert (no["status"], unfilled["status"]) == ("declined", "declined")
+    assert unfilled["said"] != no["said"]
+    assert (CONFIRM in unfilled["said"]) == (not purge)
+    assert events(desk)[-3:] == ["asked", "declined", "refused"]
+    assert details(desk, "refused") == {"reason": reason}
+    assert f"refused: {reason.replace('_', ' ')}" in shown_by_audit(desk)
+    assert desk.sent("DELETE") == []
+
+
+def shown_by_audit(desk: Desk) -> str:
+    return CliRunner().invoke(main, ["audit"], env={"RC_MCP_STATE_DIR": str(desk.state_dir), "COLUMNS": "200"}).stdout
 
 
 async def test_every_refusal_is_journaled_with_its_reason(desk: Desk) -> None:
@@ -91,6 +126,7 @@ async def test_every_refusal_is_journaled_with_its_reason(desk: Desk) -> None:
         await note(plan_id="none-such")
         purge = (await call(client, "delete_message", message_id=[target], purge=True))["plan_id"]
         await note(purge=True, plan_id=purge)
+        await note(plan_id=purge)
         desk.plans.deny(purge)
         await note(purge=True, plan_id=purge)
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
@@ -101,7 +137,7 @@ async def test_every_refusal_is_journaled_with_its_reason(desk: Desk) -> None:
         (desk.state_dir / "STOP").unlink()
     async with desk.client(RC_MCP_ACCESS="delete") as client:
         await note(purge=True)
-    assert reasons == ["no_such_plan", "not_approved", "denied", "used", "stopped", "level"]
+    assert reasons == ["no_such_plan", "not_approved", "other_arguments", "denied", "used", "stopped", "level"]
 
 
 async def test_an_approval_at_the_wrong_moment_is_journaled_with_the_reason(desk: Desk, era: Era) -> None:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 import rc_mcp
 from rc_mcp.cli import main
+from rc_mcp.cli.approvals import UNCHANGED
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
 from rc_mcp.guard.refusals import NOTHING_DONE
@@ -33,6 +34,7 @@ ENDINGS = (
     PERIOD_NOT_CHANGED,
     PERIOD_UNKNOWN,
     CHANGED_NOTHING,
+    UNCHANGED,
     MAYBE_CHANGED,
     NOTHING_CHANGED,
     "It was not saved.",
@@ -404,4 +406,4 @@ async def test_the_approvals_command(desk: Desk, era: Era) -> None:
         plan = (await call(client, "delete_message", message_id=desk.ids(availability="Alive")[:1]))["plan_id"]
     heard = [run(command, "none-such") for command in ("show", "approve", "deny")]
     heard += [run("deny", plan), run("approve", plan), run("deny", plan)]
-    assert [words for words in heard if not words.endswith(NOTHING_DONE)] == []
+    assert [words for words in heard if not words.endswith((NOTHING_DONE, UNCHANGED))] == []

@@ -126,8 +126,8 @@ MUTANTS = (
         "a wrong phrase is good enough",
         (
             "tools/approval.py",
-            'return "yes" if typed == plan.draft.phrase else "no"',
-            'return "yes" if typed else "no"',
+            'return "yes" if typed == plan.draft.phrase else "not_confirmed"',
+            'return "yes" if typed else "not_confirmed"',
         ),
     ),
     _mutant(

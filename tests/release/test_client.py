@@ -16,6 +16,7 @@ from release import client, package
 from release.project import PROJECT, ROOT, VERSION
 
 # pydantic_core comes with pydantic. The other two are imported only where they are installed.
+EXAMPLE = ROOT / "examples/rest_client.py"
 IMPORTED_TOO = {"keyring", "pydantic_core", "pytest"}
 
 
@@ -76,6 +77,21 @@ def test_every_page_that_offers_it_says_how_to_get_it_before_it_is_on_pypi() -> 
     pages = [page for page in (ROOT / "docs").rglob("*.md") if "rc-mcp-client" in page.read_text("utf-8")]
     assert pages
     assert [page.name for page in pages if "make client" not in page.read_text("utf-8")] == []
+
+
+def test_the_example_of_the_client_runs_without_the_server(site: Path, tmp_path: Path) -> None:
+    run = f"import runpy, sys; sys.modules['mcp'] = None; runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", run],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Checked: restored, unread" in done.stdout
 
 
 def test_client_and_fixture_work_without_mcp(site: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
 from rc_mcp.tools import tools_for
+from rc_mcp.tools.arguments import NO_PEOPLE
 from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.views.other_stores import QUEUE_TEXTS
 from tests.desk import YES, Desk, Era, call, refused, text_of
@@ -441,6 +442,31 @@ async def test_a_number_without_messages_is_asked_for_once_more_only_in_another_
     assert listing["summary"]["messages"] == 0
     assert listing["filters"]["phone_number"] == given
     assert len(desk.sent("GET")) == requests
+
+
+@pytest.mark.parametrize("name", ["Harold Osei", "Quillmere", "maria", "R2"])
+async def test_a_name_that_matches_nothing_is_said_to_be_no_filter_for_people(desk: Desk, era: Era, name: str) -> None:
+    async with desk.client(era) as client:
+        for arguments in ({}, {"date_from": "30d"}, {"date_from": "30d", "detail": "summary"}, {"page": 2}):
+            listing = await call(client, "list_messages", phone_number=name, **arguments)
+            assert listing["summary"]["messages"] == 0
+            assert listing["next"].endswith(NO_PEOPLE)
+    assert len(desk.sent("GET")) == 4
+
+
+@pytest.mark.parametrize("name", ["Bartholomew Quillmere", "José", "O'Neil"])
+async def test_a_name_that_no_sender_id_can_be_is_refused_with_the_way_to_find_people(desk: Desk, name: str) -> None:
+    async with desk.client() as client:
+        said = await refused(client, "list_messages", phone_number=name)
+    assert NO_PEOPLE in said
+    assert desk.emulator.requests == []
+
+
+@pytest.mark.parametrize("found", ["BANKPL", "+16505550199"])
+async def test_nothing_is_said_of_people_where_a_number_or_sender_id_is_meant(desk: Desk, found: str) -> None:
+    desk.emulator.store.add(Draft(type="SMS", text="a code", sender=Party(phone_number="BANKPL")))
+    async with desk.client() as client:
+        assert NO_PEOPLE not in (await call(client, "list_messages", phone_number=found))["next"]
 
 
 async def test_a_number_as_ringcentral_has_it_is_asked_for_once(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 import difflib
 import shlex
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,14 @@ from rc_mcp.cli.install.files import Content, read, servers_in, with_server, wri
 from rc_mcp.cli.install.hosts import CREDENTIALS, HOSTS, SECRETS, Host, Machine, NoPlaceError
 from rc_mcp.cli.install.jsonc import NotUnderstoodError
 from rc_mcp.cli.install.login_key import differences, login_key
-from rc_mcp.settings import Settings
+from rc_mcp.settings import Settings, SettingsError, added_by_dotenv
 from rc_mcp.wiring import is_logged_in
 
 LOGGED_IN = "You are logged in; nothing more is needed."
+BUNDLE = (
+    "one file that Claude Desktop opens, and which asks for the credentials. `make package` in a checkout makes it as "
+    "dist/rc-mcp-VERSION.mcpb."
+)
 
 
 def _known_host(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -89,9 +95,8 @@ def install(
     else:
         _write(place, before, text, name)
     _show_access(host, entry)
-    if settings:
-        _show_credentials(host, place, entry, settings, would_write)
-    click.echo(f"Next: {_command(host_name, demo, access, file, write_secrets) if would_write else host.then}")
+    steps = _show_credentials(host, place, entry, settings, would_write) if settings else []
+    _show_next([_command(host_name, demo, access, file, write_secrets)] if would_write else [*steps, host.then])
 
 
 def _command(host_name: str, demo: bool, access: str | None, file: Path | None, write_secrets: bool) -> str:
@@ -112,15 +117,39 @@ def _entry(
     if settings is None:
         return demo_entry(host, known, access), []
     key = login_key(settings, with_dotenv=write_secrets)
+    if not write_secrets and _is_left_to_dotenv(host):
+        client_id = key.pop("RC_APP_CLIENT_ID")
+        if not _has_secrets(host, known):
+            known = _without(host, known, "RC_APP_CLIENT_ID", client_id)
     given = key | _secrets(settings) if write_secrets else {}
     elsewhere = [name for name in CREDENTIALS if name not in key]
     if is_logged_in(settings):
-        elsewhere = [name for name in elsewhere if name in _secrets(settings)]
+        elsewhere = [name for name in elsewhere if name in {"RC_APP_CLIENT_ID", *_secrets(settings)}]
         if not _has_secrets(host, known):
             given |= key
     elsewhere = [name for name in elsewhere if name not in given]
     entry = account_entry(host, known, access, elsewhere=elsewhere, default=key, given=given)
     return entry, inputs(host, elsewhere)
+
+
+def _is_left_to_dotenv(host: Host) -> bool:
+    """Return whether a server of this host needs the client ID from where its other credentials are: from `.env` here.
+
+    With the ID in the entry, a server in this folder refuses the rest of `.env`, because a login has one source.
+    """
+    return _reads_environment(host) and "RC_APP_CLIENT_ID" in (added := added_by_dotenv()) and len(added) > 1
+
+
+def _reads_environment(host: Host) -> bool:
+    return host.reference is not None and "input" not in host.reference
+
+
+def _without(host: Host, entry: dict[str, Any], name: str, value: str) -> dict[str, Any]:
+    """Return the entry without this variable if it has this value, which an earlier version wrote."""
+    variables = entry.get(host.environment, {})
+    if variables.get(name) != value:
+        return entry
+    return entry | {host.environment: {other: text for other, text in variables.items() if other != name}}
 
 
 def _secrets(settings: Settings) -> dict[str, str]:
@@ -159,40 +188,108 @@ def _has_secrets(host: Host, entry: dict[str, Any]) -> bool:
 
 
 def _show_access(host: Host, entry: dict[str, Any]) -> None:
-    level = entry.get(host.environment, {}).get("RC_MCP_ACCESS")
+    option, variable = option_access(host, entry), entry.get(host.environment, {}).get("RC_MCP_ACCESS")
+    where = "RC_MCP_ACCESS in the entry" if variable and not option else "--access in the command of the entry"
     click.echo(
-        f"Access level: {option_access(host, entry) or level or LEVELS[-1]}. Change it with --access or in the file."
+        f"Access level: {option or variable or LEVELS[-1]}. To change it, install with --access, or set {where}."
     )
 
 
-def _show_credentials(host: Host, place: Path, entry: dict[str, Any], settings: Settings, would_write: bool) -> None:
-    """Say where the server of this entry gets its credentials, and which are missing."""
+def _show_next(steps: Sequence[str]) -> None:
+    if len(steps) == 1:
+        click.echo(f"Next: {steps[0]}")
+        return
+    click.echo("Next:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"  {number}. {step}")
+
+
+def _show_credentials(
+    host: Host, place: Path, entry: dict[str, Any], settings: Settings, would_write: bool
+) -> list[str]:
+    """Say where the server of this entry gets its credentials, and which are missing.
+
+    Return what the user must do before the server can log in.
+    """
     variables = entry[host.environment]
-    missing = [name for name in CREDENTIALS if not variables.get(name) or is_reference(variables[name])]
-    uses_login = is_logged_in(settings) and not any(map(variables.get, ("RC_USER_JWT", "RC_ACCESS_TOKEN")))
-    if uses_login and (different := differences(variables, settings)):
-        click.echo(
-            f"{', '.join(different)}: the entry has another value than your login, so it does not use that login. "
-            f"Correct it in {place}, or remove the entry and run this again.",
-            err=True,
-        )
-        uses_login = False
-    if uses_login:
-        missing = [name for name in missing if name in _secrets(settings)]
+    stored = {name for name, value in variables.items() if value and not is_reference(value)}
+    missing = [name for name in CREDENTIALS if name not in stored]
     if _has_secrets(host, entry):
         contains = "would contain" if would_write else "contains"
         click.echo(f"{place} {contains} secrets as plain text: readers of it can use the mailbox.", err=True)
-        missing = missing if uses_login else []
-    if uses_login and not missing:
-        click.echo(LOGGED_IN)
-    elif missing and host.reference:
-        click.echo(f"Credentials ({', '.join(missing)}): {host.where_secrets_are}")
-    elif missing and uses_login:
-        click.echo(f"No secret was written. {host.where_secrets_are} --write-secrets writes {', '.join(missing)}.")
-    elif missing:
+    if steps := _refused_dotenv(host, stored):
+        return steps
+    if _reads_environment(host) and "RC_APP_CLIENT_ID" not in stored and _has_login(settings) and _in_dotenv(stored):
+        return [_with_dotenv(host)]
+    if is_logged_in(settings) and not stored & {"RC_USER_JWT", "RC_ACCESS_TOKEN"}:
+        return _with_login(host, place, variables, settings, missing)
+    if _has_secrets(host, entry):
+        return []
+    return _without_login(host, missing, has_login=_has_login(settings))
+
+
+def _has_login(settings: Settings) -> bool:
+    """Return whether a server would find a login here."""
+    return bool(settings.access_token or (settings.client_id and settings.user_jwt)) or is_logged_in(settings)
+
+
+def _in_dotenv(stored: AbstractSet[str]) -> bool:
+    return bool(added_by_dotenv(stored) & {*CREDENTIALS, "RC_ACCESS_TOKEN"})
+
+
+def _refused_dotenv(host: Host, stored: AbstractSet[str]) -> list[str]:
+    """Return what to do if a server with these variables does not start in this folder because of its `.env`."""
+    if host.reference is None:
+        return []  # Claude Desktop starts servers elsewhere
+    try:
+        added_by_dotenv(stored if _reads_environment(host) else {*stored, *CREDENTIALS})
+    except SettingsError as error:
+        click.echo(f"In this folder the server does not start. {error}", err=True)
+        return ["Move .env to another folder, or remove the credentials from the entry and run this again."]
+    return []
+
+
+def _with_dotenv(host: Host) -> str:
+    file = Path.cwd() / ".env"
+    export = f"`set -a; . {shlex.quote(str(file))}; set +a`"
+    if host.starts_in_folder:
+        click.echo(f"Credentials: from {file}, which the server reads if {host.title} is started in that folder.")
+        return f"Go to {file.parent}. (To start {host.title} elsewhere, first run {export} in that terminal.)"
+    click.echo(f"Credentials: in {file}. {host.where_secrets_are}")
+    return f"In a terminal run {export}, and start {host.title} from there."
+
+
+def _with_login(
+    host: Host, place: Path, variables: dict[str, Any], settings: Settings, missing: list[str]
+) -> list[str]:
+    if different := differences(variables, settings):
         click.echo(
-            f"No secret was written. {host.where_secrets_are} Run `rc-mcp login`, install the .mcpb bundle, "
-            "which asks for them, or pass --write-secrets."
+            f"{', '.join(different)}: the entry has another value than your login, so it does not use that login.",
+            err=True,
         )
-    if not host.reference and not variables.get("RC_APP_CLIENT_ID"):
-        click.echo("RC_APP_CLIENT_ID was not written: it is not set here. Set it and run this again.", err=True)
+        return [f"Correct {', '.join(different)} in {place}, or remove the entry and run this again."]
+    missing = [name for name in missing if name in _secrets(settings)]
+    if not missing:
+        click.echo(LOGGED_IN)
+    elif host.reference:
+        click.echo(f"Credentials ({', '.join(missing)}): {host.where_secrets_are}")
+    else:
+        click.echo(f"No secret was written. {host.where_secrets_are}")
+        return [f"Run this again with --write-secrets, which writes {', '.join(missing)}."]
+    return []
+
+
+def _without_login(host: Host, missing: list[str], *, has_login: bool) -> list[str]:
+    get = [] if has_login else ["Get credentials: docs/how-to/get-credentials.md says how."]
+    if host.reference is None:
+        click.echo(f"No secret was written. {host.where_secrets_are}")
+        there = "" if has_login else "set the credentials in this terminal, check them with `rc-mcp doctor`, and "
+        either = (
+            f"Either {there}run this again with --write-secrets. Or set RC_APP_CLIENT_ID, run `rc-mcp login`, and run "
+            f"this again. Or install the bundle instead: {BUNDLE}"
+        )
+        return [*get, either]
+    click.echo(f"Credentials ({', '.join(missing)}): {host.where_secrets_are}")
+    if has_login or not _reads_environment(host):
+        return get
+    return [*get, f"Set them in the terminal in which you start {host.title}; there `rc-mcp doctor` checks them."]

@@ -23,8 +23,9 @@ class Connector:
         """Return what works with this host today, what does not, and each step."""
         return f"""\
 {self.title} runs in its vendor's cloud: it reads no file and starts no program here. Nothing was written.
-It connects to a public https address, without a login or by OAuth. rc-mcp has no OAuth login for it yet, and
-{self.title} sends no fixed token such as RC_MCP_HTTP_TOKEN. So today:
+It needs a public https address in front of rc-mcp, which takes someone technical. It connects there without a login
+or by OAuth. rc-mcp has no OAuth login for it yet, and {self.title} sends no fixed token such as RC_MCP_HTTP_TOKEN.
+NAME below is the host name of that address, such as rc.example.com. So today:
 
 The made-up mailbox works, and everybody who knows the address can use it:
   1. `rc-mcp serve --http --demo --allow-host NAME`

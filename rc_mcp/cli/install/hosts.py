@@ -58,6 +58,8 @@ class Host:
     """Whether its file may contain comments."""
     where_secrets_are: str
     then: str
+    starts_in_folder: bool = False
+    """Whether it starts servers in the folder in which it was started, so that they read `.env` there."""
     environment: str = "env"
     """The key of an entry's variables."""
     one_command: bool = False
@@ -108,6 +110,7 @@ HOSTS = {
         comments=False,
         where_secrets_are="Claude Code reads them from the environment in which you start it.",
         then="Start Claude Code in this folder and approve the server when it asks; /mcp shows it.",
+        starts_in_folder=True,
     ),
     "vscode": Host(
         title="VS Code",
@@ -138,6 +141,7 @@ HOSTS = {
         comments=True,
         where_secrets_are="Codex reads them from the environment in which you start it.",
         then="Start Codex; /mcp shows the server.",
+        starts_in_folder=True,
     ),
     "gemini": Host(
         title="Gemini CLI",
@@ -151,6 +155,7 @@ HOSTS = {
             "Start gemini in a folder that it trusts; /mcp shows the server. In any other folder Gemini CLI starts no "
             "MCP server: run /permissions there, trust the folder, and start gemini again."
         ),
+        starts_in_folder=True,
     ),
     "opencode": Host(
         title="opencode",
@@ -162,6 +167,7 @@ HOSTS = {
         comments=True,
         where_secrets_are="opencode reads them from the environment in which you start it.",
         then="Start opencode; opencode mcp list shows the server.",
+        starts_in_folder=True,
         environment="environment",
         one_command=True,
         timeout_ms=60_000,

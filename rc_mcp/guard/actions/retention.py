@@ -20,6 +20,7 @@ from rc_mcp.views.error_texts import in_words
 
 PERIOD_NOT_CHANGED = "The retention period was not changed."
 PERIOD_UNKNOWN = "Whether the retention period will change is unknown."
+_HOW_MANY = "How many messages are erased is unknown."
 _PROTECTED = "The operator protects some messages, and a shorter retention period would erase them too."
 
 
@@ -48,15 +49,13 @@ class RetentionChange:
         action = f"set the retention period from {current} to {days} days"
         phrase = f"KEEP {days} DAYS"
         what = f"older than {days} days are erased" if lowered else "are kept longer"
-        consequence = [
-            f"Faxes and voicemails {what}, for every extension of the account.",
-            *([CANNOT_BE_UNDONE, phrase_line(phrase)] if lowered else []),
-        ]
+        effect = f"Faxes and voicemails {what}, for every extension of the account."
+        consequence = [effect, *([CANNOT_BE_UNDONE, phrase_line(phrase)] if lowered else [])]
         return PlanDraft(
             severity="irreversible" if lowered else "reversible",
             question="\n".join(fitted(f"{action[0].upper()}{action[1:]}?", *consequence)),
             phrase=phrase if lowered else None,
-            preview=Preview(action=action, messages=0),
+            preview=Preview(action=action, warnings=[effect, CANNOT_BE_UNDONE, _HOW_MANY] if lowered else []),
             period_in_force=current if current != days else None,
         )
 

@@ -13,7 +13,7 @@ from threading import Lock
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.locks import wait_for_lock
-from rc_mcp.private_files import make_folder
+from rc_mcp.private_files import is_there, make_folder
 
 FILE = "guard.db"
 
@@ -79,7 +79,7 @@ def unusable(error: Exception) -> GuardError:
 def exists(state_dir: Path) -> bool:
     """Return whether the state folder has a database."""
     with _usable_or_refused():
-        return _is_there(state_dir / FILE)
+        return is_there(state_dir / FILE)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ class IdleConnection:
 def _connect(state_dir: Path) -> sqlite3.Connection:
     make_folder(state_dir)  # plans contain names
     file = state_dir / FILE
-    if not _is_there(file):
+    if not is_there(file):
         _make(file)
     # Opening never creates the file: an empty one would hide that a journal was lost.
     address = f"{file.absolute().as_uri()}?mode=rw"
@@ -155,7 +155,7 @@ def _prepare(file: Path, db: sqlite3.Connection) -> None:
 def _make(file: Path) -> None:
     """Create the file in one step: SQLite does not wait for other processes while it changes a file to WAL."""
     with _locked(file):
-        if _is_there(file):
+        if is_there(file):
             return
         new = file.with_suffix(".new")
         new.unlink(missing_ok=True)  # left by a process that was killed here
@@ -164,15 +164,6 @@ def _make(file: Path) -> None:
             db.execute("PRAGMA journal_mode = WAL")
             _run(db, 0)
         new.replace(file)
-
-
-def _is_there(file: Path) -> bool:
-    """Return whether the file exists. A dangling link counts: the journal may be on a disk that is not mounted now."""
-    try:
-        file.lstat()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _migrate(file: Path, db: sqlite3.Connection) -> None:

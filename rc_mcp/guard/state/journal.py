@@ -23,10 +23,15 @@ from rc_mcp.guard.state.coordination import check_still_locked
 from rc_mcp.guard.state.store import Store, in_thread
 from rc_mcp.views.changes import OutcomeWord, Status
 
-Event = Literal["asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done"]
+Event = Literal[
+    "asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done", "stopped",
+    "resumed",
+]  # fmt: skip
 """`asked`: a plan was made. `rehearsed`: a request ended as a dry run. `begun`: the plan was claimed for execution.
 `sending`: one request for these ids is about to leave. `noticed`: after a restart of the machine that request was found
-without an outcome; its time counts from here. `sent`: the outcomes of the ids. `done`: the operation is over."""
+without an outcome; its time counts from here. `sent`: the outcomes of the ids. `done`: the operation is over.
+`stopped`, `resumed`: a user made or removed the STOP file with the command; neither belongs to an operation or a login.
+"""
 Channel = Literal["client", "chat", "terminal", "policy"]
 """The source of an approval: a question in the client, the model's word, a terminal, or the operator's policy."""
 Aim = Literal["Deleted", "Purged", "Alive"]
@@ -44,7 +49,8 @@ TOO_MANY = "too_many_to_list"
 DEMO = "demo "
 """The prefix of a demo's principal. The demo's mailbox is only in its server's memory."""
 
-_BEGINNING = "0" * 64
+BEGINNING = "0" * 64
+"""The head of a journal without entries."""
 _COLUMNS = "number, at, event, operation, principal, tool, detail, hash"
 
 
@@ -55,8 +61,9 @@ class Entry:
     """UTC, ISO 8601 with microseconds."""
     event: Event
     operation: str | None
-    """None for a refusal without a plan."""
+    """None for a refusal without a plan, and for `stopped` and `resumed`."""
     principal: str
+    """Empty for `stopped` and `resumed`."""
     tool: str
     detail: str
     """JSON text, exactly as hashed."""
@@ -313,7 +320,7 @@ class Journal(Store):
     def verify(self) -> Verified:
         """Read the chain from its beginning and report the rows that were changed or are missing."""
         faults: list[str] = []
-        former, count, expected = _BEGINNING, 0, 1
+        former, count, expected = BEGINNING, 0, 1
         with self.reading() as db:
             for entry in _select(db, "true ORDER BY number"):
                 if entry.number == expected + 1:
@@ -387,7 +394,7 @@ class Record:
 def add_entry(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[Row]) -> None:
     """Add a row within an exclusive transaction (`writing`)."""
     last = db.execute("SELECT number, hash FROM entry ORDER BY number DESC LIMIT 1").fetchone()
-    number, former = last or (0, _BEGINNING)
+    number, former = last or (0, BEGINNING)
     written = (number + 1, _stamp(at), event, row["operation"], row["principal"], row["tool"], _canonical(row))
     values = (*written, Entry(*written, hash="").hash_after(former))
     db.execute(f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608

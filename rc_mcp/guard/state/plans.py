@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.database import IdleConnection
-from rc_mcp.guard.state.journal import Channel, Event, Was, add_entry, unused_plans
+from rc_mcp.guard.state.journal import DEMO, Channel, Event, Was, add_entry, unused_plans
 from rc_mcp.guard.state.store import Store
 from rc_mcp.views.changes import OutcomeWord, Preview
 
@@ -94,6 +94,11 @@ class Plan:
     extension_id: str
     made: Mapping[str, Any] | None = None
     """A reading of the elapsed-time clock when the plan was made."""
+
+    @property
+    def is_demo(self) -> bool:
+        """Return whether the plan is for the made-up mailbox of a demo, which exists only in its server's memory."""
+        return self.principal.startswith(DEMO)
 
     @property
     def message(self) -> str:

@@ -70,8 +70,9 @@ class RenewingAuth(BearerAuth):
     override a newer one. Such a 401 is raised, and the next call renews the token.
 
     A refused login is not repeated for 60 s (10 s after a 5xx, longer if RingCentral says so; after a 429 as long as
-    it says); calls in the meantime raise the same error. For 60 s after a renewal that did not help, or after a 401
-    to a DELETE, another 401 starts no renewal. The next call repeats a login that got no answer.
+    it says). Calls in the meantime raise the same error; after a 429 they raise a held-back `RateLimited` with the
+    seconds that are left. For 60 s after a renewal that did not help, or after a 401 to a DELETE, another 401 starts no
+    renewal. The next call repeats a login that got no answer.
     """
 
     def __init__(self, endpoint: TokenEndpoint, clock: Callable[[], float]) -> None:
@@ -141,8 +142,9 @@ class RenewingAuth(BearerAuth):
             self._no_renewal_before = self._clock() + LIMITS.login_pause_s
 
     def _hold_back_after_failure(self) -> None:
-        if self._failure and self._clock() < self._no_login_before:
-            raise self._failure.with_traceback(None)
+        left_s = self._no_login_before - self._clock()
+        if self._failure and left_s > 0:
+            raise _as_of_now(self._failure, left_s)
 
     async def _kept(self, answer: httpx.Response) -> None:
         try:
@@ -151,6 +153,14 @@ class RenewingAuth(BearerAuth):
             self._failure, self._no_login_before = failure, self._clock() + _pause_s(failure)
             raise
         self._failure = None
+
+
+def _as_of_now(failure: RingCentralError, left_s: float) -> RingCentralError:
+    """Return the error for a login that was not sent, `left_s` before the pause after `failure` ends."""
+    if not isinstance(failure, RateLimited):
+        return failure.with_traceback(None)
+    group = failure.group or "auth"
+    return RateLimited(retry_after_s=left_s, group=group, held_back=True, method=failure.method, path=failure.path)
 
 
 def _pause_s(failure: RingCentralError) -> float:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from mcp.types import ElicitResult
 
+from rc_mcp.guard.execution import CHANGED_SINCE_PLAN
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.wiring import command_for
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Desk, Era, call, refused, typed
@@ -170,6 +171,7 @@ async def test_messages_that_changed_since_the_plan_are_skipped(desk: Desk, era:
         answer = await call(client, "delete_message", message_id=targets, plan_id=plan)
     assert answer["status"] == "partial"
     assert answer["outcomes"] == {targets[0]: "skipped", targets[1]: "deleted"}
+    assert CHANGED_SINCE_PLAN in answer["said"]
     assert desk.availability(targets[0]) == "Alive"
 
 

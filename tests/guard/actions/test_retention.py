@@ -6,6 +6,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Party
+from rc_mcp.guard.preview import CANNOT_BE_UNDONE
 from rc_mcp.guard.refusals import NOTHING_DONE
 from tests.desk import DECLINE, YES, Desk, Era, call, refused, typed
 
@@ -28,6 +29,22 @@ async def test_lowering_it_needs_the_phrase(desk: Desk, era: Era) -> None:
         answer = await call(client, "update_message_store_configuration", retention_period=7)
     assert answer["status"] == "done"
     assert await in_force(desk) == 7
+
+
+async def test_the_preview_of_a_shorter_period_says_what_is_lost_and_no_number_that_is_unknown(
+    desk: Desk, era: Era
+) -> None:
+    async with desk.client(era) as client:
+        shorter = await call(client, "update_message_store_configuration", retention_period=7)
+        longer = await call(client, "update_message_store_configuration", retention_period=90)
+    async with desk.client(era, answer=DECLINE) as client:
+        await call(client, "update_message_store_configuration", retention_period=7)
+    [asked] = desk.asked
+    question = asked.message.replace("\n", " ")
+    assert CANNOT_BE_UNDONE in shorter["preview"]["warnings"]
+    assert len([warning for warning in shorter["preview"]["warnings"] if warning in question]) == 2
+    assert longer["preview"].get("warnings", []) == []
+    assert [answer["preview"].get("messages") for answer in (shorter, longer)] == [None, None]
 
 
 async def test_lowering_it_needs_the_terminal_if_the_user_cannot_be_asked(desk: Desk, era: Era) -> None:

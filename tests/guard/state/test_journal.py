@@ -187,3 +187,19 @@ def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path, use: Callable[
     (tmp_path / FILE).write_bytes(b"not a database, and longer than a header" * 100)
     with pytest.raises(GuardError, match=NOTHING_DONE):
         use(a_journal(tmp_path))
+
+
+def test_a_stop_and_a_resume_in_the_journal_change_no_count_and_no_operation(tmp_path: Path) -> None:
+    plain, switched = a_journal(tmp_path / "plain"), a_journal(tmp_path / "switched")
+    for journal in (plain, switched):
+        write(journal, by="policy")
+    switched.append("stopped", operation=None, principal="", tool="stop", details={})
+    switched.append("resumed", operation=None, principal="", tool="resume", details={})
+    assert plain.touched_within(HOUR, "me", by="policy") == switched.touched_within(HOUR, "me", by="policy")
+    assert plain.touched_within(HOUR, "") == switched.touched_within(HOUR, "")
+    assert plain.unfinished("me") == switched.unfinished("me")
+    assert switched.unfinished("") == []
+    assert plain.unanswered(MINUTE) == switched.unanswered(MINUTE)
+    assert [operation.id for operation in switched.operations()] == ["aaaa-bbbb"]
+    assert not switched.verify().faults
+    assert [entry.event for entry in switched.latest(9)[1]] == ["stopped", "resumed"]

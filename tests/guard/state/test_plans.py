@@ -8,6 +8,7 @@ import pytest
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
 from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.journal import DEMO
 from rc_mcp.guard.state.plans import Plan, PlanDraft, PlanStore
 from rc_mcp.views.changes import Preview
 
@@ -27,6 +28,15 @@ def test_a_plan_is_answered_once(tmp_path: Path) -> None:
     assert (store.deny(plan.id), store.deny(plan.id), store.approve(plan.id)) == (True, False, False)
     assert store.claim(plan.id, "open", "approved", by="client") is False
     assert store.waiting() == []
+
+
+@pytest.mark.parametrize(("principal", "is_demo"), [("me", False), (f"{DEMO}1", True)])
+def test_a_plan_says_whether_a_demo_made_it(principal: str, is_demo: bool, tmp_path: Path) -> None:
+    draft = PlanDraft("reversible", "Delete 1 message?", None, Preview(action="delete", messages=1))
+    plan = PlanStore(tmp_path).add(
+        "delete_message", "digest", draft, principal=principal, account_id="~", extension_id="~"
+    )
+    assert plan.is_demo is is_demo
 
 
 def test_only_the_plan_that_was_shown_is_approved(tmp_path: Path) -> None:

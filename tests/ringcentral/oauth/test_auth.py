@@ -2,9 +2,11 @@
 
 import base64
 import gzip
+import re
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -26,6 +28,7 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.ringcentral import at_once as sent_once
 from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.views.error_texts import in_words
 
 pytestmark = pytest.mark.anyio
 
@@ -348,10 +351,29 @@ async def test_a_rate_limited_login_waits_as_long_as_ringcentral_says():
     with pytest.raises(RateLimited) as caught:
         await client.list_messages()
     assert (caught.value.retry_after_s, caught.value.group) == (300, "auth")
-    clock.now_s += 299
-    with pytest.raises(RateLimited):
-        await client.list_messages()
+    assert (caught.value.held_back, caught.value.wait_s) == (False, 300)
+    for after_s, left_s in ((0, 300), (51.5, 248.5), (247.5, 1)):
+        clock.now_s += after_s
+        with pytest.raises(RateLimited) as caught:
+            await client.list_messages()
+        assert (caught.value.retry_after_s, caught.value.held_back) == (pytest.approx(left_s), True)
+        assert caught.value.wait_s == ceil(left_s)
     assert len(service.logins) == 1
+
+
+async def test_the_wait_for_a_limited_login_without_a_group_counts_down_in_what_a_user_reads():
+    headers = {"RCRequestId": "canary"}
+    service, clock = Service(lambda: httpx.Response(429, headers=headers, json={"errorCode": "CMN-301"})), Clock()
+    client = store(service, clock)
+    said: list[str] = []
+    for after_s in (0, 20.5, 30):
+        clock.now_s += after_s
+        with pytest.raises(RateLimited) as caught:
+            await client.list_messages()
+        said.append(in_words(caught.value))
+    assert [re.findall(r"Wait (\d+) s", text) for text in said] == [["60"], ["40"], ["10"]]
+    assert ["canary" in text for text in said] == [True, False, False]
+    assert "None" not in "".join(said)
 
 
 @pytest.mark.parametrize(("status", "header", "pause_s"), [(503, "300", 300), (503, "3", 10), (408, "3", 60)])
