@@ -20,7 +20,8 @@ A message of the copy that is not in a listing is read by its id: only RingCentr
 Every request is sent in the background (`in_background`): a user's own request goes first.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -67,6 +68,8 @@ from rc_mcp.ringcentral import (
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 
+_log = logging.getLogger(__name__)
+
 LOCK = "mirror-feed.lock"
 EVERY_S = 60.0
 """Ours: the time between two syncs."""
@@ -112,10 +115,31 @@ async def only_feed(state_dir: Path) -> AsyncGenerator[bool]:
             lock.release()
 
 
+class Wakeup:
+    """A sign for `follow` that a mailbox has just been changed from here, so that it syncs before its time."""
+
+    def __init__(self) -> None:
+        self._given = anyio.Event()
+
+    def give(self) -> None:
+        self._given.set()
+
+    async def wait(self, until: float) -> None:
+        """Wait for a sign, at most until a time of anyio's clock."""
+        with anyio.CancelScope(deadline=until):
+            await self._given.wait()
+
+    def is_given(self) -> bool:
+        return self._given.is_set()
+
+    def clear(self) -> None:
+        self._given = anyio.Event()
+
+
 class Feed:
     """The feed of one mailbox.
 
-    Use it only in the block of `only_feed`; `follow` does that itself. After `close` of the copy it cannot be used.
+    Use it only in the block of `only_feed`; `follow` does that. After `close` of the copy it cannot be used.
 
     Args:
         account_id, extension_id: internal ids, or `~`. The copy knows the mailbox by `known_as`.
@@ -124,7 +148,7 @@ class Feed:
         now: the time that is noted.
 
     Attributes:
-        fault: what ended the last attempt of `follow`; None while all is well.
+        fault: what ended the last attempt; None while all is well.
         was_damaged: the copy was damaged while this feed used it, and began again.
     """
 
@@ -145,24 +169,9 @@ class Feed:
         self._now = now
         self._later: dict[tuple[str, str], float] = {}
         self._failures = 0
+        self._rests_until = -inf
         self.fault: RingCentralError | MirrorError | OSError | None = None
         self.was_damaged = False
-
-    async def follow(self, state_dir: Path, every_s: float = EVERY_S) -> Never:
-        """Feed the copy until canceled. While another process feeds it, wait, and take over when that one ends.
-
-        A fault ends an attempt, and nothing else: `fault` has it, and the next attempt follows after some minutes.
-        """
-        while True:
-            try:
-                async with only_feed(state_dir) as is_ours:
-                    while is_ours:
-                        await self._round(every_s)
-            except (RingCentralError, MirrorError, OSError) as error:
-                self.fault = error
-                await anyio.sleep(AFTER_A_FAULT_S)
-            else:
-                await anyio.sleep(every_s)
 
     async def sync(self) -> None:
         """Make the records of the copy equal to those of the mailbox. It is one request if nothing changed.
@@ -189,12 +198,11 @@ class Feed:
             await self._list(mailbox, await self._progress(mailbox))
             await self._sync()
 
-    async def texts(self, *, most: float = inf, until: float = inf) -> int:
+    async def texts(self, *, most: float = inf) -> int:
         """Fetch texts of attachments that the copy does not have, transcripts first, and return how many.
 
         Args:
             most: how many at most.
-            until: a time of anyio's clock, after which none is begun.
 
         Raises:
             RingCentralError, MirrorError: as for `sync`.
@@ -202,7 +210,7 @@ class Feed:
         """
         done = 0
         with in_background():
-            while done < most and anyio.current_time() < until:
+            while done < most:
                 try:
                     fetched = await self._next_text()
                 except Damaged:
@@ -213,12 +221,26 @@ class Feed:
                 done += fetched
         return done
 
-    async def _round(self, every_s: float) -> None:
-        ends = anyio.current_time() + every_s
+    async def attempt(self, act: Callable[[], Awaitable[int | None]]) -> int:
+        """Sync, or fetch texts, unless a fault was less than some minutes ago. A fault is noted in `fault`.
+
+        Returns:
+            How many texts were fetched.
+        """
+        if anyio.current_time() < self._rests_until:
+            return 0
+        try:
+            return await act() or 0
+        except (RingCentralError, MirrorError, OSError) as error:
+            self.fault = error
+            self._rests_until = anyio.current_time() + AFTER_A_FAULT_S
+            _log.warning("a mailbox could not be copied: %s", type(error).__name__)
+            return 0
+
+    async def sync_again(self) -> None:
+        """Do as `sync` does, and note that all is well."""
         await self.sync()
         self.fault = None
-        await self.texts(until=ends)
-        await anyio.sleep_until(ends)
 
     async def _sync(self) -> None:
         mailbox = await self._mailbox()
@@ -409,6 +431,37 @@ class Feed:
     async def _put(self, mailbox: int, records: Iterable[Message], noted: Mapping[str, str]) -> None:
         # In a thread, and never abandoned: a canceled call leaves the transaction whole.
         await to_thread.run_sync(self._mirror.put, mailbox, records, noted)
+
+
+async def follow(
+    feeds: Sequence[Feed], state_dir: Path, wakeup: Wakeup | None = None, *, every_s: float = EVERY_S
+) -> Never:
+    """Feed the copy until canceled. While another process feeds it, wait, and take over when that one ends.
+
+    A fault ends an attempt for one mailbox, and nothing else: `Feed.fault` has it, and the next attempt follows after
+    some minutes.
+    """
+    wakeup = wakeup or Wakeup()
+    while True:
+        try:
+            async with only_feed(state_dir) as is_ours:
+                while is_ours:
+                    await _round(feeds, wakeup, every_s)
+        except OSError as error:  # of the lock
+            for feed in feeds:
+                feed.fault = error
+        await anyio.sleep(every_s)
+
+
+async def _round(feeds: Sequence[Feed], wakeup: Wakeup, every_s: float) -> None:
+    """Sync all mailboxes, and fetch texts of each in turn until the next round."""
+    wakeup.clear()
+    ends = anyio.current_time() + every_s
+    for feed in feeds:
+        await feed.attempt(feed.sync_again)
+    while anyio.current_time() < ends and not wakeup.is_given():
+        if not sum([await feed.attempt(partial(feed.texts, most=1)) for feed in feeds]):
+            await wakeup.wait(ends)
 
 
 @dataclass

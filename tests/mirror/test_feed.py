@@ -16,6 +16,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.mailbox import lifecycle
 from rc_mcp.mirror import feed as feed_module
 from rc_mcp.mirror.errors import Unusable
+from rc_mcp.mirror.feed import follow
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import progress_of
 from rc_mcp.ringcentral import AnswerLost, RateLimited
@@ -361,11 +362,11 @@ async def test_of_two_feeds_on_one_folder_one_feeds_and_the_other_takes_over(
 
         async def follow_one() -> None:
             with ends:
-                await one.follow(tmp_path)
+                await follow([one], tmp_path)
 
         tasks.start_soon(follow_one)
         await anyio.sleep(5)
-        tasks.start_soon(two.follow, tmp_path)
+        tasks.start_soon(follow, [two], tmp_path)
         await anyio.sleep(600)
         assert second.sent == []
         assert progress_of(mirror, 1).phase == "following"
@@ -397,7 +398,7 @@ async def test_a_full_disk_stops_the_feed_until_there_is_room(
             assert not other.was_damaged
         wire.sent.clear()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(feed.follow, tmp_path)
+            tasks.start_soon(follow, [feed], tmp_path)
             await anyio.sleep(2_000)
             assert copied(mirror) == in_the_mailbox(emulator)
             assert feed.fault is None
