@@ -71,6 +71,16 @@ async def open_guard(
             plans.idle.close()
 
 
+def principal_for(settings: Settings) -> str:
+    """Return the name of the login, as the guard of these settings has it.
+
+    Raises:
+        SettingsError: there are no credentials.
+        InvalidRequest: a credential cannot be used.
+    """
+    return _principal(settings, _auth(settings))
+
+
 def policy_for(settings: Settings) -> Policy:
     """Return the operator's policy; without a file, one that allows nothing unattended and adds no limit.
 

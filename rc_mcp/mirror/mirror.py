@@ -105,6 +105,12 @@ class Mirror:
             rows.add_mailbox(account_id, extension_id)
         return self.mailbox(account_id, extension_id)
 
+    def mailboxes(self) -> dict[tuple[str, str], int]:
+        """Return the numbers of all mailboxes in the copy, by account and extension."""
+        with self.reading() as db:
+            found = db.execute("SELECT account, extension, number FROM mailbox ORDER BY number").fetchall()
+        return {(account, extension): number for account, extension, number in found}
+
     def put(self, mailbox: int, records: Iterable[Message], progress: Mapping[str, str] | None = None) -> None:
         """Take over records and the feed's progress, all or none. To put the same again changes nothing.
 
