@@ -4,6 +4,7 @@ It is a copy: a crash of the machine may lose the last transactions, but never l
 renamed, and an empty one takes its place.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Generator
@@ -16,16 +17,34 @@ from rc_mcp.mirror.errors import Damaged, MadeByNewer, Unusable
 from rc_mcp.private_files import make_folder
 
 FILE = "mirror.db"
+SET_ASIDE = "mirror.damaged.db"
+"""The name of a damaged file. Its log has the name after it, as SQLite wants it."""
 MAILBOX_BITS = 40
 """Each mailbox has this many bits of message numbers of its own, so a range of numbers is a mailbox."""
 
 Identity = tuple[int, int]
 """The device and the inode of a file."""
 
-_SET_ASIDE = "mirror.damaged"
 _PATIENCE_S = 10
 _CACHE_KIB = 4096
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_REASONS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_BUSY: "another process is writing it",
+    sqlite3.SQLITE_READONLY: "it cannot be written to",
+    sqlite3.SQLITE_PERM: "this user may not use it",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_IOERR: "the disk reports a fault",
+}
+_OF_THE_SYSTEM = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.EACCES: sqlite3.SQLITE_PERM,
+    errno.EPERM: sqlite3.SQLITE_PERM,
+    errno.EIO: sqlite3.SQLITE_IOERR,
+}
+"""Errors of the system that mean the same as one of SQLite."""
 
 MIGRATIONS = (
     # `message.number` is the rowid in the index. It follows the time of creation (see `order.py`), so the newest hits
@@ -127,12 +146,19 @@ def _refusal(error: Exception) -> Damaged | Unusable:
             "The local copy was damaged. It was renamed, and a new copy begins empty: messages are found again as "
             "they are fetched."
         )
-    return Unusable(f"The local copy cannot be used now ({type(error).__name__}). No message in the mailbox changed.")
+    why = _REASONS.get(_code(error), type(error).__name__)
+    return Unusable(f"The local copy cannot be used now: {why}. No message in the mailbox changed.")
 
 
 def _is_damage(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _DAMAGED  # the lowest byte is the class of the error
+    return _code(error) in _DAMAGED
+
+
+def _code(error: Exception) -> int:
+    """Return SQLite's number for the class of an error; 0 for an error of another kind."""
+    if isinstance(error, OSError):
+        return _OF_THE_SYSTEM.get(error.errno or 0, 0)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte is the class
 
 
 @contextmanager
@@ -158,7 +184,7 @@ def identity(state_dir: Path) -> Identity | None:
 
 def damaged_files(state_dir: Path) -> list[Path]:
     """Return the files that were set aside."""
-    return sorted(state_dir.glob(f"{_SET_ASIDE}*"))
+    return sorted(state_dir.glob(f"{Path(SET_ASIDE).stem}*"))
 
 
 def wipe_log(db: sqlite3.Connection) -> bool:
@@ -225,7 +251,7 @@ def _rename(state_dir: Path) -> None:
     # The file last: a log without its file would be taken for that of the new file.
     for path in (*_logs(state_dir), state_dir / FILE):
         if path.exists():
-            path.replace(state_dir / f"{_SET_ASIDE}{path.name.removeprefix(FILE) or '.db'}")
+            path.replace(state_dir / f"{SET_ASIDE}{path.name.removeprefix(FILE)}")
 
 
 def _logs(state_dir: Path) -> list[Path]:

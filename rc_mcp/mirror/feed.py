@@ -33,7 +33,7 @@ from typing import Any, Never, TypedDict
 import anyio
 from anyio import to_thread
 
-from rc_mcp.locks import lock_on
+from rc_mcp.locks import lock_on, wait_for_lock
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, milliseconds
 from rc_mcp.mirror.errors import Damaged, MirrorError
 from rc_mcp.mirror.mirror import Mirror
@@ -113,6 +113,20 @@ async def only_feed(state_dir: Path) -> AsyncGenerator[bool]:
     finally:
         if lock:
             lock.release()
+
+
+def is_fed(state_dir: Path) -> bool:
+    """Return whether a process feeds the copy now. It creates no file.
+
+    Raises:
+        OSError: this cannot be known.
+    """
+    if not (state_dir / LOCK).exists():
+        return False
+    lock = wait_for_lock(state_dir / LOCK, 0)
+    if lock:
+        lock.release()
+    return lock is None
 
 
 class Wakeup:

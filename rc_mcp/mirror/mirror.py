@@ -177,6 +177,13 @@ class Mirror:
         with self.reading() as db:
             return dict(db.execute("SELECT name, value FROM progress WHERE mailbox = ?", (mailbox,)).fetchall())
 
+    def index_again(self) -> int:
+        """Make the index again from the records and texts. Return how many messages it has."""
+        with self._writing() as rows:
+            rows.index_again()
+        with self.reading() as db:
+            return db.execute("SELECT count(*) FROM message").fetchone()[0]
+
     def status(self, mailbox: int) -> Status:
         """Return what the copy has of a mailbox."""
         with self.reading() as db:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -109,6 +110,18 @@ def noted_end(listing: Listing, kept: Collection[str], at: datetime, *, was_due:
         _DUE: "",
         _UNREADABLE: str(listing.unreadable),
     }
+
+
+def noted_salvage(kept: Collection[str], damaged: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what to note if messages are read back from a damaged copy: a listing is due.
+
+    Args:
+        kept: messages that RingCentral no longer has, as this copy knows them.
+        damaged: what was noted in the damaged copy.
+    """
+    with suppress(ValueError, TypeError):
+        kept = {*kept, *map(str, json.loads(damaged.get(_KEPT) or "[]"))}
+    return {**noted_due(), _KEPT: json.dumps(sorted(kept))}
 
 
 def _listing(noted: str) -> Listing | None:
