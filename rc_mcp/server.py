@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -59,7 +60,8 @@ from rc_mcp.ringcentral import (
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
-from rc_mcp.wiring import open_guard, policy_for
+from rc_mcp.tools.list_messages import NO_SEARCH, WITH_SEARCH
+from rc_mcp.wiring import open_copy, open_guard, policy_for
 
 RequestContext = ServerRequestContext[MailboxSession]
 
@@ -86,11 +88,11 @@ Never approve for the user.
 """
 
 
-def instructions_for(access: Level) -> str:
-    """Return the instructions for the model, limited to the tools of this level."""
+def instructions_for(access: Level, *, with_search: bool = False) -> str:
+    """Return the instructions for the model, limited to the tools of this level, and to lists without a local copy."""
     reach = LEVELS.index(access)
     return (
-        _READING
+        (_READING.replace(NO_SEARCH, WITH_SEARCH) if with_search else _READING)
         + (_TRIAGE if reach >= LEVELS.index("triage") else "")
         + (_DELETING if reach >= LEVELS.index("delete") else "")
     )
@@ -278,6 +280,7 @@ def build_server(
     clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
     beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    copy_dir: Path | None = None,
     note: str = "",
 ) -> RingCentralServer:
     """Return the MCP server for these settings.
@@ -289,6 +292,7 @@ def build_server(
         clock: the clock that measures the time since a request was sent.
         time: the client's waiting, for rate limits and before it repeats a request.
         beside: opens a service that runs as long as the server, in its event loop.
+        copy_dir: the folder of the local copy, if there is one; default: the state folder.
         note: a line at the end of the instructions for the model.
 
     Raises:
@@ -302,11 +306,12 @@ def build_server(
                 settings, policy, transport=transport, principal=principal, now=now, clock=clock, time=time
             ) as guard,
             beside(),
+            open_copy(settings, guard, copy_dir or settings.state_dir) as copy,
             create_task_group() as tasks,
         ):
             server.client = guard.client
             tasks.start_soon(_settle_interrupted_changes, guard, server)
-            yield MailboxSession(guard.client, guard, settings.extensions, settings.download_dir)
+            yield MailboxSession(guard.client, guard, settings.extensions, settings.download_dir, copy)
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # here, so that a server with a broken policy does not start
@@ -314,10 +319,10 @@ def build_server(
         "rc-mcp",
         title="RingCentral messages",
         description="Voicemails, faxes, texts and pager messages, with a guard on everything that deletes.",
-        instructions=instructions_for(settings.access) + note,
+        instructions=instructions_for(settings.access, with_search=settings.mirror == "on") + note,
         version=__version__,
         lifespan=lifespan,
-        tools=list(tools_for(settings.access)),
+        tools=list(tools_for(settings.access, with_search=settings.mirror == "on")),
         log_level="WARNING",
     )
     server.is_structured = settings.structured == "on"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
@@ -12,6 +13,9 @@ from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.subscribers import Subscribers
 from rc_mcp.views.messages import mailbox_uri
 from rc_mcp.views.syncs import TokenMemory
+
+if TYPE_CHECKING:  # most servers have no local copy
+    from rc_mcp.mirror.local_copy import LocalCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class MailboxSession:
     """Extensions that it may access in addition to `~`, the login's own."""
     download_dir: Path
     """The folder for saved attachments."""
+    copy: "LocalCopy | None" = None
+    """The local copy, if the operator wants one."""
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
     """The retention period of faxes and voicemails, by account, if a call has read it since the server started."""
     synced: dict[str, TokenMemory] = field(default_factory=dict[str, TokenMemory])
@@ -58,5 +64,7 @@ async def mailbox_changed(ctx: Ctx, account_id: str, extension_id: str) -> None:
     """Notify subscribers, in both protocol eras, that this mailbox changed."""
     app, uri = session_of(ctx), mailbox_uri(account_id, extension_id)
     app.recent.forget(account_id, extension_id)
+    if app.copy:
+        app.copy.was_changed()
     await ctx.notify_resource_updated(uri)
     await app.subscribers.notify(uri)

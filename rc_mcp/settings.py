@@ -48,7 +48,7 @@ NO_HOME_OF_THAT_NAME = "names a home folder that does not exist"
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
 
 Approval = Literal["auto", "human"]
-Structured = Literal["on", "off"]
+Switch = Literal["on", "off"]
 
 
 class SettingsError(Exception):
@@ -335,11 +335,17 @@ class Settings(_Source):
         alias="RC_MCP_EXTENSIONS",
         description="Ids of other extensions to allow, separated by commas. Default: only the login's own extension.",
     )
-    structured: Structured = Field(
+    structured: Switch = Field(
         "on",
         alias="RC_MCP_STRUCTURED",
         description="`off`: answers are text alone, for a framework that gives a model both the text and the "
         "structured copy.",
+    )
+    mirror: Switch = Field(
+        "off",
+        alias="RC_MCP_MIRROR",
+        description="`on`: keep a local copy of the mailbox in the state folder, texts of attachments included, and "
+        "offer `search_messages`. Deleted messages are in it until RingCentral purges them.",
     )
     http_token: Annotated[SecretStr | None, FilledIn, AfterValidator(_hard_to_guess)] = Field(
         None,

@@ -10,8 +10,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2 as httpx
+from anyio import create_task_group
 
 from rc_mcp import time_limits
 from rc_mcp.access import LEVELS
@@ -31,6 +33,9 @@ from rc_mcp.ringcentral import (
     TokenAuth,
 )
 from rc_mcp.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from rc_mcp.mirror.local_copy import LocalCopy
 
 Auth = JWTAuth | TokenAuth | PersonAuth
 
@@ -69,6 +74,24 @@ async def open_guard(
             )
         finally:
             plans.idle.close()
+
+
+@asynccontextmanager
+async def open_copy(settings: Settings, guard: Guard, folder: Path) -> AsyncGenerator["LocalCopy | None"]:
+    """Yield the local copy of the guard's login in a folder, and feed it meanwhile; None if the operator wants none."""
+    if settings.mirror == "off":
+        yield None
+        return
+    from rc_mcp.mirror.local_copy import LocalCopy  # late: most servers have no local copy
+
+    copy = LocalCopy(guard.client, folder, guard.principal, settings.extensions, guard.plans.now)
+    try:
+        async with create_task_group() as tasks:
+            tasks.start_soon(copy.follow)
+            yield copy
+            tasks.cancel_scope.cancel()
+    finally:
+        copy.close()
 
 
 def principal_for(settings: Settings) -> str:

@@ -1,6 +1,6 @@
 """The tools, one file each. Only tools in this table exist."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from rc_mcp.access import LEVELS, Level
 from rc_mcp.ringcentral import Permission
 from rc_mcp.tools.delete_message import delete_message
 from rc_mcp.tools.delete_message_by_filter import delete_message_by_filter
-from rc_mcp.tools.list_messages import list_messages
+from rc_mcp.tools.list_messages import NO_SEARCH, WITH_SEARCH, list_messages
 from rc_mcp.tools.patch_message import patch_message
 from rc_mcp.tools.read_message import read_message
 from rc_mcp.tools.read_message_content import read_message_content
@@ -45,20 +45,40 @@ _TOOLS = (
 )
 
 
-PERMISSIONS: dict[str, Permission] = {t.function.__name__: t.permission for t in _TOOLS}
+SEARCH = "search_messages"
+"""The tool that needs the local copy."""
+PERMISSIONS: dict[str, Permission] = {SEARCH: "ReadMessages", **{t.function.__name__: t.permission for t in _TOOLS}}
 """The permission that RingCentral must grant for each tool."""
 
 
-def tools_for(access: Level) -> list[StrictTool]:
-    """Return the tools of an access level. Tools above the level are not listed at all."""
+def tools_for(access: Level, *, with_search: bool = False) -> list[StrictTool]:
+    """Return the tools of an access level. Tools above the level are not listed at all.
+
+    Args:
+        with_search: there is a local copy of the mailbox.
+    """
     allowed = LEVELS[: LEVELS.index(access) + 1]
-    return [_tool(t) for t in _TOOLS if t.level in allowed]
+    tools = [_tool(t) for t in _TOOLS if t.level in allowed]
+    return _with_search(tools) if with_search else tools
 
 
 @cache
 def _tool(entry: _Entry) -> StrictTool:
     # Once per process: making the schemas takes most of the time of making a server.
     return StrictTool.of(entry.function, entry.title, _annotations(entry.level))
+
+
+def _with_search(tools: Sequence[StrictTool]) -> list[StrictTool]:
+    """Return the tools with `search_messages` after the first, and without the sentence that nothing can search."""
+    from rc_mcp.tools.search_messages import search_messages  # late: most servers have no local copy
+
+    search = _tool(_Entry(search_messages, "Search messages", "read", PERMISSIONS[SEARCH]))
+    first, *others = tools
+    return [
+        first.model_copy(update={"description": first.description.replace(NO_SEARCH, WITH_SEARCH)}),
+        search,
+        *others,
+    ]
 
 
 def _annotations(level: Level) -> ToolAnnotations:

@@ -39,6 +39,8 @@ _LOCAL = re.compile(r"[^A-Za-z+]{7,}")
 """A phone number without a country code. Shorter ones are short codes and extensions."""
 _LETTER = re.compile("[A-Za-z]")
 _PER_PAGE, _PER_SUMMARY = 100, 1000
+NO_SEARCH, WITH_SEARCH = "Words cannot be searched", "search_messages finds words"
+"""What the description says of words, without and with a local copy."""
 
 
 class Page(BaseModel):

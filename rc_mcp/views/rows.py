@@ -49,8 +49,15 @@ def tables(
     used: int = 0,
 ) -> tuple[dict[str, Table], int]:
     """Return tables of this mailbox's messages by type, with times in this zone, and how many fit the budget."""
-    fitting = that_fit(_sized(messages, now, zone, extension_id), budget, used=used)
-    return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
+    kept = (_kept(message, now, zone, extension_id) for message in messages)
+    return _tables(messages, kept, budget, used)
+
+
+def tables_of(
+    messages: Sequence[Message], rows: Iterable[Row], budget: TokenBudget, *, used: int = 0
+) -> tuple[dict[str, Table], int]:
+    """Return tables of these rows, one for each message, and how many fit the budget."""
+    return _tables(messages, ((cells, size_of([*_filled(cells).values()])) for cells in rows), budget, used)
 
 
 def by_type(messages: Sequence[Message], shown: Iterable[T]) -> dict[str, list[T]]:
@@ -98,11 +105,17 @@ def is_untranscribed(message: Message) -> bool:
     return message.type == "VoiceMail" and transcription(message) != WHOLE
 
 
-def _sized(messages: Iterable[Message], now: datetime, zone: tzinfo, extension_id: str) -> Iterator[tuple[Row, Size]]:
+def _tables(
+    messages: Sequence[Message], rows: Iterable[tuple[Row, Size]], budget: TokenBudget, used: int
+) -> tuple[dict[str, Table], int]:
+    fitting = that_fit(_headed(messages, rows), budget, used=used)
+    return {kind: _table(shown) for kind, shown in by_type(messages, fitting).items()}, len(fitting)
+
+
+def _headed(messages: Iterable[Message], rows: Iterable[tuple[Row, Size]]) -> Iterator[tuple[Row, Size]]:
     """Yield each row and the size of its filled cells; of the first row of a type with its type and column names."""
     headed: set[str | None] = set()
-    for message in messages:
-        cells, size = _kept(message, now, zone, extension_id)
+    for message, (cells, size) in zip(messages, rows, strict=False):
         if (kind := word(message.type)) not in headed:
             size = size_of([kind, *_filled(cells), *_filled(cells).values()])
         headed.add(kind)

@@ -1,10 +1,13 @@
 """The server of `rc-mcp serve --demo`: the real one, on an emulator in the same process."""
 
+import os
 import secrets
 import socket
+import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 
 import click
 import httpx2 as httpx
@@ -31,9 +34,15 @@ def demo_server(access: str | None, *, quiet: bool = False) -> Generator[tuple[R
         quiet: do not say on stderr where the mailbox is shown.
     """
     # Rate limits are per minute; trials should not need to wait for the next one.
-    with Emulator(rate_limits=False, draw_pages=draw_pages) as emulator, _page_socket() as bound:
+    with (
+        Emulator(rate_limits=False, draw_pages=draw_pages) as emulator,
+        _page_socket() as bound,
+        tempfile.TemporaryDirectory(prefix="rc-mcp-demo-") as copy_dir,
+    ):
         watch = f"{WATCH} {address(bound)}/" if bound else UNWATCHED
-        settings = settings_or_exit(RC_MCP_ACCESS=access, **login_to(emulator))
+        settings = settings_or_exit(
+            RC_MCP_ACCESS=access, RC_MCP_MIRROR=os.environ.get("RC_MCP_MIRROR", "on"), **login_to(emulator)
+        )
         transport = httpx.ASGITransport(app=emulator.app)
         try:
             # All demos use the same ids for different mailboxes: a plan of one demo must not be valid in another.
@@ -42,6 +51,7 @@ def demo_server(access: str | None, *, quiet: bool = False) -> Generator[tuple[R
                 transport=transport,
                 principal=f"{DEMO}{secrets.token_hex(8)}",
                 beside=partial(_shown, emulator, bound, None if quiet else watch),
+                copy_dir=Path(copy_dir),
                 note=f"{watch}\n",
             )
         except SettingsError as error:
