@@ -11,9 +11,9 @@ from pydantic_core import to_json
 
 from rc_mcp.cli.exits import fail, refuse, settings_or_exit, state_dir
 from rc_mcp.cli.mirror.estimate import many
-from rc_mcp.cli.mirror.export import Exporting, write_export
+from rc_mcp.cli.mirror.exporting import Exporting, write_export
 from rc_mcp.cli.mirror.state import CopyState, print_state, state_of
-from rc_mcp.cli.mirror.sync import WAS_DAMAGED, sync_all
+from rc_mcp.cli.mirror.syncing import WAS_DAMAGED, sync_all
 from rc_mcp.mirror.database import FILE, damaged_files
 from rc_mcp.mirror.errors import MirrorError
 from rc_mcp.mirror.mirror import Mirror
@@ -27,8 +27,9 @@ NOTHING_TO_ERASE = "There is no local copy in the state folder {folder}, so noth
 GOES_ON = "What was copied stays; rc-mcp mirror sync goes on from there."
 FORGET = "FORGET"
 """The word to type."""
+ERASED = "The local copy was erased. A server with RC_MCP_MIRROR=on fills it again when it starts."
 NOT_ERASED = "Nothing was erased."
-FILLED_AGAIN = "Another process feeds the copy, and fills it again. End that process, and run this again."
+FILLED_AGAIN = "Such a server, or another process, fetches messages now and fills it again. End it, and run this again."
 STILL_READ = (
     "Another process still reads the copy, so erased text may stay in its log until that process ends or writes again."
 )
@@ -141,13 +142,11 @@ def forget(yes: bool) -> None:
             _ask(before)
         with Mirror(folder) as copy:
             is_wiped = copy.forget()
-    click.echo("The local copy was erased.")
+    click.echo(ERASED)
     if not is_wiped:
         click.echo(STILL_READ, err=True)
     if before.is_fed:
-        click.echo(
-            "Another process feeds the copy, and fills it again. End that process, and run this again.", err=True
-        )
+        click.echo(FILLED_AGAIN, err=True)
 
 
 def _ask(before: CopyState) -> None:

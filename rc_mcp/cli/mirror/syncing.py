@@ -33,6 +33,9 @@ WAS_DAMAGED = (
     "The local copy was damaged. It was set aside, and a new one begins empty. rc-mcp mirror rebuild reads back what "
     "can be read of the damaged one; do that soon, because it is removed when RingCentral reports a purged message."
 )
+IS_OFF = (
+    "RC_MCP_MIRROR is off here. Set it to on for a server that keeps the copy up to date and offers search_messages."
+)
 _LOOK_S = 0.5
 """Seconds between two looks at how far the feed is."""
 _ATTEMPTS = 3
@@ -69,6 +72,8 @@ async def sync_all(settings: Settings) -> bool:
                     click.echo("\n".join(lines_of(mailbox_state(mirror, key, number))))
             if any(feed.was_damaged for feed in feeds.values()):
                 click.echo(WAS_DAMAGED, err=True)
+    if settings.mirror == "off":
+        click.echo(IS_OFF)
     return is_complete
 
 
@@ -158,7 +163,7 @@ async def _watched(
                 raise
             if isinstance(error, RateLimited):
                 shown.say(f"RingCentral allows no request for {error.wait_s} s. Waiting.")
-                await anyio.sleep(error.wait_s)
+                await _wait(error.wait_s)
         else:
             return
 
@@ -175,6 +180,10 @@ async def _shown_while(act: Callable[[], Awaitable[object]], look: Callable[[], 
     if fault:
         raise fault
     await _look(look, shown)
+
+
+async def _wait(seconds: float) -> None:
+    await anyio.sleep(seconds)
 
 
 async def _look_on(look: Callable[[], Step | None], shown: Shown) -> None:
