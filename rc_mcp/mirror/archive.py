@@ -13,12 +13,12 @@ Only messages of the mailboxes that the caller names are taken. An archive has t
 and no feed would keep the others equal to their mailboxes: what their users purge would stay here.
 """
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from email.message import Message as Headers
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -39,6 +39,7 @@ from rc_mcp.ringcentral.bulk import in_chunks
 _MESSAGES_AT_ONCE = 1_000
 _TEXTS_AT_ONCE = 250
 _PIECE_BYTES = 1024 * 1024
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
 
 
 class Step(NamedTuple):
@@ -285,6 +286,5 @@ def _unpack(archive: ArchiveFile, content: Content, file: BinaryIO) -> bool:
 
 def _charset(content_type: str | None) -> str | None:
     """Return the charset that a content type names."""
-    headers = Headers()
-    headers["Content-Type"] = content_type or ""
-    return headers.get_content_charset()
+    found = _CHARSET.search((content_type or "")[:1000])
+    return found[1] if found else None

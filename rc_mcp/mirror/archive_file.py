@@ -9,6 +9,7 @@ a `message-store.json`: that it has the records of the API's lists is our assump
 A name is never used as a path: it is compared with these forms, of which only the ids are used.
 """
 
+import errno
 import io
 import re
 import struct
@@ -41,7 +42,8 @@ _CONTENT = re.compile(
 Owner = tuple[str, str]
 """The ids of an account and an extension."""
 
-_UNREADABLE = (BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError, OverflowError, struct.error)
+_DAMAGED = (BadZipFile, EOFError, LookupError, OverflowError, RuntimeError, ValueError, struct.error, zlib.error)
+"""Errors that `zipfile` raises for damaged files."""
 
 
 class Records(NamedTuple):
@@ -80,7 +82,7 @@ class ArchiveFile:
         try:
             with self.readable():
                 self._zip = ZipFile(self._file)
-            self._sort(self._zip.infolist())
+                self._sort(self._zip.infolist())
         except BaseException:
             self._file.close()
             raise
@@ -121,7 +123,9 @@ class ArchiveFile:
         """Turn the errors of a damaged zip file into ours."""
         try:
             yield
-        except (*_UNREADABLE, zlib.error) as error:
+        except (*_DAMAGED, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before the file's beginning
+                raise
             raise self.refusal("It is not a zip file, or it is damaged or cut off.") from error
 
     def refusal(self, reason: str) -> NotAnArchive:

@@ -46,8 +46,7 @@ def _records_in_object(values: "_Values") -> Generator[object]:
     values.take("{")
     is_empty = values.next_sign() == "}"
     while not is_empty:
-        name = values.value(":")
-        values.take(":")
+        name = values.name()
         if name == "records" and values.next_sign() == "[":
             if found:
                 raise NotRecords("it has two lists of records")
@@ -98,6 +97,14 @@ class _Values:
                 self.take("]")
                 return
             self.take(",")
+
+    def name(self) -> object:
+        """Take the name of a field."""
+        if self.next_sign() != '"':
+            raise self._broken()
+        name = self.value(":")
+        self.take(":")
+        return name
 
     def value(self, ends: str) -> object:
         """Take a value, after which one of these characters must come: a number may go on in the next piece."""
