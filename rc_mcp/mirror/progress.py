@@ -127,16 +127,16 @@ def noted_end(listing: Listing, kept: Collection[str], at: datetime, *, was_due:
     }
 
 
-def noted_salvage(kept: Collection[str], damaged: Mapping[str, str]) -> Mapping[str, str]:
-    """Return what to note if messages are read back from a damaged copy: a listing is due.
+def noted_kept(progress: FeedProgress, damaged: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what to note so that messages of a damaged copy that RingCentral no longer has are kept here too.
 
     Args:
-        kept: messages that RingCentral no longer has, as this copy knows them.
         damaged: what was noted in the damaged copy.
     """
+    kept = progress.kept
     with suppress(ValueError, TypeError):
-        kept = {*kept, *map(str, json.loads(damaged.get(_KEPT) or "[]"))}
-    return {**noted_due(), _KEPT: json.dumps(sorted(kept))}
+        kept |= {str(message_id) for message_id in json.loads(damaged.get(_KEPT) or "[]")}
+    return {_KEPT: json.dumps(sorted(kept))}
 
 
 def _listing(noted: str) -> Listing | None:

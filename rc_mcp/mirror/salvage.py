@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from rc_mcp.mirror.database import SET_ASIDE, remove_damaged
 from rc_mcp.mirror.documents import decoded
 from rc_mcp.mirror.mirror import Mirror
-from rc_mcp.mirror.progress import noted_salvage, progress_of
+from rc_mcp.mirror.progress import noted_import, noted_kept, progress_of
 from rc_mcp.mirror.rows import Source, State
 from rc_mcp.ringcentral import Message
 
@@ -97,7 +97,8 @@ class _DamagedCopy:
 def salvage(mirror: Mirror, state_dir: Path) -> Salvaged | None:
     """Add what a damaged copy has, and `mirror` does not. Return None if no damaged copy was set aside.
 
-    The next sync compares the copy with the whole mailbox: what was purged in the meantime goes again.
+    The messages come as from an archive: the next sync compares them with the mailbox, and what was purged in the
+    meantime goes again.
 
     Raises:
         MirrorError: the copy cannot be written. The damaged file is left.
@@ -108,11 +109,11 @@ def salvage(mirror: Mirror, state_dir: Path) -> Salvaged | None:
     with closing(_DamagedCopy(state_dir / SET_ASIDE)) as damaged:
         for number, account, extension in damaged.mailboxes():
             mailbox = mirror.mailbox(account, extension)
-            kept = progress_of(mirror, mailbox).kept
-            mirror.put(mailbox, [], noted_salvage(kept, damaged.progress(number)))
+            mirror.put(mailbox, [], noted_kept(progress_of(mirror, mailbox), damaged.progress(number)))
             for some in _batched(damaged.messages(number)):
                 with mirror.at_once():
                     added = [_add(mirror, mailbox, found) for found in some]
+                    mirror.put(mailbox, [], noted_import(progress_of(mirror, mailbox)))
                 messages += sum(is_new for is_new, _ in added)
                 texts += sum(count for _, count in added)
     if damaged.is_whole:

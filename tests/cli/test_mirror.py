@@ -25,6 +25,7 @@ from rc_mcp.cli.emulator import login_to
 from rc_mcp.cli.mirror import FILLED_AGAIN, FORGET, GOES_ON, NO_COPY, NOT_ERASED, NOTHING_TO_ERASE, STILL_READ, syncing
 from rc_mcp.cli.mirror.estimate import duration, listing_s, texts_s
 from rc_mcp.cli.mirror.exporting import COLUMNS
+from rc_mcp.cli.mirror.importing import NEXT
 from rc_mcp.cli.mirror.state import SET_ASIDE
 from rc_mcp.cli.mirror.syncing import FED_BY_ANOTHER, WAS_DAMAGED
 from rc_mcp.emulator import Draft, Emulator
@@ -36,6 +37,8 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.settings import Settings
 from rc_mcp.wiring import client_for
 from tests.desk import no_waiting
+from tests.mirror.exporting import exported as archives
+from tests.mirror.exporting import of_records
 from tests.mirror.feeding import CALLER, arrive, move
 from tests.mirror.messages import text_message, voicemail
 
@@ -199,6 +202,48 @@ def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         return client_for(settings, time=no_waiting())
 
     monkeypatch.setattr(syncing, "client_for", client)
+
+
+async def test_an_export_archive_is_imported_and_the_next_sync_fetches_only_what_is_missing(
+    emulator: Emulator, folder: Path, tmp_path: Path
+) -> None:
+    for n in range(3):
+        leave_voicemail(emulator, f"apples {n}")
+    files = [str(file) for file in await archives(emulator, tmp_path)]
+    async with emulator.serve():
+        act = partial(run, folder, "import", *files, **login_to(emulator))
+        ended = await to_thread.run_sync(act)
+    assert ended.exit_code == 0, ended.output
+    assert "3 messages added" in ended.stdout
+    assert NEXT in ended.stdout
+    (mailbox,) = status(folder)["mailboxes"]
+    assert (mailbox["messages"], mailbox["contents_missing"], mailbox["phase"]) == (3, 0, "filling")
+    assert mailbox["extension_id"] == emulator.extension_id
+    again = await to_thread.run_sync(run, folder, "import", *files)  # whose mailbox it is, the copy knows now
+    assert "0 messages added" in again.stdout
+    assert (await sync(emulator, folder)).exit_code == 0
+    assert not any("/content/" in request.path for request in emulator.requests)
+
+
+def test_a_file_that_is_no_archive_is_named_and_nothing_is_imported(folder: Path, tmp_path: Path) -> None:
+    filled(folder)
+    good = of_records(tmp_path / "good.zip", [text_message(5, "new").sent])
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(b"no zip file")
+    ended = run(folder, "import", str(good), str(bad))
+    assert ended.exit_code == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert str(bad) in ended.stderr
+    assert status(folder)["mailboxes"][0]["messages"] == 1
+    for arguments in ([], [str(tmp_path / "missing.zip")], [str(tmp_path)]):
+        assert run(folder, "import", *arguments).exit_code == 2
+
+
+def test_an_import_into_an_empty_copy_needs_a_login(folder: Path, tmp_path: Path) -> None:
+    archive = of_records(tmp_path / "good.zip", [text_message(5, "new").sent])
+    ended = run(folder, "import", str(archive))
+    assert ended.exit_code == 2
+    assert "RC_APP_CLIENT_ID" in ended.stderr
 
 
 @pytest.mark.parametrize("is_over", [True, False])

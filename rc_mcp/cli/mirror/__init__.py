@@ -12,10 +12,11 @@ from pydantic_core import to_json
 from rc_mcp.cli.exits import fail, refuse, settings_or_exit, state_dir
 from rc_mcp.cli.mirror.estimate import many
 from rc_mcp.cli.mirror.exporting import Exporting, write_export
+from rc_mcp.cli.mirror.importing import import_all
 from rc_mcp.cli.mirror.state import CopyState, print_state, state_of
 from rc_mcp.cli.mirror.syncing import WAS_DAMAGED, sync_all
 from rc_mcp.mirror.database import FILE, damaged_files
-from rc_mcp.mirror.errors import MirrorError
+from rc_mcp.mirror.errors import MirrorError, NotAnArchive
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.salvage import salvage
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError
@@ -25,6 +26,7 @@ from rc_mcp.views.error_texts import in_words
 NO_COPY = "There is no local copy in the state folder {folder}. rc-mcp mirror sync makes one."
 NOTHING_TO_ERASE = "There is no local copy in the state folder {folder}, so nothing was erased."
 GOES_ON = "What was copied stays; rc-mcp mirror sync goes on from there."
+_ARCHIVE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FORGET = "FORGET"
 """The word to type."""
 ERASED = "The local copy was erased. A server with RC_MCP_MIRROR=on fills it again when it starts."
@@ -98,6 +100,22 @@ def rebuild() -> None:
     click.echo(f"Made the index of {many(indexed, 'message')} again.")
     if found:
         click.echo("rc-mcp mirror sync, or a server with RC_MCP_MIRROR=on, fetches what is missing.")
+
+
+@mirror.command("import")
+@click.argument("files", metavar="ZIP...", nargs=-1, required=True, type=_ARCHIVE)
+def import_files(files: tuple[Path, ...]) -> None:
+    """Add the messages and texts of RingCentral's own export archives, which saves hours of fetching.
+
+    An administrator creates them (Message Store Export). Name all ZIP files of an export. Only messages of mailboxes in
+    the copy are added, or of the login's own if the copy is empty. The next sync compares them with the mailbox.
+    """
+    settings = settings_or_exit()
+    with _faults_named():
+        try:
+            anyio.run(import_all, settings, files)
+        except KeyboardInterrupt:
+            fail("Interrupted. What was imported stays; to go on, import the same files again.")
 
 
 @mirror.command()
@@ -196,6 +214,8 @@ def _faults_named() -> Generator[None]:
         yield
     except (SettingsError, InvalidRequest) as error:
         refuse(str(error))
+    except NotAnArchive as error:
+        fail(f"{error.file}: {error}")
     except MirrorError as error:
         fail(str(error))
     except RingCentralError as error:

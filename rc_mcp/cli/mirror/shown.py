@@ -16,13 +16,13 @@ _LINE_EVERY_S = 60.0
 class Step(NamedTuple):
     """How far a part of a sync is.
 
-    `total`: None while RingCentral has not said it. `left_s`: the time for the rest at RingCentral's limit.
+    `total`: None while it is not known. `left_s`: the time for the rest, if RingCentral's limit decides it.
     """
 
     title: str
     done: int
     total: int | None
-    left_s: float
+    left_s: float | None
 
     @property
     def counts(self) -> str:
@@ -30,8 +30,13 @@ class Step(NamedTuple):
 
     @property
     def left(self) -> str:
-        is_over = self.total is not None and self.done >= self.total
-        return "" if is_over or self.total is None else f"{duration(self.left_s)} left at RingCentral's limit"
+        if self.total is None or self.is_over or self.left_s is None:
+            return ""
+        return f"{duration(self.left_s)} left at RingCentral's limit"
+
+    @property
+    def is_over(self) -> bool:
+        return self.total is not None and self.done >= self.total
 
 
 class Shown(Protocol):
@@ -102,8 +107,7 @@ class _Lines:
 
     def show(self, step: Step) -> None:
         said_at, said = self._said.get(step.title, (-_LINE_EVERY_S, ""))
-        is_over = step.total is not None and step.done >= step.total
-        if step.counts != said and (is_over or monotonic() - said_at >= _LINE_EVERY_S):
+        if step.counts != said and (step.is_over or monotonic() - said_at >= _LINE_EVERY_S):
             self._said[step.title] = monotonic(), step.counts
             self.say(f"{step.title}: {step.counts}{f', {step.left}' if step.left else ''}")
 

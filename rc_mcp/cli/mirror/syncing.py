@@ -1,6 +1,6 @@
 """rc-mcp mirror sync: feeds the copy once, and shows how far it is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
 import anyio
@@ -65,7 +65,7 @@ async def sync_all(settings: Settings) -> bool:
         with Mirror(settings.state_dir) as mirror:
             if mirror.was_damaged:
                 click.echo(WAS_DAMAGED, err=True)
-            feeds = await _feeds(client, mirror, principal, sorted(settings.extensions))
+            feeds = await _feeds(client, mirror, principal, settings.extensions)
             is_complete = await _fed(feeds, mirror)
             for key, number in mirror.mailboxes().items():
                 if key in feeds:
@@ -77,9 +77,11 @@ async def sync_all(settings: Settings) -> bool:
     return is_complete
 
 
-async def _feeds(client: MessageStoreClient, mirror: Mirror, principal: str, extensions: list[str]) -> dict[Key, Feed]:
+async def _feeds(
+    client: MessageStoreClient, mirror: Mirror, principal: str, extensions: Collection[str]
+) -> dict[Key, Feed]:
     feeds: dict[Key, Feed] = {}
-    for extension_id in ("~", *extensions):
+    for extension_id in ("~", *sorted(extensions)):
         key = await mailbox_of(client, mirror, principal, extension_id=extension_id)
         feeds.setdefault(key, Feed(client, mirror, extension_id=extension_id, known_as=key))
     return feeds
