@@ -96,8 +96,10 @@ def rebuild() -> None:
                 if found.is_whole
                 else "The rest could not be read. The damaged file stays; rc-mcp mirror forget removes it."
             )
+        messages = sum(copy.status(number).messages for number in copy.mailboxes().values())
+        click.echo(f"Making the index of {many(messages, 'message')} again ...")
         indexed = copy.index_again()
-    click.echo(f"Made the index of {many(indexed, 'message')} again.")
+    click.echo(f"The index has {many(indexed, 'message')}.")
     if found:
         click.echo("rc-mcp mirror sync, or a server with RC_MCP_MIRROR=on, fetches what is missing.")
 

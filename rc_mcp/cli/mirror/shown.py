@@ -84,7 +84,7 @@ class _Bars:
 
     def show(self, step: Step) -> None:
         if step.title not in self._tasks:
-            self._tasks[step.title] = self._bars.add_task(step.title, counts="", left="")
+            self._tasks[step.title] = self._bars.add_task(step.title, counts=step.counts, left=step.left)
         self._bars.update(
             self._tasks[step.title], total=step.total, completed=step.done, counts=step.counts, left=step.left
         )
