@@ -28,6 +28,7 @@ Identity = tuple[int, int]
 _PATIENCE_S = 10
 _CACHE_KIB = 4096
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_TABLES = ("participant", "party", "attachment", "content", "message", "progress", "mailbox", "setting")
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_BUSY: "another process is writing it",
@@ -268,11 +269,24 @@ def remove_damaged(state_dir: Path) -> None:
 def erase_everything(db: sqlite3.Connection) -> None:
     """Erase all rows and all words, and give the space back."""
     db.execute("BEGIN IMMEDIATE")
-    for table in ("participant", "party", "attachment", "content", "message", "progress", "mailbox", "setting"):
+    for table in _TABLES:
         db.execute(f"DELETE FROM {table}")  # noqa: S608
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("COMMIT")
     db.execute("VACUUM")
+
+
+def check_tables(db: sqlite3.Connection) -> None:
+    """Read all tables, and find out whether they agree with their indexes. The index of words is not checked.
+
+    Raises:
+        sqlite3.DatabaseError: the file is damaged.
+    """
+    for table in _TABLES:
+        if db.execute(f"PRAGMA integrity_check({table})").fetchone() != ("ok",):
+            error = sqlite3.DatabaseError(f"the table {table} is damaged")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
 
 
 def open_quietly(state_dir: Path) -> tuple[sqlite3.Connection, bool]:

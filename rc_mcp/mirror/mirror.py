@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from rc_mcp.mirror.database import (
+    check_tables,
     damaged_files,
     erase_everything,
     has_secure_delete,
@@ -178,8 +179,9 @@ class Mirror:
             return dict(db.execute("SELECT name, value FROM progress WHERE mailbox = ?", (mailbox,)).fetchall())
 
     def index_again(self) -> int:
-        """Make the index again from the records and texts. Return how many messages it has."""
+        """Check the records and texts, and make the index again from them. Return how many messages it has."""
         with self._writing() as rows:
+            check_tables(self._db)
             rows.index_again()
         with self.reading() as db:
             return db.execute("SELECT count(*) FROM message").fetchone()[0]

@@ -23,7 +23,17 @@ from click.testing import CliRunner, Result
 
 from rc_mcp.cli import main
 from rc_mcp.cli.emulator import login_to
-from rc_mcp.cli.mirror import FILLED_AGAIN, FORGET, GOES_ON, NO_COPY, NOT_ERASED, NOTHING_TO_ERASE, STILL_READ, syncing
+from rc_mcp.cli.mirror import (
+    FILLED_AGAIN,
+    FORGET,
+    GOES_ON,
+    NO_COPY,
+    NOT_ALL_READ_BACK,
+    NOT_ERASED,
+    NOTHING_TO_ERASE,
+    STILL_READ,
+    syncing,
+)
 from rc_mcp.cli.mirror.estimate import duration, listing_s, texts_s
 from rc_mcp.cli.mirror.exporting import COLUMNS
 from rc_mcp.cli.mirror.importing import NEXT
@@ -38,6 +48,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.settings import Settings
 from rc_mcp.wiring import client_for
 from tests.desk import no_waiting
+from tests.mirror.damaging import damage_index, damage_records
 from tests.mirror.exporting import exported as archives
 from tests.mirror.exporting import of_records
 from tests.mirror.feeding import CALLER, arrive, move
@@ -326,14 +337,6 @@ def damage(folder: Path) -> None:
     (folder / FILE).write_bytes(b"something else.." + content[16:])
 
 
-def damage_index(folder: Path) -> None:
-    db = sqlite3.connect(folder / FILE)
-    db.execute("PRAGMA writable_schema = ON")
-    db.execute("DELETE FROM words_data")
-    db.commit()
-    db.close()
-
-
 async def test_a_damaged_copy_is_filled_again_and_the_messages_that_only_it_has_are_read_back(
     emulator: Emulator, folder: Path
 ) -> None:
@@ -352,6 +355,15 @@ async def test_a_damaged_copy_is_filled_again_and_the_messages_that_only_it_has_
     assert damaged_files(folder) == []
     with Mirror(folder) as mirror:
         assert mirror.message(mirror.mailbox(*KEY), "7") is not None
+
+
+def test_damage_that_only_a_rebuild_finds_is_found_and_the_rest_is_read_back(folder: Path) -> None:
+    filled(folder, *[text_message(n, f"apples {n} " * 40, minutes=n) for n in range(300)])
+    damage_records(folder)
+    ended = run(folder, "rebuild")
+    assert ended.exit_code == 0, ended.output
+    assert NOT_ALL_READ_BACK in ended.stdout
+    assert 250 < status(folder)["mailboxes"][0]["messages"] < 300
 
 
 def test_a_copy_that_is_no_database_any_more_is_said_to_be_lost(folder: Path) -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.mirror.database import FILE, SET_ASIDE, damaged_files
+from rc_mcp.mirror.errors import Damaged
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import progress_of
 from rc_mcp.mirror.salvage import Salvaged, salvage
 from tests.mirror.conftest import MAILBOX, Ids
+from tests.mirror.damaging import damage_index, damage_records
 from tests.mirror.messages import text_message, voicemail
 
 KEPT = {"sync_token": "token", "kept": '["3"]'}
-PAGE = 4096
 
 
 def filled(folder: Path) -> None:
@@ -24,24 +25,6 @@ def filled(folder: Path) -> None:
         mirror.put(mailbox, [*records, voicemail(900), voicemail(901)], KEPT)
         mirror.put_text(mailbox, "900", "9002", "pears")
         mirror.put_text(mailbox, "901", "9012", None, state="failed")
-
-
-def damage_index(folder: Path) -> None:
-    with closing(sqlite3.connect(folder / FILE)) as db:
-        db.execute("PRAGMA writable_schema = ON")
-        db.execute("DELETE FROM words_data")
-        db.commit()
-
-
-def damage_records(folder: Path) -> None:
-    """Overwrite one page of the table of messages."""
-    file = folder / FILE
-    content = bytearray(file.read_bytes())
-    with closing(sqlite3.connect(file)) as db:
-        record: bytes = db.execute("SELECT record FROM message WHERE id = 150").fetchone()[0]
-    page = content.index(record) // PAGE
-    content[page * PAGE : (page + 1) * PAGE] = b"\xff" * PAGE
-    file.write_bytes(content)
 
 
 def read_all(mirror: Mirror) -> None:
@@ -123,6 +106,18 @@ def test_what_the_new_copy_has_is_newer_and_stays(tmp_path: Path) -> None:
         assert progress.kept == {"3", "7"}
         assert progress.sync_token == "newer"
         assert progress.imports > progress.imports_compared
+
+
+def test_a_table_that_disagrees_with_its_index_is_found_when_the_index_of_words_is_made_again(tmp_path: Path) -> None:
+    filled(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = sql || ' WHERE created_ms < 0' WHERE name = 'message_by_time'")
+        db.commit()
+    with Mirror(tmp_path) as mirror:
+        with pytest.raises(Damaged):
+            mirror.index_again()
+        assert salvage(mirror, tmp_path) == Salvaged(302, 2, is_whole=True)
 
 
 def test_an_index_is_made_again_from_the_records(mirror: Mirror, ids: Ids) -> None:

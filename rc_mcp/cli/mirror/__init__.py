@@ -16,7 +16,7 @@ from rc_mcp.cli.mirror.importing import import_all
 from rc_mcp.cli.mirror.state import CopyState, print_state, state_of
 from rc_mcp.cli.mirror.syncing import WAS_DAMAGED, sync_all
 from rc_mcp.mirror.database import FILE, damaged_files
-from rc_mcp.mirror.errors import MirrorError, NotAnArchive
+from rc_mcp.mirror.errors import Damaged, MirrorError, NotAnArchive
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.salvage import salvage
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError
@@ -30,6 +30,8 @@ _ARCHIVE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FORGET = "FORGET"
 """The word to type."""
 ERASED = "The local copy was erased. A server with RC_MCP_MIRROR=on fills it again when it starts."
+READ_BACK = "Everything could be read, and the damaged file was removed."
+NOT_ALL_READ_BACK = "The rest could not be read. The damaged file stays; rc-mcp mirror forget removes it."
 NOT_ERASED = "Nothing was erased."
 FILLED_AGAIN = "Such a server, or another process, fetches messages now and fills it again. End it, and run this again."
 STILL_READ = (
@@ -85,23 +87,27 @@ def rebuild() -> None:
     folder = state_dir()
     _exit_without_copy(folder)
     with _faults_named(), Mirror(folder) as copy:
-        found = salvage(copy, folder)
-        if found:
-            click.echo(
-                f"The copy was damaged. Read back: {many(found.messages, 'message')}, "
-                f"{many(found.texts, 'text')} of attachments."
-            )
-            click.echo(
-                "Everything could be read, and the damaged file was removed."
-                if found.is_whole
-                else "The rest could not be read. The damaged file stays; rc-mcp mirror forget removes it."
-            )
+        is_damaged = _read_back(copy, folder)
         messages = sum(copy.status(number).messages for number in copy.mailboxes().values())
         click.echo(f"Making the index of {many(messages, 'message')} again ...")
-        indexed = copy.index_again()
+        try:
+            indexed = copy.index_again()
+        except Damaged:  # in a part that was not used before
+            is_damaged = _read_back(copy, folder)
+            indexed = copy.index_again()
     click.echo(f"The index has {many(indexed, 'message')}.")
-    if found:
+    if is_damaged:
         click.echo("rc-mcp mirror sync, or a server with RC_MCP_MIRROR=on, fetches what is missing.")
+
+
+def _read_back(copy: Mirror, folder: Path) -> bool:
+    """Add what can be read of a damaged copy, and say it. Return whether there was one."""
+    found = salvage(copy, folder)
+    if found is None:
+        return False
+    click.echo(f"The copy was damaged. Read back: {many(found.messages, 'message')}, {many(found.texts, 'text')}.")
+    click.echo(READ_BACK if found.is_whole else NOT_ALL_READ_BACK)
+    return True
 
 
 @mirror.command("import")
