@@ -31,9 +31,9 @@ class Coverage(BaseModel):
 
     messages: int
     """In the copy, deleted ones included."""
-    date_from: str | None
+    date_from: str | None = None
     """When the oldest of them was created."""
-    synced_at: str | None
+    synced_at: str | None = None
     """When the copy last agreed with the mailbox."""
     contents_missing: int
     """Attachments whose text is not in the copy yet."""
