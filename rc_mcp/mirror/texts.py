@@ -17,7 +17,7 @@ from rc_mcp.media.protocol import Way
 from rc_mcp.media.reading import no_progress, read_document
 from rc_mcp.media.selection import EVERYTHING, Selection
 from rc_mcp.mirror.rows import Source
-from rc_mcp.ringcentral import Attachment, ContentTooLarge, Downloaded, Message, MessageStoreClient
+from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
 from rc_mcp.views.attached import is_transcript
 
 WAYS: Sequence[Way] = ("text",)
@@ -62,16 +62,29 @@ async def fetch_text(
             )
         except ContentTooLarge:
             return Found(None, "failed")
-        source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
-        content_hash = await to_thread.run_sync(_hash, file)
-        text, state = await _text(file, downloaded)
-        return Found(text, state, source, content_hash)
+        return await text_of(file, message, attachment, downloaded.content_type, downloaded.charset)
 
 
-async def _text(file: BinaryIO, downloaded: Downloaded) -> tuple[str | None, Literal["none", "failed"]]:
+async def text_of(
+    file: BinaryIO, message: Message, attachment: Attachment, content_type: str | None, charset: str | None
+) -> Found:
+    """Return the text of an attachment that is in a file.
+
+    Args:
+        content_type, charset: as the file is labeled.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
+    content_hash = await to_thread.run_sync(_hash, file)
+    text, state = await _text(file, labelled(content_type), charset)
+    return Found(text, state, source, content_hash)
+
+
+async def _text(file: BinaryIO, label: str, named_charset: str | None) -> tuple[str | None, Literal["none", "failed"]]:
     head = await to_thread.run_sync(part_of, file, 0, HEAD_BYTES)
-    label = labelled(downloaded.content_type)
-    charset = charset_of(head, downloaded.charset)
+    charset = charset_of(head, named_charset)
     kind = true_kind(head, label, charset)
     if is_text(kind):
         if charset is None:

@@ -31,3 +31,11 @@ def ids(mirror: Mirror) -> Ids:
         return [hit.message.id for hit in page.hits]
 
     return found
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A folder for a copy."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    return folder

@@ -14,7 +14,7 @@ from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.rows import Source, State
 from rc_mcp.mirror.search import search
 from tests import documents
-from tests.mirror.feeding import CALLER, feeding
+from tests.mirror.feeding import CALLER, feeding, is_on_disk
 
 pytestmark = pytest.mark.anyio
 
@@ -102,10 +102,6 @@ async def test_a_fax_that_is_still_rendered_is_fetched_later_and_holds_back_no_o
             await feed.sync()
             assert await feed.texts() == 2
             assert len(mirror.missing(1, 9)) == 1
-
-
-def is_on_disk(canary: bytes, folder: Path) -> bool:
-    return any(canary in file.read_bytes() for file in folder.iterdir())
 
 
 async def test_after_a_purge_no_byte_of_a_message_or_its_text_is_left(tmp_path: Path) -> None:
