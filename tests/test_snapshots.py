@@ -24,9 +24,16 @@ Texts = dict[str, str]
 
 
 async def shown() -> Texts:
-    """Everything as a client gets it, by the file it is kept in."""
+    """Everything as a client gets it, by the file it is kept in. `with_copy/` has what a local copy changes."""
+    usual, with_copy = await shown_with(), await shown_with(RC_MCP_MIRROR="on")
+    return usual | {f"with_copy/{name}": text for name, text in with_copy.items() if usual.get(name) != text}
+
+
+async def shown_with(**variables: str) -> Texts:
+    """Everything as a client of a server with these settings gets it."""
     with TemporaryDirectory() as folder, Emulator() as emulator:
-        async with Desk(emulator, Path(folder), Clock(), Faults(emulator)).client() as client:
+        desk = Desk(emulator, Path(folder), Clock(), Faults(emulator))
+        async with desk.client("auto", None, **variables) as client:
             tools = (await client.list_tools()).tools
             prompts = (await client.list_prompts()).prompts
             templates = (await client.list_resource_templates()).resource_templates

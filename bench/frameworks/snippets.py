@@ -24,7 +24,7 @@ LOCKS = {
 """The heading above each snippet, and its pins."""
 ACCESS = ("--access", "delete")
 """The access level of each snippet's server."""
-TOOLS = 9
+TOOLS = 10
 """How many tools it has, which each snippet prints first."""
 YES = "y\n" * 2
 """What the user of a snippet that asks types."""

@@ -56,7 +56,7 @@ MIGRATIONS = (
     CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE mailbox (
         number INTEGER PRIMARY KEY, account TEXT NOT NULL, extension TEXT NOT NULL,
-        messages INTEGER NOT NULL DEFAULT 0, missing INTEGER NOT NULL DEFAULT 0,
+        messages INTEGER NOT NULL DEFAULT 0, missing INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
         UNIQUE (account, extension)
     );
     CREATE TABLE progress (
@@ -91,13 +91,15 @@ MIGRATIONS = (
         BEGIN UPDATE mailbox SET messages = messages + 1 WHERE number = NEW.mailbox; END;
     CREATE TRIGGER message_goes AFTER DELETE ON message
         BEGIN UPDATE mailbox SET messages = messages - 1 WHERE number = OLD.mailbox; END;
-    CREATE TRIGGER attachment_comes AFTER INSERT ON attachment WHEN NEW.state = 'missing'
-        BEGIN UPDATE mailbox SET missing = missing + 1 WHERE number = NEW.mailbox; END;
-    CREATE TRIGGER attachment_goes AFTER DELETE ON attachment WHEN OLD.state = 'missing'
-        BEGIN UPDATE mailbox SET missing = missing - 1 WHERE number = OLD.mailbox; END;
-    CREATE TRIGGER attachment_changes AFTER UPDATE OF state ON attachment
-        BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing') + (NEW.state = 'missing')
+    CREATE TRIGGER attachment_comes AFTER INSERT ON attachment
+        BEGIN UPDATE mailbox SET missing = missing + (NEW.state = 'missing'), failed = failed + (NEW.state = 'failed')
             WHERE number = NEW.mailbox; END;
+    CREATE TRIGGER attachment_goes AFTER DELETE ON attachment
+        BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing'), failed = failed - (OLD.state = 'failed')
+            WHERE number = OLD.mailbox; END;
+    CREATE TRIGGER attachment_changes AFTER UPDATE OF state ON attachment
+        BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing') + (NEW.state = 'missing'),
+            failed = failed - (OLD.state = 'failed') + (NEW.state = 'failed') WHERE number = NEW.mailbox; END;
     """,
 )
 """The script at N migrates the file from version N to N + 1. Add scripts at the end."""

@@ -46,7 +46,7 @@ from rc_mcp.mirror.progress import (
     noted_listing,
     progress_of,
 )
-from rc_mcp.mirror.texts import Found, fetch_text
+from rc_mcp.mirror.texts import Found, fetch_text, ways
 from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import (
     BadRequest,
@@ -227,6 +227,7 @@ class Feed:
         """
         done = 0
         with in_background():
+            await to_thread.run_sync(self._mirror.read_in, ways())
             while done < most:
                 try:
                     fetched = await self._next_text()

@@ -2,7 +2,7 @@
 
 import secrets
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +46,7 @@ class Status:
     Attributes:
         messages: how many, deleted ones included.
         contents_missing: how many attachments have a text that was not fetched yet.
+        contents_unreadable: how many attachments cannot be read as text, such as scans without OCR.
         oldest, newest: when the first and the last message were created; None without messages, or if unknown.
         synced_at: as the feed wrote it.
         set_aside: how many damaged copies were renamed and are still in the state folder.
@@ -53,6 +54,7 @@ class Status:
 
     messages: int
     contents_missing: int
+    contents_unreadable: int
     oldest: datetime | None
     newest: datetime | None
     synced_at: str | None
@@ -168,6 +170,15 @@ class Mirror:
             ).fetchall()
         return [MissingText(decoded(record), attachment_id) for record, attachment_id in found]
 
+    def read_in(self, ways: Collection[str]) -> None:
+        """Note in which ways pages are read. With a new way, what could not be read before is missing again."""
+        with self.reading() as db:
+            found = db.execute("SELECT value FROM setting WHERE name = 'ways'").fetchone()
+        known = set(found[0].split()) if found else None
+        if known != set(ways):
+            with self._writing() as rows:
+                rows.read_in(ways, again=known is not None and not known.issuperset(ways))
+
     def message(self, mailbox: int, message_id: str) -> Message | None:
         """Return a record as it was put."""
         with self.reading() as db:
@@ -189,14 +200,14 @@ class Mirror:
     def status(self, mailbox: int) -> Status:
         """Return what the copy has of a mailbox."""
         with self.reading() as db:
-            counts = db.execute("SELECT messages, missing FROM mailbox WHERE number = ?", (mailbox,)).fetchone()
+            counts = db.execute("SELECT messages, missing, failed FROM mailbox WHERE number = ?", (mailbox,)).fetchone()
             ends = [self._end(db, mailbox, "ASC"), self._end(db, mailbox, "DESC")]
             synced = db.execute(
                 "SELECT value FROM progress WHERE mailbox = ? AND name = ?", (mailbox, SYNCED_AT)
             ).fetchone()
-        messages, missing = counts or (0, 0)
+        messages, missing, failed = counts or (0, 0, 0)
         set_aside = sum(path.suffix == ".db" for path in damaged_files(self._state_dir))
-        return Status(messages, missing, ends[0], ends[1], synced and synced[0], set_aside)
+        return Status(messages, missing, failed, ends[0], ends[1], synced and synced[0], set_aside)
 
     def forget(self) -> bool:
         """Erase the whole copy. Return False while another process reads it: then its log is emptied afterwards."""

@@ -55,12 +55,14 @@ class Coverage:
         date_from: when the oldest of them was created.
         synced_at: when the copy last agreed with the mailbox, as the feed wrote it.
         contents_missing: attachments whose text was not fetched yet, so it was not searched.
+        contents_unreadable: attachments that we cannot read as text, such as scans without OCR.
     """
 
     messages: int
     date_from: datetime | None
     synced_at: str | None
     contents_missing: int
+    contents_unreadable: int
 
 
 @dataclass(frozen=True)
@@ -216,12 +218,13 @@ def _place(db: sqlite3.Connection, number: int, skipped: int) -> _Place:
 
 def _coverage(db: sqlite3.Connection, mailbox: int) -> Coverage:
     found = db.execute(
-        "SELECT messages, missing, (SELECT min(created_ms) FROM message WHERE mailbox = b.number AND created_ms > ?), "
+        "SELECT messages, missing, failed, "
+        "(SELECT min(created_ms) FROM message WHERE mailbox = b.number AND created_ms > ?), "
         "(SELECT value FROM progress WHERE mailbox = b.number AND name = ?) FROM mailbox b WHERE number = ?",
         (NO_TIME_MS, SYNCED_AT, mailbox),
     ).fetchone()
-    messages, missing, oldest_ms, synced_at = found or (0, 0, None, None)
-    return Coverage(messages, None if oldest_ms is None else moment(oldest_ms), synced_at, missing)
+    messages, missing, failed, oldest_ms, synced_at = found or (0, 0, 0, None, None)
+    return Coverage(messages, None if oldest_ms is None else moment(oldest_ms), synced_at, missing, failed)
 
 
 class _Seal:

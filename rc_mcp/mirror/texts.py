@@ -14,14 +14,11 @@ from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.kinds import HEAD_BYTES, PDF, PICTURES, is_text, labelled, true_kind
 from rc_mcp.media.plain_text import charset_of, part_of
 from rc_mcp.media.protocol import Way
-from rc_mcp.media.reading import no_progress, read_document
+from rc_mcp.media.reading import has_ocr, no_progress, read_document
 from rc_mcp.media.selection import EVERYTHING, Selection
 from rc_mcp.mirror.rows import Source
 from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
 from rc_mcp.views.attached import is_transcript
-
-WAYS: Sequence[Way] = ("text",)
-"""How a page is read. With `ocr` after it, scans are read too, at some 5 s of one core for each page."""
 
 _TEXT_BYTES = 4 * 1024 * 1024
 """So much of a plain text is indexed."""
@@ -29,10 +26,15 @@ _ANSWERS = 20
 """A worker reads up to 50 pages, or 18 kB of text. After so many, the rest of the document is not indexed."""
 
 
+def ways() -> Sequence[Way]:
+    """Return how a page is read. OCR, if it is installed, takes some 5 s of one core for each page of a scan."""
+    return ("text", "ocr") if has_ocr() else ("text",)
+
+
 class Found(NamedTuple):
     """The text of an attachment; without one, `state` says why: there is none, or we cannot read it.
 
-    A document without a text layer counts as one that we cannot read: most faxes are pictures of text.
+    Without OCR, a document without a text layer counts as one that we cannot read: most faxes are pictures of text.
     """
 
     text: str | None
@@ -76,37 +78,35 @@ async def text_of(
     Raises:
         OSError: the file cannot be read.
     """
-    source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
     content_hash = await to_thread.run_sync(_hash, file)
-    text, state = await _text(file, labelled(content_type), charset)
-    return Found(text, state, source, content_hash)
-
-
-async def _text(file: BinaryIO, label: str, named_charset: str | None) -> tuple[str | None, Literal["none", "failed"]]:
     head = await to_thread.run_sync(part_of, file, 0, HEAD_BYTES)
-    charset = charset_of(head, named_charset)
-    kind = true_kind(head, label, charset)
+    charset = charset_of(head, charset)
+    kind = true_kind(head, labelled(content_type), charset)
+    source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
     if is_text(kind):
         if charset is None:
-            return None, "failed"
+            return Found(None, "failed", source, content_hash)
         text = (await to_thread.run_sync(part_of, file, 0, _TEXT_BYTES)).decode(charset, "replace")
-        return (text, "none") if text.strip() else (None, "none")
-    if kind == PDF or (kind in PICTURES and "ocr" in WAYS):
-        text = await _text_of_pages(file, kind)
-        return text, "failed"
-    return None, "failed" if kind in PICTURES else "none"
+        return Found(text if text.strip() else None, "none", source, content_hash)
+    if kind == PDF or (kind in PICTURES and "ocr" in ways()):
+        text, by_ocr = await _text_of_pages(file, kind)
+        return Found(text, "failed", "ocr" if by_ocr else source, content_hash)
+    return Found(None, "failed" if kind in PICTURES else "none", source, content_hash)
 
 
-async def _text_of_pages(file: BinaryIO, kind: str) -> str | None:
+async def _text_of_pages(file: BinaryIO, kind: str) -> tuple[str | None, bool]:
+    """Return the text of the pages, and whether OCR read any of it."""
     pages: Selection = EVERYTHING
     texts: list[str] = []
+    by_ocr = False
     for _ in range(_ANSWERS):
-        reading = await read_document(file, kind, WAYS, pages, no_progress)
+        reading = await read_document(file, kind, ways(), pages, no_progress)
         texts += [text for _, text in sorted(reading.texts.items()) if text.strip()]
-        if reading.why or reading.next_page is None:
+        by_ocr |= bool(reading.by_ocr)
+        if reading.next_page is None or not reading.given():
             break
         pages = ((reading.next_page, None, reading.next_part),)
-    return "\n".join(texts) or None
+    return "\n".join(texts) or None, by_ocr
 
 
 def _hash(file: BinaryIO) -> str:

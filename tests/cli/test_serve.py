@@ -21,7 +21,7 @@ from rc_mcp.cli import main
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.cli.demo.server import UNWATCHED, WATCH, demo_server
 from rc_mcp.guard.guard import OTHER_DEMOS
-from rc_mcp.tools import tools_for
+from rc_mcp.tools import SEARCH, tools_for
 from tests.desk import Era, call, refused
 from tests.serving import RC_MCP, http_server, served
 
@@ -36,8 +36,8 @@ async def offered(client: Client) -> list[str]:
     return [tool.name for tool in (await client.list_tools()).tools]
 
 
-def names(access: Level) -> list[str]:
-    return [tool.name for tool in tools_for(access)]
+def names_in_the_demo(access: Level) -> list[str]:
+    return [tool.name for tool in tools_for(access, with_search=True)]
 
 
 async def test_the_demo_works_over_stdio(era: Era, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ async def test_the_demo_works_over_stdio(era: Era, tmp_path: Path) -> None:
     )
     with anyio.fail_after(60):
         async with Client(server, mode=era) as client:
-            assert await offered(client) == names("admin")
+            assert await offered(client) == names_in_the_demo("admin")
             assert (await call(client, "list_messages"))["messages"]
             assert "sender" in await refused(client, "list_messages", sender="x")
 
@@ -135,14 +135,14 @@ async def test_rc_mcp_without_a_command_serves_stdio(tmp_path: Path) -> None:
     )
     with anyio.fail_after(60):
         async with Client(server) as client:
-            assert await offered(client) == names("read")
+            assert await offered(client) == names_in_the_demo("read")
 
 
 async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
     with anyio.fail_after(60), http_server("--demo") as address:
         async with Client(address, mode=era) as client:
-            assert await offered(client) == names("admin")
+            assert await offered(client) == names_in_the_demo("admin")
             message = rows((await call(client, "list_messages"))["messages"])[0]["id"]
             answer = await call(client, "delete_message", message_id=message)
             assert answer["status"] == "confirmation_required"
@@ -237,3 +237,20 @@ def test_a_server_of_a_real_mailbox_starts_without_the_emulator_and_before_it_re
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout.split() == []
+
+
+async def test_the_demo_searches_a_copy_that_goes_with_it_unless_the_user_wants_none(
+    tmp_path: Path,
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    env = {"RC_MCP_STATE_DIR": str(tmp_path / "state"), "TMPDIR": str(temporary), "TEMP": str(temporary)}
+    for variables, is_offered in (({}, True), ({"RC_MCP_MIRROR": "off"}, False)):
+        server = StdioServerParameters(command=RC_MCP[0], args=[*RC_MCP[1:], "serve", "--demo"], env=env | variables)
+        with anyio.fail_after(60):
+            async with Client(server) as client:
+                assert (SEARCH in await offered(client)) == is_offered
+                while is_offered and not (await call(client, SEARCH, query="referral"))["total"]:
+                    pass  # it is being filled
+    assert not list((tmp_path / "state").glob("mirror*"))
+    assert not any(temporary.iterdir())

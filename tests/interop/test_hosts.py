@@ -171,7 +171,7 @@ COMMAND_LINES = [
         host="codex",
         trust=None,
         status=codex_status,
-        connected="".join(f'(?=.*"{one.name}":)' for one in tools_for("admin")),
+        connected="".join(f'(?=.*"{one.name}":)' for one in tools_for("admin", with_search=True)),
         session=codex_status,
     ),
     CommandLine(

@@ -39,3 +39,9 @@ def copy(tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def without_ocr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OCR takes seconds for each page. The test of OCR itself switches it on again."""
+    monkeypatch.setattr("rc_mcp.mirror.texts.has_ocr", lambda: False)

@@ -22,6 +22,7 @@ def calls_of_every_tool(records: list[dict[str, Any]] | None = None) -> dict[str
     attachment = {"message_id": str(fax["id"]), "attachment_id": str(fax["attachments"][0]["id"])}
     known: dict[str, list[Arguments]] = {
         "list_messages": [{"date_from": "30d"}, {}, {"message_type": ["Fax"], "per_page": 2, "page": 2}],
+        "search_messages": [{"query": "referral"}, {"query": "from:maria type:text", "sort": "relevance"}],
         "sync_messages": [{"date_from": "30d"}],
         "read_message": [{"message_id": unread + deleted}],
         "read_message_content": [attachment],
@@ -31,4 +32,4 @@ def calls_of_every_tool(records: list[dict[str, Any]] | None = None) -> dict[str
         "delete_message_by_filter": [{"conversation_id": [str(text["conversationId"])]}],
         "update_message_store_configuration": [{"retention_period": 7}, {"retention_period": 90}],
     }
-    return {tool.name: known.get(tool.name, [{}]) for tool in tools_for("admin")}
+    return {tool.name: known.get(tool.name, [{}]) for tool in tools_for("admin", with_search=True)}
