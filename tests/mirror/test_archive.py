@@ -66,6 +66,16 @@ async def test_words_of_documents_are_found_and_a_scan_is_said_to_have_no_text(t
         assert mirror.status(1).contents_missing == 0
 
 
+async def test_attachments_of_other_mailboxes_are_not_read_even_if_the_copy_has_their_messages(
+    copy: Path, tmp_path: Path
+) -> None:
+    file = zipped(tmp_path / "a.zip", {f"{FOLDER}/5/content/52.txt": "a transcript with an okapi"})
+    with Mirror(copy) as mirror:
+        mirror.put(mirror.mailbox(*OWNER), [voicemail(5)])
+        assert await import_archive(mirror, [file], [("400100", "400300")]) == Imported(files_left_out=1)
+        assert len(mirror.missing(mirror.mailbox(*OWNER), 9)) == 1
+
+
 @pytest.mark.parametrize("state", ["none", "failed"])
 async def test_an_attachment_that_was_read_without_success_is_not_read_again(
     copy: Path, tmp_path: Path, state: Literal["none", "failed"]
