@@ -1,4 +1,4 @@
-"""The local copy's search, compared in one process with plain SQLite: the same MATCH, and LIKE.
+"""The local copy's search, compared in one process with plain SQLite: the same MATCH, and LIKE; and an import.
 
 `python -m bench.search [messages]`; 100,000 if not given. The plain index has the same words and numbers in a table of
 its own, with FTS5's `unicode61` and rowids in the order of time, and returns the same records: what SQLite takes for
@@ -18,10 +18,13 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import anyio
 from rich.console import Console
 from rich.table import Table
 
+from rc_mcp.mirror.archive import import_archive
 from rc_mcp.mirror.database import FILE
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.search import search
@@ -31,6 +34,7 @@ NOW = datetime(2026, 11, 26, 17, tzinfo=UTC)
 ROUNDS = 40
 PAGE = 250
 SHOWN = 20
+OWNER = "400100", "400200"
 _CJK = "予約変更午後空請求書送付確認電話連絡先週明日担当者東京都大阪府"
 
 Record = dict[str, Any]
@@ -140,7 +144,7 @@ class Plain:
 
 
 def main(count: int) -> None:
-    """Print what the copy takes to fill, and to search."""
+    """Print what the copy takes to fill, to search, and to fill from an export archive."""
     console = Console()
     with tempfile.TemporaryDirectory() as name, Mirror(Path(name)) as mirror:
         folder = Path(name)
@@ -151,6 +155,8 @@ def main(count: int) -> None:
             ours_s, plain_s = _fill(mirror, mailbox, plain, corpus)
             _size(console, folder, corpus, ours_s, plain_s)
             _speed(console, mirror, mailbox, plain, corpus)
+    with tempfile.TemporaryDirectory() as name:
+        _import(console, Path(name), Corpus(count))
 
 
 def _fill(mirror: Mirror, mailbox: int, plain: Plain, corpus: Corpus) -> tuple[float, float]:
@@ -174,6 +180,36 @@ def _fill(mirror: Mirror, mailbox: int, plain: Plain, corpus: Corpus) -> tuple[f
         plain.put(rows)
         plain_s += time.process_time() - began
     return ours_s, plain_s
+
+
+def _import(console: Console, folder: Path, corpus: Corpus) -> None:
+    files = [folder / "0.zip", folder / "1.zip"]
+    _pack(files, corpus)
+    with Mirror(folder / "copy") as mirror:
+        began = time.process_time()
+        imported = anyio.run(import_archive, mirror, files, [OWNER])
+        took_s = time.process_time() - began
+    console.print(
+        f"CPU to import an export of {sum(file.stat().st_size for file in files) / 1e6:.1f} MB: {took_s:.1f} s, "
+        f"{imported.added:,} messages, {imported.texts:,} texts, {imported.added / took_s:,.0f} messages/s"
+    )
+
+
+def _pack(files: Sequence[Path], corpus: Corpus) -> None:
+    """Write the messages as RingCentral exports them: the records in one file, the attachments in another."""
+    place = "account/{}/extension/{}/message-store".format(*OWNER)
+    with (
+        ZipFile(files[0], "w", ZIP_DEFLATED) as records,
+        ZipFile(files[1], "w", ZIP_DEFLATED) as contents,
+        records.open(f"{place}.json", "w") as written,
+    ):
+        sign = b'{"records": ['
+        for record, text in corpus.messages():
+            written.write(sign + json.dumps(record).encode())
+            sign = b","
+            if text:
+                contents.writestr(f"{place}/{record['id']}/content/{record['attachments'][-1]['id']}.txt", text)
+        written.write(b"]}")
 
 
 def _size(console: Console, folder: Path, corpus: Corpus, ours_s: float, plain_s: float) -> None:
