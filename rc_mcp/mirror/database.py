@@ -79,6 +79,11 @@ MIGRATIONS = (
         BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing') + (NEW.state = 'missing')
             WHERE number = NEW.mailbox; END;
     """,
+    # END_DIGITS of contacts/book.py.
+    """
+    CREATE INDEX party_by_end ON party (substr(digits, -7));
+    CREATE INDEX party_by_extension ON party (extension);
+    """,
 )
 """The script at N migrates the file from version N to N + 1. Add scripts at the end."""
 VERSION = len(MIGRATIONS)
