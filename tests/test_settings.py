@@ -12,6 +12,7 @@ from rc_mcp.settings import (
     FOREIGN_SETTING,
     NO_HOME_OF_THAT_NAME,
     NO_SETTING,
+    NO_SUCH_FILE,
     REFERENCE,
     UNREADABLE,
     Settings,
@@ -216,6 +217,18 @@ def test_a_folder_may_be_named_as_a_shell_names_it_and_is_the_same_from_everywhe
     assert settings.policy == Path.cwd() / "policy.toml"
     with pytest.raises(SettingsError, match=f"^RC_MCP_STATE_DIR: {NO_HOME_OF_THAT_NAME}$"):
         load_settings(RC_MCP_STATE_DIR="~no-user-of-that-name/state")
+
+
+def test_an_address_book_must_be_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "contacts.vcf"
+    for wrong in [there, tmp_path]:
+        monkeypatch.setenv("RC_MCP_CONTACTS", str(wrong))
+        with pytest.raises(SettingsError, match=f"^RC_MCP_CONTACTS: {NO_SUCH_FILE}$"):
+            load_settings()
+    there.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RC_MCP_CONTACTS", there.name)
+    assert load_settings().contacts == there
 
 
 def test_a_dotenv_file_that_is_not_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
