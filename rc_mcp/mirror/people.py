@@ -26,7 +26,7 @@ from rc_mcp.views.untrusted_text import caller_name
 
 MOST_SHOWN = 5
 """So many of the persons or numbers that a value may mean are named."""
-_MOST_COMPARED = 200
+_MOST_COMPARED = 50
 """Parties that are compared to find out whether a value means several."""
 
 _SHORTEST_END = 3
@@ -135,7 +135,7 @@ class Directory:
         callers = [caller for message in messages for caller in (*message.senders, *message.to)]
         parties = {party_of(caller) for caller in callers if len(self._contacts) or not caller.name}
         ends = {end_of(party.digits) for party in parties if party.digits}
-        extensions = {party.extension for party in parties if party.extension and not party.digits}
+        extensions = {party.extension for party in parties if party.extension}
         if not ends and not extensions:
             return list(messages)
         names = {each.party: self._name(each) for each in self._known(ends=ends, extensions=extensions)}
@@ -214,7 +214,7 @@ class Directory:
             lines[whole[digits]].add_party(party)
         for number, party, digits in found:
             line, extension = lines[whole[digits]], _extension(party)
-            contacts = line.contacts_of(extension) if digits else frozenset[int]()
+            contacts = line.contacts_of(extension)
             if extension and not contacts:
                 contacts = frozenset(n for owned, n in self._contacts.with_end(extension) if owned == (extension, None))
             name = party.name or (line.name_of(extension) if digits else "")
@@ -284,9 +284,9 @@ def _renamed(message: Message, names: Mapping[Party, str]) -> Message:
             return [named(each) for each in cast("list[Any]", value)]
         if not isinstance(value, dict):
             return value
-        caller = Caller(value := cast("dict[str, Any]", value))
-        name = names.get(party_of(caller))
-        return {**value, "name": name} if name and name != caller.name else value
+        caller = cast("dict[str, Any]", value)
+        name = names.get(party_of(Caller(caller)))
+        return {**caller, "name": name} if name else caller
 
     changed = {role: named(message.sent[role]) for role in ("from", "to") if role in message.sent}
     return Message({**message.sent, **changed})

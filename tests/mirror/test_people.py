@@ -70,11 +70,12 @@ def test_a_contacts_name_finds_messages_of_all_its_numbers(mirror: Mirror, put: 
 
 
 def test_a_number_that_ends_alike_is_no_number_of_a_contact(mirror: Mirror, put: Put) -> None:
-    put(A, B, "0134", (None, "Ext", "134"), "+15035550134134")
+    put(A, B, "0134", (None, "Ext", "134"), "+15035550134134", (None, "Ext", "5550134"))
     assert ids(mirror, "from:maria", contacts(Maria="555-0134")) == []  # it may be either
     assert ids(mirror, "from:maria", contacts(Maria="134")) == ["4"]  # that extension, not an end
     assert ids(mirror, "from:maria", contacts(Maria="0134")) == ["3"]
     assert ids(mirror, "from:maria", contacts(Maria="+134")) == []
+    assert ids(mirror, "from:maria", contacts(Maria=A)) == ["1"]
     assert ids(mirror, "from:maria", contacts(Maria="+35550134")) == []
 
 
@@ -102,6 +103,7 @@ def test_an_extension_behind_a_number_is_another_person_unless_it_is_the_only_on
     assert ids(mirror, "from:maria", contacts(Maria=f"{A} ext. 102")) == ["2"]
     assert ids(mirror, "from:maria", contacts(Maria="101")) == ["1"]
     assert ids(mirror, "from:maria", contacts(Maria=f"{A} ext. 103")) == []
+    assert ids(mirror, "from:maria", contacts(Maria="101", Bob=A)) == ["1"]
 
 
 def test_a_name_finds_messages_in_which_its_number_has_no_name(mirror: Mirror, put: Put) -> None:
@@ -115,9 +117,9 @@ def test_a_name_finds_messages_in_which_its_number_has_no_name(mirror: Mirror, p
 
 
 def test_a_name_without_a_number_names_no_other(mirror: Mirror, put: Put) -> None:
-    put((None, "Maria"), A, (None, None, "101"), ("BANKPL", "Bank"), "BANKPL")
-    assert ids(mirror, "from:maria") == ["1"]
-    assert shown(mirror) == ["Maria", A, "ext. 101", "Bank BANKPL", "BANKPL"]
+    put((None, "Maria"), A, (None, None, "101"), ("BANKPL", "Bank"), "BANKPL", (None, "Maria", "101"))
+    assert ids(mirror, "from:maria") == ["6", "1"]
+    assert shown(mirror) == ["Maria", A, "ext. 101", "Bank BANKPL", "BANKPL", "Maria ext. 101"]
 
 
 def test_a_number_written_without_its_country_code_has_the_name_of_the_only_number_that_it_may_be(
@@ -141,9 +143,18 @@ def test_names_of_another_mailbox_in_the_copy_are_not_used(mirror: Mirror, put: 
     assert found(mirror, "number:0134").ambiguous == {}
 
 
+def test_a_number_is_only_itself_even_if_a_contact_is_named_so(mirror: Mirror, put: Put) -> None:
+    put(A, C)
+    book = Contacts([Contact((A,), (A, C))])
+    assert ids(mirror, f"from:{A}", book) == ["1"]
+    assert ids(mirror, "from:15035550134", book) == ["1"]
+
+
 def test_rows_show_a_contacts_name_before_the_one_that_ringcentral_sends(mirror: Mirror, put: Put) -> None:
-    put((A, "WIRELESS CALLER"), C, B)
+    put((A, "WIRELESS CALLER"))
     book = contacts(Mum=[A, C])
+    assert shown(mirror, book) == [f"Mum {A}"]
+    put(C, B, first=2)
     assert shown(mirror, book) == [f"Mum {A}", f"Mum {C}", B]
     (hit,) = found(mirror, "from:wireless", book).hits
     assert hit.message.senders[0].name == "WIRELESS CALLER"  # the record as it was sent
@@ -170,6 +181,17 @@ def test_an_extension_and_the_end_of_a_number_are_two_meanings(mirror: Mirror, p
     put((A, "Maria", "134"), (C, "Bob", "134"))
     assert found(mirror, "number:134").ambiguous["134"].untrusted == [f"Bob {C} ext. 134", f"Maria {A} ext. 134"]
     assert found(mirror, "number:0134").ambiguous == {}
+    mirror.erase(MAILBOX, ["1"])
+    put(("+442079460959", "Ann", "134"), first=3)
+    assert found(mirror, "number:134").ambiguous == {}  # an extension
+
+
+def test_a_number_that_two_records_spell_in_part_is_one(mirror: Mirror, put: Put) -> None:
+    put("(650) 555-0118", "555-0118")
+    for query in ["from:+16505550118", "number:6505550118", "with:(650) 555-0118"]:
+        page = found(mirror, query)
+        assert (page.total, page.ambiguous) == (2, {}), query
+    assert len(found(mirror, "number:5550118").ambiguous) == 1
 
 
 def test_a_name_of_several_persons_is_said_to_be_ambiguous(mirror: Mirror, put: Put) -> None:
@@ -183,6 +205,11 @@ def test_a_name_of_several_persons_is_said_to_be_ambiguous(mirror: Mirror, put: 
     ]
     assert found(mirror, "from:lopez").ambiguous == {}
     assert found(mirror, "from:nobody").ambiguous == {}
+
+
+def test_a_number_is_compared_with_all_of_the_mailbox_not_only_with_those_of_the_name(mirror: Mirror, put: Put) -> None:
+    put(("555-0134", "Maria"), (B, "Maria"), (A, "Bob"))
+    assert found(mirror, "from:maria").ambiguous["maria"].untrusted == [f"Maria {B}", "Maria 555-0134"]
 
 
 def test_numbers_of_one_contact_are_one_person(mirror: Mirror, put: Put) -> None:
@@ -199,6 +226,10 @@ def test_a_few_meanings_are_named_and_the_others_mentioned(mirror: Mirror, put: 
     put("+442089990134", first=20)
     meanings = found(mirror, "number:0134").ambiguous["0134"]
     assert (len(meanings.untrusted), meanings.is_all) == (MOST_SHOWN, False)
+    put(*((A, f"Name {n}") for n in range(60)), first=30)
+    put((B, "Maria"), first=90)
+    meanings = found(mirror, "number:5550134").ambiguous["5550134"]
+    assert (len(meanings.untrusted), meanings.is_all) == (2, False)  # those before the newest were not compared
 
 
 def test_hostile_names_are_cleaned_where_they_are_shown(mirror: Mirror, put: Put) -> None:

@@ -32,6 +32,7 @@ _NAMES = {
 _IS_NUMBER = re.compile(
     r"\b(?:tel|tele(?:ph|f)\w*|\w*(?:phone|telefon)s?|mobil\w*|movil\w*|cell?|cell?ul\w*|handy\w*|\w*fax\w*|pager"
     r"|callback|ext|extension|did|(?:direct|contact|business|work|home|other) numbers?)\b|^numbers?$"
+    r"|^(?:home|work|business|other|primary)(?: \d)?$"
 )
 _IS_NO_NUMBER = re.compile(r"\b(?:label|type|typ|assist\w*|provider|carrier|country|id|mail)\b")
 """Such as `Phone 1 - Label`; an assistant is another person."""

@@ -10,6 +10,7 @@ import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote
 
 from rc_mcp.mirror.contacts.contact import Entries, in_utf8, text_of
@@ -126,7 +127,7 @@ def _read(line: bytes, card: _Card) -> None:
         card.is_readable = False
 
 
-def _value(value: bytes, parameters: set[str]) -> str:
+def _value(value: bytes, parameters: frozenset[str]) -> str:
     if "QUOTED-PRINTABLE" in parameters:
         value = quopri.decodestring(value)
     elif parameters & {"BASE64", "B"}:
@@ -135,10 +136,11 @@ def _value(value: bytes, parameters: set[str]) -> str:
     return value.decode(charset) if charset else text_of(value)
 
 
-def _parameters(text: bytes) -> set[str]:
+@lru_cache(256)  # most lines of a file have the same few
+def _parameters(text: bytes) -> frozenset[str]:
     """Return the parameters in capital letters, encodings without `ENCODING=`: version 2.1 leaves that out."""
     written = {each.decode("ascii", "replace").upper() for each in _PARAMETER.findall(text)}
-    return {each.removeprefix("ENCODING=").replace('"', "") for each in written}
+    return frozenset(each.removeprefix("ENCODING=").replace('"', "") for each in written)
 
 
 def _plain(value: str) -> str:

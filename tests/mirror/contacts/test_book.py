@@ -5,11 +5,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rc_mcp.mirror.contacts import book as books
-from rc_mcp.mirror.contacts.book import AddressBook, read_contacts
+from rc_mcp.mirror.contacts.book import AddressBook, Contacts, end_of, read_contacts
 from rc_mcp.mirror.contacts.contact import ContactsError
+from rc_mcp.mirror.contacts.tables import read_table
+from rc_mcp.mirror.contacts.vcards import is_vcard, read_vcards
 from rc_mcp.views.dialing import Number
+from rc_mcp.views.untrusted_text import clean
 
 TABLE = "Name,Phone\nMaria Costa,+1 503 555 0134\n"
 
@@ -89,7 +94,9 @@ def test_only_a_file_is_read(tmp_path: Path, kind: str) -> None:
         os.mkfifo(path)
     with pytest.raises(ContactsError):
         read_contacts(path)
-    assert names(AddressBook(path)) == []
+    book = AddressBook(path)
+    assert names(book) == []
+    assert book.fault is not None
 
 
 def test_a_file_that_is_too_large_is_refused_with_the_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +105,28 @@ def test_a_file_that_is_too_large_is_refused_with_the_line(file: Path, monkeypat
     file.write_text(TABLE + "B,2\n")
     with pytest.raises(ContactsError, match="line 2"):
         read_contacts(file)
+
+
+_PIECES = st.sampled_from(
+    [
+        *(b"BEGIN:VCARD", b"END:VCARD", b"\r\n", b"\n", b"\n ", b"FN:", b"TEL", b";", b":", b"=", b'"', b",", b"+1503"),
+        *(b"ENCODING=QUOTED-PRINTABLE", b"CHARSET=", b"utf-7", b"BASE64", b"idna", b"VALUE=uri:tel:", b"Name,Phone\n"),
+        *(b"\0", b"\xff\xfe", b"\xc3", b"VERSION:2.1", b"N:;;", b"\\", b"AGENT:", b"hex", b"unicode_escape", b"utf-16"),
+    ]
+)
+
+
+@given(st.lists(_PIECES | st.binary(max_size=4), max_size=30).map(b"".join))
+def test_no_file_provokes_an_error_but_ours(data: bytes) -> None:
+    try:
+        entries = read_vcards(data) if is_vcard(data) else read_table(data)
+    except ContactsError as refused:
+        assert str(refused)  # noqa: PT017
+    else:
+        contacts = Contacts(entries.contacts)
+        for n in contacts.named(""):
+            contacts.numbers([n])
+            clean(contacts.name(n), 100).encode()
 
 
 def test_a_contact_is_found_by_a_part_of_any_of_its_names_but_not_across_them(file: Path) -> None:
@@ -111,4 +140,4 @@ def test_numbers_that_are_none_belong_to_nobody(file: Path) -> None:
     contacts = AddressBook(file).contacts()
     assert contacts.with_end("5550134") == [(Number("5035550134", "7"), 0)]
     assert contacts.with_end("72727") == [(Number("72727"), 1)]
-    assert contacts.with_end("5E+10") == []
+    assert contacts.with_end(end_of("ask mum")) == contacts.with_end(end_of("1.5e+10")) == []

@@ -58,6 +58,7 @@ RINGCENTRAL = (
         ("Nombre\tApellidos\tTeléfono móvil\nJosé\tNúñez\tm", Contact(("José Núñez",), ("m",))),
         ("Nome,Cognome,Cellulare\nMaria,Costa,m", Contact(("Maria Costa",), ("m",))),
         ('"Full Name";"Direct Number";"Ext."\n"Front Desk";"d";"101"', Contact(("Front Desk",), ("d", "101"))),
+        ("First,Last,Email,Home,Work 2,Mobile\nMaria,Costa,m@x.y,h,w,m", Contact(("Maria Costa",), ("h", "w", "m"))),
         ("\n\nName,Number\nMaria,=\"+15035550134\"\n", Contact(("Maria",), ("+15035550134",))),
         ("NAME,PHONE_NUMBER\nMaria,'+1 503 555 0134\n", Contact(("Maria",), ("+1 503 555 0134",))),
         ("Name,Phone\nMaria,\"+15035550134; +15035550135\"", Contact(("Maria",), ("+15035550134", "+15035550135"))),

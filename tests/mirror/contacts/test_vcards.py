@@ -45,6 +45,8 @@ def only(text: str | bytes) -> Contact:
         (card("N;QUOTED-PRINTABLE;CHARSET=ISO-8859-1:M=FCller;Zo=EB", "TEL;PREF:+15035550134"), "Zoë Müller", "1"),
         (card("FN;CHARSET=Shift_JIS;ENCODING=QUOTED-PRINTABLE:=8ER=93c", "TEL:+15035550134"), "山田", "1"),
         (card("FN;ENCODING=b:TcO8bGxlcg==", "TEL:+15035550134"), "Müller", "1"),
+        (card('FN;CHARSET="ISO-8859-1";ENCODING="QUOTED-PRINTABLE":M=FC', "TEL:+15035550134"), "Mü", "1"),
+        (card("FN:M", "TEL:+15035550134", "NOTE;ENCODING=QUOTED-PRINTABLE:a="), "M", "1"),
         (card("FN:Maria", "NOTE;ENCODING=QUOTED-PRINTABLE:a=3D=", "=", "b:c", "TEL:+15035550134"), "Maria", "1"),
         (card("FN:M", "PHOTO;ENCODING=BASE64;JPEG:/9j/4AAQ", " SkZJRg", "", "TEL:+15035550134"), "M", "1"),
         (card("FN:M", "PHOTO;ENCODING=BASE64;JPEG:/9j/4AAQ", "SkZJRgA=", "", "TEL:+15035550134"), "M", "1"),
@@ -117,6 +119,8 @@ def test_a_file_that_was_cut_says_which_card_has_no_end() -> None:
     entries = read_vcards((card("FN:A", "TEL:1") + "BEGIN:VCARD\r\nFN:B\r\nTEL:2").encode())
     assert [each.names for each in entries.contacts] == [("A",)]
     assert entries.unreadable == [6]
+    inside = "BEGIN:VCARD\r\nFN:B\r\n" + card("FN:A", "no property")
+    assert read_vcards(inside.encode()).unreadable == [1, 3]
 
 
 def test_more_contacts_than_the_limit_are_refused_with_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
