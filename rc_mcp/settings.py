@@ -370,6 +370,12 @@ class Settings(_Source):
         "Searches in the local copy find messages by a contact's name, and show it. The file is read again when it "
         "changes.",
     )
+    mirror_key_command: str | None = Field(
+        None,
+        alias="RC_MCP_MIRROR_KEY_COMMAND",
+        description="A command that prints a key of 16 or more characters, such as `pass show rc-mcp`. The local copy "
+        "is encrypted with it. The command runs without a shell when the copy is opened. Needs `rc-mcp[encrypted]`.",
+    )
     state_dir: StateDir
     download_dir: AbsolutePath = Field(
         default_factory=lambda: user_downloads_path() / "rc-mcp",

@@ -17,5 +17,9 @@ class Unusable(MirrorError):  # noqa: N818
     """The file cannot be read or written now: a full disk, a lock that is not released, missing permissions."""
 
 
+class WrongKey(MirrorError):  # noqa: N818
+    """The copy is encrypted with another key, or is encrypted and there is no key, or the reverse. It is unchanged."""
+
+
 class QueryError(MirrorError):
     """The query, or the cursor of an earlier answer, cannot be read. Nothing was searched."""
