@@ -237,7 +237,8 @@ class Mirror:
             try:
                 yield self._db
             finally:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # not after a fault in a block within this one, which opened the file again
+                    self._db.execute("ROLLBACK")
 
     @contextmanager
     def at_once(self) -> Generator[None]:

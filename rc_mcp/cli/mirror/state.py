@@ -36,7 +36,7 @@ class MailboxState:
         oldest, newest: when the first and the last were created.
         synced_at: when the copy last agreed with the mailbox; None before the first fill has ended.
         contents_missing: attachments whose text was not fetched yet.
-        contents_unreadable: attachments whose text cannot be read: most are scanned faxes.
+        contents_unreadable: attachments that cannot be read as text, such as scans without OCR.
         kept: messages that RingCentral no longer has.
         unreadable: at most so many messages were listed by RingCentral and could not be read.
         phase: of the feed.
@@ -111,11 +111,8 @@ def mailbox_state(mirror: Mirror, key: tuple[str, str], number: int) -> MailboxS
     Raises:
         MirrorError: the copy cannot be read.
     """
-    with mirror.reading() as db:
+    with mirror.reading():
         counts, progress = mirror.status(number), progress_of(mirror, number)
-        unreadable = db.execute(
-            "SELECT count(*) FROM attachment WHERE mailbox = ? AND state = 'failed'", (number,)
-        ).fetchone()[0]
     listing = progress.listing
     return MailboxState(
         *key,
@@ -124,7 +121,7 @@ def mailbox_state(mirror: Mirror, key: tuple[str, str], number: int) -> MailboxS
         newest=counts.newest,
         synced_at=progress.synced_at,
         contents_missing=counts.contents_missing,
-        contents_unreadable=unreadable,
+        contents_unreadable=counts.contents_unreadable,
         kept=len(progress.kept),
         unreadable=max(progress.unreadable, listing.unreadable if listing else 0),
         phase=progress.phase,
