@@ -111,6 +111,8 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield _policy(settings)
     if settings.contacts:
         yield _contacts(settings.contacts)
+    if settings.mirror_key_command:
+        yield await _encryption(settings.state_dir, settings.mirror_key_command)
     if has_ocr():
         yield await _ocr()
     try:
@@ -240,6 +242,18 @@ def _contacts(file: Path) -> Finding:
     counted_here = f"contacts {file}: {counted(len(entries.contacts), 'contact')} with a name and a number"
     fault = left_out(entries)
     return Finding("note", counted_here, fault) if fault else Finding("ok", counted_here)
+
+
+async def _encryption(folder: Path, command: str) -> Finding:
+    from rc_mcp.mirror.database import FILE as COPY
+    from rc_mcp.mirror.encryption import check_key
+    from rc_mcp.mirror.errors import MirrorError
+
+    try:
+        await anyio.to_thread.run_sync(check_key, folder / COPY, command)
+    except MirrorError as error:
+        return Finding("fault", f"encryption: {error}", "Until then there is no local copy, and no search in it.")
+    return Finding("ok", "encryption: RC_MCP_MIRROR_KEY_COMMAND prints a key that fits the local copy")
 
 
 async def _ocr() -> Finding:

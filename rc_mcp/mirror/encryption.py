@@ -58,6 +58,20 @@ def key_from(command: str) -> str:
     return key
 
 
+def check_key(file: Path, command: str) -> None:
+    """Check that a command prints the key of this copy; any key if there is no copy yet. This changes nothing.
+
+    Raises:
+        WrongKey: it does not.
+        Unusable: SQLCipher is not installed.
+    """
+    _sqlcipher()
+    key = key_from(command)
+    check_form(file, has_key=True)
+    if (file.parent / SALT_FILE).exists():
+        _raw_key(file.parent / SALT_FILE, key)
+
+
 def check_form(file: Path, *, has_key: bool) -> None:
     """Check that a copy is encrypted if there is a key, and only then. No file, or an empty one, may become either.
 
@@ -83,10 +97,7 @@ def connector(file: Path, key: str) -> Callable[..., sqlite3.Connection]:
         WrongKey: the copy has another key.
         Unusable: SQLCipher is not installed.
     """
-    try:
-        sqlcipher = import_module("sqlcipher3.dbapi2")  # an extra
-    except ImportError:
-        raise Unusable(_INSTALL) from None
+    sqlcipher = _sqlcipher()
     raw = _raw_key(file.parent / SALT_FILE, key)
 
     def connect(*args: Any, **options: Any) -> sqlite3.Connection:
@@ -102,6 +113,13 @@ def errors() -> tuple[type[Exception], ...]:
     """Return the base classes of the errors of SQLite, and of SQLCipher if it is in use."""
     sqlcipher = sys.modules.get("sqlcipher3.dbapi2")
     return (sqlite3.Error, sqlcipher.Error) if sqlcipher else (sqlite3.Error,)
+
+
+def _sqlcipher() -> Any:
+    try:
+        return import_module("sqlcipher3.dbapi2")  # an extra
+    except ImportError:
+        raise Unusable(_INSTALL) from None
 
 
 def _raw_key(file: Path, key: str) -> bytes:

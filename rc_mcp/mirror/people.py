@@ -161,8 +161,9 @@ class Directory:
         found = {n for (n,) in self._db.execute("SELECT number FROM party WHERE instr(folded, ?)", (folded,))}
         # Parties without a name may have the number of one with this name.
         shared = self._db.execute(
-            "SELECT substr(digits, -7) FROM party WHERE instr(folded, ?) AND digits != '' "
-            "INTERSECT SELECT substr(digits, -7) FROM party WHERE name = ''",
+            # + keeps SQLite from looking among all parties without a name.
+            "SELECT DISTINCT substr(p.digits, -7) FROM party p WHERE instr(p.folded, ?) AND p.digits != '' AND EXISTS ("
+            "SELECT 1 FROM party q WHERE substr(q.digits, -7) = substr(p.digits, -7) AND +q.name = '')",
             (folded,),
         )
         ends = {end for (end,) in shared}

@@ -94,6 +94,17 @@ def test_a_copy_without_its_salt_is_not_taken_for_damaged(tmp_path: Path, salt: 
     assert files(tmp_path) == before
 
 
+def test_a_copy_that_is_not_encrypted_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    filled(tmp_path / "encrypted", KEY)
+    filled(tmp_path, None)
+    (tmp_path / "encrypted" / SALT_FILE).rename(tmp_path / SALT_FILE)
+    before = (tmp_path / FILE).read_bytes()
+    for key in [KEY, None]:
+        with pytest.raises(WrongKey):
+            Mirror(tmp_path, key)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
 def test_a_damaged_copy_with_its_key_is_set_aside_as_any_other(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

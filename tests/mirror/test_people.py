@@ -76,6 +76,7 @@ def test_a_number_that_ends_alike_is_no_number_of_a_contact(mirror: Mirror, put:
     assert ids(mirror, "from:maria", contacts(Maria="0134")) == ["3"]
     assert ids(mirror, "from:maria", contacts(Maria="+134")) == []
     assert ids(mirror, "from:maria", contacts(Maria=A)) == ["1"]
+    assert shown(mirror, contacts(Maria=A))[5] == "Ext ext. 5550134"
     assert ids(mirror, "from:maria", contacts(Maria="+35550134")) == []
 
 

@@ -30,7 +30,7 @@ _NAMES = {
 }  # fmt: skip
 """Headings of names, without spaces and signs."""
 _IS_NUMBER = re.compile(
-    r"\b(?:tel|tele(?:ph|f)\w*|\w*(?:phone|telefon)s?|mobil\w*|movil\w*|cell?|cell?ul\w*|handy\w*|\w*fax\w*|pager"
+    r"\b(?:tel|tele(?:ph|f)\w*|\w*(?:phone|telefon)s?|mobil\w*|movil\w*|cell?|cell?ul\w*|handy\w*|\w*fax\w*|pager|rufnummer"
     r"|callback|ext|extension|did|(?:direct|contact|business|work|home|other) numbers?)\b|^numbers?$"
     r"|^(?:home|work|business|other|primary)(?: \d)?$"
 )
