@@ -193,7 +193,7 @@ def dovecot(mails: int) -> Generator[int | None]:
         yield None
         return
     user = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("nobody")
-    with tempfile.TemporaryDirectory() as temporary, socket.socket() as free:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary, socket.socket() as free:
         folder = Path(temporary)
         fill(folder / "mail", mails)
         free.bind(("127.0.0.1", 0))
