@@ -30,11 +30,10 @@ FIRST_MS = to_ms(datetime.min.replace(tzinfo=UTC))
 
 
 def to_wire(ms: int) -> str:
-    # A page needs several for every message, and formatting a datetime takes three times as long.
+    # A page needs several for every message, and formatting a datetime takes half as long again.
     days, ms = divmod(ms, DAY_MS)
-    seconds, ms = divmod(ms, SECOND_MS)
-    minutes, seconds = divmod(seconds, 60)
-    return f"{_date(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}.{ms:03d}Z"
+    time = f"{ms // HOUR_MS:02d}:{ms // MINUTE_MS % 60:02d}:{ms // SECOND_MS % 60:02d}.{ms % SECOND_MS:03d}"
+    return f"{_date(days)}T{time}Z"
 
 
 @lru_cache(maxsize=1_024)

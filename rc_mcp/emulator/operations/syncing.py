@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from rc_mcp.emulator.dates import SECOND_MS, to_wire
 from rc_mcp.emulator.errors import Json, invalid_parameter
-from rc_mcp.emulator.mailbox.records import MessageRecord, full_record, removal
+from rc_mcp.emulator.mailbox.records import MessageRecord, record_json, removal_json
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.filters import Window, mailbox_filter, uri, window
-from rc_mcp.emulator.operations.operation import Call, json_response
+from rc_mcp.emulator.operations.operation import Call, records_response
 from rc_mcp.emulator.operations.sync_token import Frame, seal, unseal
 from rc_mcp.emulator.vocabulary import SYNC_TYPES
 
@@ -44,7 +44,7 @@ def _full(call: Call, limit: int) -> Response:
     asked = window(call, now_ms)
     frame = Frame(now_ms, asked, replace(mailbox_filter(call), distinct_conversations=distinct))
     messages = _alive(call, replace(frame.selection, per_conversation=_per_conversation(call)), asked, limit)
-    records = [full_record(message, call.store.addresses) for message in messages[:limit]]
+    records = [record_json(message, call.store.addresses) for message in messages[:limit]]
     return _answer(call, frame, records, older=len(messages) > limit)
 
 
@@ -69,7 +69,7 @@ def _incremental(call: Call, limit: int) -> Response:
     return _answer(call, replace(frame, synced_ms=now_ms), records, older=len(added) > limit)
 
 
-def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Response:
+def _answer(call: Call, frame: Frame, records: list[str], *, older: bool) -> Response:
     sync_type = call.query["syncType"]
     info: Json = {
         "syncType": sync_type,
@@ -77,9 +77,8 @@ def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Re
         "syncTime": to_wire(frame.synced_ms),
         "olderRecordsExist": older,
     }
-    return json_response(
-        {"uri": uri(call, "message-sync", _REPEATED, frame.window), "records": records, "syncInfo": info}
-    )
+    address = uri(call, "message-sync", _REPEATED, frame.window)
+    return records_response({"uri": address}, records, {"syncInfo": info})
 
 
 def _per_conversation(call: Call) -> int | None:
@@ -126,10 +125,10 @@ def _merged(changed: list[MessageRecord], added: list[MessageRecord]) -> list[Me
     return sorted(unique.values(), key=lambda message: (message.created_ms, message.id), reverse=True)
 
 
-def _shown(call: Call, message: MessageRecord) -> Json:
+def _shown(call: Call, message: MessageRecord) -> str:
     if message.availability == "Alive" or call.full_removals:
-        return full_record(message, call.store.addresses)
-    return removal(message)
+        return record_json(message, call.store.addresses)
+    return removal_json(message)
 
 
 def _mailbox(call: Call) -> int:
