@@ -14,6 +14,8 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
 _EPOCH = date(1970, 1, 1)
+_BEGINNING = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _DATE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?",
@@ -22,7 +24,7 @@ _DATE = re.compile(
 
 
 def to_ms(moment: datetime) -> int:
-    return round((moment - datetime.fromtimestamp(0, UTC)) / timedelta(milliseconds=1))
+    return round((moment - _BEGINNING) / _MILLISECOND)
 
 
 FIRST_MS = to_ms(datetime.min.replace(tzinfo=UTC))

@@ -5,6 +5,7 @@ Addresses are added last, because a served emulator learns its ports late.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from rc_mcp.emulator.dates import to_wire
 from rc_mcp.emulator.errors import Json
@@ -41,8 +42,7 @@ class Addresses:
         return self.hosts.server_url + self.path
 
 
-@dataclass(frozen=True)
-class MessageRecord:
+class MessageRecord(NamedTuple):
     """One stored message. Times are milliseconds since the epoch.
 
     `details_json` has the fields that no filter uses. In it, the address of an attachment is `/` and its id.
@@ -61,7 +61,7 @@ class MessageRecord:
     owner: int | None
     details_json: str
 
-    @cached_property
+    @property
     def details(self) -> Json:
         return parsed(self.details_json)
 

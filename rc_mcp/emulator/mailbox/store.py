@@ -9,7 +9,7 @@ short and runs in the event loop's thread without interruption, so requests neve
 import sqlite3
 from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -64,11 +64,11 @@ class Store:
         self._owner = owner
         self._seed = seed
         self._now = now
+        self._answers: dict[Hashable, Any] = {}
+        self._answered_at = -1
         self._last_id = self.setting(self._own("last_id"), first_id)
         self._room = {folder: self.setting(self._own(folder.name), folder.holds) for folder in FOLDERS}
         self._kept: dict[Folder, int] | None = None
-        self._answers: dict[Hashable, Any] = {}
-        self._answered_at = -1
 
     def close(self) -> None:
         self._database.close()
@@ -151,13 +151,12 @@ class Store:
         return self._read(f"WHERE id IN ({page}) {_NEWEST_FIRST}", *parameters, limit, offset)
 
     def mark(self, message: MessageRecord, read_status: ReadStatus) -> MessageRecord:
-        return self._update(message, replace(message, read_status=read_status, modified_ms=self._later_than(message)))
+        return self._update(message, message._replace(read_status=read_status, modified_ms=self._later_than(message)))
 
     def move(self, message: MessageRecord, availability: Availability, at_ms: int | None = None) -> MessageRecord:
         """Delete, restore or purge a message, now or at a past time. A purge erases its text and attachments."""
         modified_ms = self._later_than(message, at_ms)
-        moved = replace(
-            message,
+        moved = message._replace(
             availability=availability,
             modified_ms=modified_ms,
             removed_ms=None if availability == "Alive" else modified_ms,
@@ -198,7 +197,8 @@ class Store:
         self._database.execute(f"DELETE FROM message WHERE mailbox = ? AND {condition}", [self._mailbox, *parameters])
 
     def setting(self, name: str, default: int) -> int:
-        row = self._database.execute("SELECT value FROM setting WHERE name = ?", [name]).fetchone()
+        query = "SELECT value FROM setting WHERE name = ?"
+        row = self.until_changed((query, name), lambda: self._database.execute(query, [name]).fetchone())
         return default if row is None else row[0]
 
     def set_setting(self, name: str, value: int) -> None:
@@ -220,7 +220,7 @@ class Store:
 
     def _read(self, where: str, *parameters: str | int) -> list[MessageRecord]:
         rows = self._database.execute(f"SELECT {_COLUMNS} FROM message {where}", parameters).fetchall()
-        return [MessageRecord(*row) for row in rows]
+        return [MessageRecord._make(row) for row in rows]
 
     def _insert(self, draft: Draft, modified_ms: int | None = None) -> MessageRecord:
         created = draft.created or self._now()
@@ -241,9 +241,9 @@ class Store:
             details_json=written(details),
         )
         if draft.availability == "Purged":
-            message, attachments = replace(message, details_json=_without_content(message)), []
+            message, attachments = message._replace(details_json=_without_content(message)), []
         # The fields of `MessageRecord` have the order of `_COLUMNS`.
-        values = *astuple(message), self._mailbox
+        values = *message, self._mailbox
         marks = ", ".join("?" * len(values))
         self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
         self._keep(attachments, message)

@@ -1,6 +1,6 @@
 """listMessages: one page of the mailbox, newest first."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -54,8 +54,7 @@ def list_messages(call: Call) -> Response:
 
 
 def _selection(call: Call, asked: Window) -> Selection:
-    return replace(
-        mailbox_filter(call),
+    return mailbox_filter(call)._replace(
         read_statuses=query.members(call.query, "readStatus", READ_STATUSES),
         availabilities=query.members(call.query, "availability", AVAILABILITIES) or ("Alive",),
         phone_number=call.query.get("phoneNumber"),
