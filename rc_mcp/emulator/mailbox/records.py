@@ -67,14 +67,15 @@ class MessageRecord(NamedTuple):
 
 
 def record_json(message: MessageRecord, addresses: Addresses) -> str:
-    media = f"{addresses.hosts.media_url}{addresses.path}/message-store/{message.id}/content"
+    path = f"{addresses.path}/message-store/{message.id}"
+    content = f"{_URI}{addresses.hosts.media_url}{path}/content/"
     return (
-        f'{{"uri":"{message_uri(message.id, addresses)}","id":{message.id},"type":"{message.type}"'
+        f'{{"uri":"{addresses.hosts.server_url}{path}","id":{message.id},"type":"{message.type}"'
         f',"creationTime":"{to_wire(message.created_ms)}","readStatus":"{message.read_status}"'
         f',"direction":"{message.direction}","availability":"{message.availability}"'
         f',"lastModifiedTime":"{to_wire(message.modified_ms)}"'
-        # Only a key is followed by this: JSON escapes the quotation marks within a text.
-        f",{message.details_json[1:-1].replace(_ATTACHMENT, f'{_URI}{media}/')}{_conversation(message, addresses)}}}"
+        # No text has this: within a text, JSON escapes quotation marks.
+        f",{message.details_json[1:-1].replace(_ATTACHMENT, content)}{_conversation(message, addresses)}}}"
     )
 
 
