@@ -60,7 +60,7 @@ class Imported:
     Attributes:
         added: messages that the copy did not have.
         updated: messages that were older in the copy.
-        unchanged: messages that the copy has already, as new or newer.
+        unchanged: messages that the copy, or the archive itself, has already, as new or newer.
         purged: messages that are Purged in the archive: they were not added, and erased in the copy.
         unreadable: records that are no messages.
         of_others: messages of other mailboxes, which were left out.
@@ -101,7 +101,8 @@ async def import_archive(
         on_step: is called in the event loop.
 
     Raises:
-        NotAnArchive: a file is something else, damaged, encrypted, or made to fill the disk. Nothing was stored.
+        NotAnArchive: a file is something else, damaged, encrypted, or made to fill the memory. Nothing was stored,
+            unless its text says that the file was changed during the import.
         MirrorError: the copy cannot be written.
         OSError: a file cannot be read, or the temporary folder cannot be used.
     """
@@ -117,7 +118,7 @@ async def import_archive(
     return run.outcome()
 
 
-class _Wanted(NamedTuple):
+class _Unread(NamedTuple):
     """An attachment in an archive whose text the copy does not have."""
 
     content: Content
@@ -164,8 +165,8 @@ class _Import:
     async def take_texts(self, archive: ArchiveFile) -> None:
         for contents in in_chunks(archive.contents, _TEXTS_AT_ONCE):
             found = [
-                (wanted, await self._text(archive, wanted))
-                for wanted in await to_thread.run_sync(self._wanted, contents)
+                (unread, await self._text(archive, unread))
+                for unread in await to_thread.run_sync(self._unread, contents)
             ]
             await to_thread.run_sync(self._store_texts, found)
             self._counts["files_left_out"] += len(contents) - len(found)
@@ -196,12 +197,13 @@ class _Import:
                 else:
                     counts["updated" if known else "added"] += 1
                 newest[message.id] = message
-            self._mirror.put(mailbox, newest.values(), noted_import(progress_of(self._mirror, mailbox)))
+            noted = noted_import(progress_of(self._mirror, mailbox)) if newest else None
+            self._mirror.put(mailbox, newest.values(), noted)
         self._counts += counts
 
-    def _wanted(self, contents: Iterable[Content]) -> list[_Wanted]:
+    def _unread(self, contents: Iterable[Content]) -> list[_Unread]:
         """Return the attachments whose text is missing. One that was read without success is not read again."""
-        found: list[_Wanted] = []
+        found: list[_Unread] = []
         for content in contents:
             if content.owner not in self._mailboxes:
                 continue
@@ -212,18 +214,18 @@ class _Import:
             if message and attachment:
                 state, _, _ = self._mirror.text(mailbox, message.id, attachment.id)
                 if state == "missing":
-                    found.append(_Wanted(content, message, attachment))
+                    found.append(_Unread(content, message, attachment))
         return found
 
-    async def _text(self, archive: ArchiveFile, wanted: _Wanted) -> Found | None:
+    async def _text(self, archive: ArchiveFile, unread: _Unread) -> Found | None:
         """Return the text of an attachment; None if it is damaged or too large."""
         with tempfile.TemporaryFile(buffering=0) as file:
-            if not await to_thread.run_sync(_unpack, archive, wanted.content, file):
+            if not await to_thread.run_sync(_unpack, archive, unread.content, file):
                 return None
-            content_type = wanted.attachment.content_type
-            return await text_of(file, wanted.message, wanted.attachment, content_type, _charset(content_type))
+            content_type = unread.attachment.content_type
+            return await text_of(file, unread.message, unread.attachment, content_type, _charset(content_type))
 
-    def _store_texts(self, texts: Iterable[tuple[_Wanted, Found | None]]) -> None:
+    def _store_texts(self, texts: Iterable[tuple[_Unread, Found | None]]) -> None:
         counts: Counter[str] = Counter()
         with self._mirror.at_once():
             for (content, message, attachment), found in texts:
