@@ -11,7 +11,7 @@ define install
 endef
 
 .PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
-	snapshots picture docs release-files package client container bench bench-emulator bench-client bench-search bench-tokens contact-sheet soak conformance \
+	snapshots picture docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
 	groundtruth hosts fuzz clean
 
@@ -89,7 +89,7 @@ client: .venv/run.ready        ## build the client's wheel into dist/, and print
 container: .venv/dev.ready     ## lint the Dockerfile and run its steps; needs no engine
 	@$(BIN)/python -m release.container
 
-bench: .venv/dev.ready         ## all benchmarks, written into docs/performance.md: ten minutes
+bench: .venv/dev.ready         ## all benchmarks, written into docs/performance.md: twenty minutes
 	@$(BIN)/python -m bench
 
 bench-emulator: .venv/run.ready  ## the emulator's speed, also under load: two minutes
@@ -100,6 +100,12 @@ bench-client: .venv/dev.ready    ## our client compared with RingCentral's own P
 
 bench-search: .venv/run.ready    ## the local copy's search compared with plain SQLite, 100,000 messages (MESSAGES=...): a minute
 	@$(BIN)/python -m bench.search $(MESSAGES)
+
+bench-peers: .venv/dev.ready     ## our server compared with fastmcp and mcp-email-server; needs dovecot-imapd: three minutes
+	@$(BIN)/python -m bench.peers
+
+bench-growth: .venv/dev.ready    ## how costs grow with the mailbox, the journal, callers and calls (ALL=1: a million messages): five minutes
+	@$(BIN)/python -m bench.growth
 
 bench-tokens: .venv/dev.ready    ## tokens of our tools and answers, compared with others: a minute
 	@$(BIN)/python -m bench.tokens

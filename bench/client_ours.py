@@ -5,18 +5,16 @@ Pages of a list are not independent: each begins where the one before ended.
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2 as httpx
+from at_once import each
 from measuring import measuring
 
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
-
-AT_ONCE = 4
 
 
 class Counting(httpx.AsyncHTTPTransport):
@@ -55,19 +53,6 @@ async def fetch(store: MessageStoreClient, plan: Any) -> int:
     attachments: list[list[str]] = plan["attachments"]
     await each(one, list(enumerate(attachments)))
     return len(attachments)
-
-
-async def each(act: Callable[[Any], Awaitable[None]], items: list[Any]) -> None:
-    """Call `act` with every item, a few at a time."""
-    left = iter(items)
-
-    async def work() -> None:
-        for item in left:
-            await act(item)
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(AT_ONCE):
-            tasks.start_soon(work)
 
 
 async def main(plan: Any) -> None:

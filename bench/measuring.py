@@ -32,6 +32,7 @@ def peak_mb() -> float:
 
 
 def on_cpu_s(process: int) -> float:
-    """Return the processor time of a process: of all threads that it has now, as Linux reports it."""
-    threads = Path(f"/proc/{process}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+    """Return the processor time of a process: of all its threads, also those that have ended."""
+    # The number of a process's clock, as `clock_getcpuclockid` makes it; Python has that function for threads only. The
+    # times of /proc/PID/task leave out threads that have ended, as those of a thread pool do when idle.
+    return time.clock_gettime(~process << 3 | 2)

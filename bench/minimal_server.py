@@ -1,6 +1,7 @@
 """A minimal MCP server for comparison: the SDK's own, with ten tools that do nothing.
 
-`--http` serves over HTTP, on a port that the system chooses. `--no-gc` collects no garbage while it starts, as ours.
+`--http` serves over HTTP, on a port that the system chooses. `--no-gc` collects no garbage while it starts, and
+`--defer-build` builds a model when it is first used, as ours does both.
 If MINIMAL_ANSWER names a file, the tool `stored` returns the result in it.
 """
 
@@ -11,6 +12,11 @@ from pathlib import Path
 
 if "--no-gc" in sys.argv:
     gc.disable()  # before the imports, which take most of a start
+
+if "--defer-build" in sys.argv:
+    from pydantic import BaseModel
+
+    BaseModel.model_config["defer_build"] = True
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.tools import Tool

@@ -19,6 +19,8 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 HERE = Path(__file__).resolve().parent
 SERVE = [sys.executable, "-m", "rc_mcp", "serve"]
 MINIMAL = [sys.executable, str(HERE / "minimal_server.py")]
+WITH_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""A first start writes bytecode, as it does for users. Without it a start takes more than twice as long."""
 LONGEST_LINE = 64 * 1024 * 1024
 
 Json = dict[str, Any]
@@ -52,35 +54,56 @@ class Stdio:
         self.process = process
         self._answers: dict[int, tuple[anyio.Event, list[Json]]] = {}
         self._last = 0
+        self._in_session = False
 
     async def call(self, tool: str, arguments: Json) -> Json:
         """Call a tool and return its result."""
         self._last += 1
         return checked(await self.ask(call(self._last, tool, arguments)))
 
+    async def greet(self) -> None:
+        """Begin a session as clients before 2026-07-28 do, for servers that know no later protocol."""
+        client: Json = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "-", "version": "0"},
+        }
+        checked(await self.ask({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}))
+        await self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        self._in_session = True
+
     async def ask(self, message: Json) -> Json:
         """Send a request and return its answer."""
         came, answer = self._answers[message["id"]] = (anyio.Event(), [])
-        assert self.process.stdin is not None  # noqa: S101
-        await self.process.stdin.send(json.dumps(message).encode() + b"\n")
+        if self._in_session:
+            del message["params"]["_meta"]  # 2026-07-28 has it instead of a session
+        await self._send(message)
         await came.wait()
         return answer[0]
 
+    async def _send(self, message: Json) -> None:
+        assert self.process.stdin is not None  # noqa: S101
+        await self.process.stdin.send(json.dumps(message).encode() + b"\n")
+
     async def read(self) -> None:
-        """Pass each answer to the caller that waits for it."""
+        """Pass each answer to the caller that waits for it, and ignore notifications."""
         assert self.process.stdout is not None  # noqa: S101
         lines = BufferedByteReceiveStream(self.process.stdout)
         while True:
             message = json.loads(await lines.receive_until(b"\n", LONGEST_LINE))
-            came, answer = self._answers.pop(message["id"])
-            answer.append(message)
-            came.set()
+            if "id" in message:
+                came, answer = self._answers.pop(message["id"])
+                answer.append(message)
+                came.set()
 
 
 @asynccontextmanager
-async def stdio(command: list[str], cwd: str | None = None, **variables: str) -> AsyncGenerator[Stdio]:
+async def stdio(
+    command: list[str], cwd: str | None = None, stderr: int | None = None, /, **variables: str
+) -> AsyncGenerator[Stdio]:
     """Run a server over stdio."""
-    async with await anyio.open_process(command, env=os.environ | variables, stderr=None, cwd=cwd) as process:
+    environment = os.environ | WITH_BYTECODE | variables
+    async with await anyio.open_process(command, env=environment, stderr=stderr, cwd=cwd) as process:
         server = Stdio(process)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.read)
@@ -115,7 +138,8 @@ class Http:
 @asynccontextmanager
 async def http(command: list[str], **variables: str) -> AsyncGenerator[Http]:
     """Run a server over HTTP and connect to it."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    # An idle connection is dropped before the server closes it, after 5 s: a call sent just then would be lost.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
     async with (
         http_process(command, **variables) as (process, address, _),
         httpx.AsyncClient(limits=limits, timeout=60) as client,
@@ -128,7 +152,7 @@ async def http_process(
     command: list[str], cwd: str | None = None, **variables: str
 ) -> AsyncGenerator[tuple[Process, str, list[str]]]:
     """Run a server over HTTP, on a port that the system chooses; yield it with its address and its log."""
-    environment, pipe = os.environ | variables, subprocess.PIPE
+    environment, pipe = os.environ | WITH_BYTECODE | variables, subprocess.PIPE
     async with (
         await anyio.open_process(command, env=environment, stderr=pipe, stdout=None, cwd=cwd) as process,
         anyio.create_task_group() as tasks,

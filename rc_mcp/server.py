@@ -292,7 +292,7 @@ def build_server(
         clock: the clock that measures the time since a request was sent.
         time: the client's waiting, for rate limits and before it repeats a request.
         beside: opens a service that runs as long as the server, in its event loop.
-        copy_dir: the folder of the local copy, if there is one; default: the state folder.
+        copy_dir: a folder for a local copy that goes with the run; default: the state folder.
         note: a line at the end of the instructions for the model.
 
     Raises:
@@ -306,7 +306,7 @@ def build_server(
                 settings, policy, transport=transport, principal=principal, now=now, clock=clock, time=time
             ) as guard,
             beside(),
-            open_copy(settings, guard, copy_dir or settings.state_dir) as copy,
+            open_copy(settings, guard, copy_dir) as copy,
             create_task_group() as tasks,
         ):
             server.client = guard.client

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from rc_mcp.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from rc_mcp.mirror.local_copy import LocalCopy
+    from rc_mcp.mirror.mirror import Mirror
 
 Auth = JWTAuth | TokenAuth | PersonAuth
 
@@ -77,14 +79,30 @@ async def open_guard(
 
 
 @asynccontextmanager
-async def open_copy(settings: Settings, guard: Guard, folder: Path) -> AsyncGenerator["LocalCopy | None"]:
-    """Yield the local copy of the guard's login in a folder, and feed it meanwhile; None if the operator wants none."""
+async def open_copy(
+    settings: Settings, guard: Guard, passing: Path | None = None
+) -> AsyncGenerator["LocalCopy | None"]:
+    """Yield the local copy of the guard's login, and feed it meanwhile; None if the operator wants none.
+
+    Args:
+        passing: a folder for a copy that goes with the run, and needs no key; default: the state folder.
+    """
     if settings.mirror == "off":
         yield None
         return
-    from rc_mcp.mirror.local_copy import LocalCopy  # late: most servers have no local copy
+    from rc_mcp.mirror.contacts.book import NO_CONTACTS, AddressBook  # late: most servers have no local copy
+    from rc_mcp.mirror.local_copy import LocalCopy
 
-    copy = LocalCopy(guard.client, folder, guard.principal, settings.extensions, guard.plans.now)
+    folder = passing or settings.state_dir
+    copy = LocalCopy(
+        guard.client,
+        folder,
+        partial(open_mirror, folder, None if passing else settings.mirror_key_command),
+        guard.principal,
+        settings.extensions,
+        guard.plans.now,
+        AddressBook(settings.contacts).contacts if settings.contacts else lambda: NO_CONTACTS,
+    )
     try:
         async with create_task_group() as tasks:
             tasks.start_soon(copy.follow)
@@ -92,6 +110,18 @@ async def open_copy(settings: Settings, guard: Guard, folder: Path) -> AsyncGene
             tasks.cancel_scope.cancel()
     finally:
         copy.close()
+
+
+def open_mirror(folder: Path, key_command: str | None) -> "Mirror":
+    """Open the local copy in a folder, with the key that the command prints, if there is one.
+
+    Raises:
+        MirrorError: the command fails, or the copy cannot be opened.
+    """
+    from rc_mcp.mirror.encryption import key_from  # late: most servers have no local copy
+    from rc_mcp.mirror.mirror import Mirror
+
+    return Mirror(folder, key_from(key_command) if key_command else None)
 
 
 def principal_for(settings: Settings) -> str:

@@ -41,6 +41,7 @@ from rc_mcp.settings import Settings, SettingsError, added_by_dotenv
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.other_stores import QUEUE_TEXTS
+from rc_mcp.views.untrusted_text import counted
 from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 
 # No message has this id: marking it read checks the permission and changes nothing.
@@ -108,6 +109,10 @@ async def _examine(settings: Settings) -> int:
 async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield _state_folder(settings)
     yield _policy(settings)
+    if settings.contacts:
+        yield _contacts(settings.contacts)
+    if settings.mirror_key_command:
+        yield await _encryption(settings.state_dir, settings.mirror_key_command)
     if has_ocr():
         yield await _ocr()
     try:
@@ -224,6 +229,31 @@ def _policy(settings: Settings) -> Finding:
     if policy.dry_run:
         return Finding("note", f"policy {settings.policy}: a dry run, so nothing is deleted at all")
     return Finding("ok", f"policy {settings.policy}; rc-mcp policy check shows its effect")
+
+
+def _contacts(file: Path) -> Finding:
+    from rc_mcp.mirror.contacts.book import left_out, read_contacts  # imported late for a fast start
+    from rc_mcp.mirror.contacts.contact import ContactsError
+
+    try:
+        entries = read_contacts(file)
+    except ContactsError as error:
+        return Finding("fault", f"contacts {file}: {error}", "Export the file again. Until then it counts as empty.")
+    counted_here = f"contacts {file}: {counted(len(entries.contacts), 'contact')} with a name and a number"
+    fault = left_out(entries)
+    return Finding("note", counted_here, fault) if fault else Finding("ok", counted_here)
+
+
+async def _encryption(folder: Path, command: str) -> Finding:
+    from rc_mcp.mirror.database import FILE as COPY
+    from rc_mcp.mirror.encryption import check_key
+    from rc_mcp.mirror.errors import MirrorError
+
+    try:
+        await anyio.to_thread.run_sync(check_key, folder / COPY, command)
+    except MirrorError as error:
+        return Finding("fault", f"encryption: {error}", "Until then there is no local copy, and no search in it.")
+    return Finding("ok", "encryption: RC_MCP_MIRROR_KEY_COMMAND prints a key that fits the local copy")
 
 
 async def _ocr() -> Finding:

@@ -37,7 +37,7 @@ from rc_mcp.ringcentral import Attachment, Message
 from rc_mcp.ringcentral.bulk import in_chunks
 
 _MESSAGES_AT_ONCE = 1_000
-_TEXTS_AT_ONCE = 250
+_TEXTS_AT_ONCE = 50
 _PIECE_BYTES = 1024 * 1024
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
 
@@ -200,7 +200,7 @@ class _Import:
         self._counts += counts
 
     def _wanted(self, contents: Iterable[Content]) -> list[_Wanted]:
-        """Return the attachments whose text is missing, or could not be read from what RingCentral had."""
+        """Return the attachments whose text is missing. One that was read without success is not read again."""
         found: list[_Wanted] = []
         for content in contents:
             if content.owner not in self._mailboxes:
@@ -211,7 +211,7 @@ class _Import:
             attachment = attachments.get(content.attachment_id)
             if message and attachment:
                 state, _, _ = self._mirror.text(mailbox, message.id, attachment.id)
-                if state in {"missing", "failed"}:
+                if state == "missing":
                     found.append(_Wanted(content, message, attachment))
         return found
 
@@ -261,7 +261,8 @@ def _some_again(archive: ArchiveFile, records: Generator[object]) -> list[object
 def _message(record: object) -> Message | None:
     """Return a record as a message; None if it is none, or says nothing but an id."""
     message = Message.read(record)
-    return message if message and (message.type or message.creation_time) else None
+    is_whole = message and (message.type or message.creation_time or message.availability == "Purged")
+    return message if is_whole else None
 
 
 def _is_newer(message: Message, known: Message | None) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rc_mcp.locks import wait_for_lock
-from rc_mcp.mirror import folding
+from rc_mcp.mirror import encryption, folding
 from rc_mcp.mirror.errors import Damaged, MadeByNewer, Unusable
 from rc_mcp.private_files import make_folder
 
@@ -101,15 +101,24 @@ MIGRATIONS = (
         BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing') + (NEW.state = 'missing'),
             failed = failed - (OLD.state = 'failed') + (NEW.state = 'failed') WHERE number = NEW.mailbox; END;
     """,
+    # END_DIGITS of contacts/book.py.
+    """
+    CREATE INDEX party_by_end ON party (substr(digits, -7));
+    CREATE INDEX party_by_extension ON party (extension);
+    """,
 )
 """The script at N migrates the file from version N to N + 1. Add scripts at the end."""
 VERSION = len(MIGRATIONS)
 
 
-def connect(state_dir: Path) -> sqlite3.Connection:
+def connect(state_dir: Path, key: str | None) -> sqlite3.Connection:
     """Open the copy, which is created or migrated if needed.
 
+    Args:
+        key: of an encrypted copy; None for one that is not encrypted.
+
     Raises:
+        WrongKey: it is that of another copy, or only one of key and copy is there. Nothing was changed.
         Damaged: the file was damaged, and was set aside.
         MadeByNewer: a newer rc-mcp made the file.
         Unusable: the file cannot be opened now.
@@ -118,12 +127,12 @@ def connect(state_dir: Path) -> sqlite3.Connection:
         make_folder(state_dir)
         with _locked(state_dir):
             try:
-                return _open(state_dir)
-            except sqlite3.Error as error:
+                return _open(state_dir, key)
+            except encryption.errors() as error:
                 if _is_damage(error):
                     _rename(state_dir)
                 raise
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *encryption.errors()) as error:
         raise _refusal(error) from error
 
 
@@ -195,14 +204,15 @@ def wipe_log(db: sqlite3.Connection) -> bool:
     return db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
 
 
-def has_secure_delete() -> bool:
+def has_secure_delete(db: sqlite3.Connection) -> bool:
     """Return whether this SQLite removes words from its index at once; before 3.42 only `optimize` does."""
-    return sqlite3.sqlite_version_info >= (3, 42)
+    version: str = db.execute("SELECT sqlite_version()").fetchone()[0]
+    return tuple(map(int, version.split("."))) >= (3, 42)
 
 
-def index_version() -> bytes:
+def index_version(db: sqlite3.Connection) -> bytes:
     """Return what decides the content of the index. A file with another value gets a new index."""
-    return f"{folding.VERSION} {'secure' if has_secure_delete() else 'plain'}".encode()
+    return f"{folding.VERSION} {'secure' if has_secure_delete(db) else 'plain'}".encode()
 
 
 def numbers_of(mailbox: int) -> tuple[int, int]:
@@ -211,13 +221,15 @@ def numbers_of(mailbox: int) -> tuple[int, int]:
     return first, first + (1 << MAILBOX_BITS) - 1
 
 
-def _open(state_dir: Path) -> sqlite3.Connection:
+def _open(state_dir: Path, key: str | None) -> sqlite3.Connection:
     file = state_dir / FILE
+    encryption.check_form(file, has_key=key is not None)
     if not file.exists():
         for log in _logs(state_dir):
             log.unlink(missing_ok=True)  # SQLite would take a removed file's log for the new one's
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its logs the same mode
-    db = sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+    connect = sqlite3.connect if key is None else encryption.connector(file, key)
+    db = connect(file, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
     try:
         _prepare(db)
     except BaseException:
@@ -240,7 +252,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     if version < VERSION:
         db.executescript(f"BEGIN IMMEDIATE; {''.join(MIGRATIONS[version:])} PRAGMA user_version = {VERSION}; COMMIT;")
-    if has_secure_delete():
+    if has_secure_delete(db):
         # Kept in the file, and written only once.
         known = db.execute("SELECT v FROM words_config WHERE k = 'secure-delete'").fetchone()
         if not known:
@@ -291,9 +303,17 @@ def check_tables(db: sqlite3.Connection) -> None:
             raise error
 
 
-def open_quietly(state_dir: Path) -> tuple[sqlite3.Connection, bool]:
+def open_quietly(state_dir: Path, key: str | None) -> tuple[sqlite3.Connection, bool]:
     """Open the copy like `connect`. If it was damaged, open the new one. Return whether that was so."""
     try:
-        return connect(state_dir), False
+        return connect(state_dir, key), False
     except Damaged:
-        return connect(state_dir), True
+        return connect(state_dir, key), True
+
+
+def remove_files(state_dir: Path) -> None:
+    """Remove the copy with all that belongs to it. Another process that has it open begins a new one."""
+    with _locked(state_dir):
+        remove_damaged(state_dir)
+        for path in (*_logs(state_dir), state_dir / FILE, state_dir / encryption.SALT_FILE):
+            path.unlink(missing_ok=True)

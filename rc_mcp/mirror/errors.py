@@ -11,6 +11,10 @@ class MadeByNewer(MirrorError):  # noqa: N818  a state, as the guard's is
     """The file has a version that this rc-mcp does not know. It is left unchanged."""
 
 
+class WrongKey(MirrorError):  # noqa: N818
+    """The copy is encrypted with another key, or is encrypted and there is no key, or the reverse. It is unchanged."""
+
+
 class Damaged(MirrorError):  # noqa: N818
     """The file was damaged. It was renamed, and the copy begins again, empty."""
 

@@ -278,7 +278,7 @@ class Feed:
         return self._is_past(progress.listed_at, LIST_EVERY) or self._is_listing_due(progress)
 
     def _is_listing_due(self, progress: FeedProgress) -> bool:
-        if progress.imports != progress.imports_compared:
+        if progress.has_uncompared_imports:
             return True
         return progress.is_listing_due and self._is_past(progress.due_ended_at, _LIST_AGAIN_AFTER)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import anyio
 from anyio import to_thread
 
+from rc_mcp.mirror.contacts.book import Contacts
 from rc_mcp.mirror.errors import MirrorError
 from rc_mcp.mirror.feed import AFTER_A_FAULT_S, Feed, Wakeup, follow
 from rc_mcp.mirror.logins import mailbox_of
@@ -46,25 +47,28 @@ class LocalCopy:
     It is opened when it is first needed. A copy that cannot be opened makes searches fail, and nothing else.
 
     Args:
-        folder: where the copy is.
+        folder: where the copy is; `open_mirror` opens it.
         principal: the name of the login.
         extensions: whose mailboxes are copied besides the login's own.
         now: the wall clock, in UTC.
+        contacts: returns the address book as it is now.
     """
 
     def __init__(
         self,
         client: MessageStoreClient,
         folder: Path,
+        open_mirror: Callable[[], Mirror],
         principal: str,
         extensions: Collection[str],
         now: Callable[[], datetime],
+        contacts: Callable[[], Contacts],
     ) -> None:
         self._client = client
-        self._folder = folder
+        self._folder, self._open_mirror = folder, open_mirror
         self._principal = principal
         self._extensions = ["~", *sorted(extensions)]
-        self._now = now
+        self._now, self._contacts = now, contacts
         self._mirror: Mirror | None = None
         self._opening = anyio.Lock()
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -111,7 +115,7 @@ class LocalCopy:
         """
         mirror = await self._opened()
         known_as = await self._known_as(mirror, account_id, extension_id)
-        act = partial(_search, mirror, known_as, query, self._now(), zone, sort=sort, limit=limit, cursor=cursor)
+        act = partial(self._search, mirror, known_as, query, zone, sort=sort, limit=limit, cursor=cursor)
         found, progress = await to_thread.run_sync(act)
         feed = self._feeds.get(known_as)
         kept = frozenset(hit.message.id for hit in found.hits) & progress.kept
@@ -126,6 +130,16 @@ class LocalCopy:
         mirror = await self._opened()
         known_as = await self._known_as(mirror, account_id, extension_id)
         return await to_thread.run_sync(_kept, mirror, known_as, message_id)
+
+    def _search(
+        self, mirror: Mirror, known_as: tuple[str, str], query: str, zone: tzinfo, **how: Any
+    ) -> tuple[Found, FeedProgress]:
+        contacts = self._contacts()
+        # A mailbox that is not in the copy has number 0, which no mailbox has: a search must not add one.
+        with mirror.reading():
+            number = mirror.mailboxes().get(known_as, 0)
+            found = search(mirror, number, query, self._now(), zone, contacts=contacts, **how)
+            return found, progress_of(mirror, number)
 
     async def _feed(self, extension_id: str) -> Feed:
         mirror = await self._opened()
@@ -142,17 +156,8 @@ class LocalCopy:
     async def _opened(self) -> Mirror:
         async with self._opening:
             if self._mirror is None:
-                self._mirror = await to_thread.run_sync(Mirror, self._folder)
+                self._mirror = await to_thread.run_sync(self._open_mirror)
             return self._mirror
-
-
-def _search(
-    mirror: Mirror, known_as: tuple[str, str], query: str, now: datetime, zone: tzinfo, **how: object
-) -> tuple[Found, FeedProgress]:
-    # A mailbox that is not in the copy has number 0, which no mailbox has: a search must not add one.
-    with mirror.reading():
-        number = mirror.mailboxes().get(known_as, 0)
-        return search(mirror, number, query, now, zone, **how), progress_of(mirror, number)  # pyright: ignore[reportArgumentType]
 
 
 def _kept(mirror: Mirror, known_as: tuple[str, str], message_id: str) -> Message | None:

@@ -3,7 +3,7 @@
 import secrets
 import sqlite3
 from collections.abc import Collection, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +21,12 @@ from rc_mcp.mirror.database import (
     open_quietly,
     refusal,
     remove_damaged,
+    remove_files,
     wipe_log,
 )
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, message_key, moment, storable
-from rc_mcp.mirror.errors import Damaged
+from rc_mcp.mirror.encryption import errors
+from rc_mcp.mirror.errors import Damaged, Unusable, WrongKey
 from rc_mcp.mirror.rows import Rows, Source, State, Text
 from rc_mcp.ringcentral import Message
 
@@ -71,14 +73,18 @@ class Mirror:
     was_damaged: bool
     """The file was damaged when it was opened, and an empty one took its place."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, key: str | None = None) -> None:
         """Open the copy, which is created if there is none.
+
+        Args:
+            key: what encrypts the copy, as `encryption.key_from` returns it; None for a copy that is not encrypted.
 
         Raises:
             MadeByNewer: a newer rc-mcp made the file. It is left unchanged.
+            WrongKey: the copy has another key, or only one of key and copy is there. It is left unchanged.
             Unusable: the file cannot be opened.
         """
-        self._state_dir = state_dir
+        self._state_dir, self._key = state_dir, key
         self._lock = RLock()
         self._rows: Rows | None = None
         self._unwiped = False
@@ -260,7 +266,7 @@ class Mirror:
 
     def _commit(self, rows: Rows) -> None:
         rows.finish()
-        if rows.erased and not has_secure_delete():
+        if rows.erased and not has_secure_delete(self._db):
             # Otherwise the words stay in the file, marked as removed.
             self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._db.execute("COMMIT")
@@ -273,7 +279,7 @@ class Mirror:
     def _faults(self) -> Generator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *errors()) as error:
             # Windows does not rename an open file.
             self._db.close()
             fault = refusal(error, self._state_dir, self._identity)
@@ -287,7 +293,7 @@ class Mirror:
             self._open()
 
     def _open(self) -> None:
-        self._db, self.was_damaged = open_quietly(self._state_dir)
+        self._db, self.was_damaged = open_quietly(self._state_dir, self._key)
         self._identity = identity(self._state_dir)
         try:
             with self._faults_at_start():
@@ -300,23 +306,23 @@ class Mirror:
     def _faults_at_start(self) -> Generator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except errors() as error:
             self._db.close()
             fault = refusal(error, self._state_dir, self._identity)
             if not isinstance(fault, Damaged):
                 raise fault from error
-            self._db, self.was_damaged = open_quietly(self._state_dir)[0], True
+            self._db, self.was_damaged = open_quietly(self._state_dir, self._key)[0], True
             self._identity = identity(self._state_dir)
             self._begin()
 
     def _begin(self) -> None:
         """Write the key of the cursors, and make the index again if another version made it."""
         known = self._db.execute("SELECT value FROM setting WHERE name = 'index'").fetchone()
-        if known == (index_version(),):
+        if known == (index_version(self._db),):
             return
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR IGNORE INTO setting VALUES ('cursor key', ?)", (secrets.token_bytes(32),))
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('index', ?)", (index_version(),))
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('index', ?)", (index_version(self._db),))
         Rows(self._db).index_again()
         self._db.execute("COMMIT")
 
@@ -327,3 +333,17 @@ class Mirror:
             (mailbox, NO_TIME_MS),
         ).fetchone()
         return moment(found[0]) if found else None
+
+
+def forget_copy(state_dir: Path) -> None:
+    """Erase the copy and remove its files. This needs no key: what is encrypted cannot be read without `mirror.salt`.
+
+    Raises:
+        Unusable: the files cannot be written or removed now.
+    """
+    try:
+        with suppress(WrongKey), Mirror(state_dir) as mirror:
+            mirror.forget()
+        remove_files(state_dir)
+    except OSError as error:
+        raise Unusable(f"The local copy cannot be removed now ({type(error).__name__}).") from None

@@ -68,6 +68,11 @@ class FeedProgress:
     imports_compared: int = 0
 
     @property
+    def has_uncompared_imports(self) -> bool:
+        """Whether the copy has records from an archive that no listing has compared with the mailbox."""
+        return self.imports != self.imports_compared
+
+    @property
     def phase(self) -> Literal["filling", "listing", "following"]:
         """The first fill, a later comparison with the whole mailbox, or only changes."""
         if self.listing is None and self.sync_token is not None:

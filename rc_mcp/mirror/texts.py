@@ -78,20 +78,32 @@ async def text_of(
     Raises:
         OSError: the file cannot be read.
     """
-    content_hash = await to_thread.run_sync(_hash, file)
-    head = await to_thread.run_sync(part_of, file, 0, HEAD_BYTES)
-    charset = charset_of(head, charset)
-    kind = true_kind(head, labelled(content_type), charset)
     source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
+    seen = await to_thread.run_sync(_looked_at, file, labelled(content_type), charset)
+    if seen.kind == PDF or (seen.kind in PICTURES and "ocr" in ways()):
+        text, by_ocr = await _text_of_pages(file, seen.kind)
+        return Found(text, "failed", "ocr" if by_ocr else source, seen.content_hash)
+    return Found(seen.text, seen.state, source, seen.content_hash)
+
+
+class _Seen(NamedTuple):
+    """What a file is, and its text if it is a plain one."""
+
+    kind: str
+    content_hash: str
+    text: str | None
+    state: Literal["none", "failed"]
+
+
+def _looked_at(file: BinaryIO, label: str, named_charset: str | None) -> _Seen:
+    head = part_of(file, 0, HEAD_BYTES)
+    charset = charset_of(head, named_charset)
+    kind = true_kind(head, label, charset)
+    text, state = None, "failed" if kind in PICTURES else "none"
     if is_text(kind):
-        if charset is None:
-            return Found(None, "failed", source, content_hash)
-        text = (await to_thread.run_sync(part_of, file, 0, _TEXT_BYTES)).decode(charset, "replace")
-        return Found(text if text.strip() else None, "none", source, content_hash)
-    if kind == PDF or (kind in PICTURES and "ocr" in ways()):
-        text, by_ocr = await _text_of_pages(file, kind)
-        return Found(text, "failed", "ocr" if by_ocr else source, content_hash)
-    return Found(None, "failed" if kind in PICTURES else "none", source, content_hash)
+        decoded = part_of(file, 0, _TEXT_BYTES).decode(charset, "replace") if charset else ""
+        text, state = decoded if decoded.strip() else None, "none" if charset else "failed"
+    return _Seen(kind, _hash(file), text, state)
 
 
 async def _text_of_pages(file: BinaryIO, kind: str) -> tuple[str | None, bool]:

@@ -1,6 +1,7 @@
 """`rc-mcp doctor`: each fault and its remedy."""
 
 import os
+import shlex
 import sqlite3
 import sys
 from contextlib import closing
@@ -19,6 +20,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.settings import SettingsError, load_settings
 from rc_mcp.views.other_stores import QUEUE_TEXTS
 from rc_mcp.wiring import client_for
@@ -163,6 +165,37 @@ async def test_a_broken_policy_is_a_fault_and_a_dry_run_is_noted(tmp_path: Path)
                 assert code == (1 if verdict.startswith("fault") else 0)
                 assert verdict in said
                 assert named in said
+
+
+async def test_an_address_book_that_cannot_be_read_is_a_fault_and_entries_left_out_are_noted(tmp_path: Path) -> None:
+    book = tmp_path / "contacts.csv"
+    with Emulator() as emulator:
+        async with emulator.serve():
+            for text, verdict, named in (
+                ('Name,Phone\nA,1\n"Canary,2\n', "fault contacts", "line 3"),
+                ("Name,Phone\nA,1\nCanary,2,3\n", "note  contacts", "line 3"),
+                ("Name,Phone\nA,1\nB,2\n", "ok    contacts", "2 contacts"),
+            ):
+                book.write_text(text)
+                code, said = await doctor(emulator, tmp_path / "state", RC_MCP_CONTACTS=str(book))
+                assert code == (1 if verdict.startswith("fault") else 0)
+                assert verdict in said
+                assert named in said
+                assert "Canary" not in said
+
+
+async def test_a_key_that_does_not_fit_the_local_copy_is_a_fault(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with Emulator() as emulator:
+        async with emulator.serve():
+            for key, verdict, code in (("a" * 16, "ok   ", 0), ("canary", "fault", 1), ("b" * 16, "fault", 1)):
+                command = shlex.join([sys.executable, "-c", f"print({key!r})"])
+                ended, said = await doctor(emulator, state, RC_MCP_MIRROR_KEY_COMMAND=command)
+                assert (ended, f"{verdict} encryption" in said) == (code, True)
+                assert key not in said
+                if key == "a" * 16:
+                    assert not (state / "mirror.db").exists()  # it changes nothing
+                    Mirror(state, key).close()
 
 
 async def test_a_wrong_jwt_is_a_fault_with_the_variables_to_check(tmp_path: Path) -> None:

@@ -1,22 +1,53 @@
 """docs/performance.md: what it says at its top, and its plots, follow from its tables."""
 
+import os
 import re
+import sys
+import time
 from html import unescape
+from threading import Thread
 
 import pytest
 
-from bench.report import NUMBER, PAGE, PLOTS, SECTIONS, TARGETS, Target, line_of, missed, page, plots, stored
+from bench.measuring import on_cpu_s
+from bench.report import NUMBER, PAGE, PLOTS, SECTIONS, TARGETS, Target, line_of, missed, numbers, page, plots, stored
 
 STORED = stored()
 _TARGETS = {
     "tokens": r"  (?:15 %, under [\d,]+|under [\d,]+|45|[24],000)$",
     "server": " target ",
+    "peers": " target ",
+    "growth": " target ",
     "client": " target ",
     "emulator": " target ",
 }
 """What a row with a target has, by section."""
+
+
+def is_measured(target: Target) -> bool:
+    """Return whether the page has a figure for it: not if a program was not installed, or the row is a new one."""
+    try:
+        return target.no_errors or bool(numbers(STORED[target.section], target.row, target.after))
+    except LookupError:
+        return False
+
+
+MEASURED = [target for target in TARGETS if is_measured(target)]
 CONDITIONAL = "    that is"
 """Of `flat out`: it counts only if `paced` misses its own."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="benchmarks run on Linux")
+def test_processor_time_includes_that_of_threads_that_have_ended():
+    def work() -> None:
+        while time.thread_time() < 0.05:
+            pass
+
+    before = on_cpu_s(os.getpid())
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert on_cpu_s(os.getpid()) - before >= 0.05
 
 
 def test_the_page_and_its_plots_are_those_of_its_figures() -> None:
@@ -29,7 +60,7 @@ def test_the_page_and_its_plots_are_those_of_its_figures() -> None:
 def test_every_row_with_a_target_is_checked(section: str) -> None:
     table = STORED[section].partition("```text\n")[2]
     rows = [line for line in table.splitlines() if re.search(_TARGETS[section], line) and CONDITIONAL not in line]
-    checked = {line_of(table, each.row, each.after) for each in TARGETS if each.section == section}
+    checked = {line_of(table, each.row, each.after) for each in MEASURED if each.section == section}
     assert rows
     assert set(rows) <= checked
 
@@ -57,7 +88,7 @@ def lines_of(target: Target, figure: str) -> set[str]:
     return set(missed(with_figure(target, figure))) - set(missed(STORED))
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: f"{target.row.strip()} {target.after} {target.limit:g}")
+@pytest.mark.parametrize("target", MEASURED, ids=lambda target: f"{target.row.strip()} {target.after} {target.limit:g}")
 def test_a_figure_is_listed_only_if_it_misses_its_target(target: Target) -> None:
     if target.no_errors:
         reached, worse = "no", "3"
@@ -65,6 +96,15 @@ def test_a_figure_is_listed_only_if_it_misses_its_target(target: Target) -> None
         reached, worse = f"{target.limit:,g}", f"{target.limit * 0.9 if target.at_least else target.limit + 1:,g}"
     assert len(missed(with_figure(target, worse))) - len(missed(with_figure(target, reached))) == 1
     assert lines_of(target, reached) == set()
+
+
+@pytest.mark.parametrize("instead", ["not measured: a program is not installed", None])
+def test_a_target_without_a_figure_is_listed_as_not_measured(instead: str | None):
+    target = next(target for target in MEASURED if target.section == "server")
+    row = line_of(STORED["server"], target.row)
+    other = f"{target.row}  {instead}\n" if instead else ""
+    listed = missed({**STORED, "server": STORED["server"].replace(f"{row}\n", other)})
+    assert [target.row in line for line in listed if "not measured" in line and line not in missed(STORED)] == [True]
 
 
 @pytest.mark.parametrize("name", plots(STORED))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -66,13 +66,25 @@ async def test_words_of_documents_are_found_and_a_scan_is_said_to_have_no_text(t
         assert mirror.status(1).contents_missing == 0
 
 
-async def test_an_attachment_that_ringcentral_did_not_have_is_read_from_the_archive(copy: Path, tmp_path: Path) -> None:
+async def test_attachments_of_other_mailboxes_are_not_read_even_if_the_copy_has_their_messages(
+    copy: Path, tmp_path: Path
+) -> None:
     file = zipped(tmp_path / "a.zip", {f"{FOLDER}/5/content/52.txt": "a transcript with an okapi"})
     with Mirror(copy) as mirror:
         mirror.put(mirror.mailbox(*OWNER), [voicemail(5)])
-        mirror.put_text(mirror.mailbox(*OWNER), "5", "52", None, state="failed")
-        assert (await import_archive(mirror, [file], [OWNER])).texts == 1
-        assert ids_found(mirror, "okapi") == ["5"]
+        assert await import_archive(mirror, [file], [("400100", "400300")]) == Imported(files_left_out=1)
+        assert len(mirror.missing(mirror.mailbox(*OWNER), 9)) == 1
+
+
+@pytest.mark.parametrize("state", ["none", "failed"])
+async def test_an_attachment_that_was_read_without_success_is_not_read_again(
+    copy: Path, tmp_path: Path, state: Literal["none", "failed"]
+) -> None:
+    file = zipped(tmp_path / "a.zip", {f"{FOLDER}/5/content/52.txt": "a transcript with an okapi"})
+    with Mirror(copy) as mirror:
+        mirror.put(mirror.mailbox(*OWNER), [voicemail(5)])
+        mirror.put_text(mirror.mailbox(*OWNER), "5", "52", None, state=state)
+        assert await import_archive(mirror, [file], [OWNER]) == Imported(files_left_out=1)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +149,7 @@ async def test_a_message_that_is_purged_in_an_archive_is_not_in_the_copy(
     copy: Path, tmp_path: Path, order: int, is_one_file: bool
 ) -> None:
     alive = changed(text_message(5, "the canary"), 10)
-    purged = changed(text_message(5, ""), 9, availability="Purged")
+    purged = {"id": 5, "availability": "Purged"}
     parts = [[alive, purged][::order]] if is_one_file else [[record] for record in (alive, purged)[::order]]
     files = [of_records(tmp_path / f"{n}.zip", part) for n, part in enumerate(parts)]
     with Mirror(copy) as mirror:

@@ -124,7 +124,14 @@ async def test_a_bad_file_is_refused_and_nothing_of_any_file_is_in_the_copy(
 
 
 async def test_other_files_in_an_archive_are_counted_and_none_is_written(tmp_path: Path, copy: Path) -> None:
-    names = [f"../../{RECORDS}", "/etc/passwd", f"{FOLDER}/5/content/../52", f"{FOLDER}/5/content/53.txt", "readme"]
+    names = [
+        f"../../{RECORDS}",
+        f"../{FOLDER}/5/content/52.txt",
+        f"{FOLDER}/5/content/../52",
+        f"{FOLDER}/5/content/53.txt",
+        "/etc/passwd",
+        "readme",
+    ]
     file = zipped(tmp_path / "a.zip", {RECORDS: RECORD, **dict.fromkeys(names, "x")})
     with Mirror(copy) as mirror:
         imported = await import_archive(mirror, [file], [OWNER])

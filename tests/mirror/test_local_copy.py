@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -12,10 +13,12 @@ from anyio import to_thread
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.mirror import feed as feed_module
+from rc_mcp.mirror.contacts.book import NO_CONTACTS
 from rc_mcp.mirror.database import FILE
 from rc_mcp.mirror.errors import MirrorError
 from rc_mcp.mirror.feed import AFTER_A_FAULT_S, EVERY_S
 from rc_mcp.mirror.local_copy import LocalCopy, Searched
+from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.ringcentral import RingCentralError
 from tests.mirror.feeding import Wire, arrive, client_on, inline
 from tests.mirror.test_feed import no_text
@@ -48,7 +51,7 @@ async def served(
 ) -> AsyncGenerator[LocalCopy]:
     """A server's copy, which is fed meanwhile."""
     async with client_on(emulator, wire or Wire(emulator)) as client, anyio.create_task_group() as tasks:
-        copy = LocalCopy(client, folder, "login", extensions, virtual_now)
+        copy = LocalCopy(client, folder, partial(Mirror, folder), "login", extensions, virtual_now, lambda: NO_CONTACTS)
         tasks.start_soon(copy.follow)
         try:
             yield copy

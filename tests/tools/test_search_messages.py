@@ -2,12 +2,15 @@
 
 import json
 import re
+import shlex
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2 as httpx
 import pytest
 from mcp import Client
@@ -308,3 +311,43 @@ async def busy(tmp_path: Path, messages: int) -> AsyncGenerator[Client]:
     with Emulator(rate_limits=False, now=clock, messages=messages) as emulator:
         async with searching(Desk(emulator, tmp_path / "state", clock, Faults(emulator))) as (client, _):
             yield client
+
+
+async def test_a_contact_s_name_finds_its_messages_and_is_shown(desk: Desk, tmp_path: Path) -> None:
+    id_ = text_message(desk, "the van is ready")
+    book = tmp_path / "contacts.vcf"
+    book.write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Zora \u202eQuill\nTEL:(650) 555-0177\nEND:VCARD\n", "utf-8")
+    async with searching(desk, RC_MCP_CONTACTS=str(book)) as (client, _):
+        answer = await call(client, SEARCH, query="from:zora")
+        assert found(answer) == [id_]
+        assert rows(answer["messages"])[0]["untrusted_who"] == "Zora Quill +16505550177"
+        listed = await call(client, "list_messages", date_from="1d")
+        assert "Zora" not in json.dumps(listed)
+
+
+async def test_a_value_that_means_several_people_names_them(desk: Desk) -> None:
+    for name, number in (("Zelda Ruiz", "+16505550177"), ("Zelda Prado", "+16505550178")):
+        text_message(desk, "hello", name=name, phone_number=number)
+    async with searching(desk) as (client, _):
+        answer = await call(client, SEARCH, query="from:zelda")
+        assert answer["total"] == 2
+        assert set(answer["untrusted_ambiguous"]["zelda"]) == {"Zelda Ruiz +16505550177", "Zelda Prado +16505550178"}
+        assert "untrusted_ambiguous" not in await call(client, SEARCH, query="from:ruiz")
+
+
+@pytest.mark.process
+async def test_an_encrypted_copy_is_searched_with_its_key_and_refused_without(desk: Desk) -> None:
+    def command(key: str) -> str:
+        return shlex.join([sys.executable, "-c", f"print({key!r})"])
+
+    own, other = command("a key of sixteen or more"), command("another key of that length")
+    text_message(desk, "pelican")
+    async with desk.client("auto", None, RC_MCP_MIRROR="on", RC_MCP_MIRROR_KEY_COMMAND=own) as client:
+        with anyio.fail_after(30):
+            while not (await call(client, SEARCH, query="pelican"))["total"]:
+                pass  # it is being filled
+    assert not any(b"pelican" in file.read_bytes() for file in desk.state_dir.glob("mirror*"))
+    for variables in ({}, {"RC_MCP_MIRROR_KEY_COMMAND": other}):
+        async with desk.client("auto", None, RC_MCP_MIRROR="on", **variables) as client:
+            assert "rc-mcp mirror forget" in await refused(client, SEARCH, query="pelican")
+            assert await call(client, "list_messages")

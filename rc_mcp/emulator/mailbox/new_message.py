@@ -13,6 +13,7 @@ from rc_mcp.emulator.dates import SECOND_MS, to_ms, to_wire
 from rc_mcp.emulator.errors import Json
 from rc_mcp.emulator.mailbox import media_files
 from rc_mcp.emulator.mailbox.people import Party, extension_id_of
+from rc_mcp.emulator.mailbox.records import text_content
 from rc_mcp.emulator.vocabulary import Availability, Direction, ExtensionType, MessageType
 
 # RingCentral transcribes the first minute of a voicemail (its blog). One longer recording with a transcript was
@@ -102,8 +103,23 @@ class Draft:
     priority: Literal["Normal", "High"] = "Normal"
 
 
-def compose(draft: Draft, owner: Party, message_id: int, new_id: Callable[[], int]) -> Json:
-    """Return a message's fields beyond the store's columns. Every attachment names the source of its content."""
+@dataclass(frozen=True)
+class Attachment:
+    """An attachment, and its content if that is not the text of the message.
+
+    The content is bytes, or the name of a file in the `media` folder.
+    """
+
+    shown: Json
+    content: bytes | str | None = None
+
+    @property
+    def id(self) -> int:
+        return self.shown["id"]
+
+
+def compose(draft: Draft, owner: Party, message_id: int, new_id: Callable[[], int]) -> tuple[Json, list[Attachment]]:
+    """Return a message's fields beyond the store's columns, and its attachments."""
     owner = owner if draft.owner is None else draft.owner.party
     by_type = {"SMS": _text_message, "Pager": _pager_message, "VoiceMail": _voicemail}
     fields = _fax(draft, owner, message_id) if draft.type == "Fax" else by_type[draft.type](draft, owner)
@@ -111,8 +127,13 @@ def compose(draft: Draft, owner: Party, message_id: int, new_id: Callable[[], in
     # Pager messages are sent within the account: those that arrived were recorded as Sent too.
     status = draft.status or ("Received" if received else "Sent")
     attachments = _attachments(draft, message_id, new_id)
-    record: Json = {**fields, "priority": draft.priority, "messageStatus": status, "attachments": attachments}
-    return record if draft.owner is None else {**record, "owner": draft.owner.shown()}
+    record: Json = {
+        **fields,
+        "priority": draft.priority,
+        "messageStatus": status,
+        "attachments": [each.shown for each in attachments],
+    }
+    return (record if draft.owner is None else {**record, "owner": draft.owner.shown()}), attachments
 
 
 def other_parties(draft: Draft) -> list[Party]:
@@ -182,12 +203,12 @@ def _fax_recipient(draft: Draft, owner: Party, message_id: int, at: int) -> Json
     return {**fields, "faxErrorCode": error} if error else fields
 
 
-def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> list[Json]:
+def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> list[Attachment]:
     # Every file with the sender's name for it, if any.
     files = list(zip_longest(draft.media, draft.file_names[: len(draft.media)]))
     if draft.type in {"SMS", "Pager"}:
         # The text is in the message's `subject`.
-        text = _text_attachment("Text", message_id, {"subject": True})
+        text = Attachment(_text_attachment("Text", message_id))
         return [text] + [_file_attachment("MmsAttachment", new_id(), *file) for file in files]
     kind = "RenderedDocument" if draft.type == "Fax" else "AudioRecording"
     # The first has the message's own id, as in all recent samples.
@@ -195,27 +216,26 @@ def _attachments(draft: Draft, message_id: int, new_id: Callable[[], int]) -> li
     if draft.type == "VoiceMail":
         if draft.transcript is not None:
             attachment_id = new_id()
-            text = _text_attachment("AudioTranscription", attachment_id, {"stored": attachment_id})
-            found.append({**text, "fileName": "transcription"})
-        found = [{**attachment, "vmDuration": draft.seconds} for attachment in found]
+            text = {**_text_attachment("AudioTranscription", attachment_id), "fileName": "transcription"}
+            found.append(Attachment(text, text_content(draft.transcript)))
+        found = [Attachment({**each.shown, "vmDuration": draft.seconds}, each.content) for each in found]
     return found
 
 
-def _text_attachment(kind: str, attachment_id: int, source: Json) -> Json:
-    return {"id": attachment_id, "type": kind, "contentType": "text/plain", "source": source}
+def _text_attachment(kind: str, attachment_id: int) -> Json:
+    return {**_addressed(attachment_id), "type": kind, "contentType": "text/plain"}
 
 
-def _file_attachment(kind: str, attachment_id: int, file: str | File, given_name: str | None) -> Json:
+def _addressed(attachment_id: int) -> Json:
+    """Return the first fields of an attachment; `record_json` adds the rest of its address."""
+    return {"id": attachment_id, "uri": f"/{attachment_id}"}
+
+
+def _file_attachment(kind: str, attachment_id: int, file: str | File, given_name: str | None) -> Attachment:
     name, data = (file.name, file.data) if isinstance(file, File) else (file, media_files.read(file))
     stated = file.content_type if isinstance(file, File) else None
     content_type = stated or media_files.content_type(name)
-    fields: Json = {
-        "id": attachment_id,
-        "type": kind,
-        "contentType": content_type,
-        # The bytes of a file that is not the package's own are in the database, under the attachment's id.
-        "source": {"stored": attachment_id} if isinstance(file, File) else {"file": file},
-    }
+    fields: Json = {**_addressed(attachment_id), "type": kind, "contentType": content_type}
     if kind == "MmsAttachment" or given_name is not None:
         fields["fileName"] = name if given_name is None else given_name
     if kind == "MmsAttachment":
@@ -223,4 +243,4 @@ def _file_attachment(kind: str, attachment_id: int, file: str | File, given_name
         fields["size"] = len(data)
         if size := media_files.picture_size(data, content_type):
             fields["width"], fields["height"] = size
-    return fields
+    return Attachment(fields, data if isinstance(file, File) else file)

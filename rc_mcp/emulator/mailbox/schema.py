@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rc_mcp.emulator.dates import FIRST_MS, HOUR_MS
 from rc_mcp.emulator.errors import Json
+from rc_mcp.emulator.json_text import written
 from rc_mcp.emulator.mailbox.records import text_content
 
 PART_MS = 3 * HOUR_MS
@@ -134,10 +135,30 @@ MIGRATIONS = (
         WHEN (old.availability, old.read_status) <> (new.availability, new.read_status)
         BEGIN {_UNCOUNT_OLD} {_COUNT_NEW} END;
     """,
+    # `details` are almost as they are sent: the content of attachments, and the names of the package's own files, have
+    # a table of their own. An attachment without a row there has the text of its message.
+    """
+    CREATE TABLE content (
+        message_id INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+        attachment_id INTEGER NOT NULL,
+        data BLOB,
+        media_file TEXT,
+        PRIMARY KEY (message_id, attachment_id),
+        CHECK ((data IS NULL) <> (media_file IS NULL))
+    ) STRICT;
+    INSERT INTO content SELECT message_id, attachment_id, data, NULL FROM file;
+    INSERT INTO content
+        SELECT message.id, json_extract(item.value, '$.id'), NULL, json_extract(item.value, '$.source.file')
+        FROM message, json_each(message.details, '$.attachments') AS item
+        WHERE json_extract(item.value, '$.source.file') IS NOT NULL;
+    DROP TABLE file;
+    UPDATE message SET details = without_sources(details);
+    """,
 )
 """The script at index N migrates version N to N + 1. Only append.
 
-`owner()` is the owner's extension id. The functions of `_add_functions` read `details` as version 3 had them.
+`owner()` is the owner's extension id. The other functions of `_add_functions` read `details` as version 3 had them,
+and `without_sources` as version 4.
 """
 VERSION = len(MIGRATIONS)
 
@@ -203,6 +224,7 @@ def _add_functions(connection: sqlite3.Connection, owner: str) -> None:
     connection.create_function("transcript_id", 1, transcript_id)
     connection.create_function("transcript", 1, transcript)
     connection.create_function("without_texts", 1, _without_texts)
+    connection.create_function("without_sources", 1, _without_sources)
 
 
 def _transcripts(details: str) -> list[Json]:
@@ -218,3 +240,12 @@ def _without_texts(details: str) -> str:
             # The text of a message is its subject as well.
             item["source"] = {"subject": True} if item["type"] == "Text" else {"stored": item["id"]}
     return json.dumps(record)
+
+
+def _without_sources(details: str) -> str:
+    record: Json = json.loads(details)
+    record["attachments"] = [
+        {"id": item["id"], "uri": f"/{item['id']}", **{key: value for key, value in item.items() if key != "source"}}
+        for item in record["attachments"]
+    ]
+    return written(record)

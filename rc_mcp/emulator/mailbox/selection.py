@@ -1,15 +1,14 @@
 """`Selection`: the messages that a request is about, and its SQL condition."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from rc_mcp.emulator.vocabulary import AVAILABILITIES, DIRECTIONS, MESSAGE_TYPES, READ_STATUSES
 
 PERSONAL, SHARED = "Personal", "Shared"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
+class Selection(NamedTuple):
     """A filter over the mailbox. An empty tuple or None does not filter.
 
     With `per_conversation`, only so many of the latest messages of each conversation are selected, and all messages
@@ -63,7 +62,7 @@ class Selection:
 
     def between(self, from_ms: int | None, to_ms: int | None) -> "Selection":
         """Return the selection with other times, both included; None is without limit."""
-        return replace(self, created_from_ms=from_ms, created_to_ms=to_ms, created_before_ms=None)
+        return self._replace(created_from_ms=from_ms, created_to_ms=to_ms, created_before_ms=None)
 
     def of_kind(self) -> tuple[str, list[str | int]]:
         """Return the condition on the kind and owner of a message, and its parameters."""

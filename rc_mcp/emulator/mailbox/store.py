@@ -6,7 +6,6 @@ short and runs in the event loop's thread without interruption, so requests neve
 
 # ruff: noqa: S608  conditions are built from constants; every value is bound
 
-import json
 import sqlite3
 from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import contextmanager
@@ -14,13 +13,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic_core import from_json
-
 from rc_mcp.emulator.dates import FIRST_MS, to_ms, whole_seconds
 from rc_mcp.emulator.errors import Json
+from rc_mcp.emulator.json_text import written
 from rc_mcp.emulator.mailbox import ids, media_files
 from rc_mcp.emulator.mailbox.folders import FOLDERS, Folder
-from rc_mcp.emulator.mailbox.new_message import Draft, File, compose, other_parties
+from rc_mcp.emulator.mailbox.new_message import Attachment, Draft, compose, other_parties
 from rc_mcp.emulator.mailbox.people import Party
 from rc_mcp.emulator.mailbox.records import Addresses, MessageRecord, full_record, text_content
 from rc_mcp.emulator.mailbox.schema import PART_MS
@@ -66,11 +64,11 @@ class Store:
         self._owner = owner
         self._seed = seed
         self._now = now
+        self._answers: dict[Hashable, Any] = {}
+        self._answered_at = -1
         self._last_id = self.setting(self._own("last_id"), first_id)
         self._room = {folder: self.setting(self._own(folder.name), folder.holds) for folder in FOLDERS}
         self._kept: dict[Folder, int] | None = None
-        self._answers: dict[Hashable, Any] = {}
-        self._answered_at = -1
 
     def close(self) -> None:
         self._database.close()
@@ -124,15 +122,12 @@ class Store:
         return next(iter(self.matching("id = ?", int(text))), None) if could_be_id else None
 
     def bytes_of(self, message: MessageRecord, attachment: Json) -> bytes:
-        """Return the content of an attachment of the message as it is stored, with its source."""
-        match attachment["source"]:
-            case {"subject": True}:
-                return text_content(message.details["subject"])
-            case {"stored": int(stored)}:
-                row = self._database.execute("SELECT data FROM file WHERE attachment_id = ?", [stored]).fetchone()
-                return row[0]
-            case source:
-                return media_files.read(source["file"])
+        """Return the content of an attachment: the text of the message, unless the attachment has its own."""
+        query = "SELECT data, media_file FROM content WHERE (message_id, attachment_id) = (?, ?)"
+        row = self._database.execute(query, [message.id, attachment["id"]]).fetchone()
+        if row is None:
+            return text_content(message.details["subject"])
+        return media_files.read(row[1]) if row[0] is None else row[0]
 
     def count(self, selection: Selection) -> int:
         """Count the selected messages."""
@@ -156,17 +151,16 @@ class Store:
         return self._read(f"WHERE id IN ({page}) {_NEWEST_FIRST}", *parameters, limit, offset)
 
     def mark(self, message: MessageRecord, read_status: ReadStatus) -> MessageRecord:
-        return self._update(message, replace(message, read_status=read_status, modified_ms=self._later_than(message)))
+        return self._update(message, message._replace(read_status=read_status, modified_ms=self._later_than(message)))
 
     def move(self, message: MessageRecord, availability: Availability, at_ms: int | None = None) -> MessageRecord:
         """Delete, restore or purge a message, now or at a past time. A purge erases its text and attachments."""
         modified_ms = self._later_than(message, at_ms)
-        moved = replace(
-            message,
+        moved = message._replace(
             availability=availability,
             modified_ms=modified_ms,
             removed_ms=None if availability == "Alive" else modified_ms,
-            details=_without_content(message.details) if availability == "Purged" else message.details,
+            details_json=_without_content(message) if availability == "Purged" else message.details_json,
         )
         return self._update(message, moved)
 
@@ -203,7 +197,8 @@ class Store:
         self._database.execute(f"DELETE FROM message WHERE mailbox = ? AND {condition}", [self._mailbox, *parameters])
 
     def setting(self, name: str, default: int) -> int:
-        row = self._database.execute("SELECT value FROM setting WHERE name = ?", [name]).fetchone()
+        query = "SELECT value FROM setting WHERE name = ?"
+        row = self.until_changed((query, name), lambda: self._database.execute(query, [name]).fetchone())
         return default if row is None else row[0]
 
     def set_setting(self, name: str, value: int) -> None:
@@ -225,12 +220,12 @@ class Store:
 
     def _read(self, where: str, *parameters: str | int) -> list[MessageRecord]:
         rows = self._database.execute(f"SELECT {_COLUMNS} FROM message {where}", parameters).fetchall()
-        return [_message(row) for row in rows]
+        return [MessageRecord._make(row) for row in rows]
 
     def _insert(self, draft: Draft, modified_ms: int | None = None) -> MessageRecord:
         created = draft.created or self._now()
         message_id = self._new_id()
-        details = compose(replace(draft, created=created), self._owner, message_id, self._new_id)
+        details, attachments = compose(replace(draft, created=created), self._owner, message_id, self._new_id)
         removed_ms = None if draft.availability == "Alive" else to_ms(draft.removed or self._now())
         message = MessageRecord(
             id=message_id,
@@ -243,35 +238,36 @@ class Store:
             modified_ms=modified_ms or removed_ms or to_ms(created),
             removed_ms=removed_ms,
             owner=None if draft.owner is None else int(draft.owner.extension_id),
-            details=_without_content(details) if draft.availability == "Purged" else details,
+            details_json=written(details),
         )
+        if draft.availability == "Purged":
+            message, attachments = message._replace(details_json=_without_content(message)), []
         # The fields of `MessageRecord` have the order of `_COLUMNS`.
-        values = *{**vars(message), "details": json.dumps(message.details)}.values(), self._mailbox
+        values = *message, self._mailbox
         marks = ", ".join("?" * len(values))
         self._database.execute(f"INSERT INTO message ({_COLUMNS}, mailbox) VALUES ({marks})", values)
-        self._keep_files(draft, message)
+        self._keep(attachments, message)
         self._note(message, 1)
-        numbers = {(digits(number), message.id) for number in _phone_numbers(message.details)}
+        numbers = {(digits(number), message.id) for number in _phone_numbers(details)}
         self._database.executemany("INSERT INTO phone_number VALUES (?, ?)", sorted(numbers))
         self.set_setting(self._own("last_id"), self._last_id)
         return message
 
-    def _keep_files(self, draft: Draft, message: MessageRecord) -> None:
-        data = [file.data for file in draft.media if isinstance(file, File)]
-        if draft.transcript is not None:
-            data.append(text_content(draft.transcript))
-        stored = [item["id"] for item in message.details["attachments"] if "stored" in item["source"]]
-        # A message that is purged from the start has no attachments.
-        rows = [(each, message.id, sqlite3.Binary(bytes_)) for each, bytes_ in zip(stored, data, strict=False)]
-        self._database.executemany("INSERT INTO file VALUES (?, ?, ?)", rows)
+    def _keep(self, attachments: list[Attachment], message: MessageRecord) -> None:
+        rows = [
+            (message.id, each.id, *((None, each.content) if isinstance(each.content, str) else (each.content, None)))
+            for each in attachments
+            if each.content is not None
+        ]
+        self._database.executemany("INSERT INTO content VALUES (?, ?, ?, ?)", rows)
 
     def _update(self, message: MessageRecord, changed: MessageRecord) -> MessageRecord:
         columns = "read_status, availability, modified_ms, removed_ms, details"
         values = changed.read_status, changed.availability, changed.modified_ms, changed.removed_ms
         query = f"UPDATE message SET ({columns}) = (?, ?, ?, ?, ?) WHERE id = ?"
-        self._database.execute(query, [*values, json.dumps(changed.details), message.id])
+        self._database.execute(query, [*values, changed.details_json, message.id])
         if changed.availability == "Purged":
-            self._database.execute("DELETE FROM file WHERE message_id = ?", [message.id])
+            self._database.execute("DELETE FROM content WHERE message_id = ?", [message.id])
         self._note(message, -1)
         self._note(changed, 1)
         return changed
@@ -399,19 +395,10 @@ def _start_ms(part: int) -> int:
     return FIRST_MS + part * PART_MS
 
 
-def _message(row: tuple[Any, ...]) -> MessageRecord:
-    try:
-        # It takes a third of json.loads' time, and pages are long.
-        details = from_json(row[-1])
-    except ValueError:
-        # Only the standard library accepts a lone surrogate.
-        details = json.loads(row[-1])
-    return MessageRecord(*row[:-1], details=details)
-
-
-def _without_content(details: Json) -> Json:
+def _without_content(message: MessageRecord) -> str:
     """Return a purged message's details. It is documented that attachments are removed, but not that the text is."""
-    return {**{key: value for key, value in details.items() if key != "subject"}, "attachments": []}
+    kept = {key: value for key, value in message.details.items() if key != "subject"}
+    return written({**kept, "attachments": []})
 
 
 def _phone_numbers(details: Json) -> list[str]:

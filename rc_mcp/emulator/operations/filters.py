@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from rc_mcp.emulator.dates import DAY_MS, FIRST_MS, next_whole_minute, to_wire
 from rc_mcp.emulator.errors import invalid_parameter
@@ -64,4 +64,5 @@ def uri(call: Call, collection: str, names: str, frame: Window, availabilities: 
     pairs.append(("dateFrom", to_wire(frame.from_ms)))
     if frame.to_ms is not None:
         pairs.append(("dateTo", to_wire(frame.to_ms)))
-    return f"{call.store.addresses.mailbox}/{collection}?{urlencode(pairs, safe=':')}"
+    query = "&".join([f"{name}={quote_plus(value, safe=':')}" for name, value in pairs])
+    return f"{call.store.addresses.mailbox}/{collection}?{query}"

@@ -1,15 +1,15 @@
 """listMessages: one page of the mailbox, newest first."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from rc_mcp.emulator.errors import Json
-from rc_mcp.emulator.mailbox.records import full_record
+from rc_mcp.emulator.mailbox.records import record_json
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.filters import Window, mailbox_filter, uri, window
-from rc_mcp.emulator.operations.operation import Call, json_response
+from rc_mcp.emulator.operations.operation import Call, records_response
 from rc_mcp.emulator.vocabulary import AVAILABILITIES, READ_STATUSES
 
 _PER_PAGE_DEFAULT = 100
@@ -46,19 +46,15 @@ def list_messages(call: Call) -> Response:
         call.store.count(selection),
         uri(call, "message-store", _REPEATED, asked, selection.availabilities),
     )
-    return json_response(
-        {
-            "uri": _page_uri(page, number),
-            "records": [full_record(message, call.store.addresses) for message in messages],
-            "paging": _paging(page, len(messages)),
-            "navigation": _navigation(page),
-        }
+    return records_response(
+        {"uri": _page_uri(page, number)},
+        [record_json(message, call.store.addresses) for message in messages],
+        {"paging": _paging(page, len(messages)), "navigation": _navigation(page)},
     )
 
 
 def _selection(call: Call, asked: Window) -> Selection:
-    return replace(
-        mailbox_filter(call),
+    return mailbox_filter(call)._replace(
         read_statuses=query.members(call.query, "readStatus", READ_STATUSES),
         availabilities=query.members(call.query, "availability", AVAILABILITIES) or ("Alive",),
         phone_number=call.query.get("phoneNumber"),

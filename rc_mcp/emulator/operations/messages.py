@@ -15,7 +15,7 @@ from rc_mcp.emulator.errors import (
     unsupported_media_type,
 )
 from rc_mcp.emulator.mailbox.lifecycle import delete, require_content
-from rc_mcp.emulator.mailbox.records import MessageRecord, full_record
+from rc_mcp.emulator.mailbox.records import MessageRecord, full_record, record_json
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.bulk import (
     BODY_LIMIT,
@@ -26,7 +26,14 @@ from rc_mcp.emulator.operations.bulk import (
     requested_bodies,
 )
 from rc_mcp.emulator.operations.conversations import delete_conversations
-from rc_mcp.emulator.operations.operation import Call, JsonObject, content_type, json_response, read_json
+from rc_mcp.emulator.operations.operation import (
+    Call,
+    JsonObject,
+    content_type,
+    json_response,
+    read_json,
+    record_response,
+)
 from rc_mcp.emulator.vocabulary import AVAILABILITIES, DELETABLE, READ_STATUSES, Availability, ReadStatus
 
 _Word = TypeVar("_Word")
@@ -43,12 +50,12 @@ def read_message(call: Call) -> Response:
         return multi_status(call, [attempt(named, partial(read, named)) for named in resource_ids])
     if not resource_ids:
         raise invalid_parameter("messageId")
-    record = read(resource_ids[0])
-    if record["type"] == "VoiceMail":
-        # Only here, not in bulk. The specification requires it for every type, with at least one entry. So it lists all
-        # recipients of the voicemail, not only the other ones.
-        record["vmSideRecipients"] = record["to"]
-    return json_response(record)
+    message = find_message(call, resource_ids[0])
+    if message.type != "VoiceMail":
+        return record_response(record_json(message, call.store.addresses))
+    # Only here, not in bulk. The specification requires it for every type, with at least one entry. So it lists all
+    # recipients of the voicemail, not only the other ones.
+    return json_response({**full_record(message, call.store.addresses), "vmSideRecipients": message.details["to"]})
 
 
 def update_message(call: Call) -> Response:

@@ -1,16 +1,16 @@
 """Types of the operations: `Call`, an operation's input, and `Operation`, its limits, permissions and function."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
-from pydantic_core import PydanticSerializationError, to_json
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 
-from rc_mcp.emulator.errors import ApiError, unreadable_json
+from rc_mcp.emulator.errors import ApiError, Json, unreadable_json
+from rc_mcp.emulator.json_text import written
 from rc_mcp.emulator.login.identity import Account
 from rc_mcp.emulator.mailbox.exports import Exports
 from rc_mcp.emulator.mailbox.store import Store
@@ -58,7 +58,17 @@ def read_json(body: bytes | str) -> JsonValue:
 def json_response(
     body: Mapping[str, Any] | Sequence[Any], status: int = 200, media_type: str = "application/json"
 ) -> Response:
-    return Response(_json(body), status, media_type=f"{media_type};charset=utf-8")
+    return _response(written(body), status, media_type)
+
+
+def record_response(record: str) -> Response:
+    """Return an answer that is one record, which is JSON already."""
+    return _response(record)
+
+
+def records_response(before: Json, records: Iterable[str], after: Json) -> Response:
+    """Return an answer with records, which are JSON already, between its other fields."""
+    return _response(f'{written(before)[:-1]},"records":[{",".join(records)}],{written(after)[1:]}')
 
 
 def error_response(error: ApiError) -> Response:
@@ -67,9 +77,5 @@ def error_response(error: ApiError) -> Response:
     return response
 
 
-def _json(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
-    try:
-        return to_json(body)
-    except PydanticSerializationError:
-        # A lone surrogate has no UTF-8 form; json.dumps writes it as an escape.
-        return json.dumps(body).encode()
+def _response(body: str, status: int = 200, media_type: str = "application/json") -> Response:
+    return Response(body, status, media_type=f"{media_type};charset=utf-8")

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rc_mcp.emulator.errors import full_sync_required, invalid_parameter
 from rc_mcp.emulator.mailbox.lifecycle import PURGED_KEPT_MS
@@ -25,8 +25,7 @@ _SIGNATURE_BYTES = 12
 _OPEN = 2**63 - 1
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """The window and filters that a chain of syncs shares, and the time of the last sync."""
 
     synced_ms: int

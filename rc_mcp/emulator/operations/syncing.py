@@ -3,17 +3,15 @@
 FSync hides deleted and purged messages; ISync reports them: by id and availability, or as whole records.
 """
 
-from dataclasses import replace
-
 from starlette.responses import Response
 
 from rc_mcp.emulator.dates import SECOND_MS, to_wire
 from rc_mcp.emulator.errors import Json, invalid_parameter
-from rc_mcp.emulator.mailbox.records import MessageRecord, full_record, removal
+from rc_mcp.emulator.mailbox.records import MessageRecord, record_json, removal_json
 from rc_mcp.emulator.mailbox.selection import Selection
 from rc_mcp.emulator.operations import query
 from rc_mcp.emulator.operations.filters import Window, mailbox_filter, uri, window
-from rc_mcp.emulator.operations.operation import Call, json_response
+from rc_mcp.emulator.operations.operation import Call, records_response
 from rc_mcp.emulator.operations.sync_token import Frame, seal, unseal
 from rc_mcp.emulator.vocabulary import SYNC_TYPES
 
@@ -42,9 +40,9 @@ def _full(call: Call, limit: int) -> Response:
     now_ms = call.store.now_ms()
     distinct = query.boolean(call.query, "distinctConversations")
     asked = window(call, now_ms)
-    frame = Frame(now_ms, asked, replace(mailbox_filter(call), distinct_conversations=distinct))
-    messages = _alive(call, replace(frame.selection, per_conversation=_per_conversation(call)), asked, limit)
-    records = [full_record(message, call.store.addresses) for message in messages[:limit]]
+    frame = Frame(now_ms, asked, mailbox_filter(call)._replace(distinct_conversations=distinct))
+    messages = _alive(call, frame.selection._replace(per_conversation=_per_conversation(call)), asked, limit)
+    records = [record_json(message, call.store.addresses) for message in messages[:limit]]
     return _answer(call, frame, records, older=len(messages) > limit)
 
 
@@ -58,7 +56,7 @@ def _incremental(call: Call, limit: int) -> Response:
     known = unseal(call.query.get("syncToken", ""), _mailbox(call), now_ms)
     from_ms, to_ms = query.date(call.query, "dateFrom"), query.date(call.query, "dateTo")
     asked = Window(known.window.from_ms if from_ms is None else from_ms, known.window.to_ms if to_ms is None else to_ms)
-    frame = replace(known, window=asked)
+    frame = known._replace(window=asked)
     changed = _changed(call, frame)
     added = [
         message
@@ -66,10 +64,10 @@ def _incremental(call: Call, limit: int) -> Response:
         for message in _alive(call, frame.selection, part, limit)
     ]
     records = [_shown(call, message) for message in _merged(changed, added[:limit])]
-    return _answer(call, replace(frame, synced_ms=now_ms), records, older=len(added) > limit)
+    return _answer(call, frame._replace(synced_ms=now_ms), records, older=len(added) > limit)
 
 
-def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Response:
+def _answer(call: Call, frame: Frame, records: list[str], *, older: bool) -> Response:
     sync_type = call.query["syncType"]
     info: Json = {
         "syncType": sync_type,
@@ -77,9 +75,8 @@ def _answer(call: Call, frame: Frame, records: list[Json], *, older: bool) -> Re
         "syncTime": to_wire(frame.synced_ms),
         "olderRecordsExist": older,
     }
-    return json_response(
-        {"uri": uri(call, "message-sync", _REPEATED, frame.window), "records": records, "syncInfo": info}
-    )
+    address = uri(call, "message-sync", _REPEATED, frame.window)
+    return records_response({"uri": address}, records, {"syncInfo": info})
 
 
 def _per_conversation(call: Call) -> int | None:
@@ -95,20 +92,20 @@ def _per_conversation(call: Call) -> int | None:
 
 def _alive(call: Call, selection: Selection, part: Window, limit: int) -> list[MessageRecord]:
     """Return up to `limit` + 1 messages; the extra one shows that there are more."""
-    return call.store.select(replace(_within(selection, part), availabilities=("Alive",)), limit=limit + 1)
+    return call.store.select(_within(selection, part)._replace(availabilities=("Alive",)), limit=limit + 1)
 
 
 def _changed(call: Call, frame: Frame) -> list[MessageRecord]:
-    selection = replace(_within(frame.selection, frame.window), modified_from_ms=frame.synced_ms - _OVERLAP_MS)
+    selection = _within(frame.selection, frame.window)._replace(modified_from_ms=frame.synced_ms - _OVERLAP_MS)
     # Only changes are limited to one per conversation. Removals are always reported: a client has no other way to
     # learn of them.
-    alive = replace(selection, availabilities=("Alive",))
-    removed = replace(selection, availabilities=("Deleted", "Purged"), distinct_conversations=False)
+    alive = selection._replace(availabilities=("Alive",))
+    removed = selection._replace(availabilities=("Deleted", "Purged"), distinct_conversations=False)
     return call.store.select(alive) + call.store.select(removed)
 
 
 def _within(selection: Selection, part: Window) -> Selection:
-    return replace(selection, created_from_ms=part.from_ms, created_to_ms=part.to_ms)
+    return selection._replace(created_from_ms=part.from_ms, created_to_ms=part.to_ms)
 
 
 def _outside(frame: Window, known: Window) -> list[Window]:
@@ -126,10 +123,10 @@ def _merged(changed: list[MessageRecord], added: list[MessageRecord]) -> list[Me
     return sorted(unique.values(), key=lambda message: (message.created_ms, message.id), reverse=True)
 
 
-def _shown(call: Call, message: MessageRecord) -> Json:
+def _shown(call: Call, message: MessageRecord) -> str:
     if message.availability == "Alive" or call.full_removals:
-        return full_record(message, call.store.addresses)
-    return removal(message)
+        return record_json(message, call.store.addresses)
+    return removal_json(message)
 
 
 def _mailbox(call: Call) -> int:

@@ -93,7 +93,7 @@ class App:
     async def _serve(self, entry_points: frozenset[EntryPoint], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            body = await request.body()
+            body = await request.body() if _has_body(request) else b""
         except ClientDisconnect:
             return
         if "platform" in entry_points and (page := await self._page_for_people(request)):
@@ -277,6 +277,10 @@ def _oauth_name(path: str) -> str | None:
     """Return the last part of an OAuth path, which is the `operation` of a fault."""
     folder, _, name = path.rpartition("/")
     return name if folder == "/restapi/oauth" else None
+
+
+def _has_body(request: Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
 
 
 def _path(request: Request) -> str:

@@ -15,12 +15,12 @@ from starlette.types import Receive, Scope, Send
 from rc_mcp.emulator.service.serving import SOCKET, Socket
 
 # As recorded on an answer of the API; no record shows those of a token or of content.
-_HEADERS = {
-    "Server": "nginx",
-    "RoutingKey": "SJC11P01",
-    "Content-Language": "en-US",
-    "Vary": "Accept-Encoding, User-Agent",
-}
+_HEADERS = [
+    (b"server", b"nginx"),
+    (b"routingkey", b"SJC11P01"),
+    (b"content-language", b"en-US"),
+    (b"vary", b"Accept-Encoding, User-Agent"),
+]
 
 
 class Connection:
@@ -101,5 +101,4 @@ class Connection:
 
 
 def _add_headers(response: Response) -> None:
-    for name, value in {**_HEADERS, "RCRequestId": str(uuid.uuid4())}.items():
-        response.headers[name] = value
+    response.raw_headers += [*_HEADERS, (b"rcrequestid", str(uuid.uuid4()).encode())]

@@ -236,6 +236,26 @@ def test_texts_and_files_are_not_in_the_records_that_a_list_reads(databases: lis
             assert details.count(letter * 10_000) == len([key for key in json.loads(details) if key == "subject"])
 
 
+async def test_only_a_request_for_content_reads_it(databases: list[sqlite3.Connection]) -> None:
+    read: set[str | None] = set()
+
+    def note(_: int, table: str | None, *others: str | None) -> int:
+        read.add(table)
+        return sqlite3.SQLITE_OK
+
+    with Emulator(scenario="empty") as emulator:
+        record = emulator.store.add(Draft(type="VoiceMail", sender=ANA, transcript="hello", media=("robocall.mp3",)))
+        async with mailbox_of(emulator) as mailbox:
+            databases[-1].set_authorizer(note)
+            for path in ("message-store", f"message-store/{record['id']}", "message-sync?syncType=FSync"):
+                assert (await mailbox.get(path)).status_code == 200
+            assert "message" in read
+            assert "content" not in read
+            assert (await mailbox.get(record["attachments"][0]["uri"])).status_code == 200
+            assert "content" in read
+            databases[-1].set_authorizer(None)
+
+
 async def test_counts_are_right_after_a_request_that_was_undone(mailbox: httpx.AsyncClient, emulator: Emulator) -> None:
     add(emulator)
 

@@ -119,6 +119,28 @@ def test_texts_of_attachments_are_kept_by_the_migration(tmp_path: Path, version:
         assert db.execute("SELECT count(*) FROM message WHERE details LIKE '%\"text\":%'").fetchone() == (0,)
 
 
+def test_the_content_of_attachments_is_kept_by_the_migration(tmp_path: Path) -> None:
+    file = saved(tmp_path / "mailbox.db", 4)
+    text = 'half \ud83d "uri":"/9"'
+    sources: list[Any] = [{"subject": True}, {"file": "robocall.mp3"}, {"stored": 7}]
+    attachments = [{"id": 5 + at, "type": "MmsAttachment", "source": source} for at, source in enumerate(sources)]
+    details = json.dumps({"from": {}, "to": [], "subject": text, "attachments": attachments})
+    with closing(sqlite3.connect(file)) as db:
+        mailbox, ms = db.execute("SELECT mailbox, created_ms FROM message").fetchone()
+        marks = "5, ?, 'SMS', 'Inbound', 'Unread', 'Alive', NULL, ?, ?, NULL, ?, NULL"
+        db.execute(f"INSERT INTO message VALUES ({marks})", (mailbox, ms, ms, details))  # noqa: S608
+        db.execute("INSERT INTO file VALUES (7, 5, x'00ff')")
+        db.commit()
+    with Emulator(db=file, now=lambda: NOON) as emulator:
+        record = emulator.store.message(5)
+        contents = [emulator.store.content(5, attachment) for attachment in (5, 6, 7)]
+        media = f"{emulator.media_url}{emulator.store.addresses.path}/message-store/5/content"
+    assert contents == [b'half ? "uri":"/9"', media_files.read("robocall.mp3"), b"\x00\xff"]
+    assert record is not None
+    assert record["subject"] == text
+    assert record["attachments"] == [{"id": n, "uri": f"{media}/{n}", "type": "MmsAttachment"} for n in (5, 6, 7)]
+
+
 def test_a_file_of_a_newer_version_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     file = saved(tmp_path / "mailbox.db", VERSION)
     with closing(sqlite3.connect(file)) as db:

@@ -7,6 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator.mailbox.new_message import File
 from tests.emulator.conftest import BEN
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,28 @@ async def refused(mailbox: httpx.AsyncClient, query: str) -> str:
     assert (answer.status_code, body["errorCode"]) == (400, "CMN-101")
     assert body["errors"][0]["parameterName"] == body["parameterName"]
     return body["parameterName"]
+
+
+async def test_a_text_that_looks_like_the_address_of_an_attachment_is_sent_as_written(
+    mailbox: httpx.AsyncClient, emulator: Emulator
+) -> None:
+    lookalike = '"uri":"/1" \\"uri\\":\\"/2 {"uri":"/3'
+    for words in (lookalike, f"half an emoji \ud83d {lookalike}"):
+        emulator.store.add(
+            text(words, Party(name=lookalike, phone_number=lookalike), media=(File(name=lookalike, data=b"x"),))
+        )
+    everywhere = [
+        (await listed(mailbox))["records"],
+        (await mailbox.get("message-sync?syncType=FSync")).json()["records"],
+    ]
+    everywhere.append([(await mailbox.get(f"message-store/{record['id']}")).json() for record in everywhere[0]])
+    assert everywhere == [emulator.store.messages()] * 3
+    assert {record["subject"] for record in everywhere[0]} == {lookalike, f"half an emoji \ud83d {lookalike}"}
+    for record in everywhere[0]:
+        assert record["from"] == {"phoneNumber": lookalike, "name": lookalike}
+        media = f"{emulator.media_url}{emulator.store.addresses.path}/message-store/{record['id']}/content"
+        assert [item["uri"] for item in record["attachments"]] == [f"{media}/{i['id']}" for i in record["attachments"]]
+        assert record["attachments"][1]["fileName"] == lookalike
 
 
 async def test_messages_come_newest_first(
