@@ -38,7 +38,7 @@ from rc_mcp.cli.mirror.estimate import duration, listing_s, texts_s
 from rc_mcp.cli.mirror.exporting import COLUMNS
 from rc_mcp.cli.mirror.importing import NEXT
 from rc_mcp.cli.mirror.state import SET_ASIDE
-from rc_mcp.cli.mirror.syncing import FED_BY_ANOTHER, WAS_DAMAGED
+from rc_mcp.cli.mirror.syncing import FED_BY_ANOTHER, OCR_TAKES_LONGER, WAS_DAMAGED
 from rc_mcp.emulator import Draft, Emulator
 from rc_mcp.mirror.database import FILE, damaged_files
 from rc_mcp.mirror.feed import only_feed
@@ -109,6 +109,17 @@ def test_a_time_is_said_as_it_is_at_the_published_limits() -> None:
     assert duration(texts_s(2_400)) == "about 1 h"
     assert duration(texts_s(41)) == "about 2 min"
     assert duration(texts_s(1_000_000)) == "about 416 h 40 min"
+
+
+@pytest.mark.parametrize("with_ocr", [True, False])
+async def test_sync_says_that_ocr_takes_longer_only_where_it_is_installed(
+    emulator: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch, with_ocr: bool
+) -> None:
+    monkeypatch.setattr(syncing, "has_ocr", lambda: with_ocr)
+    leave_voicemail(emulator, "apples")
+    said = (await sync(emulator, folder)).stdout
+    assert (OCR_TAKES_LONGER in said) is with_ocr
+    assert OCR_TAKES_LONGER not in (await sync(emulator, folder)).stdout  # no text is missing
 
 
 async def test_sync_fills_the_copy_and_status_says_what_it_has(emulator: Emulator, folder: Path) -> None:

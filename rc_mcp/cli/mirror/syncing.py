@@ -11,6 +11,7 @@ from rc_mcp.cli.mirror.estimate import listing_s, texts_s
 from rc_mcp.cli.mirror.shown import Shown, Step, shown_on
 from rc_mcp.cli.mirror.state import lines_of, mailbox_state, print_state, state_of
 from rc_mcp.cli.terminal import terminal
+from rc_mcp.media.reading import has_ocr
 from rc_mcp.mirror.errors import MirrorError
 from rc_mcp.mirror.feed import Feed, only_feed
 from rc_mcp.mirror.logins import mailbox_of
@@ -36,6 +37,7 @@ WAS_DAMAGED = (
 IS_OFF = (
     "RC_MCP_MIRROR is off here. Set it to on for a server that keeps the copy up to date and offers search_messages."
 )
+OCR_TAKES_LONGER = "Scanned pages take longer than RingCentral's limit: OCR reads them here, in some seconds each."
 _LOOK_S = 0.5
 """Seconds between two looks at how far the feed is."""
 _ATTEMPTS = 3
@@ -130,6 +132,8 @@ async def _fetch_texts(feed: Feed, mirror: Mirror, key: Key, shown: Shown, title
         return mirror.status(mirror.mailbox(*key)).contents_missing
 
     total = await to_thread.run_sync(missing)
+    if total and has_ocr():
+        shown.say(OCR_TAKES_LONGER)
 
     def look() -> Step | None:
         left = missing()
