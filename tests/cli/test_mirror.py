@@ -267,6 +267,7 @@ async def test_an_export_archive_is_imported_and_the_next_sync_fetches_only_what
     assert mailbox["extension_id"] == emulator.extension_id
     again = await to_thread.run_sync(run, folder, "import", *files)  # whose mailbox it is, the copy knows now
     assert "0 messages added" in again.stdout
+    assert NEXT not in again.stdout
     assert (await sync(emulator, folder)).exit_code == 0
     assert not any("/content/" in request.path for request in emulator.requests)
 

@@ -52,7 +52,8 @@ async def import_all(settings: Settings, files: Sequence[Path]) -> None:
     for name, noun, outcome in _OUTCOMES:
         if (n := getattr(imported, name)) or name == "added":
             click.echo(f"{many(n, noun)} {outcome}")
-    click.echo(NEXT)
+    if imported.added or imported.updated or imported.purged:
+        click.echo(NEXT)
 
 
 async def _own(settings: Settings, mirror: Mirror) -> list[tuple[str, str]]:
