@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from rc_mcp.mirror.database import (
+    FILE,
+    SET_ASIDE,
     check_tables,
     damaged_files,
     erase_everything,
@@ -25,7 +27,7 @@ from rc_mcp.mirror.database import (
     wipe_log,
 )
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, message_key, moment, storable
-from rc_mcp.mirror.encryption import errors
+from rc_mcp.mirror.encryption import connector, errors
 from rc_mcp.mirror.errors import Damaged, Unusable, WrongKey
 from rc_mcp.mirror.rows import Rows, Source, State, Text
 from rc_mcp.ringcentral import Message
@@ -224,6 +226,12 @@ class Mirror:
             self._begin()
             self._unwiped = not wipe_log(self._db)
             return not self._unwiped
+
+    def open_set_aside(self) -> sqlite3.Connection:
+        """Open the damaged copy that was set aside, with the key of this one."""
+        file = self._state_dir / FILE
+        connect = sqlite3.connect if self._key is None else connector(file, self._key)
+        return connect(file.with_name(SET_ASIDE), isolation_level=None)
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:

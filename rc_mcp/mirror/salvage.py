@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from rc_mcp.mirror.database import SET_ASIDE, remove_damaged
 from rc_mcp.mirror.documents import decoded
+from rc_mcp.mirror.encryption import errors
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import noted_import, noted_kept, progress_of
 from rc_mcp.mirror.rows import Source, State
@@ -49,8 +50,8 @@ class _Found(NamedTuple):
 class _DamagedCopy:
     """A damaged file. `is_whole` is false after a part could not be read."""
 
-    def __init__(self, file: Path) -> None:
-        self._db = sqlite3.connect(file, isolation_level=None)
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
         self.is_whole = True
 
     def close(self) -> None:
@@ -90,7 +91,7 @@ class _DamagedCopy:
     def _rows(self, query: str, *values: int) -> Iterator[Any]:
         try:
             yield from self._db.execute(query, values)
-        except sqlite3.Error:
+        except errors():
             self.is_whole = False
 
 
@@ -106,7 +107,7 @@ def salvage(mirror: Mirror, state_dir: Path) -> Salvaged | None:
     if not (state_dir / SET_ASIDE).exists():
         return None
     messages = texts = 0
-    with closing(_DamagedCopy(state_dir / SET_ASIDE)) as damaged:
+    with closing(_DamagedCopy(mirror.open_set_aside())) as damaged:
         for number, account, extension in damaged.mailboxes():
             mailbox = mirror.mailbox(account, extension)
             mirror.put(mailbox, [], noted_kept(progress_of(mirror, mailbox), damaged.progress(number)))

@@ -31,7 +31,7 @@ from rc_mcp.cli.mirror import (
     NOT_ALL_READ_BACK,
     NOT_ERASED,
     NOTHING_TO_ERASE,
-    STILL_READ,
+    READ_BACK,
     syncing,
 )
 from rc_mcp.cli.mirror.estimate import duration, listing_s, texts_s
@@ -232,7 +232,7 @@ async def test_a_full_disk_ends_a_sync_with_one_line_and_the_next_one_goes_on(
                 pages = self._db.execute("PRAGMA page_count").fetchone()[0]
                 self._db.execute(f"PRAGMA max_page_count = {pages + 2}")
 
-        full.setattr(syncing, "Mirror", Full)
+        full.setattr(syncing, "open_mirror", lambda folder, _: Full(folder))  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
         ended = await sync(emulator, folder)
     assert ended.exit_code == 1
     assert len(ended.stderr.splitlines()) == 1
@@ -267,6 +267,7 @@ async def test_an_export_archive_is_imported_and_the_next_sync_fetches_only_what
     assert mailbox["extension_id"] == emulator.extension_id
     again = await to_thread.run_sync(run, folder, "import", *files)  # whose mailbox it is, the copy knows now
     assert "0 messages added" in again.stdout
+    assert NEXT not in again.stdout
     assert (await sync(emulator, folder)).exit_code == 0
     assert not any("/content/" in request.path for request in emulator.requests)
 
@@ -554,6 +555,23 @@ def test_forget_needs_a_terminal_or_yes(folder: Path) -> None:
     assert status(folder)["mailboxes"]
 
 
+@pytest.mark.process
+def test_an_encrypted_copy_is_used_with_its_key_and_forgotten_without_it(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sqlcipher3")
+    key = "a key of thirty-two characters.."
+    with Mirror(folder, key) as mirror:
+        mirror.put(mirror.mailbox(*KEY), [text_message(1, "canary")])
+    with_key = {"RC_MCP_MIRROR_KEY_COMMAND": f"echo '{key}'"}
+    assert run(folder, "status").exit_code == 1
+    assert "1 message" in run(folder, "status", **with_key).stdout
+    (folder / FILE).rename(folder / "mirror.damaged.db")
+    assert READ_BACK in run(folder, "rebuild", **with_key).stdout
+    assert run(folder, "export", str(tmp_path / "out.csv"), **with_key).exit_code == 0
+    assert "canary" in (tmp_path / "out.csv").read_text()
+    assert run(folder, "forget", "--yes").exit_code == 0
+    assert status(folder)["is_there"] is False
+
+
 def test_forget_leaves_no_byte_of_a_message_in_the_folder(folder: Path) -> None:
     filled(folder, text_message(1, "canary"))
     damage_index(folder)
@@ -573,7 +591,7 @@ async def test_forget_says_if_another_process_reads_or_fills_the_copy(folder: Pa
         async with only_feed(folder):
             ended = await to_thread.run_sync(run, folder, "forget", "--yes")
     assert ended.exit_code == 0
-    assert ended.stderr.splitlines() == [STILL_READ, FILLED_AGAIN]
+    assert ended.stderr.splitlines() == [FILLED_AGAIN]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")

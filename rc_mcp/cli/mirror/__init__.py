@@ -13,15 +13,17 @@ from rc_mcp.cli.exits import fail, refuse, settings_or_exit, state_dir
 from rc_mcp.cli.mirror.estimate import many
 from rc_mcp.cli.mirror.exporting import Exporting, write_export
 from rc_mcp.cli.mirror.importing import import_all
-from rc_mcp.cli.mirror.state import CopyState, print_state, state_of
+from rc_mcp.cli.mirror.state import print_state, state_of
 from rc_mcp.cli.mirror.syncing import WAS_DAMAGED, sync_all
 from rc_mcp.mirror.database import FILE, damaged_files
-from rc_mcp.mirror.errors import Damaged, MirrorError, NotAnArchive
-from rc_mcp.mirror.mirror import Mirror
+from rc_mcp.mirror.errors import Damaged, MirrorError, NotAnArchive, WrongKey
+from rc_mcp.mirror.feed import is_fed
+from rc_mcp.mirror.mirror import Mirror, forget_copy
 from rc_mcp.mirror.salvage import salvage
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError
-from rc_mcp.settings import SettingsError
+from rc_mcp.settings import SettingsError, load_settings
 from rc_mcp.views.error_texts import in_words
+from rc_mcp.wiring import open_mirror
 
 NO_COPY = "There is no local copy in the state folder {folder}. rc-mcp mirror sync makes one."
 NOTHING_TO_ERASE = "There is no local copy in the state folder {folder}, so nothing was erased."
@@ -34,9 +36,6 @@ READ_BACK = "Everything could be read, and the damaged file was removed."
 NOT_ALL_READ_BACK = "The rest could not be read. The damaged file stays; rc-mcp mirror forget removes it."
 NOT_ERASED = "Nothing was erased."
 FILLED_AGAIN = "Such a server, or another process, fetches messages now and fills it again. End it, and run this again."
-STILL_READ = (
-    "Another process still reads the copy, so erased text may stay in its log until that process ends or writes again."
-)
 
 
 @click.group()
@@ -69,9 +68,10 @@ def sync() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for other programs.")
 def status(as_json: bool) -> None:
     """Show what the copy has, how old it is, and what is missing. It sends no request."""
-    folder = state_dir()
+    settings = settings_or_exit()
+    folder = settings.state_dir
     with _faults_named():
-        state = state_of(folder)
+        state = state_of(folder, settings.mirror_key_command)
     if as_json:
         click.echo(to_json(state).decode())
     else:
@@ -84,9 +84,10 @@ def rebuild() -> None:
 
     If the copy is damaged, it is set aside, and all that can be read of it goes into a new copy.
     """
-    folder = state_dir()
+    settings = settings_or_exit()
+    folder = settings.state_dir
     _exit_without_copy(folder)
-    with _faults_named(), Mirror(folder) as copy:
+    with _faults_named(), open_mirror(folder, settings.mirror_key_command) as copy:
         is_damaged = _read_back(copy, folder)
         messages = sum(copy.status(number).messages for number in copy.mailboxes().values())
         click.echo(f"Making the index of {many(messages, 'message')} again ...")
@@ -138,9 +139,10 @@ def export(file: Path, extension_id: str | None, force: bool) -> None:
     you can read the file.
     """
     exporting = _exporting(file, force)
-    folder = state_dir()
+    settings = settings_or_exit()
+    folder = settings.state_dir
     _exit_without_copy(folder)
-    with _faults_named(), Mirror(folder) as copy:
+    with _faults_named(), open_mirror(folder, settings.mirror_key_command) as copy:
         _say_if_damaged(copy)
         mailboxes = copy.mailboxes()
         chosen = {key: number for key, number in mailboxes.items() if extension_id in (None, key[1])}
@@ -163,25 +165,28 @@ def forget(yes: bool) -> None:
         click.echo(NOTHING_TO_ERASE.format(folder=folder))
         return
     with _faults_named():
-        before = state_of(folder)
         if not yes:
-            _ask(before)
-        with Mirror(folder) as copy:
-            is_wiped = copy.forget()
+            _ask(folder)
+        forget_copy(folder)
+        is_filled_again = is_fed(folder)
     click.echo(ERASED)
-    if not is_wiped:
-        click.echo(STILL_READ, err=True)
-    if before.is_fed:
+    if is_filled_again:
         click.echo(FILLED_AGAIN, err=True)
 
 
-def _ask(before: CopyState) -> None:
-    """Exit unless the user types the word."""
+def _ask(folder: Path) -> None:
+    """Exit unless the user types the word. The copy is shown if it can be opened."""
     if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         fail(f"This is not a terminal, so you were not asked. Use one, or pass --yes. {NOT_ERASED}")
-    print_state(before)
-    if kept := sum(mailbox.kept for mailbox in before.mailboxes):
-        click.echo(f"RingCentral no longer has {many(kept, 'message')} of these. rc-mcp mirror export saves them.")
+    try:
+        settings = load_settings()
+        before = state_of(folder, settings.mirror_key_command)
+    except (SettingsError, WrongKey) as error:
+        click.echo(f"What the copy has cannot be shown. {error}")
+    else:
+        print_state(before)
+        if kept := sum(mailbox.kept for mailbox in before.mailboxes):
+            click.echo(f"RingCentral no longer has {many(kept, 'message')} of these. rc-mcp mirror export saves them.")
     try:
         typed = click.prompt(f"To erase the copy, type {FORGET}", default="", show_default=False)
     except click.Abort:

@@ -13,7 +13,7 @@ from rc_mcp.mirror.archive import import_archive
 from rc_mcp.mirror.logins import mailbox_of
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.settings import Settings
-from rc_mcp.wiring import client_for, principal_for
+from rc_mcp.wiring import client_for, open_mirror, principal_for
 
 _TITLES = {"checking": "Checking messages", "messages": "Messages", "texts": "Attachments"}
 _OUTCOMES = (
@@ -41,7 +41,7 @@ async def import_all(settings: Settings, files: Sequence[Path]) -> None:
         SettingsError, InvalidRequest, RingCentralError: the copy is empty, and there is no login to say whose it is.
         OSError: a file cannot be read, or the temporary folder cannot be used.
     """
-    with Mirror(settings.state_dir) as mirror:
+    with open_mirror(settings.state_dir, settings.mirror_key_command) as mirror:
         mailboxes = list(mirror.mailboxes()) or await _own(settings, mirror)
         with shown_on(terminal()) as shown:
 
@@ -52,7 +52,8 @@ async def import_all(settings: Settings, files: Sequence[Path]) -> None:
     for name, noun, outcome in _OUTCOMES:
         if (n := getattr(imported, name)) or name == "added":
             click.echo(f"{many(n, noun)} {outcome}")
-    click.echo(NEXT)
+    if imported.added or imported.updated or imported.purged:
+        click.echo(NEXT)
 
 
 async def _own(settings: Settings, mirror: Mirror) -> list[tuple[str, str]]:

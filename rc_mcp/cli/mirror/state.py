@@ -14,6 +14,7 @@ from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import progress_of
 from rc_mcp.settings import load_time_zone
 from rc_mcp.views.untrusted_text import clean
+from rc_mcp.wiring import open_mirror
 
 SET_ASIDE = (
     "Damaged: a damaged copy was set aside. rc-mcp mirror rebuild reads back what can be read of it; do that soon, "
@@ -80,7 +81,7 @@ class CopyState:
     mailboxes: list[MailboxState]
 
 
-def state_of(folder: Path) -> CopyState:
+def state_of(folder: Path, key_command: str | None) -> CopyState:
     """Return the state of the copy in a state folder. Without a copy, nothing is created.
 
     Raises:
@@ -91,7 +92,7 @@ def state_of(folder: Path) -> CopyState:
     mailboxes: list[MailboxState] = []
     is_there, was_damaged = file.exists(), False
     if is_there:
-        with Mirror(folder) as mirror:
+        with open_mirror(folder, key_command) as mirror:
             was_damaged = mirror.was_damaged
             mailboxes = [mailbox_state(mirror, key, number) for key, number in mirror.mailboxes().items()]
     return CopyState(

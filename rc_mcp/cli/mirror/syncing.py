@@ -27,7 +27,7 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.settings import Settings
 from rc_mcp.views.error_texts import in_words
-from rc_mcp.wiring import client_for, principal_for
+from rc_mcp.wiring import client_for, open_mirror, principal_for
 
 FED_BY_ANOTHER = "Another process fetches messages for this copy now, so nothing was done here. The copy has:"
 WAS_DAMAGED = (
@@ -62,9 +62,9 @@ async def sync_all(settings: Settings) -> bool:
     async with only_feed(settings.state_dir) as is_ours, client_for(settings) as client:
         if not is_ours:
             click.echo(FED_BY_ANOTHER)
-            print_state(state_of(settings.state_dir))
+            print_state(state_of(settings.state_dir, settings.mirror_key_command))
             return True
-        with Mirror(settings.state_dir) as mirror:
+        with open_mirror(settings.state_dir, settings.mirror_key_command) as mirror:
             if mirror.was_damaged:
                 click.echo(WAS_DAMAGED, err=True)
             feeds = await _feeds(client, mirror, principal, settings.extensions)
