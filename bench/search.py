@@ -1,4 +1,4 @@
-"""The local copy's search, compared in one process with plain SQLite: the same MATCH, and LIKE.
+"""The local copy's search, compared in one process with plain SQLite: the same MATCH, and LIKE; encrypted; an import.
 
 `python -m bench.search [messages]`; 100,000 if not given. The plain index has the same words and numbers in a table of
 its own, with FTS5's `unicode61` and rowids in the order of time, and returns the same records: what SQLite takes for
@@ -18,10 +18,13 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import anyio
 from rich.console import Console
 from rich.table import Table
 
+from rc_mcp.mirror.archive import import_archive
 from rc_mcp.mirror.database import FILE
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.search import search
@@ -31,6 +34,7 @@ NOW = datetime(2026, 11, 26, 17, tzinfo=UTC)
 ROUNDS = 40
 PAGE = 250
 SHOWN = 20
+OWNER = "400100", "400200"
 _CJK = "予約変更午後空請求書送付確認電話連絡先週明日担当者東京都大阪府"
 
 Record = dict[str, Any]
@@ -140,10 +144,11 @@ class Plain:
 
 
 def main(count: int) -> None:
-    """Print what the copy takes to fill, and to search."""
+    """Print what the copy takes to fill, to search, and to fill from an export archive."""
     console = Console()
     with tempfile.TemporaryDirectory() as name, Mirror(Path(name)) as mirror:
         folder = Path(name)
+        folder.joinpath("encrypted").mkdir()
         plain = Plain(folder / "plain.db")
         with closing(plain.db):
             corpus = Corpus(count)
@@ -151,9 +156,15 @@ def main(count: int) -> None:
             ours_s, plain_s = _fill(mirror, mailbox, plain, corpus)
             _size(console, folder, corpus, ours_s, plain_s)
             _speed(console, mirror, mailbox, plain, corpus)
+            with Mirror(folder / "encrypted", "a key of this benchmark") as encrypted:
+                encrypted.mailbox("~", "~")
+                _fill(encrypted, mailbox, None, Corpus(count))
+                _encryption(console, mirror, encrypted, mailbox, corpus)
+    with tempfile.TemporaryDirectory() as name:
+        _import(console, Path(name), Corpus(count))
 
 
-def _fill(mirror: Mirror, mailbox: int, plain: Plain, corpus: Corpus) -> tuple[float, float]:
+def _fill(mirror: Mirror, mailbox: int, plain: Plain | None, corpus: Corpus) -> tuple[float, float]:
     ours_s = plain_s = 0.0
     messages = corpus.messages()
     number = corpus.count
@@ -165,6 +176,8 @@ def _fill(mirror: Mirror, mailbox: int, plain: Plain, corpus: Corpus) -> tuple[f
                 if text:
                     mirror.put_text(mailbox, str(record["id"]), str(record["attachments"][-1]["id"]), text)
         ours_s += time.process_time() - began
+        if plain is None:
+            continue
         rows: list[tuple[int, str, str, str]] = []
         for record, text in page:
             who = f"{record['from']['name']} {record['from']['phoneNumber']}"
@@ -174,6 +187,36 @@ def _fill(mirror: Mirror, mailbox: int, plain: Plain, corpus: Corpus) -> tuple[f
         plain.put(rows)
         plain_s += time.process_time() - began
     return ours_s, plain_s
+
+
+def _import(console: Console, folder: Path, corpus: Corpus) -> None:
+    files = [folder / "0.zip", folder / "1.zip"]
+    _pack(files, corpus)
+    with Mirror(folder / "copy") as mirror:
+        began = time.process_time()
+        imported = anyio.run(import_archive, mirror, files, [OWNER])
+        took_s = time.process_time() - began
+    console.print(
+        f"CPU to import an export of {sum(file.stat().st_size for file in files) / 1e6:.1f} MB: {took_s:.1f} s, "
+        f"{imported.added:,} messages, {imported.texts:,} texts, {imported.added / took_s:,.0f} messages/s"
+    )
+
+
+def _pack(files: Sequence[Path], corpus: Corpus) -> None:
+    """Write the messages as RingCentral exports them: the records in one file, the attachments in another."""
+    place = "account/{}/extension/{}/message-store".format(*OWNER)
+    with (
+        ZipFile(files[0], "w", ZIP_DEFLATED) as records,
+        ZipFile(files[1], "w", ZIP_DEFLATED) as contents,
+        records.open(f"{place}.json", "w") as written,
+    ):
+        sign = b'{"records": ['
+        for record, text in corpus.messages():
+            written.write(sign + json.dumps(record).encode())
+            sign = b","
+            if text:
+                contents.writestr(f"{place}/{record['id']}/content/{record['attachments'][-1]['id']}.txt", text)
+        written.write(b"]}")
 
 
 def _size(console: Console, folder: Path, corpus: Corpus, ours_s: float, plain_s: float) -> None:
@@ -244,6 +287,36 @@ def _speed(console: Console, mirror: Mirror, mailbox: int, plain: Plain, corpus:
         (a50, a95), (b50, b95) = (_percentiles(some) for some in times)
         table.add_row(kind, *(f"{value:.2f}" for value in (a50, a95, b50, b95, a50 / b50, a95 / b95)))
     console.print(table)
+
+
+def _encryption(console: Console, plain: Mirror, encrypted: Mirror, mailbox: int, corpus: Corpus) -> None:
+    """Print how much longer queries take in an encrypted copy."""
+    common, other, rare = corpus.words[3], corpus.words[8], corpus.words[4_000 : 4_000 + ROUNDS]
+    queries: list[Callable[[int], str]] = [
+        lambda n: rare[n],
+        lambda n: common,
+        lambda n: f"{common} {other}",
+        lambda n: f'"{common} {other}"',
+        lambda n: f"{rare[n][:3]}*",
+        lambda n: f"from:{corpus.names[n].split()[0]}",
+        lambda n: f"number:{n:04d}",
+        lambda n: _CJK[n % 20 : n % 20 + 2],
+        lambda n: f"{common} type:fax",
+        lambda n: "in:anywhere",
+    ]
+    ratios: list[float] = []
+    for query in queries:
+        times: dict[Mirror, list[float]] = {plain: [], encrypted: []}
+        for n in range(ROUNDS):
+            for mirror, into in times.items():
+                began = time.perf_counter()
+                search(mirror, mailbox, query(n), NOW, UTC, limit=SHOWN)
+                into.append(time.perf_counter() - began)
+        ratios.append(statistics.median(times[encrypted]) / statistics.median(times[plain]))
+    console.print(
+        f"encrypted: queries take {statistics.median(ratios):.2f} times as long (median of {len(queries)} kinds; "
+        f"{min(ratios):.2f} to {max(ratios):.2f})"
+    )
 
 
 def _percentiles(times: Sequence[float]) -> tuple[float, float]:

@@ -44,6 +44,7 @@ NO_CREDENTIALS = (
     "RC_APP_CLIENT_ID and run rc-mcp login. Where to get them: docs/how-to/get-credentials.md. To try it without an "
     "account, run rc-mcp demo, or rc-mcp install HOST --demo."
 )
+NO_SUCH_FILE = "there is no such file"
 NO_HOME_OF_THAT_NAME = "names a home folder that does not exist"
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
 
@@ -199,6 +200,16 @@ def _whole(path: Path) -> Path:
         return path.expanduser().absolute()
     except RuntimeError:  # ~user, for a user that this machine does not know
         raise ValueError(NO_HOME_OF_THAT_NAME) from None
+
+
+def _existing(path: Path) -> Path:
+    try:
+        is_there = path.is_file()
+    except OSError:  # in a folder that may not be read
+        is_there = False
+    if not is_there:
+        raise ValueError(NO_SUCH_FILE)
+    return path
 
 
 def _extension_ids(value: object) -> object:
@@ -357,6 +368,19 @@ class Settings(_Source):
         None,
         alias="RC_MCP_POLICY",
         description="A policy file: rules for unattended deletes, senders to protect, caps, a dry run.",
+    )
+    contacts: Annotated[AbsolutePath | None, AfterValidator(lambda path: path and _existing(path))] = Field(
+        None,
+        alias="RC_MCP_CONTACTS",
+        description="Your address book: a vCard file, or a CSV file as Google, Outlook and RingCentral export it. "
+        "Searches in the local copy find messages by a contact's name, and show it. The file is read again when it "
+        "changes.",
+    )
+    mirror_key_command: str | None = Field(
+        None,
+        alias="RC_MCP_MIRROR_KEY_COMMAND",
+        description="A command that prints a key of 16 or more characters, such as `pass show rc-mcp`. The local copy "
+        "is encrypted with it. The command runs without a shell when the copy is opened. Needs `rc-mcp[encrypted]`.",
     )
     state_dir: StateDir
     download_dir: AbsolutePath = Field(

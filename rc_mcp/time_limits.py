@@ -20,6 +20,9 @@ SETTLE_S = 20.0
 """One attempt to settle interrupted changes: no change can begin during it, and a change waits at most 30 s."""
 SETTLE_EVERY_S = 30.0
 
+KEY_COMMAND_S = 60.0
+"""The command of RC_MCP_MIRROR_KEY_COMMAND, which may ask the user to unlock a password manager."""
+
 HTTP_REQUEST_S = 30.0
 """The complete arrival of a request at `rc-mcp serve --http`, on a new connection too."""
 CALLS_END_S = 6.5

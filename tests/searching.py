@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from unittest import mock
 
 from mcp import Client
 
@@ -18,7 +19,8 @@ async def feeding(desk: Desk) -> AsyncGenerator[Feed]:
         assert is_ours
         with Mirror(desk.state_dir) as mirror:
             known_as = await mailbox_of(guard.client, mirror, guard.principal)
-            yield Feed(guard.client, mirror, known_as=known_as, now=lambda: desk.clock() + desk.ahead)
+            with mock.patch("rc_mcp.mirror.texts.has_ocr", return_value=False):  # it takes 5 s a page
+                yield Feed(guard.client, mirror, known_as=known_as, now=lambda: desk.clock() + desk.ahead)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from rc_mcp.settings import (
     FOREIGN_SETTING,
     NO_HOME_OF_THAT_NAME,
     NO_SETTING,
+    NO_SUCH_FILE,
     REFERENCE,
     UNREADABLE,
     Settings,
@@ -152,9 +153,7 @@ def test_a_dotenv_file_names_no_program_to_run_even_for_a_login_of_its_own(
         load_settings()
     assert str(caught.value) == FOREIGN_PROGRAM.format(name="RC_MCP_MIRROR_KEY_COMMAND")
     monkeypatch.setenv("RC_MCP_MIRROR_KEY_COMMAND", "mine")
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert str(caught.value).startswith("RC_MCP_MIRROR_KEY_COMMAND: ")  # as no setting has this name yet
+    assert load_settings().mirror_key_command == "mine"
 
 
 def test_a_caller_with_its_own_login_takes_nothing_that_would_be_refused(tmp_path: Path) -> None:
@@ -216,6 +215,18 @@ def test_a_folder_may_be_named_as_a_shell_names_it_and_is_the_same_from_everywhe
     assert settings.policy == Path.cwd() / "policy.toml"
     with pytest.raises(SettingsError, match=f"^RC_MCP_STATE_DIR: {NO_HOME_OF_THAT_NAME}$"):
         load_settings(RC_MCP_STATE_DIR="~no-user-of-that-name/state")
+
+
+def test_an_address_book_must_be_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "contacts.vcf"
+    for wrong in [there, tmp_path]:
+        monkeypatch.setenv("RC_MCP_CONTACTS", str(wrong))
+        with pytest.raises(SettingsError, match=f"^RC_MCP_CONTACTS: {NO_SUCH_FILE}$"):
+            load_settings()
+    there.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RC_MCP_CONTACTS", there.name)
+    assert load_settings().contacts == there
 
 
 def test_a_dotenv_file_that_is_not_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ _COMMANDS = {
     "logout": ("login", "End the session of `rc-mcp login` and delete it here."),
     "demo": ("demo", "Take a guided tour in seconds, without an account or key."),
     "emulator": ("emulator", "Serve an emulated RingCentral over HTTP."),
+    "mirror": ("mirror", "Keep a local copy of the mailbox, for search."),
     "doctor": ("doctor", "Check configuration, state folder, login and permissions."),
     "approvals": ("approvals", "List, show, approve or deny plans that await approval."),
     "policy": ("policy_check", "Check the operator's policy file."),

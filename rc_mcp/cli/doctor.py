@@ -41,6 +41,7 @@ from rc_mcp.settings import Settings, SettingsError, added_by_dotenv
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.other_stores import QUEUE_TEXTS
+from rc_mcp.views.untrusted_text import counted
 from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 
 # No message has this id: marking it read checks the permission and changes nothing.
@@ -108,6 +109,8 @@ async def _examine(settings: Settings) -> int:
 async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield _state_folder(settings)
     yield _policy(settings)
+    if settings.contacts:
+        yield _contacts(settings.contacts)
     if has_ocr():
         yield await _ocr()
     try:
@@ -224,6 +227,19 @@ def _policy(settings: Settings) -> Finding:
     if policy.dry_run:
         return Finding("note", f"policy {settings.policy}: a dry run, so nothing is deleted at all")
     return Finding("ok", f"policy {settings.policy}; rc-mcp policy check shows its effect")
+
+
+def _contacts(file: Path) -> Finding:
+    from rc_mcp.mirror.contacts.book import left_out, read_contacts  # imported late for a fast start
+    from rc_mcp.mirror.contacts.contact import ContactsError
+
+    try:
+        entries = read_contacts(file)
+    except ContactsError as error:
+        return Finding("fault", f"contacts {file}: {error}", "Export the file again. Until then it counts as empty.")
+    counted_here = f"contacts {file}: {counted(len(entries.contacts), 'contact')} with a name and a number"
+    fault = left_out(entries)
+    return Finding("note", counted_here, fault) if fault else Finding("ok", counted_here)
 
 
 async def _ocr() -> Finding:

@@ -41,6 +41,9 @@ full_sync_required = partial(ApiError, 400, "MSG-333", "Parameter [syncToken] is
 fax_in_progress = partial(ApiError, 404, "MSG-368", "Fax message processing is in progress")
 # The status is documented, the body is not.
 unsupported_media_type = partial(ApiError, 415, "UnsupportedMediaType", "Content type is not supported")
+# It is documented that an account can have two exports in progress, but not what happens to a third. Of the statuses
+# that the operation declares, 503 is for a service that cannot do more now.
+too_many_exports = partial(ApiError, 503, "CMN-201", "Service Temporary Unavailable")
 
 _unauthorized = partial(ApiError, 401, headers={"WWW-Authenticate": 'Bearer realm="RingCentral REST API"'})
 authorization_missing = partial(_unauthorized, "AGW-401", "Authorization header is not specified")

@@ -4,6 +4,7 @@ It is a copy: a crash of the machine may lose the last transactions, but never l
 renamed, and an empty one takes its place.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Generator
@@ -11,21 +12,40 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rc_mcp.locks import wait_for_lock
-from rc_mcp.mirror import folding
+from rc_mcp.mirror import encryption, folding
 from rc_mcp.mirror.errors import Damaged, MadeByNewer, Unusable
 from rc_mcp.private_files import make_folder
 
 FILE = "mirror.db"
+SET_ASIDE = "mirror.damaged.db"
+"""The name of a damaged file. Its log has the name after it, as SQLite wants it."""
 MAILBOX_BITS = 40
 """Each mailbox has this many bits of message numbers of its own, so a range of numbers is a mailbox."""
 
 Identity = tuple[int, int]
 """The device and the inode of a file."""
 
-_SET_ASIDE = "mirror.damaged"
 _PATIENCE_S = 10
 _CACHE_KIB = 4096
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_TABLES = ("participant", "party", "attachment", "content", "message", "progress", "mailbox", "setting")
+_REASONS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_BUSY: "another process is writing it",
+    sqlite3.SQLITE_READONLY: "it cannot be written to",
+    sqlite3.SQLITE_PERM: "this user may not use it",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_IOERR: "the disk reports a fault",
+}
+_OF_THE_SYSTEM = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.EACCES: sqlite3.SQLITE_PERM,
+    errno.EPERM: sqlite3.SQLITE_PERM,
+    errno.EIO: sqlite3.SQLITE_IOERR,
+}
+"""Errors of the system that mean the same as one of SQLite."""
 
 MIGRATIONS = (
     # `message.number` is the rowid in the index. It follows the time of creation (see `order.py`), so the newest hits
@@ -36,7 +56,7 @@ MIGRATIONS = (
     CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE mailbox (
         number INTEGER PRIMARY KEY, account TEXT NOT NULL, extension TEXT NOT NULL,
-        messages INTEGER NOT NULL DEFAULT 0, missing INTEGER NOT NULL DEFAULT 0,
+        messages INTEGER NOT NULL DEFAULT 0, missing INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
         UNIQUE (account, extension)
     );
     CREATE TABLE progress (
@@ -71,23 +91,34 @@ MIGRATIONS = (
         BEGIN UPDATE mailbox SET messages = messages + 1 WHERE number = NEW.mailbox; END;
     CREATE TRIGGER message_goes AFTER DELETE ON message
         BEGIN UPDATE mailbox SET messages = messages - 1 WHERE number = OLD.mailbox; END;
-    CREATE TRIGGER attachment_comes AFTER INSERT ON attachment WHEN NEW.state = 'missing'
-        BEGIN UPDATE mailbox SET missing = missing + 1 WHERE number = NEW.mailbox; END;
-    CREATE TRIGGER attachment_goes AFTER DELETE ON attachment WHEN OLD.state = 'missing'
-        BEGIN UPDATE mailbox SET missing = missing - 1 WHERE number = OLD.mailbox; END;
-    CREATE TRIGGER attachment_changes AFTER UPDATE OF state ON attachment
-        BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing') + (NEW.state = 'missing')
+    CREATE TRIGGER attachment_comes AFTER INSERT ON attachment
+        BEGIN UPDATE mailbox SET missing = missing + (NEW.state = 'missing'), failed = failed + (NEW.state = 'failed')
             WHERE number = NEW.mailbox; END;
+    CREATE TRIGGER attachment_goes AFTER DELETE ON attachment
+        BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing'), failed = failed - (OLD.state = 'failed')
+            WHERE number = OLD.mailbox; END;
+    CREATE TRIGGER attachment_changes AFTER UPDATE OF state ON attachment
+        BEGIN UPDATE mailbox SET missing = missing - (OLD.state = 'missing') + (NEW.state = 'missing'),
+            failed = failed - (OLD.state = 'failed') + (NEW.state = 'failed') WHERE number = NEW.mailbox; END;
+    """,
+    # END_DIGITS of contacts/book.py.
+    """
+    CREATE INDEX party_by_end ON party (substr(digits, -7));
+    CREATE INDEX party_by_extension ON party (extension);
     """,
 )
 """The script at N migrates the file from version N to N + 1. Add scripts at the end."""
 VERSION = len(MIGRATIONS)
 
 
-def connect(state_dir: Path) -> sqlite3.Connection:
+def connect(state_dir: Path, key: str | None) -> sqlite3.Connection:
     """Open the copy, which is created or migrated if needed.
 
+    Args:
+        key: of an encrypted copy; None for one that is not encrypted.
+
     Raises:
+        WrongKey: it is that of another copy, or only one of key and copy is there. Nothing was changed.
         Damaged: the file was damaged, and was set aside.
         MadeByNewer: a newer rc-mcp made the file.
         Unusable: the file cannot be opened now.
@@ -96,12 +127,12 @@ def connect(state_dir: Path) -> sqlite3.Connection:
         make_folder(state_dir)
         with _locked(state_dir):
             try:
-                return _open(state_dir)
-            except sqlite3.Error as error:
+                return _open(state_dir, key)
+            except encryption.errors() as error:
                 if _is_damage(error):
                     _rename(state_dir)
                 raise
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *encryption.errors()) as error:
         raise _refusal(error) from error
 
 
@@ -127,12 +158,19 @@ def _refusal(error: Exception) -> Damaged | Unusable:
             "The local copy was damaged. It was renamed, and a new copy begins empty: messages are found again as "
             "they are fetched."
         )
-    return Unusable(f"The local copy cannot be used now ({type(error).__name__}). No message in the mailbox changed.")
+    why = _REASONS.get(_code(error), type(error).__name__)
+    return Unusable(f"The local copy cannot be used now: {why}. No message in the mailbox changed.")
 
 
 def _is_damage(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _DAMAGED  # the lowest byte is the class of the error
+    return _code(error) in _DAMAGED
+
+
+def _code(error: Exception) -> int:
+    """Return SQLite's number for the class of an error; 0 for an error of another kind."""
+    if isinstance(error, OSError):
+        return _OF_THE_SYSTEM.get(error.errno or 0, 0)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte is the class
 
 
 @contextmanager
@@ -158,7 +196,7 @@ def identity(state_dir: Path) -> Identity | None:
 
 def damaged_files(state_dir: Path) -> list[Path]:
     """Return the files that were set aside."""
-    return sorted(state_dir.glob(f"{_SET_ASIDE}*"))
+    return sorted(state_dir.glob(f"{Path(SET_ASIDE).stem}*"))
 
 
 def wipe_log(db: sqlite3.Connection) -> bool:
@@ -166,14 +204,15 @@ def wipe_log(db: sqlite3.Connection) -> bool:
     return db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
 
 
-def has_secure_delete() -> bool:
+def has_secure_delete(db: sqlite3.Connection) -> bool:
     """Return whether this SQLite removes words from its index at once; before 3.42 only `optimize` does."""
-    return sqlite3.sqlite_version_info >= (3, 42)
+    version: str = db.execute("SELECT sqlite_version()").fetchone()[0]
+    return tuple(map(int, version.split("."))) >= (3, 42)
 
 
-def index_version() -> bytes:
+def index_version(db: sqlite3.Connection) -> bytes:
     """Return what decides the content of the index. A file with another value gets a new index."""
-    return f"{folding.VERSION} {'secure' if has_secure_delete() else 'plain'}".encode()
+    return f"{folding.VERSION} {'secure' if has_secure_delete(db) else 'plain'}".encode()
 
 
 def numbers_of(mailbox: int) -> tuple[int, int]:
@@ -182,13 +221,15 @@ def numbers_of(mailbox: int) -> tuple[int, int]:
     return first, first + (1 << MAILBOX_BITS) - 1
 
 
-def _open(state_dir: Path) -> sqlite3.Connection:
+def _open(state_dir: Path, key: str | None) -> sqlite3.Connection:
     file = state_dir / FILE
+    encryption.check_form(file, has_key=key is not None)
     if not file.exists():
         for log in _logs(state_dir):
             log.unlink(missing_ok=True)  # SQLite would take a removed file's log for the new one's
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its logs the same mode
-    db = sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+    connect = sqlite3.connect if key is None else encryption.connector(file, key)
+    db = connect(file, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
     try:
         _prepare(db)
     except BaseException:
@@ -211,7 +252,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     if version < VERSION:
         db.executescript(f"BEGIN IMMEDIATE; {''.join(MIGRATIONS[version:])} PRAGMA user_version = {VERSION}; COMMIT;")
-    if has_secure_delete():
+    if has_secure_delete(db):
         # Kept in the file, and written only once.
         known = db.execute("SELECT v FROM words_config WHERE k = 'secure-delete'").fetchone()
         if not known:
@@ -225,7 +266,7 @@ def _rename(state_dir: Path) -> None:
     # The file last: a log without its file would be taken for that of the new file.
     for path in (*_logs(state_dir), state_dir / FILE):
         if path.exists():
-            path.replace(state_dir / f"{_SET_ASIDE}{path.name.removeprefix(FILE) or '.db'}")
+            path.replace(state_dir / f"{SET_ASIDE}{path.name.removeprefix(FILE)}")
 
 
 def _logs(state_dir: Path) -> list[Path]:
@@ -242,16 +283,37 @@ def remove_damaged(state_dir: Path) -> None:
 def erase_everything(db: sqlite3.Connection) -> None:
     """Erase all rows and all words, and give the space back."""
     db.execute("BEGIN IMMEDIATE")
-    for table in ("participant", "party", "attachment", "content", "message", "progress", "mailbox", "setting"):
+    for table in _TABLES:
         db.execute(f"DELETE FROM {table}")  # noqa: S608
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("COMMIT")
     db.execute("VACUUM")
 
 
-def open_quietly(state_dir: Path) -> tuple[sqlite3.Connection, bool]:
+def check_tables(db: sqlite3.Connection) -> None:
+    """Read all tables, and find out whether they agree with their indexes. The index of words is not checked.
+
+    Raises:
+        sqlite3.DatabaseError: the file is damaged.
+    """
+    for table in _TABLES:
+        if db.execute(f"PRAGMA integrity_check({table})").fetchone() != ("ok",):
+            error = sqlite3.DatabaseError(f"the table {table} is damaged")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
+
+def open_quietly(state_dir: Path, key: str | None) -> tuple[sqlite3.Connection, bool]:
     """Open the copy like `connect`. If it was damaged, open the new one. Return whether that was so."""
     try:
-        return connect(state_dir), False
+        return connect(state_dir, key), False
     except Damaged:
-        return connect(state_dir), True
+        return connect(state_dir, key), True
+
+
+def remove_files(state_dir: Path) -> None:
+    """Remove the copy with all that belongs to it. Another process that has it open begins a new one."""
+    with _locked(state_dir):
+        remove_damaged(state_dir)
+        for path in (*_logs(state_dir), state_dir / FILE, state_dir / encryption.SALT_FILE):
+            path.unlink(missing_ok=True)

@@ -95,7 +95,7 @@ def moment(created_ms: int) -> datetime:
 def parties(message: Message) -> list[tuple[str, Party]]:
     """Return the senders and recipients with their roles, each once."""
     found = [(FROM, caller) for caller in message.senders] + [(TO, caller) for caller in message.to]
-    return list(dict.fromkeys((role, _party(caller)) for role, caller in found[:_MOST_PARTIES] if _is_known(caller)))
+    return list(dict.fromkeys((role, party_of(caller)) for role, caller in found[:_MOST_PARTIES] if _is_known(caller)))
 
 
 def document(message: Message, texts: Sequence[str], party_numbers: Iterable[tuple[str, int]]) -> str:
@@ -153,7 +153,8 @@ def _tags(message: Message, *, has_transcript: bool) -> Iterator[str]:
     return (tag for tag, is_set in tags.items() if is_set)
 
 
-def _party(caller: Caller) -> Party:
+def party_of(caller: Caller) -> Party:
+    """Return a sender or recipient as the copy has it."""
     given = (caller.name, caller.phone_number, caller.extension_number)
     return Party(*(storable((text or "")[:_PARTY_CHARS]) for text in given))
 

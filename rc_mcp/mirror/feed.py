@@ -5,7 +5,7 @@ is taken before its first page, so the changes during a listing are in the sync 
 feed's progress in one transaction: after a crash, or a canceled call, the next feed goes on with the page after it.
 
 Another listing follows when the copy may differ without any change being reported: RingCentral rejected the sync token,
-a sync left out records, an attachment of a message is gone, or a day has passed.
+a sync left out records, an attachment of a message is gone, records came from an archive, or a day has passed.
 
 A message of the copy that is not in a listing is read by its id: only RingCentral's word about that message counts.
 
@@ -33,7 +33,7 @@ from typing import Any, Never, TypedDict
 import anyio
 from anyio import to_thread
 
-from rc_mcp.locks import lock_on
+from rc_mcp.locks import lock_on, wait_for_lock
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, milliseconds
 from rc_mcp.mirror.errors import Damaged, MirrorError
 from rc_mcp.mirror.mirror import Mirror
@@ -46,7 +46,7 @@ from rc_mcp.mirror.progress import (
     noted_listing,
     progress_of,
 )
-from rc_mcp.mirror.texts import Found, fetch_text
+from rc_mcp.mirror.texts import Found, fetch_text, ways
 from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import (
     BadRequest,
@@ -65,6 +65,7 @@ from rc_mcp.ringcentral import (
     Unavailable,
     in_background,
 )
+from rc_mcp.ringcentral.bulk import in_chunks
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 
@@ -88,6 +89,8 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _BEFORE_ALL_MS = -(2**63)
 _KEEPS = {"Fax": 200, "VoiceMail": 200, "SMS": 5_000}
 """RingCentral's guide: messages in the inbox for faxes and voicemails, and in each folder of texts."""
+_READ_AT_ONCE = 1_000
+"""Ours: how many messages are read by their ids before the outcome is stored."""
 _LOST = (TransportFailure, RateLimited, Unavailable, Unauthorized)
 """Errors that say nothing about one message."""
 _FAILURES = 3
@@ -113,6 +116,20 @@ async def only_feed(state_dir: Path) -> AsyncGenerator[bool]:
     finally:
         if lock:
             lock.release()
+
+
+def is_fed(state_dir: Path) -> bool:
+    """Return whether a process feeds the copy now. It creates no file.
+
+    Raises:
+        OSError: this cannot be known.
+    """
+    if not (state_dir / LOCK).exists():
+        return False
+    lock = wait_for_lock(state_dir / LOCK, 0)
+    if lock:
+        lock.release()
+    return lock is None
 
 
 class Wakeup:
@@ -210,6 +227,7 @@ class Feed:
         """
         done = 0
         with in_background():
+            await to_thread.run_sync(self._mirror.read_in, ways())
             while done < most:
                 try:
                     fetched = await self._next_text()
@@ -260,6 +278,8 @@ class Feed:
         return self._is_past(progress.listed_at, LIST_EVERY) or self._is_listing_due(progress)
 
     def _is_listing_due(self, progress: FeedProgress) -> bool:
+        if progress.has_uncompared_imports:
+            return True
         return progress.is_listing_due and self._is_past(progress.due_ended_at, _LIST_AGAIN_AFTER)
 
     def _is_past(self, at: datetime | None, span: timedelta) -> bool:
@@ -287,7 +307,7 @@ class Feed:
         return await self._progress(mailbox)
 
     async def _list(self, mailbox: int, progress: FeedProgress) -> FeedProgress:
-        listing = progress.listing or await self._new_listing()
+        listing = progress.listing or replace(await self._new_listing(), imports=progress.imports)
         if progress.listing is None:
             await self._put(mailbox, [], noted_listing(listing))
         last = listing
@@ -357,11 +377,14 @@ class Feed:
         highest = 2**63 - 1 if listing.down_to is None else milliseconds(listing.down_to)
         there = await to_thread.run_sync(partial(_ids_between, self._mirror, mailbox, lowest, highest))
         missing = there - seen.keys() - kept - listing.gone
-        known = await self._read(sorted(missing)) if missing else {}
-        gone = listing.gone | {message_id for message_id, message in known.items() if message is None}
-        found = [message for message in known.values() if message]
-        listing = replace(listing, down_to=down_to or listing.down_to, gone=gone, done=listing.done + len(page))
-        await self._put(mailbox, [*page, *found], noted_listing(listing))
+        # An import may have brought many: each part is noted, so that it is not read again after a crash.
+        for part in in_chunks(sorted(missing), _READ_AT_ONCE):
+            known = await self._read(part)
+            gone = listing.gone | {message_id for message_id, message in known.items() if message is None}
+            listing = replace(listing, gone=gone)
+            await self._put(mailbox, [message for message in known.values() if message], noted_listing(listing))
+        listing = replace(listing, down_to=down_to or listing.down_to, done=listing.done + len(page))
+        await self._put(mailbox, page, noted_listing(listing))
         return listing
 
     async def _read(self, ids: Sequence[str]) -> dict[str, Message | None]:

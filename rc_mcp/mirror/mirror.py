@@ -2,8 +2,8 @@
 
 import secrets
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from rc_mcp.mirror.database import (
+    check_tables,
     damaged_files,
     erase_everything,
     has_secure_delete,
@@ -20,10 +21,12 @@ from rc_mcp.mirror.database import (
     open_quietly,
     refusal,
     remove_damaged,
+    remove_files,
     wipe_log,
 )
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, message_key, moment, storable
-from rc_mcp.mirror.errors import Damaged
+from rc_mcp.mirror.encryption import errors
+from rc_mcp.mirror.errors import Damaged, Unusable, WrongKey
 from rc_mcp.mirror.rows import Rows, Source, State, Text
 from rc_mcp.ringcentral import Message
 
@@ -45,6 +48,7 @@ class Status:
     Attributes:
         messages: how many, deleted ones included.
         contents_missing: how many attachments have a text that was not fetched yet.
+        contents_unreadable: how many attachments cannot be read as text, such as scans without OCR.
         oldest, newest: when the first and the last message were created; None without messages, or if unknown.
         synced_at: as the feed wrote it.
         set_aside: how many damaged copies were renamed and are still in the state folder.
@@ -52,6 +56,7 @@ class Status:
 
     messages: int
     contents_missing: int
+    contents_unreadable: int
     oldest: datetime | None
     newest: datetime | None
     synced_at: str | None
@@ -68,14 +73,18 @@ class Mirror:
     was_damaged: bool
     """The file was damaged when it was opened, and an empty one took its place."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, key: str | None = None) -> None:
         """Open the copy, which is created if there is none.
+
+        Args:
+            key: what encrypts the copy, as `encryption.key_from` returns it; None for a copy that is not encrypted.
 
         Raises:
             MadeByNewer: a newer rc-mcp made the file. It is left unchanged.
+            WrongKey: the copy has another key, or only one of key and copy is there. It is left unchanged.
             Unusable: the file cannot be opened.
         """
-        self._state_dir = state_dir
+        self._state_dir, self._key = state_dir, key
         self._lock = RLock()
         self._rows: Rows | None = None
         self._unwiped = False
@@ -167,6 +176,15 @@ class Mirror:
             ).fetchall()
         return [MissingText(decoded(record), attachment_id) for record, attachment_id in found]
 
+    def read_in(self, ways: Collection[str]) -> None:
+        """Note in which ways pages are read. With a new way, what could not be read before is missing again."""
+        with self.reading() as db:
+            found = db.execute("SELECT value FROM setting WHERE name = 'ways'").fetchone()
+        known = set(found[0].split()) if found else None
+        if known != set(ways):
+            with self._writing() as rows:
+                rows.read_in(ways, again=known is not None and not known.issuperset(ways))
+
     def message(self, mailbox: int, message_id: str) -> Message | None:
         """Return a record as it was put."""
         with self.reading() as db:
@@ -177,17 +195,25 @@ class Mirror:
         with self.reading() as db:
             return dict(db.execute("SELECT name, value FROM progress WHERE mailbox = ?", (mailbox,)).fetchall())
 
+    def index_again(self) -> int:
+        """Check the records and texts, and make the index again from them. Return how many messages it has."""
+        with self._writing() as rows:
+            check_tables(self._db)
+            rows.index_again()
+        with self.reading() as db:
+            return db.execute("SELECT count(*) FROM message").fetchone()[0]
+
     def status(self, mailbox: int) -> Status:
         """Return what the copy has of a mailbox."""
         with self.reading() as db:
-            counts = db.execute("SELECT messages, missing FROM mailbox WHERE number = ?", (mailbox,)).fetchone()
+            counts = db.execute("SELECT messages, missing, failed FROM mailbox WHERE number = ?", (mailbox,)).fetchone()
             ends = [self._end(db, mailbox, "ASC"), self._end(db, mailbox, "DESC")]
             synced = db.execute(
                 "SELECT value FROM progress WHERE mailbox = ? AND name = ?", (mailbox, SYNCED_AT)
             ).fetchone()
-        messages, missing = counts or (0, 0)
+        messages, missing, failed = counts or (0, 0, 0)
         set_aside = sum(path.suffix == ".db" for path in damaged_files(self._state_dir))
-        return Status(messages, missing, ends[0], ends[1], synced and synced[0], set_aside)
+        return Status(messages, missing, failed, ends[0], ends[1], synced and synced[0], set_aside)
 
     def forget(self) -> bool:
         """Erase the whole copy. Return False while another process reads it: then its log is emptied afterwards."""
@@ -239,7 +265,7 @@ class Mirror:
 
     def _commit(self, rows: Rows) -> None:
         rows.finish()
-        if rows.erased and not has_secure_delete():
+        if rows.erased and not has_secure_delete(self._db):
             # Otherwise the words stay in the file, marked as removed.
             self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._db.execute("COMMIT")
@@ -252,7 +278,7 @@ class Mirror:
     def _faults(self) -> Generator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *errors()) as error:
             # Windows does not rename an open file.
             self._db.close()
             fault = refusal(error, self._state_dir, self._identity)
@@ -266,7 +292,7 @@ class Mirror:
             self._open()
 
     def _open(self) -> None:
-        self._db, self.was_damaged = open_quietly(self._state_dir)
+        self._db, self.was_damaged = open_quietly(self._state_dir, self._key)
         self._identity = identity(self._state_dir)
         try:
             with self._faults_at_start():
@@ -279,23 +305,23 @@ class Mirror:
     def _faults_at_start(self) -> Generator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except errors() as error:
             self._db.close()
             fault = refusal(error, self._state_dir, self._identity)
             if not isinstance(fault, Damaged):
                 raise fault from error
-            self._db, self.was_damaged = open_quietly(self._state_dir)[0], True
+            self._db, self.was_damaged = open_quietly(self._state_dir, self._key)[0], True
             self._identity = identity(self._state_dir)
             self._begin()
 
     def _begin(self) -> None:
         """Write the key of the cursors, and make the index again if another version made it."""
         known = self._db.execute("SELECT value FROM setting WHERE name = 'index'").fetchone()
-        if known == (index_version(),):
+        if known == (index_version(self._db),):
             return
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR IGNORE INTO setting VALUES ('cursor key', ?)", (secrets.token_bytes(32),))
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('index', ?)", (index_version(),))
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('index', ?)", (index_version(self._db),))
         Rows(self._db).index_again()
         self._db.execute("COMMIT")
 
@@ -306,3 +332,17 @@ class Mirror:
             (mailbox, NO_TIME_MS),
         ).fetchone()
         return moment(found[0]) if found else None
+
+
+def forget_copy(state_dir: Path) -> None:
+    """Erase the copy and remove its files. This needs no key: what is encrypted cannot be read without `mirror.salt`.
+
+    Raises:
+        Unusable: the files cannot be written or removed now.
+    """
+    try:
+        with suppress(WrongKey), Mirror(state_dir) as mirror:
+            mirror.forget()
+        remove_files(state_dir)
+    except OSError as error:
+        raise Unusable(f"The local copy cannot be removed now ({type(error).__name__}).") from None

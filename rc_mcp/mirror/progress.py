@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -10,6 +11,7 @@ from rc_mcp.mirror.mirror import SYNCED_AT, Mirror
 
 _TOKEN, _LISTING, _LISTED_AT, _KEPT, _UNREADABLE = "sync_token", "listing", "listed_at", "kept", "unreadable"
 _DUE, _DUE_ENDED_AT = "due", "due_ended_at"
+_IMPORTS, _IMPORTS_COMPARED = "imports", "imports_compared"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Listing:
         total: how many messages the mailbox has, as RingCentral says; None if it does not.
         done: how many messages were listed. After an interruption, those of one second are counted twice.
         unreadable: upper bound of messages that were listed, but cannot be read.
+        imports: `FeedProgress.imports` when it began.
     """
 
     sync_token: str = field(repr=False)
@@ -33,6 +36,7 @@ class Listing:
     total: int | None = None
     done: int = 0
     unreadable: int = 0
+    imports: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class FeedProgress:
         due_ended_at: when the last listing ended that such a sign had caused.
         unreadable: upper bound of messages that the last listing could not read.
         synced_at: when the copy last agreed with the mailbox.
+        imports: how many times records came from archives. It only grows: a listing in progress cannot reset it.
+        imports_compared: how many of them were there when the last listing began that has ended.
     """
 
     sync_token: str | None = field(default=None, repr=False)
@@ -58,6 +64,13 @@ class FeedProgress:
     due_ended_at: datetime | None = None
     unreadable: int = 0
     synced_at: datetime | None = None
+    imports: int = 0
+    imports_compared: int = 0
+
+    @property
+    def has_uncompared_imports(self) -> bool:
+        """Whether the copy has records from an archive that no listing has compared with the mailbox."""
+        return self.imports != self.imports_compared
 
     @property
     def phase(self) -> Literal["filling", "listing", "following"]:
@@ -79,6 +92,8 @@ def progress_of(mirror: Mirror, mailbox: int) -> FeedProgress:
         due_ended_at=_time(noted.get(_DUE_ENDED_AT)),
         unreadable=int(noted.get(_UNREADABLE) or 0),
         synced_at=_time(noted.get(SYNCED_AT)),
+        imports=int(noted.get(_IMPORTS) or 0),
+        imports_compared=int(noted.get(_IMPORTS_COMPARED) or 0),
     )
 
 
@@ -90,6 +105,11 @@ def noted_changes(sync_token: str, at: datetime) -> Mapping[str, str]:
 def noted_due() -> Mapping[str, str]:
     """Return what to note if a listing is due."""
     return {_DUE: "1"}
+
+
+def noted_import(progress: FeedProgress) -> Mapping[str, str]:
+    """Return what to note with records from an archive: the next listing that begins compares them."""
+    return {_IMPORTS: str(progress.imports + 1)}
 
 
 def noted_listing(listing: Listing) -> Mapping[str, str]:
@@ -108,7 +128,20 @@ def noted_end(listing: Listing, kept: Collection[str], at: datetime, *, was_due:
         _KEPT: json.dumps(sorted(kept)),
         _DUE: "",
         _UNREADABLE: str(listing.unreadable),
+        _IMPORTS_COMPARED: str(listing.imports),
     }
+
+
+def noted_kept(progress: FeedProgress, damaged: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what to note so that messages of a damaged copy that RingCentral no longer has are kept here too.
+
+    Args:
+        damaged: what was noted in the damaged copy.
+    """
+    kept = progress.kept
+    with suppress(ValueError, TypeError):
+        kept |= {str(message_id) for message_id in json.loads(damaged.get(_KEPT) or "[]")}
+    return {_KEPT: json.dumps(sorted(kept))}
 
 
 def _listing(noted: str) -> Listing | None:

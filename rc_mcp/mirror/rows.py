@@ -122,6 +122,12 @@ class Rows:
             [(mailbox, name, value) for name, value in progress.items()],
         )
 
+    def read_in(self, ways: Iterable[str], *, again: bool) -> None:
+        """Note in which ways pages are read; with `again`, what could not be read is missing."""
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('ways', ?)", (" ".join(sorted(ways)),))
+        if again:
+            self._db.execute("UPDATE attachment SET state = 'missing' WHERE state = 'failed'")
+
     def index_again(self) -> None:
         """Make the index and the table of parties again: another version folded their words."""
         self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")

@@ -6,17 +6,18 @@ import hashlib
 import hmac
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal, NamedTuple
 
+from rc_mcp.mirror.contacts.book import NO_CONTACTS, Contacts
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, moment, own_texts
 from rc_mcp.mirror.errors import QueryError
 from rc_mcp.mirror.mirror import SYNCED_AT, Mirror
 from rc_mcp.mirror.order import end_before
-from rc_mcp.mirror.people import Contacts
-from rc_mcp.mirror.query import Words, leaves, parse
+from rc_mcp.mirror.people import Directory, Meanings
+from rc_mcp.mirror.query import People, Words, leaves, parse
 from rc_mcp.mirror.selection import Selection, quoted, selection
 from rc_mcp.mirror.snippets import snippet
 from rc_mcp.ringcentral import Message
@@ -40,10 +41,13 @@ class Hit:
     Attributes:
         snippet: up to 160 characters around the first hit, as the sender wrote them: untrusted, not cleaned. None if
             the message has no text.
+        named: the message with the names that are known for its senders and recipients: those of the address book,
+            and those that other messages of this mailbox have for the same number. To show, not to keep.
     """
 
     message: Message
     snippet: str | None
+    named: Message
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,14 @@ class Coverage:
         date_from: when the oldest of them was created.
         synced_at: when the copy last agreed with the mailbox, as the feed wrote it.
         contents_missing: attachments whose text was not fetched yet, so it was not searched.
+        contents_unreadable: attachments that we cannot read as text, such as scans without OCR.
     """
 
     messages: int
     date_from: datetime | None
     synced_at: str | None
     contents_missing: int
+    contents_unreadable: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ class Found:
     Attributes:
         total: of all pages. If `total_is_exact` is False there are more than this.
         next: the cursor of the next page; None on the last.
+        ambiguous: the values of from:, to:, with: and number:, as they were asked, that mean several persons or
+            numbers. The hits are of all of them.
     """
 
     hits: list[Hit]
@@ -77,6 +85,7 @@ class Found:
     total_is_exact: bool
     next: str | None
     coverage: Coverage
+    ambiguous: dict[str, Meanings]
 
 
 class _Place(NamedTuple):
@@ -91,11 +100,6 @@ class _Place(NamedTuple):
     skipped: int
 
 
-def no_contacts(_name: str) -> Iterable[str]:
-    """Return no number: there is no address book."""
-    return ()
-
-
 def search(
     mirror: Mirror,
     mailbox: int,
@@ -106,7 +110,7 @@ def search(
     sort: Sort = "newest",
     limit: int = 20,
     cursor: str | None = None,
-    contacts: Contacts = no_contacts,
+    contacts: Contacts = NO_CONTACTS,
 ) -> Found:
     """Return a page of the messages that a query selects.
 
@@ -116,7 +120,7 @@ def search(
         sort: `relevance` compares the newest 1,000 hits; a query without words is always newest first.
         limit: 1 to 50 messages a page.
         cursor: `next` of an earlier page of the same query and sort.
-        contacts: the numbers of an address book by a part of a name.
+        contacts: the address book.
 
     Raises:
         QueryError: the query or the cursor cannot be read.
@@ -128,7 +132,9 @@ def search(
     with mirror.reading() as db:
         seal = _Seal(db, f"{mailbox}\n{sort}\n{query}")
         place = seal.opened(cursor) if cursor is not None else None
-        selected = selection(db, mailbox, node, contacts)
+        directory = Directory(db, mailbox, contacts)
+        parties = {leaf: directory.parties_of(leaf) for leaf, _ in leaves(node) if isinstance(leaf, People)}
+        selected = selection(db, mailbox, node, parties)
         if sort == "relevance" and wanted:
             numbers, following = _most_relevant(db, mailbox, selected, wanted, place, limit)
         else:
@@ -136,8 +142,18 @@ def search(
         is_all = place is None and following is None
         total, is_exact = (len(numbers), True) if is_all else _count(db, mailbox, selected)
         rows = _rows(db, numbers)
-        hits = [Hit(message, snippet(_texts(message, contents), wanted)) for message, contents in rows]
-        return Found(hits, total, is_exact, seal.closed(following) if following else None, _coverage(db, mailbox))
+        snippets = [snippet(_texts(message, contents), wanted) for message, contents in rows]
+        messages = [message for message, _ in rows]
+        hits = [Hit(*hit) for hit in zip(messages, snippets, directory.with_names(messages), strict=True)]
+        meanings = [(people.value, directory.meanings(people, found)) for people, found in parties.items()]
+        return Found(
+            hits,
+            total,
+            is_exact,
+            seal.closed(following) if following else None,
+            _coverage(db, mailbox),
+            {value: several for value, several in meanings if several},
+        )
 
 
 def _count(db: sqlite3.Connection, mailbox: int, selected: Selection) -> tuple[int, bool]:
@@ -216,12 +232,13 @@ def _place(db: sqlite3.Connection, number: int, skipped: int) -> _Place:
 
 def _coverage(db: sqlite3.Connection, mailbox: int) -> Coverage:
     found = db.execute(
-        "SELECT messages, missing, (SELECT min(created_ms) FROM message WHERE mailbox = b.number AND created_ms > ?), "
+        "SELECT messages, missing, failed, "
+        "(SELECT min(created_ms) FROM message WHERE mailbox = b.number AND created_ms > ?), "
         "(SELECT value FROM progress WHERE mailbox = b.number AND name = ?) FROM mailbox b WHERE number = ?",
         (NO_TIME_MS, SYNCED_AT, mailbox),
     ).fetchone()
-    messages, missing, oldest_ms, synced_at = found or (0, 0, None, None)
-    return Coverage(messages, None if oldest_ms is None else moment(oldest_ms), synced_at, missing)
+    messages, missing, failed, oldest_ms, synced_at = found or (0, 0, 0, None, None)
+    return Coverage(messages, None if oldest_ms is None else moment(oldest_ms), synced_at, missing, failed)
 
 
 class _Seal:

@@ -6,14 +6,13 @@ Every word in a MATCH is between quotation marks and has no character that FTS5 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rc_mcp.mirror.database import numbers_of
 from rc_mcp.mirror.documents import ANY, DELETED
 from rc_mcp.mirror.folding import TAG
 from rc_mcp.mirror.order import first_since
-from rc_mcp.mirror.people import Contacts, parties_of
 from rc_mcp.mirror.query import All, And, Created, Node, Not, Or, People, Tagged, Words, leaves
 
 _FEW_PARTIES = 40
@@ -70,12 +69,16 @@ class Selection:
         return Selection(condition=" AND ".join(f"({part})" for part in parts) or "1", values=values)
 
 
-def selection(db: sqlite3.Connection, mailbox: int, query: Node, contacts: Contacts) -> Selection:
-    """Return the messages that a query selects. Deleted ones are hidden unless it asks for them."""
+def selection(db: sqlite3.Connection, mailbox: int, query: Node, parties: Mapping[People, set[int]]) -> Selection:
+    """Return the messages that a query selects. Deleted ones are hidden unless it asks for them.
+
+    Args:
+        parties: those that each sender or recipient in the query means.
+    """
     deleted = Tagged((DELETED,))
     asks_for_deleted = any(leaf == deleted and is_wanted for leaf, is_wanted in leaves(query))
     shown = query if asks_for_deleted else And((query, Not(deleted)))
-    return _Compiler(db, mailbox, contacts).compile(shown)
+    return _Compiler(db, mailbox, parties).compile(shown)
 
 
 def quoted(words: Sequence[str], *, prefix: bool = False) -> str:
@@ -84,8 +87,8 @@ def quoted(words: Sequence[str], *, prefix: bool = False) -> str:
 
 
 class _Compiler:
-    def __init__(self, db: sqlite3.Connection, mailbox: int, contacts: Contacts) -> None:
-        self._db, self._mailbox, self._contacts = db, mailbox, contacts
+    def __init__(self, db: sqlite3.Connection, mailbox: int, parties: Mapping[People, set[int]]) -> None:
+        self._db, self._mailbox, self._parties = db, mailbox, parties
 
     def compile(self, node: Node) -> Selection:
         match node:
@@ -134,7 +137,7 @@ class _Compiler:
         return Selection(match, condition, values, max(low, default=None), min(high, default=None))
 
     def _people(self, people: People) -> Selection:
-        found = parties_of(self._db, people.value, self._contacts, numbers_only=people.numbers_only)
+        found = self._parties[people]
         if not found:
             return Selection(condition="0")
         if len(found) <= _FEW_PARTIES:

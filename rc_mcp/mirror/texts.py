@@ -14,14 +14,11 @@ from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.kinds import HEAD_BYTES, PDF, PICTURES, is_text, labelled, true_kind
 from rc_mcp.media.plain_text import charset_of, part_of
 from rc_mcp.media.protocol import Way
-from rc_mcp.media.reading import no_progress, read_document
+from rc_mcp.media.reading import has_ocr, no_progress, read_document
 from rc_mcp.media.selection import EVERYTHING, Selection
 from rc_mcp.mirror.rows import Source
-from rc_mcp.ringcentral import Attachment, ContentTooLarge, Downloaded, Message, MessageStoreClient
+from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
 from rc_mcp.views.attached import is_transcript
-
-WAYS: Sequence[Way] = ("text",)
-"""How a page is read. With `ocr` after it, scans are read too, at some 5 s of one core for each page."""
 
 _TEXT_BYTES = 4 * 1024 * 1024
 """So much of a plain text is indexed."""
@@ -29,10 +26,15 @@ _ANSWERS = 20
 """A worker reads up to 50 pages, or 18 kB of text. After so many, the rest of the document is not indexed."""
 
 
+def ways() -> Sequence[Way]:
+    """Return how a page is read. OCR, if it is installed, takes some 5 s of one core for each page of a scan."""
+    return ("text", "ocr") if has_ocr() else ("text",)
+
+
 class Found(NamedTuple):
     """The text of an attachment; without one, `state` says why: there is none, or we cannot read it.
 
-    A document without a text layer counts as one that we cannot read: most faxes are pictures of text.
+    Without OCR, a document without a text layer counts as one that we cannot read: most faxes are pictures of text.
     """
 
     text: str | None
@@ -62,38 +64,61 @@ async def fetch_text(
             )
         except ContentTooLarge:
             return Found(None, "failed")
-        source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
-        content_hash = await to_thread.run_sync(_hash, file)
-        text, state = await _text(file, downloaded)
-        return Found(text, state, source, content_hash)
+        return await text_of(file, message, attachment, downloaded.content_type, downloaded.charset)
 
 
-async def _text(file: BinaryIO, downloaded: Downloaded) -> tuple[str | None, Literal["none", "failed"]]:
-    head = await to_thread.run_sync(part_of, file, 0, HEAD_BYTES)
-    label = labelled(downloaded.content_type)
-    charset = charset_of(head, downloaded.charset)
+async def text_of(
+    file: BinaryIO, message: Message, attachment: Attachment, content_type: str | None, charset: str | None
+) -> Found:
+    """Return the text of an attachment that is in a file.
+
+    Args:
+        content_type, charset: as the file is labeled.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    source: Source = "ringcentral" if is_transcript(message, attachment) else "document"
+    seen = await to_thread.run_sync(_looked_at, file, labelled(content_type), charset)
+    if seen.kind == PDF or (seen.kind in PICTURES and "ocr" in ways()):
+        text, by_ocr = await _text_of_pages(file, seen.kind)
+        return Found(text, "failed", "ocr" if by_ocr else source, seen.content_hash)
+    return Found(seen.text, seen.state, source, seen.content_hash)
+
+
+class _Seen(NamedTuple):
+    """What a file is, and its text if it is a plain one."""
+
+    kind: str
+    content_hash: str
+    text: str | None
+    state: Literal["none", "failed"]
+
+
+def _looked_at(file: BinaryIO, label: str, named_charset: str | None) -> _Seen:
+    head = part_of(file, 0, HEAD_BYTES)
+    charset = charset_of(head, named_charset)
     kind = true_kind(head, label, charset)
+    text, state = None, "failed" if kind in PICTURES else "none"
     if is_text(kind):
-        if charset is None:
-            return None, "failed"
-        text = (await to_thread.run_sync(part_of, file, 0, _TEXT_BYTES)).decode(charset, "replace")
-        return (text, "none") if text.strip() else (None, "none")
-    if kind == PDF or (kind in PICTURES and "ocr" in WAYS):
-        text = await _text_of_pages(file, kind)
-        return text, "failed"
-    return None, "failed" if kind in PICTURES else "none"
+        decoded = part_of(file, 0, _TEXT_BYTES).decode(charset, "replace") if charset else ""
+        text, state = decoded if decoded.strip() else None, "none" if charset else "failed"
+    return _Seen(kind, _hash(file), text, state)
 
 
-async def _text_of_pages(file: BinaryIO, kind: str) -> str | None:
+async def _text_of_pages(file: BinaryIO, kind: str) -> tuple[str | None, bool]:
+    """Return the text of the pages, and whether OCR read any of it."""
     pages: Selection = EVERYTHING
     texts: list[str] = []
+    by_ocr = False
     for _ in range(_ANSWERS):
-        reading = await read_document(file, kind, WAYS, pages, no_progress)
+        reading = await read_document(file, kind, ways(), pages, no_progress)
         texts += [text for _, text in sorted(reading.texts.items()) if text.strip()]
-        if reading.why or reading.next_page is None:
+        by_ocr |= bool(reading.by_ocr)
+        if reading.next_page is None or not reading.given():
             break
         pages = ((reading.next_page, None, reading.next_part),)
-    return "\n".join(texts) or None
+    return "\n".join(texts) or None, by_ocr
 
 
 def _hash(file: BinaryIO) -> str:

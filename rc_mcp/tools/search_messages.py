@@ -37,6 +37,8 @@ class Coverage(BaseModel):
     """When the copy last agreed with the mailbox."""
     contents_missing: int
     """Attachments whose text is not in the copy yet."""
+    contents_unreadable: int | None = None
+    """Attachments that cannot be read as text here, such as scans without OCR."""
     kept: int | None = None
     """Messages that RingCentral no longer has."""
     unreadable: int | None = None
@@ -112,6 +114,7 @@ def _coverage(searched: Searched, zone: tzinfo) -> Coverage:
         date_from=moment(found.date_from, zone),
         synced_at=moment(progress.synced_at, zone),
         contents_missing=found.contents_missing,
+        contents_unreadable=found.contents_unreadable or None,
         kept=len(progress.kept) or None,
         unreadable=progress.unreadable or None,
     )
@@ -140,6 +143,8 @@ def _notes(searched: Searched, now: datetime) -> Iterator[str]:
         yield f"The copy is not complete yet: {counted(messages, 'message')}{of}, the newest first."
     if missing := searched.found.coverage.contents_missing:
         yield f"{counted(missing, 'text')} of voicemails, faxes or files are not in the copy yet."
+    if unreadable := searched.found.coverage.contents_unreadable:
+        yield f"{unreadable:,} of the faxes and files cannot be read as text here, such as scans."
     if progress.unreadable:
         yield f"{counted(progress.unreadable, 'message')} could not be read and were not searched."
     behind_s = (now - progress.synced_at).total_seconds() if progress.synced_at else inf

@@ -165,6 +165,23 @@ async def test_a_broken_policy_is_a_fault_and_a_dry_run_is_noted(tmp_path: Path)
                 assert named in said
 
 
+async def test_an_address_book_that_cannot_be_read_is_a_fault_and_entries_left_out_are_noted(tmp_path: Path) -> None:
+    book = tmp_path / "contacts.csv"
+    with Emulator() as emulator:
+        async with emulator.serve():
+            for text, verdict, named in (
+                ('Name,Phone\nA,1\n"Canary,2\n', "fault contacts", "line 3"),
+                ("Name,Phone\nA,1\nCanary,2,3\n", "note  contacts", "line 3"),
+                ("Name,Phone\nA,1\nB,2\n", "ok    contacts", "2 contacts"),
+            ):
+                book.write_text(text)
+                code, said = await doctor(emulator, tmp_path / "state", RC_MCP_CONTACTS=str(book))
+                assert code == (1 if verdict.startswith("fault") else 0)
+                assert verdict in said
+                assert named in said
+                assert "Canary" not in said
+
+
 async def test_a_wrong_jwt_is_a_fault_with_the_variables_to_check(tmp_path: Path) -> None:
     with Emulator() as emulator:
         async with emulator.serve():

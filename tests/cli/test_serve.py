@@ -180,6 +180,7 @@ def test_ctrl_c_ends_it_although_the_host_keeps_stdin_open(tmp_path: Path) -> No
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_APPROVAL": "never"}, "RC_MCP_APPROVAL"),
         ({"RC_APP_CLIENT_ID": "x", "RC_USER_JWT": "${RC_USER_JWT}"}, "RC_USER_JWT"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_POLICY": "policy.toml"}, "RC_MCP_POLICY"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MCP_CONTACTS": "contacts.vcf"}, "RC_MCP_CONTACTS"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_HTTP_TOKEN": "easy"}, "RC_MCP_HTTP_TOKEN"),
     ],
 )

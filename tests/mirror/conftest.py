@@ -31,3 +31,17 @@ def ids(mirror: Mirror) -> Ids:
         return [hit.message.id for hit in page.hits]
 
     return found
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A folder for a copy."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def without_ocr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OCR takes seconds for each page. The test of OCR itself switches it on again."""
+    monkeypatch.setattr("rc_mcp.mirror.texts.has_ocr", lambda: False)

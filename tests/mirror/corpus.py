@@ -54,6 +54,8 @@ def generated(count: int, seed: int = 1) -> tuple[list[Entry], datetime]:
 def _record(chance: random.Random, n: int, people: Sequence[tuple[str, str]]) -> dict[str, Any]:
     name, number = chance.choice(people)
     other = {"name": name, "phoneNumber": number}
+    if chance.random() < 0.2:
+        del other["name"]
     me = {"phoneNumber": "+12125559999", "name": "Front Desk", "extensionNumber": "101"}
     inbound = chance.random() < 0.6
     created = NOW - timedelta(seconds=chance.randrange(40) * 86_400 // 2)

@@ -104,3 +104,7 @@ def vanish(emulator: Emulator, *message_ids: str) -> None:
 
 def ago(emulator: Emulator, **span: float) -> datetime:
     return emulator.clock().astimezone(UTC) - timedelta(**span)
+
+
+def is_on_disk(canary: bytes, folder: Path) -> bool:
+    return any(canary in file.read_bytes() for file in folder.iterdir())

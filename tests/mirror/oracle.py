@@ -131,12 +131,43 @@ def _follows(there: Sequence[str], wanted: Sequence[str], prefix: bool) -> bool:
     return False
 
 
-def named(part: str, *roles: str) -> Fits:
+def named(part: str, names: "Names", *roles: str) -> Fits:
     """Fit messages in which a party's name has this part."""
     wanted = " ".join(words(part))
-    return lambda e: any(
-        wanted in " ".join(words(name)) for c in callers(e.record, *roles) if (name := name_of(c)) is not None
-    )
+    return lambda e: any(wanted in name for c in callers(e.record, *roles) if (name := names.of(c)) is not None)
+
+
+class Names:
+    """The names that a mailbox has for numbers. Only numbers with a country code, or of North America, are joined."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._names: dict[str, set[tuple[str, str]]] = {}
+        self._extensions: dict[str, set[str]] = {}
+        for caller in (c for e in entries for c in callers(e.record, "from", "to")):
+            number, extension = full(caller), caller.get("extensionNumber") or ""
+            if number and extension:
+                self._extensions.setdefault(number, set()).add(extension)
+            if number and (name := name_of(caller)):
+                self._names.setdefault(number, set()).add((extension, " ".join(words(name))))
+
+    def of(self, caller: Record) -> str | None:
+        """The caller's own name, otherwise the only one of the same number and extension."""
+        if name := name_of(caller):
+            return " ".join(words(name))
+        number, extension = full(caller), caller.get("extensionNumber") or ""
+        is_only = len(self._extensions.get(number, ())) == 1
+        fit = {
+            name
+            for other, name in self._names.get(number, ())
+            if other == extension or (is_only and not (other and extension))
+        }
+        return fit.pop() if len(fit) == 1 else None
+
+
+def full(caller: Record) -> str:
+    """The number that a caller certainly has, in one spelling."""
+    written = digits(caller.get("phoneNumber"))
+    return re.sub("^1(?=[0-9]{10}$)", "", written)
 
 
 def digits(text: str | None) -> str:
@@ -228,6 +259,7 @@ def _texts(entries: Sequence[Entry], chance: random.Random, each: int) -> Iterat
 
 
 def _people(entries: Sequence[Entry], chance: random.Random, each: int) -> Iterator[tuple[str, Fits]]:
+    mailbox = Names(entries)
     known = [(role, c) for e in entries for role in ("from", "to") for c in callers(e.record, role)]
     names = [(role, name) for role, c in known if (name := name_of(c)) and words(name)]
     for role, name in chance.sample(names, min(each * 2, len(names))):
@@ -235,8 +267,8 @@ def _people(entries: Sequence[Entry], chance: random.Random, each: int) -> Itera
         begin = chance.randrange(max(1, len(text) - 3))
         part = text[begin : begin + chance.choice([3, 4, 8])].strip()
         if part and part != "me" and not digits(part) and words(part) == part.split():
-            yield f'{role}:"{part}"', named(part, role)
-            yield f'with:"{part}"', named(part, "from", "to")
+            yield f'{role}:"{part}"', named(part, mailbox, role)
+            yield f'with:"{part}"', named(part, mailbox, "from", "to")
     numbers = [(role, c["phoneNumber"]) for role, c in known if re.fullmatch(r"\+1\d{10}", c.get("phoneNumber", ""))]
     for role, number in chance.sample(numbers, min(each, len(numbers))):
         end = number[-4:]

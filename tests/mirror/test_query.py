@@ -28,7 +28,7 @@ from rc_mcp.mirror.search import search
 from rc_mcp.ringcentral import Message
 from tests.mirror.conftest import MAILBOX, Ids
 from tests.mirror.corpus import generated
-from tests.mirror.messages import START, text_message
+from tests.mirror.messages import text_message
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
@@ -252,14 +252,6 @@ def test_a_number_is_found_in_each_spelling_and_by_its_end(mirror: Mirror, ids: 
     assert ids('from:"+16505550199 ext. 104"') == ["3"]
     assert ids('from:"+16505550199 ext. 105"') == []
     assert ids("from:bank") == ["5"]
-
-
-def test_names_of_contacts_mean_their_numbers(mirror: Mirror) -> None:
-    mirror.put(MAILBOX, [text_message(1, "x", sender={"phoneNumber": "(503) 555-0134"})])
-    book = {"plumber": ["+15035550134"]}
-    for query, total in [("from:plumber", 1), ("to:plumber", 0), ("from:other", 0)]:
-        page = search(mirror, MAILBOX, query, START, UTC, contacts=lambda name: book.get(name, []))
-        assert (query, page.total) == (query, total)
 
 
 def test_one_and_two_letters_of_a_name_are_a_part_of_it(mirror: Mirror, ids: Ids) -> None:

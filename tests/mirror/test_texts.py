@@ -14,7 +14,7 @@ from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.rows import Source, State
 from rc_mcp.mirror.search import search
 from tests import documents
-from tests.mirror.feeding import CALLER, feeding
+from tests.mirror.feeding import CALLER, feeding, is_on_disk
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +85,28 @@ async def test_all_pages_of_a_pdf_are_found_by_their_words(tmp_path: Path, sent:
     await check(tmp_path, sent)
 
 
+@pytest.mark.process
+async def test_a_scan_is_counted_as_unreadable_until_there_is_ocr_and_then_it_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, a_patient_reader: None
+) -> None:
+    scan = documents.scan([documents.page("REFERRAL FOR PELICAN")])
+    with Emulator(scenario="empty", rate_limits=False) as emulator:
+        emulator.store.add(Draft(type="Fax", sender=CALLER, media=(File("scan.pdf", scan),)))
+        async with feeding(emulator, tmp_path) as (feed, mirror, _):
+            await feed.sync()
+            for _ in range(2):
+                await feed.texts()
+                found = search(mirror, 1, "pelican", emulator.clock(), UTC)
+                assert (found.total, found.coverage.contents_unreadable, found.coverage.contents_missing) == (0, 1, 0)
+            monkeypatch.setattr("rc_mcp.mirror.texts.has_ocr", lambda: True)
+            await feed.texts()
+            found = search(mirror, 1, "pelican", emulator.clock(), UTC)
+            assert (found.total, found.coverage.contents_unreadable) == (1, 0)
+            monkeypatch.setattr("rc_mcp.mirror.texts.has_ocr", lambda: False)
+            assert await feed.texts() == 0
+            assert search(mirror, 1, "pelican", emulator.clock(), UTC).total == 1
+
+
 async def test_an_attachment_that_is_too_large_is_not_fetched_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,10 +124,6 @@ async def test_a_fax_that_is_still_rendered_is_fetched_later_and_holds_back_no_o
             await feed.sync()
             assert await feed.texts() == 2
             assert len(mirror.missing(1, 9)) == 1
-
-
-def is_on_disk(canary: bytes, folder: Path) -> bool:
-    return any(canary in file.read_bytes() for file in folder.iterdir())
 
 
 async def test_after_a_purge_no_byte_of_a_message_or_its_text_is_left(tmp_path: Path) -> None:

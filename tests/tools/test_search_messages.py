@@ -81,12 +81,15 @@ async def test_a_search_sends_nothing_to_ringcentral(desk: Desk) -> None:
 @pytest.mark.process
 async def test_the_answer_says_what_was_searched(desk: Desk) -> None:
     async with searching(desk, texts=True) as (client, _):
-        coverage = (await call(client, SEARCH, query="referral"))["coverage"]
+        answer = await call(client, SEARCH, query="referral")
     messages = [m for m in desk.emulator.store.messages() if m["availability"] != "Purged"]
+    coverage = answer["coverage"]
     assert coverage["messages"] == len(messages)
     assert coverage["contents_missing"] == 0
     assert coverage["date_from"][:10] <= min(m["creationTime"] for m in messages)[:10]
     assert coverage["synced_at"]
+    assert coverage["contents_unreadable"] > 0  # scans
+    assert str(coverage["contents_unreadable"]) in answer["next"]
 
 
 @pytest.mark.process

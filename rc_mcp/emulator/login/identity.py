@@ -11,7 +11,7 @@ APP_PERMISSIONS = ("EditAccounts", "EditMessages", "ReadAccounts", "ReadMessages
 # Older editions of the specification require `ReadMessageContent`; the current one does not name it. The emulator still
 # requires it, so that a client meets a refusal wherever the real service could send one.
 STAFF_PERMISSIONS = ("EditMessages", "ReadMessageContent", "ReadMessages")
-ADMINISTRATOR_PERMISSIONS = ("AccountAdministration", *STAFF_PERMISSIONS)
+ADMINISTRATOR_PERMISSIONS = ("AccountAdministration", *STAFF_PERMISSIONS, "Users")
 
 _INCLUDES = {
     "EditAccounts": ("ReadAccounts", "EditExtensions"),

@@ -45,6 +45,11 @@ def content_type(name: str) -> str:
     return _CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
 
 
+def suffix(content_type: str) -> str:
+    """Return the file name's suffix for a content type; none for one that the package's files do not have."""
+    return next((suffix for suffix, known in _CONTENT_TYPES.items() if known == content_type), "")
+
+
 def picture_size(data: bytes, content_type: str) -> tuple[int, int] | None:
     """Return width and height of a PNG or JPEG; None for any other file, or one that is damaged."""
     if content_type not in {"image/png", "image/jpeg"}:

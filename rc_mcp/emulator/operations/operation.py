@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from rc_mcp.emulator.errors import ApiError, unreadable_json
 from rc_mcp.emulator.login.identity import Account
+from rc_mcp.emulator.mailbox.exports import Exports
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.service.rate_limits import Group
 
@@ -29,6 +30,7 @@ class Call:
     store: Store
     account: Account
     full_removals: bool
+    exports: Exports
 
 
 @dataclass(frozen=True)

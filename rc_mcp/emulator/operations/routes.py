@@ -8,6 +8,7 @@ from rc_mcp.emulator.operations.account import list_directory_entries, read_acco
 from rc_mcp.emulator.operations.configuration import read_configuration, update_configuration
 from rc_mcp.emulator.operations.content import read_content
 from rc_mcp.emulator.operations.conversations import delete_by_filter
+from rc_mcp.emulator.operations.exports import create_export, list_archives, read_archive, read_export
 from rc_mcp.emulator.operations.listing import list_messages
 from rc_mcp.emulator.operations.messages import delete_message, patch_message, read_message, update_message
 from rc_mcp.emulator.operations.operation import Operation
@@ -18,12 +19,16 @@ EntryPoint = Literal["platform", "media"]
 _READ = ("ReadMessages", "ReadMessages")
 _EDIT = ("EditMessages", "EditMessages")
 _ADMINISTER = ("EditAccounts", "AccountAdministration")
+# Old and new specification; the guide demands an administrator.
+_EXPORT = ("ReadMessages", "Users")
 # Every user may look up public information on the account and its users (RingCentral's guide).
 _LOOK_UP = ("ReadAccounts", None)
 
 _ACCOUNT = r"/restapi/v1\.0/account/(?P<account>[^/]+)"
 _EXTENSION = rf"{_ACCOUNT}/extension/(?P<extension>[^/]+)"
 _MESSAGE = rf"{_EXTENSION}/message-store/(?P<message>[^/]+)"
+_EXPORTS = rf"{_ACCOUNT}/message-store-report"
+_TASK = rf"{_EXPORTS}/(?P<task>[^/]+)"
 _CONTENT = rf"{_MESSAGE}/content/(?P<attachment>[^/]+)"
 
 # The operations at each pattern of a path, by method.
@@ -45,6 +50,12 @@ _ROUTES = {
     rf"{_ACCOUNT}/message-store-configuration": {
         "GET": Operation("readMessageStoreConfiguration", "Light", *_ADMINISTER, read_configuration),
         "PUT": Operation("updateMessageStoreConfiguration", "Light", *_ADMINISTER, update_configuration),
+    },
+    _EXPORTS: {"POST": Operation("createMessageStoreReport", "Heavy", *_EXPORT, create_export)},
+    _TASK: {"GET": Operation("readMessageStoreReportTask", "Heavy", *_EXPORT, read_export)},
+    rf"{_TASK}/archive": {"GET": Operation("readMessageStoreReportArchive", "Heavy", *_EXPORT, list_archives)},
+    rf"{_TASK}/archive/(?P<archive>[^/]+)": {
+        "GET": Operation("readMessageStoreReportArchiveContent", "Heavy", *_EXPORT, read_archive)
     },
     _ACCOUNT: {"GET": Operation("readAccountInfo", "Light", *_LOOK_UP, read_account)},
     _EXTENSION: {"GET": Operation("readExtension", "Light", *_LOOK_UP, read_extension)},

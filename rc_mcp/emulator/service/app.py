@@ -23,6 +23,7 @@ from rc_mcp.emulator.login.identity import Account, User, check_permissions, mai
 from rc_mcp.emulator.login.oauth import OAuthCall, authenticate, issue_token, read_form, revoke_token, user_concerned
 from rc_mcp.emulator.login.sessions import Sessions
 from rc_mcp.emulator.mailbox import lifecycle
+from rc_mcp.emulator.mailbox.exports import Exports
 from rc_mcp.emulator.mailbox.records import Hosts
 from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.emulator.operations.operation import Call, error_response, json_response
@@ -72,6 +73,7 @@ class App:
         self.limits = RateLimits(now_ms, enforced=rate_limits)
         self.sessions = Sessions(now_ms)
         self._codes = Codes(now_ms)
+        self._exports = Exports(mailboxes, now_ms)
         self._mailboxes = mailboxes
         self._hosts = hosts
         self._account = account
@@ -182,10 +184,20 @@ class App:
         check_permissions(self._account, user, operation.app_permission, operation.user_permission)
         permission = operation.app_permission if operation.user_permission else None
         mailbox = self._mailboxes[mailbox_asked_for(self._account, user, parts, permission)]
-        lifecycle.pass_time(mailbox)
+        for each in [mailbox] if "extension" in parts else self._mailboxes.values():
+            lifecycle.pass_time(each)
         if fault == "fax_in_progress":
             raise fax_in_progress()
-        call = Call(parts, request.query_params, request.headers, body, mailbox, self._account, self._full_removals)
+        call = Call(
+            parts,
+            request.query_params,
+            request.headers,
+            body,
+            mailbox,
+            self._account,
+            self._full_removals,
+            self._exports,
+        )
         if method in {"GET", "HEAD"} and not mailbox.is_overfull():
             return operation.run(call)
         with mailbox.transaction():
