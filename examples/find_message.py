@@ -14,7 +14,7 @@ from mcp.types import CallToolResult
 SERVER = StdioServerParameters(
     command=sys.executable, args=["-P", "-m", "rc_mcp", "serve", "--demo", "--access", "read"]
 )
-FILLED_IN_S = 30.0
+FILLED_IN_S = 60.0
 """A demo's local copy is new at each start. After this time, the answer is what the copy has so far."""
 
 

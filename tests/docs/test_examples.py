@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 CONFIGURATIONS = sorted((EXAMPLES / "clients").rglob("*.json"))
 README = (EXAMPLES / "README.md").read_text("utf-8")
 SECRETS = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT", "RC_ACCESS_TOKEN"}
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 
 
 def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
