@@ -25,7 +25,7 @@ ZONE = "America/Los_Angeles"
 MOMENT = datetime(2026, 3, 5, 17, tzinfo=ZoneInfo(ZONE))
 """Late on a Thursday afternoon, as in the made-up mailbox."""
 PICTURE = Path(__file__).with_name("demo.svg")
-PARTS = ("A voicemail", "Clear out old texts", "The same again", "Undo")
+PARTS = ("A voicemail", "Delete old texts", "Undo", "Find messages by their words")
 COLUMNS = 86
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 

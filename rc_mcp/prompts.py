@@ -1,4 +1,8 @@
-"""Loads `prompts/*.md`: one MCP prompt per file, with front matter and `{{argument}}` placeholders."""
+"""Loads `prompts/*.md`: one MCP prompt per file, with front matter and `{{argument}}` placeholders.
+
+Lines between `{{#tool}}` and `{{/tool}}` are shown only if the server offers that tool, lines between `{{^tool}}` and
+`{{/tool}}` only if it does not. These are the sections of Mustache, for names of tools and without lists.
+"""
 
 import logging
 import re
@@ -12,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _log = logging.getLogger(__name__)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
+_SECTION = re.compile(r"^[ \t]*\{\{[#^/]\w+\}\}[ \t]*\n|\{\{[#^/]\w+\}\}", re.MULTILINE)
+"""A line that has only the mark of a section goes with it, as in Mustache."""
 
 
 class Argument(BaseModel):
@@ -41,17 +47,17 @@ class PromptFileError(ValueError):
 
 
 def load_prompts(absent_tools: Collection[str] = ()) -> Iterator[Prompt]:
-    """Yield every valid prompt, except those that name a tool in `absent_tools`.
+    """Yield every valid prompt as it is without these tools, except those that still name one of them.
 
     A broken file is logged and left out: it must not stop the server from starting.
     """
     for file in prompt_files():
-        text = file.read_text("utf-8")
-        if not any(re.search(rf"\b{tool}\b", text) for tool in absent_tools):
-            try:
+        try:
+            text = without_tools(file.name, file.read_text("utf-8"), absent_tools)
+            if not any(re.search(rf"\b{tool}\b", text) for tool in absent_tools):
                 yield parse_prompt(file.name, text)
-            except PromptFileError:
-                _log.exception("a prompt was left out")
+        except PromptFileError:
+            _log.exception("a prompt was left out")
 
 
 def complete(prompt: str, argument: str, value: str) -> list[str]:
@@ -74,8 +80,31 @@ def prompt_files() -> list[Traversable]:
     return sorted((f for f in folder.iterdir() if f.name.endswith(".md")), key=lambda f: f.name)
 
 
+def without_tools(file_name: str, text: str, absent_tools: Collection[str]) -> str:
+    """Return the text of a prompt file without the marks of sections, and with only the sections that apply.
+
+    Raises:
+        PromptFileError: a section is not closed, or not in the order in which sections were opened.
+    """
+    shown: list[str] = []
+    opened: list[tuple[str, bool]] = []
+    end = 0
+    for mark in _SECTION.finditer(text):
+        if all(applies for _, applies in opened):
+            shown.append(text[end : mark.start()])
+        end = mark.end()
+        kind, tool = mark[0].strip()[2], mark[0].strip()[3:-2]
+        if kind != "/":
+            opened.append((tool, (kind == "^") == (tool in absent_tools)))
+        elif not opened or opened.pop()[0] != tool:
+            raise PromptFileError(f"{file_name}: {mark[0].strip()} does not close the section before it")
+    if opened:
+        raise PromptFileError(f"{file_name}: the section of {opened[-1][0]} is not closed")
+    return "".join([*shown, text[end:]])
+
+
 def parse_prompt(file_name: str, text: str) -> Prompt:
-    """Return the prompt of one file, named after the file.
+    """Return the prompt of one file, named after the file. `without_tools` has taken the sections out of its text.
 
     Raises:
         PromptFileError: the front matter is wrong, or text and arguments do not match.

@@ -119,8 +119,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
     listening: ListenHandler | None = None
     """The handler of the `subscriptions/listen` streams."""
 
-    _has_read_prompts: bool = False
-    """Few hosts ask for prompts, and each starts a server: they are read when they are first asked for."""
+    _prompts_without: set[str] | None = None
+    """The tools that the prompts do without. Few hosts ask for prompts, and each starts a server: None before that."""
 
     def stop_listening(self) -> None:
         """End the streams of `subscriptions/listen`, each with its result."""
@@ -134,17 +134,15 @@ class RingCentralServer(MCPServer[MailboxSession]):
         return tools if self.is_structured else [t.model_copy(update={"output_schema": None}) for t in tools]
 
     async def list_prompts(self) -> list[MCPPrompt]:
-        """Return the prompts, without those that name a tool whose permission is missing."""
-        offered = {tool.name for tool in await super().list_tools()}
-        if not self._has_read_prompts:  # no await from here on, so that calls at once read them once
-            self._has_read_prompts = True
-            for prompt in load_prompts(absent_tools=PERMISSIONS.keys() - offered):
+        """Return the prompts for the tools that are offered now, without those that need another."""
+        absent = PERMISSIONS.keys() - {tool.name for tool in await self.list_tools()}
+        if absent != self._prompts_without:  # no await in this block, so that calls at once read them once
+            self._prompts_without = absent
+            for prompt in self._prompt_manager.list_prompts():
+                self.remove_prompt(prompt.name)
+            for prompt in load_prompts(absent):
                 self.add_prompt(prompt)
-        prompts, missing = await super().list_prompts(), self._missing()
-        if not missing:
-            return prompts
-        usable = {prompt.name for prompt in load_prompts(absent_tools=missing)}
-        return [prompt for prompt in prompts if prompt.name in usable]
+        return await super().list_prompts()
 
     def _missing(self) -> dict[str, Permission]:
         """Return the tools whose permission RingCentral did not grant, with that permission."""

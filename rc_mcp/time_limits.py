@@ -40,5 +40,7 @@ LOGIN_STEP_S = 30.0
 """Each step of a request of `rc-mcp login` or `rc-mcp logout`."""
 DEMO_ANSWER_S = 30.0
 """`rc-mcp demo`: one answer, which normally takes milliseconds, so that a hanging server is reported."""
+DEMO_COPY_S = 100.0
+"""`rc-mcp demo`: the local copy of its mailbox, which RingCentral's rate limits allow in half a minute."""
 DRAWING_S = 20.0
 """The pages of one attachment on the emulator's status page."""

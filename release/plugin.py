@@ -10,7 +10,8 @@ from shutil import rmtree
 
 import frontmatter
 
-from rc_mcp.prompts import FrontMatter, prompt_files
+from rc_mcp.prompts import FrontMatter, prompt_files, without_tools
+from rc_mcp.tools import SEARCH
 from release.project import ACCESS, AUTHOR, PROJECT, ROOT, VERSION
 
 FOLDER = ROOT / "plugin"
@@ -41,7 +42,9 @@ def files() -> dict[PurePosixPath, str]:
     }
     for file in prompt_files():
         name = file.name.removesuffix(".md").replace("_", "-")
-        made[PurePosixPath("skills", name, "SKILL.md")] = skill(name, file.read_text("utf-8"))
+        made[PurePosixPath("skills", name, "SKILL.md")] = skill(
+            name, without_search(file.name, file.read_text("utf-8"))
+        )
     return made
 
 
@@ -56,6 +59,11 @@ def marketplace() -> str:
             "plugins": [plugin],
         }
     )
+
+
+def without_search(file_name: str, text: str) -> str:
+    """Return a prompt file for a server without a local copy, as the plugin starts it."""
+    return without_tools(file_name, text, {SEARCH})
 
 
 def skill(name: str, prompt: str) -> str:

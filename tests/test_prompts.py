@@ -3,7 +3,8 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,20 @@ from mcp.server import MCPServer
 from mcp.types import INVALID_PARAMS, PromptReference, TextContent, Tool
 
 from rc_mcp.cli.demo.screen import rows
-from rc_mcp.prompts import FrontMatter, PromptFileError, parse_prompt, prompt_files
-from rc_mcp.tools import tools_for
-from tests.desk import Desk, Era, call
+from rc_mcp.emulator import Emulator
+from rc_mcp.mirror.query import OPERATORS
+from rc_mcp.prompts import FrontMatter, PromptFileError, load_prompts, parse_prompt, prompt_files, without_tools
+from rc_mcp.tools import PERMISSIONS, SEARCH, tools_for
+from rc_mcp.tools.search_messages import Coverage
+from tests.desk import Clock, Desk, Era, Faults, call
+from tests.searching import searching
 
 pytestmark = pytest.mark.anyio
 
 NAMES = [file.name.removesuffix(".md") for file in prompt_files()]
 SKILLS = sorted(Path(__file__).parents[1].glob("plugin/skills/*/SKILL.md"))
 MAX_WORDS = 350
+with_and_without_a_copy = pytest.mark.parametrize("with_copy", [False, True], ids=["without a copy", "with a copy"])
 GOOD = """\
 ---
 title: Count
@@ -64,9 +70,10 @@ def test_the_prompts_are_those_that_were_promised() -> None:
     assert {"triage_inbox", "voicemail_digest", "find_fax", "clean_up_mailbox", "follow_ups"} <= set(NAMES)
 
 
+@with_and_without_a_copy
 @pytest.mark.parametrize("file", prompt_files(), ids=lambda file: file.name)
-def test_every_prompt_file_can_be_used(file: Any) -> None:
-    prompt = parse_prompt(file.name, file.read_text("utf-8"))
+def test_every_prompt_file_can_be_used(file: Any, with_copy: bool) -> None:
+    prompt = parse_prompt(file.name, text_for(file, with_copy=with_copy))
     assert f"{prompt.name}.md" == file.name
     assert all(argument.description for argument in prompt.arguments or [])
 
@@ -98,9 +105,129 @@ def test_a_file_with_bad_front_matter_is_refused_with_its_name(text: str) -> Non
         parse_prompt("broken.md", text)
 
 
+@pytest.mark.parametrize("file", prompt_files(), ids=lambda file: file.name)
+def test_every_section_of_a_prompt_file_is_for_a_tool(file: Any) -> None:
+    assert set(re.findall(r"\{\{[#^](\w+)\}\}", file.read_text("utf-8"))) <= PERMISSIONS.keys()
+
+
+SECTIONS = """\
+Look.
+{{#search_messages}}
+Search.
+{{#update_message}}
+Mark.
+{{/update_message}}
+{{/search_messages}}
+{{^search_messages}}
+List.
+{{/search_messages}}
+Say{{^update_message}} only{{/update_message}} it.
+"""
+
+
+@pytest.mark.parametrize(
+    ("absent", "shown"),
+    [
+        ([], "Look.\nSearch.\nMark.\nSay it.\n"),
+        (["update_message"], "Look.\nSearch.\nSay only it.\n"),
+        (["search_messages"], "Look.\nList.\nSay it.\n"),
+        (["search_messages", "update_message"], "Look.\nList.\nSay only it.\n"),
+    ],
+)
+def test_a_section_is_shown_if_its_tool_is_offered_or_for_the_opposite_if_not(absent: list[str], shown: str) -> None:
+    assert without_tools("count.md", SECTIONS, absent) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{{#search_messages}}\nSearch.", id="not closed"),
+        pytest.param("{{^search_messages}}\nList.", id="opposite not closed"),
+        pytest.param("Search.\n{{/search_messages}}\n", id="not opened"),
+        pytest.param("{{#search_messages}}\nSearch.\n{{/serch_messages}}\n", id="closed by another name"),
+        pytest.param("{{#a}}{{#b}}{{/a}}{{/b}}", id="closed in another order"),
+        pytest.param("{{^a}}{{#b}}{{/a}}", id="not closed in a section"),
+    ],
+)
+@pytest.mark.parametrize("absent", [[], ["search_messages", "a", "b"]], ids=["shown", "not shown"])
+def test_a_bad_section_is_refused_with_the_name_of_its_file(text: str, absent: list[str]) -> None:
+    with pytest.raises(PromptFileError, match=r"^broken\.md: "):
+        without_tools("broken.md", GOOD + text, absent)
+
+
+@pytest.mark.parametrize("mark", ["{{#search_messages}", "{{# search_messages}}", "{{/}}", "{{!note}}"])
+def test_a_mark_that_is_none_is_refused_as_a_stray_placeholder(mark: str) -> None:
+    with pytest.raises(PromptFileError, match=r"^broken\.md: "):
+        parse_prompt("broken.md", without_tools("broken.md", GOOD + mark, []))
+
+
+def test_a_file_with_a_bad_section_is_left_out_and_named_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.md").write_text(GOOD + "{{#search_messages}}\n")
+    (tmp_path / "whole.md").write_text(GOOD)
+    monkeypatch.setattr("rc_mcp.prompts.prompt_files", lambda: sorted(tmp_path.iterdir()))
+    assert [prompt.name for prompt in load_prompts()] == ["whole"]
+    assert "broken.md" in caplog.text
+
+
+def test_a_prompt_that_names_an_absent_tool_outside_of_its_sections_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "needs_it.md").write_text(GOOD + "Then call search_messages.\n")
+    (tmp_path / "can_do_without.md").write_text(
+        GOOD + "{{#search_messages}}\nThen call search_messages.\n{{/search_messages}}\n"
+    )
+    monkeypatch.setattr("rc_mcp.prompts.prompt_files", lambda: sorted(tmp_path.iterdir()))
+    assert [prompt.name for prompt in load_prompts({SEARCH})] == ["can_do_without"]
+    assert [prompt.name for prompt in load_prompts()] == ["can_do_without", "needs_it"]
+
+
+async def test_the_prompts_that_look_for_something_search_if_there_is_a_copy(desk: Desk, era: Era) -> None:
+    texts: dict[bool, dict[str, str]] = {}
+    for with_copy in (False, True):
+        async with asking(desk, era, with_copy=with_copy) as client:
+            assert {prompt.name for prompt in (await client.list_prompts()).prompts} == set(NAMES)
+            texts[with_copy] = {name: await rendered(client, name) for name in NAMES}
+    assert SEARCH not in "".join(texts[False].values())
+    assert {name for name in NAMES if SEARCH in texts[True][name]} == {"find_fax", "follow_ups", "voicemail_digest"}
+    tool, arguments = next(calls(texts[True]["find_fax"]))
+    assert tool == SEARCH
+    assert str(arguments["query"]).startswith("type:fax ")
+
+
+@pytest.mark.parametrize("name", ["find_fax", "follow_ups", "voicemail_digest"])
+async def test_a_prompt_that_searches_says_what_limits_a_search(desk: Desk, name: str) -> None:
+    async with asking(desk, with_copy=True) as client:
+        quoted = set(re.findall(r"`(\w+)`", await rendered(client, name)))
+    assert {"coverage", "contents_missing"} <= quoted
+
+
+async def test_a_section_goes_when_the_permission_of_its_tool_is_found_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, era: Era
+) -> None:
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    section = "{{#update_message}}\nThen call update_message.\n{{/update_message}}\n"
+    (folder / "count.md").write_text(GOOD + section)
+    monkeypatch.setattr("rc_mcp.prompts.prompt_files", lambda: sorted(folder.iterdir()))
+    with Emulator(permissions=["ReadMessages"]) as emulator:
+        desk = Desk(emulator, tmp_path / "state", Clock(), Faults(emulator))
+        async with desk.client(era) as client:
+            before = await rendered(client, "count")
+            await call(client, "list_messages")
+            after = await rendered(client, "count")
+    assert "update_message" in before
+    assert "update_message" not in after
+    assert after in before
+
+
+@with_and_without_a_copy
 @pytest.mark.parametrize("name", NAMES)
-async def test_every_prompt_renders_without_a_placeholder_left(desk: Desk, era: Era, name: str) -> None:
-    async with desk.client(era) as client:
+async def test_every_prompt_renders_without_a_placeholder_left(
+    desk: Desk, era: Era, name: str, with_copy: bool
+) -> None:
+    async with asking(desk, era, with_copy=with_copy) as client:
         text = await rendered(client, name)
     assert not re.search(r"\{\{|\}\}", text)
     assert len(text.split()) <= MAX_WORDS
@@ -157,9 +284,10 @@ def test_every_span_of_a_prompt_has_suggestions_and_its_default_is_one(file: Any
             assert argument.default in argument.suggestions, argument.name
 
 
+@with_and_without_a_copy
 @pytest.mark.parametrize("name", NAMES)
-async def test_the_server_takes_every_call_that_a_prompt_shows(desk: Desk, name: str) -> None:
-    async with desk.client() as client:
+async def test_the_server_takes_every_call_that_a_prompt_shows(desk: Desk, name: str, with_copy: bool) -> None:
+    async with asking(desk, with_copy=with_copy) as client:
         known = await something_to_ask_for(client)
         shown = list(calls(await rendered(client, name)))
         for tool, arguments in shown:
@@ -167,21 +295,23 @@ async def test_the_server_takes_every_call_that_a_prompt_shows(desk: Desk, name:
     assert shown
 
 
+@with_and_without_a_copy
 @pytest.mark.parametrize("file", [*prompt_files(), *SKILLS], ids=lambda file: f"{file.parent.name}-{file.name}")
-def test_every_call_in_a_prompt_or_a_skill_fits_the_published_schema(file: Any) -> None:
-    schemas = {tool.name: tool.parameters for tool in tools_for("admin")}
+def test_every_call_in_a_prompt_or_a_skill_fits_the_published_schema(file: Any, with_copy: bool) -> None:
+    schemas = {tool.name: tool.parameters for tool in tools_for("admin", with_search=with_copy)}
     known = {"message_id": "1", "conversation_id": "2", "phone_number": "+16505550100", "plan_id": "none-such"}
-    shown = list(calls(file.read_text("utf-8")))
+    shown = list(calls(text_for(file, with_copy=with_copy)))
     for tool, arguments in shown:
         given = {key: filled_in(key, value, known) for key, value in arguments.items()}
         Draft202012Validator({**schemas[tool], "additionalProperties": False}).validate(given)  # pyright: ignore[reportUnknownMemberType]
     assert shown
 
 
+@with_and_without_a_copy
 @pytest.mark.parametrize("name", NAMES)
-async def test_every_name_in_a_prompt_is_one_that_the_tools_use(desk: Desk, name: str) -> None:
+async def test_every_name_in_a_prompt_is_one_that_the_tools_use(desk: Desk, name: str, with_copy: bool) -> None:
     desk.clock.time += timedelta(days=24)  # some of the office's faxes and voicemails are about to be erased
-    async with desk.client() as client:
+    async with asking(desk, with_copy=with_copy) as client:
         tools = (await client.list_tools()).tools
         quoted = set(re.findall(r"`([^`]+)`", await rendered(client, name)))
         await call(client, "read_message_store_configuration")
@@ -191,15 +321,25 @@ async def test_every_name_in_a_prompt_is_one_that_the_tools_use(desk: Desk, name
             await call(client, "list_messages", date_from="90d", detail="full"),
             await call(client, "read_message_content", message_id=known["message_id"]),
         ]
+        if with_copy:
+            answers.append(await call(client, SEARCH, query="referral"))
     ours = {word for tool in tools for word in words_of(tool.input_schema) | words_of(tool.output_schema)}
     ours |= words_of(answers)
+    ours |= Coverage.model_fields.keys() if with_copy else set()  # some are only there when they are not 0
     for text in quoted:
         if "(" not in text and not text.startswith("rc-mcp "):
             assert set(text.partition("=")[0].split(".")) <= ours, f"`{text}`"
 
 
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_operator_in_a_prompt_is_one_of_the_query_language(desk: Desk, name: str) -> None:
+    async with asking(desk, with_copy=True) as client:
+        text = await rendered(client, name)
+    assert set(re.findall(r"(?<![\w/])([a-z_]+):(?=[\w\"(])", text)) <= set(OPERATORS)
+
+
 async def test_only_the_cleanup_shows_a_call_that_deletes(desk: Desk) -> None:
-    async with desk.client() as client:
+    async with asking(desk, with_copy=True) as client:
         tools = (await client.list_tools()).tools
         deleting = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
         shown = {name: {tool for tool, _ in calls(await rendered(client, name))} for name in NAMES}
@@ -210,6 +350,22 @@ async def test_no_prompt_shows_a_call_that_purges(desk: Desk) -> None:
     async with desk.client() as client:
         for name in NAMES:
             assert not any("purge" in arguments for _, arguments in calls(await rendered(client, name)))
+
+
+@asynccontextmanager
+async def asking(desk: Desk, era: Era = "auto", *, with_copy: bool) -> AsyncGenerator[Client]:
+    """A client of a server with a filled local copy, or without one."""
+    if with_copy:
+        async with searching(desk, era) as (client, _):
+            yield client
+    else:
+        async with desk.client(era) as client:
+            yield client
+
+
+def text_for(file: Any, *, with_copy: bool) -> str:
+    """The text of a file for a server with a local copy, or without one."""
+    return without_tools(file.name, file.read_text("utf-8"), [] if with_copy else [SEARCH])
 
 
 async def rendered(client: Client, name: str) -> str:

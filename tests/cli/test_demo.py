@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from rc_mcp.cli import main
 from rc_mcp.cli.demo import tour
 from rc_mcp.cli.demo.screen import Screen
 from rc_mcp.cli.demo.stage import Stage
+from rc_mcp.emulator import Emulator
 
-CLAIMS = 14
+CLAIMS = 16
 """The number of checks in the tour."""
 
 
@@ -28,10 +30,16 @@ def run_demo(folder: Path, **environment: str) -> subprocess.CompletedProcess[by
         [sys.executable, "-W", "error", "-m", "rc_mcp", "demo"],
         check=False,
         capture_output=True,
-        timeout=120,
+        timeout=240,
         cwd=folder,
         env={**os.environ, **real, "COLUMNS": "80", **environment},
     )
+
+
+@pytest.fixture
+def without_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill the tour's local copy at once: under RingCentral's limits it takes half a minute."""
+    monkeypatch.setattr("rc_mcp.cli.demo.stage.Emulator", partial(Emulator, rate_limits=False))
 
 
 def claims(shown: str, mark: str) -> list[str]:
@@ -70,10 +78,11 @@ def test_the_tour_finishes_when_its_output_is_closed(tmp_path: Path) -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=120) == 0
+        assert process.wait(timeout=240) == 0
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("without_rate_limits")
 def test_a_failed_claim_is_shown_with_expected_and_found_values_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -84,6 +93,28 @@ def test_a_failed_claim_is_shown_with_expected_and_found_values_and_exit_code_1(
     assert len(claims(done.stdout, "✓")) == CLAIMS - 3
     assert 'expected: ["done", ' in done.stdout
     assert 'found:    ["declined", {}]' in done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("without_rate_limits")
+@pytest.mark.parametrize("word", ["SPOKEN", "FAXED"])
+def test_a_word_that_is_in_no_voicemail_or_fax_fails_the_claim_that_it_was_found(
+    monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.setattr(tour, word, "zeppelin")
+    done = CliRunner().invoke(main, ["demo"])
+    assert done.exit_code == 1
+    (failed,) = claims(done.stdout, "✗")
+    assert "zeppelin" in failed
+
+
+@pytest.mark.process
+def test_a_copy_that_is_not_filled_in_time_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rc_mcp.time_limits.DEMO_COPY_S", 0)
+    done = CliRunner().invoke(main, ["demo"])
+    assert done.exit_code == 1
+    (failed,) = claims(done.stdout, "✗")
+    assert "the local copy was not complete" in failed
 
 
 def test_a_server_that_does_not_start_is_reported_with_its_stderr(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from rc_mcp.cli import main
+from rc_mcp.emulator import Emulator
 from rc_mcp.settings import Settings, load_settings
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 CONFIGURATIONS = sorted((EXAMPLES / "clients").rglob("*.json"))
 README = (EXAMPLES / "README.md").read_text("utf-8")
 SECRETS = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT", "RC_ACCESS_TOKEN"}
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 
 
 def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -94,6 +95,30 @@ def test_voicemail_query_passes_on_the_fault_in_its_arguments(tmp_path: Path) ->
     found = run(tmp_path, "voicemail_query.py", "Quillmere", "last week")
     assert found.returncode == 1
     assert found.stderr.splitlines()[-1].startswith("date_from: ")
+
+
+def test_find_message_finds_a_word_in_texts_faxes_and_voicemails_and_says_what_was_searched(tmp_path: Path) -> None:
+    found = run(tmp_path, "find_message.py", "referral")
+    assert found.returncode == 0, found.stderr
+    kinds = re.findall(r"^(\w+), .*\n  (.*)$", found.stdout, re.MULTILINE)
+    assert {kind for kind, _ in kinds} == {"SMS", "Pager", "VoiceMail", "Fax"}
+    assert all("referral" in snippet.lower() for _, snippet in kinds)
+    assert found.stdout.startswith(f"{len(kinds)} found for 'referral'\n")
+    with Emulator() as emulator:
+        assert f"Searched: {len(emulator.store.messages())} messages since " in found.stdout
+    assert "not in the copy yet: 0." in found.stdout
+
+
+def test_find_message_finds_one_voicemail_by_a_word_that_is_only_spoken(tmp_path: Path) -> None:
+    found = run(tmp_path, "find_message.py", "swollen -type:fax")
+    assert found.stdout.startswith("1 found for "), found.stderr
+    assert "VoiceMail, " in found.stdout
+
+
+def test_find_message_passes_on_the_fault_in_its_query(tmp_path: Path) -> None:
+    found = run(tmp_path, "find_message.py", "colour:red")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr.splitlines()[-1].startswith('"colour:" ')
 
 
 def test_headless_cleanup_deletes_through_a_plan_never_purges_and_restores(tmp_path: Path) -> None:

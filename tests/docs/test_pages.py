@@ -124,7 +124,7 @@ def test_the_commands_of_a_page_print_its_output(page: Path, tmp_path: Path) -> 
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=120,
+            timeout=240,
             check=False,
         )
         checker, seen = doctest.OutputChecker(), doctest.ELLIPSIS

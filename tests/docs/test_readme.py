@@ -201,7 +201,8 @@ def test_the_picture_needs_no_other_file() -> None:
 
 
 @pytest.mark.process
-def test_the_picture_shows_the_demo() -> None:
+def test_the_picture_shows_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rc_mcp.cli.demo.stage.Emulator", partial(Emulator, rate_limits=False))  # to be quick
     now = runpy.run_path(str(ROOT / "docs/picture.py"))["take_picture"]()
     assert words_of(PICTURE.read_text("utf-8")) == words_of(now), "renew it with: make picture"
 

@@ -114,6 +114,7 @@ class Stage:
             env={
                 **login_to(self.emulator),
                 "RC_MCP_STATE_DIR": str(self.folder / "state"),
+                "RC_MCP_MIRROR": "on",
                 "RC_MCP_DOWNLOAD_DIR": str(self.folder / "downloads"),
                 "RC_MCP_TIMEZONE": os.environ.get("RC_MCP_TIMEZONE", ""),  # empty counts as none
             },

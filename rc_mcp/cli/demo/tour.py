@@ -8,29 +8,38 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import anyio
+import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, ContentBlock, ImageContent, TextContent
 from PIL import Image, ImageChops
 
+from rc_mcp import time_limits
 from rc_mcp.cli.demo.screen import Row, Screen, rows
 from rc_mcp.cli.demo.stage import Mailbox, Person, Reply, Stage, StoppedError, stage
-from rc_mcp.tools import tools_for
+from rc_mcp.tools import SEARCH, tools_for
 from rc_mcp.views.untrusted_text import counted
 
 NO = Reply("No.", "decline")
 YES = Reply("Yes, do it.", "accept", True)
 NOT_THE_PHRASE = Reply('(types) "yes, all of it"', "accept", "yes, all of it")
 
+SPOKEN, FAXED = "swollen", "referral"
+"""A word of one voicemail, and a word on one fax that is not a scan."""
+
 UNTOUCHED: Mailbox = {}
 """The changes of an unchanged mailbox."""
 
 StructuredContent = dict[str, Any]
+
+_pdfium: Any = pypdfium2
+_COPY_STEP_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,10 +87,25 @@ class Tour:
 
     async def _content(self, tool: str, arguments: dict[str, object]) -> list[ContentBlock]:
         self.screen.call(tool, arguments)
+        return await self._answered(tool, arguments)
+
+    async def _answered(self, tool: str, arguments: dict[str, object]) -> list[ContentBlock]:
         result = await self.client.call_tool(tool, arguments)
         if result.is_error:
             raise StoppedError(_text(result.content))
         return result.content
+
+    async def until_copied(self) -> StructuredContent:
+        """Wait until the local copy has the texts of all attachments, and return what a search says about the copy."""
+        with anyio.move_on_after(time_limits.DEMO_COPY_S):
+            while True:
+                coverage = json.loads(_text(await self._answered(SEARCH, {"query": "in:anywhere", "limit": 1})))[
+                    "coverage"
+                ]
+                if coverage.get("synced_at") and not coverage["contents_missing"]:
+                    return coverage
+                await anyio.sleep(_COPY_STEP_S)
+        raise StoppedError(f"the local copy was not complete after {time_limits.DEMO_COPY_S:.0f} s")
 
     def attachment(self, row: Row, kind: str) -> StructuredContent:
         """Return the emulator's own record of an attachment of this kind, with its true size."""
@@ -90,15 +114,33 @@ class Tour:
         found = next(a for a in record["attachments"] if a["type"] == kind)
         return {**found, "size": len(store.content(row["id"], found["id"]) or b"")}
 
+    def having(self, word: str, message_type: str) -> set[str]:
+        """Return the messages of this type that have the word in an attachment, in the emulator's own files."""
+        store = self.stage.emulator.store
+        return {
+            str(record["id"])
+            for record in store.messages()
+            if record["type"] == message_type
+            for attachment in record["attachments"]
+            if word
+            in _words_in(attachment["contentType"], store.content(record["id"], attachment["id"]) or b"").lower()
+        }
+
+    def records_have(self, word: str, ids: Iterable[str]) -> bool:
+        """Return whether the emulator's record of one of these messages has the word: a list would show it."""
+        return any(word in json.dumps(self.stage.emulator.store.message(i)).lower() for i in ids)
+
 
 async def connect(tour: Tour) -> None:
     tour.screen.step("An assistant connects")
     tour.screen.say("It starts rc-mcp as a separate program and asks for its tools.")
     tools = [tool.name for tool in (await tour.client.list_tools()).tools]
     tour.screen.names(tools)
-    ours = [tool.name for tool in tools_for("admin")]
+    ours = [tool.name for tool in tools_for("admin", with_search=True)]
     tour.screen.check(
-        f"{len(tools)} tools, for everything RingCentral's Message Store can do", expected=ours, found=tools
+        f"{len(tools)} tools: a search, and everything that RingCentral's Message Store can do",
+        expected=ours,
+        found=tools,
     )
 
 
@@ -233,6 +275,37 @@ async def purge_without_asking(tour: Tour, ids: list[str]) -> None:
     )
 
 
+async def find_by_words(tour: Tour) -> None:
+    tour.screen.step("Find messages by their words")
+    tour.screen.say(
+        "RingCentral cannot search for words. If the operator wants it, rc-mcp keeps a local copy of the mailbox and "
+        "searches that. It has been filling since the start. RingCentral allows 40 attachments a minute, and the "
+        "assistant's own requests go first, so it needs some more seconds."
+    )
+    coverage = await tour.until_copied()
+    tour.screen.say(f"The copy now has all {coverage['messages']} messages and their texts.")
+    for message_type, where, word in (("VoiceMail", "spoken in it", SPOKEN), ("Fax", "on its page", FAXED)):
+        answer = await tour.call(SEARCH, query=f"type:{message_type.lower()} {word}")
+        found = rows(answer["messages"])
+        for row in found:
+            tour.screen.quote(f"{row['untrusted_who']}: {row['untrusted_snippet']}")
+        ids = [row["id"] for row in found]
+        tour.screen.check(
+            f'the {message_type.lower()} was found by "{word}", which is only {where}',
+            expected=(sorted(tour.having(word, message_type)), False),
+            found=(sorted(ids), not ids or tour.records_have(word, ids)),
+        )
+
+
+def _words_in(content_type: str, content: bytes) -> str:
+    """Return the text of a transcript, or of a PDF. Scans and recordings have none."""
+    if content_type.startswith("text/"):
+        return content.decode()
+    if content_type != "application/pdf":
+        return ""
+    return " ".join(page.get_textpage().get_text_bounded() for page in _pdfium.PdfDocument(content))
+
+
 def count_requests(tour: Tour) -> None:
     tour.screen.step("Requests to RingCentral")
     requests = tour.stage.emulator.requests
@@ -277,6 +350,7 @@ async def _walk(on: Stage, screen: Screen) -> None:
         await undo(tour, old)
         await refuse_purge(tour, old)
         await purge_without_asking(tour, old)
+        await find_by_words(tour)
         count_requests(tour)
 
 
