@@ -17,7 +17,7 @@ from rc_mcp.mirror.listing import NotCertain, Window, listed, received, require_
 from rc_mcp.mirror.logins import known_mailbox, mailbox_of
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import FeedProgress, noted_retention, progress_of
-from rc_mcp.mirror.search import Found, Sort, search
+from rc_mcp.mirror.search import Found, Sort, search, search_all
 from rc_mcp.ringcentral import Message, MessageStoreClient, RingCentralError
 
 _log = logging.getLogger(__name__)
@@ -130,9 +130,31 @@ class LocalCopy:
         known_as = await self._known_as(mirror, account_id, extension_id)
         act = partial(_search, mirror, known_as, query, self._now(), zone, sort=sort, limit=limit, cursor=cursor)
         found, progress = await to_thread.run_sync(act)
-        feed = self._feeds.get(known_as)
         kept = frozenset(hit.message.id for hit in found.hits) & progress.kept
-        return Searched(found, progress, feed.fault if feed else self._fault, kept)
+        return Searched(found, progress, self._fault_of(known_as), kept)
+
+    async def search_all(
+        self,
+        query: str,
+        zone: tzinfo,
+        read: Callable[[Iterable[Message]], T],
+        *,
+        account_id: str,
+        extension_id: str,
+    ) -> tuple[Searched, T]:
+        """Return what `read` makes of all messages that a query selects, and `Searched` without hits.
+
+        Args:
+            read: called in a thread, as for `listed`.
+
+        Raises:
+            QueryError, MirrorError, RingCentralError: as for `search`.
+        """
+        mirror = await self._opened()
+        known_as = await self._known_as(mirror, account_id, extension_id)
+        act = partial(_search_all, mirror, known_as, query, self._now(), zone, read)
+        (found, made), progress = await to_thread.run_sync(act)
+        return Searched(found, progress, self._fault_of(known_as), frozenset()), made
 
     async def listed(
         self, window: Window, read: Callable[[Iterable[Message]], T], *, account_id: str, extension_id: str
@@ -222,6 +244,10 @@ class LocalCopy:
             )
         return self._feeds[known_as]
 
+    def _fault_of(self, known_as: tuple[str, str]) -> Fault | None:
+        feed = self._feeds.get(known_as)
+        return feed.fault if feed else self._fault
+
     async def _known_as(self, mirror: Mirror, account_id: str, extension_id: str) -> tuple[str, str]:
         return await mailbox_of(self._client, mirror, self._principal, account_id=account_id, extension_id=extension_id)
 
@@ -239,6 +265,19 @@ def _search(
     with mirror.reading():
         number = mirror.mailboxes().get(known_as, 0)
         return search(mirror, number, query, now, zone, **how), progress_of(mirror, number)  # pyright: ignore[reportArgumentType]
+
+
+def _search_all(
+    mirror: Mirror,
+    known_as: tuple[str, str],
+    query: str,
+    now: datetime,
+    zone: tzinfo,
+    read: Callable[[Iterable[Message]], T],
+) -> tuple[tuple[Found, T], FeedProgress]:
+    with mirror.reading():
+        number = mirror.mailboxes().get(known_as, 0)
+        return search_all(mirror, number, query, now, zone, read), progress_of(mirror, number)
 
 
 def _kept(mirror: Mirror, known_as: tuple[str, str], message_id: str) -> Message | None:

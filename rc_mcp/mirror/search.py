@@ -6,10 +6,10 @@ import hashlib
 import hmac
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, moment, own_texts
 from rc_mcp.mirror.errors import QueryError
@@ -21,6 +21,8 @@ from rc_mcp.mirror.selection import Selection, quoted, selection
 from rc_mcp.mirror.snippets import snippet
 from rc_mcp.ringcentral import Message
 
+T = TypeVar("T")
+
 Sort = Literal["newest", "relevance"]
 
 MOST_COUNTED = 1_000
@@ -29,6 +31,9 @@ RANKED = 1_000
 """So many of the newest hits are sorted by relevance: the score of a common word takes longer than everything else."""
 MAX_LIMIT = 50
 
+_NO_LIMIT = -1
+_AT_ONCE = 500
+"""Records held at once while all messages are read."""
 _MAC_BYTES = 12
 _BAD_CURSOR = "The cursor is not from an answer to this query and sort. Leave it out to begin with the first page."
 
@@ -138,6 +143,38 @@ def search(
         rows = _rows(db, numbers)
         hits = [Hit(message, snippet(_texts(message, contents), wanted)) for message, contents in rows]
         return Found(hits, total, is_exact, seal.closed(following) if following else None, _coverage(db, mailbox))
+
+
+def search_all(
+    mirror: Mirror,
+    mailbox: int,
+    query: str,
+    now: datetime,
+    zone: tzinfo,
+    read: Callable[[Iterable[Message]], T],
+    *,
+    contacts: Contacts = no_contacts,
+) -> tuple[Found, T]:
+    """Return what `read` makes of all messages that a query selects, newest first, and `Found` without hits.
+
+    Raises:
+        QueryError: the query cannot be read.
+    """
+    node = parse(query, now, zone)
+    with mirror.reading() as db:
+        numbers = _numbers(db, mailbox, selection(db, mailbox, node, contacts), None, _NO_LIMIT)
+        made = read(_messages(db, numbers))
+        return Found([], len(numbers), total_is_exact=True, next=None, coverage=_coverage(db, mailbox)), made
+
+
+def _messages(db: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[Message]:
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        found = db.execute(
+            "SELECT number, record FROM message WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(some),)
+        )
+        records = dict(found.fetchall())
+        yield from (decoded(records[number]) for number in some)
 
 
 def _count(db: sqlite3.Connection, mailbox: int, selected: Selection) -> tuple[int, bool]:
