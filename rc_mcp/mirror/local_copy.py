@@ -17,6 +17,7 @@ from rc_mcp.mirror.listing import NotCertain, Window, listed, received, require_
 from rc_mcp.mirror.logins import known_mailbox, mailbox_of
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import FeedProgress, noted_retention, progress_of
+from rc_mcp.mirror.rows import Source
 from rc_mcp.mirror.search import Found, Sort, search, search_all
 from rc_mcp.ringcentral import Message, MessageStoreClient, RingCentralError
 
@@ -53,6 +54,13 @@ class Retention(NamedTuple):
 
     days: int | None = None
     received: int | None = None
+
+
+class Kept(NamedTuple):
+    """A message that RingCentral no longer has, and the texts of its attachments, each with its source."""
+
+    message: Message
+    texts: dict[str, tuple[Source, str]]
 
 
 class LocalCopy:
@@ -203,15 +211,16 @@ class LocalCopy:
 
         await self._without_request(act)
 
-    async def kept(self, message_id: str, account_id: str, extension_id: str) -> Message | None:
-        """Return a message that RingCentral no longer has, and whose copy was kept.
+    async def kept(self, message_ids: Collection[str], account_id: str, extension_id: str) -> dict[str, Kept]:
+        """Return those of the messages that RingCentral no longer has, and whose copy was kept. No request is sent."""
 
-        Raises:
-            RingCentralError, MirrorError: as for `search`.
-        """
-        mirror = await self._opened()
-        known_as = await self._known_as(mirror, account_id, extension_id)
-        return await to_thread.run_sync(_kept, mirror, known_as, message_id)
+        def act(mirror: Mirror) -> dict[str, Kept]:
+            with mirror.reading():
+                mailbox, _, progress = self._known(mirror, account_id, extension_id)
+                there = {i: mirror.message(mailbox, i) for i in message_ids if i in progress.kept}
+                return {i: Kept(message, _texts(mirror, mailbox, message)) for i, message in there.items() if message}
+
+        return await self._without_request(act) or {}
 
     async def _without_request(self, act: Callable[[Mirror], T]) -> T | None:
         """Return what `act` does with the copy, in a thread; None if it cannot be used for that."""
@@ -280,7 +289,6 @@ def _search_all(
         return search_all(mirror, number, query, now, zone, read), progress_of(mirror, number)
 
 
-def _kept(mirror: Mirror, known_as: tuple[str, str], message_id: str) -> Message | None:
-    with mirror.reading():
-        number = mirror.mailboxes().get(known_as, 0)
-        return mirror.message(number, message_id) if message_id in progress_of(mirror, number).kept else None
+def _texts(mirror: Mirror, mailbox: int, message: Message) -> dict[str, tuple[Source, str]]:
+    found = {a.id: mirror.text(mailbox, message.id, a.id) for a in message.attachments}
+    return {i: (source, text) for i, (_, source, text) in found.items() if source and text}
