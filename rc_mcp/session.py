@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyio import CancelScope
 from mcp.server.mcpserver import Context
 
 from rc_mcp.guard.guard import Guard
@@ -12,6 +13,7 @@ from rc_mcp.recent_messages import RecentMessages
 from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.subscribers import Subscribers
 from rc_mcp.views.messages import mailbox_uri
+from rc_mcp.views.summary import RetentionFacts
 from rc_mcp.views.syncs import TokenMemory
 
 if TYPE_CHECKING:  # most servers have no local copy
@@ -46,6 +48,31 @@ class MailboxSession:
     def zone(self) -> tzinfo:
         """Return the user's time zone, for showing times and reading those without an offset; not for calculations."""
         return self.guard.zone
+
+    async def retention(self, account_id: str, extension_id: str, received: int | None = None) -> RetentionFacts:
+        """Return what is known of RingCentral's limits on faxes and voicemails, without a request.
+
+        Args:
+            received: how many received ones the mailbox has, if a list has just said so.
+        """
+        days = self.retention_days.get(account_id)
+        if self.copy and (days is None or received is None):
+            known = await self.copy.retention(account_id, extension_id)
+            days, received = days or known.days, known.received if received is None else received
+        return RetentionFacts(days, received)
+
+    async def remember_retention(self, account_id: str, days: int) -> None:
+        """Note the retention period of an account, for later calls and for the next start."""
+        self.retention_days[account_id] = days
+        if self.copy:
+            await self.copy.remember_retention(account_id, days)
+
+    async def forget_retention(self) -> None:
+        """Forget all retention periods: one may have changed, and an account has more than one name."""
+        self.retention_days.clear()
+        if self.copy:
+            with CancelScope(shield=True):
+                await self.copy.remember_retention("~", None)
 
     def may_touch(self, extension_id: str) -> bool:
         """Return whether the operator allowed this extension."""

@@ -5,6 +5,7 @@ bytes are sent only if the caller asks for them by form, and only few: some fram
 """
 
 import base64
+import io
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from rc_mcp.attachments.forms import (
     ways_for,
 )
 from rc_mcp.media.document_limits import LIMITS
-from rc_mcp.media.kinds import is_document, is_text, labelled, suffix
+from rc_mcp.media.kinds import TEXT, is_document, is_text, labelled, suffix
 from rc_mcp.media.plain_text import parts_of_text, text_part
 from rc_mcp.media.reading import Progress, read_document
 from rc_mcp.media.saving import keep
@@ -44,6 +45,14 @@ _SOUNDS = ("audio/", "video/")
 WHICH_RECORDING = (
     "The voicemail has several recordings, and RingCentral does not say to which of them this transcript belongs."
 )
+
+SOURCES = {
+    "ringcentral": "RingCentral's transcript",
+    "document": "the text of the file",
+    "ocr": "text by OCR, which makes mistakes",
+    "transcribed": "a transcript that this server made, with mistakes",
+}
+"""Where a text of the local copy came from."""
 
 _Answer = tuple[ContentAnswer, list[ContentBlock]]
 
@@ -140,6 +149,18 @@ async def read_attachment(asked: AttachmentRequest) -> _Answer:
         return asked.not_fetched(
             f"{str(error).rstrip('.')}. It was not fetched whole and is not shown. form='file' saves it."
         )
+
+
+async def text_of_copy(asked: AttachmentRequest, text: str, source: str) -> _Answer:
+    """Return the text of an attachment of a message that only the local copy still has.
+
+    Args:
+        source: a word of `SOURCES`.
+    """
+    data = text.encode("utf-8", "replace")
+    answer, blocks = await _text(asked, Fetched(io.BytesIO(data), len(data), TEXT, TEXT, "utf-8"))
+    said = f"RingCentral no longer has this message. This is from the local copy: {SOURCES[source]}. {answer.said}"
+    return answer.model_copy(update={"said": said.strip(), "bytes": None, "other_forms": []}), blocks
 
 
 async def _recording(asked: AttachmentRequest) -> _Answer:

@@ -292,6 +292,7 @@ class Feed:
         Args:
             is_listed: a listing has just ended, so that messages that the copy has as Deleted need not be read.
         """
+        begun_at = self._now()  # later changes may be missing in the answer
         sync = await self._client.sync_messages(sync_token=progress.sync_token, **self._at)
         # A removal has only an id, and the message may be one that the copy does not know, or that changed before.
         removed = [m.id for m in sync.records if m.availability == "Deleted" and m.creation_time is None]
@@ -299,7 +300,7 @@ class Feed:
             removed = await to_thread.run_sync(_not_deleted, self._mirror, mailbox, removed)
         whole = await self._read(removed) if removed else {}
         records = [whole.get(message.id) or message for message in sync.records]
-        noted = dict(noted_changes(sync.sync_info.sync_token or "", self._now()))
+        noted = dict(noted_changes(sync.sync_info.sync_token or "", begun_at))
         # Our frame has no end and never grows: a sync that left out older records left out changes.
         if sync.sync_info.older_records_exist or sync.unreadable:
             noted |= noted_due()

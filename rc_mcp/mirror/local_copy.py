@@ -1,12 +1,12 @@
 """The local copy as a running server uses it: one feed for each mailbox that it may read, and the searches in it."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, NamedTuple, Never, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -14,13 +14,17 @@ from anyio import to_thread
 from rc_mcp.mirror.contacts.book import Contacts
 from rc_mcp.mirror.errors import MirrorError
 from rc_mcp.mirror.feed import AFTER_A_FAULT_S, Feed, Wakeup, follow
-from rc_mcp.mirror.logins import mailbox_of
+from rc_mcp.mirror.listing import NotCertain, Window, listed, received, require_fresh
+from rc_mcp.mirror.logins import known_mailbox, mailbox_of
 from rc_mcp.mirror.mirror import Mirror
-from rc_mcp.mirror.progress import FeedProgress, progress_of
-from rc_mcp.mirror.search import Found, Sort, search
+from rc_mcp.mirror.progress import FeedProgress, noted_retention, progress_of
+from rc_mcp.mirror.rows import Source
+from rc_mcp.mirror.search import Found, Sort, search, search_all
 from rc_mcp.ringcentral import Message, MessageStoreClient, RingCentralError
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Fault = RingCentralError | MirrorError | OSError
 
@@ -39,6 +43,25 @@ class Searched:
     progress: FeedProgress
     fault: Fault | None
     kept: frozenset[str]
+
+
+class Retention(NamedTuple):
+    """What the copy knows of RingCentral's limits on faxes and voicemails.
+
+    Attributes:
+        days: the retention period, if a call of the last 30 days read it.
+        received: how many received ones RingCentral has, without deleted ones, up to 1,000; None if not certain.
+    """
+
+    days: int | None = None
+    received: int | None = None
+
+
+class Kept(NamedTuple):
+    """A message that RingCentral no longer has, and the texts of its attachments, each with its source."""
+
+    message: Message
+    texts: dict[str, tuple[Source, str]]
 
 
 class LocalCopy:
@@ -74,6 +97,7 @@ class LocalCopy:
         self._feeds: dict[tuple[str, str], Feed] = {}
         self._fault: Fault | None = None
         self._wakeup = Wakeup()
+        self._changed_at: datetime | None = None
 
     def close(self) -> None:
         """Close the copy. Cancel `follow` before."""
@@ -93,6 +117,7 @@ class LocalCopy:
 
     def was_changed(self) -> None:
         """Note that this server changed a mailbox, or learned that one changed."""
+        self._changed_at = self._now()
         self._wakeup.give()
 
     async def search(
@@ -117,19 +142,111 @@ class LocalCopy:
         known_as = await self._known_as(mirror, account_id, extension_id)
         act = partial(self._search, mirror, known_as, query, zone, sort=sort, limit=limit, cursor=cursor)
         found, progress = await to_thread.run_sync(act)
-        feed = self._feeds.get(known_as)
         kept = frozenset(hit.message.id for hit in found.hits) & progress.kept
-        return Searched(found, progress, feed.fault if feed else self._fault, kept)
+        return Searched(found, progress, self._fault_of(known_as), kept)
 
-    async def kept(self, message_id: str, account_id: str, extension_id: str) -> Message | None:
-        """Return a message that RingCentral no longer has, and whose copy was kept.
+    async def search_all(
+        self,
+        query: str,
+        zone: tzinfo,
+        read: Callable[[Iterable[Message]], T],
+        *,
+        account_id: str,
+        extension_id: str,
+    ) -> tuple[Searched, T]:
+        """Return what `read` makes of all messages that a query selects, and `Searched` without hits.
+
+        Args:
+            read: called in a thread, as for `listed`.
 
         Raises:
-            RingCentralError, MirrorError: as for `search`.
+            QueryError, MirrorError, RingCentralError: as for `search`.
         """
         mirror = await self._opened()
         known_as = await self._known_as(mirror, account_id, extension_id)
-        return await to_thread.run_sync(_kept, mirror, known_as, message_id)
+        act = partial(self._search_all, mirror, known_as, query, zone, read)
+        (found, made), progress = await to_thread.run_sync(act)
+        return Searched(found, progress, self._fault_of(known_as), frozenset()), made
+
+    async def listed(
+        self, window: Window, read: Callable[[Iterable[Message]], T], *, account_id: str, extension_id: str
+    ) -> tuple[T, datetime] | None:
+        """Return what `read` makes of the messages that RingCentral would list, and when the copy agreed with it.
+
+        No request is sent. None if the copy is not certain to have the same messages, or cannot be read.
+
+        Args:
+            read: called in a thread with all messages of the window, newest first. It must not keep the iterable.
+        """
+
+        def act(mirror: Mirror) -> tuple[T, datetime] | None:
+            with mirror.reading():
+                mailbox, extension, progress = self._known(mirror, account_id, extension_id)
+                synced_at = require_fresh(progress, self._now(), self._changed_at)
+                if window.since >= synced_at:
+                    raise NotCertain
+                return read(listed(mirror, mailbox, extension, window, progress.kept, self._now())), synced_at
+
+        return await self._without_request(act)
+
+    async def retention(self, account_id: str, extension_id: str) -> Retention:
+        """Return the retention period that a call has read, and how full the inbox is. No request is sent."""
+
+        def act(mirror: Mirror) -> Retention:
+            with mirror.reading():
+                days = self._known(mirror, account_id, "~")[2].retention_days(self._now())
+                try:
+                    mailbox, extension, progress = self._known(mirror, account_id, extension_id)
+                    require_fresh(progress, self._now(), self._changed_at)
+                    return Retention(days, received(mirror, mailbox, extension, progress.kept))
+                except NotCertain:
+                    return Retention(days)
+
+        return await self._without_request(act) or Retention()
+
+    async def remember_retention(self, account_id: str, days: int | None) -> None:
+        """Note the retention period of an account that is in the copy; None: it is no longer known of any account."""
+
+        def act(mirror: Mirror) -> None:
+            mailboxes = [*mirror.mailboxes().values()] if days is None else [self._known(mirror, account_id, "~")[0]]
+            with mirror.at_once():
+                for mailbox in mailboxes:
+                    mirror.put(mailbox, [], noted_retention(days, self._now()))
+
+        await self._without_request(act)
+
+    async def kept(self, message_ids: Collection[str], account_id: str, extension_id: str) -> dict[str, Kept]:
+        """Return those of the messages that RingCentral no longer has, and whose copy was kept. No request is sent."""
+
+        def act(mirror: Mirror) -> dict[str, Kept]:
+            with mirror.reading():
+                mailbox, _, progress = self._known(mirror, account_id, extension_id)
+                there = {i: mirror.message(mailbox, i) for i in message_ids if i in progress.kept}
+                return {i: Kept(message, _texts(mirror, mailbox, message)) for i, message in there.items() if message}
+
+        return await self._without_request(act) or {}
+
+    async def _without_request(self, act: Callable[[Mirror], T]) -> T | None:
+        """Return what `act` does with the copy, in a thread; None if it cannot be used for that."""
+        try:
+            return await to_thread.run_sync(act, await self._opened())
+        except NotCertain:
+            return None
+        except (MirrorError, OSError) as error:
+            _log.warning("the local copy could not be used: %s", type(error).__name__)
+            return None
+
+    def _known(self, mirror: Mirror, account_id: str, extension_id: str) -> tuple[int, str, FeedProgress]:
+        """Return the number of a mailbox in the copy, its extension, and how far its feed is.
+
+        Raises:
+            NotCertain: it is not in the copy.
+        """
+        known_as = known_mailbox(mirror, self._principal, account_id=account_id, extension_id=extension_id)
+        number = mirror.mailboxes().get(known_as) if known_as else None
+        if known_as is None or number is None:
+            raise NotCertain
+        return number, known_as[1], progress_of(mirror, number)
 
     def _search(
         self, mirror: Mirror, known_as: tuple[str, str], query: str, zone: tzinfo, **how: Any
@@ -141,6 +258,20 @@ class LocalCopy:
             found = search(mirror, number, query, self._now(), zone, contacts=contacts, **how)
             return found, progress_of(mirror, number)
 
+    def _search_all(
+        self,
+        mirror: Mirror,
+        known_as: tuple[str, str],
+        query: str,
+        zone: tzinfo,
+        read: Callable[[Iterable[Message]], T],
+    ) -> tuple[tuple[Found, T], FeedProgress]:
+        contacts = self._contacts()
+        with mirror.reading():
+            number = mirror.mailboxes().get(known_as, 0)
+            found = search_all(mirror, number, query, self._now(), zone, read, contacts=contacts)
+            return found, progress_of(mirror, number)
+
     async def _feed(self, extension_id: str) -> Feed:
         mirror = await self._opened()
         known_as = await self._known_as(mirror, "~", extension_id)
@@ -149,6 +280,10 @@ class LocalCopy:
                 self._client, mirror, extension_id=extension_id, known_as=known_as, now=self._now
             )
         return self._feeds[known_as]
+
+    def _fault_of(self, known_as: tuple[str, str]) -> Fault | None:
+        feed = self._feeds.get(known_as)
+        return feed.fault if feed else self._fault
 
     async def _known_as(self, mirror: Mirror, account_id: str, extension_id: str) -> tuple[str, str]:
         return await mailbox_of(self._client, mirror, self._principal, account_id=account_id, extension_id=extension_id)
@@ -160,7 +295,6 @@ class LocalCopy:
             return self._mirror
 
 
-def _kept(mirror: Mirror, known_as: tuple[str, str], message_id: str) -> Message | None:
-    with mirror.reading():
-        number = mirror.mailboxes().get(known_as, 0)
-        return mirror.message(number, message_id) if message_id in progress_of(mirror, number).kept else None
+def _texts(mirror: Mirror, mailbox: int, message: Message) -> dict[str, tuple[Source, str]]:
+    found = {a.id: mirror.text(mailbox, message.id, a.id) for a in message.attachments}
+    return {i: (source, text) for i, (_, source, text) in found.items() if source and text}

@@ -40,6 +40,18 @@ async def mailbox_of(
     return account if account_id == "~" else account_id, extension if extension_id == "~" else extension_id
 
 
+def known_mailbox(mirror: Mirror, principal: str, *, account_id: str, extension_id: str) -> tuple[str, str] | None:
+    """Return what `mailbox_of` does, without a request; None if that would need one.
+
+    Raises:
+        MirrorError: the copy cannot be read.
+    """
+    own = _remembered(mirror, principal)
+    if own is None:
+        return None if "~" in (account_id, extension_id) else (account_id, extension_id)
+    return own[0] if account_id == "~" else account_id, own[1] if extension_id == "~" else extension_id
+
+
 async def _own(client: MessageStoreClient, mirror: Mirror, principal: str) -> tuple[str, str]:
     if known := await to_thread.run_sync(_remembered, mirror, principal):
         return known

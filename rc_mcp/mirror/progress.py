@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from rc_mcp.mirror.mirror import SYNCED_AT, Mirror
@@ -12,6 +12,9 @@ from rc_mcp.mirror.mirror import SYNCED_AT, Mirror
 _TOKEN, _LISTING, _LISTED_AT, _KEPT, _UNREADABLE = "sync_token", "listing", "listed_at", "kept", "unreadable"
 _DUE, _DUE_ENDED_AT = "due", "due_ended_at"
 _IMPORTS, _IMPORTS_COMPARED = "imports", "imports_compared"
+_RETENTION_DAYS, _RETENTION_READ_AT = "retention_days", "retention_read_at"
+_REMEMBERED = timedelta(days=30)
+"""How long a retention period is believed: an administrator may change it elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class FeedProgress:
         synced_at: when the copy last agreed with the mailbox.
         imports: how many times records came from archives. It only grows: a listing in progress cannot reset it.
         imports_compared: how many of them were there when the last listing began that has ended.
+        retention: how many days the account keeps faxes and voicemails, and when a call read that.
     """
 
     sync_token: str | None = field(default=None, repr=False)
@@ -72,6 +76,12 @@ class FeedProgress:
         """Whether the copy has records from an archive that no listing has compared with the mailbox."""
         return self.imports != self.imports_compared
 
+    retention: tuple[int, datetime] | None = None
+
+    def retention_days(self, now: datetime) -> int | None:
+        """Return the retention period that was read in the last 30 days."""
+        return self.retention[0] if self.retention and now - self.retention[1] < _REMEMBERED else None
+
     @property
     def phase(self) -> Literal["filling", "listing", "following"]:
         """The first fill, a later comparison with the whole mailbox, or only changes."""
@@ -83,6 +93,7 @@ class FeedProgress:
 def progress_of(mirror: Mirror, mailbox: int) -> FeedProgress:
     """Return how far the feed of a mailbox is. Other processes may ask too."""
     noted = mirror.progress(mailbox)
+    read_at = _time(noted.get(_RETENTION_READ_AT))
     return FeedProgress(
         sync_token=noted.get(_TOKEN) or None,
         listing=_listing(noted.get(_LISTING, "")),
@@ -94,12 +105,18 @@ def progress_of(mirror: Mirror, mailbox: int) -> FeedProgress:
         synced_at=_time(noted.get(SYNCED_AT)),
         imports=int(noted.get(_IMPORTS) or 0),
         imports_compared=int(noted.get(_IMPORTS_COMPARED) or 0),
+        retention=(int(noted[_RETENTION_DAYS]), read_at) if read_at else None,
     )
 
 
 def noted_changes(sync_token: str, at: datetime) -> Mapping[str, str]:
     """Return what to note with the changes of a sync."""
     return {_TOKEN: sync_token, SYNCED_AT: at.isoformat()}
+
+
+def noted_retention(days: int | None, at: datetime) -> Mapping[str, str]:
+    """Return what to note of a retention period that was read; None: it is no longer known."""
+    return {_RETENTION_DAYS: str(days or ""), _RETENTION_READ_AT: at.isoformat() if days else ""}
 
 
 def noted_due() -> Mapping[str, str]:

@@ -6,10 +6,10 @@ import hashlib
 import hmac
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from rc_mcp.mirror.contacts.book import NO_CONTACTS, Contacts
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, moment, own_texts
@@ -17,10 +17,12 @@ from rc_mcp.mirror.errors import QueryError
 from rc_mcp.mirror.mirror import SYNCED_AT, Mirror
 from rc_mcp.mirror.order import end_before
 from rc_mcp.mirror.people import Directory, Meanings
-from rc_mcp.mirror.query import People, Words, leaves, parse
+from rc_mcp.mirror.query import Node, People, Words, leaves, parse
 from rc_mcp.mirror.selection import Selection, quoted, selection
 from rc_mcp.mirror.snippets import snippet
 from rc_mcp.ringcentral import Message
+
+T = TypeVar("T")
 
 Sort = Literal["newest", "relevance"]
 
@@ -30,6 +32,9 @@ RANKED = 1_000
 """So many of the newest hits are sorted by relevance: the score of a common word takes longer than everything else."""
 MAX_LIMIT = 50
 
+_NO_LIMIT = -1
+_AT_ONCE = 500
+"""Records held at once while all messages are read."""
 _MAC_BYTES = 12
 _BAD_CURSOR = "The cursor is not from an answer to this query and sort. Leave it out to begin with the first page."
 
@@ -133,7 +138,7 @@ def search(
         seal = _Seal(db, f"{mailbox}\n{sort}\n{query}")
         place = seal.opened(cursor) if cursor is not None else None
         directory = Directory(db, mailbox, contacts)
-        parties = {leaf: directory.parties_of(leaf) for leaf, _ in leaves(node) if isinstance(leaf, People)}
+        parties = _parties(node, directory)
         selected = selection(db, mailbox, node, parties)
         if sort == "relevance" and wanted:
             numbers, following = _most_relevant(db, mailbox, selected, wanted, place, limit)
@@ -145,15 +150,57 @@ def search(
         snippets = [snippet(_texts(message, contents), wanted) for message, contents in rows]
         messages = [message for message, _ in rows]
         hits = [Hit(*hit) for hit in zip(messages, snippets, directory.with_names(messages), strict=True)]
-        meanings = [(people.value, directory.meanings(people, found)) for people, found in parties.items()]
         return Found(
             hits,
             total,
             is_exact,
             seal.closed(following) if following else None,
             _coverage(db, mailbox),
-            {value: several for value, several in meanings if several},
+            _ambiguous(directory, parties),
         )
+
+
+def search_all(
+    mirror: Mirror,
+    mailbox: int,
+    query: str,
+    now: datetime,
+    zone: tzinfo,
+    read: Callable[[Iterable[Message]], T],
+    *,
+    contacts: Contacts = NO_CONTACTS,
+) -> tuple[Found, T]:
+    """Return what `read` makes of all messages that a query selects, newest first, and `Found` without hits.
+
+    Raises:
+        QueryError: the query cannot be read.
+    """
+    node = parse(query, now, zone)
+    with mirror.reading() as db:
+        directory = Directory(db, mailbox, contacts)
+        parties = _parties(node, directory)
+        numbers = _numbers(db, mailbox, selection(db, mailbox, node, parties), None, _NO_LIMIT)
+        made = read(_messages(db, numbers))
+        return Found([], len(numbers), True, None, _coverage(db, mailbox), _ambiguous(directory, parties)), made
+
+
+def _parties(node: Node, directory: Directory) -> dict[People, set[int]]:
+    return {leaf: directory.parties_of(leaf) for leaf, _ in leaves(node) if isinstance(leaf, People)}
+
+
+def _ambiguous(directory: Directory, parties: dict[People, set[int]]) -> dict[str, Meanings]:
+    meanings = [(people.value, directory.meanings(people, found)) for people, found in parties.items()]
+    return {value: several for value, several in meanings if several}
+
+
+def _messages(db: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[Message]:
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        found = db.execute(
+            "SELECT number, record FROM message WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(some),)
+        )
+        records = dict(found.fetchall())
+        yield from (decoded(records[number]) for number in some)
 
 
 def _count(db: sqlite3.Connection, mailbox: int, selected: Selection) -> tuple[int, bool]:

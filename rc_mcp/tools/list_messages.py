@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from rc_mcp.ringcentral import Availability, MessageList, ReadStatus
 from rc_mcp.ringcentral.parameters import ListFilters
-from rc_mcp.session import Ctx, session_of
+from rc_mcp.session import Ctx, MailboxSession, session_of
 from rc_mcp.tools.arguments import (
     DEFAULT_WINDOW,
     NO_PEOPLE,
@@ -31,8 +32,9 @@ from rc_mcp.tools.e164 import e164
 from rc_mcp.views.detail_level import DetailLevel, Presentation, Shown
 from rc_mcp.views.other_stores import note_on_queue_texts
 from rc_mcp.views.schema import LOOSE
-from rc_mcp.views.summary import Filters, RetentionFacts, Summary, Window, in_force, summarize, window
+from rc_mcp.views.summary import Filters, Summary, Window, in_force, summarize, window
 from rc_mcp.views.tokens import LARGE, USUAL, weigh
+from rc_mcp.views.untrusted_text import short_moment
 
 _NO_COUNTRY = "Without a + and country code a phone_number may match nothing."
 _LOCAL = re.compile(r"[^A-Za-z+]{7,}")
@@ -121,6 +123,10 @@ async def list_messages(
         "owner_extension_type": owner_extension_type,
         "voicemail_owner": voicemail_owner,
     }
+    if detail == "summary" and page == 1 and per_page is None:
+        counted = await _of_copy(app, since, until, filters, account_id, extension_id, is_default=date_from is None)
+        if counted:
+            return counted
     look_up = partial(
         app.client.list_messages,
         date_from=since,
@@ -133,16 +139,17 @@ async def list_messages(
     listed, filters, note_on_number = await _in_either_spelling(look_up, filters)
     filters["availability"] = availability or ["Alive"]
     total = listed.paging.total_elements
-    keeping = RetentionFacts(app.retention_days.get(account_id), total if _all_are_received(filters) else None)
+    keeping = await app.retention(account_id, extension_id, total if _all_are_received(filters) else None)
     look = Presentation(
         now, app.zone, detail, LARGE if detail == "full" or size > _PER_PAGE else USUAL, account_id, extension_id
     )
-    hints = [*filter(None, [note_on_number]), *_hints(listed, filters)]
+    summary = summarize(listed.records, now, app.zone, most=look.most_named, keeping=keeping)
+    hints = [*filter(None, [note_on_number]), *_hints(summary, filters, listed)]
     listing = Listing(
         window=window(since, until or now, app.zone, is_default=date_from is None),
         filters=in_force(filters),
         page=Page(page=page, per_page=size, total_pages=listed.paging.total_pages, total_messages=total),
-        summary=summarize(listed.records, now, app.zone, most=look.most_named, keeping=keeping),
+        summary=summary,
         next=" ".join([_next(listed, page, is_default_window=date_from is None), *hints]),
     )
     used = weigh(listing.model_dump(exclude_none=True))
@@ -154,6 +161,44 @@ async def list_messages(
         listing.messages, _ = look.at(listed.records[:shown], used=used)
         listing.next = " ".join([_next_of_cut(len(listed.records) - shown, shown, before, size), *hints])
     return listing
+
+
+async def _of_copy(
+    app: MailboxSession,
+    since: datetime,
+    until: datetime | None,
+    filters: ListFilters,
+    account_id: str,
+    extension_id: str,
+    *,
+    is_default: bool,
+) -> Listing | None:
+    """Return a summary of all messages of the window from the local copy; None if only RingCentral can answer."""
+    if app.copy is None:
+        return None
+    from rc_mcp.mirror.listing import Window as Listed  # late: most servers have no local copy
+
+    now, zone = app.now, app.zone
+    keeping = await app.retention(account_id, extension_id)
+    found = await app.copy.listed(
+        Listed(since, until, filters),
+        lambda messages: summarize(messages, now, zone, keeping=keeping),
+        account_id=account_id,
+        extension_id=extension_id,
+    )
+    if found is None:
+        return None
+    summary, synced_at = found
+    n = summary.messages
+    filters["availability"] = filters.get("availability") or ["Alive"]
+    said = f"Counted in the local copy as of {short_moment(synced_at, now, zone)}, without a request to RingCentral."
+    return Listing(
+        window=window(since, min(until or synced_at, synced_at), zone, is_default=is_default),
+        filters=in_force(filters),
+        page=Page(page=1, per_page=n, total_pages=1, total_messages=n),
+        summary=summary,
+        next=" ".join([_next_of_all(n, is_default_window=is_default), said, *_hints(summary, filters)]),
+    )
 
 
 async def _in_either_spelling(
@@ -209,26 +254,34 @@ def _all_are_received(filters: ListFilters) -> bool:
 def _next(listed: MessageList, page: int, *, is_default_window: bool) -> str:
     if not listed.records and page > 1:
         return f"Page {page} does not exist; call again with a smaller page."
-    if not listed.records and is_default_window:
-        return "None in the default window of 24 hours. Older messages were not searched: use date_from, such as 7d."
-    if not listed.records:
-        return "No message in this window matches these filters. Use an earlier date_from or omit a filter."
-    if listed.navigation.next_page or page < (listed.paging.total_pages or 0):
+    if listed.records and (listed.navigation.next_page or page < (listed.paging.total_pages or 0)):
         return f"More matched; the summary counts only this page. Call again with page {page + 1}."
+    return _next_of_all(len(listed.records), is_default_window=is_default_window)
+
+
+def _next_of_all(found: int, *, is_default_window: bool) -> str:
+    if not found and is_default_window:
+        return "None in the default window of 24 hours. Older messages were not searched: use date_from, such as 7d."
+    if not found:
+        return "No message in this window matches these filters. Use an earlier date_from or omit a filter."
     if is_default_window:
         return "These are all messages of the default window of 24 hours; for older ones use date_from, such as 7d."
     return "These are all messages that match."
 
 
-def _hints(listed: MessageList, filters: ListFilters) -> Iterator[str]:
-    """Yield reasons why an expected message may be missing from the rows."""
-    if listed.unreadable:
+def _hints(summary: Summary, filters: ListFilters, listed: MessageList | None = None) -> Iterator[str]:
+    """Yield reasons why an expected message may be missing from the rows.
+
+    Args:
+        listed: the summary is of this page of RingCentral's.
+    """
+    if listed and listed.unreadable:
         yield f"{listed.unreadable} more could not be read and are missing here."
-    if filters.get("read_status") == ["Unread"] and (n := sum(m.direction == "Outbound" for m in listed.records)):
+    if filters.get("read_status") == ["Unread"] and (n := summary.messages - sum((summary.unread or {}).values())):
         yield f"{n} of these were sent from here: RingCentral keeps sent faxes as Unread. direction=Inbound omits them."
-    if note := note_on_queue_texts(in_force(filters), listed.records):
+    if listed and (note := note_on_queue_texts(in_force(filters), listed.records)):
         yield note
-    if filters.get("availability") != ["Alive"] and not listed.records:
+    if filters.get("availability") != ["Alive"] and not summary.messages:
         yield "The window filters by creation time, also for deleted messages."
     if filters.get("distinct_conversations"):
         yield "Voicemails and faxes have no conversation and may be missing here."

@@ -8,9 +8,15 @@ from rc_mcp.ringcentral import NotFound
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import MAX_READS, AccountId, ExtensionId, MessageIds
 from rc_mcp.views.error_texts import in_words
-from rc_mcp.views.messages import Detail, detail, details_that_fit
+from rc_mcp.views.messages import ONLY_IN_COPY, Detail, detail, details_that_fit, kept_detail
 from rc_mcp.views.schema import DETAILS, LOOSE
 from rc_mcp.views.tokens import LARGE, weigh
+
+_ONLY_IN_COPY = (
+    f"RingCentral no longer has the messages with availability '{ONLY_IN_COPY}': they and their texts are from the "
+    "local copy. They cannot be changed or restored."
+)
+_NOT_SHOWN = "The messages in not_shown do not fit into this answer: call again with their ids."
 
 
 class Messages(BaseModel):
@@ -34,15 +40,19 @@ async def read_message(
     app = session_of(ctx)
     outcomes = await app.client.read_messages(message_id, account_id=account_id, extension_id=extension_id)
     errors = {o.id: o.error for o in outcomes if o.error is not None}
+    gone = [i for i, error in errors.items() if isinstance(error, NotFound)]
+    kept = await app.copy.kept(gone, account_id, extension_id) if app.copy and gone else {}
     answer = Messages(
         messages=[],
-        not_found=[i for i, error in errors.items() if isinstance(error, NotFound)] or None,
+        not_found=[i for i in gone if i not in kept] or None,
+        next=_ONLY_IN_COPY if kept else None,
         failed={i: in_words(error) for i, error in errors.items() if not isinstance(error, NotFound)} or None,
     )
     zone = app.zone
     found = [detail(o.message, account_id, extension_id, zone) for o in outcomes if o.message is not None]
+    found += [kept_detail(k.message, [text for _, text in k.texts.values()], extension_id, zone) for k in kept.values()]
     answer.messages = details_that_fit(found, LARGE, used=weigh(answer.model_dump(exclude_none=True)))
     if left := found[len(answer.messages) :]:
         answer.not_shown = [m.id for m in left]
-        answer.next = "The messages in not_shown do not fit into this answer: call again with their ids."
+        answer.next = " ".join([*filter(None, [answer.next]), _NOT_SHOWN])
     return answer

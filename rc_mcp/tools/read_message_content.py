@@ -5,22 +5,26 @@ opencode and some versions of Claude Code show a model only structured content i
 must have it in every answer (MCP, "Tools"; clients refuse an answer without).
 """
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
 from rc_mcp.attachments.fetching import AttachmentRef
 from rc_mcp.attachments.forms import ContentAnswer, main_attachment, reachable_files
-from rc_mcp.attachments.ladder import AttachmentRequest, read_attachment
+from rc_mcp.attachments.ladder import AttachmentRequest, read_attachment, text_of_copy
 from rc_mcp.media.selection import Selection, selection
-from rc_mcp.ringcentral import Attachment, Message
+from rc_mcp.ringcentral import Attachment, Message, NotFound
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import AccountId, ExtensionId, Id, Pages
-from rc_mcp.views.attached import noun_of
+from rc_mcp.views.attached import is_recording, noun_of
 from rc_mcp.views.messages import MOST_SHOWN
+from rc_mcp.views.transcripts import transcript_of_recording
 from rc_mcp.views.untrusted_text import is_id
+
+if TYPE_CHECKING:  # most servers have no local copy
+    from rc_mcp.mirror.local_copy import Kept
 
 
 async def read_message_content(
@@ -42,16 +46,38 @@ async def read_message_content(
     auto takes the first form that can be read; the answer names the others."""
     selected = _selection(pages, form)
     app = session_of(ctx)
-    message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
+    kept: Kept | None = None
+    try:
+        message = await app.client.read_message(message_id, account_id=account_id, extension_id=extension_id)
+    except NotFound:
+        known = await app.copy.kept([message_id], account_id, extension_id) if app.copy else {}
+        kept = known.get(message_id)
+        if kept is None or form not in {"auto", "text"}:
+            raise
+        message = kept.message
     attachment = _attachment(message, attachment_id)
     place = AttachmentRef(account_id, extension_id, message_id, attachment.id)
-    answer, blocks = await read_attachment(
-        AttachmentRequest(app.client, message, attachment, place, form, selected, app.download_dir, ctx.report_progress)
+    asked = AttachmentRequest(
+        app.client, message, attachment, place, form, selected, app.download_dir, ctx.report_progress
     )
+    answer, blocks = await (_read_kept(asked, kept) if kept else read_attachment(asked))
     answer = _among_others(answer, message, attachment)
     said = TextContent(type="text", text=answer.model_dump_json(exclude_none=True))
     structured = None if blocks else answer.model_dump(mode="json", exclude_none=True)
     return CallToolResult(content=[said, *blocks], structured_content=structured)
+
+
+async def _read_kept(asked: AttachmentRequest, kept: "Kept") -> tuple[ContentAnswer, list[ContentBlock]]:
+    message, attachment = asked.message, asked.attachment
+    if is_recording(message, attachment):
+        attachment = transcript_of_recording(message, attachment)[0] or attachment
+    found = kept.texts.get(attachment.id)
+    if found is None:
+        raise ToolError(
+            "RingCentral no longer has this message, and the local copy has no text of it. Nothing was read."
+        )
+    source, text = found
+    return await text_of_copy(asked, text, source)
 
 
 def _selection(pages: str | None, form: str) -> Selection:

@@ -24,5 +24,5 @@ async def read_message_store_configuration(ctx: Ctx, account_id: AccountId = "~"
     configuration = await app.client.read_message_store_configuration(account_id=account_id)
     days = configuration.retention_period
     if days is not None and 1 <= days <= _MOST_DAYS:
-        app.retention_days[account_id] = days
+        await app.remember_retention(account_id, days)
     return StoreConfiguration(retention_period=days)

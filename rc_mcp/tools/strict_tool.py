@@ -81,6 +81,9 @@ class StrictTool(Tool):
         except MCPError as error:
             # The app answered the question with an error; the question comes before any change.
             raise ToolError(f"{NOT_ASKED} {NOTHING_DONE}") from error
+        finally:
+            if not self._only_reads and (copy := session_of(context).copy):
+                copy.was_changed()  # perhaps: however this ended
         if not convert_result:
             return result
         is_answer = isinstance(result, BaseModel) and not isinstance(result, CallToolResult | InputRequiredResult)

@@ -26,7 +26,7 @@ from rc_mcp.tools.arguments import (
 )
 from rc_mcp.views.detail_level import DetailLevel, Presentation
 from rc_mcp.views.other_stores import note_on_queue_texts
-from rc_mcp.views.summary import Filters, RetentionFacts, in_force, window
+from rc_mcp.views.summary import Filters, in_force, window
 from rc_mcp.views.syncs import Synced, TokenMemory, all_of, changes_since
 from rc_mcp.views.tokens import LARGE, USUAL
 
@@ -77,7 +77,7 @@ async def sync_messages(
     )
     is_long = detail == "full" or (record_count or 0) > _USUAL_RECORDS
     look = Presentation(now, app.zone, detail, LARGE if is_long else USUAL, account_id, extension_id)
-    keeping = RetentionFacts(app.retention_days.get(account_id))
+    keeping = await app.retention(account_id, extension_id)
     given = SyncFilters(
         direction=direction,
         message_type=message_type,

@@ -30,5 +30,4 @@ async def update_message_store_configuration(
     try:
         return await approval.settle()
     finally:
-        # The period may have changed, however this ended, and an account has more than one name.
-        session_of(ctx).retention_days.clear()
+        await session_of(ctx).forget_retention()  # it may have changed, however this ended

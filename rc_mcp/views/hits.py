@@ -6,12 +6,12 @@ from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from rc_mcp.ringcentral import Message
+from rc_mcp.views.messages import ONLY_IN_COPY
 from rc_mcp.views.rows import Row, Table, row, tables_of
 from rc_mcp.views.tokens import TokenBudget, clip
 from rc_mcp.views.untrusted_text import clean
 
 _SNIPPET_CHARS, _SNIPPET_TOKENS = 160, 44
-ONLY_IN_COPY = "only in the copy"
 
 
 class Hit(NamedTuple):

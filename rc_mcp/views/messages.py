@@ -30,6 +30,8 @@ from rc_mcp.views.untrusted_text import (
 )
 
 DETAIL_TEXT_CHARS = 16_000
+ONLY_IN_COPY = "only in the copy"
+"""The availability of a message that RingCentral no longer has, but whose local copy was kept."""
 _TEXT_TOKENS, _COVER_TOKENS = 8_000, 2_000
 _PARTIES_TOKENS, _FILE_NAME_TOKENS = 2_500, 40
 _NUMBER_TOKENS, _SHORTEST_NAME_TOKENS = 10, 12
@@ -172,6 +174,17 @@ def detail(
             cover_page=cover or None,
         ),
     )
+
+
+def kept_detail(message: Message, texts: Iterable[str], extension_id: str, zone: tzinfo | None) -> Detail:
+    """Return a message that only the local copy still has, with the texts of its attachments."""
+    found = detail(message, "~", extension_id, zone, addressed=False)
+    found.availability = ONLY_IN_COPY
+    parts = [text for text in [found.untrusted.text, *texts] if text]
+    text, left = shortened("\n".join(parts), DETAIL_TEXT_CHARS, _TEXT_TOKENS)
+    found.untrusted.text = text or None
+    found.left_out = _left_out(message, left) if left else found.left_out
+    return found
 
 
 def details_that_fit(details: Iterable[Detail], budget: TokenBudget, *, used: int = 0) -> list[Detail]:

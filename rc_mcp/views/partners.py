@@ -39,6 +39,15 @@ def by_partner(messages: Sequence[Message]) -> list[list[Message]]:
     return list(found.values())
 
 
+def likeness(message: Message) -> tuple[object, ...]:
+    """Return a value that is the same only for messages which `by_partner` puts into one group, whatever else is there.
+
+    A caller with a million messages groups one of each likeness instead of all. Differences that mean nothing remain.
+    """
+    others = ((c.name, c.phone_number, c.extension_number, c.extension_id, c.location) for c in message.other_side)
+    return (message.conversation_id, len(message.to) > 1, *others)
+
+
 def _keys(message: Message, persons: Mapping[_Given, str | None]) -> list[str]:
     """Return the person and the conversation of a message; the shown names if it has neither."""
     conversation = [f"conversation {message.conversation_id}"] if message.conversation_id else []

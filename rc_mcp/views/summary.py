@@ -1,7 +1,7 @@
 """Summaries of messages: counts, senders of open messages, failures, messages that will soon be erased."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from rc_mcp.ringcentral import Message
 from rc_mcp.views.attached import by_noun
 from rc_mcp.views.delivery_failures import NO_REASON, is_failed, undelivered, why_failed
-from rc_mcp.views.partners import by_partner
+from rc_mcp.views.partners import by_partner, likeness
 from rc_mcp.views.rows import WHO_TOKENS
 from rc_mcp.views.tokens import clip
 from rc_mcp.views.transcripts import extent, transcript_of
@@ -95,32 +95,48 @@ class RetentionFacts:
 
 
 def summarize(
-    messages: Sequence[Message],
+    messages: Iterable[Message],
     now: datetime,
     zone: tzinfo = UTC,
     *,
     most: int = MOST_WITHOUT_ROWS,
     keeping: RetentionFacts = RetentionFacts(),
 ) -> Summary:
-    """Summarize these messages, which are sorted newest first, with times in this zone.
+    """Summarize these messages, which come newest first, with times in this zone.
+
+    They may be many: only those that decide who is open are held.
 
     Args:
         most: how many senders, and how many failures, are listed.
     """
-    unread = [m for m in messages if is_unread(m)]
-    threads = _open_threads(messages, now)
-    failed = [m for m in messages if is_failed(m)]
+    types, unread = list[str | None](), list[str | None]()
+    unheard, attached = Counter[str](), Counter[str]()
+    failed, failures = list[Message](), 0
+    deciding, lost = _Deciding(), _SoonLost(now, keeping)
+    for message in messages:
+        types.append(message.type)
+        if is_unread(message):
+            unread.append(message.type)
+            unheard.update([_transcript(message)] if message.type == "VoiceMail" else [])
+        if message.type not in {"Fax", "VoiceMail"} and message.attachments:
+            attached.update(by_noun([message]))
+        if is_failed(message):
+            failures += 1
+            failed += [message] if failures <= most else []
+        deciding.add(message)
+        lost.add(message)
+    threads = _open_threads(deciding.messages, now)
     return Summary(
-        messages=len(messages),
-        by_type=by_kind(m.type for m in messages),
-        unread=by_kind(m.type for m in unread) or None,
-        unheard=_unheard(unread) or None,
-        attached=by_noun(m for m in messages if m.type not in {"Fax", "VoiceMail"}) or None,
+        messages=len(types),
+        by_type=by_kind(types),
+        unread=by_kind(unread) or None,
+        unheard=dict(unheard.most_common()) or None,
+        attached=dict(attached.most_common()) or None,
         open=[_sender(thread, now, zone, with_id=most > MOST_WITH_ROWS) for thread in threads[:most]] or None,
-        open_more=_more(threads, most),
-        failed=[_failure(m, with_who=most > MOST_WITH_ROWS) for m in failed[:most]] or None,
-        failed_more=_more(failed, most),
-        soon_lost=list(_soon_lost(messages, now, keeping)) or None,
+        open_more=_more(len(threads), most),
+        failed=[_failure(m, with_who=most > MOST_WITH_ROWS) for m in failed] or None,
+        failed_more=_more(failures, most),
+        soon_lost=list(lost.sentences()) or None,
     )
 
 
@@ -147,14 +163,8 @@ def is_unread(message: Message) -> bool:
     return message.read_status == "Unread" and message.direction != "Outbound"
 
 
-def _more(things: Sequence[Any], most: int) -> int | None:
-    return len(things) - most if len(things) > most else None
-
-
-def _unheard(unread: Iterable[Message]) -> dict[str, int]:
-    """Count unheard voicemails by the state of their transcript."""
-    voicemails = [m for m in unread if m.type == "VoiceMail"]
-    return dict(Counter(map(_transcript, voicemails)).most_common())
+def _more(things: int, most: int) -> int | None:
+    return things - most if things > most else None
 
 
 def _transcript(voicemail: Message) -> str:
@@ -170,18 +180,46 @@ def _open_threads(messages: Sequence[Message], now: datetime) -> list[list[Messa
     return found
 
 
+class _Deciding:
+    """The messages that decide who is open: all unread ones, and of each partner the texts since the last reply.
+
+    The first of each likeness is one too, as it may show that two spellings are one partner.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self._known: set[tuple[object, ...]] = set()
+        self._replied: set[tuple[object, ...]] = set()
+
+    def add(self, message: Message) -> None:
+        """Take the next message; they come newest first."""
+        like = likeness(message)
+        is_reply = _is_reply(message) and like not in self._replied
+        if is_reply or like not in self._known or _may_be_open(message, replied=like in self._replied):
+            self.messages.append(message)
+        self._known.add(like)
+        self._replied.update([like] if is_reply else [])
+
+
 def _open_messages(newest_first: Sequence[Message]) -> list[Message]:
     """Return the unread messages of one partner, and the texts since the last reply, without deleted ones."""
     found: list[Message] = []
     replied = False
     for message in newest_first:
-        if message.direction == "Outbound":
-            replied = replied or not is_failed(message)  # also a deleted one: it was sent
-        elif message.availability in {"Deleted", "Purged"}:
-            continue
-        elif is_unread(message) or (not replied and message.type not in {"Fax", "VoiceMail"}):
+        if _may_be_open(message, replied=replied):
             found.append(message)
+        replied = replied or _is_reply(message)
     return found
+
+
+def _is_reply(message: Message) -> bool:
+    return message.direction == "Outbound" and not is_failed(message)  # also a deleted one: it was sent
+
+
+def _may_be_open(message: Message, *, replied: bool) -> bool:
+    if message.direction == "Outbound" or message.availability in {"Deleted", "Purged"}:
+        return False
+    return is_unread(message) or (not replied and message.type not in {"Fax", "VoiceMail"})
 
 
 def _sender(thread: Sequence[Message], now: datetime, zone: tzinfo, *, with_id: bool) -> OpenSender:
@@ -208,13 +246,27 @@ def _failure(message: Message, *, with_who: bool) -> Failure:
     )
 
 
-def _soon_lost(messages: Sequence[Message], now: datetime, keeping: RetentionFacts) -> Iterable[str]:
-    kept = [m for m in messages if m.type in {"Fax", "VoiceMail"} and m.availability == "Alive"]
-    if days := keeping.retention_days:
-        ends = now - timedelta(days=days) + _SOON
-        n = sum(m.creation_time is not None and m.creation_time < ends for m in kept)
-        if n:
-            yield f"{n} of these faxes and voicemails will be erased within 7 days: the account keeps them {days} days."
-    received = max(sum(m.direction == "Inbound" for m in kept), keeping.received_in_all or 0)
-    if received >= _CAP_IS_NEAR:
-        yield f"There are {received} received faxes and voicemails; over {INBOX_CAP}, RingCentral erases the oldest."
+class _SoonLost:
+    """Faxes and voicemails that RingCentral will soon erase."""
+
+    def __init__(self, now: datetime, keeping: RetentionFacts) -> None:
+        self._days = keeping.retention_days
+        self._ends = now - timedelta(days=self._days) + _SOON if self._days else None
+        self._in_all = keeping.received_in_all or 0
+        self._ending = self._received = 0
+
+    def add(self, message: Message) -> None:
+        if message.type not in {"Fax", "VoiceMail"} or message.availability != "Alive":
+            return
+        created = message.creation_time
+        self._ending += created is not None and self._ends is not None and created < self._ends
+        self._received += message.direction == "Inbound"
+
+    def sentences(self) -> Iterator[str]:
+        if n := self._ending:
+            kept = f"the account keeps them {self._days} days"
+            yield f"{n} of these faxes and voicemails will be erased within 7 days: {kept}."
+        received = max(self._received, self._in_all)
+        if received >= _CAP_IS_NEAR:
+            kinds = "received faxes and voicemails"
+            yield f"There are {received} {kinds}; over {INBOX_CAP}, RingCentral erases the oldest."
