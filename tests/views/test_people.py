@@ -155,6 +155,13 @@ def test_a_number_that_fits_two_persons_is_neither() -> None:
     assert len(by_partner(two)) == 3
 
 
+def test_a_number_that_only_a_read_fax_has_makes_a_short_one_that_of_two_persons() -> None:
+    answered = texts("+16505550118", "555-0118")
+    read_fax = message(3, type="Fax", readStatus="Read", direction="Inbound", **{"from": {"phoneNumber": "+14155550118"}})
+    assert summarize(answered, NOW).open is None
+    assert len(summarize([*answered, read_fax], NOW).open or []) == 1
+
+
 def test_two_extensions_of_one_number_are_two_persons_and_the_number_is_neither() -> None:
     number = "+16505550118"
     callers: list[Any] = [
