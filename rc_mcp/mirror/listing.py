@@ -24,8 +24,8 @@ from rc_mcp.views.owners import foreign_owner
 _FRESH = timedelta(seconds=2 * EVERY_S)
 _LAG = timedelta(seconds=5)
 """A sync may not show changes of the last seconds: RingCentral's own syncs overlap by so much."""
-_ROUNDING_MS = 1_000
-"""RingCentral cuts times in filters, or in records, to seconds; the samples of its guide do not show which."""
+_ROUNDING_MS = 2_000
+"""RingCentral may cut the times of filters to seconds, and those of records too: one second each."""
 _COUNTED = 1_000
 """So many received faxes and voicemails are counted, the newest: RingCentral keeps 200."""
 _FIELDS: Mapping[str, tuple[str, Sequence[str]]] = {
@@ -126,7 +126,7 @@ def _matches(message: Message, wanted: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _of_window(db: sqlite3.Connection, mailbox: int, window: Window, now: datetime) -> Iterator[Message]:
-    since_ms, now_ms = milliseconds(window.since), milliseconds(now)
+    since_ms, now_ms = milliseconds(window.since), milliseconds(now) + _ROUNDING_MS
     until_ms = now_ms if window.until is None else min(milliseconds(window.until), now_ms)
     unclear = [(NO_TIME_MS, NO_TIME_MS), (since_ms - _ROUNDING_MS, since_ms + _ROUNDING_MS), (now_ms + 1, 2**62)]
     if until_ms < now_ms:

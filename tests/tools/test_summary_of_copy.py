@@ -199,6 +199,24 @@ async def test_a_message_in_the_second_of_an_end_of_the_window_is_left_to_ringce
             assert ((await asked(desk, client, date_from="3d", date_to=end))[1] > 0) is is_asked
 
 
+@pytest.mark.parametrize("microsecond", [0, 400, 600, 999_999])
+async def test_a_message_of_this_moment_is_counted(desk: Desk, microsecond: int) -> None:
+    desk.clock.time = desk.clock.time.replace(microsecond=microsecond)
+    desk.emulator.store.add(Draft(type="SMS", text="just now"))
+    async with searching(desk) as (client, _), desk.client() as other:
+        answer, requests = await asked(desk, client)
+        assert requests == 0
+        assert answer["summary"] == (await from_ringcentral(desk, other))["summary"]
+
+
+async def test_a_message_of_the_future_is_left_to_ringcentral(desk: Desk) -> None:
+    async with searching(desk) as (client, feed):
+        desk.emulator.store.add(Draft(type="SMS", text="later", created=desk.clock.time + timedelta(hours=1)))
+        assert (await asked(desk, client))[1] == 0
+        await feed.sync()
+        assert (await asked(desk, client))[1] > 0
+
+
 async def test_a_copy_that_is_not_fresh_is_not_asked(desk: Desk) -> None:
     async with searching(desk) as (client, feed):
         desk.clock.time += timedelta(seconds=2 * EVERY_S)

@@ -157,7 +157,9 @@ def test_a_number_that_fits_two_persons_is_neither() -> None:
 
 def test_a_number_that_only_a_read_fax_has_makes_a_short_one_that_of_two_persons() -> None:
     answered = texts("+16505550118", "555-0118")
-    read_fax = message(3, type="Fax", readStatus="Read", direction="Inbound", **{"from": {"phoneNumber": "+14155550118"}})
+    read_fax = message(
+        3, type="Fax", readStatus="Read", direction="Inbound", **{"from": {"phoneNumber": "+14155550118"}}
+    )
     assert summarize(answered, NOW).open is None
     assert len(summarize([*answered, read_fax], NOW).open or []) == 1
 
