@@ -95,15 +95,15 @@ class Tour:
             raise StoppedError(_text(result.content))
         return result.content
 
-    async def until_copied(self) -> StructuredContent:
-        """Wait until the local copy has the texts of all attachments, and return what a search says about the copy."""
+    async def until_found(self, query: str) -> StructuredContent:
+        """Search until something is found, or the local copy is complete, and return the answer."""
         with anyio.move_on_after(time_limits.DEMO_COPY_S):
             while True:
-                coverage = json.loads(_text(await self._answered(SEARCH, {"query": "in:anywhere", "limit": 1})))[
-                    "coverage"
-                ]
-                if coverage.get("synced_at") and not coverage["contents_missing"]:
-                    return coverage
+                answer = json.loads(_text(await self._answered(SEARCH, {"query": query})))
+                coverage = answer["coverage"]
+                if answer["total"] or (coverage.get("synced_at") and not coverage["contents_missing"]):
+                    self.screen.call(SEARCH, {"query": query})
+                    return answer
                 await anyio.sleep(_COPY_STEP_S)
         raise StoppedError(f"the local copy was not complete after {time_limits.DEMO_COPY_S:.0f} s")
 
@@ -279,13 +279,11 @@ async def find_by_words(tour: Tour) -> None:
     tour.screen.step("Find messages by their words")
     tour.screen.say(
         "RingCentral cannot search for words. If the operator wants it, rc-mcp keeps a local copy of the mailbox and "
-        "searches that. It has been filling since the start. RingCentral allows 40 attachments a minute, and the "
-        "assistant's own requests go first, so it needs some more seconds."
+        "searches that. It has been filling since the start: transcripts first. RingCentral allows 40 attachments a "
+        "minute, and the assistant's own requests go first, so it may need some more seconds."
     )
-    coverage = await tour.until_copied()
-    tour.screen.say(f"The copy now has all {coverage['messages']} messages and their texts.")
     for message_type, where, word in (("VoiceMail", "spoken in it", SPOKEN), ("Fax", "on its page", FAXED)):
-        answer = await tour.call(SEARCH, query=f"type:{message_type.lower()} {word}")
+        answer = await tour.until_found(f"type:{message_type.lower()} {word}")
         found = rows(answer["messages"])
         for row in found:
             tour.screen.quote(f"{row['untrusted_who']}: {row['untrusted_snippet']}")
