@@ -2,20 +2,26 @@
 
 `python -m bench.search [messages]`; 100,000 if not given. The plain index has the same words and numbers in a table of
 its own, with FTS5's `unicode61` and rowids in the order of time, and returns the same records: what SQLite takes for
-the work alone. Runs alternate, so that a busy machine slows both alike.
+the work alone. Runs alternate, so that a busy machine slows both alike. If notmuch is installed (Debian has it), it
+indexes the same texts as mail files.
 """
 
 import itertools
 import json
+import os
 import random
+import resource
+import shutil
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -30,6 +36,8 @@ from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.search import search
 from rc_mcp.ringcentral import Message
 
+MAILS = 20_000
+"""So many messages are compared with notmuch."""
 NOW = datetime(2026, 11, 26, 17, tzinfo=UTC)
 ROUNDS = 40
 PAGE = 250
@@ -162,6 +170,8 @@ def main(count: int) -> None:
                 _encryption(console, mirror, encrypted, mailbox, corpus)
     with tempfile.TemporaryDirectory() as name:
         _import(console, Path(name), Corpus(count))
+    with tempfile.TemporaryDirectory() as name:
+        _notmuch(console, Path(name), Corpus(min(count, MAILS)))
 
 
 def _fill(mirror: Mirror, mailbox: int, plain: Plain | None, corpus: Corpus) -> tuple[float, float]:
@@ -199,6 +209,39 @@ def _import(console: Console, folder: Path, corpus: Corpus) -> None:
     console.print(
         f"CPU to import an export of {sum(file.stat().st_size for file in files) / 1e6:.1f} MB: {took_s:.1f} s, "
         f"{imported.added:,} messages, {imported.texts:,} texts, {imported.added / took_s:,.0f} messages/s"
+    )
+
+
+def _notmuch(console: Console, folder: Path, corpus: Corpus) -> None:
+    """Print what notmuch takes for the same messages as mail files."""
+    program = shutil.which("notmuch")
+    if program is None:
+        console.print("notmuch is not installed, so it was not compared")
+        return
+    with Mirror(folder / "copy") as mirror:
+        ours_s, _ = _fill(mirror, mirror.mailbox("~", "~"), None, corpus)
+    with closing(sqlite3.connect(folder / "copy" / FILE)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ours = (folder / "copy" / FILE).stat().st_size
+    mails = folder / "mail" / "cur"
+    mails.mkdir(parents=True)
+    (folder / "config").write_text(f"[database]\npath={mails.parent}\n[user]\nprimary_email=desk@example.test\n")
+    for record, text in Corpus(corpus.count).messages():
+        mail = EmailMessage()
+        mail["From"] = f"{record['from']['name']} <{record['from']['phoneNumber'][1:]}@example.test>"
+        mail["Date"] = datetime.fromisoformat(record["creationTime"])
+        mail["Message-ID"] = f"<{record['id']}@example.test>"
+        mail.set_content(f"{record['subject']} {text or ''}")
+        (mails / f"{record['id']}:2,").write_bytes(bytes(mail))
+    environment = {**os.environ, "NOTMUCH_CONFIG": str(folder / "config")}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([program, "new", "--quiet"], env=environment, check=True)  # noqa: S603
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    theirs_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    theirs = sum(file.stat().st_size for file in (mails.parent / ".notmuch").rglob("*") if file.is_file())
+    console.print(
+        f"notmuch, {corpus.count:,} messages: CPU to index {theirs_s:.1f} s, ours {ours_s:.1f} s, "
+        f"{ours_s / theirs_s:.2f} of it; index {theirs / 1e6:.1f} MB beside the mails, our file {ours / 1e6:.1f} MB"
     )
 
 
