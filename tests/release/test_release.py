@@ -50,7 +50,7 @@ def test_the_demo_passes_from_only_the_wheel_in_an_empty_folder(wheel: Path, tmp
         env=environment,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert demo.returncode == 0, demo.stderr
