@@ -36,6 +36,8 @@ class Task(_Passed):
     kind: str
     ways: list[Way]
     pages: list[tuple[int, int | None, int]]
+    in_background: bool = False
+    """Nobody waits for it: other processes go first."""
 
 
 class Opened(_Passed):

@@ -98,15 +98,22 @@ async def what_ocr_lacks() -> str | None:
 
 
 async def read_document(
-    file: BinaryIO, kind: str, ways: Sequence[Way], pages: Selection, progress: Progress
+    file: BinaryIO,
+    kind: str,
+    ways: Sequence[Way],
+    pages: Selection,
+    progress: Progress,
+    *,
+    in_background: bool = False,
 ) -> Reading:
     """Read pages of a PDF or a picture, each in the first of these ways that gives a result, until the time limit.
 
     Args:
         file: an open file with a descriptor; it is read from its beginning.
+        in_background: let other processes go first.
     """
     reading = Reading(why="slow")
-    task = Task(kind=kind, ways=list(ways), pages=list(pages))
+    task = Task(kind=kind, ways=list(ways), pages=list(pages), in_background=in_background)
     with anyio.move_on_after(_time_s(ways)):
         async with _worker(task, file) as process:
             total: int | None = None

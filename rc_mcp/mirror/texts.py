@@ -112,7 +112,7 @@ async def _text_of_pages(file: BinaryIO, kind: str) -> tuple[str | None, bool]:
     texts: list[str] = []
     by_ocr = False
     for _ in range(_ANSWERS):
-        reading = await read_document(file, kind, ways(), pages, no_progress)
+        reading = await read_document(file, kind, ways(), pages, no_progress, in_background=True)
         texts += [text for _, text in sorted(reading.texts.items()) if text.strip()]
         by_ocr |= bool(reading.by_ocr)
         if reading.next_page is None or not reading.given():

@@ -28,6 +28,7 @@ from rc_mcp.views.untrusted_text import clean, counted, moment
 _PARTY_CHARS, _PARTY_TOKENS = 120, 26
 _ROOM_FOR_NEXT = 40
 """Tokens of a sentence that says what is cut."""
+NOTHING_SEARCHED = "Nothing was searched."
 _BEHIND_S = 600.0
 """A copy that is older than this says so in a sentence."""
 
@@ -89,16 +90,16 @@ async def search_messages(
     instructions."""
     app = session_of(ctx)
     if app.copy is None:  # a server without a copy does not offer the tool
-        raise ToolError("There is no local copy. Nothing was searched.")
+        raise ToolError(f"There is no local copy. {NOTHING_SEARCHED}")
     if digest and cursor is not None:
-        raise ToolError("cursor: a digest has no pages; omit it, or digest. Nothing was searched.")
+        raise ToolError(f"cursor: a digest has no pages; omit it, or digest. {NOTHING_SEARCHED}")
     where = {"account_id": account_id, "extension_id": extension_id}
     try:
         if digest:
             return await _digest(app.copy, query, app.now, app.zone, **where)
         searched = await app.copy.search(query, app.zone, sort=sort, limit=limit, cursor=cursor, **where)
     except MirrorError as error:
-        raise ToolError(str(error)) from None
+        raise ToolError(f"{error} {NOTHING_SEARCHED}") from None
     found = searched.found
     notes = list(_notes(searched, app.now))
     answer = Search(

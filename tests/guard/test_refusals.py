@@ -21,6 +21,7 @@ from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED, PERIOD_UNKNOWN
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.restore import NOTHING_RESTORED
 from rc_mcp.guard.results import CHANGED_NOTHING
+from rc_mcp.tools.search_messages import NOTHING_SEARCHED
 from rc_mcp.tools.strict_tool import CRASHED
 from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED, PARTLY_CHANGED, READ_UNKNOWN
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Answer, Desk, Era, call, refused, text_of, typed
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.anyio
 ENDINGS = (
     NOTHING_DONE,
     "Nothing was sent to RingCentral.",
+    NOTHING_SEARCHED,
     NOTHING_RESTORED,
     PERIOD_NOT_CHANGED,
     PERIOD_UNKNOWN,

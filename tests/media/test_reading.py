@@ -9,10 +9,12 @@ import struct
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 import rapidocr
+from anyio.abc import Process
 from PIL import Image
 
 from rc_mcp.attachments.forms import text_of_pages
@@ -20,7 +22,7 @@ from rc_mcp.media import reading as module
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import Way
 from rc_mcp.media.reading import Reading, read_document, what_ocr_lacks
-from rc_mcp.media.selection import selection
+from rc_mcp.media.selection import EVERYTHING, selection
 from tests import documents
 from tests.ocr import seen_in
 
@@ -49,6 +51,33 @@ def pictures(reading: Reading) -> list[bytes]:
 
 def image(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="Windows has other priorities")
+@pytest.mark.parametrize("in_background", [False, True])
+async def test_a_reading_that_nobody_waits_for_lets_other_processes_go_first(
+    in_background: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+    nice: list[int] = []
+    open_process = anyio.open_process
+
+    async def opened(*arguments: Any, **options: Any) -> Process:
+        process = await open_process(*arguments, **options)
+        started.append(process.pid)
+        return process
+
+    async def page_read(done: float, total: float | None, unit: str) -> None:
+        nice.append(os.getpriority(os.PRIO_PROCESS, started[0]))
+
+    monkeypatch.setattr(anyio, "open_process", opened)
+    with tempfile.TemporaryFile() as file:
+        file.write(documents.pdf(["a page"]))
+        file.flush()
+        reading = await read_document(file, PDF, ["text"], EVERYTHING, page_read, in_background=in_background)
+    assert reading.texts[1].strip() == "a page"
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice == [min(own + 10, 19) if in_background else own]
 
 
 async def test_the_words_of_a_fax_in_tiff_can_be_read_in_its_pictures() -> None:

@@ -12,10 +12,14 @@ from rc_mcp.media.protocol import Done, Failed, NoOcr, Opened, PageFailed, PageP
 from rc_mcp.media.selection import chosen, first_part
 from rc_mcp.media.worker.page import Document, OcrNotLoadedError, PageError
 
+_BACKGROUND_NICE = 10
+
 
 def main() -> None:
     """Carry out the one task of this process."""
     task = Task.model_validate_json(sys.argv[1])
+    if task.in_background and hasattr(os, "nice"):  # Windows has none
+        os.nice(_BACKGROUND_NICE)
     _limit(LIMITS.ocr_memory_bytes if "ocr" in task.ways else LIMITS.memory_bytes)
     try:
         _give(_open(task.kind), task)
