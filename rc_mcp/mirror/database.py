@@ -28,7 +28,8 @@ Identity = tuple[int, int]
 _PATIENCE_S = 10
 _CACHE_KIB = 4096
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_TABLES = ("participant", "party", "attachment", "content", "message", "progress", "mailbox", "setting")
+_OF_MAILBOXES = ("participant", "party", "attachment", "content", "message", "progress", "mailbox")
+_TABLES = (*_OF_MAILBOXES, "setting")
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_BUSY: "another process is writing it",
@@ -281,9 +282,9 @@ def remove_damaged(state_dir: Path) -> None:
 
 
 def erase_everything(db: sqlite3.Connection) -> None:
-    """Erase all rows and all words, and give the space back."""
+    """Erase all rows and all words, and give the space back. Settings stay: other processes search meanwhile."""
     db.execute("BEGIN IMMEDIATE")
-    for table in _TABLES:
+    for table in _OF_MAILBOXES:
         db.execute(f"DELETE FROM {table}")  # noqa: S608
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("COMMIT")

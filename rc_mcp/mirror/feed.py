@@ -43,6 +43,7 @@ from rc_mcp.mirror.progress import (
     noted_changes,
     noted_due,
     noted_end,
+    noted_kept,
     noted_listing,
     progress_of,
 )
@@ -167,6 +168,7 @@ class Feed:
     Attributes:
         fault: what ended the last attempt; None while all is well.
         was_damaged: the copy was damaged while this feed used it, and began again.
+        synced_at: when RingCentral last let this feed read the mailbox; None before that.
     """
 
     def __init__(
@@ -189,6 +191,7 @@ class Feed:
         self._rests_until = -inf
         self.fault: RingCentralError | MirrorError | OSError | None = None
         self.was_damaged = False
+        self.synced_at: datetime | None = None
 
     async def sync(self) -> None:
         """Make the records of the copy equal to those of the mailbox. It is one request if nothing changed.
@@ -257,8 +260,9 @@ class Feed:
 
     async def sync_again(self) -> None:
         """Do as `sync` does, and note that all is well."""
+        begun_at = self._now()
         await self.sync()
-        self.fault = None
+        self.fault, self.synced_at = None, begun_at
 
     async def _sync(self) -> None:
         mailbox = await self._mailbox()
@@ -304,6 +308,8 @@ class Feed:
         # Our frame has no end and never grows: a sync that left out older records left out changes.
         if sync.sync_info.older_records_exist or sync.unreadable:
             noted |= noted_due()
+        if known_again := progress.kept & {message.id for message in records}:
+            noted |= noted_kept(progress.kept - known_again)
         await self._put(mailbox, records, noted)
         return await self._progress(mailbox)
 

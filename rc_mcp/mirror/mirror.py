@@ -223,7 +223,6 @@ class Mirror:
             self._reopen_if_replaced()
             erase_everything(self._db)
             remove_damaged(self._state_dir)
-            self._begin()
             self._unwiped = not wipe_log(self._db)
             return not self._unwiped
 

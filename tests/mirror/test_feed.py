@@ -18,7 +18,7 @@ from rc_mcp.mirror import feed as feed_module
 from rc_mcp.mirror.errors import Unusable
 from rc_mcp.mirror.feed import follow
 from rc_mcp.mirror.mirror import Mirror
-from rc_mcp.mirror.progress import progress_of
+from rc_mcp.mirror.progress import noted_kept, progress_of
 from rc_mcp.ringcentral import AnswerLost, RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
 from tests.mirror.feeding import (
@@ -190,6 +190,21 @@ async def test_voicemails_that_ringcentral_took_because_they_were_the_oldest_are
         await feed.compare()
         assert len(wire.sent) == 3
         assert progress_of(mirror, 1).kept == set(newest_first[-5:])
+
+
+async def test_a_kept_message_that_ringcentral_reports_again_is_no_longer_called_lost(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    async with feeding(emulator, tmp_path) as (feed, mirror, _):
+        await feed.sync()
+        other, *_ = in_the_mailbox(emulator)
+        back, purged = arrive(emulator, "back"), arrive(emulator, "purged")
+        await feed.sync()
+        mirror.put(1, [], noted_kept([back, purged, other]))
+        move(emulator, back, "Deleted")
+        move(emulator, purged, "Purged")
+        await feed.sync()
+        assert progress_of(mirror, 1).kept == {other}
 
 
 async def test_a_sync_that_left_records_out_leads_to_one_comparison_and_not_to_one_each_time(
