@@ -35,7 +35,7 @@ from anyio import to_thread
 
 from rc_mcp.locks import lock_on, wait_for_lock
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, milliseconds
-from rc_mcp.mirror.errors import Damaged, MirrorError
+from rc_mcp.mirror.errors import Damaged, MirrorError, Replaced
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import (
     FeedProgress,
@@ -187,6 +187,7 @@ class Feed:
         self._known_as = known_as or (account_id, extension_id)
         self._now = now
         self._later: dict[tuple[str, str], float] = {}
+        self._generation = 0
         self._failures = 0
         self._rests_until = -inf
         self.fault: RingCentralError | MirrorError | OSError | None = None
@@ -205,6 +206,8 @@ class Feed:
                 await self._sync()
             except Damaged:
                 self.was_damaged = True
+                await self._sync()
+            except Replaced:
                 await self._sync()
 
     async def compare(self) -> None:
@@ -236,6 +239,8 @@ class Feed:
                     fetched = await self._next_text()
                 except Damaged:
                     self.was_damaged = True
+                    break
+                except Replaced:
                     break
                 if fetched is None:
                     break
@@ -349,7 +354,7 @@ class Feed:
         last = await self._compare(mailbox, last, [], seen, None, kept)
         explained = await to_thread.run_sync(_explained, self._mirror, mailbox, last.gone, kept, self._now())
         noted = noted_end(last, kept | explained, self._now(), was_due=progress.is_listing_due)
-        await to_thread.run_sync(self._mirror.erase, mailbox, last.gone - explained, noted)
+        await self._write(partial(self._mirror.erase, mailbox, last.gone - explained, noted))
         return await self._progress(mailbox)
 
     async def _new_listing(self) -> Listing:
@@ -436,7 +441,7 @@ class Feed:
         put = partial(
             self._mirror.put_text, mailbox, *key, found.text, source=found.source, content_hash=found.content_hash
         )
-        await to_thread.run_sync(partial(put, state=found.state))
+        await self._write(partial(put, state=found.state))
         return 1
 
     async def _text(self, mailbox: int, message: Message, attachment_id: str) -> Found:
@@ -453,14 +458,30 @@ class Feed:
             return Found(None, "failed")
 
     async def _mailbox(self) -> int:
-        return await to_thread.run_sync(self._mirror.mailbox, *self._known_as)
+        self._generation, mailbox = await to_thread.run_sync(self._found_mailbox)
+        return mailbox
+
+    def _found_mailbox(self) -> tuple[int, int]:
+        with self._mirror.reading():  # opens a new file, if there is one
+            generation = self._mirror.generation
+        return generation, self._mirror.mailbox(*self._known_as)
 
     async def _progress(self, mailbox: int) -> FeedProgress:
         return await to_thread.run_sync(progress_of, self._mirror, mailbox)
 
     async def _put(self, mailbox: int, records: Iterable[Message], noted: Mapping[str, str]) -> None:
+        await self._write(partial(self._mirror.put, mailbox, records, noted))
+
+    async def _write(self, act: Callable[[], object]) -> None:
         # In a thread, and never abandoned: a canceled call leaves the transaction whole.
-        await to_thread.run_sync(self._mirror.put, mailbox, records, noted)
+        await to_thread.run_sync(self._write_in_same_file, act)
+
+    def _write_in_same_file(self, act: Callable[[], object]) -> None:
+        with self._mirror.at_once():
+            if self._mirror.generation != self._generation:
+                # The number of the mailbox may be another's there, and it lacks what was written before.
+                raise Replaced("The local copy was replaced meanwhile. It is filled again.")
+            act()
 
 
 async def follow(

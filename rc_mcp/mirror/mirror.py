@@ -75,6 +75,8 @@ class Mirror:
 
     was_damaged: bool
     """The file was damaged when it was opened, and an empty one took its place."""
+    generation: int
+    """Another one after each time that the file was opened anew: numbers of mailboxes may mean others by then."""
 
     def __init__(self, state_dir: Path, key: str | None = None) -> None:
         """Open the copy, which is created if there is none.
@@ -91,6 +93,7 @@ class Mirror:
         self._lock = RLock()
         self._rows: Rows | None = None
         self._unwiped = False
+        self.generation = 0
         self._open()
 
     def __enter__(self) -> Self:
@@ -314,6 +317,7 @@ class Mirror:
     def _open(self) -> None:
         self._db, self.was_damaged = open_quietly(self._state_dir, self._key)
         self._identity = identity(self._state_dir)
+        self.generation += 1
         self._unwiped = True  # on a full disk, opening the file did not empty its log
         try:
             with self._faults_at_start():
