@@ -27,8 +27,10 @@ Identity = tuple[int, int]
 
 _PATIENCE_S = 10
 _CACHE_KIB = 4096
+_OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_TABLES = ("participant", "party", "attachment", "content", "message", "progress", "mailbox", "setting")
+_OF_MAILBOXES = ("participant", "party", "attachment", "content", "message", "progress", "mailbox")
+_TABLES = (*_OF_MAILBOXES, "setting")
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_BUSY: "another process is writing it",
@@ -129,7 +131,7 @@ def connect(state_dir: Path, key: str | None) -> sqlite3.Connection:
             try:
                 return _open(state_dir, key)
             except encryption.errors() as error:
-                if _is_damage(error):
+                if is_damage(error):
                     _rename(state_dir)
                 raise
     except (OSError, *encryption.errors()) as error:
@@ -142,7 +144,7 @@ def refusal(error: Exception, state_dir: Path, damaged: Identity | None) -> Dama
     Args:
         damaged: that file. Another process may have set it aside already.
     """
-    if _is_damage(error):
+    if is_damage(error):
         try:
             with _locked(state_dir):
                 if identity(state_dir) == damaged:
@@ -153,7 +155,7 @@ def refusal(error: Exception, state_dir: Path, damaged: Identity | None) -> Dama
 
 
 def _refusal(error: Exception) -> Damaged | Unusable:
-    if _is_damage(error):
+    if is_damage(error):
         return Damaged(
             "The local copy was damaged. It was renamed, and a new copy begins empty: messages are found again as "
             "they are fetched."
@@ -162,7 +164,8 @@ def _refusal(error: Exception) -> Damaged | Unusable:
     return Unusable(f"The local copy cannot be used now: {why}. No message in the mailbox changed.")
 
 
-def _is_damage(error: Exception) -> bool:
+def is_damage(error: Exception) -> bool:
+    """Return whether the error says that the file is damaged."""
     return _code(error) in _DAMAGED
 
 
@@ -200,8 +203,16 @@ def damaged_files(state_dir: Path) -> list[Path]:
 
 
 def wipe_log(db: sqlite3.Connection) -> bool:
-    """Move everything from the log to the file and empty the log. Return False while another process reads it."""
-    return db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    """Move everything from the log to the file and empty the log.
+
+    Return False while another process reads it, or while the disk is full or at fault: the copy can still be searched.
+    """
+    try:
+        return db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    except encryption.errors() as error:
+        if _code(error) not in _OF_THE_DISK:
+            raise
+        return False
 
 
 def has_secure_delete(db: sqlite3.Connection) -> bool:
@@ -281,12 +292,16 @@ def remove_damaged(state_dir: Path) -> None:
 
 
 def erase_everything(db: sqlite3.Connection) -> None:
-    """Erase all rows and all words, and give the space back."""
+    """Erase all rows and all words, and give the space back. Settings stay: other processes search meanwhile."""
     db.execute("BEGIN IMMEDIATE")
-    for table in _TABLES:
-        db.execute(f"DELETE FROM {table}")  # noqa: S608
-    db.execute("INSERT INTO words (words) VALUES ('delete-all')")
-    db.execute("COMMIT")
+    try:
+        for table in _OF_MAILBOXES:
+            db.execute(f"DELETE FROM {table}")  # noqa: S608
+        db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:  # after an error
+            db.execute("ROLLBACK")
     db.execute("VACUUM")
 
 

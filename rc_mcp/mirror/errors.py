@@ -19,6 +19,10 @@ class Damaged(MirrorError):  # noqa: N818
     """The file was damaged. It was renamed, and the copy begins again, empty."""
 
 
+class Replaced(MirrorError):  # noqa: N818
+    """A new file took the place of the copy meanwhile. The numbers of its mailboxes may mean others."""
+
+
 class Unusable(MirrorError):  # noqa: N818
     """The file cannot be read or written now: a full disk, a lock that is not released, missing permissions."""
 

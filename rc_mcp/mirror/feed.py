@@ -35,7 +35,7 @@ from anyio import to_thread
 
 from rc_mcp.locks import lock_on, wait_for_lock
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, milliseconds
-from rc_mcp.mirror.errors import Damaged, MirrorError
+from rc_mcp.mirror.errors import Damaged, MirrorError, Replaced
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import (
     FeedProgress,
@@ -43,6 +43,7 @@ from rc_mcp.mirror.progress import (
     noted_changes,
     noted_due,
     noted_end,
+    noted_kept,
     noted_listing,
     progress_of,
 )
@@ -167,6 +168,7 @@ class Feed:
     Attributes:
         fault: what ended the last attempt; None while all is well.
         was_damaged: the copy was damaged while this feed used it, and began again.
+        synced_at: when RingCentral last let this feed read the mailbox; None before that.
     """
 
     def __init__(
@@ -185,10 +187,12 @@ class Feed:
         self._known_as = known_as or (account_id, extension_id)
         self._now = now
         self._later: dict[tuple[str, str], float] = {}
+        self._generation = 0
         self._failures = 0
         self._rests_until = -inf
         self.fault: RingCentralError | MirrorError | OSError | None = None
         self.was_damaged = False
+        self.synced_at: datetime | None = None
 
     async def sync(self) -> None:
         """Make the records of the copy equal to those of the mailbox. It is one request if nothing changed.
@@ -202,6 +206,8 @@ class Feed:
                 await self._sync()
             except Damaged:
                 self.was_damaged = True
+                await self._sync()
+            except Replaced:
                 await self._sync()
 
     async def compare(self) -> None:
@@ -234,6 +240,8 @@ class Feed:
                 except Damaged:
                     self.was_damaged = True
                     break
+                except Replaced:
+                    break
                 if fetched is None:
                     break
                 done += fetched
@@ -257,8 +265,9 @@ class Feed:
 
     async def sync_again(self) -> None:
         """Do as `sync` does, and note that all is well."""
+        begun_at = self._now()
         await self.sync()
-        self.fault = None
+        self.fault, self.synced_at = None, begun_at
 
     async def _sync(self) -> None:
         mailbox = await self._mailbox()
@@ -304,6 +313,8 @@ class Feed:
         # Our frame has no end and never grows: a sync that left out older records left out changes.
         if sync.sync_info.older_records_exist or sync.unreadable:
             noted |= noted_due()
+        if known_again := progress.kept & {message.id for message in records}:
+            noted |= noted_kept(progress.kept - known_again)
         await self._put(mailbox, records, noted)
         return await self._progress(mailbox)
 
@@ -343,7 +354,7 @@ class Feed:
         last = await self._compare(mailbox, last, [], seen, None, kept)
         explained = await to_thread.run_sync(_explained, self._mirror, mailbox, last.gone, kept, self._now())
         noted = noted_end(last, kept | explained, self._now(), was_due=progress.is_listing_due)
-        await to_thread.run_sync(self._mirror.erase, mailbox, last.gone - explained, noted)
+        await self._write(partial(self._mirror.erase, mailbox, last.gone - explained, noted))
         return await self._progress(mailbox)
 
     async def _new_listing(self) -> Listing:
@@ -430,7 +441,7 @@ class Feed:
         put = partial(
             self._mirror.put_text, mailbox, *key, found.text, source=found.source, content_hash=found.content_hash
         )
-        await to_thread.run_sync(partial(put, state=found.state))
+        await self._write(partial(put, state=found.state))
         return 1
 
     async def _text(self, mailbox: int, message: Message, attachment_id: str) -> Found:
@@ -447,14 +458,30 @@ class Feed:
             return Found(None, "failed")
 
     async def _mailbox(self) -> int:
-        return await to_thread.run_sync(self._mirror.mailbox, *self._known_as)
+        self._generation, mailbox = await to_thread.run_sync(self._found_mailbox)
+        return mailbox
+
+    def _found_mailbox(self) -> tuple[int, int]:
+        with self._mirror.reading():  # opens a new file, if there is one
+            generation = self._mirror.generation
+        return generation, self._mirror.mailbox(*self._known_as)
 
     async def _progress(self, mailbox: int) -> FeedProgress:
         return await to_thread.run_sync(progress_of, self._mirror, mailbox)
 
     async def _put(self, mailbox: int, records: Iterable[Message], noted: Mapping[str, str]) -> None:
+        await self._write(partial(self._mirror.put, mailbox, records, noted))
+
+    async def _write(self, act: Callable[[], object]) -> None:
         # In a thread, and never abandoned: a canceled call leaves the transaction whole.
-        await to_thread.run_sync(self._mirror.put, mailbox, records, noted)
+        await to_thread.run_sync(self._write_in_same_file, act)
+
+    def _write_in_same_file(self, act: Callable[[], object]) -> None:
+        with self._mirror.at_once():
+            if self._mirror.generation != self._generation:
+                # The number of the mailbox may be another's there, and it lacks what was written before.
+                raise Replaced("The local copy was replaced meanwhile. It is filled again.")
+            act()
 
 
 async def follow(

@@ -67,6 +67,8 @@ def require_fresh(progress: FeedProgress, now: datetime, changed_at: datetime | 
     synced_at = progress.synced_at
     if synced_at is None or progress.phase != "following" or progress.is_listing_due or progress.unreadable:
         raise NotCertain
+    if progress.has_uncompared_imports:
+        raise NotCertain
     if not timedelta(0) <= now - synced_at <= _FRESH or (changed_at and synced_at <= changed_at + _LAG):
         raise NotCertain
     return synced_at

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Never, TypeVar
@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Fault = RingCentralError | MirrorError | OSError
+
+_ADMITTED_FOR = timedelta(hours=1)
+"""Ours: how long a login may read another's mailbox in the copy after RingCentral last let it read that mailbox."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class LocalCopy:
         self._mirror: Mirror | None = None
         self._opening = anyio.Lock()
         self._feeds: dict[tuple[str, str], Feed] = {}
+        self._admitted_at: dict[tuple[str, str], datetime] = {}
         self._fault: Fault | None = None
         self._wakeup = Wakeup()
         self._changed_at: datetime | None = None
@@ -136,10 +140,11 @@ class LocalCopy:
         Raises:
             QueryError: the query or the cursor cannot be read.
             MirrorError: the copy cannot be opened or read.
-            RingCentralError: it is not known yet which mailbox is the login's own, and RingCentral did not say.
+            RingCentralError: it is not known yet which mailbox is the login's own, and RingCentral did not say; or it
+                is another's, and RingCentral did not let this login read it.
         """
         mirror = await self._opened()
-        known_as = await self._known_as(mirror, account_id, extension_id)
+        known_as = await self._admitted(mirror, account_id, extension_id)
         act = partial(self._search, mirror, known_as, query, zone, sort=sort, limit=limit, cursor=cursor)
         found, progress = await to_thread.run_sync(act)
         kept = frozenset(hit.message.id for hit in found.hits) & progress.kept
@@ -163,7 +168,7 @@ class LocalCopy:
             QueryError, MirrorError, RingCentralError: as for `search`.
         """
         mirror = await self._opened()
-        known_as = await self._known_as(mirror, account_id, extension_id)
+        known_as = await self._admitted(mirror, account_id, extension_id)
         act = partial(self._search_all, mirror, known_as, query, zone, read)
         (found, made), progress = await to_thread.run_sync(act)
         return Searched(found, progress, self._fault_of(known_as), frozenset()), made
@@ -240,11 +245,11 @@ class LocalCopy:
         """Return the number of a mailbox in the copy, its extension, and how far its feed is.
 
         Raises:
-            NotCertain: it is not in the copy.
+            NotCertain: it is not in the copy, or RingCentral has not let this login read it lately.
         """
         known_as = known_mailbox(mirror, self._principal, account_id=account_id, extension_id=extension_id)
         number = mirror.mailboxes().get(known_as) if known_as else None
-        if known_as is None or number is None:
+        if known_as is None or number is None or not self._is_admitted(mirror, known_as):
             raise NotCertain
         return number, known_as[1], progress_of(mirror, number)
 
@@ -284,6 +289,26 @@ class LocalCopy:
     def _fault_of(self, known_as: tuple[str, str]) -> Fault | None:
         feed = self._feeds.get(known_as)
         return feed.fault if feed else self._fault
+
+    async def _admitted(self, mirror: Mirror, account_id: str, extension_id: str) -> tuple[str, str]:
+        """Return how the copy knows a mailbox, after RingCentral has let this login read it.
+
+        The copy may have mailboxes of other logins. Only RingCentral knows who may read them, and since when not.
+        """
+        known_as = await self._known_as(mirror, account_id, extension_id)
+        if not await to_thread.run_sync(self._is_admitted, mirror, known_as):
+            asked_at = self._now()
+            await self._client.list_messages(per_page=1, account_id=account_id, extension_id=extension_id)
+            self._admitted_at[known_as] = asked_at
+        return known_as
+
+    def _is_admitted(self, mirror: Mirror, known_as: tuple[str, str]) -> bool:
+        if known_as == known_mailbox(mirror, self._principal, account_id="~", extension_id="~"):
+            return True
+        feed = self._feeds.get(known_as)
+        synced_at = feed.synced_at if feed and feed.fault is None else None
+        times = [self._admitted_at.get(known_as), synced_at]
+        return any(at is not None and timedelta(0) <= self._now() - at < _ADMITTED_FOR for at in times)
 
     async def _known_as(self, mirror: Mirror, account_id: str, extension_id: str) -> tuple[str, str]:
         return await mailbox_of(self._client, mirror, self._principal, account_id=account_id, extension_id=extension_id)

@@ -20,6 +20,7 @@ from rc_mcp.mirror.database import (
     has_secure_delete,
     identity,
     index_version,
+    is_damage,
     open_quietly,
     refusal,
     remove_damaged,
@@ -74,6 +75,8 @@ class Mirror:
 
     was_damaged: bool
     """The file was damaged when it was opened, and an empty one took its place."""
+    generation: int
+    """Another one after each time that the file was opened anew: numbers of mailboxes may mean others by then."""
 
     def __init__(self, state_dir: Path, key: str | None = None) -> None:
         """Open the copy, which is created if there is none.
@@ -90,6 +93,7 @@ class Mirror:
         self._lock = RLock()
         self._rows: Rows | None = None
         self._unwiped = False
+        self.generation = 0
         self._open()
 
     def __enter__(self) -> Self:
@@ -223,7 +227,6 @@ class Mirror:
             self._reopen_if_replaced()
             erase_everything(self._db)
             remove_damaged(self._state_dir)
-            self._begin()
             self._unwiped = not wipe_log(self._db)
             return not self._unwiped
 
@@ -237,7 +240,7 @@ class Mirror:
     def reading(self) -> Generator[sqlite3.Connection]:
         """Run queries that all see the copy at one moment."""
         with self._lock, self._faults():
-            if self._db.in_transaction:
+            if self._is_in_transaction():
                 yield self._db
                 return
             self._reopen_if_replaced()
@@ -245,7 +248,7 @@ class Mirror:
             try:
                 yield self._db
             finally:
-                if self._db.in_transaction:  # not after a fault in a block within this one, which opened the file again
+                if self._is_in_transaction():  # not after a fault in a block within, which shut the file
                     self._db.execute("ROLLBACK")
 
     @contextmanager
@@ -269,7 +272,7 @@ class Mirror:
                     self._commit(self._rows)
                 finally:
                     self._rows = None
-                    if self._db.in_transaction:  # after an error
+                    if self._is_in_transaction():  # after an error
                         self._db.execute("ROLLBACK")
 
     def _commit(self, rows: Rows) -> None:
@@ -288,26 +291,39 @@ class Mirror:
         try:
             yield
         except (OSError, *errors()) as error:
-            # Windows does not rename an open file.
-            self._db.close()
-            fault = refusal(error, self._state_dir, self._identity)
-            self._open()
+            damaged = self._identity
+            if is_damage(error):
+                self._shut()  # Windows does not rename an open file
+            # Otherwise it stays open: on a full disk it can be searched, but perhaps not opened again.
+            fault = refusal(error, self._state_dir, damaged)
+            if self._identity is None:
+                self._open()
             raise fault from error
 
     def _reopen_if_replaced(self) -> None:
         """Open the file that is there now, if another process set this one aside, or a user removed it."""
-        if identity(self._state_dir) != self._identity:
-            self._db.close()
+        if self._identity is None or identity(self._state_dir) != self._identity:
+            self._shut()
             self._open()
+
+    def _shut(self) -> None:
+        """Close the file, which the next use opens."""
+        self._db.close()
+        self._identity = None
+
+    def _is_in_transaction(self) -> bool:
+        return self._identity is not None and self._db.in_transaction
 
     def _open(self) -> None:
         self._db, self.was_damaged = open_quietly(self._state_dir, self._key)
         self._identity = identity(self._state_dir)
+        self.generation += 1
+        self._unwiped = True  # on a full disk, opening the file did not empty its log
         try:
             with self._faults_at_start():
                 self._begin()
         except BaseException:
-            self._db.close()
+            self._shut()
             raise
 
     @contextmanager

@@ -142,14 +142,19 @@ def noted_end(listing: Listing, kept: Collection[str], at: datetime, *, was_due:
         _TOKEN: listing.sync_token,
         _LISTING: "",
         _LISTED_AT: at.isoformat(),
-        _KEPT: json.dumps(sorted(kept)),
+        **noted_kept(kept),
         _DUE: "",
         _UNREADABLE: str(listing.unreadable),
         _IMPORTS_COMPARED: str(listing.imports),
     }
 
 
-def noted_kept(progress: FeedProgress, damaged: Mapping[str, str]) -> Mapping[str, str]:
+def noted_kept(kept: Collection[str]) -> Mapping[str, str]:
+    """Return what to note of the messages that RingCentral no longer has."""
+    return {_KEPT: json.dumps(sorted(kept))}
+
+
+def noted_kept_before(progress: FeedProgress, damaged: Mapping[str, str]) -> Mapping[str, str]:
     """Return what to note so that messages of a damaged copy that RingCentral no longer has are kept here too.
 
     Args:
@@ -158,7 +163,7 @@ def noted_kept(progress: FeedProgress, damaged: Mapping[str, str]) -> Mapping[st
     kept = progress.kept
     with suppress(ValueError, TypeError):
         kept |= {str(message_id) for message_id in json.loads(damaged.get(_KEPT) or "[]")}
-    return {_KEPT: json.dumps(sorted(kept))}
+    return noted_kept(kept)
 
 
 def _listing(noted: str) -> Listing | None:

@@ -15,7 +15,7 @@ from rc_mcp.mirror.database import SET_ASIDE, remove_damaged
 from rc_mcp.mirror.documents import decoded
 from rc_mcp.mirror.encryption import errors
 from rc_mcp.mirror.mirror import Mirror
-from rc_mcp.mirror.progress import noted_import, noted_kept, progress_of
+from rc_mcp.mirror.progress import noted_import, noted_kept_before, progress_of
 from rc_mcp.mirror.rows import Source, State
 from rc_mcp.ringcentral import Message
 
@@ -110,7 +110,7 @@ def salvage(mirror: Mirror, state_dir: Path) -> Salvaged | None:
     with closing(_DamagedCopy(mirror.open_set_aside())) as damaged:
         for number, account, extension in damaged.mailboxes():
             mailbox = mirror.mailbox(account, extension)
-            mirror.put(mailbox, [], noted_kept(progress_of(mirror, mailbox), damaged.progress(number)))
+            mirror.put(mailbox, [], noted_kept_before(progress_of(mirror, mailbox), damaged.progress(number)))
             for some in _batched(damaged.messages(number)):
                 with mirror.at_once():
                     added = [_add(mirror, mailbox, found) for found in some]

@@ -65,10 +65,21 @@ def digest(messages: Iterable[Message], now: datetime, zone: tzinfo) -> Digest:
     persons.sort(key=lambda parts: -sum(part.messages for part in parts))
     return Digest(
         messages=sum(len(types) for _, types in days.values()),
-        by_day={(short_moment(at, now, zone) or _NO_TIME).split()[0]: by_kind(types) for at, types in days.values()},
+        by_day=_named(days, now, zone),
         by_person=[_person(parts, now, zone) for parts in persons[:MOST_PERSONS]],
         persons=len(persons),
     )
+
+
+def _named(
+    days: dict[date | None, tuple[datetime | None, list[str | None]]], now: datetime, zone: tzinfo
+) -> dict[str, dict[str, int]]:
+    named: dict[str, dict[str, int]] = {}
+    for day, (at, types) in days.items():
+        name = (short_moment(at, now, zone) or _NO_TIME).split()[0]
+        # After the clock was set back, a day of the future may have the same date as a day of last year.
+        named[str(day) if name in named else name] = by_kind(types)
+    return named
 
 
 def days_that_fit(by_day: dict[str, dict[str, int]], budget: TokenBudget, *, used: int) -> dict[str, dict[str, int]]:

@@ -3,14 +3,17 @@
 # ruff: noqa: S311  the words are only to be told apart
 
 import random
+import sqlite3
 import string
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from rc_mcp.mirror.database import FILE, erase_everything
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.ringcentral import Message
-from tests.mirror.conftest import MAILBOX
+from tests.mirror.conftest import MAILBOX, Ids
 from tests.mirror.messages import fax, text_message, voicemail
 
 _TAIL = 7
@@ -75,6 +78,15 @@ def test_forget_leaves_no_byte_and_the_copy_can_be_filled_again(mirror: Mirror, 
     assert mirror.status(mailbox).messages == 0
     fill(mirror, random.Random(6), 3)
     assert mirror.status(mailbox).messages == 3
+
+
+def test_a_forget_that_is_killed_halfway_leaves_other_servers_a_copy_that_they_can_search(
+    mirror: Mirror, tmp_path: Path, ids: Ids
+) -> None:
+    fill(mirror, random.Random(5), 5)
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        erase_everything(other)
+    assert ids("in:anywhere") == []
 
 
 def test_forget_reports_a_reader_and_the_log_is_emptied_afterwards(mirror: Mirror, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from rc_mcp.emulator.mailbox import lifecycle
 from rc_mcp.mirror import feed as feed_module
 from rc_mcp.mirror.errors import Unusable
 from rc_mcp.mirror.feed import follow
-from rc_mcp.mirror.mirror import Mirror
-from rc_mcp.mirror.progress import progress_of
+from rc_mcp.mirror.mirror import Mirror, forget_copy
+from rc_mcp.mirror.progress import noted_kept, progress_of
 from rc_mcp.ringcentral import AnswerLost, RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
 from tests.mirror.feeding import (
@@ -190,6 +190,44 @@ async def test_voicemails_that_ringcentral_took_because_they_were_the_oldest_are
         await feed.compare()
         assert len(wire.sent) == 3
         assert progress_of(mirror, 1).kept == set(newest_first[-5:])
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_copy_that_is_forgotten_while_it_is_filled_is_filled_from_the_beginning_and_mixes_no_mailboxes(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    async with feeding(emulator, tmp_path) as (feed, mirror, wire):
+        done = False
+
+        def forget_once(_: httpx.Request) -> None:
+            nonlocal done
+            if len(wire.pages()) == 2 and not done:  # a page is stored
+                done = True
+                forget_copy(tmp_path)
+                with Mirror(tmp_path) as other:
+                    other.mailbox("of", "another login")
+
+        wire.before = forget_once
+        await feed.sync()
+        assert done
+        assert copied(mirror) == in_the_mailbox(emulator)
+        assert mirror.status(mirror.mailbox("of", "another login")).messages == 0
+        assert mirror.status(mirror.mailbox("~", "~")).messages == len(in_the_mailbox(emulator))
+
+
+async def test_a_kept_message_that_ringcentral_reports_again_is_no_longer_called_lost(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    async with feeding(emulator, tmp_path) as (feed, mirror, _):
+        await feed.sync()
+        other, *_ = in_the_mailbox(emulator)
+        back, purged = arrive(emulator, "back"), arrive(emulator, "purged")
+        await feed.sync()
+        mirror.put(1, [], noted_kept([back, purged, other]))
+        move(emulator, back, "Deleted")
+        move(emulator, purged, "Purged")
+        await feed.sync()
+        assert progress_of(mirror, 1).kept == {other}
 
 
 async def test_a_sync_that_left_records_out_leads_to_one_comparison_and_not_to_one_each_time(
@@ -397,6 +435,7 @@ async def test_a_full_disk_stops_the_feed_until_there_is_room(
         with Mirror(tmp_path) as other:
             assert not other.was_damaged
         wire.sent.clear()
+        mirror._db.execute("PRAGMA max_page_count = 1000000")  # pyright: ignore[reportPrivateUsage]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(follow, [feed], tmp_path)
             await anyio.sleep(2_000)

@@ -1,8 +1,11 @@
 """The file of the copy: private, refused if newer, made again if damaged, shared by processes."""
 
+import signal
 import sqlite3
 import stat
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,6 +135,52 @@ def test_a_full_disk_stops_the_change_and_nothing_else(mirror: Mirror, ids: Ids)
     with pytest.raises(Unusable):
         mirror.put(MAILBOX, [text_message(n, "pears " * 999, minutes=n) for n in range(2, 50)])
     assert (ids("apples"), ids("pears")) == (["1"], [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+def test_on_a_disk_without_room_the_copy_is_searched_and_opened_and_its_log_is_emptied_later(
+    mirror: Mirror, ids: Ids, tmp_path: Path
+) -> None:
+    mirror.put(MAILBOX, [text_message(n, "apples " * 300, minutes=n) for n in range(30)])
+    with _no_file_over(50_000):
+        with pytest.raises(Unusable):
+            mirror.put(MAILBOX, [text_message(n, "pears " * 999, minutes=n) for n in range(100, 200)])
+        assert (len(ids("apples")), ids("pears")) == (30, [])
+        with Mirror(tmp_path) as other:
+            assert other.status(MAILBOX).messages == 30
+    mirror.put(MAILBOX, [text_message(100, "pears")])
+    assert (len(ids("apples")), ids("pears")) == (30, ["100"])
+    mirror.erase(MAILBOX, ["100"])
+    assert (tmp_path / f"{FILE}-wal").stat().st_size == 0
+
+
+@contextmanager
+def _no_file_over(size: int) -> Generator[None]:
+    """Let no file grow beyond this size: a write beyond it fails, as on a full disk."""
+    import resource  # not on Windows
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_copy_that_cannot_be_opened_again_says_why_until_it_can_be(mirror: Mirror, ids: Ids, tmp_path: Path) -> None:
+    for file in tmp_path.glob(f"{FILE}*"):
+        file.unlink()
+    (tmp_path / FILE).mkdir()
+    said = set[str]()
+    for act in (lambda: ids("apples"), lambda: mirror.put(MAILBOX, []), lambda: ids("apples")):
+        with pytest.raises(Unusable) as refused:
+            act()
+        said.add(str(refused.value))
+    assert len(said) == 1
+    (tmp_path / FILE).rmdir()
+    assert ids("apples") == []
 
 
 def test_two_users_of_the_folder_see_each_others_changes(tmp_path: Path, mirror: Mirror, ids: Ids) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from rc_mcp.mirror.contacts.book import NO_CONTACTS
 from rc_mcp.mirror.database import FILE
 from rc_mcp.mirror.errors import MirrorError
 from rc_mcp.mirror.feed import AFTER_A_FAULT_S, EVERY_S
+from rc_mcp.mirror.listing import Window
 from rc_mcp.mirror.local_copy import LocalCopy, Searched
 from rc_mcp.mirror.mirror import Mirror
-from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.mirror.progress import noted_changes, noted_kept
+from rc_mcp.ringcentral import Message, RingCentralError
 from tests.mirror.feeding import Wire, arrive, client_on, inline
+from tests.mirror.messages import text_message
 from tests.mirror.test_feed import no_text
 from tests.ringcentral.under_budget import virtual_now
 from tests.ringcentral.virtual_time import VirtualLoop
@@ -97,9 +100,8 @@ async def test_the_mailboxes_of_allowed_extensions_are_fed_too_and_a_refused_one
     async with served(emulator, tmp_path, extensions=("999",)) as copy:
         await anyio.sleep(EVERY_S)
         assert (await searched(copy, "pelican")).found.total == 1
-        other = await searched(copy, "pelican", "999")
-        assert other.found.coverage.messages == 0
-        assert isinstance(other.fault, RingCentralError)
+        with pytest.raises(RingCentralError):
+            await searched(copy, "pelican", "999")
         assert (await searched(copy, "pelican")).fault is None
 
 
@@ -151,3 +153,80 @@ async def test_only_a_kept_message_is_given_in_place_of_ringcentral_s(emulator: 
     async with served(emulator, tmp_path) as copy:
         await anyio.sleep(1)
         assert await copy.kept([there, "1"], "~", "~") == {}
+
+
+class Shared(Wire):
+    """The way to an account in which extension 999 lets this login read its mailbox while `is_open`."""
+
+    is_open = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_open:
+            request.url = request.url.copy_with(raw_path=request.url.raw_path.replace(b"/999/", b"/~/"))
+        return await super().handle_async_request(request)
+
+
+async def all_of(copy: LocalCopy, extension_id: str) -> int:
+    searched, _ = await copy.search_all("pelican", UTC, list, account_id="~", extension_id=extension_id)
+    return searched.found.total
+
+
+async def counted(copy: LocalCopy, extension_id: str) -> int | None:
+    window = Window(virtual_now() - timedelta(days=9), None, {})
+    found = await copy.listed(window, lambda some: len(list(some)), account_id="~", extension_id=extension_id)
+    return found and found[0]
+
+
+def of_another_login(emulator: Emulator, folder: Path) -> Message:
+    """Put a message, which RingCentral has lost, into the mailbox of extension 999, as another login's server does."""
+    with Mirror(folder) as mirror:
+        mailbox = mirror.mailbox(emulator.account_id, "999")
+        message = text_message(1, "pelican")
+        noted = {**noted_changes("token", virtual_now() + timedelta(seconds=1)), **noted_kept(["1"])}
+        mirror.put(mailbox, [message], noted)
+    return message
+
+
+async def test_the_copy_of_another_login_s_mailbox_is_for_those_whom_ringcentral_lets_read_it(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    message = of_another_login(emulator, tmp_path)
+    async with served(emulator, tmp_path):  # feeds in the place of the second
+        await anyio.sleep(1)
+        wire = Shared(emulator)
+        async with served(emulator, tmp_path, wire, ("999",)) as copy:
+            await anyio.sleep(1)
+            for act in (searched(copy, "pelican", "999"), all_of(copy, "999")):
+                with pytest.raises(RingCentralError):
+                    await act
+            assert await counted(copy, "999") is None
+            assert await copy.kept([message.id], "~", "999") == {}
+            assert await copy.kept([message.id], emulator.account_id, "999") == {}
+            wire.is_open = True
+            sent = len(wire.sent)
+            assert (await searched(copy, "pelican", "999")).found.total == await all_of(copy, "999") == 1
+            assert (await copy.kept([message.id], "~", "999")).keys() == {message.id}
+            assert len(wire.sent) == sent + 1
+            wire.is_open = False
+            await anyio.sleep(3600)
+            with pytest.raises(RingCentralError):
+                await searched(copy, "pelican", "999")
+
+
+async def test_a_mailbox_that_ringcentral_no_longer_lets_this_login_read_is_not_read_from_the_copy(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    arrive(emulator, "pelican")
+    wire = Shared(emulator)
+    wire.is_open = True
+    async with served(emulator, tmp_path, wire, ("999",)) as copy:
+        await anyio.sleep(EVERY_S * 1.1)
+        sent = len(wire.sent)
+        assert (await searched(copy, "pelican", "999")).found.total == await counted(copy, "999") == 1
+        assert len(wire.sent) == sent
+        wire.is_open = False
+        await anyio.sleep(EVERY_S * 1.1)
+        with pytest.raises(RingCentralError):
+            await searched(copy, "pelican", "999")
+        assert await counted(copy, "999") is None
+        assert (await searched(copy, "pelican")).found.total == 1

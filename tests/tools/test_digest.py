@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -169,3 +169,12 @@ async def test_a_long_year_is_cut_to_the_newest_days_and_says_so(tmp_path: Path)
     assert next(iter(answer["by_day"])) == f"{(clock.time - timedelta(minutes=1)).astimezone(LOS_ANGELES):%m-%d}"
     assert str(len(days) - len(answer["by_day"])) in answer["next"]
     assert tokens(answer) < A_YEAR_IN_TOKENS
+
+
+def test_days_of_two_years_with_the_same_date_are_counted_apart() -> None:
+    now = datetime(2027, 1, 10, 12, tzinfo=UTC)
+    times = ("2027-11-30T09:00:00Z", "2026-11-30T09:00:00Z", "2026-11-30T08:00:00Z")
+    messages = [Message({"id": n, "type": "SMS", "creationTime": time}) for n, time in enumerate(times)]
+    made = digest(messages, now, UTC)
+    assert list(made.by_day) == ["11-30", "2026-11-30"]
+    assert [sum(kinds.values()) for kinds in made.by_day.values()] == [1, 2]

@@ -16,7 +16,7 @@ from rc_mcp.emulator import Draft, Emulator, Owner, Party
 from rc_mcp.mirror.database import FILE
 from rc_mcp.mirror.feed import EVERY_S
 from rc_mcp.mirror.mirror import Mirror
-from rc_mcp.mirror.progress import noted_due
+from rc_mcp.mirror.progress import noted_due, noted_import, progress_of
 from rc_mcp.ringcentral import Message, MessageType
 from rc_mcp.views.summary import INBOX_CAP
 from tests.desk import Clock, Desk, Era, Faults, call
@@ -232,6 +232,9 @@ async def test_a_copy_that_is_not_fresh_is_not_asked(desk: Desk) -> None:
             mirror.put(mailbox, [], {"due": "", "unreadable": "1"})
             assert (await asked(desk, client, date_from="9d"))[1] > 0
             mirror.put(mailbox, [], {"unreadable": "0"})
+            mirror.put(mailbox, [], noted_import(progress_of(mirror, mailbox)))
+            assert (await asked(desk, client, date_from="9d"))[1] > 0
+            await feed.sync()
         assert (await asked(desk, client, date_from="9d"))[1] == 0
 
 
