@@ -26,6 +26,8 @@ Identity = tuple[int, int]
 """The device and the inode of a file."""
 
 _PATIENCE_S = 10
+_LOG_PATIENCE_MS = 1_000
+"""For the readers of the log, which may be long ones: the next change tries again, and searches wait meanwhile."""
 _CACHE_KIB = 4096
 _OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -208,11 +210,14 @@ def wipe_log(db: sqlite3.Connection) -> bool:
     Return False while another process reads it, or while the disk is full or at fault: the copy can still be searched.
     """
     try:
+        db.execute(f"PRAGMA busy_timeout = {_LOG_PATIENCE_MS}")
         return db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     except encryption.errors() as error:
         if _code(error) not in _OF_THE_DISK:
             raise
         return False
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000:.0f}")
 
 
 def has_secure_delete(db: sqlite3.Connection) -> bool:

@@ -32,12 +32,12 @@ def test_all_messages_are_exported_oldest_first_with_the_state_of_each_text(mirr
 
 def test_an_export_is_of_one_moment_and_takes_little_memory(mirror: Mirror, tmp_path: Path) -> None:
     mirror.put(MAILBOX, [text_message(n, "word " * 1000, minutes=n) for n in range(600)])
-    tracemalloc.start()
     reading = exported(mirror, MAILBOX)
     ids = [next(reading).message.id]
     with Mirror(tmp_path) as other:
         other.put(MAILBOX, [text_message(9999, "later", minutes=9999)])
         other.erase(MAILBOX, ["500"])
+    tracemalloc.start()
     ids += [found.message.id for found in reading]
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -28,7 +28,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
     return "asyncio", {"loop_factory": VirtualLoop}
 
 
-async def no_pages(*_: object) -> Reading:
+async def no_pages(*_: object, in_background: bool) -> Reading:
     """Stand in for the worker, a process that takes real time."""
     return Reading(why="failed")
 
