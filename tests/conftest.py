@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import os
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,11 @@ from tests.desk import Clock, Desk, Era, Faults
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("random", max_examples=1_000, deadline=None, print_blob=True)
 settings.load_profile("same")
+
+
+MIRROR = "RC_MCP_MIRROR"
+# The demo's server reads all its attachments for the local copy. Tests of that ask for it.
+os.environ[MIRROR] = "off"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,10 +56,8 @@ def era(request: pytest.FixtureRequest) -> Era:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the machine's environment nor a `.env` in the checkout affects a test."""
-    import os
-
     for name in os.environ:
-        if name.startswith("RC_"):
+        if name.startswith("RC_") and name != MIRROR:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -21,6 +21,12 @@ from rc_mcp.settings import (
     load_state_dir,
     load_time_zone,
 )
+from tests.conftest import MIRROR
+
+
+@pytest.fixture(autouse=True)
+def without_the_tests_own_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MIRROR)
 
 
 def test_the_environment_wins_over_a_dotenv_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from rc_mcp.cli.demo.screen import rows
 from rc_mcp.cli.demo.server import UNWATCHED, WATCH, demo_server
 from rc_mcp.guard.guard import OTHER_DEMOS
 from rc_mcp.tools import SEARCH, tools_for
+from tests.conftest import MIRROR
 from tests.desk import Era, call, refused
 from tests.serving import RC_MCP, http_server, served
 
@@ -139,6 +140,7 @@ async def test_rc_mcp_without_a_command_serves_stdio(tmp_path: Path) -> None:
 
 
 async def test_the_demo_works_over_http(era: Era, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MIRROR)
     monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
     with anyio.fail_after(60), http_server("--demo") as address:
         async with Client(address, mode=era) as client:

@@ -19,6 +19,7 @@ from bench.frameworks.snippets import LOCKS as PINS
 from bench.frameworks.snippets import PAGE as HOW_TO
 from bench.frameworks.table import FRAMEWORKS
 from tests.cli.test_http import TOKEN, http_server
+from tests.conftest import MIRROR
 
 RENEW = "renew it with: make frameworks"
 
@@ -63,6 +64,7 @@ def test_the_snippet_for_the_sdk_deletes_with_a_plan_and_with_a_question(
     token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RC_MCP_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv(MIRROR)
     [by_itself, over_http] = [one.code for one in snippets() if one.heading == "MCP SDK for Python"]
     with http_server(*ACCESS, token=token) as served:
         code = over_http.replace(ADDRESS, served.address) if token else by_itself

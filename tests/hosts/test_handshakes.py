@@ -113,7 +113,7 @@ async def test_every_host_reaches_a_safe_delete_and_a_readable_fax_and_no_model_
 ) -> None:
     monkeypatch.setenv("RC_MCP_APPROVAL", "human")
     async with arrived(tmp_path, handshake, generation) as guest:
-        assert len((await guest.ask("tools/list"))["tools"]) == len(tools_for("admin", with_search=True))
+        assert len((await guest.ask("tools/list"))["tools"]) == len(tools_for("admin"))
         if generation == handshake.generation:  # what is read depends on nothing that the other one says
             await reads_a_fax(guest, host)
         one, other, _ = await three_texts(guest)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MIRROR
 from tests.installed import python_environment, python_of
 from tests.serving import http_server
 
@@ -13,6 +14,12 @@ HERE = Path(__file__).parent
 RUN_TIMEOUT_S = 120
 
 Judge = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def with_a_local_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo has one unless a test switches it off."""
+    monkeypatch.delenv(MIRROR)
 
 
 @pytest.fixture(scope="session")
