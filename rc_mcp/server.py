@@ -121,6 +121,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
 
     _prompts_without: set[str] | None = None
     """The tools that the prompts do without. Few hosts ask for prompts, and each starts a server: None before that."""
+    _own_prompts: frozenset[str] = frozenset()
+    """Those of `prompts/`. Whoever builds on this server may add others."""
 
     def stop_listening(self) -> None:
         """End the streams of `subscriptions/listen`, each with its result."""
@@ -138,9 +140,11 @@ class RingCentralServer(MCPServer[MailboxSession]):
         absent = PERMISSIONS.keys() - {tool.name for tool in await self.list_tools()}
         if absent != self._prompts_without:  # no await in this block, so that calls at once read them once
             self._prompts_without = absent
-            for prompt in self._prompt_manager.list_prompts():
-                self.remove_prompt(prompt.name)
-            for prompt in load_prompts(absent):
+            for name in self._own_prompts:
+                self.remove_prompt(name)
+            own = list(load_prompts(absent))
+            self._own_prompts = frozenset(prompt.name for prompt in own)
+            for prompt in own:
                 self.add_prompt(prompt)
         return await super().list_prompts()
 
