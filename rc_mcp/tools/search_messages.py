@@ -134,8 +134,8 @@ async def _digest(copy: LocalCopy, query: str, now: datetime, zone: tzinfo, **wh
         (len(made.by_day) - len(answer.by_day), "day"),
         (made.persons - len(made.by_person), "person"),
     ]
-    if cut := " and ".join(f"{counted(n, f'more {noun}')}" for n, noun in left if n):
-        answer.next = f"{cut} are not shown, but counted in total. {answer.next}"
+    if cut := " and ".join(counted(n, f"more {noun}") for n, noun in left if n):
+        answer.next = f"Counted in total, but not shown: {cut}. {answer.next}"
     return answer
 
 
@@ -186,11 +186,11 @@ def _notes(searched: Searched, now: datetime) -> Iterator[str]:
         of = f" of about {total:,}" if total else ""
         yield f"The copy is not complete yet: {counted(messages, 'message')}{of}, the newest first."
     if missing := searched.found.coverage.contents_missing:
-        yield f"{counted(missing, 'text')} of voicemails, faxes or files are not in the copy yet."
+        yield f"Texts of voicemails, faxes or files that are not in the copy yet: {missing:,}."
     if unreadable := searched.found.coverage.contents_unreadable:
-        yield f"{unreadable:,} of the faxes and files cannot be read as text here, such as scans."
+        yield f"Faxes and files that cannot be read as text here, such as scans: {unreadable:,}."
     if progress.unreadable:
-        yield f"{counted(progress.unreadable, 'message')} could not be read and were not searched."
+        yield f"Messages that could not be read, and so were not searched: {progress.unreadable:,}."
     behind_s = (now - progress.synced_at).total_seconds() if progress.synced_at else inf
     if behind_s > _BEHIND_S:
         yield f"The copy is not up to date: see synced_at.{f' {_why(searched.fault)}' if searched.fault else ''}"
