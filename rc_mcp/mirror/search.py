@@ -81,6 +81,7 @@ class Found:
     Attributes:
         total: of all pages. If `total_is_exact` is False there are more than this.
         next: the cursor of the next page; None on the last.
+        skipped: by relevance, how many hits were on earlier pages.
         ambiguous: the values of from:, to:, with: and number:, as they were asked, that mean several persons or
             numbers. The hits are of all of them.
     """
@@ -91,6 +92,7 @@ class Found:
     next: str | None
     coverage: Coverage
     ambiguous: dict[str, Meanings]
+    skipped: int = 0
 
 
 class _Place(NamedTuple):
@@ -157,6 +159,7 @@ def search(
             seal.closed(following) if following else None,
             _coverage(db, mailbox),
             _ambiguous(directory, parties),
+            place.skipped if place else 0,
         )
 
 

@@ -19,7 +19,7 @@ from rc_mcp.tools.arguments import AccountId, AnySpelling, ExtensionId, digits
 from rc_mcp.views.digest import Person, days_that_fit
 from rc_mcp.views.digest import digest as digest_of
 from rc_mcp.views.error_texts import in_words
-from rc_mcp.views.hits import Hit, SearchPresentation
+from rc_mcp.views.hits import Hit, hit_tables
 from rc_mcp.views.rows import Table
 from rc_mcp.views.schema import DETAILS, LOOSE
 from rc_mcp.views.tokens import USUAL, clip, weigh
@@ -112,8 +112,10 @@ async def search_messages(
     )
     hits = [Hit(h.named, h.snippet, is_kept=h.message.id in searched.kept) for h in found.hits]
     used = weigh(answer.model_dump(exclude_none=True))
-    look = SearchPresentation(app.now, app.zone, USUAL, extension_id, is_ranked=sort == "relevance")
-    answer.messages, shown = look.at(hits, used=used)
+    first_rank = found.skipped + 1 if sort == "relevance" else None
+    answer.messages, shown = hit_tables(
+        hits, app.now, app.zone, USUAL, extension_id=extension_id, used=used, first_rank=first_rank
+    )
     if shown < len(hits):
         answer.next = " ".join([_next_of_cut(len(hits), shown), *notes])
     return answer

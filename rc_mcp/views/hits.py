@@ -1,7 +1,6 @@
 """The rows of a search: those of a list, with the text around a hit in place of the first words."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
@@ -27,29 +26,30 @@ class Hit(NamedTuple):
     is_kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SearchPresentation:
-    """How a search shows its hits.
+def hit_tables(
+    hits: Sequence[Hit],
+    now: datetime,
+    zone: tzinfo,
+    budget: TokenBudget,
+    *,
+    extension_id: str,
+    used: int,
+    first_rank: int | None,
+) -> tuple[dict[str, Table], int]:
+    """Return tables of the first hits that fit into the budget after `used` tokens, and how many they are.
 
-    Attributes:
+    Args:
         zone: the time zone of displayed times.
-        is_ranked: the order is that of relevance, which a table for each type would hide: rows have their rank.
+        first_rank: the rank of the first hit, if the order is that of relevance: a table for each type would hide it.
     """
 
-    now: datetime
-    zone: tzinfo
-    budget: TokenBudget
-    extension_id: str
-    is_ranked: bool
+    def cells(place: int, hit: Hit) -> Row:
+        shown = row(hit.message, now, zone, extension_id)
+        del shown["untrusted_text"]
+        snippet = clip(clean(hit.snippet or "", _SNIPPET_CHARS), _SNIPPET_TOKENS)
+        gone = {"availability": ONLY_IN_COPY} if hit.is_kept else {}
+        rank = None if first_rank is None else first_rank + place
+        return {**shown, **gone, "untrusted_snippet": snippet or None, "rank": rank}
 
-    def at(self, hits: Sequence[Hit], *, used: int) -> tuple[dict[str, Table], int]:
-        """Return tables of the first hits that fit into the budget after `used` tokens, and how many they are."""
-        return tables_of([hit.message for hit in hits], self._rows(hits), self.budget, used=used)
-
-    def _rows(self, hits: Sequence[Hit]) -> Iterator[Row]:
-        for rank, hit in enumerate(hits, 1):
-            cells = row(hit.message, self.now, self.zone, self.extension_id)
-            del cells["untrusted_text"]
-            snippet = clip(clean(hit.snippet or "", _SNIPPET_CHARS), _SNIPPET_TOKENS)
-            gone = {"availability": ONLY_IN_COPY} if hit.is_kept else {}
-            yield {**cells, **gone, "untrusted_snippet": snippet or None, "rank": rank if self.is_ranked else None}
+    rows = (cells(place, hit) for place, hit in enumerate(hits))
+    return tables_of([hit.message for hit in hits], rows, budget, used=used)

@@ -122,9 +122,10 @@ async def test_pages_of_a_search_show_each_message_once(desk: Desk) -> None:
         text_message(desk, f"invoice {n}")
     async with searching(desk) as (client, _):
         for sort in ("newest", "relevance"):
-            seen, cursor = list[str](), dict[str, str]()
+            seen, cursor, ranks = list[str](), dict[str, str](), list[int]()
             while True:
                 answer = await call(client, SEARCH, query="invoice", sort=sort, limit=7, **cursor)
+                ranks += sorted(row["rank"] for row in rows(answer["messages"]) if "rank" in row)
                 assert answer["total"] >= 30
                 seen += found(answer)
                 text_message(desk, "invoice that comes meanwhile")
@@ -132,6 +133,7 @@ async def test_pages_of_a_search_show_each_message_once(desk: Desk) -> None:
                     break
                 cursor = {"cursor": next_page[1]}
             assert len(seen) == len(set(seen)) == answer["total"]
+            assert ranks == ([*range(1, len(seen) + 1)] if sort == "relevance" else [])
 
 
 async def test_more_matches_than_are_counted_are_said_to_be_more(tmp_path: Path) -> None:
