@@ -6,7 +6,8 @@ from unittest import mock
 
 from mcp import Client
 
-from rc_mcp.mirror.feed import Feed, only_feed
+from rc_mcp.mirror.feed import Feed
+from rc_mcp.mirror.following import only_feed
 from rc_mcp.mirror.logins import mailbox_of
 from rc_mcp.mirror.mirror import Mirror
 from tests.desk import Desk, Era

@@ -13,28 +13,24 @@ A message of the copy that is not in a listing is read by its id: only RingCentr
   The same holds if RingCentral purges because of its retention period.
 - Not found, and it was Deleted: it is erased. It was purged in the meantime, and RingCentral forgets purged messages
   after some days.
-- Not found, and it was Alive: it is kept if RingCentral's own limits explain that. They take the oldest messages, so it
-  is older than all that are left of its type and direction, and it is a fax or voicemail of an age at which a retention
-  period may end, or there are as many others as RingCentral keeps. All else is erased.
+- Not found, and it was Alive: it is kept if RingCentral's own limits explain that (`taken.py`). All else is erased.
 
 Every request is sent in the background (`in_background`): a user's own request goes first.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import inf
-from pathlib import Path
-from typing import Any, Never, TypedDict
+from typing import Any, TypedDict
 
 import anyio
 from anyio import to_thread
 
-from rc_mcp.locks import lock_on, wait_for_lock
-from rc_mcp.mirror.documents import NO_TIME_MS, decoded, milliseconds
+from rc_mcp.mirror.documents import milliseconds
 from rc_mcp.mirror.errors import Damaged, MirrorError, Replaced
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import (
@@ -47,8 +43,8 @@ from rc_mcp.mirror.progress import (
     noted_listing,
     progress_of,
 )
+from rc_mcp.mirror.taken import taken
 from rc_mcp.mirror.texts import Found, fetch_text, ways
-from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import (
     BadRequest,
     FaxNotReady,
@@ -72,9 +68,6 @@ from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 
 _log = logging.getLogger(__name__)
 
-LOCK = "mirror-feed.lock"
-EVERY_S = 60.0
-"""Ours: the time between two syncs."""
 AFTER_A_FAULT_S = 300.0
 """Ours: the wait after a fault, such as a full disk or a refused login."""
 LIST_EVERY = timedelta(days=1)
@@ -88,8 +81,6 @@ _UNCLEAR_S = 3600.0
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """RingCentral is younger. Without a beginning it would list one day."""
 _BEFORE_ALL_MS = -(2**63)
-_KEEPS = {"Fax": 200, "VoiceMail": 200, "SMS": 5_000}
-"""RingCentral's guide: messages in the inbox for faxes and voicemails, and in each folder of texts."""
 _READ_AT_ONCE = 1_000
 """Ours: how many messages are read by their ids before the outcome is stored."""
 _LOST = (TransportFailure, RateLimited, Unavailable, Unauthorized)
@@ -101,57 +92,6 @@ _FAILURES = 3
 class _Mailbox(TypedDict):
     account_id: str
     extension_id: str
-
-
-@asynccontextmanager
-async def only_feed(state_dir: Path) -> AsyncGenerator[bool]:
-    """Take the lock of the feed in the block. Yield False if another process on this folder, or task, has it.
-
-    Raises:
-        OSError: the state folder cannot be used.
-    """
-    make_folder(state_dir)
-    lock = await lock_on(state_dir / LOCK, 0)
-    try:
-        yield lock is not None
-    finally:
-        if lock:
-            lock.release()
-
-
-def is_fed(state_dir: Path) -> bool:
-    """Return whether a process feeds the copy now. It creates no file.
-
-    Raises:
-        OSError: this cannot be known.
-    """
-    if not (state_dir / LOCK).exists():
-        return False
-    lock = wait_for_lock(state_dir / LOCK, 0)
-    if lock:
-        lock.release()
-    return lock is None
-
-
-class Wakeup:
-    """A sign for `follow` that a mailbox has just been changed from here, so that it syncs before its time."""
-
-    def __init__(self) -> None:
-        self._given = anyio.Event()
-
-    def give(self) -> None:
-        self._given.set()
-
-    async def wait(self, until: float) -> None:
-        """Wait for a sign, at most until a time of anyio's clock."""
-        with anyio.CancelScope(deadline=until):
-            await self._given.wait()
-
-    def is_given(self) -> bool:
-        return self._given.is_set()
-
-    def clear(self) -> None:
-        self._given = anyio.Event()
 
 
 class Feed:
@@ -352,7 +292,7 @@ class Feed:
                 # Others of that time may follow; all newer ones are compared.
                 seen = {i: at for i, at in seen.items() if milliseconds(at) <= milliseconds(down_to) or not down_to}
         last = await self._compare(mailbox, last, [], seen, None, kept)
-        explained = await to_thread.run_sync(_explained, self._mirror, mailbox, last.gone, kept, self._now())
+        explained = await to_thread.run_sync(taken, self._mirror, mailbox, last.gone, kept, self._now())
         noted = noted_end(last, kept | explained, self._now(), was_due=progress.is_listing_due)
         await self._write(partial(self._mirror.erase, mailbox, last.gone - explained, noted))
         return await self._progress(mailbox)
@@ -484,45 +424,6 @@ class Feed:
             act()
 
 
-async def follow(
-    feeds: Sequence[Feed], state_dir: Path, wakeup: Wakeup | None = None, *, every_s: float = EVERY_S
-) -> Never:
-    """Feed the copy until canceled. While another process feeds it, wait, and take over when that one ends.
-
-    A fault ends an attempt for one mailbox, and nothing else: `Feed.fault` has it, and the next attempt follows after
-    some minutes.
-    """
-    wakeup = wakeup or Wakeup()
-    while True:
-        try:
-            async with only_feed(state_dir) as is_ours:
-                while is_ours:
-                    await _round(feeds, wakeup, every_s)
-        except OSError as error:  # of the lock
-            for feed in feeds:
-                feed.fault = error
-        await anyio.sleep(every_s)
-
-
-async def _round(feeds: Sequence[Feed], wakeup: Wakeup, every_s: float) -> None:
-    """Sync all mailboxes, and fetch texts of each in turn until the next round."""
-    wakeup.clear()
-    ends = anyio.current_time() + every_s
-    for feed in feeds:
-        await feed.attempt(feed.sync_again)
-    while anyio.current_time() < ends and not wakeup.is_given():
-        if not sum([await feed.attempt(partial(feed.texts, most=1)) for feed in feeds]):
-            await wakeup.wait(ends)
-
-
-@dataclass
-class _Folder:
-    """The Alive messages of one type and direction that RingCentral still has."""
-
-    oldest_ms: int
-    messages: int = 0
-
-
 def _owners(*, shared: bool) -> dict[str, Any]:
     return {"owner": "Any"} if shared else {}
 
@@ -542,40 +443,3 @@ def _ids_between(mirror: Mirror, mailbox: int, above_ms: int, up_to_ms: int) -> 
             (mailbox, above_ms, up_to_ms),
         )
         return {str(message_id) for (message_id,) in found}
-
-
-def _explained(
-    mirror: Mirror, mailbox: int, gone: frozenset[str], kept: frozenset[str], now: datetime
-) -> frozenset[str]:
-    """Return the messages, of those that are gone, that RingCentral's limits took."""
-    if not gone:
-        return frozenset()
-    folders: dict[tuple[str | None, str | None], _Folder] = {}
-    candidates: list[Message] = []
-    with mirror.reading() as db:
-        for (record,) in db.execute("SELECT record FROM message WHERE mailbox = ?", (mailbox,)):
-            message = decoded(record)
-            if message.availability != "Alive" or message.id in kept:
-                continue
-            if message.id in gone:
-                candidates.append(message)
-                continue
-            created_ms = milliseconds(message.creation_time)
-            folder = folders.setdefault((message.type, message.direction), _Folder(created_ms))
-            folder.oldest_ms = min(folder.oldest_ms, created_ms)
-            folder.messages += 1
-    return frozenset(
-        message.id
-        for message in candidates
-        if _is_explained(message, folders.get((message.type, message.direction)), now)
-    )
-
-
-def _is_explained(message: Message, folder: _Folder | None, now: datetime) -> bool:
-    created_ms = milliseconds(message.creation_time)
-    if created_ms == NO_TIME_MS or message.type not in _KEEPS or (folder and folder.oldest_ms <= created_ms):
-        return False
-    if folder and folder.messages >= _KEEPS[message.type]:
-        return True
-    youngest_ms = milliseconds(now - timedelta(days=LIMITS.min_retention_days))
-    return message.type != "SMS" and created_ms <= youngest_ms

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import cast, get_args
 
 from rc_mcp.mirror.documents import NO_TIME_MS, decoded, message_key, milliseconds, type_tag
-from rc_mcp.mirror.feed import EVERY_S
+from rc_mcp.mirror.following import EVERY_S
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import FeedProgress
 from rc_mcp.mirror.query import And, Tagged

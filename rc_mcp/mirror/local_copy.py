@@ -13,7 +13,8 @@ from anyio import to_thread
 
 from rc_mcp.mirror.contacts.book import Contacts
 from rc_mcp.mirror.errors import MirrorError
-from rc_mcp.mirror.feed import AFTER_A_FAULT_S, Feed, Wakeup, follow
+from rc_mcp.mirror.feed import AFTER_A_FAULT_S, Feed
+from rc_mcp.mirror.following import Wakeup, follow
 from rc_mcp.mirror.listing import NotCertain, Window, listed, received, require_fresh
 from rc_mcp.mirror.logins import known_mailbox, mailbox_of
 from rc_mcp.mirror.mirror import Mirror

@@ -41,7 +41,7 @@ from rc_mcp.cli.mirror.state import SET_ASIDE
 from rc_mcp.cli.mirror.syncing import FED_BY_ANOTHER, OCR_TAKES_LONGER, WAS_DAMAGED
 from rc_mcp.emulator import Draft, Emulator
 from rc_mcp.mirror.database import FILE, damaged_files
-from rc_mcp.mirror.feed import only_feed
+from rc_mcp.mirror.following import only_feed
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.ringcentral import Message, MessageStoreClient
 from rc_mcp.ringcentral.limits import LIMITS

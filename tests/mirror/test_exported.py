@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.mirror.exported import ExportedText, exported
-from rc_mcp.mirror.feed import is_fed, only_feed
+from rc_mcp.mirror.following import is_fed, only_feed
 from rc_mcp.mirror.mirror import Mirror
 from tests.mirror.conftest import MAILBOX
 from tests.mirror.messages import text_message, voicemail

@@ -16,7 +16,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.mailbox import lifecycle
 from rc_mcp.mirror import feed as feed_module
 from rc_mcp.mirror.errors import Unusable
-from rc_mcp.mirror.feed import follow
+from rc_mcp.mirror.following import follow
 from rc_mcp.mirror.mirror import Mirror, forget_copy
 from rc_mcp.mirror.progress import noted_kept, progress_of
 from rc_mcp.ringcentral import AnswerLost, RateLimited

@@ -16,7 +16,8 @@ from rc_mcp.mirror import feed as feed_module
 from rc_mcp.mirror.contacts.book import NO_CONTACTS
 from rc_mcp.mirror.database import FILE
 from rc_mcp.mirror.errors import MirrorError
-from rc_mcp.mirror.feed import AFTER_A_FAULT_S, EVERY_S
+from rc_mcp.mirror.feed import AFTER_A_FAULT_S
+from rc_mcp.mirror.following import EVERY_S
 from rc_mcp.mirror.listing import Window
 from rc_mcp.mirror.local_copy import LocalCopy, Searched
 from rc_mcp.mirror.mirror import Mirror

@@ -14,7 +14,7 @@ from mcp import Client
 
 from rc_mcp.emulator import Draft, Emulator, Owner, Party
 from rc_mcp.mirror.database import FILE
-from rc_mcp.mirror.feed import EVERY_S
+from rc_mcp.mirror.following import EVERY_S
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import noted_due, noted_import, progress_of
 from rc_mcp.ringcentral import Message, MessageType

@@ -17,7 +17,7 @@ from rc_mcp.cli.mirror.state import print_state, state_of
 from rc_mcp.cli.mirror.syncing import WAS_DAMAGED, sync_all
 from rc_mcp.mirror.database import FILE, damaged_files
 from rc_mcp.mirror.errors import Damaged, MirrorError, NotAnArchive, WrongKey
-from rc_mcp.mirror.feed import is_fed
+from rc_mcp.mirror.following import is_fed
 from rc_mcp.mirror.mirror import Mirror, forget_copy
 from rc_mcp.mirror.salvage import salvage
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError

@@ -9,7 +9,7 @@ import click
 
 from rc_mcp.cli.mirror.estimate import duration, listing_s, many, texts_s
 from rc_mcp.mirror.database import FILE, damaged_files
-from rc_mcp.mirror.feed import is_fed
+from rc_mcp.mirror.following import is_fed
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import progress_of
 from rc_mcp.settings import load_time_zone

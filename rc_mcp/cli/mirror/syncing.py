@@ -13,7 +13,8 @@ from rc_mcp.cli.mirror.state import lines_of, mailbox_state, print_state, state_
 from rc_mcp.cli.terminal import terminal
 from rc_mcp.media.reading import has_ocr
 from rc_mcp.mirror.errors import MirrorError
-from rc_mcp.mirror.feed import Feed, only_feed
+from rc_mcp.mirror.feed import Feed
+from rc_mcp.mirror.following import only_feed
 from rc_mcp.mirror.logins import mailbox_of
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import progress_of
