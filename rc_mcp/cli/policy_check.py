@@ -21,6 +21,7 @@ from rc_mcp.emulator import Emulator
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.guard.policy.rules import Policy, Rule
 from rc_mcp.ringcentral import InvalidRequest, JWTAuth, Message, MessageStoreClient, RingCentralError
+from rc_mcp.ringcentral.limits import BEGINNING
 from rc_mcp.settings import SettingsError
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.untrusted_text import counted
@@ -28,7 +29,6 @@ from rc_mcp.wiring import client_for
 
 SAMPLE = 10_000
 """How many of the newest messages are checked: ten requests."""
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @click.group()
@@ -83,7 +83,7 @@ async def check_on(client: MessageStoreClient, checked: Policy, whose: str) -> N
     messages: list[Message] = []
     try:
         async with client:
-            found = client.iter_messages(date_from=_BEGINNING, availability=("Alive", "Deleted"))
+            found = client.iter_messages(date_from=BEGINNING, availability=("Alive", "Deleted"))
             async with aclosing(found) as listed:
                 async for message in listed:
                     messages.append(message)

@@ -63,7 +63,7 @@ from rc_mcp.ringcentral import (
     in_background,
 )
 from rc_mcp.ringcentral.bulk import in_chunks
-from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.limits import BEGINNING, LIMITS
 from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
 
 _log = logging.getLogger(__name__)
@@ -78,8 +78,6 @@ _NOT_READY_S = 60.0
 _UNCLEAR_S = 3600.0
 """How long an attachment is left alone that RingCentral is still rendering, or that could not be fetched."""
 
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-"""RingCentral is younger. Without a beginning it would list one day."""
 _BEFORE_ALL_MS = -(2**63)
 _READ_AT_ONCE = 1_000
 """Ours: how many messages are read by their ids before the outcome is stored."""
@@ -268,7 +266,7 @@ class Feed:
             nonlocal last
             listed = await self._client.list_messages(
                 availability=["Alive", "Deleted"],
-                date_from=_BEGINNING,
+                date_from=BEGINNING,
                 date_to=place.date_to,
                 page=place.page,
                 per_page=place.per_page,
@@ -306,7 +304,7 @@ class Feed:
 
     async def _begun_listing(self, *, shared: bool) -> Listing:
         sync = await self._client.sync_messages(
-            sync_type="FSync", date_from=_BEGINNING, record_count=1, **_owners(shared=shared), **self._at
+            sync_type="FSync", date_from=BEGINNING, record_count=1, **_owners(shared=shared), **self._at
         )
         return Listing(sync.sync_info.sync_token or "", shared)
 

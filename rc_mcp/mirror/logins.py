@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from anyio import to_thread
 
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.ringcentral import MessageStoreClient
+from rc_mcp.ringcentral.limits import BEGINNING
 
 _LOGIN = "login"
 """The name of the progress that says which login last had a mailbox as its own."""
 _MAILBOX = re.compile(r"/account/([0-9]{1,20})/extension/([0-9]{1,20})/message-store")
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 async def mailbox_of(
@@ -55,7 +54,7 @@ def known_mailbox(mirror: Mirror, principal: str, *, account_id: str, extension_
 async def _own(client: MessageStoreClient, mirror: Mirror, principal: str) -> tuple[str, str]:
     if known := await to_thread.run_sync(_remembered, mirror, principal):
         return known
-    listed = await client.list_messages(date_from=_BEGINNING, per_page=1)
+    listed = await client.list_messages(date_from=BEGINNING, per_page=1)
     own = _named([listed.uri, *(message.uri for message in listed.records)]) or ("~", principal)
     await to_thread.run_sync(_remember, mirror, own, principal)
     return own

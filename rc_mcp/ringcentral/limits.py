@@ -4,6 +4,7 @@ The API's limits are from RingCentral's API reference and its guide to bulk requ
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,6 @@ class Limits:
 
 
 LIMITS = Limits()
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Ours: `dateFrom` for all messages. RingCentral's service is younger; without a beginning it lists one day."""

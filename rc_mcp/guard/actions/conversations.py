@@ -6,7 +6,7 @@ Ids name exactly the messages that the user approved, and up to 50 messages take
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from rc_mcp.guard.actions.deletion import deletion_draft
@@ -16,9 +16,9 @@ from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import MAX_MESSAGES, PlanDraft
 from rc_mcp.ringcentral import DeletableType, Message
+from rc_mcp.ringcentral.limits import BEGINNING
 
 # RingCentral's mailboxes begin after this; without a date a listing covers only its last 24 hours.
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class ConversationDeletion:
         """
         page = await mailbox.client.list_messages(
             conversation_id=conversation,
-            date_from=_BEGINNING,
+            date_from=BEGINNING,
             date_to=date_to,
             availability=("Alive", "Deleted"),
             per_page=MAX_MESSAGES + 1,
