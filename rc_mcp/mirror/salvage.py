@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from rc_mcp.mirror.database import SET_ASIDE, remove_damaged
 from rc_mcp.mirror.documents import decoded
 from rc_mcp.mirror.encryption import errors
+from rc_mcp.mirror.errors import Replaced
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.progress import noted_import, noted_kept_before, progress_of
 from rc_mcp.mirror.rows import Source, State
@@ -102,6 +103,7 @@ def salvage(mirror: Mirror, state_dir: Path) -> Salvaged | None:
     meantime goes again.
 
     Raises:
+        Replaced: the damaged file was erased meanwhile.
         MirrorError: the copy cannot be written. The damaged file is left.
     """
     if not (state_dir / SET_ASIDE).exists():
@@ -109,10 +111,14 @@ def salvage(mirror: Mirror, state_dir: Path) -> Salvaged | None:
     messages = texts = 0
     with closing(_DamagedCopy(mirror.open_set_aside())) as damaged:
         for number, account, extension in damaged.mailboxes():
-            mailbox = mirror.mailbox(account, extension)
-            mirror.put(mailbox, [], noted_kept_before(progress_of(mirror, mailbox), damaged.progress(number)))
+            with mirror.at_once():
+                mailbox = mirror.mailbox(account, extension)
+                mirror.put(mailbox, [], noted_kept_before(progress_of(mirror, mailbox), damaged.progress(number)))
             for some in _batched(damaged.messages(number)):
                 with mirror.at_once():
+                    if not (state_dir / SET_ASIDE).exists():
+                        raise Replaced("The local copy was erased meanwhile. Nothing more was read back.")
+                    mailbox = mirror.mailbox(account, extension)  # its number may be another's since the last time
                     added = [_add(mirror, mailbox, found) for found in some]
                     mirror.put(mailbox, [], noted_import(progress_of(mirror, mailbox)))
                 messages += sum(is_new for is_new, _ in added)

@@ -1,14 +1,17 @@
 """Tests of what is read back from a damaged copy."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rc_mcp.mirror import salvage as module
 from rc_mcp.mirror.database import FILE, SET_ASIDE, damaged_files
-from rc_mcp.mirror.errors import Damaged
-from rc_mcp.mirror.mirror import Mirror
+from rc_mcp.mirror.errors import Damaged, Replaced
+from rc_mcp.mirror.mirror import Mirror, forget_copy
 from rc_mcp.mirror.progress import progress_of
 from rc_mcp.mirror.salvage import Salvaged, salvage
 from tests.mirror.conftest import MAILBOX, Ids
@@ -138,3 +141,45 @@ def test_an_index_is_made_again_from_the_records(mirror: Mirror, ids: Ids) -> No
     assert ids("apples") == []
     assert mirror.index_again() == 2
     assert (ids("apples"), ids("pears")) == (["1"], ["2"])
+
+
+def test_what_is_erased_meanwhile_is_not_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path)
+    damage_index(tmp_path)
+    batched = module._batched  # pyright: ignore[reportPrivateUsage]
+
+    def erased_after_the_first(found: Iterator[Any]) -> Iterator[list[Any]]:
+        for n, some in enumerate(batched(found)):
+            if n == 1:
+                assert forget_copy(tmp_path) is None
+            yield some
+
+    monkeypatch.setattr(module, "_AT_ONCE", 100)
+    monkeypatch.setattr(module, "_batched", erased_after_the_first)
+    with Mirror(tmp_path) as mirror:
+        with pytest.raises(Replaced):
+            salvage(mirror, tmp_path)
+        assert mirror.mailboxes() == {}
+
+
+def test_messages_are_read_back_into_their_own_mailbox_if_the_copy_was_replaced_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path)
+    damage_index(tmp_path)
+    batched = module._batched  # pyright: ignore[reportPrivateUsage]
+
+    def replaced_after_the_first(found: Iterator[Any]) -> Iterator[list[Any]]:
+        for n, some in enumerate(batched(found)):
+            if n == 1:
+                (tmp_path / FILE).unlink()
+                with Mirror(tmp_path) as other:
+                    other.mailbox("9", "9")
+            yield some
+
+    monkeypatch.setattr(module, "_AT_ONCE", 100)
+    monkeypatch.setattr(module, "_batched", replaced_after_the_first)
+    with Mirror(tmp_path) as mirror:
+        salvage(mirror, tmp_path)
+        assert mirror.status(mirror.mailbox("9", "9")).messages == 0
+        assert mirror.status(mirror.mailbox("1", "2")).messages > 0
