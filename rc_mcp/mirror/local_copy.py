@@ -214,9 +214,9 @@ class LocalCopy:
         """Note the retention period of an account that is in the copy; None: it is no longer known of any account."""
 
         def act(mirror: Mirror) -> None:
-            mailboxes = [*mirror.mailboxes().values()] if days is None else [self._known(mirror, account_id, "~")[0]]
             with mirror.at_once():
-                for mailbox in mailboxes:
+                known = mirror.mailboxes().values() if days is None else [self._known(mirror, account_id, "~")[0]]
+                for mailbox in known:
                     mirror.put(mailbox, [], noted_retention(days, self._now()))
 
         await self._without_request(act)

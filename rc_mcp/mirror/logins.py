@@ -77,4 +77,5 @@ def _remembered(mirror: Mirror, principal: str) -> tuple[str, str] | None:
 
 def _remember(mirror: Mirror, own: tuple[str, str], principal: str) -> None:
     # One login for each mailbox: the names of expired access tokens must not collect here.
-    mirror.put(mirror.mailbox(*own), [], {_LOGIN: principal})
+    with mirror.at_once():  # between two changes the number may become another mailbox's
+        mirror.put(mirror.mailbox(*own), [], {_LOGIN: principal})
