@@ -20,6 +20,11 @@ from tests.proof.judge import Asked, Shown, Violation, Window
 from tests.proof.office import HOSTS, PLACES, Answering, ConnectedClient, Office, Question
 
 Page = tuple[str, Window]
+_PLANNERS = {
+    "one": ("cannot ask, 2026", "page, 2026", "another login, 2026"),
+    "two": ("cannot ask, 2025", "app, 2025", "cannot ask, 2025"),
+}
+"""Clients of each machine that cannot ask."""
 _UNKNOWN_ID = "99"
 _RECENT = 6
 
@@ -319,6 +324,26 @@ class Machine(RuleBasedStateMachine):
             self.office.new_step(list(events) if n == 0 else [])
             with self._locks_at(locks):
                 self._run(self._decides, page, shown, said, ticked)
+
+    @rule(
+        page=pages,
+        planner=st.integers(0, 2),
+        what=st.integers(1, 2**9 - 1),
+        kind=st.integers(0, 7),
+        said=said,
+        ticked=ticked,
+        events=any_events,
+    )
+    def plans_and_decides(
+        self, page: Page, planner: int, what: int, kind: int, said: str, ticked: str, events: list[Event]
+    ) -> None:
+        """Plan a change where the user cannot be asked, and decide about it on a page of the same machine."""
+        place = _PLANNERS[PLACES[page[0]].host][planner]
+        if kind in {6, 7}:
+            self.sets_the_period(place, [7 if kind == 6 else 90], [], "no")
+        else:
+            self.deletes(place, what, kind, [], "no", 1, None)
+        self.decides_in_a_window(page, 0, True, said, ticked, events, 1, None)
 
     @rule(which=numbers, events=st.one_of(any_events, unrestored), locks=lock_faults)
     def undoes(self, which: int, events: list[Event], locks: str | None) -> None:
