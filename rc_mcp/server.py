@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import httpx2 as httpx
 from anyio import create_task_group, move_on_after
 from mcp import MCPError
 from mcp.server import MCPServer, Server
+from mcp.server.apps import client_supports_apps
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -29,6 +31,7 @@ from mcp.types import (
     GetPromptResult,
     InputRequiredResult,
     ListResourcesResult,
+    ListToolsResult,
     PaginatedRequestParams,
     ResourceTemplate,
     ResourceTemplateReference,
@@ -46,6 +49,11 @@ from rc_mcp.access import LEVELS, Level
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
+from rc_mcp.inbox.app import AppDoor, AppExtension, page_resource, with_page
+from rc_mcp.inbox.desk import Desk
+from rc_mcp.inbox.opening import open_browser
+from rc_mcp.inbox.page import URI as PAGE_URI
+from rc_mcp.inbox.windows import ServerWindows, browser_page
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
 from rc_mcp.resources import TEMPLATES, audible, complete, is_ours, list_resources, read_resource, subscribable
@@ -61,7 +69,7 @@ from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.tools.list_messages import NO_SEARCH, WITH_SEARCH
-from rc_mcp.wiring import open_copy, open_guard, policy_for
+from rc_mcp.wiring import open_session, policy_for
 
 RequestContext = ServerRequestContext[MailboxSession]
 
@@ -116,6 +124,10 @@ class RingCentralServer(MCPServer[MailboxSession]):
     """Tool calls in progress, including those whose client has disconnected."""
     given_up: anyio.Event | None = None
     """Set when a call ends without an answer, once the server runs."""
+    app_door: AppDoor | None = None
+    """The inbox page for clients that show apps, once the server runs."""
+    has_browser_page: bool = False
+    """Whether a plan may be shown in the user's browser."""
     listening: ListenHandler | None = None
     """The handler of the `subscriptions/listen` streams."""
 
@@ -133,7 +145,16 @@ class RingCentralServer(MCPServer[MailboxSession]):
         """Return the tools, without those whose permission is missing."""
         missing = self._missing()
         tools = [tool for tool in await super().list_tools() if tool.name not in missing]
-        return tools if self.is_structured else [t.model_copy(update={"output_schema": None}) for t in tools]
+        if not self.is_structured:
+            return [t.model_copy(update={"output_schema": None}) for t in tools]
+        return [_naming_windows(tool) for tool in tools] if self.has_browser_page else tools
+
+    async def tools_for_client(self, ctx: RequestContext) -> list[MCPTool]:
+        """Return the tools for this client: one that shows apps also has the inbox page and its tools."""
+        tools = await self.list_tools()
+        if self.app_door is None or not client_supports_apps(ctx):
+            return tools
+        return [*(with_page(_naming_windows(tool)) for tool in tools), *self.app_door.tools()]
 
     async def list_prompts(self) -> list[MCPPrompt]:
         """Return the prompts for the tools that are offered now, without those that need another."""
@@ -163,6 +184,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
             ToolError: the tool failed, or its permission is missing, which a client may not know yet.
         """
         if name not in {tool.name for tool in await super().list_tools()}:
+            if (answer := await self._of_page(name, arguments, context)) is not None:
+                return answer
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:100]}")
         missing = self._missing()
         if name in missing:
@@ -172,7 +195,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
             )
         self.calls += 1
         try:
-            return self._in_channels(await super().call_tool(name, arguments, context))
+            result = await super().call_tool(name, arguments, context)
+            return self._in_channels(self.app_door.with_secret(result) if self.app_door else result)
         except (anyio.get_cancelled_exc_class(), UnexpectedToolError):
             if self.given_up:
                 self.given_up.set()
@@ -182,6 +206,18 @@ class RingCentralServer(MCPServer[MailboxSession]):
             if context is not None and self._missing() != missing:
                 await context.notify_tools_changed()
                 await context.notify_prompts_changed()
+
+    async def _of_page(
+        self, name: str, arguments: dict[str, Any], context: Context[MailboxSession, Any] | None
+    ) -> CallToolResult | None:
+        """Answer a tool of the inbox page; None if this client has no page, or it has no such tool."""
+        if self.app_door is None or context is None or not client_supports_apps(context):
+            return None
+        self.calls += 1
+        try:
+            return await self.app_door.call(name, arguments, context)
+        finally:
+            self.calls -= 1
 
     def _in_channels(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
         """Return the answer, without its structured copy if the operator wants text alone."""
@@ -216,6 +252,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
         self, uri: AnyUrl | str, context: Context[MailboxSession, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a message or an attachment, whose MIME type is known only then."""
+        if str(uri) == PAGE_URI:
+            return [page_resource()]
         if context is None or not is_ours(str(uri)):
             return await super().read_resource(uri, context)
         with move_on_after(time_limits.CALL_S):
@@ -223,9 +261,23 @@ class RingCentralServer(MCPServer[MailboxSession]):
         raise ResourceError(_too_slow("Reading"))
 
 
-def serve_resources(server: RingCentralServer) -> None:
+def _naming_windows(tool: MCPTool) -> MCPTool:
+    """Return the tool with the windows among the places where its output says that the user approves."""
+    output: dict[str, Any] = tool.output_schema or {}
+    where = output.get("properties", {}).get("approve_in")
+    if where is None:
+        return tool
+    named = {**where, "enum": [*where["enum"], "app", "browser"]}
+    schema = {**output, "properties": {**output["properties"], "approve_in": named}}
+    return tool.model_copy(update={"output_schema": schema})
+
+
+def serve_requests(server: RingCentralServer) -> None:
     """Register handlers that need the request context, which the SDK's high-level hooks do not pass."""
     low: Server[MailboxSession] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
+
+    async def tools(ctx: RequestContext, _: PaginatedRequestParams) -> ListToolsResult:
+        return ListToolsResult(tools=await server.tools_for_client(ctx))
 
     async def listed(ctx: RequestContext, _: PaginatedRequestParams) -> ListResourcesResult:
         with move_on_after(time_limits.CALL_S):
@@ -259,6 +311,7 @@ def serve_resources(server: RingCentralServer) -> None:
         return await listen(ctx, params.model_copy(update={"notifications": heard}))
 
     low.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, listened)
+    low.add_request_handler("tools/list", PaginatedRequestParams, tools)
     low.add_request_handler("resources/list", PaginatedRequestParams, listed)
     low.add_request_handler("completion/complete", CompleteRequestParams, completed)
     low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
@@ -304,16 +357,23 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
         async with (
-            open_guard(
-                settings, policy, transport=transport, principal=principal, now=now, clock=clock, time=time
-            ) as guard,
-            beside(),
-            open_copy(settings, guard, copy_dir) as copy,
+            open_session(
+                settings,
+                policy,
+                beside=beside,
+                copy_dir=copy_dir,
+                transport=transport,
+                principal=principal,
+                now=now,
+                clock=clock,
+                time=time,
+            ) as session,
+            _windows(settings, session) as (app_door, windows),
             create_task_group() as tasks,
         ):
-            server.client = guard.client
-            tasks.start_soon(_settle_interrupted_changes, guard, server)
-            yield MailboxSession(guard.client, guard, settings.extensions, settings.download_dir, copy)
+            server.client, server.app_door = session.client, app_door
+            tasks.start_soon(_settle_interrupted_changes, session.guard, server)
+            yield replace(session, windows=windows)
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # here, so that a server with a broken policy does not start
@@ -325,11 +385,28 @@ def build_server(
         version=__version__,
         lifespan=lifespan,
         tools=list(tools_for(settings.access, with_search=settings.mirror == "on")),
+        extensions=[AppExtension()],
         log_level="WARNING",
     )
+    server.has_browser_page = settings.approval_page == "on"
     server.is_structured = settings.structured == "on"
-    serve_resources(server)
+    serve_requests(server)
     return server
+
+
+@asynccontextmanager
+async def _windows(settings: Settings, session: MailboxSession) -> AsyncGenerator[tuple[AppDoor, ServerWindows]]:
+    """Yield the door for apps, and all windows in which a plan can be shown."""
+    desk = Desk(session, settings.access, "app")
+    door = AppDoor(desk)
+    try:
+        if settings.approval_page == "off":
+            yield door, ServerWindows(door, None)
+            return
+        async with browser_page(desk, open_browser) as page:
+            yield door, ServerWindows(door, page)
+    finally:
+        desk.close()
 
 
 async def _settle_interrupted_changes(guard: Guard, server: RingCentralServer) -> None:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from anyio import CancelScope
 from mcp.server.mcpserver import Context
 
 from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.results import Window
+from rc_mcp.guard.state.plans import Plan
 from rc_mcp.recent_messages import RecentMessages
 from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.subscribers import Subscribers
@@ -18,6 +20,21 @@ from rc_mcp.views.syncs import TokenMemory
 
 if TYPE_CHECKING:  # most servers have no local copy
     from rc_mcp.mirror.local_copy import LocalCopy
+
+
+class Windows(Protocol):
+    """The windows in which a user can look at a plan and decide."""
+
+    async def show(self, ctx: "Ctx", plan: Plan) -> Window | None:
+        """Show the plan to the user; return where, or None if there is no window that is enough for it."""
+        ...
+
+
+class NoWindows:
+    """A server whose users decide in the client, in the chat or in a terminal."""
+
+    async def show(self, ctx: "Ctx", plan: Plan) -> Window | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,7 @@ class MailboxSession:
     """What the server remembers about each sync token it issued: when, and with which filters."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
+    windows: Windows = field(default_factory=NoWindows)
 
     @property
     def now(self) -> datetime:

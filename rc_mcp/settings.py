@@ -341,6 +341,12 @@ class Settings(_Source):
         alias="RC_MCP_APPROVAL",
         description="`human`: if the app cannot show a question, every delete needs approval in the terminal.",
     )
+    approval_page: Switch = Field(
+        "off",
+        alias="RC_MCP_APPROVAL_PAGE",
+        description="`on`: if the app cannot show a question, the plan is shown in your own browser, on a page of this "
+        "machine. `rc-mcp install claude-desktop` sets it.",
+    )
     extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
         frozenset(),
         alias="RC_MCP_EXTENSIONS",

@@ -7,11 +7,11 @@ import shlex
 import shutil
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import httpx2 as httpx
 from anyio import create_task_group
@@ -33,6 +33,7 @@ from rc_mcp.ringcentral import (
     Time,
     TokenAuth,
 )
+from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ if TYPE_CHECKING:
     from rc_mcp.mirror.mirror import Mirror
 
 Auth = JWTAuth | TokenAuth | PersonAuth
+
+
+class GuardArguments(TypedDict, total=False):
+    """Arguments of `open_guard` that are the same wherever a guard is opened."""
+
+    transport: httpx.AsyncBaseTransport | None
+    principal: str | None
+    now: Callable[[], datetime]
+    clock: MonotonicClock
+    time: Time
 
 
 @asynccontextmanager
@@ -70,6 +81,8 @@ async def open_guard(
                 approval=settings.approval,
                 policy=policy,
                 may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
+                may_set_retention=settings.access == "admin",
+                extensions=settings.extensions,
                 approve_command=f"{command} approvals approve",
                 undo_command=None if principal else f"{command} undo",
                 zone=settings.timezone,
@@ -110,6 +123,36 @@ async def open_copy(
             tasks.cancel_scope.cancel()
     finally:
         copy.close()
+
+
+class SessionArguments(GuardArguments, total=False):
+    """Arguments of `open_session` that a demo and tests set."""
+
+    beside: Callable[[], AbstractAsyncContextManager[None]]
+    copy_dir: Path | None
+
+
+@asynccontextmanager
+async def open_session(
+    settings: Settings,
+    policy: Policy,
+    *,
+    beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    copy_dir: Path | None = None,
+    **guarded: Unpack[GuardArguments],
+) -> AsyncGenerator[MailboxSession]:
+    """Yield the parts of a running server: client, guard, local copy. `build_server` explains the arguments.
+
+    Raises:
+        SettingsError: there are no credentials.
+        InvalidRequest: an address or a credential cannot be used.
+    """
+    async with (
+        open_guard(settings, policy, **guarded) as guard,
+        beside(),
+        open_copy(settings, guard, copy_dir) as copy,
+    ):
+        yield MailboxSession(guard.client, guard, settings.extensions, settings.download_dir, copy)
 
 
 def open_mirror(folder: Path, key_command: str | None) -> "Mirror":

@@ -17,7 +17,9 @@ from typing import Any, cast
 import pytest
 
 TESTS = Path(__file__).parent
-FOLDERS = tuple(TESTS / name for name in ("conformance", "fuzz", "interop", "proof", "release", "suites"))
+FOLDERS = tuple(
+    TESTS / name for name in ("conformance", "fuzz", "inbox/chromium", "interop", "proof", "release", "suites")
+)
 STARTERS = {"open_process", "run_process", "runpytest_subprocess", "stdio_client", "StdioServerParameters"}
 """Names by which a test starts a process without the module subprocess."""
 EVENTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"}

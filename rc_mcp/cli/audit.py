@@ -24,7 +24,14 @@ _NO_OPERATION = "-"
 _LAST = 200
 _FOR_PROGRAMS = 1000
 """Width for other programs: `rc-mcp audit | grep purge` gets unbroken lines."""
-_AGREED = {"client": "in the app", "chat": "in the chat", "terminal": "in a terminal", "policy": "by the policy"}
+_AGREED = {
+    "client": "in the app",
+    "chat": "in the chat",
+    "terminal": "in a terminal",
+    "policy": "by the policy",
+    "app": "by a button in the app",
+    "browser": "in the browser",
+}
 NOTHING_ASKED = "The guard was not asked for anything"
 NO_JOURNAL = "There is no journal: nothing was asked for yet, or it was removed"
 NO_JOURNAL_WITH_HEAD = (

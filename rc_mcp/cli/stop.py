@@ -1,7 +1,6 @@
 """rc-mcp stop and rc-mcp resume: block and allow deletes for every server that uses this state folder."""
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +10,8 @@ import click
 from rc_mcp import time_limits
 from rc_mcp.cli.exits import state_dir
 from rc_mcp.guard.refusals import Busy, GuardError
+from rc_mcp.guard.state import stopping
 from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
-from rc_mcp.guard.state.database import exists
-from rc_mcp.guard.state.journal import Journal
 from rc_mcp.private_files import is_there
 
 QUIET = "No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one."
@@ -37,11 +35,7 @@ def stop() -> None:
                 err=True,
             )
             sys.exit(1)
-        # Any existing file of that name is a stop, even a broken link: do not follow or replace it.
-        is_new = False
-        with suppress(FileExistsError):
-            stop_file(folder).touch(mode=0o600, exist_ok=False)
-            is_new = True
+        is_new = stopping.stop(folder)
     except OSError as error:
         click.echo(f"NOT stopped: cannot write to {folder} ({type(error).__name__}). End the server instead.", err=True)
         sys.exit(1)
@@ -63,32 +57,23 @@ def stop() -> None:
 def resume() -> None:
     """Allow deletes again. Each needs approval as before; stopped deletes do not continue."""
     folder = state_dir()
-    file = stop_file(folder)
     try:
-        file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
-    except FileNotFoundError:
-        click.echo(NOT_STOPPED)
+        was_stopped = stopping.resume(folder)
     except OSError as error:
+        file = stop_file(folder)
         click.echo(f"Still stopped: cannot remove {file} ({type(error).__name__}). Remove it yourself.", err=True)
         sys.exit(1)
-    else:
-        click.echo(RESUMED)
+    click.echo(RESUMED if was_stopped else NOT_STOPPED)
+    if was_stopped:
         _record(folder, "resumed", "resume")
 
 
 def _record(folder: Path, event: Literal["stopped", "resumed"], command: str) -> None:
-    """Journal that the STOP file was made or removed, or say why that is not possible. The file counts, not the row."""
+    """Journal that the STOP file was made or removed, or say why that is not possible."""
     try:
-        if not exists(folder):
-            # A new file would hide that a journal was lost.
-            click.echo(f"{NOT_RECORDED}the state folder has no journal yet, or it was removed.")
-            return
-        Journal(folder).append(event, operation=None, principal="", tool=command, details={})
-    except GuardError as error:
-        cause = f": {error.__cause__}" if error.__cause__ else ""
-        click.echo(f"{NOT_RECORDED}the journal cannot be written{cause}.", err=True)
-    except Exception as error:  # noqa: BLE001  another process may have written anything into the file
-        click.echo(f"{NOT_RECORDED}the journal cannot be continued ({type(error).__name__}).", err=True)
+        stopping.record(folder, event, command)
+    except stopping.NotRecorded as error:
+        click.echo(f"{NOT_RECORDED}{error}", err=str(error) != stopping.NO_JOURNAL)
 
 
 async def _is_quiet(folder: Path) -> bool:

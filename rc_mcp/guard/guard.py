@@ -13,12 +13,13 @@ from functools import partial
 from typing import ClassVar, Literal, Protocol
 
 from rc_mcp.guard import results
-from rc_mcp.guard.execution import Execution
+from rc_mcp.guard.carrying_out import carry_out
 from rc_mcp.guard.mailbox import Mailbox, still_left_out
 from rc_mcp.guard.policy.caps import objection, over_limits
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.reconcile import reconcile
 from rc_mcp.guard.refusals import NOTHING_DONE, SETTLED_AFTER, Busy, GuardError, InDoubt, NoTime, NotNow
+from rc_mcp.guard.results import Way, Window
 from rc_mcp.guard.state.coordination import PATIENCE_S, is_stopped, one_change_at_a_time
 from rc_mcp.guard.state.database import exists
 from rc_mcp.guard.state.journal import DEMO, Channel, Journal, Record, Unanswered
@@ -37,10 +38,13 @@ OTHER_DEMOS = (
 )
 """The same in a demo. Some frameworks start a server for each call, and each demo has a mailbox of its own."""
 _FOR_A_NEW_PLAN = "Call again without plan_id for a new one."
+WINDOW = "inbox"
+"""What the journal has in place of a tool when a user decides about a plan that does not exist."""
+STOPPED = "The user stopped all deletions (the STOP file)."
 
 
 class Action(Protocol):
-    """One destructive request: its arguments, its plan and its execution."""
+    """One destructive request: its arguments and its plan."""
 
     tool: ClassVar[str]
 
@@ -51,10 +55,6 @@ class Action(Protocol):
 
     async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> PlanDraft:
         """Read the mailbox and return the draft of a plan, with times in this zone."""
-        ...
-
-    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
-        """Carry out the plan and no more; journal each request before it is sent. Report RingCentral's errors."""
         ...
 
 
@@ -88,6 +88,29 @@ Proposal = Plan | Allowed | ChangeResult
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """A yes to a plan."""
+
+    by: Channel
+    counts_for: tuple[State, ...]
+    """The states of a plan in which this yes is enough. In `approved` another one is there already."""
+    only: tuple[str, ...] | None = None
+    """The messages that the user left in the plan; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a user decided in a window."""
+
+    plan_id: str
+    approves: bool
+    message_ids: tuple[str, ...] = ()
+    """The messages that they left in the plan; empty for a change of the retention period."""
+    phrase: str = ""
+    """What they typed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Guard:
     """The state that every destructive call needs, independent of single tools."""
 
@@ -98,12 +121,20 @@ class Guard:
     approval: Literal["auto", "human"]
     policy: Policy = NO_POLICY
     may_purge: bool = True
+    may_set_retention: bool = True
+    extensions: frozenset[str] = frozenset()
+    """Extensions that the operator allows in addition to `~`, the login's own."""
     approve_command: str = "rc-mcp approvals approve"
     """The command that a user types before a plan's id."""
     undo_command: str | None = "rc-mcp undo"
     """The command that a user types before an operation's id; None if no other process can reach the mailbox."""
     zone: tzinfo = UTC
     """The time zone for display."""
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the mailbox is a demo's, which exists only in this process."""
+        return self.principal.startswith(DEMO)
 
     @property
     def journal(self) -> Journal:
@@ -117,7 +148,7 @@ class Guard:
             GuardError: the request cannot be planned.
         """
         if is_stopped(self.plans.state_dir):
-            return await self._refuse(request, "stopped", "The user stopped all deletions (the STOP file).")
+            return await self._refuse(request.tool, "stopped", STOPPED)
         digest = self._digest(request)
         stored = await self._stored(request, digest, answering=answering)
         if isinstance(stored, ChangeResult):
@@ -127,26 +158,31 @@ class Guard:
             return await self._nothing_to_do(request, draft)
         # Checked for every plan: the server may have had a higher level when a stored one was made.
         if draft.severity == "irreversible" and not self.may_purge:
-            return await self._refuse(request, "level", "This server does not allow changes that cannot be undone.")
-        if refusal := await self._over_limits(request, draft):
+            return await self._refuse(
+                request.tool, "level", "This server does not allow changes that cannot be undone."
+            )
+        if refusal := await self._over_limits(request.tool, draft):
             return refusal
         against = await self._objection(draft)
         if self.policy.dry_run:
-            ids = [t.id for t in draft.targets]
-            await self.note(request.tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
-            return results.rehearsal(draft, against)
+            return await self._rehearse(request.tool, draft, against)
         if stored:
             return stored
         whose = {"principal": self.principal, "account_id": request.account_id, "extension_id": request.extension_id}
         try:
             plan = await in_thread(partial(self.plans.add, request.tool, digest, draft, **whose))
         except TooManyPlans:
-            return await self._refuse(request, "too_many_plans", TOO_MANY_PLANS)
+            return await self._refuse(request.tool, "too_many_plans", TOO_MANY_PLANS)
         # Only for a new plan: a stored one may have been made under another policy.
         return plan if against else Allowed(plan)
 
-    async def settle(self, request: Request, proposal: Proposal, said: Verdict) -> ChangeResult:
-        """Carry the plan out if it has a valid approval; otherwise say what did not happen."""
+    async def settle(
+        self, request: Request, proposal: Proposal, said: Verdict, shown_in: Window | None = None
+    ) -> ChangeResult:
+        """Carry the plan out if it has a valid approval; otherwise say what did not happen.
+
+        `shown_in`: where the user was shown the plan, and decides about it.
+        """
         if isinstance(proposal, ChangeResult):
             return proposal
         unattended = isinstance(proposal, Allowed)
@@ -154,21 +190,53 @@ class Guard:
         if said in {"no", "not_confirmed"}:
             if not await in_thread(self.plans.deny, plan.id, "client"):
                 # A refusal can come too late: after an approval elsewhere, messages may already be deleted.
-                return await self._not_claimed(request, plan)
+                return await self._not_claimed(plan, shown_in)
             if said == "no":
                 return results.declined(plan)
             reason = "accepted_without_the_phrase" if plan.draft.phrase else "accepted_without_a_tick"
             await self.note(request.tool, "refused", plan.id, reason=reason)
             return results.not_confirmed(plan)
         if said == "not_asked" and request.plan_id is None and not unattended:
-            return await self._confirmation_required(plan)
-        patience_s = min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)
-        try:
-            async with one_change_at_a_time(self.plans.state_dir, patience_s):
-                return await self._carry_out(request, plan, said, unattended=unattended)
-        except NotNow as error:
-            await self.note(request.tool, "refused", plan.id, reason=error.reason)
-            raise
+            return await self._confirmation_required(plan, shown_in)
+        return await self._in_turn(plan, self._approval(plan, said, unattended=unattended), shown_in)
+
+    async def decide(self, decision: Decision, window: Window) -> ChangeResult:
+        """Carry out a stored plan, or what the user left of it, as they decided in a window; or deny it.
+
+        Raises:
+            GuardError: the plan cannot be carried out now. Nothing was deleted or changed.
+        """
+        found = await in_thread(self.plans.get, decision.plan_id)
+        if found is None or found[0].principal != self.principal:
+            return await self._refuse(WINDOW, "no_such_plan", "There is no such plan: it expired, or was carried out.")
+        plan, _ = found
+        if not decision.approves:
+            if await in_thread(self.plans.deny, plan.id, window):
+                return results.declined(plan)
+            return await self._not_claimed(plan, window)
+        if is_stopped(self.plans.state_dir):
+            return await self._refuse(plan.tool, "stopped", STOPPED, plan.id)
+        if why := self._insufficient(plan, decision, window):
+            return await self._refuse(plan.tool, *why, plan.id)
+        left = plan.without_others(decision.message_ids)
+        if self.policy.dry_run:
+            return await self._rehearse(plan.tool, left.draft, await self._objection(plan.draft))
+        only = None if left == plan else tuple(t.id for t in left.draft.targets)
+        return await self._in_turn(left, Approval(window, ("open", "asked"), only), window)
+
+    def can_decide(self, plan: Plan, window: Window) -> bool:
+        """Return whether a yes in this window can be enough for the plan."""
+        if window == "app" and self._needs_terminal(plan):
+            return False
+        return self.may_carry_out(plan)
+
+    def may_carry_out(self, plan: Plan) -> bool:
+        """Return whether the operator allows this server what the plan does: one with more rights may have made it."""
+        if plan.draft.severity == "irreversible" and not self.may_purge:
+            return False
+        if plan.draft.retention_period is not None and not self.may_set_retention:
+            return False
+        return plan.extension_id == "~" or plan.extension_id in self.extensions
 
     async def note(
         self, tool: str, event: Literal["refused", "rehearsed"], operation: str | None = None, /, **details: object
@@ -200,25 +268,49 @@ class Guard:
             return Unanswered()
         return await in_thread(self.journal.unanswered, SETTLED_AFTER)
 
-    async def _carry_out(self, request: Request, plan: Plan, said: Verdict, *, unattended: bool) -> ChangeResult:
+    def _insufficient(self, plan: Plan, decision: Decision, window: Window) -> tuple[str, str] | None:
+        """Return why this yes is not enough, as a reason for the journal and a sentence; None if it is."""
+        if not self.can_decide(plan, window):
+            return "not_here", "A yes in this window is not enough for this plan."
+        ids = decision.message_ids
+        if not plan.has(ids):
+            return "other_messages", "These are not messages of the plan."
+        phrase = plan.without_others(ids).draft.phrase
+        if phrase and decision.phrase.strip() != phrase:
+            return "accepted_without_the_phrase", "The phrase was not typed as shown."
+        return None
+
+    async def _in_turn(self, plan: Plan, approval: Approval, window: Window | None) -> ChangeResult:
+        """Carry the plan out when no other change is in progress."""
+        patience_s = min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)
+        try:
+            async with one_change_at_a_time(self.plans.state_dir, patience_s):
+                return await self._carry_out(plan, approval, window)
+        except NotNow as error:
+            await self.note(plan.tool, "refused", plan.id, reason=error.reason)
+            raise
+
+    async def _carry_out(self, plan: Plan, approval: Approval, window: Window | None) -> ChangeResult:
+        unattended = approval.by == "policy"
         await self._check_unanswered(plan)
         if time_left_s() < LIMITS.change_begins_s:
             # Before the plan is claimed, so that the next call can use it.
             raise NoTime
         # Checked again, now that no other process can use up a cap.
-        if refusal := await self._over_limits(request, plan.draft, plan.id):
+        if refusal := await self._over_limits(plan.tool, plan.draft, plan.id):
             return refusal
         if unattended and await self._objection(plan.draft):
-            return await self._confirmation_required(plan)
-        if not await self._claim(plan, said, unattended=unattended):
-            return await self._not_claimed(request, plan)
-        mailbox = self._mailbox(request)
+            return await self._confirmation_required(plan, window)
+        claim = partial(self.plans.claim, plan.id, *approval.counts_for, "approved", by=approval.by, only=approval.only)
+        if not await in_thread(claim):
+            return await self._not_claimed(plan, window)
+        mailbox = self._mailbox(plan)
         if unattended:
             mailbox = replace(mailbox, unattended_at=self.plans.now())
-        record = Record(self.journal, plan.id, self.principal, request.tool)
+        record = Record(self.journal, plan.id, self.principal, plan.tool)
         purge = plan.draft.severity == "irreversible"
         left_out = await still_left_out(mailbox, plan.draft.left_out or {}, purge=purge)
-        execution = await request.action.carry_out(mailbox, plan.draft, record)
+        execution = await carry_out(mailbox, plan.draft, record)
         execution.outcomes = left_out | execution.outcomes
         done = results.carried_out(plan, execution, self.undo_command)
         try:
@@ -239,19 +331,22 @@ class Guard:
         if named & (unanswered.deletes | unanswered.restores) or (is_retention and unanswered.retention):
             raise InDoubt
 
-    async def _over_limits(
-        self, request: Request, draft: PlanDraft, operation: str | None = None
-    ) -> ChangeResult | None:
+    async def _over_limits(self, tool: str, draft: PlanDraft, operation: str | None = None) -> ChangeResult | None:
         over = await in_thread(over_limits, self.policy, draft, self.journal, self.principal)
         if over is None:
             return None
-        return await self._refuse(request, "limits", f"The operator's limits do not allow it: {over}.", operation)
+        return await self._refuse(tool, "limits", f"The operator's limits do not allow it: {over}.", operation)
+
+    async def _rehearse(self, tool: str, draft: PlanDraft, against: str | None) -> ChangeResult:
+        ids = [t.id for t in draft.targets]
+        await self.note(tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
+        return results.rehearsal(draft, against)
 
     async def _objection(self, draft: PlanDraft) -> str | None:
         return await in_thread(objection, self.policy, draft, self.journal, self.principal)
 
-    def _mailbox(self, request: Request) -> Mailbox:
-        return Mailbox(self.client, request.account_id, request.extension_id, self.policy)
+    def _mailbox(self, of: Request | Plan) -> Mailbox:
+        return Mailbox(self.client, of.account_id, of.extension_id, self.policy)
 
     def _digest(self, request: Request) -> str:
         where = {"account_id": request.account_id, "extension_id": request.extension_id}
@@ -263,15 +358,15 @@ class Guard:
             return await in_thread(self.plans.latest_asked, digest) if answering else None
         found = await in_thread(self.plans.get, plan_id)
         if found is None and await self._was_begun(plan_id):
-            return await self._spent(request, plan_id, "used")
+            return await self._spent(request.tool, plan_id, "used")
         # A plan of another login is treated as unknown: nothing is said of it.
         if found is None or found[0].principal != self.principal:
-            why = OTHER_DEMOS if self.principal.startswith(DEMO) else NO_PLAN
-            return await self._refuse(request, "no_such_plan", f"{why} {_FOR_A_NEW_PLAN}")
+            why = OTHER_DEMOS if self.is_demo else NO_PLAN
+            return await self._refuse(request.tool, "no_such_plan", f"{why} {_FOR_A_NEW_PLAN}")
         if found[0].digest != digest:
-            return await self._refuse(request, "other_arguments", f"{OTHER_ARGUMENTS} {_FOR_A_NEW_PLAN}")
+            return await self._refuse(request.tool, "other_arguments", f"{OTHER_ARGUMENTS} {_FOR_A_NEW_PLAN}")
         plan, state = found
-        return await self._spent(request, plan.id, state) if state in {"used", "denied"} else plan
+        return await self._spent(plan.tool, plan.id, state) if state in {"used", "denied"} else plan
 
     async def _was_begun(self, plan_id: str) -> bool:
         """Return whether a plan that is no longer stored was claimed."""
@@ -291,37 +386,42 @@ class Guard:
             await self.note(request.tool, "refused", reason="protected", action=draft.preview.action, ids=ids)
         return results.nothing_to_do(draft)
 
-    async def _claim(self, plan: Plan, said: Verdict, *, unattended: bool) -> bool:
-        """Claim the plan if its approval is sufficient. A model's word never is for a change that cannot be undone."""
-        only_approved = said == "not_asked" and self._needs_terminal(plan) and not unattended
-        waiting: tuple[State, ...] = () if only_approved else ("asked",) if said == "yes" else ("open",)
-        by: Channel = "policy" if unattended else "client" if said == "yes" else "chat"
-        return await in_thread(partial(self.plans.claim, plan.id, *waiting, "approved", by=by))
+    def _approval(self, plan: Plan, said: Verdict, *, unattended: bool) -> Approval:
+        """Return what the call's own yes counts for. A model's word never is enough for a change that is final."""
+        if unattended:
+            return Approval("policy", ("open",))
+        if said == "yes":
+            return Approval("client", ("asked",))
+        return Approval("chat", () if self._needs_terminal(plan) else ("open",))
 
-    async def _not_claimed(self, request: Request, plan: Plan) -> ChangeResult:
+    async def _not_claimed(self, plan: Plan, window: Window | None) -> ChangeResult:
         found = await in_thread(self.plans.get, plan.id)
         if found is None or found[1] in {"used", "denied"}:
             state = found[1] if found else "used" if await self._was_begun(plan.id) else "expired"
-            return await self._spent(request, plan.id, state)
-        await self.note(request.tool, "refused", plan.id, reason="not_approved")
-        return results.not_approved(plan, self.approve_command, self.zone)
+            return await self._spent(plan.tool, plan.id, state)
+        await self.note(plan.tool, "refused", plan.id, reason="not_approved")
+        return results.not_approved(plan, self._way(window), self.zone)
 
     def _needs_terminal(self, plan: Plan) -> bool:
         return plan.draft.severity == "irreversible" or self.approval == "human"
 
-    async def _confirmation_required(self, plan: Plan) -> ChangeResult:
+    async def _confirmation_required(self, plan: Plan, window: Window | None) -> ChangeResult:
         against = await self._objection(plan.draft) if plan.draft.misfits is not None else None
-        command = self.approve_command if self._needs_terminal(plan) else None
-        return results.confirmation_required(plan, against, command, self.zone)
+        in_chat = window is None and not self._needs_terminal(plan)
+        return results.confirmation_required(plan, against, None if in_chat else self._way(window), self.zone)
 
-    async def _spent(self, request: Request, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
+    def _way(self, window: Window | None) -> Way:
+        return Way(window, self.approve_command)
+
+    async def _spent(self, tool: str, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
         if state == "used":
-            await self.note(request.tool, "refused", plan_id, reason=state)
-            return results.used(plan_id, request.tool)
+            await self.note(tool, "refused", plan_id, reason=state)
+            operation = await in_thread(self.journal.operation, plan_id)
+            return results.used(plan_id, tool, operation.reported if operation else {})
         was = "was denied by the user" if state == "denied" else "has expired"
-        return await self._refuse(request, state, f"Plan {plan_id} {was}.", plan_id)
+        return await self._refuse(tool, state, f"Plan {plan_id} {was}.", plan_id)
 
-    async def _refuse(self, request: Request, reason: str, said: str, operation: str | None = None) -> ChangeResult:
+    async def _refuse(self, tool: str, reason: str, said: str, operation: str | None = None) -> ChangeResult:
         # The journal gets only the reason: the sentence may contain text that the journal must not hold.
-        await self.note(request.tool, "refused", operation, reason=reason)
+        await self.note(tool, "refused", operation, reason=reason)
         return ChangeResult(status="refused", said=f"{said} {NOTHING_DONE}")

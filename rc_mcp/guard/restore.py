@@ -28,23 +28,26 @@ async def undo(guard: Guard, operation_id: str) -> ChangeResult:
             Nothing was restored.
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
-    await in_thread(undoable, guard.journal, operation_id)
+    await in_thread(undoable, guard.journal, operation_id, guard.principal)
     async with one_change_at_a_time(guard.plans.state_dir):
         with _as_written(), suppress(RingCentralError):
             await guard.settle_interrupted()
-        operation = await in_thread(undoable, guard.journal, operation_id)
+        operation = await in_thread(undoable, guard.journal, operation_id, guard.principal)
         return await _restore(guard, operation)
 
 
-def undoable(journal: Journal, operation_id: str) -> Operation:
+def undoable(journal: Journal, operation_id: str, principal: str | None = None) -> Operation:
     """Return the operation if it may have deleted messages that can be restored. It blocks.
+
+    Args:
+        principal: the login that asks; None if it is not known yet, which is never a demo.
 
     Raises:
         GuardError: there is nothing to restore; the text says why.
     """
     with _as_written():
         operation = journal.operation(operation_id)
-        fault = _fault(operation)
+        fault = _fault(operation, principal)
     if operation is None or fault:
         raise GuardError(f"{operation_id!r} {fault}. {NOTHING_RESTORED}")
     return operation
@@ -59,10 +62,17 @@ def _as_written() -> Generator[None]:
         raise GuardError(f"An entry cannot be read; rc-mcp audit verify says which. {NOTHING_RESTORED}") from None
 
 
-def _fault(operation: Operation | None) -> str | None:
+def is_undoable(operation: Operation, principal: str) -> bool:
+    """Return whether `undoable` would return this operation to this login."""
+    with suppress(GuardError), _as_written():
+        return _fault(operation, principal) is None
+    return False
+
+
+def _fault(operation: Operation | None, principal: str | None) -> str | None:
     if operation is None:
         return "is not an operation of this state folder; rc-mcp audit lists them"
-    if operation.is_demo:
+    if operation.is_demo and operation.principal != principal:
         return OF_A_DEMO
     aims = {intent.details.get("to") for intent in operation.intents}
     if "Purged" in aims:

@@ -1,7 +1,9 @@
 """Answers to calls of destructive tools: what happened, what did not, and what to do next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Literal
 
 from rc_mcp.guard.execution import Execution
 from rc_mcp.guard.preview import CONFIRM
@@ -16,8 +18,43 @@ READ_FIRST = (
 )
 
 
-def confirmation_required(plan: Plan, against: str | None, approve_command: str | None, zone: tzinfo) -> ChangeResult:
-    """Report that the user must approve. `approve_command`: set if they can do so only in their own terminal."""
+Window = Literal["app", "browser"]
+"""Where the user looks at the inbox page and decides: inside the assistant's app, or in their own browser."""
+_SHOWN = {
+    "app": "The plan is shown to the user in the inbox window of this answer",
+    "browser": "A page with the plan was opened in the user's browser",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a user can approve a plan for which the model's word is not enough."""
+
+    window: Window | None
+    """Where the plan is shown to them."""
+    approve_command: str
+    """What they type in their own terminal before the plan's id."""
+
+    @property
+    def approve_in(self) -> Literal["terminal", "app", "browser"]:
+        return self.window or "terminal"
+
+    def next_step(self, plan: Plan, zone: tzinfo) -> str:
+        command = f"`{self.approve_command} {plan.id}`"
+        again = "call this tool again with the same arguments and this plan_id"
+        if self.window is None:
+            return (
+                f"The user must run {command} in their own terminal. Say so, show the preview, and wait. Then {again}. "
+                f"The plan expires at {_clock(plan, zone)}."
+            )
+        return (
+            f"{_SHOWN[self.window]}, which carries it out once they approve it there. Say so, and wait. If they see "
+            f"none, they can run {command} in their own terminal; then {again}. It expires at {_clock(plan, zone)}."
+        )
+
+
+def confirmation_required(plan: Plan, against: str | None, way: Way | None, zone: tzinfo) -> ChangeResult:
+    """Report that the user must approve. `way`: how they can, if their yes in the chat is not enough."""
     why = f" The operator's unattended rules do not cover it: {against}." if against else ""
     in_chat = (
         "Show the user this preview and wait for their approval. Only then call this tool again with the same "
@@ -28,21 +65,21 @@ def confirmation_required(plan: Plan, against: str | None, approve_command: str 
         said=f"Not done yet: the user must approve it first.{why} {NOTHING_DONE}",
         outcomes=dict(plan.draft.left_out or {}),
         plan_id=plan.id,
-        approve_in="terminal" if approve_command else "chat",
+        approve_in=way.approve_in if way else "chat",
         preview=plan.draft.preview,
-        next=_terminal_step(plan, approve_command, zone) if approve_command else in_chat,
+        next=way.next_step(plan, zone) if way else in_chat,
     )
 
 
-def not_approved(plan: Plan, approve_command: str, zone: tzinfo) -> ChangeResult:
+def not_approved(plan: Plan, way: Way, zone: tzinfo) -> ChangeResult:
     """Refuse a plan that the user has not approved in the required way."""
     return ChangeResult(
         status="refused",
         said=f"The user has not approved plan {plan.id}. {NOTHING_DONE}",
         plan_id=plan.id,
-        approve_in="terminal",
+        approve_in=way.approve_in,
         preview=plan.draft.preview,
-        next=_terminal_step(plan, approve_command, zone),
+        next=way.next_step(plan, zone),
     )
 
 
@@ -59,10 +96,14 @@ def not_confirmed(plan: Plan) -> ChangeResult:
     return ChangeResult(status="declined", said=said, preview=plan.draft.preview)
 
 
-def used(plan_id: str, tool: str) -> ChangeResult:
-    """Refuse a plan that was used before. Only RingCentral shows the result: the plan may have been interrupted."""
+def used(plan_id: str, tool: str, known: Mapping[str, OutcomeWord]) -> ChangeResult:
+    """Refuse a plan that was used before. Only RingCentral shows the result: the plan may have been interrupted.
+
+    `known`: the outcomes that the journal has.
+    """
     reading = "read_message_store_configuration" if tool == "update_message_store_configuration" else "read_message"
-    said = f"Plan {plan_id} has already been used; use {reading} to see the result. {CHANGED_NOTHING}"
+    then = f" Its outcomes then: {tally(known)}." if known else ""
+    said = f"Plan {plan_id} has already been used; use {reading} to see the result.{then} {CHANGED_NOTHING}"
     return ChangeResult(status="refused", said=said)
 
 
@@ -143,14 +184,6 @@ def _what_now(plan: Plan, execution: Execution, undo_command: str | None) -> str
     if "deleted" in outcomes.values():
         return f"To undo: patch_message{f', or the user runs `{undo_command} {plan.id}`' if undo_command else ''}."
     return None
-
-
-def _terminal_step(plan: Plan, approve_command: str, zone: tzinfo) -> str:
-    return (
-        f"The user must run `{approve_command} {plan.id}` in their own terminal. Say so, show the "
-        "preview, and wait. Then call this tool again with the same arguments and this plan_id. "
-        f"The plan expires at {_clock(plan, zone)}."
-    )
 
 
 def _clock(plan: Plan, zone: tzinfo) -> str:

@@ -16,6 +16,7 @@ from pydantic.config import JsonDict
 
 from rc_mcp.guard.guard import Guard, Proposal, Request, Verdict
 from rc_mcp.guard.preview import CONFIRM
+from rc_mcp.guard.results import Window
 from rc_mcp.guard.state.plans import Plan
 from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral.transport.deadlines import call_time
@@ -31,11 +32,13 @@ class Approval:
     request: Request
     proposal: Proposal
     said: Verdict
+    shown_in: Window | None = None
+    """Where the plan is shown to the user, and waits for their decision."""
 
     async def settle(self) -> ChangeResult:
         """Carry the plan out if it is approved, otherwise say what did not happen."""
         with call_time():
-            return await self.guard.settle(self.request, self.proposal, self.said)
+            return await self.guard.settle(self.request, self.proposal, self.said, self.shown_in)
 
 
 def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaitable[Approval]]:
@@ -50,6 +53,8 @@ def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaita
             # Before the question is sent: from then on a model cannot confirm this plan, whatever the reply.
             await in_thread(session_of(ctx).guard.plans.ask, proposal.id)
             return question_about(proposal)
+        if isinstance(proposal, Plan):
+            return NotAsked(shown_in=await shown_in_a_window(ctx, proposal))
         return NotAsked()
 
     async def approval(
@@ -59,7 +64,9 @@ def approval_of(read: Callable[..., Awaitable[Request]]) -> Callable[..., Awaita
         answer: Annotated[ElicitationResult[UserAnswer], Resolve(ask)],
     ) -> Approval:
         said = verdict(answer, proposal) if isinstance(proposal, Plan) else "not_asked"
-        return Approval(session_of(ctx).guard, request, proposal, said)
+        not_asked = answer.data if isinstance(answer, AcceptedElicitation) else None
+        shown_in = not_asked.shown_in if isinstance(not_asked, NotAsked) else None
+        return Approval(session_of(ctx).guard, request, proposal, said, shown_in)
 
     return approval
 
@@ -74,6 +81,9 @@ class UserAnswer(BaseModel):
 
 class NotAsked(UserAnswer):
     """The client cannot ask, or there was nothing to ask about."""
+
+    shown_in: Window | None = None
+    """Where the user decides instead."""
 
 
 # The published schema requires both fields, so a host that accepts automatically with {} reveals that it did not
@@ -101,6 +111,19 @@ def can_ask(ctx: Context[Any]) -> bool:
         return False  # `{}` means form; a client that only opens URLs cannot show one
     version = ctx.protocol_version
     return bool(version and is_version_at_least(version, LATEST_MODERN_VERSION)) or ctx.session.can_send_request
+
+
+async def shown_in_a_window(ctx: Ctx, plan: Plan) -> Window | None:
+    """Return the window in which the user is shown a plan that waits, if there is one: from then on a model cannot
+    confirm it. A plan that was approved in the terminal is shown nowhere."""
+    app = session_of(ctx)
+    found = await in_thread(app.guard.plans.get, plan.id)
+    if found is None or found[1] not in {"open", "asked"}:
+        return None
+    window = await app.windows.show(ctx, plan)
+    if window:
+        await in_thread(app.guard.plans.ask, plan.id)
+    return window
 
 
 def question_about(plan: Plan) -> Elicit[UserAnswer]:

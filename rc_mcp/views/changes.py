@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from rc_mcp.ringcentral import Message, NotFound, NotSent, Outcome
 from rc_mcp.views.error_texts import in_words
@@ -24,6 +24,10 @@ MAY_ARRIVE = "An earlier delete was not answered and may still arrive: read the 
 """About messages that are Alive now, but may be deleted in a moment."""
 PARTLY_CHANGED = "The failed messages may be partly changed: read them before trying again."
 READ_UNKNOWN = "Read the unknown messages before trying again."
+
+
+WITHOUT_WINDOWS = {"enum": ["chat", "terminal"], "type": "string"}
+"""The schema of `approve_in` for a client that never has the inbox page, which is most: `server.py` has the other."""
 
 
 class UntrustedPreview(BaseModel):
@@ -55,7 +59,7 @@ class ChangeResult(BaseModel):
     outcomes: Annotated[dict[str, OutcomeWord], OUTCOMES] = {}
     plan_id: str | None = None
     operation_id: str | None = None
-    approve_in: Literal["chat", "terminal"] | None = None
+    approve_in: Annotated[Literal["chat", "terminal", "app", "browser"], WithJsonSchema(WITHOUT_WINDOWS)] | None = None
     preview: Annotated[Preview | None, LOOSE] = None
     next: str | None = None
 

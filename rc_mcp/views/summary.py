@@ -175,7 +175,7 @@ def _transcript(voicemail: Message) -> str:
 
 def _open_threads(messages: Sequence[Message], now: datetime) -> list[list[Message]]:
     """Return the open messages of each partner: partners with unread ones first, then the oldest."""
-    found = [thread for theirs in by_partner(messages) if (thread := _open_messages(theirs))]
+    found = [thread for theirs in by_partner(messages) if (thread := open_messages(theirs))]
     found.sort(key=lambda thread: (not any(is_unread(m) for m in thread), thread[-1].creation_time or now))
     return found
 
@@ -201,7 +201,7 @@ class _Deciding:
         self._replied.update([like] if is_reply else [])
 
 
-def _open_messages(newest_first: Sequence[Message]) -> list[Message]:
+def open_messages(newest_first: Sequence[Message]) -> list[Message]:
     """Return the unread messages of one partner, and the texts since the last reply, without deleted ones."""
     found: list[Message] = []
     replied = False

@@ -81,7 +81,8 @@ def account_entry(
         for name, value in before.get(host.environment, {}).items()
         if name not in CREDENTIALS or name in elsewhere or not _is_unfilled(name, value)
     }
-    environment = _references(host, elsewhere) | default | {"RC_MCP_ACCESS": "delete"} | known | chosen
+    usual = {"RC_MCP_ACCESS": "delete"} | ({} if host.asks else {"RC_MCP_APPROVAL_PAGE": "on"})
+    environment = _references(host, elsewhere) | default | usual | known | chosen
     entry = _started(host, before, ["serve"]) | {host.environment: environment}
     if host.reference == "env_vars":
         passed_on = [name for name in before.get("env_vars", []) if name not in CREDENTIALS or name in elsewhere]

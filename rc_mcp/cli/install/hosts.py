@@ -64,6 +64,8 @@ class Host:
     """The key of an entry's variables."""
     one_command: bool = False
     """Whether `command` is a list that includes the arguments."""
+    asks: bool = True
+    """Whether it can show a question (docs/reference/hosts.md). Otherwise plans are shown in the user's browser."""
     timeout_ms: int | None = None
     """An entry's `timeout`; None leaves it to the host."""
 
@@ -99,6 +101,7 @@ HOSTS = {
         transport=None,
         comments=False,
         where_secrets_are="Claude Desktop can only store secrets in this file as plain text.",
+        asks=False,
         then="Quit Claude Desktop and start it again.",
     ),
     "claude-code": Host(

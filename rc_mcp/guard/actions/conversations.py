@@ -10,10 +10,8 @@ from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from rc_mcp.guard.actions.deletion import deletion_draft
-from rc_mcp.guard.execution import Execution, delete_by_id
 from rc_mcp.guard.mailbox import Mailbox, at_most, is_of, sort_out
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
-from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import MAX_MESSAGES, PlanDraft
 from rc_mcp.ringcentral import DeletableType, Message
 from rc_mcp.ringcentral.limits import BEGINNING
@@ -63,9 +61,6 @@ class ConversationDeletion:
         where = f"In {n} conversation{'' if n == 1 else 's'}."
         policy = mailbox.policy
         return deletion_draft(touch, left_out, policy, purge=self.purge, now=now, zone=zone, where=where, unseen=unseen)
-
-    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
-        return await delete_by_id(mailbox, draft.targets, purge=self.purge, record=record)
 
     @property
     def _conversations(self) -> list[str]:

@@ -1,16 +1,14 @@
-"""Deleting or purging messages by id: planned by reading, carried out in batches, verified by reading again."""
+"""Deleting or purging messages by id: planned by reading them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import ClassVar
 
-from rc_mcp.guard.execution import Execution, delete_by_id
 from rc_mcp.guard.mailbox import Mailbox, at_most, sort_out, target
 from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.preview import CANNOT_BE_UNDONE, phrase_line, preview_of, question, warnings_about
-from rc_mcp.guard.state.journal import Record
-from rc_mcp.guard.state.plans import PlanDraft
+from rc_mcp.guard.state.plans import PlanDraft, purge_phrase
 from rc_mcp.ringcentral import DeletableType, Message, NotFound
 from rc_mcp.views.changes import OutcomeWord
 
@@ -44,9 +42,6 @@ class Deletion:
         at_most(touch)
         return deletion_draft(touch, missing | left_out, mailbox.policy, purge=self.purge, now=now, zone=zone)
 
-    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
-        return await delete_by_id(mailbox, draft.targets, purge=self.purge, record=record)
-
 
 def deletion_draft(
     messages: Sequence[Message],
@@ -65,7 +60,7 @@ def deletion_draft(
     n = len(touch)
     things = f"{n} message{'' if n == 1 else 's'}"
     warnings = warnings_about(touch, now, policy, protected=len(protected), unseen=unseen)
-    phrase = f"PURGE {n}"
+    phrase = purge_phrase(n)
     if purge:
         headline = [f"Purge {things} for good?", where]
         consequence = [CANNOT_BE_UNDONE, phrase_line(phrase)]

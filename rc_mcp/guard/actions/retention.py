@@ -38,7 +38,7 @@ class RetentionChange:
 
     async def draft(self, mailbox: Mailbox, now: datetime, zone: tzinfo) -> PlanDraft:
         """Read the period in force and plan the change."""
-        current = await self._current(mailbox)
+        current = await _current(mailbox)
         if current is None:
             raise GuardError(f"RingCentral did not report the retention period in force. {NOTHING_DONE}")
         days = self.retention_period
@@ -57,51 +57,54 @@ class RetentionChange:
             phrase=phrase if lowered else None,
             preview=Preview(action=action, warnings=[effect, CANNOT_BE_UNDONE, _HOW_MANY] if lowered else []),
             period_in_force=current if current != days else None,
+            retention_period=days,
         )
 
-    async def carry_out(self, mailbox: Mailbox, draft: PlanDraft, record: Record) -> Execution:
-        """Set the period unless it changed since the plan."""
-        if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
-            return _unchanged(_PROTECTED)
-        stopped = partial(is_stopped, record.journal.state_dir)
-        try:
-            if await unless_stopped(stopped, partial(self._current, mailbox)) != draft.period_in_force:
-                return _unchanged("Another user or app changed it in the meantime.")
-            await record.sending_retention(self.retention_period, before=draft.period_in_force)
-        except (RingCentralError, GuardError) as error:
-            return _unchanged(why(error))
-        execution = await self._set(mailbox)
-        if execution.in_doubt:
-            with suppress(GuardError):  # it stays in doubt, from when it was about to leave
-                await record.sent({})
-        return execution
 
-    async def _set(self, mailbox: Mailbox) -> Execution:
-        days = self.retention_period
-        try:
-            # Sent once: a repetition could undo an administrator's correction of the first request.
-            with at_once():
-                await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
-        except RingCentralError as error:
-            if never_left(error):
-                return _unchanged(in_words(error))
-            is_refused = is_refusal(error)
-        else:
-            is_refused = False
-        try:
-            now_in_force = await self._current(mailbox)
-        except RingCentralError as error:
-            return _unknown(in_words(error))
-        if now_in_force is None:
-            return _unknown("RingCentral did not report the period in force now.")
-        if now_in_force == self.retention_period:
-            return Execution(status="done")
-        still = f"RingCentral still keeps messages for {now_in_force} days."
-        return _unchanged(still) if is_refused else _unknown(f"{still} The change may still arrive.")
+async def set_retention(mailbox: Mailbox, draft: PlanDraft, days: int, record: Record) -> Execution:
+    """Set the period unless it changed since the plan."""
+    if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
+        return _unchanged(_PROTECTED)
+    stopped = partial(is_stopped, record.journal.state_dir)
+    try:
+        if await unless_stopped(stopped, partial(_current, mailbox)) != draft.period_in_force:
+            return _unchanged("Another user or app changed it in the meantime.")
+        await record.sending_retention(days, before=draft.period_in_force)
+    except (RingCentralError, GuardError) as error:
+        return _unchanged(why(error))
+    execution = await _set(mailbox, days)
+    if execution.in_doubt:
+        with suppress(GuardError):  # it stays in doubt, from when it was about to leave
+            await record.sent({})
+    return execution
 
-    async def _current(self, mailbox: Mailbox) -> int | None:
-        configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
-        return configuration.retention_period
+
+async def _set(mailbox: Mailbox, days: int) -> Execution:
+    try:
+        # Sent once: a repetition could undo an administrator's correction of the first request.
+        with at_once():
+            await mailbox.client.update_message_store_configuration(days, account_id=mailbox.account_id)
+    except RingCentralError as error:
+        if never_left(error):
+            return _unchanged(in_words(error))
+        is_refused = is_refusal(error)
+    else:
+        is_refused = False
+    try:
+        now_in_force = await _current(mailbox)
+    except RingCentralError as error:
+        return _unknown(in_words(error))
+    if now_in_force is None:
+        return _unknown("RingCentral did not report the period in force now.")
+    if now_in_force == days:
+        return Execution(status="done")
+    still = f"RingCentral still keeps messages for {now_in_force} days."
+    return _unchanged(still) if is_refused else _unknown(f"{still} The change may still arrive.")
+
+
+async def _current(mailbox: Mailbox) -> int | None:
+    configuration = await mailbox.client.read_message_store_configuration(account_id=mailbox.account_id)
+    return configuration.retention_period
 
 
 def _unchanged(why: str) -> Execution:

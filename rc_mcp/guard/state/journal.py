@@ -32,8 +32,9 @@ Event = Literal[
 without an outcome; its time counts from here. `sent`: the outcomes of the ids. `done`: the operation is over.
 `stopped`, `resumed`: a user made or removed the STOP file with the command; neither belongs to an operation or a login.
 """
-Channel = Literal["client", "chat", "terminal", "policy"]
-"""The source of an approval: a question in the client, the model's word, a terminal, or the operator's policy."""
+Channel = Literal["client", "chat", "terminal", "policy", "app", "browser"]
+"""The source of an approval: a question in the client, the model's word, a terminal, the operator's policy, a button of
+the inbox page inside the client, or the inbox page in the user's browser."""
 Aim = Literal["Deleted", "Purged", "Alive"]
 """The availability that a request sets."""
 Was = tuple[str, str | None]
@@ -150,6 +151,17 @@ class Operation:
         for entry in self.entries:
             known |= entry.details.get("outcomes", {})
         return known
+
+    @property
+    def reported(self) -> dict[str, OutcomeWord]:
+        """Return the outcomes, with `unknown` for each message whose request has none yet."""
+        in_doubt: dict[str, OutcomeWord] = dict.fromkeys(self.in_doubt, "unknown")
+        return self.outcomes | in_doubt
+
+    @property
+    def approved_ids(self) -> list[str]:
+        """Return the plan's messages, without those that the user took out when they approved it."""
+        return (self._last("approved") or {}).get("only") or (self.asked or {}).get("ids", [])
 
     @property
     def intents(self) -> list[Entry]:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -67,6 +67,8 @@ class PlanDraft:
     left_out: Mapping[str, OutcomeWord] | None = None
     period_in_force: int | None = None
     """Days, when the plan was made; only for a retention change."""
+    retention_period: int | None = None
+    """Days, once it is carried out; only for a retention change."""
     protected: int = 0
     """How many messages are left out because the operator protects them."""
     unseen: int = 0
@@ -100,10 +102,27 @@ class Plan:
         """Return whether the plan is for the made-up mailbox of a demo, which exists only in its server's memory."""
         return self.principal.startswith(DEMO)
 
+    def has(self, message_ids: Collection[str]) -> bool:
+        """Return whether these are messages of the plan, at least one; none for a change of the retention period."""
+        own = {t.id for t in self.draft.targets}
+        return own.issuperset(message_ids) and bool(own) == bool(message_ids)
+
+    def without_others(self, message_ids: Collection[str]) -> "Plan":
+        """Return the plan for only these of its messages, with the phrase that is typed for so many."""
+        draft, kept = self.draft, set(message_ids)
+        targets = tuple(t for t in draft.targets if t.id in kept)
+        phrase = purge_phrase(len(targets)) if draft.phrase and targets else draft.phrase
+        return replace(self, draft=replace(draft, targets=targets, phrase=phrase))
+
     @property
     def message(self) -> str:
         """Return the question for the user. It contains the plan's id, so no answer fits another plan."""
         return f"{self.draft.question}\nPlan {self.id}"
+
+
+def purge_phrase(messages: int) -> str:
+    """Return what a user types to approve that this many messages are purged."""
+    return f"PURGE {messages}"
 
 
 @cache
@@ -173,7 +192,7 @@ class PlanStore(Store):
             self._move(db, plan_id, "asked", "open")
 
     def approve(self, plan_id: str, shown: Plan | None = None) -> bool:
-        """Record a user's approval from outside of the client. Return False if the plan does not wait for one.
+        """Record a user's approval in the terminal. Return False if the plan does not wait for one.
 
         `shown`: the plan that the user saw. If the stored plan differs, it is not approved.
         """
@@ -191,17 +210,19 @@ class PlanStore(Store):
                 self._note(db, moved[0], "declined", by=by)
             return moved is not None
 
-    def claim(self, plan_id: str, *states: State, by: Channel) -> bool:
+    def claim(self, plan_id: str, *states: State, by: Channel, only: Collection[str] | None = None) -> bool:
         """Claim the plan for execution. Return True for exactly one caller, and only from one of `states`.
 
-        `by`: the source of the approval, unless the plan was approved in the terminal before.
+        Args:
+            by: the source of the approval, unless the plan was approved in the terminal before.
+            only: the messages that the user left in the plan; default: all.
         """
         with self.writing() as db:
             moved = self._move(db, plan_id, "used", *states)
             if moved:
                 plan, was = moved
-                if was != "approved":
-                    self._note(db, plan, "approved", by=by)
+                if was != "approved" or only is not None:
+                    self._note(db, plan, "approved", by=by, **({} if only is None else {"only": list(only)}))
                 self._note(db, plan, "begun", account_id=plan.account_id, extension_id=plan.extension_id)
             return moved is not None
 

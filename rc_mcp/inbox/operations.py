@@ -1,0 +1,84 @@
+"""The operations of the page, by name. Both doors call them, with JSON objects in and out."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import move_on_after
+from pydantic import BaseModel, ValidationError
+
+from rc_mcp import time_limits
+from rc_mcp.access import LEVELS, Level
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
+from rc_mcp.inbox import contents, decisions, reading
+from rc_mcp.inbox.desk import Arguments, Desk, InboxError, Nothing
+from rc_mcp.ringcentral import Allowance, RingCentralError
+from rc_mcp.views.error_texts import in_words
+
+NOT_ALLOWED = "The operator does not allow this here."
+TOO_SLOW = f"This took longer than {time_limits.CALL_S:.0f} s and was stopped. Try again in a minute."
+WRONG = "The page and the server do not fit together: open the page again."
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A function, what it takes, and the access level that it needs.
+
+    `only_in_browser`: it is not offered inside an app, where the model's host could call it.
+    """
+
+    act: Callable[[Desk, Any], Awaitable[BaseModel]]
+    takes: type[Arguments]
+    level: Level
+    deletes: bool = False
+    only_in_browser: bool = False
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "overview": Operation(reading.overview, reading.Window, "read"),
+    "conversation": Operation(reading.one_conversation, reading.OneConversation, "read"),
+    "search": Operation(reading.search, reading.Query, "read"),
+    "text": Operation(contents.text, contents.MaybeAttachment, "read"),
+    "file": Operation(contents.file, contents.FromOffset, "read"),
+    "fax_page": Operation(contents.fax_page, contents.OnePage, "read"),
+    "plans": Operation(decisions.plans, Nothing, "read"),
+    "stop": Operation(decisions.stop, Nothing, "read"),
+    "resume": Operation(decisions.resume, Nothing, "read", only_in_browser=True),
+    "mark": Operation(decisions.mark, decisions.Marked, "triage"),
+    "undo": Operation(decisions.undone, decisions.OneOperation, "triage"),
+    "propose": Operation(decisions.propose, decisions.Proposed, "delete"),
+    "decide": Operation(decisions.decide, decisions.Answer, "delete", deletes=True),
+}
+
+
+def offered(desk: Desk) -> Mapping[str, Operation]:
+    """Return the operations that this window may use."""
+    allowed = LEVELS[: LEVELS.index(desk.access) + 1]
+    is_in_app = desk.window == "app"
+    return {n: o for n, o in OPERATIONS.items() if o.level in allowed and not (is_in_app and o.only_in_browser)}
+
+
+async def carry_out(desk: Desk, name: str, given: Mapping[str, object]) -> BaseModel:
+    """Call an operation.
+
+    Raises:
+        InboxError: it is not offered, the arguments do not fit, or it failed. The text says what was not done.
+    """
+    operation = offered(desk).get(name)
+    if operation is None:
+        raise InboxError(f"{NOT_ALLOWED} {NOTHING_DONE}")
+    try:
+        asked = operation.takes.model_validate(given)
+    except ValidationError:
+        raise InboxError(f"{WRONG} {NOTHING_DONE}") from None
+    try:
+        if operation.deletes:  # it knows how much time is left, and ends by reading back
+            with Allowance(time_limits.CALL_S).spent():
+                return await operation.act(desk, asked)
+        with move_on_after(time_limits.CALL_S):
+            return await operation.act(desk, asked)
+    except RingCentralError as error:
+        raise InboxError(in_words(error)) from error
+    except GuardError as error:
+        raise InboxError(str(error)) from error
+    raise InboxError(TOO_SLOW)

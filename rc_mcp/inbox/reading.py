@@ -1,0 +1,162 @@
+"""What the page shows of the mailbox: an overview, a conversation, and what a search finds."""
+
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
+from datetime import datetime, timedelta
+from itertools import islice
+from math import inf
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rc_mcp.inbox.desk import Arguments, Desk, InboxError, MessageId
+from rc_mcp.inbox.records import Hit, Overview, Search, Thread, conversation, days, partner, row
+from rc_mcp.ringcentral import Message, RecordsUnreadable
+from rc_mcp.views.partners import by_partner
+from rc_mcp.views.summary import by_kind, is_unread
+from rc_mcp.views.untrusted_text import clean, counted, moment
+
+MOST_MESSAGES = 5_000
+"""So many of the newest messages of a window are read: five of RingCentral's largest pages."""
+MOST_CONVERSATIONS, MOST_OF_ONE = 300, 200
+HITS = 20
+_READ_AGAIN = timedelta(seconds=10)
+_SNIPPET_CHARS = 200
+_PER_PAGE = 1_000
+NO_COPY = "This server keeps no local copy, so words cannot be searched."
+OTHER_PARTNER = "These messages are no longer in the window that is shown."
+
+
+class Window(Arguments):
+    """A time window that ends now."""
+
+    days: Literal[1, 7, 30] = 7
+
+
+class OneConversation(Window):
+    """A conversation by the key that the overview gave it."""
+
+    key: MessageId
+
+
+class Query(Arguments):
+    query: Annotated[str, Field(max_length=1_000)]
+    cursor: Annotated[str | None, Field(max_length=1_000)] = None
+
+
+async def overview(desk: Desk, asked: Window) -> Overview:
+    now, zone = desk.app.now, desk.app.zone
+    messages = await _messages(desk, asked.days, again=True)
+    complete = len(messages) < MOST_MESSAGES
+    found = [conversation(of_one) for of_one in by_partner(messages)]
+    found.sort(key=lambda c: c.newest or "", reverse=True)
+    today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Overview(
+        now=moment(now) or "",
+        timezone=str(zone),
+        access=desk.access,
+        is_demo=desk.is_demo,
+        may_search=desk.app.copy is not None,
+        days=asked.days,
+        messages=len(messages),
+        complete=complete,
+        unread=by_kind(m.type for m in messages if is_unread(m)),
+        waiting=sum(c.waits_since is not None for c in found),
+        by_day=days(messages, [today - timedelta(days=n) for n in range(asked.days, -1, -1)]),
+        conversations=found[:MOST_CONVERSATIONS],
+        conversations_more=max(len(found) - MOST_CONVERSATIONS, 0),
+    )
+
+
+async def one_conversation(desk: Desk, asked: OneConversation) -> Thread:
+    """Return the messages with the partner of one message.
+
+    Raises:
+        InboxError: the message is gone, or no longer in this window.
+    """
+    messages = await _messages(desk, asked.days)
+    of_one = next((group for group in by_partner(messages) if any(m.id == asked.key for m in group)), None)
+    if of_one is None:
+        raise InboxError(OTHER_PARTNER)
+    name, number = partner(of_one)
+    shown = of_one[:MOST_OF_ONE]
+    return Thread(
+        key=asked.key,
+        untrusted_who=name,
+        untrusted_number=number,
+        messages=[row(m) for m in reversed(shown)],
+        messages_more=len(of_one) - len(shown),
+    )
+
+
+async def search(desk: Desk, asked: Query) -> Search:
+    """Return what the local copy finds.
+
+    Raises:
+        InboxError: there is no copy, or the query cannot be read.
+    """
+    if desk.app.copy is None:
+        raise InboxError(NO_COPY)
+    from rc_mcp.mirror.errors import MirrorError  # late: most servers have no local copy
+
+    try:
+        searched = await desk.app.copy.search(
+            asked.query, desk.app.zone, sort="newest", limit=HITS, cursor=asked.cursor, account_id="~", extension_id="~"
+        )
+    except MirrorError as error:
+        raise InboxError(str(error)) from None
+    found = searched.found
+    missing = found.coverage.contents_missing + found.coverage.contents_unreadable
+    return Search(
+        messages=[
+            Hit(**row(h.named).model_dump(), untrusted_snippet=clean(h.snippet, _SNIPPET_CHARS) if h.snippet else None)
+            for h in found.hits
+        ],
+        total=found.total,
+        total_is_at_least=not found.total_is_exact,
+        next=found.next,
+        missing=f"{counted(missing, 'voicemail, fax or file')} without a text were not searched." if missing else None,
+    )
+
+
+async def _messages(desk: Desk, n_days: int, *, again: bool = False) -> Sequence[Message]:
+    """Return the newest messages of the last days, newest first, from the local copy if it is certain to have the same.
+
+    `again`: read them now, unless that was done a few seconds ago.
+    """
+    now = desk.app.now
+    kept = desk.read.get(n_days)
+    age_s = (now - kept[0]).total_seconds() if kept else inf
+    if kept and (not again or 0 <= age_s < _READ_AGAIN.total_seconds()):
+        return kept[1]
+    since = now - timedelta(days=n_days)
+    messages = await _of_copy(desk, since)
+    if messages is None:
+        messages = await _of_ringcentral(desk, since)
+    desk.read = {n_days: (now, messages)}
+    return messages
+
+
+async def _of_copy(desk: Desk, since: datetime) -> Sequence[Message] | None:
+    if desk.app.copy is None:
+        return None
+    from rc_mcp.mirror.listing import Window as Listed  # late: most servers have no local copy
+
+    found = await desk.app.copy.listed(
+        Listed(since, None, {}),
+        lambda messages: list(islice(messages, MOST_MESSAGES)),
+        account_id="~",
+        extension_id="~",
+    )
+    return found and found[0]
+
+
+async def _of_ringcentral(desk: Desk, since: datetime) -> Sequence[Message]:
+    found: list[Message] = []
+    with suppress(RecordsUnreadable):  # raised after all others were read
+        async with aclosing(desk.app.client.iter_messages(date_from=since, per_page=_PER_PAGE)) as messages:
+            async for message in messages:
+                found.append(message)
+                if len(found) == MOST_MESSAGES:
+                    break
+    return found
