@@ -58,7 +58,7 @@ async def visiting(browser: Browser, **options: Any) -> AsyncGenerator[Visit]:
 
     def logged(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            visit.complaints.append(f"{message.type}: {message.text}")
+            visit.complaints.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     def failed(error: WebError) -> None:
         visit.complaints.append(f"exception: {error.error}")
