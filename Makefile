@@ -10,10 +10,13 @@ define install
 	else $(PIP) install --quiet $(1); fi
 endef
 
-.PHONY: demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
+.PHONY: inbox demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
 	snapshots picture docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
 	groundtruth hosts fuzz clean
+
+inbox: .venv/run.ready         ## the inbox page of a made-up mailbox, in your browser: no account, no key
+	@$(BIN)/rc-mcp inbox --demo
 
 demo: .venv/run.ready          ## a guided tour in the terminal: no account, no key
 	@$(BIN)/rc-mcp demo

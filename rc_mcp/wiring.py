@@ -81,6 +81,8 @@ async def open_guard(
                 approval=settings.approval,
                 policy=policy,
                 may_purge=LEVELS.index(settings.access) >= LEVELS.index("purge"),
+                may_set_retention=settings.access == "admin",
+                extensions=settings.extensions,
                 approve_command=f"{command} approvals approve",
                 undo_command=None if principal else f"{command} undo",
                 zone=settings.timezone,

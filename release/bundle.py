@@ -53,6 +53,7 @@ def manifest() -> dict[str, Any]:
                     "RC_APP_CLIENT_SECRET": "${user_config.client_secret}",
                     "RC_USER_JWT": "${user_config.user_jwt}",
                     "RC_MCP_ACCESS": "${user_config.access}",
+                    "RC_MCP_APPROVAL_PAGE": "on",  # the app shows no questions, nor can its window approve all
                 },
             },
         },

@@ -7,15 +7,19 @@ import difflib
 import json
 import shutil
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
 import pytest
+from mcp import Client
 
 from rc_mcp.emulator import Emulator
 from tests.desk import Clock, Desk, Faults
+from tests.inbox.doors import app_client
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RENEW = "if that is meant, renew the snapshots with: make snapshots"
@@ -24,16 +28,21 @@ Texts = dict[str, str]
 
 
 async def shown() -> Texts:
-    """Everything as a client gets it, by the file it is kept in. `with_copy/` has what a local copy changes."""
-    usual, with_copy = await shown_with(), await shown_with(RC_MCP_MIRROR="on")
-    return usual | {f"with_copy/{name}": text for name, text in with_copy.items() if usual.get(name) != text}
+    """Everything as a client gets it, by the file it is kept in.
+
+    `with_copy/` has what a local copy changes, `in_app/` what a client gets that shows MCP Apps.
+    """
+    usual = await shown_to(Desk.client)
+    others = {"with_copy": await shown_to(Desk.client, RC_MCP_MIRROR="on"), "in_app": await shown_to(app_client)}
+    changed = {f"{of}/{name}": t for of, texts in others.items() for name, t in texts.items() if usual.get(name) != t}
+    return usual | changed
 
 
-async def shown_with(**variables: str) -> Texts:
-    """Everything as a client of a server with these settings gets it."""
+async def shown_to(client_of: Callable[..., AbstractAsyncContextManager[Client]], **variables: str) -> Texts:
+    """Everything as such a client of a server with these settings gets it."""
     with TemporaryDirectory() as folder, Emulator() as emulator:
         desk = Desk(emulator, Path(folder), Clock(), Faults(emulator))
-        async with desk.client("auto", None, **variables) as client:
+        async with client_of(desk, "auto", **variables) as client:
             tools = (await client.list_tools()).tools
             prompts = (await client.list_prompts()).prompts
             templates = (await client.list_resource_templates()).resource_templates

@@ -121,6 +121,9 @@ class Guard:
     approval: Literal["auto", "human"]
     policy: Policy = NO_POLICY
     may_purge: bool = True
+    may_set_retention: bool = True
+    extensions: frozenset[str] = frozenset()
+    """Extensions that the operator allows in addition to `~`, the login's own."""
     approve_command: str = "rc-mcp approvals approve"
     """The command that a user types before a plan's id."""
     undo_command: str | None = "rc-mcp undo"
@@ -162,9 +165,7 @@ class Guard:
             return refusal
         against = await self._objection(draft)
         if self.policy.dry_run:
-            ids = [t.id for t in draft.targets]
-            await self.note(request.tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
-            return results.rehearsal(draft, against)
+            return await self._rehearse(request.tool, draft, against)
         if stored:
             return stored
         whose = {"principal": self.principal, "account_id": request.account_id, "extension_id": request.extension_id}
@@ -215,20 +216,27 @@ class Guard:
             return await self._not_claimed(plan, window)
         if is_stopped(self.plans.state_dir):
             return await self._refuse(plan.tool, "stopped", STOPPED, plan.id)
-        if self.policy.dry_run:
-            return results.rehearsal(plan.draft, None)
         if why := self._insufficient(plan, decision, window):
             return await self._refuse(plan.tool, *why, plan.id)
         left = plan.without_others(decision.message_ids)
-        only = None if left == plan else decision.message_ids
+        if self.policy.dry_run:
+            return await self._rehearse(plan.tool, left.draft, await self._objection(plan.draft))
+        only = None if left == plan else tuple(t.id for t in left.draft.targets)
         return await self._in_turn(left, Approval(window, ("open", "asked"), only), window)
 
     def can_decide(self, plan: Plan, window: Window) -> bool:
         """Return whether a yes in this window can be enough for the plan."""
-        is_final = plan.draft.severity == "irreversible"
-        if window == "app" and (is_final or self.approval == "human"):
+        if window == "app" and self._needs_terminal(plan):
             return False
-        return self.may_purge or not is_final
+        return self.may_carry_out(plan)
+
+    def may_carry_out(self, plan: Plan) -> bool:
+        """Return whether the operator allows this server what the plan does: one with more rights may have made it."""
+        if plan.draft.severity == "irreversible" and not self.may_purge:
+            return False
+        if plan.draft.retention_period is not None and not self.may_set_retention:
+            return False
+        return plan.extension_id == "~" or plan.extension_id in self.extensions
 
     async def note(
         self, tool: str, event: Literal["refused", "rehearsed"], operation: str | None = None, /, **details: object
@@ -329,6 +337,11 @@ class Guard:
             return None
         return await self._refuse(tool, "limits", f"The operator's limits do not allow it: {over}.", operation)
 
+    async def _rehearse(self, tool: str, draft: PlanDraft, against: str | None) -> ChangeResult:
+        ids = [t.id for t in draft.targets]
+        await self.note(tool, "rehearsed", action=draft.preview.action, ids=ids, against=against)
+        return results.rehearsal(draft, against)
+
     async def _objection(self, draft: PlanDraft) -> str | None:
         return await in_thread(objection, self.policy, draft, self.journal, self.principal)
 
@@ -404,7 +417,7 @@ class Guard:
         if state == "used":
             await self.note(tool, "refused", plan_id, reason=state)
             operation = await in_thread(self.journal.operation, plan_id)
-            return results.used(plan_id, tool, operation.outcomes if operation else {})
+            return results.used(plan_id, tool, operation.reported if operation else {})
         was = "was denied by the user" if state == "denied" else "has expired"
         return await self._refuse(tool, state, f"Plan {plan_id} {was}.", plan_id)
 

@@ -43,7 +43,6 @@ async def _settle(operation: Operation, journal: Journal, client: MessageStoreCl
     begun = operation.begun or {}
     mailbox = Mailbox(client, begun["account_id"], begun["extension_id"])
     record = Record(journal, operation.id, operation.principal, operation.tool)
-    planned: list[str] = (operation.asked or {}).get("ids", [])
     outcomes = operation.outcomes
     for intent in operation.intents:
         is_fresh = await in_thread(journal.may_yet_arrive, operation, intent, SETTLED_AFTER)
@@ -57,7 +56,9 @@ async def _settle(operation: Operation, journal: Journal, client: MessageStoreCl
         outcomes |= known
         if len(known) < len(seen):
             return
-    never_sent: dict[str, OutcomeWord] = dict.fromkeys((i for i in planned if i not in outcomes), "skipped")
+    never_sent: dict[str, OutcomeWord] = dict.fromkeys(
+        (i for i in operation.approved_ids if i not in outcomes), "skipped"
+    )
     await record.done(overall(outcomes | never_sent), never_sent, cut_short=True)
 
 

@@ -152,8 +152,7 @@ def with_page(tool: MCPTool) -> MCPTool:
 
 def _tool(name: str, operation: Operation) -> MCPTool:
     takes = _WithSecret if operation.takes is Answer else operation.takes
-    schema = takes.model_json_schema()
-    schema.pop("description", None)
+    schema = {name: part for name, part in takes.model_json_schema().items() if name not in {"title", "description"}}
     return MCPTool(
         name=f"{PREFIX}{name}",
         title=f"Inbox page: {name.replace('_', ' ')}",

@@ -29,7 +29,7 @@ _LATELY = 20
 _MOST_MARKED = 1_000
 FINAL = "This cannot be undone, so a button is not enough here. Use rc-mcp inbox, or rc-mcp approvals in a terminal."
 ONLY_PEOPLE = "The operator wants every delete approved outside of the assistant's app. Use rc-mcp inbox."
-NOT_ALLOWED = "This server does not allow changes that cannot be undone."
+NOT_ALLOWED = "The operator does not allow this server to do that."
 STOPPED, RESUMED = "All deletes are stopped.", "Deletes are possible again. Each needs a yes, as before."
 NOT_STOPPED = "Deletes were not stopped."
 
@@ -180,9 +180,9 @@ async def _plan(desk: Desk, plan: Plan) -> PlanRecord:
 
 
 def _why_not(desk: Desk, plan: Plan) -> str:
-    if plan.draft.severity == "reversible":
-        return ONLY_PEOPLE
-    return FINAL if desk.app.guard.may_purge else NOT_ALLOWED
+    if not desk.app.guard.may_carry_out(plan):
+        return NOT_ALLOWED
+    return FINAL if plan.draft.severity == "irreversible" else ONLY_PEOPLE
 
 
 async def _messages(desk: Desk, plan: Plan) -> list[PlannedMessage]:

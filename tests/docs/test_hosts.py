@@ -23,12 +23,17 @@ its user approves, and a fax that it can read. With `RC_MCP_APPROVAL=human` no m
 The server takes the way that the host offers at its first contact, and says which it is:
 
 - **Questions: yes.** The host asks its user: a checkbox, or for a permanent change a phrase to type.
-- **Otherwise** the answer is a plan with a preview, and its field `approve_in` says where to approve it. In the `chat`:
-  the assistant calls again with the plan, and its word is the only approval. In the `terminal`: the user runs
-  `rc-mcp approvals approve PLAN`. Permanent changes need that, and with `RC_MCP_APPROVAL=human` every delete.
+- **Otherwise** the answer is a plan with a preview, and its field `approve_in` says where to approve it.
+  - In the `app`, where the host shows MCP Apps: on the [inbox page](../how-to/look-and-decide.md), with a button. This
+    is enough for what can be undone, unless `RC_MCP_APPROVAL=human`. Cursor gets no button: its model sees what is for
+    the page alone.
+  - In the `browser`, with `RC_MCP_APPROVAL_PAGE=on`: on the same page, which the server opens. Also permanent changes.
+  - In the `terminal`: the user runs `rc-mcp approvals approve PLAN`. Also permanent changes.
+  - In the `chat`, without any of these and for what can be undone: the assistant calls again with the plan, and its
+    word is the only approval.
 
-The server does not use URL questions (addresses that a host opens for its user), nor MCP Apps. A fax comes as text
-first where its text can be read; otherwise its pages come as pictures, which only some hosts hand to their model.
+The server does not use URL questions (addresses that a host opens for its user). A fax comes as text first where its
+text can be read; otherwise its pages come as pictures, which only some hosts hand to their model.
 
 ## Sources
 {sources}

@@ -157,8 +157,9 @@ def test_the_bundle_marks_secrets_and_defaults_to_changes_that_can_be_undone() -
     manifest = bundle.manifest()
     asked: dict[str, dict[str, Any]] = manifest["user_config"]
     environment: dict[str, str] = manifest["server"]["mcp_config"]["env"]
-    name_of = {value: name for name, value in environment.items()}
     assert environment.keys() <= VARIABLES
+    assert environment.pop("RC_MCP_APPROVAL_PAGE") == "on"  # as `rc-mcp install claude-desktop` sets it
+    name_of = {value: name for name, value in environment.items()}
     assert name_of.keys() == {f"${{user_config.{key}}}" for key in asked}
     assert {name_of[f"${{user_config.{key}}}"] for key, one in asked.items() if one.get("sensitive")} == SECRETS
     assert asked["access"]["default"] == "delete"

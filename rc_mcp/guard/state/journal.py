@@ -153,6 +153,17 @@ class Operation:
         return known
 
     @property
+    def reported(self) -> dict[str, OutcomeWord]:
+        """Return the outcomes, with `unknown` for each message whose request has none yet."""
+        in_doubt: dict[str, OutcomeWord] = dict.fromkeys(self.in_doubt, "unknown")
+        return self.outcomes | in_doubt
+
+    @property
+    def approved_ids(self) -> list[str]:
+        """Return the plan's messages, without those that the user took out when they approved it."""
+        return (self._last("approved") or {}).get("only") or (self.asked or {}).get("ids", [])
+
+    @property
     def intents(self) -> list[Entry]:
         return [e for e in self.entries if e.event == "sending"]
 

@@ -1,12 +1,14 @@
 """Undo restores the messages that one operation deleted, reads them back, and reports the outcome of each."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx2 as httpx
 import pytest
+from mcp import Client
 
 from rc_mcp.guard.refusals import GuardError
-from rc_mcp.guard.restore import NOTHING_RESTORED, undo
+from rc_mcp.guard.restore import NOTHING_RESTORED, OF_A_DEMO, is_undoable, undo
 from rc_mcp.guard.state.journal import DEMO, Record
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import ChangeResult
@@ -104,6 +106,29 @@ async def test_a_demo_is_not_undone_from_outside(desk: Desk) -> None:
     await record.sending({"1": ("Alive", None)}, "Deleted")
     assert "demo" in await why_not(desk, "demo-demo")
     assert (await undone(desk, operation)).status == "done"
+
+
+async def test_a_demo_can_be_undone_in_its_own_server_alone(desk: Desk) -> None:
+    target = desk.ids(availability="Alive")[0]
+    own, another = f"{DEMO}1", f"{DEMO}2"
+    async with Client(desk.server(own), mode="auto") as client:
+        plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
+        await call(client, "delete_message", message_id=[target], plan_id=plan)
+    operation = desk.journal.operation(plan)
+    assert operation is not None
+    assert [is_undoable(operation, p) for p in (own, another)] == [True, False]
+    async with desk.guard() as guard:
+        with pytest.raises(GuardError, match=OF_A_DEMO):
+            await undo(replace(guard, principal=another), plan)
+        assert (await undo(replace(guard, principal=own), plan)).outcomes == {target: "restored"}
+
+
+async def test_an_operation_that_cannot_be_read_cannot_be_undone(desk: Desk) -> None:
+    plan = await delete(desk, desk.ids(availability="Alive")[0])
+    desk.tamper("UPDATE entry SET detail = '[]' WHERE event = 'sending'")
+    operation = desk.journal.operation(plan)
+    assert operation is not None
+    assert is_undoable(operation, operation.principal) is False
 
 
 async def test_messages_that_may_have_been_deleted_are_restored_too(desk: Desk) -> None:

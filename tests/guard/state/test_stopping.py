@@ -1,0 +1,77 @@
+"""Stopping deletes and allowing them again: the file counts, and the journal says it if it can."""
+
+from pathlib import Path
+
+import pytest
+
+from rc_mcp.guard.state.coordination import is_stopped, stop_file
+from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.journal import Journal
+from rc_mcp.guard.state.stopping import NO_JOURNAL, NotRecorded, record, resume, stop
+
+
+def test_a_stop_is_made_once_and_removed_once(tmp_path: Path) -> None:
+    assert (stop(tmp_path), stop(tmp_path), is_stopped(tmp_path)) == (True, False, True)
+    assert (resume(tmp_path), resume(tmp_path), is_stopped(tmp_path)) == (True, False, False)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to a folder", "a link to nothing"])
+def test_whatever_is_called_stop_is_a_stop_and_can_be_removed(tmp_path: Path, kind: str) -> None:
+    file, elsewhere = stop_file(tmp_path), tmp_path / "elsewhere"
+    if kind == "a folder":
+        file.mkdir()
+    else:
+        file.symlink_to(elsewhere)
+    if kind == "a link to a folder":
+        elsewhere.mkdir()
+    assert stop(tmp_path) is False
+    assert resume(tmp_path) is True
+    assert is_stopped(tmp_path) is False
+    assert elsewhere.exists() == (kind == "a link to a folder")
+
+
+def test_a_stop_that_cannot_be_made_or_removed_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="STOP"):
+        stop(tmp_path / "nowhere")
+    stop_file(tmp_path).mkdir()
+    (stop_file(tmp_path) / "kept").touch()
+    with pytest.raises(OSError, match="STOP"):
+        resume(tmp_path)
+    assert is_stopped(tmp_path)
+
+
+def test_a_stop_is_journaled_with_where_it_was_made(tmp_path: Path) -> None:
+    Journal(tmp_path).entries()  # makes the file
+    record(tmp_path, "stopped", "inbox")
+    record(tmp_path, "resumed", "resume")
+    rows = [(e.event, e.tool, e.operation, e.principal) for e in Journal(tmp_path).entries()]
+    assert rows == [("stopped", "inbox", None, ""), ("resumed", "resume", None, "")]
+
+
+def test_a_stop_makes_no_journal(tmp_path: Path) -> None:
+    with pytest.raises(NotRecorded, match=NO_JOURNAL):
+        record(tmp_path, "stopped", "stop")
+    assert not (tmp_path / FILE).exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"spoiled" * 1000])
+def test_a_journal_that_cannot_be_written_is_reported(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / FILE).write_bytes(damage)
+    with pytest.raises(NotRecorded, match="cannot be written"):
+        record(tmp_path, "stopped", "stop")
+
+
+def test_a_state_folder_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotRecorded):
+        record(tmp_path / "file", "stopped", "stop")
+
+
+def test_a_journal_that_cannot_be_continued_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tampered(*_: object, **__: object) -> None:
+        raise TypeError("bytes in place of a number")
+
+    Journal(tmp_path).entries()
+    monkeypatch.setattr(Journal, "append", tampered)
+    with pytest.raises(NotRecorded, match="TypeError"):
+        record(tmp_path, "resumed", "resume")
