@@ -201,10 +201,10 @@ async def test_in_a_chat_that_shows_its_model_all_tools_no_button_deletes(visit:
         assert f"{PREFIX}decide" in host.offered_to_model()
         asked = await host.model_calls("delete_message", message_id=list(story.texts))
         assert secret_of(asked) is None
-        plan_id = (asked.structured_content or {})["plan_id"]
-        yes = {"plan_id": plan_id, "approve": True, "message_ids": list(story.texts)}
-        for secret in ({}, {"secret": plan_id}):
-            answer = await host.model_calls(f"{PREFIX}decide", **yes, **secret)
+        [plan] = desk.plans.waiting()
+        for secret in ("", plan.id):
+            yes = {"plan_id": plan.id, "approve": True, "message_ids": list(story.texts), "secret": secret}
+            answer = await host.model_calls(f"{PREFIX}decide", **yes)
             assert answer.is_error
     assert desk.sent("DELETE") == []
 
