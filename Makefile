@@ -11,7 +11,7 @@ define install
 endef
 
 .PHONY: inbox demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
-	snapshots picture docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens contact-sheet soak conformance \
+	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
 	groundtruth hosts fuzz clean
 
@@ -73,6 +73,9 @@ snapshots: .venv/dev.ready     ## renew tests/snapshots: the tools, prompts and 
 
 picture: .venv/run.ready       ## renew docs/demo.svg, the README's picture, from a real run of the demo
 	@$(BIN)/python docs/picture.py
+
+pictures: .venv/dev.ready      ## every screen of the inbox page as a picture in pictures/, and docs/inbox.webp; needs a Chromium
+	@$(BIN)/python -m tests.inbox.chromium.pictures pictures
 
 docs: .venv/dev.ready          ## renew what is generated in docs/
 	@$(BIN)/python -m tests.docs.test_readme

@@ -6,9 +6,11 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.inbox.chromium.finding import chromium
-from tests.inbox.chromium.visits import Visit, visiting
+from tests.inbox.chromium.visits import ANOTHER_SITE, Visit, visiting
 
-ONLY_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"
+ONLY_THIS_MACHINE = (
+    f"--host-resolver-rules=MAP {ANOTHER_SITE} 127.0.0.1 , MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"
+)
 
 
 @pytest.fixture(scope="package")

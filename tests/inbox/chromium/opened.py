@@ -61,15 +61,19 @@ class Door:
     era: Era = "auto"
 
     @asynccontextmanager
-    async def opened(self, visit: Visit, desk: Desk, **variables: str) -> AsyncGenerator[User]:
-        """Open the inbox; at the end, only the door's own addresses were asked for."""
+    async def opened(self, visit: Visit, desk: Desk, *, theme: str = "light", **variables: str) -> AsyncGenerator[User]:
+        """Open the inbox; at the end, only the door's own addresses were asked for.
+
+        Args:
+            theme: the theme of a chat. A browser has its own.
+        """
         if self.window == "browser":
             async with served(desk, variables) as server:
                 yield await server.open(visit.page)
                 assert visit.origins == {server.origin}
         else:
             async with app_client(desk, self.era, answer=None, **variables) as client, app_host(visit, client) as host:
-                yield User(await host.open(OPEN))
+                yield User(await host.open(OPEN), host)
                 assert visit.origins == {CHAT, PROXY}
 
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebError
 
+ANOTHER_SITE = "another.example"
+"""A site whose name leads to this machine, as that of an attacker's may (DNS rebinding)."""
 WAIT_MS = 20_000
 """How long a condition may take on a busy machine."""
 
@@ -58,7 +60,7 @@ async def visiting(browser: Browser, **options: Any) -> AsyncGenerator[Visit]:
 
     def logged(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            visit.complaints.append(f"{message.type}: {message.text}")
+            visit.complaints.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     def failed(error: WebError) -> None:
         visit.complaints.append(f"exception: {error.error}")
