@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rc_mcp.mirror.database import numbers_of
-from rc_mcp.mirror.documents import ANY, DELETED
+from rc_mcp.mirror.documents import ANY, DELETED, name_tag
 from rc_mcp.mirror.folding import TAG
 from rc_mcp.mirror.order import first_since
+from rc_mcp.mirror.people import Meant
 from rc_mcp.mirror.query import All, And, Created, Node, Not, Or, People, Tagged, Words, leaves
 
-_FEW_PARTIES = 40
-"""The index finds the messages of so many parties at once faster than a list of the messages does."""
+_FEW_TAGS = 40
+"""The index finds the messages with one of so many tags faster than a list of the messages does."""
 
 _EVERY = f'"{TAG}{ANY}"'
 """Matches every message: FTS5 has no expression with only NOT."""
@@ -69,7 +70,7 @@ class Selection:
         return Selection(condition=" AND ".join(f"({part})" for part in parts) or "1", values=values)
 
 
-def selection(db: sqlite3.Connection, mailbox: int, query: Node, parties: Mapping[People, set[int]]) -> Selection:
+def selection(db: sqlite3.Connection, mailbox: int, query: Node, parties: Mapping[People, Meant]) -> Selection:
     """Return the messages that a query selects. Deleted ones are hidden unless it asks for them.
 
     Args:
@@ -87,7 +88,7 @@ def quoted(words: Sequence[str], *, prefix: bool = False) -> str:
 
 
 class _Compiler:
-    def __init__(self, db: sqlite3.Connection, mailbox: int, parties: Mapping[People, set[int]]) -> None:
+    def __init__(self, db: sqlite3.Connection, mailbox: int, parties: Mapping[People, Meant]) -> None:
         self._db, self._mailbox, self._parties = db, mailbox, parties
 
     def compile(self, node: Node) -> Selection:
@@ -138,15 +139,17 @@ class _Compiler:
 
     def _people(self, people: People) -> Selection:
         found = self._parties[people]
-        if not found:
+        if not found.parties:
             return Selection(condition="0")
-        if len(found) <= _FEW_PARTIES:
-            return Selection(_any_of(f"{role}{number}" for number in sorted(found) for role in people.roles))
+        if len(found.words) + len(found.others) <= _FEW_TAGS:
+            of_names = [name_tag(role, word) for word in sorted(found.words) for role in people.roles]
+            others = [f"{role}{number}" for number in sorted(found.others) for role in people.roles]
+            return Selection(_any_of([*of_names, *others]))
         # + keeps SQLite from searching the index once for each message of the list.
         return Selection(
             condition="+number IN (SELECT number FROM participant WHERE party IN (SELECT value FROM json_each(?)) "
             "AND role IN (SELECT value FROM json_each(?)))",
-            values=(json.dumps(sorted(found)), json.dumps(people.roles)),
+            values=(json.dumps(sorted(found.parties)), json.dumps(people.roles)),
         )
 
     def _created(self, since_ms: int | None, until_ms: int | None) -> Selection:
