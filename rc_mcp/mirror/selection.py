@@ -16,8 +16,9 @@ from rc_mcp.mirror.order import first_since
 from rc_mcp.mirror.people import Meant
 from rc_mcp.mirror.query import All, And, Created, Node, Not, Or, People, Tagged, Words, leaves
 
-_FEW_TAGS = 40
-"""The index finds the messages with one of so many tags faster than a list of the messages does."""
+MOST_TAGS = 300
+"""For people, in a query. The index finds the messages with one of so many tags faster than a list of the messages
+does, but SQLite holds some kilobytes for each tag."""
 
 _EVERY = f'"{TAG}{ANY}"'
 """Matches every message: FTS5 has no expression with only NOT."""
@@ -90,6 +91,7 @@ def quoted(words: Sequence[str], *, prefix: bool = False) -> str:
 class _Compiler:
     def __init__(self, db: sqlite3.Connection, mailbox: int, parties: Mapping[People, Meant]) -> None:
         self._db, self._mailbox, self._parties = db, mailbox, parties
+        self._tags_left = MOST_TAGS
 
     def compile(self, node: Node) -> Selection:
         match node:
@@ -141,7 +143,8 @@ class _Compiler:
         found = self._parties[people]
         if not found.parties:
             return Selection(condition="0")
-        if len(found.words) + len(found.others) <= _FEW_TAGS:
+        if (wanted := len(found.words) + len(found.others)) <= self._tags_left:
+            self._tags_left -= wanted
             of_names = [name_tag(role, word) for word in sorted(found.words) for role in people.roles]
             others = [f"{role}{number}" for number in sorted(found.others) for role in people.roles]
             return Selection(_any_of([*of_names, *others]))
