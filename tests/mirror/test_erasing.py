@@ -69,20 +69,6 @@ def test_after_a_change_and_a_purge_no_byte_of_the_earlier_text_is_on_the_disk(m
     assert traces(tmp_path, words) == []
 
 
-def test_a_purge_in_the_middle_of_a_merge_leaves_no_byte_either(mirror: Mirror, tmp_path: Path) -> None:
-    said = fill(mirror, random.Random(7), 150)
-    assert mirror.merge_index()
-    purged = random.Random(8).sample(sorted(said), 20)
-    for message_id in purged:
-        mirror.erase(MAILBOX, [message_id])
-        mirror.merge_index()
-        assert traces(tmp_path, said[message_id]) == []
-    while mirror.merge_index(begun=True):
-        pass
-    assert traces(tmp_path, [word for message_id in purged for word in said[message_id]]) == []
-    assert len(traces(tmp_path, [word for i in said if i not in purged for word in said[i]])) == 520
-
-
 def test_forget_leaves_no_byte_and_the_copy_can_be_filled_again(mirror: Mirror, tmp_path: Path) -> None:
     said = fill(mirror, random.Random(5), 60)
     mirror.put(MAILBOX, [], {"sync_token": "tokentokenxyzzy"})

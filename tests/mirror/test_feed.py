@@ -64,16 +64,6 @@ def refused(emulator: Emulator) -> int:
     return sum(request.status == 429 for request in emulator.requests)
 
 
-async def test_after_the_first_fill_the_index_is_one_segment(
-    emulator: Emulator, tmp_path: Path, small_pages: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rc_mcp.mirror.mirror._MERGED_PAGES", 2)
-    async with feeding(emulator, tmp_path) as (feed, mirror, _):
-        await feed.sync()
-        with mirror.reading() as db:
-            assert db.execute("SELECT count(DISTINCT segid) FROM words_idx").fetchone() == (1,)
-
-
 async def test_after_the_first_fill_the_copy_equals_the_mailbox_and_nothing_new_is_one_request(
     emulator: Emulator, tmp_path: Path, small_pages: None
 ) -> None:

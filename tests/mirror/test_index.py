@@ -13,9 +13,8 @@ from rc_mcp.mirror.database import FILE
 from rc_mcp.mirror.folding import TAG
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.ringcentral import Message
-from tests.mirror.conftest import MAILBOX, Ids
+from tests.mirror.conftest import MAILBOX
 from tests.mirror.messages import fax, text_message, voicemail
-from tests.mirror.test_erasing import canary
 
 WORDS = ["apples", "pears", "東京", "café", "plums", "straße"]
 
@@ -27,7 +26,7 @@ def change(mirror: Mirror, chance: random.Random) -> None:
     fields: dict[str, Any] = {"sender": sender, "availability": chance.choice(["Alive", "Alive", "Deleted", "Purged"])}
     text = " ".join(chance.choices(WORDS, k=3))
     minutes = n if chance.random() < 0.8 else chance.randrange(5)
-    match chance.randrange(7):
+    match chance.randrange(6):
         case 0 | 1:
             mirror.put(MAILBOX, [text_message(n, text, minutes=minutes, **fields)])
         case 2:
@@ -39,8 +38,6 @@ def change(mirror: Mirror, chance: random.Random) -> None:
             mirror.put_text(MAILBOX, str(n), attachment, chance.choice([text, None]), content_hash=shared)
         case 4:
             mirror.erase(MAILBOX, [str(n), str(n + 1)])
-        case 5:
-            mirror.merge_index(begun=chance.random() < 0.5)
         case _:
             mirror.put(MAILBOX, [Message({"id": str(n), "availability": chance.choice(["Deleted", "Purged"])})])
 
@@ -89,20 +86,3 @@ def test_the_index_is_as_if_it_were_made_again(mirror: Mirror, tmp_path: Path, s
     after = index(tmp_path / FILE)
     assert len(before[0]) > 100
     assert before == after
-
-
-def test_a_merge_leaves_one_segment_though_changes_come_in_between(mirror: Mirror, ids: Ids) -> None:
-    chance = random.Random(3)
-    said = [[canary(chance) for _ in range(40)] for _ in range(300)]
-    for n, words in enumerate(said):
-        mirror.put(MAILBOX, [text_message(n, " ".join(words), minutes=n)])
-    assert mirror.merge_index()
-    mirror.put(MAILBOX, [text_message(1_000, "apples", minutes=1_000)])
-    mirror.erase(MAILBOX, ["7"])
-    for begun in (True, False):  # the second merge takes what came during the first
-        while mirror.merge_index(begun=begun):
-            begun = True
-    with mirror.reading() as db:
-        assert db.execute("SELECT count(DISTINCT segid) FROM words_idx").fetchone() == (1,)
-    assert not mirror.merge_index()
-    assert (ids("apples"), ids(said[7][0]), ids(said[8][3])) == (["1000"], [], ["8"])
