@@ -69,11 +69,12 @@ async def plans(desk: Desk, _: Nothing) -> Plans:
         operations = (await in_thread(guard.journal.latest, 2 * _LATELY))[0]
     desk.planned = {plan.id: desk.planned[plan.id] for plan in waiting if plan.id in desk.planned}
     shown = [o for o in reversed(operations) if o.principal == guard.principal and o.begun is not None]
+    undone = {(o.begun or {}).get("undoes") for o in shown if (o.done or {}).get("status") == "done"}
     return Plans(
         stopped=is_stopped(state_dir),
         may_resume=desk.window == "browser",
         plans=[await _plan(desk, plan) for plan in waiting],
-        operations=[_operation(desk, operation) for operation in shown[:_LATELY]],
+        operations=[_operation(desk, o, is_undone=o.id in undone) for o in shown[:_LATELY]],
     )
 
 
@@ -197,10 +198,11 @@ async def _messages(desk: Desk, plan: Plan) -> list[PlannedMessage]:
     return desk.planned[plan.id]
 
 
-def _operation(desk: Desk, operation: Operation) -> OperationRecord:
+def _operation(desk: Desk, operation: Operation, *, is_undone: bool) -> OperationRecord:
     asked, done = operation.asked or {}, operation.done
     outcomes = operation.outcomes
-    may_undo = is_undoable(operation, desk.app.guard.principal) and "deleted" in outcomes.values()
+    has_deleted = "deleted" in outcomes.values() and not is_undone
+    may_undo = has_deleted and is_undoable(operation, desk.app.guard.principal)
     return OperationRecord(
         id=operation.id,
         at=moment(operation.entries[0].moment) or "",

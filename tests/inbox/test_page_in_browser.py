@@ -132,6 +132,7 @@ async def test_what_the_user_approves_in_the_browser_is_carried_out(desk: Desk) 
             True,
         )
         assert (await page.call("undo", operation_id=operation["id"]))["status"] == "done"
+        assert [o["may_undo"] for o in (await page.call("plans"))["operations"]] == [False, False]
     assert [desk.availability(i) for i in ids] == ["Alive"] * 3
 
 
