@@ -434,6 +434,7 @@ MUTANTS = (
     _mutant(
         "a button in an app is enough although RC_MCP_APPROVAL is human",
         ("guard/guard.py", 'if window == "app" and self._needs_terminal(plan):', f"if {_APP_AND_FINAL}:"),
+        sequence="test_a_button_is_not_enough_where_only_people_may_approve",
     ),
     _mutant(
         "a window approves messages that are not of the plan",
@@ -474,6 +475,7 @@ MUTANTS = (
     _mutant(
         "a refusal in a window is not recorded",
         ("guard/guard.py", "if await in_thread(self.plans.deny, plan.id, window):", "if True:"),
+        sequence="test_a_no_in_a_window_is_final",
     ),
     _mutant(
         "a window of a server below the purge level purges",
@@ -482,10 +484,12 @@ MUTANTS = (
     _mutant(
         "a window of a server below the admin level sets a retention period",
         ("guard/guard.py", "if plan.draft.retention_period is not None and not self.may_set_retention:", "if False:"),
+        sequence="test_a_server_without_the_right_sets_no_period_in_a_window",
     ),
     _mutant(
         "a plan_id counts as approval of a plan that is shown in a window",
         ("tools/approval.py", "    if window:\n        await in_thread(app.guard.plans.ask, plan.id)\n", ""),
+        sequence="test_no_claim_of_a_model_counts_for_a_plan_that_is_shown_in_a_window",
     ),
     _mutant(
         "a message that changed since is settled as not deleted",

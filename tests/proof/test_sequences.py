@@ -257,6 +257,14 @@ def test_a_window_purges_with_the_phrase_for_what_is_left_and_never_by_a_button(
     assert counted(machine, "messages purged") == 1
 
 
+@pytest.mark.parametrize("window", ["app", "browser"])
+def test_a_no_in_a_window_is_final(machine: Machine, window: Window) -> None:
+    deletes(machine, ANNA, at=CHAT)
+    decides(machine, window, said="no")
+    machine.uses_a_plan(CHAT, 0, [], "yes", 1, None)
+    assert counted(machine, "messages deleted") == 0
+
+
 def test_a_button_is_not_enough_where_only_people_may_approve(machine: Machine) -> None:
     deletes(machine, ANNA, at=CHAT)
     decides(machine, "app", at=HUMAN)
