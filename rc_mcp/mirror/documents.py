@@ -98,10 +98,14 @@ def parties(message: Message) -> list[tuple[str, Party]]:
     return list(dict.fromkeys((role, party_of(caller)) for role, caller in found[:_MOST_PARTIES] if _is_known(caller)))
 
 
-def document(message: Message, texts: Sequence[str], party_numbers: Iterable[tuple[str, int]]) -> str:
-    """Return the words of a message as the index has them: its texts, all names in it, its tags."""
+def document(message: Message, texts: Sequence[str], there: Iterable[tuple[str, int, str]]) -> str:
+    """Return the words of a message as the index has them: its texts, all names in it, its tags.
+
+    Args:
+        there: the roles of its parties, their numbers, and their names as `Party.folded` has them.
+    """
     written = [*own_texts(message), *texts, *names(message)]
-    tags = [*_tags(message, has_transcript=bool(texts)), *(f"{role}{number}" for role, number in party_numbers)]
+    tags = [*_tags(message, has_transcript=bool(texts)), *_party_tags(there)]
     return f" {BREAK} ".join([*map(fold, written), " ".join(TAG + tag for tag in tags)])
 
 
@@ -131,6 +135,17 @@ def wanted(message: Message) -> Iterator[tuple[Attachment, int]]:
 
 def type_tag(kind: str) -> str:
     return f"type{''.join(words(kind))}"
+
+
+def name_tag(role: str, word: str) -> str:
+    """Return the tag of messages with a party in this role whose name has this word."""
+    return f"{role}n{word}"
+
+
+def _party_tags(there: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+    for role, number, folded in there:
+        yield f"{role}{number}"
+        yield from (name_tag(role, word) for word in folded.split())
 
 
 def _tags(message: Message, *, has_transcript: bool) -> Iterator[str]:

@@ -12,7 +12,7 @@ a query for several of them is a phrase. The table has the tokenizer `ascii`, wh
 import re
 import unicodedata
 
-VERSION = f"1 {unicodedata.unidata_version}"
+VERSION = f"2 {unicodedata.unidata_version}"
 """An index made by another version has other words, and must be made again."""
 
 BREAK = "\ue000"

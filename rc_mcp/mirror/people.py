@@ -28,6 +28,8 @@ MOST_SHOWN = 5
 """So many of the persons or numbers that a value may mean are named."""
 _MOST_COMPARED = 50
 """Parties that are compared to find out whether a value means several."""
+_COMPARED_AT_ONCE = 10
+"""The first of them often are enough to say so."""
 
 _SHORTEST_END = 3
 _SHORTEST_NUMBER = 7
@@ -47,6 +49,13 @@ SELECT number, name, phone, extension, digits FROM party p WHERE (
 )
 """
 """The parties of a mailbox with these row numbers, extensions or ends, and all whose phone numbers end like theirs."""
+_NAMED = """
+SELECT number, folded, CASE WHEN digits != '' AND EXISTS (
+    SELECT 1 FROM party q WHERE substr(q.digits, -7) = substr(p.digits, -7) AND +q.name = ''
+) THEN substr(digits, -7) END FROM party p WHERE instr(folded, ?)
+"""
+"""The parties with a part of a name, and the ends of their numbers if parties without a name have such a number too.
+The + keeps SQLite from looking among all parties without a name."""
 _NEWEST = """
 SELECT party FROM (
     SELECT p.value AS party, (
@@ -54,6 +63,20 @@ SELECT party FROM (
     ) AS newest FROM json_each(:parties) p, json_each(:roles) r
 ) WHERE newest IS NOT NULL GROUP BY party ORDER BY max(newest) DESC LIMIT :most
 """
+
+
+class Meant(NamedTuple):
+    """The parties that a value of a query means.
+
+    Attributes:
+        parties: their numbers.
+        words: words of names. All parties with one of them are among `parties`.
+        others: those of the parties that have none of these words.
+    """
+
+    parties: set[int]
+    words: set[str]
+    others: set[int]
 
 
 @dataclass(frozen=True)
@@ -92,16 +115,24 @@ class Directory:
         self._db, self._contacts = db, contacts
         self._first, self._last = numbers_of(mailbox)
 
-    def parties_of(self, people: People) -> set[int]:
-        """Return the numbers of all parties that a value of a query means.
+    def parties_of(self, people: People) -> Meant:
+        """Return the parties that a value of a query means.
 
         A name means those whose name, or whose contact's name, has it as a part. A number means the same number however
         it is written, numbers that end with its digits if they are at least three, and the extension of these digits.
         """
-        found = set(self._with_number(people.value))
-        if not people.numbers_only:
-            found |= self._named(" ".join(words(people.value)), is_number=_is_number(dialed(people.value)))
-        return found
+        others = set(self._with_number(people.value))
+        if people.numbers_only:
+            return Meant(others, set(), others)
+        folded = " ".join(words(people.value))
+        found = self._db.execute(_NAMED, (folded,)).fetchall()
+        named = {number for number, *_ in found}
+        # A part with a space is in no word.
+        known = {word for _, name, _ in found for word in name.split() if folded in word}
+        ends = {end for *_, end in found if end is not None}
+        others.update(self._with_that_name(folded, ends, is_number=_is_number(dialed(people.value))))
+        others = others - named if known else others | named
+        return Meant(named | others, known, others)
 
     def meanings(self, people: People, parties: Iterable[int]) -> Meanings | None:
         """Return the persons or numbers that a value means, if they are several.
@@ -121,18 +152,24 @@ class Directory:
         newest = [party for (party,) in found]
         asked = dialed(people.value)
         by_number = people.numbers_only or _is_number(asked)
-        known = {each.number: each for each in self._known(numbers=newest, also=_whole(asked))}
         shown: dict[object, str] = {}
-        for party in newest:
-            identity = _number_meant(known[party], asked) if by_number else self._person(known[party])
-            shown.setdefault(identity, self._label(known[party]))
+        for start in range(0, len(newest), _COMPARED_AT_ONCE):
+            some = newest[start : start + _COMPARED_AT_ONCE]
+            known = {each.number: each for each in self._known(numbers=some, also=_whole(asked))}
+            for party in some:
+                identity = _number_meant(known[party], asked) if by_number else self._person(known[party])
+                shown.setdefault(identity, self._label(known[party]))
+            if len(shown) > MOST_SHOWN:
+                break
         if len(shown) <= 1:
             return None
         return Meanings([*shown.values()][:MOST_SHOWN], len(shown) <= MOST_SHOWN and len(newest) < _MOST_COMPARED)
 
     def with_names(self, messages: Sequence[Message]) -> list[Message]:
         """Return the messages with the names that are known for senders and recipients; a contact's comes first."""
-        callers = [caller for message in messages for caller in (*message.senders, *message.to)]
+        # Mostly each has a name, and without contacts no other is looked for.
+        sent = (each for message in messages for each in _sent_callers(message))
+        callers = [Caller(each) for each in sent if len(self._contacts) or not _is_named(each)]
         parties = {party_of(caller) for caller in callers if len(self._contacts) or not caller.name}
         ends = {end_of(party.digits) for party in parties if party.digits}
         extensions = {party.extension for party in parties if party.extension}
@@ -157,24 +194,19 @@ class Directory:
             if (extension == digits and asked.extension is None) or _is_meant(asked, there, extension, whole):
                 yield number
 
-    def _named(self, folded: str, *, is_number: bool) -> set[int]:
-        found = {n for (n,) in self._db.execute("SELECT number FROM party WHERE instr(folded, ?)", (folded,))}
-        # Parties without a name may have the number of one with this name.
-        shared = self._db.execute(
-            # + keeps SQLite from looking among all parties without a name.
-            "SELECT DISTINCT substr(p.digits, -7) FROM party p WHERE instr(p.folded, ?) AND p.digits != '' AND EXISTS ("
-            "SELECT 1 FROM party q WHERE substr(q.digits, -7) = substr(p.digits, -7) AND +q.name = '')",
-            (folded,),
-        )
-        ends = {end for (end,) in shared}
+    def _with_that_name(self, folded: str, ends: set[str], *, is_number: bool) -> Iterator[int]:
+        """Return the parties whose name is known to have this part from other parties or from contacts.
+
+        Args:
+            ends: those of numbers that parties with and without a name have.
+        """
         contacts = set[int]() if is_number else self._contacts.named(folded)
         numbers = {number.number for number in self._contacts.numbers(contacts) if _is_number(number)}
         if ends or numbers:
             short = [number for number in numbers if len(number) < _SHORTEST_NUMBER]
             for each in self._known(ends=ends | {end_of(number) for number in numbers}, extensions=short):
                 if each.contacts & contacts or folded in " ".join(words(each.name)):
-                    found.add(each.number)
-        return found
+                    yield each.number
 
     def _known(
         self,
@@ -277,6 +309,20 @@ class _Line:
     def _is_same(self, one: str | None, other: str | None) -> bool:
         """Return whether these are one person's: without an extension it is the only one known behind a number."""
         return one == other or (None in {one, other} and len(self._extensions) == 1)
+
+
+def _sent_callers(message: Message) -> Iterator[dict[str, Any]]:
+    """Yield the senders and recipients as they were sent: to read each as a `Caller` takes longer."""
+    for role in ("from", "to"):
+        value: Any = message.sent.get(role)
+        for each in cast("list[Any]", value if isinstance(value, list) else [value]):
+            if Caller.can_read(each):
+                yield each
+
+
+def _is_named(sent: Mapping[str, Any]) -> bool:
+    name = sent.get("name")
+    return isinstance(name, str) and name != ""
 
 
 def _renamed(message: Message, names: Mapping[Party, str]) -> Message:

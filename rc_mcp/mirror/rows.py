@@ -53,7 +53,7 @@ class Rows:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self.erased = False
-        self._parties: dict[Party, int] = {}
+        self._parties: dict[Party, tuple[int, str]] = {}
         self._lines: dict[int, Line] = {}
         self._unindexed: dict[int, _Row] = {}
         self._removed: dict[int, str] = {}
@@ -265,22 +265,22 @@ class Rows:
         """Remove the words of a message from the index. Its record and its texts must be those that were put in."""
         if row.key in self._unindexed:
             return
-        numbers = self._party_numbers(row.message)
-        self._removed[row.number] = document(row.message, self._texts(row), numbers)
-        for role, party in numbers:
+        there = self._parties_of(row.message)
+        self._removed[row.number] = document(row.message, self._texts(row), there)
+        for role, party, _ in there:
             self._db.execute(
                 "DELETE FROM participant WHERE party = ? AND role = ? AND number = ?", (party, role, row.number)
             )
-        self._perhaps_unused.update(party for _, party in numbers)
+        self._perhaps_unused.update(party for _, party, _ in there)
 
     def _put_in(self, row: _Row) -> None:
         self._unindexed[row.key] = row
 
     def _index(self, row: _Row) -> None:
-        numbers = self._party_numbers(row.message)
-        words = document(row.message, self._texts(row), numbers)
+        there = self._parties_of(row.message)
+        words = document(row.message, self._texts(row), there)
         self._db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row.number, words))
-        for role, party in numbers:
+        for role, party, _ in there:
             self._db.execute("INSERT OR IGNORE INTO participant VALUES (?, ?, ?)", (party, role, row.number))
 
     def _texts(self, row: _Row) -> list[str]:
@@ -290,24 +290,25 @@ class Rows:
         )
         return [text for (text,) in found]
 
-    def _party_numbers(self, message: Message) -> list[tuple[str, int]]:
-        return [(role, self._party_number(party)) for role, party in parties(message)]
+    def _parties_of(self, message: Message) -> list[tuple[str, int, str]]:
+        return [(role, *self._party(party)) for role, party in parties(message)]
 
-    def _party_number(self, party: Party) -> int:
-        """Return the number of a party, which is added if it is not there."""
+    def _party(self, party: Party) -> tuple[int, str]:
+        """Return the number of a party, which is added if it is not there, and its folded name."""
         if party not in self._parties:
             found = self._db.execute(
-                "SELECT number FROM party WHERE name = ? AND phone = ? AND extension = ?", party
+                "SELECT number, folded FROM party WHERE name = ? AND phone = ? AND extension = ?", party
             ).fetchone()
-            self._parties[party] = found[0] if found else self._add_party(party)
+            self._parties[party] = found or self._add_party(party)
         return self._parties[party]
 
-    def _add_party(self, party: Party) -> int:
+    def _add_party(self, party: Party) -> tuple[int, str]:
+        folded = party.folded
         added = self._db.execute(
             "INSERT INTO party (name, phone, extension, folded, digits) VALUES (?, ?, ?, ?, ?)",
-            (*party, party.folded, party.digits),
+            (*party, folded, party.digits),
         )
-        return added.lastrowid or 0
+        return added.lastrowid or 0, folded
 
     def _hashes(self, row: _Row) -> list[str]:
         found = self._db.execute(

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 import json
 import sqlite3
@@ -16,7 +15,7 @@ from rc_mcp.mirror.documents import NO_TIME_MS, decoded, moment, own_texts
 from rc_mcp.mirror.errors import QueryError
 from rc_mcp.mirror.mirror import SYNCED_AT, Mirror
 from rc_mcp.mirror.order import end_before
-from rc_mcp.mirror.people import Directory, Meanings
+from rc_mcp.mirror.people import Directory, Meanings, Meant
 from rc_mcp.mirror.query import Node, People, Words, leaves, parse
 from rc_mcp.mirror.selection import Selection, quoted, selection
 from rc_mcp.mirror.snippets import snippet
@@ -187,12 +186,12 @@ def search_all(
         return Found([], len(numbers), True, None, _coverage(db, mailbox), _ambiguous(directory, parties)), made
 
 
-def _parties(node: Node, directory: Directory) -> dict[People, set[int]]:
+def _parties(node: Node, directory: Directory) -> dict[People, Meant]:
     return {leaf: directory.parties_of(leaf) for leaf, _ in leaves(node) if isinstance(leaf, People)}
 
 
-def _ambiguous(directory: Directory, parties: dict[People, set[int]]) -> dict[str, Meanings]:
-    meanings = [(people.value, directory.meanings(people, found)) for people, found in parties.items()]
+def _ambiguous(directory: Directory, parties: dict[People, Meant]) -> dict[str, Meanings]:
+    meanings = [(people.value, directory.meanings(people, found.parties)) for people, found in parties.items()]
     return {value: several for value, several in meanings if several}
 
 
@@ -295,8 +294,7 @@ class _Seal:
     """Cursors that only this copy makes, and only for one query."""
 
     def __init__(self, db: sqlite3.Connection, query: str) -> None:
-        key = db.execute("SELECT value FROM setting WHERE name = 'cursor key'").fetchone()[0]
-        self._mac = hmac.new(key, query.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        self._db, self._query = db, query.encode("utf-8", "surrogatepass")
 
     def closed(self, place: _Place) -> str:
         body = json.dumps(place, separators=(",", ":")).encode()
@@ -314,6 +312,5 @@ class _Seal:
         return _Place(*json.loads(body))
 
     def _sum(self, body: bytes) -> bytes:
-        mac = self._mac.copy()
-        mac.update(b"\0" + body)
-        return mac.digest()[:_MAC_BYTES]
+        key = self._db.execute("SELECT value FROM setting WHERE name = 'cursor key'").fetchone()[0]
+        return hmac.digest(key, self._query + b"\0" + body, "sha256")[:_MAC_BYTES]

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rc_mcp.mirror.database import numbers_of
-from rc_mcp.mirror.documents import ANY, DELETED
+from rc_mcp.mirror.documents import ANY, DELETED, name_tag
 from rc_mcp.mirror.folding import TAG
 from rc_mcp.mirror.order import first_since
+from rc_mcp.mirror.people import Meant
 from rc_mcp.mirror.query import All, And, Created, Node, Not, Or, People, Tagged, Words, leaves
 
-_FEW_PARTIES = 40
-"""The index finds the messages of so many parties at once faster than a list of the messages does."""
+MOST_TAGS = 300
+"""For people, in a query. The index finds the messages with one of so many tags faster than a list of the messages
+does, but SQLite holds some kilobytes for each tag."""
 
 _EVERY = f'"{TAG}{ANY}"'
 """Matches every message: FTS5 has no expression with only NOT."""
@@ -69,7 +71,7 @@ class Selection:
         return Selection(condition=" AND ".join(f"({part})" for part in parts) or "1", values=values)
 
 
-def selection(db: sqlite3.Connection, mailbox: int, query: Node, parties: Mapping[People, set[int]]) -> Selection:
+def selection(db: sqlite3.Connection, mailbox: int, query: Node, parties: Mapping[People, Meant]) -> Selection:
     """Return the messages that a query selects. Deleted ones are hidden unless it asks for them.
 
     Args:
@@ -87,8 +89,9 @@ def quoted(words: Sequence[str], *, prefix: bool = False) -> str:
 
 
 class _Compiler:
-    def __init__(self, db: sqlite3.Connection, mailbox: int, parties: Mapping[People, set[int]]) -> None:
+    def __init__(self, db: sqlite3.Connection, mailbox: int, parties: Mapping[People, Meant]) -> None:
         self._db, self._mailbox, self._parties = db, mailbox, parties
+        self._tags_left = MOST_TAGS
 
     def compile(self, node: Node) -> Selection:
         match node:
@@ -138,15 +141,18 @@ class _Compiler:
 
     def _people(self, people: People) -> Selection:
         found = self._parties[people]
-        if not found:
+        if not found.parties:
             return Selection(condition="0")
-        if len(found) <= _FEW_PARTIES:
-            return Selection(_any_of(f"{role}{number}" for number in sorted(found) for role in people.roles))
+        if (wanted := len(found.words) + len(found.others)) <= self._tags_left:
+            self._tags_left -= wanted
+            of_names = [name_tag(role, word) for word in sorted(found.words) for role in people.roles]
+            others = [f"{role}{number}" for number in sorted(found.others) for role in people.roles]
+            return Selection(_any_of([*of_names, *others]))
         # + keeps SQLite from searching the index once for each message of the list.
         return Selection(
             condition="+number IN (SELECT number FROM participant WHERE party IN (SELECT value FROM json_each(?)) "
             "AND role IN (SELECT value FROM json_each(?)))",
-            values=(json.dumps(sorted(found)), json.dumps(people.roles)),
+            values=(json.dumps(sorted(found.parties)), json.dumps(people.roles)),
         )
 
     def _created(self, since_ms: int | None, until_ms: int | None) -> Selection:

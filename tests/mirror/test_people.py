@@ -11,6 +11,7 @@ from rc_mcp.mirror.contacts.contact import Contact
 from rc_mcp.mirror.mirror import Mirror
 from rc_mcp.mirror.people import MOST_SHOWN
 from rc_mcp.mirror.search import Found, search
+from rc_mcp.mirror.selection import MOST_TAGS
 from rc_mcp.views.untrusted_text import who
 from tests.mirror.conftest import MAILBOX
 from tests.mirror.messages import START, text_message
@@ -115,6 +116,39 @@ def test_a_name_finds_messages_in_which_its_number_has_no_name(mirror: Mirror, p
     assert ids(mirror, "from:maria") == ["5", "1"]
     assert ids(mirror, "from:costa") == ["6", "5", "1"]
     assert shown(mirror)[1] == A
+
+
+@pytest.mark.parametrize("most_tags", [MOST_TAGS, 3])
+def test_a_part_of_many_names_finds_all_messages_of_these_people(
+    mirror: Mirror, put: Put, monkeypatch: pytest.MonkeyPatch, most_tags: int
+) -> None:
+    monkeypatch.setattr("rc_mcp.mirror.selection.MOST_TAGS", most_tags)
+    put(*((f"+1503556{n:04d}", f"Ana{n}s Costa{n}") for n in range(45)))
+    put("+15035560000", ("BANKCO", None), (None, "Costa"), (None, "Mycosta4"), first=46)
+    named = [str(n) for n in range(45, 0, -1)]
+    for part, others in [
+        ("cost", ["49", "48", "46"]),
+        ("ana", ["46"]),
+        ("s co", ["46"]),
+        ("a", ["49", "48", "47", "46"]),
+    ]:
+        assert ids(mirror, f'from:"{part}"') == [*others, *named], part
+        assert ids(mirror, f'with:"{part}"') == [*others, *named], part
+        assert ids(mirror, f'to:"{part}"') == [], part
+    with_4 = {"45", "44", "43", "42", "41", "5"}  # costa4, costa40 ...
+    assert ids(mirror, "from:costa4") == ["49", *(n for n in named if n in with_4)]
+    assert ids(mirror, "from:cost -from:costa4") == ["48", "46", *(n for n in named if n not in with_4)]
+    assert ids(mirror, "from:a -from:cost") == ["47"]
+
+
+def test_a_word_of_a_recipients_name_is_not_one_of_a_senders(mirror: Mirror) -> None:
+    ann, bo = {"phoneNumber": A, "name": "Ann Lee"}, {"phoneNumber": B, "name": "Bo Lee"}
+    mirror.put(MAILBOX, [text_message(1, "ann", sender=ann, to=[bo]), text_message(2, "bo", sender=bo, to=[ann, bo])])
+    assert (ids(mirror, "from:ann"), ids(mirror, "to:ann"), ids(mirror, "with:ann")) == (["1"], ["2"], ["2", "1"])
+    assert (ids(mirror, "from:lee"), ids(mirror, "to:bo")) == (["2", "1"], ["2", "1"])
+    assert (ids(mirror, "lee ann"), ids(mirror, "fnann"), ids(mirror, "nann")) == (["2", "1"], [], [])
+    mirror.put(MAILBOX, [text_message(1, "ann", sender=bo, to=[bo])])
+    assert (ids(mirror, "from:ann"), ids(mirror, "from:lee")) == ([], ["2", "1"])
 
 
 def test_a_name_without_a_number_names_no_other(mirror: Mirror, put: Put) -> None:
@@ -231,6 +265,12 @@ def test_a_few_meanings_are_named_and_the_others_mentioned(mirror: Mirror, put: 
     put((B, "Maria"), first=90)
     meanings = found(mirror, "number:5550134").ambiguous["5550134"]
     assert (len(meanings.untrusted), meanings.is_all) == (2, False)  # those before the newest were not compared
+
+
+def test_a_second_meaning_is_found_behind_many_names_of_the_first(mirror: Mirror, put: Put) -> None:
+    put(B, *((A, f"Name {n}") for n in range(30)))
+    meanings = found(mirror, "number:5550134").ambiguous["5550134"]
+    assert (meanings.untrusted[1], len(meanings.untrusted), meanings.is_all) == (B, 2, True)
 
 
 def test_hostile_names_are_cleaned_where_they_are_shown(mirror: Mirror, put: Put) -> None:

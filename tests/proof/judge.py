@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2 as httpx
 
 from rc_mcp.emulator.vocabulary import DELETABLE
+from rc_mcp.guard.guard import Decision
 from rc_mcp.guard.state.journal import Operation
 from rc_mcp.guard.state.plans import LIFETIME, Plan
 from rc_mcp.tools.strict_tool import CRASHED
@@ -51,7 +52,8 @@ PLANNED = "a plan matches the call and the messages that were read"
 NAMED = "a DELETE names messages by their ids, a PATCH never deletes"
 SOUND = "the server does not crash"
 
-Channel = Literal["question", "chat", "terminal", "policy"]
+Window = Literal["app", "browser"]
+Channel = Literal["question", "chat", "terminal", "policy", "app", "browser"]
 _NO_MATTER = timedelta(seconds=5)
 HELD_BACK_FOR = timedelta(seconds=59)
 """After an unanswered request, no destructive request may name the same messages for this long. The guard waits for a
@@ -106,7 +108,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class ClientSetup:
-    """One connection: the permissions of its server, and whether its client can ask the user."""
+    """One connection, or one window: the permissions of its server, and how its user is asked."""
 
     name: str
     can_ask: bool
@@ -114,11 +116,16 @@ class ClientSetup:
     human: bool
     may_purge: bool
     has_policy: bool = False
+    may_set_period: bool = True
+    shows: Window | None = None
+    """The window in which its user is shown plans, so that no claim of a model counts there."""
+    window: Window | None = None
+    """Set if this is not a connection but a window, in which a user decides."""
 
 
 @dataclass(eq=False)
 class Call:
-    """One tool call. Readings from `ready` on count as made after the approval."""
+    """One tool call, or one decision in a window. Readings from `ready` on count as made after the approval."""
 
     setup: ClientSetup
     asked: Asked
@@ -155,7 +162,17 @@ class Shown:
     """The time at which the user first saw it, a little after its creation."""
     denied: bool = False
     was_asked_about: bool = False
-    """Whether a client asked its user about it. From then on, no claim of a model counts."""
+    """Whether a client or a window asked its user about it. From then on, no claim of a model counts."""
+
+    @property
+    def is_period(self) -> bool:
+        return self.asked.tool == "update_message_store_configuration"
+
+    def phrase(self, n: int) -> str | None:
+        """Return what a user must type to approve it for `n` messages, whatever phrase the plan states."""
+        if not self.irreversible:
+            return None
+        return f"KEEP {self.asked.arguments['retention_period']} DAYS" if self.is_period else f"PURGE {n}"
 
     @property
     def ids(self) -> set[str]:
@@ -164,7 +181,7 @@ class Shown:
     @property
     def irreversible(self) -> bool:
         """Return whether its effect is irreversible, whatever severity the plan states."""
-        if self.asked.tool == "update_message_store_configuration":
+        if self.is_period:
             return self.asked.arguments["retention_period"] < (self.plan.draft.period_in_force or 0)
         return self.asked.purge
 
@@ -176,8 +193,10 @@ class Consent:
     shown: Shown
     channel: Channel
     given: int
+    ids: set[str]
+    """The messages that it covers: in a window a user may take some out of the plan."""
     for_call: Call | None = None
-    """The only call that an approval in the chat covers."""
+    """The only call that an approval in the chat or in a window covers."""
     run_by: Call | None = None
     named: set[str] = field(default_factory=set[str])
 
@@ -272,15 +291,43 @@ class Judge:
             return id_ in {str(int(i)) for i in asked.arguments["message_id"]}
         return str(message.conversation_id) in asked.arguments["conversation_id"]
 
-    def agree(self, shown: Shown, channel: Channel, now: datetime, call: Call | None = None) -> None:
-        """Record an approval, unless the plan was denied or has expired."""
+    def agree(
+        self, shown: Shown, channel: Channel, now: datetime, call: Call | None = None, ids: set[str] | None = None
+    ) -> bool:
+        """Record an approval of a plan, or of only these of its messages. Return False if it was denied or expired."""
         if shown.denied or now >= shown.plan.expires:  # by the wall clock of that machine
-            return
+            return False
         self.count(f"approved: {channel}")
-        moment = self.mailbox.next_moment()
-        self.consents.append(Consent(shown, channel, moment, call if channel == "chat" else None))
+        moment, only_for = self.mailbox.next_moment(), call if channel in {"chat", "app", "browser"} else None
+        self.consents.append(Consent(shown, channel, moment, shown.ids if ids is None else ids, only_for))
         if call is not None:
             call.ready = moment
+        return True
+
+    def decide(self, shown: Shown, decision: Decision, call: Call) -> bool:
+        """Record an approval in a window. Return whether it is one that counts (GUARD.md, sections 4 and 8)."""
+        setup, ids = call.setup, set(decision.message_ids)
+        assert setup.window is not None
+        fits = shown.principal == setup.principal and ids <= shown.ids and bool(ids) != shown.is_period
+        allowed = (setup.may_purge or not shown.irreversible) and (setup.may_set_period or not shown.is_period)
+        is_enough = setup.window == "browser" or not (shown.irreversible or setup.human)
+        phrase = shown.phrase(len(ids))
+        typed = phrase is None or decision.phrase.strip() == phrase
+        if not (decision.approves and fits and allowed and is_enough and typed):
+            return False
+        return self.agree(shown, setup.window, call.began_at.wall, call, ids)
+
+    def check_decided(self, shown: Shown, decision: Decision, answer: Mapping[str, Any], *, agreed: bool) -> None:
+        """Check what a window answers: nothing is carried out without an approval, and a yes is never a no."""
+        status = answer["status"]
+        hold(agreed or status in {"refused", "declined"}, APPROVED, f"{decision} was answered: {answer}")
+        hold(status != "declined" or not decision.approves, TRUE, f"{decision} was answered: {answer}")
+        if status == "declined":
+            self.deny(shown)
+
+    def waits(self, shown: Shown) -> bool:
+        """Return whether the user has not decided about a plan yet."""
+        return not shown.denied and not any(c.shown is shown and c.run_by for c in self.consents)
 
     def deny(self, shown: Shown) -> None:
         """Record a denial."""
@@ -296,7 +343,7 @@ class Judge:
         if shown is None:
             shown = self._new(plan, call)
             self._check_plan(shown, None, call)
-        self.consents.append(Consent(shown, "policy", self.mailbox.next_moment(), call))
+        self.consents.append(Consent(shown, "policy", self.mailbox.next_moment(), shown.ids, call))
         self.count("approved: policy")
 
     # Requests
@@ -334,14 +381,14 @@ class Judge:
         messages = {i: self.mailbox.store.find(int(i)) for i in ids}
         protected = [i for i, m in messages.items() if is_protected(m)]
         hold(not protected, RULED, f"{protected} are protected")
-        n, planned = len(ids), len(consent.shown.ids)
+        n, planned = len(ids), len(consent.ids)
         hold(planned <= MAX_PER_PLAN, RULED, f"{planned} messages in one plan")
         for within, most in MAX_IN.items():
             used = self._used(within, now)
             hold(used + n <= most, RULED, f"{n} after {used} in {within}; {self.spent}")
             if used + n == most:
                 self.count("caps used up")
-        if any(is_protected(self.mailbox.store.find(int(i))) for i in consent.shown.ids):
+        if any(is_protected(self.mailbox.store.find(int(i))) for i in consent.ids):
             self.count("plans carried out without their protected messages")
         if consent.channel != "policy":
             return
@@ -411,7 +458,7 @@ class Judge:
         moment, shown = self.mailbox.moment, effect.consent.shown
         for id_ in changed:
             purged = self.mailbox.now(id_).availability in {"Purged", None}
-            beyond = id_ not in shown.ids
+            beyond = id_ not in effect.consent.ids
             if beyond or (purged and not shown.asked.purge):
                 invariant = SUBSET if beyond else FINAL
                 hold(self._changed_after_reading(id_, call), invariant, f"{id_}, plan {shown.plan.id}")
@@ -497,7 +544,7 @@ class Judge:
             and c.shown.plan.expires > call.began_at.wall
             and (c.shown.made.boot != call.began_at.boot or call.began_at.right - c.shown.made.right < LIFETIME)
             and c.shown.principal == call.setup.principal
-            and (c.channel == "policy" or (c.channel == "question") == call.setup.can_ask)
+            and _counts_at(call.setup, c.channel)
             and not self._ran(c.shown, call)
         ]
 
@@ -511,8 +558,8 @@ class Judge:
         used = [c for c in self.consents if c.run_by not in (None, call) and ids & c.shown.ids]
         hold(mine, ONCE if used and not mine else APPROVED, why)
         hold(not purge or call.setup.may_purge, APPROVED, f"{why}: this server may not purge")
-        within = [c for c in mine if ids <= c.shown.ids]
-        hold(within, SUBSET, f"{why}: of {[sorted(c.shown.ids) for c in mine]}")
+        within = [c for c in mine if ids <= c.ids]
+        hold(within, SUBSET, f"{why}: of {[sorted(c.ids) for c in mine]}")
         again = [c for c in within if not c.named & ids]
         hold(again, ONCE, f"{why}: sent before")
         fresh = [c for c in again if self._is_fresh(call, c, ids)]
@@ -583,7 +630,7 @@ class Judge:
     def _perhaps_deleted(self, call: Call) -> set[str]:
         """Return the messages that the operation deleted or may have deleted, to be undone by this call."""
         mine = [c for c in self.consents if c.shown.plan.id == call.asked.arguments["operation"]]
-        ran = [(c.run_by, c.shown.ids) for c in mine if c.run_by]
+        ran = [(c.run_by, c.ids) for c in mine if c.run_by]
         return {i for by, ids in ran for i in ids if by.is_cut_off or i in by.sent}
 
     # Answers
@@ -636,7 +683,7 @@ class Judge:
         self._says(call, outcomes, now)
 
     def _planned(self, call: Call) -> set[str]:
-        return {i for c in self.consents if c.run_by is call for i in c.shown.ids}
+        return {i for c in self.consents if c.run_by is call for i in c.ids}
 
     def _check_retention(self, call: Call, status: str) -> None:
         wanted = call.asked.arguments["retention_period"]
@@ -697,6 +744,8 @@ class Judge:
         if not ran:
             return
         self.count(f"plans carried out: {ran[0].channel}")
+        if ran[0].ids < ran[0].shown.ids:
+            self.count("plans carried out: only the messages that were left in them")
         if not finished:
             self.count("calls cut off after a DELETE")
 
@@ -704,6 +753,13 @@ class Judge:
 def _of(taken: Plan | None, consents: list[Consent]) -> Consent:
     """Return the approval of the plan that is carried out. Another fitting plan may have ended without effect."""
     return next((c for c in consents if c.shown.plan is taken), consents[0])
+
+
+def _counts_at(setup: ClientSetup, channel: Channel) -> bool:
+    """Return whether an approval through this channel can be enough at this connection or window."""
+    if setup.window is not None:
+        return channel == setup.window
+    return channel == "policy" or (channel == "question") == setup.can_ask
 
 
 def _is_refusal(status: int, body: object) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import anyio
@@ -11,12 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from mcp.types import ElicitResult
 
+from rc_mcp.guard.guard import Decision
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
 from tests.proof.faults import ARRIVALS, BEFORE, EVENTS, LATE, OTHERS, PARTS, RESTORED, WITHOUT_CODE, Event
 from tests.proof.host import DAYS, FOREIGN, LOCK_FAULTS
-from tests.proof.judge import Asked, Shown, Violation
+from tests.proof.judge import Asked, Shown, Violation, Window
 from tests.proof.office import HOSTS, PLACES, Answering, ConnectedClient, Office, Question
 
+Page = tuple[str, Window]
+_PLANNERS = {
+    "one": ("cannot ask, 2026", "page, 2026", "another login, 2026"),
+    "two": ("cannot ask, 2025", "app, 2025", "cannot ask, 2025"),
+}
+"""Clients of each machine that cannot ask."""
 _UNKNOWN_ID = "99"
 _RECENT = 6
 
@@ -39,6 +47,29 @@ answers = st.sampled_from(
     ("yes",) * 8
     + ("no", "decline", "cancel", "empty", "nothing", "wrong phrase", "late", "a text", "a number", "sloppy")
 )
+pages = st.sampled_from(
+    tuple(
+        (place, window)
+        for place in (
+            "cannot ask, 2026",
+            "cannot ask, 2025",
+            "human, 2025",
+            "another login, 2026",
+            "no purge, 2026",
+            "policy, cannot ask, 2026",
+        )
+        for window in ("app", "browser")
+    )
+)
+"""Where a user decides. Each page has a server with settings of its own; what their clients can do does not matter."""
+said = st.sampled_from(
+    ("yes",) * 8 + ("no", "whole phrase", "whole phrase", "wrong phrase", "no phrase", "sloppy", "late")
+)
+"""What a user decides in a window. `whole phrase`: the phrase for the plan as it was made, whatever is left in it."""
+ticked = st.sampled_from(
+    ("all",) * 5 + ("first", "last", "first twice", "all but the last", "none", "another too", "only another")
+)
+"""The messages that are left in the plan."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -202,14 +233,20 @@ class Machine(RuleBasedStateMachine):
         who=st.lists(
             st.tuples(places, numbers, st.booleans(), answers), min_size=2, max_size=3, unique_by=lambda w: w[0]
         ),
+        decisions=st.lists(st.tuples(pages, numbers, said, ticked), max_size=2),
         pauses=st.lists(st.sampled_from((0, 0, 3, 10, 30, 80)), min_size=1, max_size=6),
         events=any_events,
         locks=st.sampled_from((*[None] * 7, "locks: ENOSYS", "locks: lock nothing", "locks: lock nothing")),
     )
     def works_together(
-        self, who: list[tuple[str, int, bool, str]], pauses: list[int], events: list[Event], locks: str | None
+        self,
+        who: list[tuple[str, int, bool, str]],
+        pauses: list[int],
+        events: list[Event],
+        locks: str | None,
+        decisions: list[tuple[Page, int, str, str]] | None = None,
     ) -> None:
-        """Make two or three calls at once at different servers, with or without a plan id."""
+        """Make calls at once at different servers, with or without a plan id, while users decide in windows."""
         if not self._asked:
             return
         self.office.new_step(list(events), pauses)
@@ -221,6 +258,9 @@ class Machine(RuleBasedStateMachine):
                 shown = _nth(list(self.office.judge.shown.values()), which)
                 asked, plan_id = shown.asked, shown.plan.id
             calls.append(self._asking(self._client(place), asked, plan_id, answer))
+        for page, which, answer, left in (decisions or []) if self.office.judge.shown else []:
+            shown = _nth(list(self.office.judge.shown.values()), which)
+            calls.append(partial(self._decides, page, shown, answer, left))
 
         async def all_at_once() -> None:
             async with anyio.create_task_group() as tasks:
@@ -251,6 +291,59 @@ class Machine(RuleBasedStateMachine):
         shown = _nth(list(self.office.judge.shown.values()), which)
         if self._run(self.office.plans.deny, shown.plan.id):
             self.office.judge.deny(shown)
+
+    @rule(
+        page=pages,
+        which=numbers,
+        waits=st.sampled_from((True, True, True, False)),
+        said=said,
+        ticked=ticked,
+        events=st.one_of(any_events, any_events, doubtful),
+        times=times,
+        locks=lock_faults,
+    )
+    def decides_in_a_window(
+        self,
+        page: Page,
+        which: int,
+        waits: bool,
+        said: str,
+        ticked: str,
+        events: list[Event],
+        times: int,
+        locks: str | None,
+    ) -> None:
+        """Decide about a plan on a page, once or twice."""
+        judge = self.office.judge
+        if not judge.shown:
+            return
+        # A page lists the plans that wait; an old page has others too.
+        waiting = [s for s in judge.shown.values() if waits and judge.waits(s)]
+        shown = _nth(waiting or list(judge.shown.values()), which)
+        for n in range(times):
+            self.office.new_step(list(events) if n == 0 else [])
+            with self._locks_at(locks):
+                self._run(self._decides, page, shown, said, ticked)
+
+    @rule(
+        page=pages,
+        planner=st.integers(0, 2),
+        what=st.integers(1, 2**9 - 1),
+        kind=st.integers(0, 7),
+        said=said,
+        ticked=ticked,
+        events=any_events,
+    )
+    def plans_and_decides(
+        self, page: Page, planner: int, what: int, kind: int, said: str, ticked: str, events: list[Event]
+    ) -> None:
+        """Plan a change where the user cannot be asked, and decide about it on a page of the same machine."""
+        place = _PLANNERS[PLACES[page[0]].host][planner]
+        if kind in {6, 7}:
+            self.sets_the_period(place, [7 if kind == 6 else 90], [], "no")
+        else:
+            self.deletes(place, what, kind, [], "no", 1, None)
+        self.decides_in_a_window(page, 0, True, said, ticked, events, 1, None)
 
     @rule(which=numbers, events=st.one_of(any_events, unrestored), locks=lock_faults)
     def undoes(self, which: int, events: list[Event], locks: str | None) -> None:
@@ -338,6 +431,34 @@ class Machine(RuleBasedStateMachine):
         for n in range(times):
             self.office.new_step(list(events) if n == 0 else [])
             self._run(self._asking(self._client(place), asked, plan_id, answer))
+
+    async def _decides(self, page: Page, shown: Shown, said: str, ticked: str) -> None:
+        decision = self._decision(shown, said, ticked)
+        if said == "late":
+            self.office.clock.go_on(timedelta(minutes=11))
+        place, window = page
+        await self.office.decide(PLACES[place], window, shown, decision)
+
+    def _decision(self, shown: Shown, said: str, ticked: str) -> Decision:
+        ids = [t.id for t in shown.plan.draft.targets]
+        others = [i for i in self.office.mailbox.ids if i not in ids] or [_UNKNOWN_ID]
+        left = {
+            "first": ids[:1],
+            "last": ids[-1:],
+            "first twice": 2 * ids[:1],
+            "all but the last": ids[:-1],
+            "none": [],
+            "another too": [*ids, others[-1]],
+            "only another": others[-1:],
+        }.get(ticked, ids)
+        right, whole = shown.phrase(len(set(left))) or "", shown.plan.draft.phrase or ""
+        typed = {
+            "whole phrase": whole,
+            "wrong phrase": f"{right}0" if right else "PURGE 1",
+            "no phrase": "",
+            "sloppy": f" {right} ",
+        }.get(said, right)
+        return Decision(shown.plan.id, said != "no", tuple(left), typed)
 
     def _asking(
         self, client: ConnectedClient, asked: Asked, plan_id: str | None, answer: str

@@ -50,6 +50,8 @@ def _mutant(name: str, *changes: tuple[str, str, str], sequence: str | None = No
 
 _LOOKED_BACK = "        outcomes = await _read_back(mailbox, ids, answers, purge=purge)"
 _WORD = '"purged" if purge else "deleted"'
+_APP_OF_HUMAN = 'window == "app" and self.approval == "human"'
+_APP_AND_FINAL = 'window == "app" and plan.draft.severity == "irreversible"'
 
 MUTANTS = (
     _mutant(
@@ -75,7 +77,11 @@ MUTANTS = (
     ),
     _mutant(
         "a plan_id counts as approval of a plan that the user was asked about",
-        ("guard/guard.py", '("asked",) if said == "yes" else ("open",)', '("open", "asked")'),
+        (
+            "guard/guard.py",
+            'self._needs_terminal(plan) else ("open",)',
+            'self._needs_terminal(plan) else ("open", "asked")',
+        ),
     ),
     _mutant(
         "a 207 counts as success",  # outcomes come from reading back, so the mutant breaks that too
@@ -244,8 +250,8 @@ MUTANTS = (
         "a retention period is set again after an ambiguous failure",
         (
             "guard/actions/retention.py",
-            "            with at_once():\n                await mailbox.client.update",
-            "            if True:\n                await mailbox.client.update",
+            "        with at_once():\n            await mailbox.client.update",
+            "        if True:\n            await mailbox.client.update",
         ),
     ),
     _mutant(
@@ -420,6 +426,66 @@ MUTANTS = (
     _mutant(
         "a folder's .env adds to a login in the environment",
         ("settings.py", '_refuse_all_but(set(), added, "the environment")', "pass"),
+    ),
+    _mutant(
+        "a button in an app is enough for a change that cannot be undone",
+        ("guard/guard.py", 'if window == "app" and self._needs_terminal(plan):', f"if {_APP_OF_HUMAN}:"),
+    ),
+    _mutant(
+        "a button in an app is enough although RC_MCP_APPROVAL is human",
+        ("guard/guard.py", 'if window == "app" and self._needs_terminal(plan):', f"if {_APP_AND_FINAL}:"),
+    ),
+    _mutant(
+        "a window approves messages that are not of the plan",
+        ("guard/guard.py", "if not plan.has(ids):", "if not ids:"),
+    ),
+    _mutant(
+        "messages that a user took out of a plan are deleted all the same",
+        (
+            "guard/state/plans.py",
+            "targets = tuple(t for t in draft.targets if t.id in kept)",
+            "targets = draft.targets if kept else ()",
+        ),
+    ),
+    _mutant(
+        "any phrase typed in a window is good enough",
+        ("guard/guard.py", "if phrase and decision.phrase.strip() != phrase:", "if phrase and not decision.phrase:"),
+    ),
+    _mutant(
+        "the phrase for a whole plan is good enough for a part of it",
+        ("guard/guard.py", "phrase = plan.without_others(ids).draft.phrase", "phrase = plan.draft.phrase"),
+    ),
+    _mutant(
+        "a window carries out a plan that was denied or used",
+        (
+            "guard/guard.py",
+            'Approval(window, ("open", "asked"), only)',
+            'Approval(window, ("open", "asked", "denied", "used"), only)',
+        ),
+    ),
+    _mutant(
+        "a window carries out a plan of another login",
+        (
+            "guard/guard.py",
+            "if found is None or found[0].principal != self.principal:\n            return await self._refuse(WINDOW",
+            "if found is None:\n            return await self._refuse(WINDOW",
+        ),
+    ),
+    _mutant(
+        "a refusal in a window is not recorded",
+        ("guard/guard.py", "if await in_thread(self.plans.deny, plan.id, window):", "if True:"),
+    ),
+    _mutant(
+        "a window of a server below the purge level purges",
+        ("guard/guard.py", 'if plan.draft.severity == "irreversible" and not self.may_purge:', "if False:"),
+    ),
+    _mutant(
+        "a window of a server below the admin level sets a retention period",
+        ("guard/guard.py", "if plan.draft.retention_period is not None and not self.may_set_retention:", "if False:"),
+    ),
+    _mutant(
+        "a plan_id counts as approval of a plan that is shown in a window",
+        ("tools/approval.py", "    if window:\n        await in_thread(app.guard.plans.ask, plan.id)\n", ""),
     ),
     _mutant(
         "a message that changed since is settled as not deleted",

@@ -1,8 +1,8 @@
-"""One mailbox and nine clients, each with its own server, on two machines, reset for each example."""
+"""One mailbox and eleven clients, each with its own server, on two machines, reset for each example."""
 
 import functools
 import shutil
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,8 +16,9 @@ import anyio.to_thread
 import httpx2 as httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client, MCPError
-from mcp.client import ClientRequestContext
+from mcp.client import ClientRequestContext, advertise
 from mcp.client.session import ClientSession
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, InputRequiredResult
 
 import rc_mcp.server
@@ -26,15 +27,17 @@ from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Draft, Emulator, Party
 from rc_mcp.emulator.mailbox.lifecycle import delete, set_retention_days
 from rc_mcp.guard import execution
-from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.guard import Decision, Guard
 from rc_mcp.guard.refusals import GuardError, InDoubt
 from rc_mcp.guard.restore import undo
 from rc_mcp.guard.state.journal import Channel, Journal
 from rc_mcp.guard.state.plans import Plan, PlanStore, State
+from rc_mcp.inbox.windows import BrowserPage
 from rc_mcp.ringcentral import RingCentralError, Time
 from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError, load_settings
-from rc_mcp.wiring import open_guard
+from rc_mcp.views.changes import ChangeResult
+from rc_mcp.wiring import open_guard, policy_for
 from tests.desk import Era, text_of
 from tests.proof.faults import (
     AFTER,
@@ -60,7 +63,7 @@ from tests.proof.faults import (
     pause_after,
 )
 from tests.proof.host import FOREIGN_TOKEN, ZONE, Clock, ForeignFolder, Host, Locks, Now
-from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, ClientSetup, Effect, Judge, Shown, hold
+from tests.proof.judge import NAMED, OWN_WORD, SOUND, Asked, Call, ClientSetup, Effect, Judge, Shown, Window, hold
 from tests.proof.mailbox_model import MailboxModel
 from tests.proof.rules import BORIS, POLICY
 
@@ -84,7 +87,8 @@ class Place:
 
 def _place(name: str, era: Era, *, can_ask: bool, principal: str = "us", **more: Any) -> Place:
     human, access = more.get("human", False), more.get("access", "admin")
-    setup = ClientSetup(name, can_ask, principal, human, access != "delete", more.get("has_policy", False))
+    may_purge, may_set_period, has_policy = access != "delete", access == "admin", more.get("has_policy", False)
+    setup = ClientSetup(name, can_ask, principal, human, may_purge, has_policy, may_set_period, more.get("shows"))
     return Place(setup, era, more.get("host", "one"), access)
 
 
@@ -102,6 +106,8 @@ _PLACES = (
     _place("no purge, 2026", "auto", can_ask=True, access="delete", host="two"),
     _place("policy, asks, 2025", "legacy", can_ask=True, has_policy=True),
     _place("policy, cannot ask, 2026", "auto", can_ask=False, has_policy=True),
+    _place("page, 2026", "auto", can_ask=False, shows="browser"),
+    _place("app, 2025", "legacy", can_ask=False, shows="app", host="two"),
 )
 PLACES = {place.setup.name: place for place in _PLACES}
 
@@ -209,6 +215,7 @@ class Office:
             **({"RC_MCP_APPROVAL": "human"} if place.setup.human else {}),
             **({"RC_MCP_ACCESS": place.access} if place.access != "admin" else {}),
             **({"RC_MCP_POLICY": str(self.policy)} if place.setup.has_policy else {}),
+            **({"RC_MCP_APPROVAL_PAGE": "on"} if place.setup.shows == "browser" else {}),
         }
         if brings is not None:
             self.judge.count("servers started in foreign folders")
@@ -233,6 +240,51 @@ class Office:
         finally:
             wire.call = None
         self.judge.check_undone(call, answer, host.now())
+
+    async def decide(self, place: Place, window: Window, shown: Shown, decision: Decision) -> None:
+        """Let a user decide in a window of a server with the settings of this place."""
+        name = f"{place.setup.name}, in the {window}"
+        here = replace(place, setup=replace(place.setup, name=name, can_ask=False, window=window))
+        wire, moment, host = Wire(self, here), self.mailbox.next_moment(), self.hosts[place.host]
+        wire.call = call = Call(here.setup, shown.asked, moment, host.now(), moment, shown.plan.id)
+        agreed = self.judge.decide(shown, decision, call)
+        answer: ChangeResult | GuardError | None = None
+        with anyio.CancelScope() as wire.scope:
+            answer = await self._decided(wire, here, decision, window)
+        self.ends(call, here, finished=answer is not None)
+        if isinstance(answer, GuardError):
+            self.judge.check_error(call, str(answer))
+        elif answer is not None:
+            content = answer.model_dump(mode="json")
+            self.judge.check_decided(shown, decision, content, agreed=agreed)
+            self.judge.check_answer(call, content, host.now())
+
+    async def _decided(
+        self, wire: "Wire", place: Place, decision: Decision, window: Window
+    ) -> ChangeResult | GuardError:
+        settings, host = self._settings(place), self.hosts[place.host]
+        time = Time(self.clock.seconds, self.clock.sleep)
+        async with open_guard(
+            settings,
+            policy_for(settings),
+            transport=wire,
+            principal=place.setup.principal,
+            now=host.wall,
+            clock=host.clock(),
+            time=time,
+        ) as guard:
+            try:
+                return await guard.decide(decision, window)
+            except GuardError as error:
+                return error
+
+    def ends(self, call: Call, place: Place, *, finished: bool) -> None:
+        """Record the end of a call, and check the plans that it held back."""
+        self.judge.end(call, finished=finished)
+        held_back, self.noted.held_back = self.noted.held_back, []
+        if not self.is_crowded:  # otherwise they may belong to another call
+            for plan in held_back:
+                self.judge.held_back(call, plan, self.now(place))
 
     def wire(self, place: Place) -> "Wire":
         """Return the transport from this place's server to RingCentral."""
@@ -563,7 +615,8 @@ class ConnectedClient:
     async def connected(self, server: RingCentralServer) -> AsyncGenerator[None]:
         """Connect the client, and run the server until it disconnects."""
         asks = self._ask if self.place.setup.can_ask else None
-        async with Client(server, mode=self.place.era, elicitation_callback=asks) as self._client:
+        shows = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if self.place.setup.shows == "app" else None
+        async with Client(server, mode=self.place.era, elicitation_callback=asks, extensions=shows) as self._client:
             yield
 
     async def call(self, asked: Asked, plan_id: str | None, answering: Answering) -> Question | None:
@@ -603,7 +656,8 @@ class ConnectedClient:
         """Return whether a plan_id from the model counts as approval here (GUARD.md, section 4)."""
         setup = self.place.setup
         fits = shown.asked.key == asked.key and shown.principal == setup.principal
-        return fits and not (setup.can_ask or setup.human or shown.irreversible or shown.was_asked_about)
+        is_asked = setup.can_ask or setup.shows or shown.was_asked_about
+        return fits and not (is_asked or setup.human or shown.irreversible)
 
     async def _judged(
         self, call: Call, asks: InputRequiredResult | None, said: ElicitResult | None
@@ -617,11 +671,7 @@ class ConnectedClient:
             for _ in range(200):
                 await anyio.lowlevel.checkpoint()  # until the server has received the cancellation too
         wire.call = wire.scope = None
-        judge.end(call, finished=result is not None)
-        held_back, self._office.noted.held_back = self._office.noted.held_back, []
-        if not self._office.is_crowded:  # otherwise they may belong to another call
-            for plan in held_back:
-                judge.held_back(call, plan, self._office.now(self.place))
+        self._office.ends(call, self.place, finished=result is not None)
         if isinstance(result, InputRequiredResult):
             return result
         if isinstance(result, MCPError):
@@ -652,7 +702,8 @@ class ConnectedClient:
             judge.check_error(call, text_of(result))
             return
         if content.get("plan_id"):
-            judge.show(self._office.noted.made.get(content["plan_id"]), None, call)
+            shown = judge.show(self._office.noted.made.get(content["plan_id"]), None, call)
+            shown.was_asked_about |= content.get("approve_in") in {"app", "browser"}
         if content["status"] == "declined" and call.shown is not None:
             judge.deny(call.shown)
         judge.check_answer(call, content, self._office.now(self.place))
@@ -685,10 +736,8 @@ def is_approval(shown: Shown, said: ElicitResult) -> bool:
     if said.action != "accept":
         return False
     if shown.irreversible:
-        n, days = len(shown.ids), shown.asked.arguments.get("retention_period")
-        phrase = f"PURGE {n}" if days is None else f"KEEP {days} DAYS"
         typed = content.get("phrase")
-        return isinstance(typed, str) and typed.strip() == phrase
+        return isinstance(typed, str) and typed.strip() == shown.phrase(len(shown.ids))
     return content.get("confirm") is True
 
 
@@ -730,8 +779,10 @@ def _plans_noted(noted: Noted) -> Generator[None]:
         plan = add(store, *arguments, **more)
         return noted.made.setdefault(plan.id, plan)  # it may exist already
 
-    def claimed(store: PlanStore, plan_id: str, *states: State, by: Channel) -> bool:
-        is_taken = claim(store, plan_id, *states, by=by)
+    def claimed(
+        store: PlanStore, plan_id: str, *states: State, by: Channel, only: Collection[str] | None = None
+    ) -> bool:
+        is_taken = claim(store, plan_id, *states, by=by, only=only)
         if is_taken:
             noted.taken = noted.made[plan_id], by
         return is_taken
@@ -763,6 +814,10 @@ def _sped_up() -> Generator[None]:
         await anyio.lowlevel.checkpoint()
         return function(*arguments)
 
+    async def show(_: BrowserPage) -> bool:
+        """Show the page in a browser that opens at once."""
+        return True
+
     async def skip(*_: object) -> None:
         """Skip the check of output schemas, which other tests do: the SDK compiles them for each connection."""
 
@@ -772,5 +827,6 @@ def _sped_up() -> Generator[None]:
         mock.patch.object(rc_mcp.server, "tools_for", functools.cache(rc_mcp.server.tools_for)),
         mock.patch.object(anyio.to_thread, "run_sync", run_sync),
         mock.patch.object(ClientSession, "validate_tool_result", skip),
+        mock.patch.object(BrowserPage, "show", show),
     ):
         yield

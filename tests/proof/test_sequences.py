@@ -10,12 +10,13 @@ import pytest
 from rc_mcp.guard.state.journal import Aim, Record, Was
 from tests.proof.faults import RESTORED, Event
 from tests.proof.host import LOCK_FAULTS
-from tests.proof.judge import Violation
+from tests.proof.judge import Violation, Window
 from tests.proof.machine import Machine
 from tests.proof.office import office
 
 ASKS, OLDER_ASKS, CHAT, OLDER_CHAT = "asks, 2026", "asks, 2025", "cannot ask, 2026", "cannot ask, 2025"
 POLICY_ASKS, POLICY = "policy, asks, 2025", "policy, cannot ask, 2026"
+HUMAN, NO_PURGE, PAGE, APP = "human, 2025", "no purge, 2026", "page, 2026", "app, 2025"
 NEWEST, PAGER, ANNA, VOICEMAIL = 1 << 0, 1 << 2, 1 << 6, 1 << 8
 """Messages of `office._drafts` as bits for `Machine.deletes`, from the newest at the start."""
 BORIS = 1 << 2
@@ -41,6 +42,12 @@ def machine(machines: type[Machine]) -> Generator[Machine]:
 def deletes(machine: Machine, what: int, *faults: Event, at: str = ASKS, **more: Any) -> None:
     kind = 3 if more.get("purge") else 0
     machine.deletes(at, what, kind, list(faults), "yes", 1, more.get("then"))
+
+
+def decides(
+    machine: Machine, window: Window, *faults: Event, at: str = CHAT, said: str = "yes", ticked: str = "all"
+) -> None:
+    machine.decides_in_a_window((at, window), 0, True, said, ticked, list(faults), 1, None)
 
 
 def test_a_clock_set_ahead_does_not_permit_a_second_delete(machine: Machine) -> None:
@@ -228,6 +235,62 @@ def test_a_foreign_folder_brings_no_rules(machine: Machine, brings: str) -> None
     machine.starts_elsewhere(CHAT, brings)
     deletes(machine, VOICEMAIL, at=CHAT)
     assert counted(machine, "messages deleted") == 0
+
+
+@pytest.mark.parametrize("window", ["app", "browser"])
+def test_a_window_deletes_only_what_was_left_in_a_plan(machine: Machine, window: Window) -> None:
+    deletes(machine, ANNA | VOICEMAIL, at=CHAT)
+    decides(machine, window, ticked="another too")
+    decides(machine, window, ticked="none")
+    assert counted(machine, "messages deleted") == 0
+    decides(machine, window, ticked="first")
+    assert counted(machine, f"plans carried out: {window}") == counted(machine, "messages deleted") == 1
+
+
+def test_a_window_purges_with_the_phrase_for_what_is_left_and_never_by_a_button(machine: Machine) -> None:
+    deletes(machine, ANNA | VOICEMAIL, at=CHAT, purge=True)
+    decides(machine, "app")
+    decides(machine, "browser", at=NO_PURGE)
+    decides(machine, "browser", said="whole phrase", ticked="first")
+    assert counted(machine, "messages purged") == 0
+    decides(machine, "browser", ticked="first")
+    assert counted(machine, "messages purged") == 1
+
+
+def test_a_button_is_not_enough_where_only_people_may_approve(machine: Machine) -> None:
+    deletes(machine, ANNA, at=CHAT)
+    decides(machine, "app", at=HUMAN)
+    assert counted(machine, "messages deleted") == 0
+    decides(machine, "browser", at=HUMAN)
+    assert counted(machine, "messages deleted") == 1
+
+
+def test_a_server_without_the_right_sets_no_period_in_a_window(machine: Machine) -> None:
+    machine.sets_the_period(CHAT, [90], [], "yes")
+    decides(machine, "browser", at=NO_PURGE)
+    assert counted(machine, "PUTs of the retention period") == 0
+    decides(machine, "app")
+    assert counted(machine, "PUTs of the retention period") == 1
+
+
+@pytest.mark.parametrize(("place", "elsewhere"), [(PAGE, CHAT), (APP, OLDER_CHAT)])  # pairs on one machine
+def test_no_claim_of_a_model_counts_for_a_plan_that_is_shown_in_a_window(
+    machine: Machine, place: str, elsewhere: str
+) -> None:
+    deletes(machine, ANNA, at=place)
+    machine.uses_a_plan(None, 0, [], "yes", 1, None)
+    machine.uses_a_plan(elsewhere, 0, [], "yes", 1, None)
+    assert counted(machine, "messages deleted") == 0
+    decides(machine, "browser", at=elsewhere)
+    assert counted(machine, "messages deleted") == 1
+
+
+def test_a_late_delete_of_a_window_holds_the_next_one_back(machine: Machine) -> None:
+    deletes(machine, ANNA | VOICEMAIL, at=CHAT)
+    decides(machine, "app", Event("DELETE", "20 requests late"))
+    deletes(machine, ANNA, at=CHAT)
+    decides(machine, "browser")
+    assert counted(machine, "held back: in doubt") == 1
 
 
 def counted(machine: Machine, what: str) -> int:

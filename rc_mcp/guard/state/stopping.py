@@ -52,12 +52,13 @@ def record(state_dir: Path, event: Literal["stopped", "resumed"], by: str) -> No
         NotRecorded: that is not possible.
     """
     try:
-        if not exists(state_dir):
-            # A new file would hide that a journal was lost.
-            raise NotRecorded(NO_JOURNAL)
-        Journal(state_dir).append(event, operation=None, principal="", tool=by, details={})
+        is_there = exists(state_dir)  # a new file would hide that a journal was lost
+        if is_there:
+            Journal(state_dir).append(event, operation=None, principal="", tool=by, details={})
     except GuardError as error:
         cause = f": {error.__cause__}" if error.__cause__ else ""
         raise NotRecorded(f"the journal cannot be written{cause}.") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # another process may have written anything
+    except Exception as error:
         raise NotRecorded(f"the journal cannot be continued ({type(error).__name__}).") from error
+    if not is_there:
+        raise NotRecorded(NO_JOURNAL)
