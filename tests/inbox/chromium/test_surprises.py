@@ -171,7 +171,8 @@ async def test_a_host_that_plays_no_sound_saves_it_if_it_can(visit: Visit, desk:
         user = User(await host.open("open_inbox"), host)
         await user.open_conversation(WHO)
         await user.button("Play").click()
-        await user.button("Save file").click()
+        voicemail = user.view.get_by_role("article").filter(has_text="Voicemail")
+        await voicemail.get_by_role("button", name="Save file").first.click()
         with anyio.fail_after(60):
             while "ui/download-file" not in [method for method, _ in host.view_asked]:
                 await user.view.evaluate("0")
