@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 ANOTHER_SITE = "another.example"
 """A site whose name leads to this machine, as that of an attacker's may (DNS rebinding)."""
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 """How long a condition may take on a busy machine."""
 
 
