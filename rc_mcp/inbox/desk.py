@@ -43,6 +43,8 @@ class Desk:
         default_factory=dict[int, tuple[datetime, Sequence[Message]]]
     )
     """The messages of the window in days that is shown, and when they were read."""
+    members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """The messages of the conversations that were opened, by the key: the message that is the key may be deleted."""
     planned: dict[str, list[PlannedMessage]] = field(default_factory=dict[str, list[PlannedMessage]])
     """The messages of the plans that wait, by plan."""
     document: tuple[AttachmentRef, Fetched] | None = None

@@ -1,6 +1,6 @@
 """What the page shows of the mailbox: an overview, a conversation, and what a search finds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from itertools import islice
@@ -75,9 +75,10 @@ async def one_conversation(desk: Desk, asked: OneConversation) -> Thread:
         InboxError: the message is gone, or no longer in this window.
     """
     messages = await _messages(desk, asked.days)
-    of_one = next((group for group in by_partner(messages) if any(m.id == asked.key for m in group)), None)
-    if of_one is None:
+    of_one = _with(messages, {asked.key, *desk.members.get(asked.key, ())})
+    if not of_one:
         raise InboxError(OTHER_PARTNER)
+    desk.members = {**dict(islice(desk.members.items(), MOST_CONVERSATIONS)), asked.key: [m.id for m in of_one]}
     name, number = partner(of_one)
     shown = of_one[:MOST_OF_ONE]
     return Thread(
@@ -87,6 +88,11 @@ async def one_conversation(desk: Desk, asked: OneConversation) -> Thread:
         messages=[row(m) for m in reversed(shown)],
         messages_more=len(of_one) - len(shown),
     )
+
+
+def _with(messages: Sequence[Message], ids: Collection[str]) -> Sequence[Message]:
+    """Return all messages with the partner of one of these; empty if none of them is there."""
+    return next((group for group in by_partner(messages) if any(m.id in ids for m in group)), [])
 
 
 async def search(desk: Desk, asked: Query) -> Search:

@@ -253,6 +253,18 @@ async def test_every_message_of_the_overview_is_in_one_conversation(desk: Desk) 
     assert len(ids) == len(set(ids)) == seen["messages"]
 
 
+async def test_a_conversation_is_found_after_its_newest_message_was_deleted(desk: Desk) -> None:
+    async with browser(desk) as page:
+        seen = await page.call("overview", days=30)
+        one = max(seen["conversations"], key=lambda c: c["messages"])
+        await page.call("conversation", key=one["key"], days=30)
+        plan = await page.call("propose", message_ids=[one["key"]])
+        await page.call("decide", plan_id=plan["id"], approve=True, message_ids=[one["key"]])
+        for _ in range(2):
+            thread = await page.call("conversation", key=one["key"], days=30)
+            assert len(thread["messages"]) == one["messages"] - 1
+
+
 async def test_a_message_that_is_gone_is_an_error_in_words(desk: Desk) -> None:
     async with browser(desk) as page:
         assert await page.refused("conversation", key="1", days=7)

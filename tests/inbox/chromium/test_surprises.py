@@ -228,7 +228,6 @@ async def test_a_chat_changes_the_theme_and_gives_the_whole_screen(visit: Visit,
 
 
 @BOTH
-@pytest.mark.xfail(reason="the key of a conversation is the id of its newest message, which was deleted")
 async def test_a_conversation_is_open_again_after_its_newest_message_was_deleted(
     door: Door, visit: Visit, desk: Desk
 ) -> None:
