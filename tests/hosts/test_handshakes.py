@@ -184,7 +184,7 @@ async def test_a_host_without_questions_is_told_where_to_approve(
 
 async def presses_yes(guest: Guest, plan_id: str, message_id: str, secret: str) -> Json:
     """What the page sends when its user presses yes; the structured answer."""
-    decision = {"plan_id": plan_id, "approve": True, "message_ids": [message_id], "secret": secret}
+    decision: Json = {"plan_id": plan_id, "approve": True, "message_ids": [message_id], "secret": secret}
     return (await guest.call(f"{PREFIX}decide", **decision))["structuredContent"]
 
 
