@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from mcp.server.apps import EXTENSION_ID
 from pydantic import BaseModel, ConfigDict, Field
 
 Answer = tuple[str, str]
@@ -33,6 +34,11 @@ class Handshake(BaseModel):
         """Whether the client says that it can show a form: `{}` means form."""
         elicitation = self.capabilities.get("elicitation")
         return elicitation is not None and (elicitation == {} or "form" in elicitation)
+
+    @property
+    def shows_apps(self) -> bool:
+        """Whether the client says that it can show the inbox page."""
+        return EXTENSION_ID in self.capabilities.get("extensions", {})
 
 
 class Host(BaseModel):

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from rc_mcp.cli import main
 from rc_mcp.cli.demo.screen import rows
+from rc_mcp.inbox.app import META_KEY, OPEN, PREFIX
 from rc_mcp.tools import tools_for
 from tests.hosts.table import MODERN, TABLE, Generation, Handshake, Host
 from tests.protocol.wire import LEGACY, Json, Wire, meta, request, stdio
@@ -113,7 +114,10 @@ async def test_every_host_reaches_a_safe_delete_and_a_readable_fax_and_no_model_
 ) -> None:
     monkeypatch.setenv("RC_MCP_APPROVAL", "human")
     async with arrived(tmp_path, handshake, generation) as guest:
-        assert len((await guest.ask("tools/list"))["tools"]) == len(tools_for("admin"))
+        names = [tool["name"] for tool in (await guest.ask("tools/list"))["tools"]]
+        of_page = [name for name in names if name == OPEN or name.startswith(PREFIX)]
+        assert len(names) - len(of_page) == len(tools_for("admin"))
+        assert bool(of_page) == handshake.shows_apps
         if generation == handshake.generation:  # what is read depends on nothing that the other one says
             await reads_a_fax(guest, host)
         one, other, _ = await three_texts(guest)
@@ -157,16 +161,31 @@ def approve(folder: Path, plan_id: str) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize(("host", "handshake"), [p for p in ALL if not cast("Handshake", p.values[1]).offers_a_form])
-async def test_a_host_without_questions_is_told_whether_to_approve_in_the_chat_or_in_a_terminal(
+async def test_a_host_without_questions_is_told_where_to_approve(
     host: Host, handshake: Handshake, tmp_path: Path
 ) -> None:
     async with arrived(tmp_path, handshake, handshake.generation) as guest:
         one, *_ = await three_texts(guest)
-        undoable, final = await guest.delete(one), await guest.delete(one, purge=True)
-        assert [undoable["approve_in"], final["approve_in"]] == ["chat", "terminal"]
+        answer, final = await guest.call("delete_message", message_id=[one]), await guest.delete(one, purge=True)
+        undoable = answer["structuredContent"]
+        # In the newer protocol these clients do not say their name, so a button in them is no proof.
+        in_app = handshake.shows_apps and handshake.generation == "initialize"
+        assert [undoable["approve_in"], final["approve_in"]] == ["app" if in_app else "chat", "terminal"]
         assert (await guest.delete(one, purge=True, plan_id=final["plan_id"]))["status"] == "refused"
-        assert await guest.is_there(one)
-        assert (await guest.delete(one, plan_id=undoable["plan_id"]))["outcomes"] == {one: "deleted"}
+        if in_app:
+            assert (await guest.delete(one, plan_id=undoable["plan_id"]))["status"] == "refused"
+            assert await guest.is_there(one)
+            done = await presses_yes(guest, undoable["plan_id"], one, answer["_meta"][META_KEY]["secret"])
+        else:
+            assert await guest.is_there(one)
+            done = await guest.delete(one, plan_id=undoable["plan_id"])
+        assert done["outcomes"] == {one: "deleted"}
+
+
+async def presses_yes(guest: Guest, plan_id: str, message_id: str, secret: str) -> Json:
+    """What the page sends when its user presses yes; the structured answer."""
+    decision: Json = {"plan_id": plan_id, "approve": True, "message_ids": [message_id], "secret": secret}
+    return (await guest.call(f"{PREFIX}decide", **decision))["structuredContent"]
 
 
 @pytest.mark.parametrize("host", TABLE.hosts, ids=lambda host: host.title)

@@ -14,7 +14,7 @@ from mcp.types import ElicitResult
 
 from rc_mcp.guard.guard import Decision
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, typed
-from tests.proof.faults import ARRIVALS, BEFORE, EVENTS, LATE, OTHERS, PARTS, RESTORED, WITHOUT_CODE, Event
+from tests.proof.faults import AFTER, ARRIVALS, BEFORE, EVENTS, LATE, OTHERS, PARTS, RESTORED, WITHOUT_CODE, Event
 from tests.proof.host import DAYS, FOREIGN, LOCK_FAULTS
 from tests.proof.judge import Asked, Shown, Violation, Window
 from tests.proof.office import HOSTS, PLACES, Answering, ConnectedClient, Office, Question
@@ -34,6 +34,8 @@ numbers = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))  # the newest more often tha
 any_events = st.one_of(st.just([]), st.lists(st.one_of([st.sampled_from(kind) for kind in EVENTS]), max_size=2))
 doubtful = st.sampled_from([[Event("DELETE", what)] for what in (*PARTS, *WITHOUT_CODE, *LATE, RESTORED, RESTORED)])
 """Faults of a DELETE that may still arrive, whole or in part, or whose message another app restores."""
+unheard = st.sampled_from([[Event("DELETE", what)] for what in AFTER])
+"""Faults of a DELETE that RingCentral carried out."""
 in_parts = st.sampled_from([[Event("DELETE", what)] for what in PARTS])
 arrives = st.sampled_from([[Event("DELETE", what, at_message=m)] for what in ARRIVALS for m in range(2)])
 """An arrival just before the DELETE, in a conversation that may be deleted."""
@@ -332,7 +334,7 @@ class Machine(RuleBasedStateMachine):
         kind=st.integers(0, 7),
         said=said,
         ticked=ticked,
-        events=any_events,
+        events=st.one_of(any_events, unheard),
     )
     def plans_and_decides(
         self, page: Page, planner: int, what: int, kind: int, said: str, ticked: str, events: list[Event]
