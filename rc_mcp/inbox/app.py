@@ -26,7 +26,7 @@ from rc_mcp.inbox.decisions import Answer
 from rc_mcp.inbox.desk import Desk, InboxError
 from rc_mcp.inbox.operations import Operation, carry_out, offered
 from rc_mcp.inbox.page import URI, html
-from rc_mcp.inbox.records import PlanRecord
+from rc_mcp.inbox.records import PlanRecord, Plans
 from rc_mcp.session import Ctx
 
 META_KEY = "rc-mcp/approval"
@@ -62,6 +62,10 @@ class Secrets:
             self._plans.pop(next(iter(self._plans)))
         self._plans[_digest(secret)] = plan_id
         return secret
+
+    def has(self, plan_id: str) -> bool:
+        """Return whether a secret of this plan is not used up yet."""
+        return plan_id in self._plans.values()
 
     def take(self, secret: str, plan_id: str) -> bool:
         """Return whether the secret is for this plan. It is used up then."""
@@ -106,6 +110,8 @@ class AppDoor:
             answer = await carry_out(self.desk, operation, given)
         except InboxError as error:
             raise ToolError(str(error)) from error
+        if isinstance(answer, Plans):
+            answer = answer.model_copy(update={"plans": [self._as_provable(plan) for plan in answer.plans]})
         result = CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
         is_open = isinstance(answer, PlanRecord) and answer.decidable and _hides_from_model(ctx)
         return self._with_secret(result, answer.id) if is_open and isinstance(answer, PlanRecord) else result
@@ -122,6 +128,12 @@ class AppDoor:
     def _with_secret(self, result: CallToolResult, plan_id: str) -> CallToolResult:
         proof = {"plan_id": plan_id, "secret": self._secrets.new(plan_id)}
         return result.model_copy(update={"meta": {**(result.meta or {}), META_KEY: proof}})
+
+    def _as_provable(self, plan: PlanRecord) -> PlanRecord:
+        """Return a plan as the page shows it: without its secret, no button can be enough."""
+        if not plan.decidable or self._secrets.has(plan.id):
+            return plan
+        return plan.model_copy(update={"decidable": False, "why_not": UNPROVEN})
 
     def _with_proof(self, operation: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
         """Return the arguments without the secret, after it was checked.

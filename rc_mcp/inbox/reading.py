@@ -92,7 +92,7 @@ async def one_conversation(desk: Desk, asked: OneConversation) -> Thread:
 
 def _with(messages: Sequence[Message], ids: Collection[str]) -> Sequence[Message]:
     """Return all messages with the partner of one of these; empty if none of them is there."""
-    return next((group for group in by_partner(messages) if any(m.id in ids for m in group)), [])
+    return next((group for group in by_partner(messages) if any(m.id in ids for m in group)), list[Message]())
 
 
 async def search(desk: Desk, asked: Query) -> Search:

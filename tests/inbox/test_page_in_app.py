@@ -179,6 +179,14 @@ async def test_the_assistant_learns_what_the_user_did_in_the_page(desk: Desk) ->
         assert "1 deleted" in again["said"]
 
 
+async def test_a_plan_that_no_app_was_shown_has_no_button(desk: Desk) -> None:
+    ids = desk.ids(availability="Alive")[:2]
+    async with desk.client() as other, app_client(desk) as client:
+        await call(other, "delete_message", message_id=ids[:1])
+        await planned(client, ids[1:])
+        assert [p["decidable"] for p in (await page_calls(client, "plans"))["plans"]] == [False, True]
+
+
 async def test_an_expired_plan_is_not_carried_out(desk: Desk) -> None:
     ids = desk.ids(availability="Alive")[:1]
     async with app_client(desk) as client:

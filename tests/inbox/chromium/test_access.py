@@ -77,7 +77,7 @@ async def test_the_keyboard_is_enough_for_the_whole_story(door: Door, visit: Vis
         await user.tab_to(f"BUTTON.*Show {PAGES} pages")
         await press("Enter")
         await expect(user.view.get_by_role("img", name="Page 1 of")).to_be_visible()
-        await user.tab_to("DIV Page of the fax")
+        await user.tab_to("DIV Fax page")
         for number in (2, 3):
             await press("ArrowRight")
             await expect(user.view.get_by_role("img", name=f"Page {number} of")).to_be_visible()
