@@ -1,12 +1,15 @@
 import json
 import logging
 import secrets as secrets_of_python
+from unittest.mock import patch
 
 import pytest
 from mcp import Client, MCPError
 from mcp.server.apps import APP_MIME_TYPE
 
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.plans import LIFETIME
+from rc_mcp.guard.state.stopping import resume
 from rc_mcp.inbox.app import OPEN, PREFIX, Secrets
 from rc_mcp.inbox.page import URI, html
 from tests.desk import NO, YES, Desk, Era, call, refused
@@ -101,9 +104,28 @@ def test_no_guess_counts_as_a_secret() -> None:
     own, other = secrets.new("plan"), secrets.new("other")
     guesses = [secrets_of_python.token_urlsafe(32) for _ in range(10_000)]
     near = [own[:n] + c + own[n + 1 :] for n in range(len(own)) for c in "Aa0_" if own[n] != c]
-    assert not any(secrets.take(guess, "plan") for guess in [*guesses, *near, other, "", "plan", own[:-1], own + "A"])
-    assert secrets.take(own, "plan")
-    assert not secrets.take(own, "plan")
+    shapes = [other, "", "plan", own[:-1], own + "A", "\ud800"]
+    assert not any(secrets.fits(guess, "plan") for guess in [*guesses, *near, *shapes])
+    assert secrets.fits(own, "plan")
+    secrets.forget("plan")
+    assert not secrets.fits(own, "plan")
+    assert secrets.fits(other, "other")
+
+
+async def test_a_yes_that_could_not_count_can_be_pressed_again(desk: Desk) -> None:
+    ids = desk.ids(availability="Alive")[:2]
+    async with app_client(desk) as client:
+        plan_id, secret = await planned(client, ids)
+        yes = {"plan_id": plan_id, "approve": True, "message_ids": ids, "secret": secret}
+        await page_calls(client, "stop")
+        assert (await page_calls(client, "decide", **yes))["counted"] is False
+        resume(desk.state_dir)
+        async with one_change_at_a_time(desk.state_dir):
+            with patch("rc_mcp.guard.guard.PATIENCE_S", 0):
+                await refused(client, f"{PREFIX}decide", **yes)
+        assert (await page_calls(client, "decide", **yes))["counted"] is True
+        await refused(client, f"{PREFIX}decide", **yes)
+    assert len(desk.sent("DELETE")) == 1
 
 
 @pytest.mark.parametrize("era", ERAS)
