@@ -24,7 +24,7 @@ from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.plans import MAX_UNUSED, Plan
 from rc_mcp.inbox.decisions import Answer
 from rc_mcp.inbox.desk import Desk, InboxError
-from rc_mcp.inbox.operations import Operation, carry_out, offered
+from rc_mcp.inbox.operations import FailedError, Operation, carry_out, offered
 from rc_mcp.inbox.page import URI, html
 from rc_mcp.inbox.records import Decided, PlanRecord
 from rc_mcp.session import Ctx
@@ -93,6 +93,7 @@ class AppDoor:
 
         Raises:
             ToolError: it failed. The text says what was not done.
+            FailedError: it ended in a way that nobody foresaw.
         """
         if name == OPEN:
             return CallToolResult(
@@ -104,6 +105,8 @@ class AppDoor:
         try:
             given = self._with_proof(operation, arguments)
             answer = await carry_out(self.desk, operation, given)
+        except FailedError:
+            raise
         except InboxError as error:
             raise ToolError(str(error)) from error
         if isinstance(answer, Decided) and answer.operation_id:  # else the user may press again, in a minute perhaps
