@@ -52,6 +52,7 @@ from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.inbox.app import AppDoor, AppExtension, page_resource, with_page
 from rc_mcp.inbox.desk import Desk
 from rc_mcp.inbox.opening import open_browser
+from rc_mcp.inbox.operations import FailedError
 from rc_mcp.inbox.page import URI as PAGE_URI
 from rc_mcp.inbox.windows import ServerWindows, browser_page
 from rc_mcp.prompts import complete as complete_prompt
@@ -198,8 +199,7 @@ class RingCentralServer(MCPServer[MailboxSession]):
             result = await super().call_tool(name, arguments, context)
             return self._in_channels(self.app_door.with_secret(result) if self.app_door else result)
         except (anyio.get_cancelled_exc_class(), UnexpectedToolError):
-            if self.given_up:
-                self.given_up.set()
+            self._give_up()
             raise
         finally:
             self.calls -= 1
@@ -216,8 +216,24 @@ class RingCentralServer(MCPServer[MailboxSession]):
         self.calls += 1
         try:
             return await self.app_door.call(name, arguments, context)
+        except FailedError as error:
+            self._give_up()
+            raise ToolError(str(error)) from error
+        except anyio.get_cancelled_exc_class():
+            self._give_up()
+            raise
         finally:
             self.calls -= 1
+
+    def _give_up(self) -> None:
+        """Have what a call may have left unfinished settled now."""
+        if self.given_up:
+            self.given_up.set()
+
+    def expect_given_up(self) -> anyio.Event:
+        """Return an event that the next call that ends without an answer sets."""
+        self.given_up = anyio.Event()
+        return self.given_up
 
     def _in_channels(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
         """Return the answer, without its structured copy if the operator wants text alone."""
@@ -372,7 +388,7 @@ def build_server(
             create_task_group() as tasks,
         ):
             server.client, server.app_door = session.client, app_door
-            tasks.start_soon(_settle_interrupted_changes, session.guard, server)
+            tasks.start_soon(settle_interrupted_changes, session.guard, server.expect_given_up)
             yield replace(session, windows=windows)
             tasks.cancel_scope.cancel()
 
@@ -409,14 +425,14 @@ async def _windows(settings: Settings, session: MailboxSession) -> AsyncGenerato
         desk.close()
 
 
-async def _settle_interrupted_changes(guard: Guard, server: RingCentralServer) -> None:
+async def settle_interrupted_changes(guard: Guard, expect_given_up: Callable[[], anyio.Event] = anyio.Event) -> None:
     """Settle interrupted changes at the start, after each abandoned call, and at intervals.
 
     One attempt may not be enough: a request may be on its way for a minute, RingCentral may be unreachable, or another
     process may be making a change.
     """
     while True:
-        given_up = server.given_up = anyio.Event()  # before settling, so that no call is missed
+        given_up = expect_given_up()  # before settling, so that no call is missed
         try:
             with Allowance(time_limits.SETTLE_S).spent():
                 await guard.settle_interrupted_unless_busy()

@@ -18,7 +18,7 @@ from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.state.database import FILE
-from rc_mcp.guard.state.journal import Journal, Was
+from rc_mcp.guard.state.journal import Journal, Operation, Was
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import MonotonicClock as ElapsedTime
 from rc_mcp.ringcentral import Time
@@ -160,6 +160,15 @@ class Desk:
     def journal(self) -> Journal:
         """The journal as `rc-mcp audit` sees it."""
         return Journal(self.state_dir, lambda: self.clock() + self.ahead, self.clock.elapsed)
+
+    async def settled(self, operation_id: str) -> Operation:
+        """The operation, once the journal has its end."""
+        with anyio.fail_after(20):
+            while True:
+                operation = self.journal.operation(operation_id)
+                if operation and operation.done is not None:
+                    return operation
+                await anyio.sleep(0.01)  # a row sends no event when it is written
 
     def settings(self, **variables: str) -> Settings:
         """The server's settings."""

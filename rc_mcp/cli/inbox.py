@@ -17,6 +17,7 @@ from rc_mcp.inbox.desk import Desk
 from rc_mcp.inbox.opening import open_browser
 from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import InvalidRequest
+from rc_mcp.server import settle_interrupted_changes
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.wiring import SessionArguments, client_for, open_session, policy_for
 
@@ -53,7 +54,7 @@ def _run(settings: Settings, port: int, browser: bool, **opened: Unpack[SessionA
         policy = policy_for(settings)
         make_folder(settings.state_dir)
         with listening_socket(port) as listening:
-            anyio.run(_serve, settings, policy, listening, browser, opened)
+            anyio.run(serve, settings, policy, listening, browser, opened)
     except SettingsError as error:
         refuse(str(error))
     except OSError as error:
@@ -62,18 +63,21 @@ def _run(settings: Settings, port: int, browser: bool, **opened: Unpack[SessionA
         pass  # Windows has no other way
 
 
-async def _serve(
+async def serve(
     settings: Settings, policy: Policy, listening: socket.socket, browser: bool, opened: SessionArguments
 ) -> None:
+    """Serve the page on a socket until SIGINT or SIGTERM."""
     port: int = listening.getsockname()[1]
     async with open_session(settings, policy, **opened) as session:
         keys, desk = Keys(), Desk(session, settings.access, "browser")
-        async with serving(application(desk, keys, port), listening):
+        async with serving(application(desk, keys, port), listening), anyio.create_task_group() as tasks:
+            tasks.start_soon(settle_interrupted_changes, session.guard)
             url = page_address(port, keys.new())
             click.echo(json.dumps({"url": url}))
             if browser and not await open_browser(url):
                 click.echo(NO_BROWSER, err=True)
             await _interrupted()
+            tasks.cancel_scope.cancel()
         desk.close()
 
 

@@ -3,7 +3,7 @@
 A host shows the page beside the answers of `open_inbox` and of the guarded tools, and passes its calls on. The server
 cannot see whether a call comes from the page or from the model: that a tool is for the page alone is a request to the
 host. So a yes counts only with a secret for this plan, which travels to the page in the `_meta` of an answer. A host
-must not show that to its model. It opens one decision, and none about anything that is final.
+must not show that to its model. It makes one decision count, and none about anything that is final.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.plans import MAX_UNUSED, Plan
 from rc_mcp.inbox.decisions import Answer
 from rc_mcp.inbox.desk import Desk, InboxError
-from rc_mcp.inbox.operations import Operation, carry_out, offered
+from rc_mcp.inbox.operations import FailedError, Operation, carry_out, offered
 from rc_mcp.inbox.page import URI, html
-from rc_mcp.inbox.records import PlanRecord, Plans
+from rc_mcp.inbox.records import Decided, PlanRecord, Plans
 from rc_mcp.session import Ctx
 
 META_KEY = "rc-mcp/approval"
@@ -50,7 +50,7 @@ class _WithSecret(Answer):
 
 @dataclass
 class Secrets:
-    """Secrets that each make one decision about one plan count. Only digests are held, for this process."""
+    """Secrets that each make a yes to one plan count, until one did. Only digests are held, for this process."""
 
     _plans: dict[str, str] = field(default_factory=dict[str, str])
     """The plan's id by the secret's digest."""
@@ -67,13 +67,13 @@ class Secrets:
         """Return whether a secret of this plan is not used up yet."""
         return plan_id in self._plans.values()
 
-    def take(self, secret: str, plan_id: str) -> bool:
-        """Return whether the secret is for this plan. It is used up then."""
-        digest = _digest(secret)
-        if self._plans.get(digest) != plan_id:
-            return False
-        del self._plans[digest]
-        return True
+    def fits(self, secret: str, plan_id: str) -> bool:
+        """Return whether the secret is for this plan, which is not decided yet."""
+        return self._plans.get(_digest(secret)) == plan_id
+
+    def forget(self, plan_id: str) -> None:
+        """Use up the secrets for this plan."""
+        self._plans = {digest: plan for digest, plan in self._plans.items() if plan != plan_id}
 
 
 class AppDoor:
@@ -97,6 +97,7 @@ class AppDoor:
 
         Raises:
             ToolError: it failed. The text says what was not done.
+            FailedError: it ended in a way that nobody foresaw.
         """
         if name == OPEN:
             return CallToolResult(
@@ -108,10 +109,14 @@ class AppDoor:
         try:
             given = self._with_proof(operation, arguments)
             answer = await carry_out(self.desk, operation, given)
+        except FailedError:
+            raise
         except InboxError as error:
             raise ToolError(str(error)) from error
         if isinstance(answer, Plans):
             answer = answer.model_copy(update={"plans": [self._as_provable(plan) for plan in answer.plans]})
+        if isinstance(answer, Decided) and answer.operation_id:  # else the user may press again, in a minute perhaps
+            self._secrets.forget(str(given["plan_id"]))
         result = CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
         is_open = isinstance(answer, PlanRecord) and answer.decidable and _hides_from_model(ctx)
         return self._with_secret(result, answer.id) if is_open and isinstance(answer, PlanRecord) else result
@@ -144,7 +149,7 @@ class AppDoor:
         if operation != "decide":
             return arguments
         secret, plan_id = arguments.get("secret", ""), arguments.get("plan_id")
-        is_proven = isinstance(secret, str) and isinstance(plan_id, str) and self._secrets.take(secret, plan_id)
+        is_proven = isinstance(secret, str) and isinstance(plan_id, str) and self._secrets.fits(secret, plan_id)
         if arguments.get("approve") is not False and not is_proven:
             raise InboxError(f"{UNPROVEN} {NOTHING_DONE}")
         return {name: value for name, value in arguments.items() if name != "secret"}
@@ -198,4 +203,4 @@ def _hides_from_model(ctx: Ctx) -> bool:
 
 
 def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()  # JSON can have half a character

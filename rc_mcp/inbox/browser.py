@@ -11,7 +11,6 @@ A page of another site, another program's page on this machine, and a model must
 
 import hashlib
 import json
-import logging
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Generator
@@ -26,7 +25,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.inbox.desk import Desk, InboxError
-from rc_mcp.inbox.operations import WRONG, carry_out
+from rc_mcp.inbox.operations import WRONG, FailedError, carry_out
 from rc_mcp.inbox.page import content_security_policy, html
 
 HOST = "127.0.0.1"
@@ -40,8 +39,6 @@ _LIMIT = 20
 NO_SESSION = "This page is not connected: the server was started again. Run rc-mcp inbox to open a new one."
 NO_KEY = "This address was used already, or has expired. Run rc-mcp inbox to open a new page."
 NOT_THIS_PAGE = "Only the page itself may ask. Nothing was done."
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -143,6 +140,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp) -> None:
         config = uvicorn.Config(
             app,
+            http="h11",  # refuses a request whose head is larger than 64 KB; httptools keeps all of it
             lifespan="off",
             ws="none",
             log_config=None,
@@ -213,11 +211,10 @@ async def _answer(scope: Scope, receive: Receive, desk: Desk, keys: Keys) -> Res
 async def _carried_out(desk: Desk, name: str, given: dict[str, object]) -> Response:
     try:
         return JSONResponse((await carry_out(desk, name, given)).model_dump(mode="json"))
+    except FailedError as error:
+        return _error(str(error), 500)
     except InboxError as error:
         return _error(str(error), 409)
-    except Exception:  # noqa: BLE001  the page must be told, and the log has the cause
-        _log.exception("the inbox page could not be answered")
-        return _error("This failed inside the server; its log says why.", 500)
 
 
 async def _object(receive: Receive) -> dict[str, object] | None:
@@ -244,4 +241,4 @@ def _error(said: str, status: int) -> Response:
 
 def _digest(secret: str) -> str:
     # Looked up by digest: how long a comparison takes says nothing about the secret.
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()  # JSON can have half a character

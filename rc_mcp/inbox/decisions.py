@@ -21,6 +21,7 @@ from rc_mcp.guard.state.plans import MAX_MESSAGES, Plan
 from rc_mcp.guard.state.store import in_thread
 from rc_mcp.inbox.desk import Arguments, Desk, InboxError, MessageId, Nothing
 from rc_mcp.inbox.records import Decided, OperationRecord, Outcome, PlannedMessage, PlanRecord, Plans, Stop, planned
+from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import ChangeResult, benign_changes
 from rc_mcp.views.untrusted_text import moment, word
@@ -126,6 +127,7 @@ async def stop(desk: Desk, _: Nothing) -> Stop:
     """Stop all deletes of every server on this state folder."""
     state_dir = desk.app.guard.plans.state_dir
     try:
+        await in_thread(make_folder, state_dir)
         if await in_thread(stopping.stop, state_dir):
             await _record(desk, "stopped")
     except OSError as error:
@@ -163,7 +165,7 @@ async def _record(desk: Desk, event: Literal["stopped", "resumed"]) -> None:
 async def _plan(desk: Desk, plan: Plan) -> PlanRecord:
     guard, draft = desk.app.guard, plan.draft
     is_final, is_retention = draft.severity == "irreversible", draft.retention_period is not None
-    decidable = guard.can_decide(plan, desk.window)
+    decidable = desk.may("delete") and guard.can_decide(plan, desk.window)
     messages = await _messages(desk, plan)
     return PlanRecord(
         id=plan.id,
@@ -181,7 +183,7 @@ async def _plan(desk: Desk, plan: Plan) -> PlanRecord:
 
 
 def _why_not(desk: Desk, plan: Plan) -> str:
-    if not desk.app.guard.may_carry_out(plan):
+    if not desk.may("delete") or not desk.app.guard.may_carry_out(plan):
         return NOT_ALLOWED
     return FINAL if plan.draft.severity == "irreversible" else ONLY_PEOPLE
 

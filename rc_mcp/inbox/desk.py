@@ -8,7 +8,7 @@ from typing import Annotated
 import anyio
 from pydantic import BaseModel, ConfigDict, Field
 
-from rc_mcp.access import Level
+from rc_mcp.access import LEVELS, Level
 from rc_mcp.attachments.fetching import AttachmentRef, Fetched
 from rc_mcp.guard.results import Window
 from rc_mcp.inbox.records import PlannedMessage
@@ -55,6 +55,10 @@ class Desk:
     def is_demo(self) -> bool:
         """Whether the mailbox is a made-up one."""
         return self.app.guard.is_demo
+
+    def may(self, level: Level) -> bool:
+        """Return whether the operator's access level includes this one."""
+        return LEVELS.index(self.access) >= LEVELS.index(level)
 
     def changed(self) -> None:
         """Forget what was read: a mailbox changed, or may have."""

@@ -1,5 +1,6 @@
 """The operations of the page, by name. Both doors call them, with JSON objects in and out."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from anyio import move_on_after
 from pydantic import BaseModel, ValidationError
 
 from rc_mcp import time_limits
-from rc_mcp.access import LEVELS, Level
+from rc_mcp.access import Level
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.inbox import contents, decisions, reading
 from rc_mcp.inbox.desk import Arguments, Desk, InboxError, Nothing
@@ -18,6 +19,13 @@ from rc_mcp.views.error_texts import in_words
 NOT_ALLOWED = "The operator does not allow this here."
 TOO_SLOW = f"This took longer than {time_limits.CALL_S:.0f} s and was stopped. Try again in a minute."
 WRONG = "The page and the server do not fit together: open the page again."
+FAILED = "This failed inside the server; its log says why."
+
+_log = logging.getLogger(__name__)
+
+
+class FailedError(InboxError):
+    """An operation ended in a way that nobody foresaw. What it did until then is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +61,8 @@ OPERATIONS: Mapping[str, Operation] = {
 
 def offered(desk: Desk) -> Mapping[str, Operation]:
     """Return the operations that this window may use."""
-    allowed = LEVELS[: LEVELS.index(desk.access) + 1]
     is_in_app = desk.window == "app"
-    return {n: o for n, o in OPERATIONS.items() if o.level in allowed and not (is_in_app and o.only_in_browser)}
+    return {n: o for n, o in OPERATIONS.items() if desk.may(o.level) and not (is_in_app and o.only_in_browser)}
 
 
 async def carry_out(desk: Desk, name: str, given: Mapping[str, object]) -> BaseModel:
@@ -81,4 +88,9 @@ async def carry_out(desk: Desk, name: str, given: Mapping[str, object]) -> BaseM
         raise InboxError(in_words(error)) from error
     except GuardError as error:
         raise InboxError(str(error)) from error
+    except InboxError:
+        raise
+    except Exception:  # noqa: BLE001  its own text may hold paths or senders' words
+        _log.exception("an operation of the inbox page failed: %s", name)
+        raise FailedError(FAILED) from None
     raise InboxError(TOO_SLOW)

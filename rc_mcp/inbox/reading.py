@@ -1,11 +1,11 @@
 """What the page shows of the mailbox: an overview, a conversation, and what a search finds."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from math import inf
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -16,11 +16,16 @@ from rc_mcp.views.partners import by_partner
 from rc_mcp.views.summary import by_kind, is_unread
 from rc_mcp.views.untrusted_text import clean, counted, moment
 
+if TYPE_CHECKING:
+    from rc_mcp.mirror.progress import FeedProgress
+    from rc_mcp.mirror.search import Coverage
+
 MOST_MESSAGES = 5_000
 """So many of the newest messages of a window are read: five of RingCentral's largest pages."""
 MOST_CONVERSATIONS, MOST_OF_ONE = 300, 200
 HITS = 20
 _READ_AGAIN = timedelta(seconds=10)
+_IS_BEHIND = timedelta(minutes=10)
 _SNIPPET_CHARS = 200
 _PER_PAGE = 1_000
 NO_COPY = "This server keeps no local copy, so words cannot be searched."
@@ -112,7 +117,6 @@ async def search(desk: Desk, asked: Query) -> Search:
     except MirrorError as error:
         raise InboxError(str(error)) from None
     found = searched.found
-    missing = found.coverage.contents_missing + found.coverage.contents_unreadable
     return Search(
         messages=[
             Hit(**row(h.named).model_dump(), untrusted_snippet=clean(h.snippet, _SNIPPET_CHARS) if h.snippet else None)
@@ -121,8 +125,20 @@ async def search(desk: Desk, asked: Query) -> Search:
         total=found.total,
         total_is_at_least=not found.total_is_exact,
         next=found.next,
-        missing=f"{counted(missing, 'voicemail, fax or file')} without a text were not searched." if missing else None,
+        missing=" ".join(gaps(found.coverage, searched.progress, desk.app.now)) or None,
     )
+
+
+def gaps(coverage: "Coverage", progress: "FeedProgress", now: datetime) -> Iterator[str]:
+    """Yield the reasons why a search may not find a message that the mailbox has."""
+    if progress.phase == "filling":
+        yield "The local copy is not complete yet: it has the newest messages only."
+    elif progress.synced_at is None or now - progress.synced_at > _IS_BEHIND:
+        yield "The local copy is not up to date: what is new may be missing."
+    if progress.unreadable:
+        yield f"{counted(progress.unreadable, 'message')} could not be read, and so not be searched."
+    if texts := coverage.contents_missing + coverage.contents_unreadable:
+        yield f"Voicemails, faxes and files without a text, which were not searched: {texts:,}."
 
 
 async def _messages(desk: Desk, n_days: int, *, again: bool = False) -> Sequence[Message]:

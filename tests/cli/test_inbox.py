@@ -4,11 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import httpx2 as httpx
 import pytest
 
-from rc_mcp.inbox.browser import SESSION_HEADER
+from rc_mcp.cli.inbox import serve
+from rc_mcp.guard.policy.rules import NO_POLICY
+from rc_mcp.guard.state.journal import Record
+from rc_mcp.inbox.browser import SESSION_HEADER, listening_socket
 from rc_mcp.inbox.page import html
+from rc_mcp.wiring import SessionArguments
+from tests.desk import Desk
 
 pytestmark = pytest.mark.process
 
@@ -41,3 +47,19 @@ def test_the_command_serves_the_page_until_it_is_ended(tmp_path: Path) -> None:
         run.send_signal(signal.SIGTERM)
         rest, said = run.communicate(timeout=20)
     assert (run.returncode, rest, said) == (0, "", "")
+
+
+@pytest.mark.anyio
+async def test_the_command_settles_what_an_ended_server_left_in_progress(desk: Desk) -> None:
+    deleted = desk.ids(availability="Deleted")[:1]
+    async with desk.guard() as guard:
+        record = Record(guard.journal, "cut2-shrt", guard.principal, "delete_message")
+        who = {"operation": "cut2-shrt", "principal": guard.principal, "tool": "delete_message"}
+        guard.journal.append("begun", **who, details={"account_id": "~", "extension_id": "~"})
+        await record.sending({i: desk.as_it_is(i) for i in deleted}, "Deleted")
+    opened = SessionArguments(transport=desk.faults, now=desk.clock, clock=desk.clock.elapsed)
+    with listening_socket(0) as listening:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve, desk.settings(), NO_POLICY, listening, False, opened)
+            assert (await desk.settled(record.operation)).outcomes == dict.fromkeys(deleted, "deleted")
+            tasks.cancel_scope.cancel()

@@ -1,13 +1,19 @@
 import json
 import logging
 import secrets as secrets_of_python
+from unittest.mock import MagicMock, patch
 
+import anyio
 import pytest
 from mcp import Client, MCPError
 from mcp.server.apps import APP_MIME_TYPE
 
+from rc_mcp.guard.state import stopping
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.plans import LIFETIME
+from rc_mcp.guard.state.stopping import resume
 from rc_mcp.inbox.app import OPEN, PREFIX, Secrets
+from rc_mcp.inbox.operations import FAILED
 from rc_mcp.inbox.page import URI, html
 from tests.desk import NO, YES, Desk, Era, call, refused
 from tests.inbox.doors import app_client, page_calls, secret_of
@@ -101,9 +107,28 @@ def test_no_guess_counts_as_a_secret() -> None:
     own, other = secrets.new("plan"), secrets.new("other")
     guesses = [secrets_of_python.token_urlsafe(32) for _ in range(10_000)]
     near = [own[:n] + c + own[n + 1 :] for n in range(len(own)) for c in "Aa0_" if own[n] != c]
-    assert not any(secrets.take(guess, "plan") for guess in [*guesses, *near, other, "", "plan", own[:-1], own + "A"])
-    assert secrets.take(own, "plan")
-    assert not secrets.take(own, "plan")
+    shapes = [other, "", "plan", own[:-1], own + "A", "\ud800"]
+    assert not any(secrets.fits(guess, "plan") for guess in [*guesses, *near, *shapes])
+    assert secrets.fits(own, "plan")
+    secrets.forget("plan")
+    assert not secrets.fits(own, "plan")
+    assert secrets.fits(other, "other")
+
+
+async def test_a_yes_that_could_not_count_can_be_pressed_again(desk: Desk) -> None:
+    ids = desk.ids(availability="Alive")[:2]
+    async with app_client(desk) as client:
+        plan_id, secret = await planned(client, ids)
+        yes = {"plan_id": plan_id, "approve": True, "message_ids": ids, "secret": secret}
+        await page_calls(client, "stop")
+        assert (await page_calls(client, "decide", **yes))["counted"] is False
+        resume(desk.state_dir)
+        async with one_change_at_a_time(desk.state_dir):
+            with patch("rc_mcp.guard.guard.PATIENCE_S", 0):
+                await refused(client, f"{PREFIX}decide", **yes)
+        assert (await page_calls(client, "decide", **yes))["counted"] is True
+        await refused(client, f"{PREFIX}decide", **yes)
+    assert len(desk.sent("DELETE")) == 1
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -251,10 +276,40 @@ async def test_a_lower_access_level_has_fewer_buttons(desk: Desk, level: str) ->
             await client.call_tool(f"{PREFIX}propose", {"message_ids": ids})
 
 
+async def test_a_lower_access_level_decides_no_plan_of_a_server_with_a_higher_one(desk: Desk) -> None:
+    ids = desk.ids(availability="Alive")[:1]
+    async with desk.client() as client, app_client(desk, RC_MCP_ACCESS="triage") as app:
+        await call(client, "delete_message", message_id=ids)
+        (plan,) = (await page_calls(app, "plans"))["plans"]
+    assert (plan["decidable"], bool(plan["why_not"])) == (False, True)
+
+
+async def test_a_failure_that_nobody_foresaw_tells_no_text_of_its_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_client(desk) as client:
+        monkeypatch.setattr(stopping, "stop", MagicMock(side_effect=RuntimeError("/home/ana")))
+        assert await refused(client, f"{PREFIX}stop") == FAILED
+
+
+async def test_a_yes_whose_client_is_gone_is_settled_at_once(desk: Desk, era: Era) -> None:
+    ids = desk.ids(availability="Alive")[:2]
+    desk.faults.hang("DELETE", after=True)
+    async with app_client(desk, era) as client, anyio.create_task_group() as tasks:
+        plan_id, secret = await planned(client, ids)
+        yes = {"plan_id": plan_id, "approve": True, "message_ids": ids, "secret": secret}
+        tasks.start_soon(client.call_tool, f"{PREFIX}decide", yes)
+        with anyio.fail_after(20):  # the server settles every 30 seconds too
+            while not desk.sent("DELETE"):  # noqa: ASYNC110  the emulator sends no event
+                await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            assert (await desk.settled(plan_id)).outcomes == dict.fromkeys(ids, "deleted")
+    assert len(desk.sent("DELETE")) == 1
+
+
 async def test_resuming_is_not_possible_from_an_app(desk: Desk) -> None:
     async with app_client(desk) as client:
-        await call(client, "list_messages")
-        desk.state_dir.mkdir(exist_ok=True)
         assert (await page_calls(client, "stop"))["stopped"] is True
         assert (await page_calls(client, "plans"))["stopped"] is True
         with pytest.raises(MCPError):

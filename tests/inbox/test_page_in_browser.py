@@ -1,11 +1,15 @@
 import base64
 import logging
+from unittest.mock import MagicMock
 
+import anyio
+import anyio.abc
 import pytest
 
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.inbox import browser as door
-from rc_mcp.inbox.browser import HOST, SESSION_HEADER, Keys
+from rc_mcp.inbox.browser import HOST, SESSION_HEADER, Keys, application, listening_socket, serving
+from rc_mcp.inbox.desk import Desk as InboxDesk
 from rc_mcp.inbox.page import content_security_policy, html
 from tests.desk import Desk, call
 from tests.inbox.doors import OWN, PORT, Page, browser
@@ -71,7 +75,9 @@ async def test_a_key_opens_one_session_and_its_second_use_ends_that(desk: Desk) 
         assert (await page.post("/api/plans", {})).status_code == 401
 
 
-@pytest.mark.parametrize("given", [{}, {"key": None}, {"key": 1}, {"key": ""}, {"key": "guess"}, {"key": ["a"]}])
+@pytest.mark.parametrize(
+    "given", [{}, {"key": None}, {"key": 1}, {"key": ""}, {"key": "guess"}, {"key": ["a"]}, {"key": "\ud800"}]
+)
 async def test_without_its_key_no_session_is_opened(desk: Desk, given: dict[str, object]) -> None:
     async with browser(desk) as page:
         page.keys.new()
@@ -112,6 +118,20 @@ async def test_a_body_that_is_no_small_object_is_refused(desk: Desk, body: bytes
     async with browser(desk) as page:
         answer = await page.http.post(f"{OWN}/api/plans", content=body, headers=page.headers)
     assert answer.status_code == 400
+
+
+async def test_a_request_with_an_endless_head_is_ended() -> None:
+    async def send_more(stream: anyio.abc.SocketStream) -> None:
+        for _ in range(64):
+            await stream.send(b"x" * 1_000_000)
+
+    with listening_socket(0) as listening:
+        port = listening.getsockname()[1]
+        app = application(InboxDesk(MagicMock(), "read", "browser"), Keys(), port)
+        async with serving(app, listening), await anyio.connect_tcp(HOST, port) as stream:
+            await stream.send(b"GET / HTTP/1.1\r\nX: ")
+            with pytest.raises(anyio.BrokenResourceError):
+                await send_more(stream)
 
 
 async def test_what_the_user_approves_in_the_browser_is_carried_out(desk: Desk) -> None:

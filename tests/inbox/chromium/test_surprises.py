@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import anyio
 import pytest
 from playwright.async_api import expect
 
@@ -43,6 +42,22 @@ async def test_a_message_that_is_gone_is_an_error_in_its_place(door: Door, visit
         fax = user.view.get_by_role("article").filter(has_text="Fax")
         await expect(fax.get_by_role("alert")).not_to_be_empty()
         await expect(user.view.get_by_role("img", name="Page 1 of")).to_have_count(0)
+
+
+@BOTH
+async def test_a_conversation_that_is_read_again_lacks_what_was_deleted_elsewhere(
+    door: Door, visit: Visit, desk: Desk
+) -> None:
+    story = add_story(desk)
+    async with door.opened(visit, desk) as user:
+        await user.open_conversation(WHO)
+        await expect(user.message(TEXTS[0])).to_have_count(1)
+        text = desk.emulator.store.find(story.texts[0])
+        assert text
+        desk.emulator.store.move(text, "Deleted")
+        desk.clock.time += timedelta(minutes=1)
+        await user.button("Refresh").click()
+        await expect(user.message(TEXTS[0])).to_have_count(0)
 
 
 @BOTH
@@ -171,11 +186,9 @@ async def test_a_host_that_plays_no_sound_saves_it_if_it_can(visit: Visit, desk:
         user = User(await host.open("open_inbox"), host)
         await user.open_conversation(WHO)
         await user.button("Play").click()
-        voicemail = user.view.get_by_role("article").filter(has_text="Voicemail")
-        await voicemail.get_by_role("button", name="Save file").first.click()
-        with anyio.fail_after(60):
-            while "ui/download-file" not in [method for method, _ in host.view_asked]:
-                await user.view.evaluate("0")
+        voicemail = user.view.get_by_role("article").filter(has_text="Voicemail from")
+        await voicemail.get_by_role("button", name="Save file").click()
+        await user.view.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
         [saved] = [params for method, params in host.view_asked if method == "ui/download-file"]
         assert saved["contents"][0]["resource"]["mimeType"] == "audio/mpeg"
 
