@@ -33,6 +33,8 @@ SESSION_HEADER = "inbox-session"
 KEY_LASTS_S = 600.0
 SEEN_WITHIN_S = 20.0
 """A page that is open asks for plans every five seconds."""
+_LOADED_S = 3.0
+"""A page asks only later than this after it was opened if it is visible: one in the background loads and is silent."""
 _BODY_BYTES = 65_536
 _LIMIT = 20
 """Sessions at a time: the oldest ends."""
@@ -45,6 +47,7 @@ NOT_THIS_PAGE = "Only the page itself may ask. Nothing was done."
 class _Session:
     key: str
     """The digest of the key that opened it."""
+    opened_at: float
     seen_at: float
 
 
@@ -77,7 +80,7 @@ class Keys:
         token = secrets.token_urlsafe(32)
         while len(self._sessions) >= _LIMIT:
             self._sessions.pop(min(self._sessions, key=lambda t: self._sessions[t].seen_at))
-        self._sessions[_digest(token)] = _Session(digest, now)
+        self._sessions[_digest(token)] = _Session(digest, now, now)
         return token
 
     def knows(self, token: str) -> bool:
@@ -91,6 +94,10 @@ class Keys:
         """Return whether a page is open now."""
         now = anyio.current_time()
         return any(now - session.seen_at < SEEN_WITHIN_S for session in self._sessions.values())
+
+    def was_watched(self, since: float) -> bool:
+        """Return whether a page was visible at any time after this one."""
+        return any(s.seen_at > max(since, s.opened_at + _LOADED_S) for s in self._sessions.values())
 
 
 def page_address(port: int, key: str) -> str:

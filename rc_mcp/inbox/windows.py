@@ -16,7 +16,7 @@ from rc_mcp.inbox.desk import Desk
 from rc_mcp.session import Ctx
 
 _OPENED_AGAIN_S = 60.0
-"""A model that asks for plan after plan must not fill the user's screen with pages."""
+"""A model that asks for plan after plan must not fill the user's screen with pages. It doubles while nobody looks."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,13 +35,15 @@ class BrowserPage:
         self._keys = Keys()
         self._opening = anyio.Lock()
         self._port: int | None = None
-        self._opened_at = float("-inf")
+        self._opened_at, self._wait_s = float("-inf"), 0.0
 
     async def show(self) -> bool:
         """Open the page, unless it is open; return whether the user has it."""
         async with self._opening:
             now = anyio.current_time()
-            if self._keys.is_watched() or now - self._opened_at < _OPENED_AGAIN_S:
+            if self._keys.was_watched(self._opened_at):
+                self._wait_s = _OPENED_AGAIN_S
+            if self._keys.is_watched() or now - self._opened_at < self._wait_s:
                 return True
             try:
                 url = await self.address()
@@ -50,7 +52,7 @@ class BrowserPage:
                 return False
             if not await self._open_browser(url):
                 return False
-            self._opened_at = now
+            self._opened_at, self._wait_s = now, max(2 * self._wait_s, _OPENED_AGAIN_S)
             return True
 
     async def address(self) -> str:
