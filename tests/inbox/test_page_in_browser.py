@@ -28,6 +28,7 @@ async def test_the_page_is_the_same_for_everybody_and_loads_nothing_else(desk: D
     assert not any(word in content_security_policy() for word in ("unsafe", "http:", "https:", "*"))
     assert html().count("<script>") == html().count("<style>") == 1
     assert "style=" not in html()
+    assert len(html().encode()) <= 60_000
 
 
 @pytest.mark.parametrize(
