@@ -69,7 +69,7 @@ from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.tools.list_messages import NO_SEARCH, WITH_SEARCH
-from rc_mcp.wiring import open_session, policy_for
+from rc_mcp.wiring import check_transcription, open_session, policy_for
 
 RequestContext = ServerRequestContext[MailboxSession]
 
@@ -377,6 +377,7 @@ def build_server(
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # here, so that a server with a broken policy does not start
+    check_transcription(settings)
     server = RingCentralServer(
         "rc-mcp",
         title="RingCentral messages",

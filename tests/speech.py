@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -33,7 +34,7 @@ def with_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process find the model, and its workers the engine."""
     folder = site_packages()
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr("sys.path", [str(folder), *sys.path])
 
 
 def spoken() -> dict[str, str]:

@@ -17,8 +17,9 @@ class SpeechLimits:
     """Address space of the worker, if the system has such a limit. The model `small` takes 1 GB of memory."""
     cpu_s: int = 1200
     """Processor time of the worker."""
-    background_time_s: float = 900.0
-    """The time for one recording that nobody waits for; a call has its own time limit."""
+    background_time_s: float = 240.0
+    """The time for one recording that nobody waits for; a call has its own time limit. The feed of the local copy syncs
+    after it."""
     answer_s: float = 2.0
     """Transcription stops this long before the end of a call, so that the sentences so far are still returned."""
     message_bytes: int = 256 * 1024

@@ -27,6 +27,8 @@ class SoundTask(_Passed):
     is_english_only: bool
     in_background: bool = False
     """Nobody waits for it: other processes go first."""
+    load_always: bool = False
+    """Load the model even if there is no speech."""
 
 
 class Sound(_Passed):

@@ -36,6 +36,8 @@ def main() -> None:
     _limit()
     try:
         samples = _decoded()
+        if task.load_always:
+            _loaded.append(_model(task))
         for piece in _pieces(_speech(samples), len(samples)):
             _say(_read(samples, piece, task))
         _say(SoundDone())

@@ -1,6 +1,8 @@
 """Transcripts of recordings, made on this machine in a worker process, which ends with the answer or with the call."""
 
 import hashlib
+import tempfile
+import wave
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
@@ -36,6 +38,7 @@ V = TypeVar("V")
 Mode = Literal["missing", "all"]
 """Which recordings are transcribed: those without a whole transcript of RingCentral's, or all."""
 
+_TRIED_HZ = 8000
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -83,16 +86,22 @@ def _format() -> TypeAdapter[SoundMessage]:
 
 
 async def transcribe(
-    file: BinaryIO, model: SpeechModel, progress: Progress, *, in_background: bool = False
+    file: BinaryIO, model: SpeechModel, progress: Progress, *, in_background: bool = False, load_always: bool = False
 ) -> Transcription:
     """Transcribe a recording, until the time limit.
 
     Args:
         file: an open file with a descriptor; it is read from its beginning.
         in_background: let other processes go first.
+        load_always: load the model even if there is no speech.
     """
     made = Transcription(model.name, model.is_english_only, why="slow")
-    task = SoundTask(model_folder=str(model.folder), is_english_only=model.is_english_only, in_background=in_background)
+    task = SoundTask(
+        model_folder=str(model.folder),
+        is_english_only=model.is_english_only,
+        in_background=in_background,
+        load_always=load_always,
+    )
     with anyio.move_on_after(_time_s(in_background=in_background)):
         async with worker("rc_mcp.media.transcriber", task.model_dump_json(), file, more=_OFFLINE) as process:
             async for message in _messages(process):
@@ -100,6 +109,17 @@ async def transcribe(
                 if isinstance(message, Piece):
                     await progress(message.to_s, made.seconds, "seconds of sound")
     return made
+
+
+async def try_model(model: SpeechModel, progress: Progress) -> SoundReason | Literal["slow"] | None:
+    """Load a model in the worker; return why that fails, or None if it works."""
+    with tempfile.TemporaryFile() as file:
+        with wave.open(file, "wb") as sound:
+            sound.setparams((1, 2, _TRIED_HZ, 0, "NONE", ""))
+            sound.writeframes(bytes(2 * _TRIED_HZ))
+        file.flush()
+        made = await transcribe(file, model, progress, load_always=True)
+    return made.why
 
 
 def _time_s(*, in_background: bool) -> float:

@@ -1,6 +1,7 @@
 """The speech model that an operator names."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,14 @@ def test_the_vocabulary_may_be_json(tmp_path: Path) -> None:
 
 def test_a_package_is_found_by_its_name_and_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
     model = find_model("some-model")
     assert (model.name, model.folder) == ("some-model 1.2", tmp_path / "some_model" / "deep")
 
 
 def test_a_package_without_a_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, with_weights=False)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
     with pytest.raises(ModelError, match="some-model"):
         find_model("some-model")
 
