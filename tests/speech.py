@@ -37,6 +37,16 @@ def with_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [str(folder), *sys.path])
 
 
+def write_model(folder: Path, tokens: int = 51_864, *, without: str = "") -> Path:
+    """Make a folder that looks like a model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"model.bin": "weights", "config.json": "{}", "tokenizer.json": "{}", "vocabulary.txt": "a\n" * tokens}
+    for name, content in files.items():
+        if name != without:
+            (folder / name).write_text(content, encoding="utf-8")
+    return folder
+
+
 def spoken() -> dict[str, str]:
     """Return the words of the emulator's twelve English voicemails, by file."""
     office = tomllib.loads(_OFFICE.read_text(encoding="utf-8"))

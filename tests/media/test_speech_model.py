@@ -7,15 +7,7 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.media.speech_model import ModelError, find_model
-
-
-def write_model(folder: Path, tokens: int = 51_864, *, without: str = "") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {"model.bin": "weights", "config.json": "{}", "tokenizer.json": "{}", "vocabulary.txt": "a\n" * tokens}
-    for name, content in files.items():
-        if name != without:
-            (folder / name).write_text(content, encoding="utf-8")
-    return folder
+from tests.speech import write_model
 
 
 def install(site: Path, *, with_weights: bool = True) -> None:

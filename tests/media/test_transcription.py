@@ -2,6 +2,9 @@
 
 import random
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,12 +12,13 @@ from pathlib import Path
 
 import anyio
 import pytest
+from pydantic import TypeAdapter
 
 from rc_mcp.media import transcription
 from rc_mcp.media.reading import no_progress
 from rc_mcp.media.speech_limits import LIMITS
 from rc_mcp.media.speech_model import SpeechModel, find_model
-from rc_mcp.media.speech_protocol import Piece, Sound, SoundMessage, Word
+from rc_mcp.media.speech_protocol import Piece, Sound, SoundDone, SoundMessage, SoundTask, Word
 from rc_mcp.media.transcription import Transcriber, Transcription, transcribe
 from tests.speech import MODEL, RECORDINGS, VOICEMAILS, errors, spoken, with_engine, words
 
@@ -227,3 +231,30 @@ async def test_thirty_mutated_recordings_each_have_an_answer(heard: Hear) -> Non
             data[chance.randrange(60 if at % 2 else len(data))] = chance.randrange(256)
         made = await heard(bytes(data))
         assert made.why in {None, "no_sound", "failed", "too_much_memory"}
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="there are no network namespaces here")
+def test_without_any_network_it_works_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_engine(monkeypatch)
+    alone = ["unshare", "--net", "--map-root-user"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make network namespaces")
+    task = SoundTask(model_folder=str(find_model(MODEL).folder), is_english_only=True).model_dump_json()
+    with (RECORDINGS / "pcm.wav").open("rb") as file:
+        done = subprocess.run(
+            [*alone, sys.executable, "-P", "-m", "rc_mcp.media.transcriber", task],
+            stdin=file,
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=300,
+        )
+    last = done.stdout.splitlines()[-1]
+    assert TypeAdapter[SoundMessage](SoundMessage).validate_json(last) == SoundDone()
+
+
+def test_a_server_that_transcribes_loads_nothing_of_it_at_its_start() -> None:
+    code = "import rc_mcp.server, rc_mcp.cli.serve, sys; print([m for m in sys.modules if m in sys.argv])"
+    heavy = ["rc_mcp.media.transcription", "rc_mcp.media.speech_protocol", "faster_whisper", "ctranslate2", "av"]
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, check=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]"
