@@ -85,6 +85,10 @@ texts. read_message_content gives a voicemail's transcript, the text or pages of
 on. Times are in the user's time zone.
 Reading does not mark as read.
 """
+_TRANSCRIBING = """\
+For a voicemail that RingCentral has not written down whole, read_message_content also gives transcribed_here: words \
+that a model on this machine heard, with mistakes, above all in numbers.
+"""
 _TRIAGE = """\
 update_message marks as read or unread. patch_message restores deleted messages.
 When a status is partial or unknown, say so.
@@ -96,11 +100,12 @@ Never approve for the user.
 """
 
 
-def instructions_for(access: Level, *, with_search: bool = False) -> str:
+def instructions_for(access: Level, *, with_search: bool = False, transcribes: bool = False) -> str:
     """Return the instructions for the model, limited to the tools of this level, and to lists without a local copy."""
     reach = LEVELS.index(access)
     return (
         (_READING.replace(NO_SEARCH, WITH_SEARCH) if with_search else _READING)
+        + (_TRANSCRIBING if transcribes else "")
         + (_TRIAGE if reach >= LEVELS.index("triage") else "")
         + (_DELETING if reach >= LEVELS.index("delete") else "")
     )
@@ -382,7 +387,10 @@ def build_server(
         "rc-mcp",
         title="RingCentral messages",
         description="Voicemails, faxes, texts and pager messages, with a guard on everything that deletes.",
-        instructions=instructions_for(settings.access, with_search=settings.mirror == "on") + note,
+        instructions=instructions_for(
+            settings.access, with_search=settings.mirror == "on", transcribes=settings.transcribe != "off"
+        )
+        + note,
         version=__version__,
         lifespan=lifespan,
         tools=list(tools_for(settings.access, with_search=settings.mirror == "on")),

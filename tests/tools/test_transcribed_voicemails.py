@@ -148,6 +148,12 @@ async def test_a_server_without_the_setting_transcribes_nothing(desk: Desk, engi
     assert "transcribed_here" not in answer["untrusted"]
 
 
+def test_only_a_server_that_transcribes_says_so_to_the_model(desk: Desk) -> None:
+    transcribing = desk.server(RC_MCP_TRANSCRIBE="all", RC_MCP_TRANSCRIBE_MODEL="model")
+    assert "transcribed_here" in (transcribing.instructions or "")
+    assert "transcribed_here" not in (desk.server().instructions or "")
+
+
 async def test_a_server_without_a_named_model_does_not_start(desk: Desk) -> None:
     with pytest.raises(SettingsError) as error:
         desk.server(RC_MCP_TRANSCRIBE="all")
