@@ -11,7 +11,8 @@ define install
 endef
 
 .PHONY: inbox demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
-	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens contact-sheet soak conformance \
+	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens \
+	bench-transcribe contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
 	groundtruth hosts fuzz clean
 
@@ -115,6 +116,9 @@ bench-growth: .venv/dev.ready    ## how costs grow with the mailbox, the journal
 
 bench-tokens: .venv/dev.ready    ## tokens of our tools and answers, compared with others: a minute
 	@$(BIN)/python -m bench.tokens
+
+bench-transcribe: .venv/dev.ready ## transcripts made here, compared with plain faster-whisper: two minutes
+	@$(BIN)/python -m bench.transcribe
 
 contact-sheet: .venv/dev.ready   ## faxes of real encoders as we show and read them, in contact-sheet.png
 	@$(BIN)/python -m bench.contact_sheet

@@ -70,7 +70,7 @@ from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.tools.list_messages import NO_SEARCH, WITH_SEARCH
-from rc_mcp.wiring import open_session, policy_for
+from rc_mcp.wiring import check_transcription, open_session, policy_for
 
 RequestContext = ServerRequestContext[MailboxSession]
 
@@ -86,6 +86,10 @@ texts. read_message_content gives a voicemail's transcript, the text or pages of
 on. Times are in the user's time zone.
 Reading does not mark as read.
 """
+_TRANSCRIBING = """\
+For a voicemail that RingCentral has not written down whole, read_message_content also gives transcribed_here: words \
+that a model on this machine heard, with mistakes, above all in numbers.
+"""
 _TRIAGE = """\
 update_message marks as read or unread. patch_message restores deleted messages.
 When a status is partial or unknown, say so.
@@ -97,11 +101,12 @@ Never approve for the user.
 """
 
 
-def instructions_for(access: Level, *, with_search: bool = False) -> str:
+def instructions_for(access: Level, *, with_search: bool = False, transcribes: bool = False) -> str:
     """Return the instructions for the model, limited to the tools of this level, and to lists without a local copy."""
     reach = LEVELS.index(access)
     return (
         (_READING.replace(NO_SEARCH, WITH_SEARCH) if with_search else _READING)
+        + (_TRANSCRIBING if transcribes else "")
         + (_TRIAGE if reach >= LEVELS.index("triage") else "")
         + (_DELETING if reach >= LEVELS.index("delete") else "")
     )
@@ -393,11 +398,15 @@ def build_server(
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # here, so that a server with a broken policy does not start
+    check_transcription(settings)
     server = RingCentralServer(
         "rc-mcp",
         title="RingCentral messages",
         description="Voicemails, faxes, texts and pager messages, with a guard on everything that deletes.",
-        instructions=instructions_for(settings.access, with_search=settings.mirror == "on") + note,
+        instructions=instructions_for(
+            settings.access, with_search=settings.mirror == "on", transcribes=settings.transcribe != "off"
+        )
+        + note,
         version=__version__,
         lifespan=lifespan,
         tools=list(tools_for(settings.access, with_search=settings.mirror == "on")),

@@ -18,7 +18,8 @@ from rc_mcp.views.messages import mailbox_uri
 from rc_mcp.views.summary import RetentionFacts
 from rc_mcp.views.syncs import TokenMemory
 
-if TYPE_CHECKING:  # most servers have no local copy
+if TYPE_CHECKING:  # most servers have no local copy, and transcribe nothing
+    from rc_mcp.media.transcription import Transcriber
     from rc_mcp.mirror.local_copy import LocalCopy
 
 
@@ -49,6 +50,8 @@ class MailboxSession:
     """The folder for saved attachments."""
     copy: "LocalCopy | None" = None
     """The local copy, if the operator wants one."""
+    transcriber: "Transcriber | None" = None
+    """Makes transcripts on this machine, if the operator wants them."""
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
     """The retention period of faxes and voicemails, by account, if a call has read it since the server started."""
     synced: dict[str, TokenMemory] = field(default_factory=dict[str, TokenMemory])

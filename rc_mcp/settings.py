@@ -44,6 +44,10 @@ NO_CREDENTIALS = (
     "RC_APP_CLIENT_ID and run rc-mcp login. Where to get them: docs/how-to/get-credentials.md. To try it without an "
     "account, run rc-mcp demo, or rc-mcp install HOST --demo."
 )
+NO_MODEL = (
+    "RC_MCP_TRANSCRIBE_MODEL is not set, but RC_MCP_TRANSCRIBE is {mode}. Nothing was done. Name a model, or unset "
+    "RC_MCP_TRANSCRIBE."
+)
 NO_SUCH_FILE = "there is no such file"
 NO_HOME_OF_THAT_NAME = "names a home folder that does not exist"
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
@@ -387,6 +391,18 @@ class Settings(_Source):
         alias="RC_MCP_MIRROR_KEY_COMMAND",
         description="A command that prints a key of 16 or more characters, such as `pass show rc-mcp`. The local copy "
         "is encrypted with it. The command runs without a shell when the copy is opened. Needs `rc-mcp[encrypted]`.",
+    )
+    transcribe: Literal["off", "missing", "all"] = Field(
+        "off",
+        alias="RC_MCP_TRANSCRIBE",
+        description="Write down voicemails on this machine, where RingCentral has no transcript or only a part of one "
+        "(`missing`), or always (`all`). Needs `rc-mcp[transcribe]` and a model.",
+    )
+    transcribe_model: str | None = Field(
+        None,
+        alias="RC_MCP_TRANSCRIBE_MODEL",
+        description="The model that transcribes: a folder with a Whisper model in CTranslate2's format (a path with a "
+        "slash), or the name of an installed package that has one. Nothing is downloaded.",
     )
     state_dir: StateDir
     download_dir: AbsolutePath = Field(

@@ -34,9 +34,10 @@ from rc_mcp.ringcentral import (
     TokenAuth,
 )
 from rc_mcp.session import MailboxSession
-from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.settings import NO_MODEL, Settings, SettingsError
 
 if TYPE_CHECKING:
+    from rc_mcp.media.transcription import Transcriber
     from rc_mcp.mirror.local_copy import LocalCopy
     from rc_mcp.mirror.mirror import Mirror
 
@@ -93,12 +94,13 @@ async def open_guard(
 
 @asynccontextmanager
 async def open_copy(
-    settings: Settings, guard: Guard, passing: Path | None = None
+    settings: Settings, guard: Guard, passing: Path | None = None, transcriber: "Transcriber | None" = None
 ) -> AsyncGenerator["LocalCopy | None"]:
     """Yield the local copy of the guard's login, and feed it meanwhile; None if the operator wants none.
 
     Args:
         passing: a folder for a copy that goes with the run, and needs no key; default: the state folder.
+        transcriber: makes the transcripts that the copy gets besides RingCentral's.
     """
     if settings.mirror == "off":
         yield None
@@ -115,6 +117,7 @@ async def open_copy(
         settings.extensions,
         guard.plans.now,
         AddressBook(settings.contacts).contacts if settings.contacts else lambda: NO_CONTACTS,
+        transcriber,
     )
     try:
         async with create_task_group() as tasks:
@@ -147,12 +150,40 @@ async def open_session(
         SettingsError: there are no credentials.
         InvalidRequest: an address or a credential cannot be used.
     """
+    transcriber = transcriber_for(settings)
     async with (
         open_guard(settings, policy, **guarded) as guard,
         beside(),
-        open_copy(settings, guard, copy_dir) as copy,
+        open_copy(settings, guard, copy_dir, transcriber) as copy,
     ):
-        yield MailboxSession(guard.client, guard, settings.extensions, settings.download_dir, copy)
+        yield MailboxSession(guard.client, guard, settings.extensions, settings.download_dir, copy, transcriber)
+
+
+def transcriber_for(settings: Settings) -> "Transcriber | None":
+    """Return what transcribes recordings on this machine; None if the operator wants none.
+
+    Raises:
+        SettingsError: no model is named.
+    """
+    named = check_transcription(settings)
+    if settings.transcribe == "off" or named is None:
+        return None
+    from rc_mcp.media.transcription import Transcriber  # late: most servers transcribe nothing
+
+    return Transcriber(settings.transcribe, named)
+
+
+def check_transcription(settings: Settings) -> str | None:
+    """Return the name of the model that transcribes, if the operator wants that.
+
+    Raises:
+        SettingsError: no model is named.
+    """
+    if settings.transcribe == "off":
+        return None
+    if not settings.transcribe_model:
+        raise SettingsError(NO_MODEL.format(mode=settings.transcribe))
+    return settings.transcribe_model
 
 
 def open_mirror(folder: Path, key_command: str | None) -> "Mirror":

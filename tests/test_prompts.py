@@ -18,6 +18,7 @@ from mcp import Client, MCPError
 from mcp.server import MCPServer
 from mcp.types import INVALID_PARAMS, PromptReference, TextContent, Tool
 
+from rc_mcp.attachments.forms import UntrustedContent
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Emulator
 from rc_mcp.mirror.query import OPERATORS
@@ -326,6 +327,7 @@ async def test_every_name_in_a_prompt_is_one_that_the_tools_use(desk: Desk, name
     ours = {word for tool in tools for word in words_of(tool.input_schema) | words_of(tool.output_schema)}
     ours |= words_of(answers)
     ours |= Coverage.model_fields.keys() if with_copy else set()  # some are only there when they are not 0
+    ours |= UntrustedContent.model_fields.keys()  # of a server that transcribes
     for text in quoted:
         if "(" not in text and not text.startswith("rc-mcp "):
             assert set(text.partition("=")[0].split(".")) <= ours, f"`{text}`"

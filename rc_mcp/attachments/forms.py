@@ -51,6 +51,8 @@ class UntrustedContent(BaseModel):
 
     file_name: str | None = None
     text: str | None = None
+    transcribed_here: str | None = None
+    """The transcript that this server made, with times, apart from RingCentral's in `text`."""
 
 
 class ContentAnswer(BaseModel):
@@ -121,7 +123,7 @@ def text_of_pages(reading: Reading) -> tuple[str, list[int]]:
     parts: list[str] = []
     for number, text in sorted(reading.texts.items()):
         whole_page = clean_lines(text, max(len(text), 1))
-        fits = _fitting(whole_page, left)
+        fits = fitting(whole_page, left)
         if fits != whole_page:
             cut.append(number)
         left -= json_bytes(fits)
@@ -168,7 +170,7 @@ def _line(text: str, pages: list[int]) -> str:
     return f"Page{'' if len(pages) == 1 else 's'} {written(pages)}: {text}." if pages else ""
 
 
-def _fitting(text: str, left_bytes: int) -> str:
+def fitting(text: str, left_bytes: int) -> str:
     """Return as much of the text as fits."""
     while json_bytes(text) > left_bytes and text:
         text = text[: min(len(text) - 1, len(text) * max(left_bytes, 1) // json_bytes(text))]

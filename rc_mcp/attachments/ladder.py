@@ -9,7 +9,7 @@ import io
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from anyio import to_thread
 from mcp.server.mcpserver.exceptions import ToolError
@@ -21,13 +21,14 @@ from rc_mcp.attachments.forms import (
     ContentAnswer,
     Form,
     UntrustedContent,
+    fitting,
     forms_of,
     said_of_label,
     said_of_pages,
     text_of_pages,
     ways_for,
 )
-from rc_mcp.media.document_limits import LIMITS
+from rc_mcp.media.document_limits import LIMITS, json_bytes
 from rc_mcp.media.kinds import TEXT, is_document, is_text, labelled, suffix
 from rc_mcp.media.plain_text import parts_of_text, text_part
 from rc_mcp.media.reading import Progress, read_document
@@ -36,8 +37,11 @@ from rc_mcp.media.selection import Selection, chosen
 from rc_mcp.private_files import make_folder, new_file
 from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
 from rc_mcp.views.attached import is_recording
-from rc_mcp.views.transcripts import NONE, extent, transcript_of_recording, transcription
+from rc_mcp.views.transcripts import NONE, extent, is_written_down, transcript_of_recording, transcription
 from rc_mcp.views.untrusted_text import as_written, clean
+
+if TYPE_CHECKING:  # most servers transcribe nothing
+    from rc_mcp.media.transcription import Transcriber
 
 _SAVED_BYTES = 1024**3
 _SOUNDS = ("audio/", "video/")
@@ -69,6 +73,8 @@ class AttachmentRequest:
     pages: Selection
     download_dir: Path
     progress: Progress
+    transcriber: "Transcriber | None" = None
+    """Makes the transcripts that RingCentral does not have."""
 
     def fetch(self, max_bytes: int, file: BinaryIO | None = None) -> AbstractAsyncContextManager[Fetched]:
         """Download the attachment into an open file."""
@@ -157,21 +163,47 @@ async def text_of_copy(asked: AttachmentRequest, text: str, source: str) -> _Ans
     Args:
         source: a word of `SOURCES`.
     """
-    data = text.encode("utf-8", "replace")
-    answer, blocks = await _text(asked, Fetched(io.BytesIO(data), len(data), TEXT, TEXT, "utf-8"))
+    answer, blocks = await _text(asked, _in_memory(text))
     said = f"RingCentral no longer has this message. This is from the local copy: {SOURCES[source]}. {answer.said}"
     return answer.model_copy(update={"said": said.strip(), "bytes": None, "other_forms": []}), blocks
 
 
+def _in_memory(text: str) -> Fetched:
+    data = text.encode("utf-8", "replace")
+    return Fetched(io.BytesIO(data), len(data), TEXT, TEXT, "utf-8")
+
+
 async def _recording(asked: AttachmentRequest) -> _Answer:
-    """Return the transcript of a voicemail, if RingCentral made one. The sound is sent only on request."""
+    """Return the transcripts of a voicemail: RingCentral's, and one made here. The sound is sent only on request."""
+    answer, blocks = await _transcript(asked)
+    if asked.transcriber is None or asked.form == "pages":
+        return answer, blocks
+    if asked.transcriber.mode == "missing" and is_written_down(asked.message, asked.attachment):
+        return answer, blocks
+    from rc_mcp.attachments.hearing import hear  # late: most servers transcribe nothing
+
+    text, said = await hear(asked, asked.transcriber)
+    if not text:
+        return answer.model_copy(update={"said": f"{answer.said} {said}"}), blocks
+    ours, _ = await _text(asked, _in_memory(text))
+    found = ours.untrusted.text or ""
+    fits = fitting(found, LIMITS.text_json_bytes - json_bytes(answer.untrusted.text or ""))
+    cut = "" if fits == found else " It was truncated to fit this answer."
+    untrusted = answer.untrusted.model_copy(update={"transcribed_here": fits or None})
+    said = f"{answer.said} {said} {ours.said}".rstrip() + cut
+    return answer.model_copy(update={"form": "text", "said": said, "untrusted": untrusted}), blocks
+
+
+async def _transcript(asked: AttachmentRequest) -> _Answer:
+    """Return RingCentral's transcript, or why there is none."""
     transcript, is_its_own = transcript_of_recording(asked.message, asked.attachment)
     if asked.form == "pages":
         return asked.not_fetched("A recording has no pages.", transcript=transcript is not None)
     if transcript is None:
         status = transcription(asked.message) or NONE
         why = "" if status == NONE else f" ({status})"
-        return asked.not_fetched(f"RingCentral has no transcript of this recording{why}; it was not fetched.")
+        fetched = "." if asked.transcriber else "; it was not fetched."
+        return asked.not_fetched(f"RingCentral has no transcript of this recording{why}{fetched}")
     async with asked.of(transcript).fetch(LIMITS.document_bytes) as found:
         answer, _ = await _text(asked, found)
     text = answer.untrusted.text

@@ -21,7 +21,7 @@ from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import Plan, PlanStore
-from rc_mcp.media.reading import has_ocr, what_ocr_lacks
+from rc_mcp.media.reading import has_ocr, no_progress, what_ocr_lacks
 from rc_mcp.ringcentral import (
     BadEnvironment,
     Forbidden,
@@ -37,7 +37,7 @@ from rc_mcp.ringcentral import (
     TransportFailure,
     Unauthorized,
 )
-from rc_mcp.settings import Settings, SettingsError, added_by_dotenv
+from rc_mcp.settings import NO_MODEL, Settings, SettingsError, added_by_dotenv
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.other_stores import QUEUE_TEXTS
@@ -71,6 +71,13 @@ _READING_FAULTS: tuple[tuple[type[RingCentralError], str, str], ...] = (
     (TransportFailure, "network", "Check RC_SERVER_URL and your network connection."),
 )
 """The errors of the first request, each with the fault's place and the advice. The first that fits counts."""
+
+
+BETTER_MODELS = (
+    "Better models make fewer mistakes and take longer: tiny.en has 75 MB and needs 0.1 s of one processor for each "
+    "second of sound; base, of many languages, 145 MB and twice the time; small 480 MB and about six times. "
+    "docs/how-to/hear-voicemails.md says how to get one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
         yield await _encryption(settings.state_dir, settings.mirror_key_command)
     if has_ocr():
         yield await _ocr()
+    if settings.transcribe != "off":
+        yield await _transcription(settings)
     try:
         client = client_for(settings)
     except (SettingsError, InvalidRequest) as error:
@@ -265,6 +274,27 @@ async def _ocr() -> Finding:
         f"OCR is installed, but cannot be loaded: {lacking}. Scanned faxes are shown as pictures",
         "python -c 'import onnxruntime, rapidocr.main' shows the error.",
     )
+
+
+async def _transcription(settings: Settings) -> Finding:
+    """Try the model on a second of silence and noise, which loads all that transcription needs."""
+    from rc_mcp.media.speech_model import ModelError, find_model  # late: most servers transcribe nothing
+    from rc_mcp.media.transcription import has_engine, try_model
+
+    if not settings.transcribe_model:
+        return Finding("fault", f"transcription: {NO_MODEL.format(mode=settings.transcribe)}", BETTER_MODELS)
+    try:
+        model = find_model(settings.transcribe_model)
+    except ModelError as error:
+        return Finding("fault", f"transcription: {error}", BETTER_MODELS)
+    if not has_engine():
+        return Finding("fault", "transcription: faster-whisper is not installed", "pip install 'rc-mcp[transcribe]'")
+    why = await try_model(model, no_progress)
+    if why is not None:
+        return Finding("fault", f"transcription: {model.name} cannot be used ({why})", BETTER_MODELS)
+    known = "only English" if model.is_english_only else "many languages"
+    size = f"{model.size_bytes / 1e6:.0f} MB"
+    return Finding("ok", f"transcription: {model.name}, {size}, which knows {known}", BETTER_MODELS)
 
 
 async def _reading(client: MessageStoreClient) -> Finding:

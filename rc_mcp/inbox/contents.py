@@ -15,7 +15,7 @@ from rc_mcp.attachments.fetching import AttachmentRef, Fetched, fetch
 from rc_mcp.attachments.forms import REASONS, main_attachment
 from rc_mcp.attachments.ladder import AttachmentRequest, read_attachment
 from rc_mcp.inbox.desk import Arguments, Desk, InboxError, MessageId
-from rc_mcp.inbox.records import FaxPage, Piece, Text
+from rc_mcp.inbox.records import FaxPage, Piece, Text, TimedText
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.kinds import is_document, labelled
 from rc_mcp.media.reading import no_progress, read_document
@@ -49,7 +49,7 @@ class MaybeAttachment(Arguments):
 
 
 async def text(desk: Desk, asked: MaybeAttachment) -> Text:
-    """Return the text of an attachment: RingCentral's transcript of a recording, the text of a fax.
+    """Return the text of an attachment: the transcript of a recording, the text of a fax.
 
     Raises:
         InboxError: the message has no such attachment.
@@ -62,13 +62,28 @@ async def text(desk: Desk, asked: MaybeAttachment) -> Text:
         raise InboxError(NO_ATTACHMENT)
     place = AttachmentRef("~", "~", message.id, attachment.id)
     request = AttachmentRequest(
-        desk.app.client, message, attachment, place, "text", EVERYTHING, desk.app.download_dir, no_progress
+        desk.app.client,
+        message,
+        attachment,
+        place,
+        "text",
+        EVERYTHING,
+        desk.app.download_dir,
+        no_progress,
+        desk.app.transcriber,
     )
     try:
         answer, _ = await read_attachment(request)
     except ToolError as error:
         raise InboxError(str(error)) from None
-    return Text(untrusted_text=answer.untrusted.text, said=answer.said)
+    known = desk.app.transcriber.known(place.uri) if desk.app.transcriber else None
+    return Text(
+        untrusted_text=answer.untrusted.text or answer.untrusted.transcribed_here,
+        said=answer.said,
+        sentences=[
+            TimedText(from_s=s.from_s, to_s=s.to_s, untrusted_text=s.text) for s in (known.sentences if known else ())
+        ],
+    )
 
 
 async def file(desk: Desk, asked: FromOffset) -> Piece:

@@ -132,11 +132,20 @@ class Search(BaseModel):
     missing: str | None
 
 
+class TimedText(BaseModel):
+    """A sentence of a transcript that this server made, with its times in the recording."""
+
+    from_s: float
+    to_s: float
+    untrusted_text: str
+
+
 class Text(BaseModel):
     """The text of an attachment, and where it is from, or why there is none."""
 
     untrusted_text: str | None
     said: str
+    sentences: list[TimedText] = []
 
 
 class Piece(BaseModel):

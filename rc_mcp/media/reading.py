@@ -1,11 +1,7 @@
 """Reading of documents in a worker process, which ends with the answer, at the time limit, or with the call."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
@@ -32,12 +28,10 @@ from rc_mcp.media.protocol import (
     WorkerMessage,
 )
 from rc_mcp.media.selection import EVERYTHING, Selection, chosen
+from rc_mcp.media.worker_process import worker
 
 Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 """Called with the amount done, the total and the unit."""
-
-_PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TEMP")
-"""The only environment variables passed to the worker: a malicious document must not reach any credentials."""
 
 
 @cache
@@ -115,7 +109,7 @@ async def read_document(
     reading = Reading(why="slow")
     task = Task(kind=kind, ways=list(ways), pages=list(pages), in_background=in_background)
     with anyio.move_on_after(_time_s(ways)):
-        async with _worker(task, file) as process:
+        async with worker("rc_mcp.media.worker", task.model_dump_json(), file) as process:
             total: int | None = None
             async for message in _messages(process):
                 reading = _with(reading, message)
@@ -136,35 +130,6 @@ def _time_s(ways: Sequence[Way]) -> float:
     """Return the time limit, shortened so that the call itself can still be answered."""
     left_s = anyio.current_effective_deadline() - anyio.current_time() - LIMITS.answer_s
     return max(0.0, min(LIMITS.ocr_time_s if "ocr" in ways else LIMITS.time_s, left_s))
-
-
-@asynccontextmanager
-async def _worker(task: Task, file: BinaryIO) -> AsyncGenerator[Process]:
-    process = await _started(task, file)
-    try:
-        yield process
-    finally:
-        with anyio.CancelScope(shield=True):
-            if process.returncode is None:
-                process.kill()
-            await process.aclose()
-
-
-async def _started(task: Task, file: BinaryIO) -> Process:
-    started: list[Process] = []
-    with anyio.CancelScope(shield=True):  # otherwise a cancelled call would leave a new process running
-        started.append(
-            await anyio.open_process(
-                # -P: ignore modules in the current folder.
-                [sys.executable, "-P", "-m", "rc_mcp.media.worker", task.model_dump_json()],
-                stdin=file,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=tempfile.gettempdir(),
-                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            )
-        )
-    return started[0]
 
 
 async def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:

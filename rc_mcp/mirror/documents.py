@@ -9,9 +9,9 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from rc_mcp.mirror.folding import BREAK, TAG, fold, words
 from rc_mcp.ringcentral import Attachment, Caller, Message
-from rc_mcp.views.attached import files, is_text_body, is_transcript, noun_of
+from rc_mcp.views.attached import files, is_recording, is_text_body, is_transcript, noun_of
 from rc_mcp.views.dialing import dialed
-from rc_mcp.views.transcripts import transcript_of
+from rc_mcp.views.transcripts import is_written_down, transcript_of
 from rc_mcp.views.untrusted_text import is_id
 
 DELETED = "deleted"
@@ -131,6 +131,18 @@ def wanted(message: Message) -> Iterator[tuple[Attachment, int]]:
             yield attachment, _DOCUMENT
         elif not is_text_body(message, attachment) and noun_of(message, attachment) in _READABLE:
             yield attachment, _FILE
+
+
+def recordings(message: Message, mode: str) -> list[Attachment]:
+    """Return the recordings to transcribe here.
+
+    Args:
+        mode: `missing` or `all`; with anything else there are none.
+    """
+    if mode not in {"missing", "all"}:
+        return []
+    found = [a for a in message.attachments if is_recording(message, a) and is_id(a.id)]
+    return [a for a in found if mode == "all" or not is_written_down(message, a)]
 
 
 def type_tag(kind: str) -> str:

@@ -25,11 +25,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import inf
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import anyio
 from anyio import to_thread
 
+from rc_mcp.media.speech_model import ModelError
 from rc_mcp.mirror.documents import milliseconds
 from rc_mcp.mirror.errors import Damaged, MirrorError, Replaced
 from rc_mcp.mirror.mirror import Mirror
@@ -44,7 +45,7 @@ from rc_mcp.mirror.progress import (
     progress_of,
 )
 from rc_mcp.mirror.taken import taken
-from rc_mcp.mirror.texts import Found, fetch_text, ways
+from rc_mcp.mirror.texts import Found, fetch_text, hear_text, ways
 from rc_mcp.ringcentral import (
     BadRequest,
     FaxNotReady,
@@ -65,6 +66,10 @@ from rc_mcp.ringcentral import (
 from rc_mcp.ringcentral.bulk import in_chunks
 from rc_mcp.ringcentral.limits import BEGINNING, LIMITS
 from rc_mcp.ringcentral.paging import Page, PageRequest, new_on_each_page
+from rc_mcp.views.attached import is_recording
+
+if TYPE_CHECKING:  # most servers transcribe nothing
+    from rc_mcp.media.transcription import Transcriber
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +107,7 @@ class Feed:
         known_as: account and extension in the copy. `~` means another mailbox after another login, so a caller that
             knows the ids of the login must give them. Default: `account_id` and `extension_id`.
         now: the time that is noted.
+        transcriber: makes the transcripts that RingCentral does not have; without one, none are made.
 
     Attributes:
         fault: what ended the last attempt; None while all is well.
@@ -118,12 +124,14 @@ class Feed:
         extension_id: str = "~",
         known_as: tuple[str, str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        transcriber: "Transcriber | None" = None,
     ) -> None:
         self._client = client
         self._mirror = mirror
         self._at: _Mailbox = {"account_id": account_id, "extension_id": extension_id}
         self._known_as = known_as or (account_id, extension_id)
         self._now = now
+        self._transcriber = transcriber
         self._later: dict[tuple[str, str], float] = {}
         self._generation = 0
         self._failures = 0
@@ -172,6 +180,7 @@ class Feed:
         done = 0
         with in_background():
             await to_thread.run_sync(self._mirror.read_in, ways())
+            await to_thread.run_sync(self._mirror.hear_with, await self._hearing())
             while done < most:
                 try:
                     fetched = await self._next_text()
@@ -382,11 +391,24 @@ class Feed:
         await self._write(partial(put, state=found.state))
         return 1
 
+    async def _hearing(self) -> str:
+        """Return how recordings are transcribed, as the copy notes it."""
+        if self._transcriber is None:
+            return ""
+        try:
+            _, digest = await self._transcriber.model()
+        except ModelError:
+            _log.warning("the model that transcribes cannot be used; rc-mcp doctor says why")
+            return ""
+        return f"{self._transcriber.mode}:{digest}"
+
     async def _text(self, mailbox: int, message: Message, attachment_id: str) -> Found:
         attachment = next((a for a in message.attachments if a.id == attachment_id), None)
         if attachment is None:
             return Found(None, "failed")
         try:
+            if self._transcriber and is_recording(message, attachment):
+                return await hear_text(self._client, message, attachment, transcriber=self._transcriber, **self._at)
             return await fetch_text(self._client, message, attachment, **self._at)
         except InvalidRequest:
             return Found(None, "failed")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Never, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Never, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -22,6 +22,9 @@ from rc_mcp.mirror.progress import FeedProgress, noted_retention, progress_of
 from rc_mcp.mirror.rows import Source
 from rc_mcp.mirror.search import Found, Sort, search, search_all
 from rc_mcp.ringcentral import Message, MessageStoreClient, RingCentralError
+
+if TYPE_CHECKING:  # most servers transcribe nothing
+    from rc_mcp.media.transcription import Transcriber
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +82,7 @@ class LocalCopy:
         extensions: whose mailboxes are copied besides the login's own.
         now: the wall clock, in UTC.
         contacts: returns the address book as it is now.
+        transcriber: makes the transcripts that RingCentral does not have.
     """
 
     def __init__(
@@ -90,12 +94,13 @@ class LocalCopy:
         extensions: Collection[str],
         now: Callable[[], datetime],
         contacts: Callable[[], Contacts],
+        transcriber: "Transcriber | None" = None,
     ) -> None:
         self._client = client
         self._folder, self._open_mirror = folder, open_mirror
         self._principal = principal
         self._extensions = ["~", *sorted(extensions)]
-        self._now, self._contacts = now, contacts
+        self._now, self._contacts, self._transcriber = now, contacts, transcriber
         self._mirror: Mirror | None = None
         self._opening = anyio.Lock()
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -283,7 +288,12 @@ class LocalCopy:
         known_as = await self._known_as(mirror, "~", extension_id)
         if known_as not in self._feeds:
             self._feeds[known_as] = Feed(
-                self._client, mirror, extension_id=extension_id, known_as=known_as, now=self._now
+                self._client,
+                mirror,
+                extension_id=extension_id,
+                known_as=known_as,
+                now=self._now,
+                transcriber=self._transcriber,
             )
         return self._feeds[known_as]
 

@@ -191,6 +191,18 @@ class Mirror:
             with self._writing() as rows:
                 rows.read_in(ways, again=known is not None and not known.issuperset(ways))
 
+    def hear_with(self, hearing: str) -> None:
+        """Note how recordings are transcribed. After a change, those to transcribe are missing, also the transcribed.
+
+        Args:
+            hearing: the mode, a colon, and the digest of the model; empty if none are transcribed.
+        """
+        with self.reading() as db:
+            known = Rows(db).hearing()
+        if known != hearing:
+            with self._writing() as rows:
+                rows.hear_with(hearing)
+
     def message(self, mailbox: int, message_id: str) -> Message | None:
         """Return a record as it was put."""
         with self.reading() as db:

@@ -12,6 +12,7 @@ from rc_mcp.mirror.documents import (
     message_key,
     milliseconds,
     parties,
+    recordings,
     storable,
     wanted,
 )
@@ -23,8 +24,10 @@ Source = Literal["ringcentral", "document", "ocr", "transcribed"]
 State = Literal["missing", "text", "none", "failed"]
 """Of an attachment: not read yet, read, without text, or unreadable."""
 
+_RECORDING_RANK = 8
+"""Of a recording to transcribe: it takes longer than any other text."""
 _LAST_RANK = 9
-"""Of an attachment whose text nobody waits for, such as a recording."""
+"""Of an attachment whose text nobody waits for."""
 
 
 class Text(NamedTuple):
@@ -58,6 +61,7 @@ class Rows:
         self._unindexed: dict[int, _Row] = {}
         self._removed: dict[int, str] = {}
         self._perhaps_unused: set[int] = set()
+        self._known_hearing: str | None = None
 
     def finish(self) -> None:
         """Change the words of all changed messages in the index, before the transaction ends.
@@ -127,6 +131,31 @@ class Rows:
         self._db.execute("INSERT OR REPLACE INTO setting VALUES ('ways', ?)", (" ".join(sorted(ways)),))
         if again:
             self._db.execute("UPDATE attachment SET state = 'missing' WHERE state = 'failed'")
+
+    def hear_with(self, hearing: str) -> None:
+        """Note how recordings are transcribed; all of those are missing, also those that another model transcribed."""
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('hearing', ?)", (hearing,))
+        self._known_hearing = hearing
+        self._db.execute("DELETE FROM attachment WHERE rank = ? AND state != 'text'", (_RECORDING_RANK,))
+        if not hearing:
+            return
+        for found in self._db.execute("SELECT key, number, mailbox, record FROM message").fetchall():
+            row = _row(found)
+            for attachment_id in self._recordings(row.message):
+                self._want(row, attachment_id, _RECORDING_RANK)
+                self._db.execute(
+                    "UPDATE attachment SET state = 'missing' WHERE message = ? AND id = ?", (row.key, attachment_id)
+                )
+
+    def hearing(self) -> str:
+        """Return how recordings are transcribed, as it was noted; empty if they are not."""
+        if self._known_hearing is None:
+            found = self._db.execute("SELECT value FROM setting WHERE name = 'hearing'").fetchone()
+            self._known_hearing = str(found[0]) if found else ""
+        return self._known_hearing
+
+    def _recordings(self, message: Message) -> list[str]:
+        return [storable(a.id) for a in recordings(message, self.hearing().partition(":")[0])]
 
     def index_again(self) -> None:
         """Make the index and the table of parties again: another version folded their words."""
@@ -224,12 +253,18 @@ class Rows:
     def _want_texts(self, row: _Row, before: Message | None) -> None:
         """List the attachments of a record; those that it no longer has go, and their texts."""
         ranks = {storable(attachment.id): rank for attachment, rank in wanted(row.message)}
+        heard = dict.fromkeys(self._recordings(row.message), _RECORDING_RANK)
         there = {storable(attachment.id) for attachment in row.message.attachments}
         if before is not None:
-            known = dict(self._db.execute("SELECT id, state FROM attachment WHERE message = ?", (row.key,)).fetchall())
+            known = dict(self._db.execute("SELECT id, rank FROM attachment WHERE message = ?", (row.key,)).fetchall())
             # A transcript that was only a part is fetched again.
             is_stale = before.vm_transcription_status != row.message.vm_transcription_status
-            gone = [i for i in known if i not in there or (is_stale and i in ranks)]
+            gone = [
+                i
+                for i, rank in known.items()
+                # RingCentral's whole transcript takes the place of ours.
+                if i not in there or (is_stale and i in ranks) or (rank == _RECORDING_RANK and i not in heard)
+            ]
             hashes = self._hashes(row)
             for attachment_id in gone:
                 self._db.execute("DELETE FROM attachment WHERE message = ? AND id = ?", (row.key, attachment_id))
@@ -238,11 +273,14 @@ class Rows:
                 "UPDATE attachment SET created_ms = ? WHERE message = ?",
                 (milliseconds(row.message.creation_time), row.key),
             )
-        for attachment_id, rank in ranks.items():
-            self._db.execute(
-                "INSERT OR IGNORE INTO attachment VALUES (?, ?, ?, ?, ?, 'missing', NULL)",
-                (row.key, attachment_id, row.mailbox, milliseconds(row.message.creation_time), rank),
-            )
+        for attachment_id, rank in (heard | ranks).items():
+            self._want(row, attachment_id, rank)
+
+    def _want(self, row: _Row, attachment_id: str, rank: int) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO attachment VALUES (?, ?, ?, ?, ?, 'missing', NULL)",
+            (row.key, attachment_id, row.mailbox, milliseconds(row.message.creation_time), rank),
+        )
 
     def _set_state(self, row: _Row, attachment_id: str, state: State, content_hash: str | None) -> None:
         before = self._hashes(row)

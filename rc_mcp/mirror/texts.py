@@ -6,7 +6,7 @@ It is the reading of `attachments/`, but of the whole attachment, and without th
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from typing import BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from anyio import to_thread
 
@@ -19,6 +19,10 @@ from rc_mcp.media.selection import EVERYTHING, Selection
 from rc_mcp.mirror.rows import Source
 from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
 from rc_mcp.views.attached import is_transcript
+from rc_mcp.views.messages import attachment_uri
+
+if TYPE_CHECKING:  # most servers transcribe nothing
+    from rc_mcp.media.transcription import Transcriber
 
 _TEXT_BYTES = 4 * 1024 * 1024
 """So much of a plain text is indexed."""
@@ -84,6 +88,39 @@ async def text_of(
         text, by_ocr = await _text_of_pages(file, seen.kind)
         return Found(text, "failed", "ocr" if by_ocr else source, seen.content_hash)
     return Found(seen.text, seen.state, source, seen.content_hash)
+
+
+async def hear_text(
+    client: MessageStoreClient,
+    message: Message,
+    attachment: Attachment,
+    account_id: str,
+    extension_id: str,
+    transcriber: "Transcriber",
+) -> Found:
+    """Download a recording into an unnamed temporary file, and return its transcript. Rate limit group Medium.
+
+    Raises:
+        RingCentralError: RingCentral did not return it.
+        ModelError: the model cannot be used.
+        OSError: the temporary file cannot be written.
+    """
+    with tempfile.TemporaryFile(buffering=0) as file:
+        try:
+            await client.download(
+                message.id,
+                attachment.id,
+                file,
+                max_bytes=LIMITS.document_bytes,
+                account_id=account_id,
+                extension_id=extension_id,
+            )
+        except ContentTooLarge:
+            return Found(None, "failed")
+        address = attachment_uri(account_id, extension_id, message.id, attachment.id)
+        made = await transcriber.transcribe(file, address, no_progress, in_background=True)
+        content_hash = await to_thread.run_sync(_hash, file)
+    return Found(made.text or None, "failed" if made.why else "none", "transcribed", content_hash)
 
 
 class _Seen(NamedTuple):

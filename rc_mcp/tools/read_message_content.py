@@ -58,7 +58,15 @@ async def read_message_content(
     attachment = _attachment(message, attachment_id)
     place = AttachmentRef(account_id, extension_id, message_id, attachment.id)
     asked = AttachmentRequest(
-        app.client, message, attachment, place, form, selected, app.download_dir, ctx.report_progress
+        app.client,
+        message,
+        attachment,
+        place,
+        form,
+        selected,
+        app.download_dir,
+        ctx.report_progress,
+        app.transcriber,
     )
     answer, blocks = await (_read_kept(asked, kept) if kept else read_attachment(asked))
     answer = _among_others(answer, message, attachment)
@@ -69,9 +77,8 @@ async def read_message_content(
 
 async def _read_kept(asked: AttachmentRequest, kept: "Kept") -> tuple[ContentAnswer, list[ContentBlock]]:
     message, attachment = asked.message, asked.attachment
-    if is_recording(message, attachment):
-        attachment = transcript_of_recording(message, attachment)[0] or attachment
-    found = kept.texts.get(attachment.id)
+    transcript = transcript_of_recording(message, attachment)[0] if is_recording(message, attachment) else None
+    found = (transcript and kept.texts.get(transcript.id)) or kept.texts.get(attachment.id)
     if found is None:
         raise ToolError(
             "RingCentral no longer has this message, and the local copy has no text of it. Nothing was read."

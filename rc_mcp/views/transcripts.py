@@ -47,6 +47,12 @@ def extent(message: Message) -> Extent:
     return "part" if message.vm_transcription_status in _NOT_THE_WHOLE else "unknown"
 
 
+def is_written_down(message: Message, recording: Attachment) -> bool:
+    """Return whether RingCentral has a transcript that is certainly of the whole recording."""
+    transcript, is_its_own = transcript_of_recording(message, recording)
+    return transcript is not None and is_its_own and extent(message) == "whole"
+
+
 def transcription(message: Message) -> str | None:
     """Return the state of a voicemail's transcript in a word; None for another message, or if nobody says it."""
     status = word(message.vm_transcription_status)

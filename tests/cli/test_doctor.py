@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from rc_mcp.cli import main
-from rc_mcp.cli.doctor import READY, STOPPED, _state_folder  # pyright: ignore[reportPrivateUsage]
+from rc_mcp.cli.doctor import BETTER_MODELS, READY, STOPPED, _state_folder  # pyright: ignore[reportPrivateUsage]
 from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
@@ -25,6 +25,7 @@ from rc_mcp.settings import SettingsError, load_settings
 from rc_mcp.views.other_stores import QUEUE_TEXTS
 from rc_mcp.wiring import client_for
 from tests.desk import Desk, Faults, call
+from tests.speech import MODEL, site_packages, write_model
 
 pytestmark = pytest.mark.anyio
 
@@ -314,6 +315,30 @@ async def test_ocr_that_cannot_be_loaded_is_noted_with_the_missing_library(tmp_p
     assert broken[0] == 0
     assert "note  OCR" in broken[1]
     assert "libGL.so.1" in broken[1]
+
+
+async def test_a_model_that_transcribes_is_tried_and_described(tmp_path: Path) -> None:
+    engine = {"RC_MCP_TRANSCRIBE": "missing", "PYTHONPATH": str(site_packages())}
+    with Emulator() as emulator:
+        async with emulator.serve():
+            sound = await doctor(emulator, tmp_path / "state", **engine, RC_MCP_TRANSCRIBE_MODEL=MODEL)
+            absent = await doctor(emulator, tmp_path / "state", **engine, RC_MCP_TRANSCRIBE_MODEL="no-such-model")
+    assert sound[0] == 0, sound[1]
+    assert f"ok    transcription: {MODEL} 0.1.0, 78 MB, which knows only English" in sound[1]
+    assert BETTER_MODELS in sound[1]
+    assert absent[0] == 1
+    assert "fault transcription: No package no-such-model" in absent[1]
+
+
+async def test_a_missing_engine_is_a_fault_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model")
+    with Emulator() as emulator:
+        async with emulator.serve():
+            code, said = await doctor(
+                emulator, tmp_path / "state", RC_MCP_TRANSCRIBE="all", RC_MCP_TRANSCRIBE_MODEL=str(folder)
+            )
+    assert code == 1
+    assert "rc-mcp[transcribe]" in said
 
 
 async def test_an_unreachable_server_is_a_fault(tmp_path: Path) -> None:

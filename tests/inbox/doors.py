@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2 as httpx
@@ -17,6 +17,7 @@ from rc_mcp.inbox.app import META_KEY, PREFIX
 from rc_mcp.inbox.browser import HOST, SESSION_HEADER, Keys, application
 from rc_mcp.inbox.desk import Desk as InboxDesk
 from rc_mcp.session import MailboxSession
+from rc_mcp.wiring import transcriber_for
 from tests.desk import Answer, Desk, Era
 
 PORT = 4321
@@ -107,6 +108,7 @@ async def browser(desk: Desk, **variables: str) -> AsyncGenerator[Page]:
     settings = desk.settings(**variables)
     async with desk.guard(**variables) as guard:
         session = MailboxSession(guard.client, guard, settings.extensions, settings.download_dir)
+        session = replace(session, transcriber=transcriber_for(settings))
         inbox, keys = InboxDesk(session, settings.access, "browser"), Keys()
         transport = httpx.ASGITransport(app=application(inbox, keys, PORT))
         async with httpx.AsyncClient(transport=transport) as http:

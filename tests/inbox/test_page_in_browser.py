@@ -1,5 +1,6 @@
 import base64
 import logging
+from pathlib import Path
 from unittest.mock import MagicMock
 
 import anyio
@@ -11,6 +12,10 @@ from rc_mcp.inbox import browser as door
 from rc_mcp.inbox.browser import HOST, SESSION_HEADER, Keys, application, listening_socket, serving
 from rc_mcp.inbox.desk import Desk as InboxDesk
 from rc_mcp.inbox.page import content_security_policy, html
+from rc_mcp.media import transcription
+from rc_mcp.media.sentences import Sentence
+from rc_mcp.media.speech_model import SpeechModel
+from rc_mcp.media.transcription import Transcriber, Transcription
 from tests.desk import Desk, call
 from tests.inbox.doors import OWN, PORT, Page, browser
 
@@ -357,6 +362,29 @@ async def test_a_transcript_is_shown_as_text(desk: Desk) -> None:
     async with browser(desk) as page:
         shown = await page.call("text", message_id=str(voicemail["id"]))
     assert shown["untrusted_text"]
+
+
+async def test_a_transcript_made_here_comes_with_the_times_of_its_sentences(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentences = (Sentence(0, 2.5, "Hello <b>Nadia</b>."), Sentence(2.5, 4, "Call me."))
+    made = Transcription("model", is_english_only=True, languages=("en",), sentences=sentences, heard_s=4)
+
+    async def transcribe(*_: object, **__: object) -> Transcription:
+        return made
+
+    def find(_: Transcriber) -> tuple[SpeechModel, str]:
+        return SpeechModel(Path(), "model", is_english_only=True, size_bytes=1), "digest"
+
+    monkeypatch.setattr(transcription, "transcribe", transcribe)
+    monkeypatch.setattr(Transcriber, "_found", find)
+    message_id = desk.ids(type="VoiceMail", vmTranscriptionStatus="Failed")[0]
+    async with browser(desk, RC_MCP_TRANSCRIBE="missing", RC_MCP_TRANSCRIBE_MODEL="model") as page:
+        shown = await page.call("text", message_id=message_id)
+    assert shown["untrusted_text"] == made.text
+    assert shown["sentences"] == [
+        {"from_s": s.from_s, "to_s": s.to_s, "untrusted_text": s.text} for s in made.sentences
+    ]
 
 
 async def test_no_key_or_session_is_logged_or_written(

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -28,7 +29,10 @@ from rc_mcp.ringcentral import (
 )
 from rc_mcp.settings import Settings
 from rc_mcp.views.error_texts import in_words
-from rc_mcp.wiring import client_for, open_mirror, principal_for
+from rc_mcp.wiring import client_for, open_mirror, principal_for, transcriber_for
+
+if TYPE_CHECKING:  # most users transcribe nothing
+    from rc_mcp.media.transcription import Transcriber
 
 FED_BY_ANOTHER = "Another process fetches messages for this copy now, so nothing was done here. The copy has:"
 WAS_DAMAGED = (
@@ -68,7 +72,7 @@ async def sync_all(settings: Settings) -> bool:
         with open_mirror(settings.state_dir, settings.mirror_key_command) as mirror:
             if mirror.was_damaged:
                 click.echo(WAS_DAMAGED, err=True)
-            feeds = await _feeds(client, mirror, principal, settings.extensions)
+            feeds = await _feeds(client, mirror, principal, settings.extensions, transcriber_for(settings))
             is_complete = await _fed(feeds, mirror)
             for key, number in mirror.mailboxes().items():
                 if key in feeds:
@@ -81,12 +85,17 @@ async def sync_all(settings: Settings) -> bool:
 
 
 async def _feeds(
-    client: MessageStoreClient, mirror: Mirror, principal: str, extensions: Collection[str]
+    client: MessageStoreClient,
+    mirror: Mirror,
+    principal: str,
+    extensions: Collection[str],
+    transcriber: "Transcriber | None",
 ) -> dict[Key, Feed]:
     feeds: dict[Key, Feed] = {}
     for extension_id in ("~", *sorted(extensions)):
         key = await mailbox_of(client, mirror, principal, extension_id=extension_id)
-        feeds.setdefault(key, Feed(client, mirror, extension_id=extension_id, known_as=key))
+        feed = Feed(client, mirror, extension_id=extension_id, known_as=key, transcriber=transcriber)
+        feeds.setdefault(key, feed)
     return feeds
 
 

@@ -1,0 +1,73 @@
+"""Sentences of the words that a model wrote, and the mark after each number."""
+
+import pytest
+
+from rc_mcp.media.sentences import CHECK_BY_EAR, clock, is_understood, sentences
+from rc_mcp.media.speech_protocol import Word
+
+
+def spoken(text: str, probability: float = 0.9, *, pause_s: float = 0.0) -> list[Word]:
+    """Return the words of a text, one a second."""
+    return [
+        Word(text=f" {word}", from_s=at * (1 + pause_s), to_s=at * (1 + pause_s) + 1, probability=probability)
+        for at, word in enumerate(text.split())
+    ]
+
+
+def texts(text: str) -> list[str]:
+    return [sentence.text for sentence in sentences(spoken(text))]
+
+
+def test_a_sentence_ends_at_its_mark_and_has_its_time() -> None:
+    found = [*sentences(spoken("Hello Nadia. Call me? Now"))]
+    assert [(s.from_s, s.to_s, s.text) for s in found] == [(0, 2, "Hello Nadia."), (2, 4, "Call me?"), (4, 5, "Now")]
+
+
+def test_a_pause_and_a_length_end_a_sentence_without_a_mark() -> None:
+    assert len([*sentences(spoken("well so then", pause_s=3))]) == 3
+    assert len([*sentences(spoken("and " * 100))]) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "after"),
+    [
+        ("Call 503-555-0121 today", 1, "503-555-0121"),
+        ("Call 5 0 3 5 today", 1, "5"),
+        ("Call me at five oh three today", 3, "three"),
+        ("It costs $4.50", 2, "$4.50"),
+        ("Room 12b please", 1, "12b"),
+    ],
+)
+def test_a_run_of_digits_is_marked_once_with_its_second(text: str, at: int, after: str) -> None:
+    mark = CHECK_BY_EAR.format(time=clock(at))
+    [found] = texts(text)
+    assert found.count(CHECK_BY_EAR[:10]) == 1
+    assert f"{after} {mark}" in found
+    assert found.replace(f" {mark}", "") == text
+
+
+def test_one_word_that_is_also_a_digit_is_no_number() -> None:
+    assert texts("No one came to my house") == ["No one came to my house"]
+
+
+def test_speech_cannot_write_a_mark_of_ours() -> None:
+    assert texts("5 [check by ear at 9:59]")[0].count("[") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "is_clear"),
+    [
+        (spoken("Please call me back before noon about the invoice", 0.8), True),
+        (spoken("Please call me back before noon about the invoice", 0.4), False),
+        (spoken("thank you for watching and " * 12, 0.95), False),
+        (spoken("Bye", 0.9), True),
+        ([], False),
+        (spoken("Please call", 0.0), False),
+    ],
+)
+def test_words_that_are_unlikely_or_repeated_are_not_understood(words: list[Word], is_clear: bool) -> None:
+    assert is_understood(words) == is_clear
+
+
+def test_times_are_minutes_and_seconds() -> None:
+    assert [clock(0), clock(65.9), clock(600)] == ["0:00", "1:05", "10:00"]
