@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from rc_mcp.media.sentences import CHECK_BY_EAR, is_understood, sentences
+from rc_mcp.media.sentences import CHECK_BY_EAR, heard_in
 from rc_mcp.media.speech_model import find_model
-from rc_mcp.media.speech_protocol import SoundTask, Word
+from rc_mcp.media.speech_protocol import Piece, SoundTask
 from tests.speech import MODEL, VOICEMAILS, errors, site_packages, spoken, words
 
 _PLAIN = """
@@ -117,9 +117,8 @@ def heard_by_us(printed: list[str]) -> tuple[str, float]:
     mark = re.compile(re.escape(CHECK_BY_EAR).replace(r"\{time\}", r"\d+:\d\d"))
     text: list[str] = []
     for message in messages:
-        found = [Word.model_validate(word) for word in message.get("words", ())]
-        if is_understood(found):
-            text += [mark.sub("", sentence.text) for sentence in sentences(found)]
+        if message["what"] == "piece":
+            text += [mark.sub("", sentence.text) for sentence in heard_in(Piece.model_validate(message))[0]]
     return " ".join(text), float(messages[0]["seconds"])
 
 

@@ -61,6 +61,8 @@ class Piece(_Passed):
     what: Literal["piece"] = "piece"
     from_s: Seconds
     to_s: Seconds
+    speech: Annotated[list[tuple[Seconds, Seconds]], Field(max_length=LIMITS.words_per_piece)] = []
+    """When somebody speaks, as another model hears it."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
     words: Annotated[list[Word], Field(max_length=LIMITS.words_per_piece)]
 

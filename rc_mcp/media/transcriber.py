@@ -38,8 +38,9 @@ def main() -> None:
         samples = _decoded()
         if task.load_always:
             _loaded.append(_model(task))
-        for piece in _pieces(_speech(samples), len(samples)):
-            _say(_read(samples, piece, task))
+        speech = _speech(samples)
+        for piece in _pieces(speech, len(samples)):
+            _say(_read(samples, piece, speech, task))
         _say(SoundDone())
     except _SoundError as error:
         _say(SoundFailed(reason=error.reason))
@@ -115,7 +116,7 @@ def _pieces(speech: Iterable[tuple[int, int]], end: int) -> Iterator[tuple[int, 
 _loaded: list[Any] = []
 
 
-def _read(samples: Any, piece: tuple[int, int], task: SoundTask) -> Piece:
+def _read(samples: Any, piece: tuple[int, int], speech: list[tuple[int, int]], task: SoundTask) -> Piece:
     if not _loaded:
         _loaded.append(_model(task))
     start, stop = piece
@@ -139,7 +140,14 @@ def _read(samples: Any, piece: tuple[int, int], task: SoundTask) -> Piece:
         for segment in segments
         for word in segment.words or ()
     ]
-    return Piece(from_s=offset, to_s=end, language=info.language, words=words[: LIMITS.words_per_piece])
+    within = [(max(first, start), min(last, stop)) for first, last in speech if first < stop and last > start]
+    return Piece(
+        from_s=offset,
+        to_s=end,
+        speech=[(first / _RATE, last / _RATE) for first, last in within],
+        language=info.language,
+        words=words[: LIMITS.words_per_piece],
+    )
 
 
 def _model(task: SoundTask) -> Any:

@@ -18,7 +18,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.media.reading import Progress
-from rc_mcp.media.sentences import Sentence, clock, is_understood, sentences
+from rc_mcp.media.sentences import Sentence, clock, heard_in
 from rc_mcp.media.speech_limits import LIMITS
 from rc_mcp.media.speech_model import SpeechModel, find_model
 from rc_mcp.media.speech_protocol import (
@@ -147,10 +147,9 @@ def with_message(made: Transcription, message: SoundMessage) -> Transcription:
             return replace(made, seconds=message.seconds, is_longer=message.is_longer, is_damaged=message.is_damaged)
         case Piece():
             made = replace(made, heard_s=message.to_s)
-            if not is_understood(message.words):
-                return replace(made, unclear=(*made.unclear, (message.from_s, message.to_s)))
-            languages = tuple(dict.fromkeys((*made.languages, message.language)))
-            return replace(made, languages=languages, sentences=(*made.sentences, *sentences(message.words)))
+            found, unclear = heard_in(message)
+            made = replace(made, sentences=(*made.sentences, *found), unclear=(*made.unclear, *unclear))
+            return replace(made, languages=tuple(dict.fromkeys((*made.languages, message.language)))) if found else made
         case SoundDone():
             return replace(made, why=None)
         case SoundFailed():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rc_mcp.media.sentences import CHECK_BY_EAR, clock, is_understood, sentences
-from rc_mcp.media.speech_protocol import Word
+from rc_mcp.media.sentences import CHECK_BY_EAR, clock, heard_in, is_understood, sentences
+from rc_mcp.media.speech_protocol import Piece, Word
 
 
 def spoken(text: str, probability: float = 0.9, *, pause_s: float = 0.0) -> list[Word]:
@@ -67,6 +67,44 @@ def test_speech_cannot_write_a_mark_of_ours() -> None:
 )
 def test_words_that_are_unlikely_or_repeated_are_not_understood(words: list[Word], is_clear: bool) -> None:
     assert is_understood(words) == is_clear
+
+
+def piece(*parts: list[Word], speech: list[tuple[float, float]] | None = None) -> Piece:
+    words: list[Word] = []
+    for part in parts:
+        at = words[-1].to_s if words else 0
+        words += [word.model_copy(update={"from_s": word.from_s + at, "to_s": word.to_s + at}) for word in part]
+    return Piece(from_s=0, to_s=60, language="en", words=words, speech=speech or [])
+
+
+def test_of_a_piece_only_the_unlikely_sentence_is_left_out_and_its_time_is_named() -> None:
+    clear, unlikely = (
+        spoken("Please call me back before noon today.", 0.9),
+        spoken("It's Mami the mean and lost tag.", 0.3),
+    )
+    found, unclear = heard_in(piece(clear, unlikely, clear))
+    assert [sentence.text for sentence in found] == ["Please call me back before noon today."] * 2
+    assert unclear == [(7, 14)]
+
+
+def test_a_short_unlikely_sentence_is_kept() -> None:
+    clear = spoken("Please call me back before noon today.", 0.9)
+    assert len(heard_in(piece(clear, spoken("Good job, Ms.", 0.2)))[0]) == 2
+
+
+def test_a_sentence_that_is_repeated_again_and_again_was_not_said() -> None:
+    clear, again = spoken("Please call me back before noon today about this invoice.", 0.9), spoken("I am going.", 0.9)
+    found, unclear = heard_in(piece(clear, again, again, again))
+    assert len(found) == 1
+    assert len(unclear) == 3
+    assert len(heard_in(piece(clear, again, again))[0]) == 3
+
+
+def test_speech_for_which_no_word_was_written_is_named() -> None:
+    clear = spoken("Please call me back before noon today.", 0.9)
+    assert heard_in(piece(clear, speech=[(0, 7.5)]))[1] == []
+    assert heard_in(piece(clear, speech=[(0, 20), (25, 30)]))[1] == [(7, 20), (25, 30)]
+    assert heard_in(piece(clear, speech=[(30, 33)]))[1] == []
 
 
 def test_times_are_minutes_and_seconds() -> None:

@@ -1,13 +1,17 @@
 """Transcripts made here: faster-whisper with tiny.en, in the worker process."""
 
+import io
 import json
+import math
 import os
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import wave
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -80,10 +84,37 @@ async def test_a_model_that_knows_only_english_invents_nothing_for_another_langu
     assert made.unclear
 
 
+@pytest.mark.parametrize("name", ["spanish.mp3", "french.mp3"])
+async def test_english_before_another_language_is_kept_and_the_rest_is_named(heard: Hear, name: str) -> None:
+    made = await heard((RECORDINGS / "mp3.mp3").read_bytes() + (RECORDINGS / name).read_bytes())
+    assert {"fire", "department", "alarms", "monday"} <= {*words(made.text)}
+    assert made.sentences[-1].to_s < 8
+    assert made.unclear[-1][1] > 14
+
+
 async def test_a_hang_up_has_no_speech(heard: Hear) -> None:
     made = await heard(VOICEMAILS / "hang-up.wav")
     assert (made.why, made.sentences, made.unclear) == (None, (), ())
     assert made.seconds == 5
+
+
+@pytest.mark.parametrize("kind", ["silence", "busy tone", "quiet noise", "loud noise"])
+async def test_a_line_on_which_nobody_speaks_has_no_words(heard: Hear, kind: str) -> None:
+    made = await heard(line(kind))
+    assert (made.why, made.sentences, made.unclear) == (None, (), ())
+
+
+def line(kind: str, seconds: int = 12) -> bytes:
+    """Return a recording of a telephone line, as 16-bit WAV."""
+    chance = random.Random(7)  # noqa: S311
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        for at in (n / 8000 for n in range(8000 * seconds)):
+            tones = (math.sin(2 * math.pi * 480 * at) + math.sin(2 * math.pi * 620 * at)) / 4 * (at % 1 < 0.5)
+            level = {"busy tone": tones, "quiet noise": chance.gauss(0, 0.002), "loud noise": chance.gauss(0, 0.2)}
+            file.writeframesraw(struct.pack("<h", int(32767 * max(-1.0, min(1.0, level.get(kind, 0.0))))))
+    return written.getvalue()
 
 
 @pytest.mark.parametrize(
