@@ -77,12 +77,11 @@ async def text(desk: Desk, asked: MaybeAttachment) -> Text:
     except ToolError as error:
         raise InboxError(str(error)) from None
     known = desk.app.transcriber.known(place.uri) if desk.app.transcriber else None
+    sentences = known.sentences if known else ()
     return Text(
-        untrusted_text=answer.untrusted.text or answer.untrusted.transcribed_here,
+        untrusted_text=answer.untrusted.text or (None if sentences else answer.untrusted.transcribed_here),
         said=answer.said,
-        sentences=[
-            TimedText(from_s=s.from_s, to_s=s.to_s, untrusted_text=s.text) for s in (known.sentences if known else ())
-        ],
+        sentences=[TimedText(from_s=s.from_s, to_s=s.to_s, untrusted_text=s.text) for s in sentences],
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playwright.async_api import Page
 
@@ -11,7 +11,7 @@ from rc_mcp.inbox.app import OPEN
 from rc_mcp.inbox.browser import HOST, Keys, application, listening_socket, page_address, serving
 from rc_mcp.inbox.desk import Desk as InboxDesk
 from rc_mcp.session import MailboxSession
-from rc_mcp.wiring import open_copy
+from rc_mcp.wiring import open_copy, transcriber_for
 from tests.desk import Desk, Era
 from tests.inbox.chromium.app_host import CHAT, PROXY, app_host
 from tests.inbox.chromium.user import User
@@ -45,6 +45,7 @@ async def served(desk: Desk, variables: Mapping[str, str] = NONE, port: int = 0)
     settings = desk.settings(**variables)
     async with desk.guard(**variables) as guard, open_copy(settings, guard) as copy:
         session = MailboxSession(guard.client, guard, settings.extensions, settings.download_dir, copy)
+        session = replace(session, transcriber=transcriber_for(settings))
         inbox, keys = InboxDesk(session, settings.access, "browser"), Keys()
         with listening_socket(port) as listening:
             server = PageServer(keys, listening.getsockname()[1])
