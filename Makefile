@@ -129,8 +129,9 @@ soak: .venv/dev.ready            ## 64 callers over HTTP with lost answers, chec
 conformance: .venv/dev.ready   ## the protocol's official conformance suite, on the demo and on our server with its fixtures
 	@$(BIN)/python -m pytest -q -s tests/conformance
 
-fuzz: .venv/dev.ready          ## 100,000 calls of all kinds, and 1,000 damaged attachments, new ones each time: half an hour
+fuzz: .venv/dev.ready          ## 100,000 calls of all kinds, and 1,000 damaged attachments, new ones each time, and 200 recordings: half an hour
 	@RC_FUZZ_CALLS=100000 RC_FUZZ_FILES=1000 RC_FUZZ_FROM=$$(date +%s) $(BIN)/python -m pytest -q -n 2 -rP tests/fuzz
+	@$(BIN)/python -m pytest -q -m long tests/media/test_transcription.py
 
 inspector: .venv/dev.ready     ## the MCP Inspector as an independent client
 	@$(BIN)/python -m pytest -q tests/suites/test_inspector.py

@@ -52,7 +52,7 @@ from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.inbox.app import AppDoor, AppExtension, page_resource, with_page
 from rc_mcp.inbox.desk import Desk
 from rc_mcp.inbox.opening import open_browser
-from rc_mcp.inbox.operations import FailedError
+from rc_mcp.inbox.operations import FAILED, FailedError
 from rc_mcp.inbox.page import URI as PAGE_URI
 from rc_mcp.inbox.windows import ServerWindows, browser_page
 from rc_mcp.prompts import complete as complete_prompt
@@ -223,7 +223,7 @@ class RingCentralServer(MCPServer[MailboxSession]):
             return await self.app_door.call(name, arguments, context)
         except FailedError as error:
             self._give_up()
-            raise ToolError(str(error)) from error
+            raise ToolError(FAILED) from error
         except anyio.get_cancelled_exc_class():
             self._give_up()
             raise

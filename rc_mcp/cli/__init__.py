@@ -14,7 +14,7 @@ _COMMANDS = {
     "login": ("login", "Log in with your RingCentral account, in the browser."),
     "logout": ("login", "End the session of `rc-mcp login` and delete it here."),
     "demo": ("demo", "Take a guided tour in seconds, without an account or key."),
-    "inbox": ("inbox", "Show the inbox in your browser, and decide about plans."),
+    "inbox": ("inbox", "Show the inbox in your browser."),
     "emulator": ("emulator", "Serve an emulated RingCentral over HTTP."),
     "mirror": ("mirror", "Keep a local copy of the mailbox, for search."),
     "doctor": ("doctor", "Check configuration, state folder, login and permissions."),

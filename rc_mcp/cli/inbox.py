@@ -29,7 +29,9 @@ NO_BROWSER = "No browser could be opened. Open the address yourself: it is valid
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 lets the system choose.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in a browser.")
 def inbox(demo: bool, port: int, browser: bool) -> None:
-    """Show the inbox in your browser: messages, voicemails, faxes, and plans that wait for your yes.
+    """Show the inbox in your browser.
+
+    It has messages, voicemails to play, faxes to page through, and the plans that wait for your yes.
 
     The first line on stdout is a JSON object with the page's `url`. It opens one page, once; only this machine can
     reach it. What you approve there is carried out at once. Ctrl-C ends it.

@@ -14,12 +14,13 @@ from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.inbox import contents, decisions, reading
 from rc_mcp.inbox.desk import Arguments, Desk, InboxError, Nothing
 from rc_mcp.ringcentral import Allowance, RingCentralError
+from rc_mcp.views.changes import MAYBE_CHANGED
 from rc_mcp.views.error_texts import in_words
 
 NOT_ALLOWED = "The operator does not allow this here."
 TOO_SLOW = f"This took longer than {time_limits.CALL_S:.0f} s and was stopped. Try again in a minute."
 WRONG = "The page and the server do not fit together: open the page again."
-FAILED = "This failed inside the server; its log says why."
+FAILED = f"This failed inside the server; its log says why. {MAYBE_CHANGED}"
 
 _log = logging.getLogger(__name__)
 

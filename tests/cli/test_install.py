@@ -263,7 +263,8 @@ def test_after_a_login_the_entry_works_in_a_new_terminal(
     done = install(host)
     assert (done.exit_code, done.stderr, LOGGED_IN in done.stdout) == (0, "", True)
     written = variables(host, machine)
-    assert written == {"RC_APP_CLIENT_ID": "app-1", **others, "RC_MCP_ACCESS": "delete"}
+    page = {} if HOSTS[host].asks else {"RC_MCP_APPROVAL_PAGE": "on"}
+    assert written == {"RC_APP_CLIENT_ID": "app-1", **others, "RC_MCP_ACCESS": "delete", **page}
     assert entry(host, machine).get("env_vars", []) == []
     assert is_logged_in(server_settings(host, machine, monkeypatch))
 
@@ -478,7 +479,8 @@ def test_claude_desktop_gets_the_client_id_and_the_user_is_advised_about_secrets
     assert "RC_APP_CLIENT_ID" in steps(install("claude-desktop").stdout)[1]
     monkeypatch.setenv("RC_APP_CLIENT_ID", "app")
     done = install("claude-desktop")
-    assert entry("claude-desktop", machine)["env"] == {"RC_APP_CLIENT_ID": "app", "RC_MCP_ACCESS": "delete"}
+    usual = {"RC_MCP_ACCESS": "delete", "RC_MCP_APPROVAL_PAGE": "on"}  # it shows no questions
+    assert entry("claude-desktop", machine)["env"] == {"RC_APP_CLIENT_ID": "app", **usual}
     assert "rc-mcp login" in done.output
 
 
