@@ -31,13 +31,6 @@ class Windows(Protocol):
         ...
 
 
-class NoWindows:
-    """A server whose users decide in the client, in the chat or in a terminal."""
-
-    async def show(self, ctx: "Ctx", plan: Plan) -> Window | None:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class MailboxSession:
     """One login: the client, the guard for its deletes, and the mailboxes it may access."""
@@ -58,7 +51,8 @@ class MailboxSession:
     """What the server remembers about each sync token it issued: when, and with which filters."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
-    windows: Windows = field(default_factory=NoWindows)
+    windows: Windows | None = None
+    """None where users decide only in the client, in the chat or in a terminal."""
 
     @property
     def now(self) -> datetime:

@@ -6,8 +6,6 @@ host. So a yes counts only with a secret for this plan, which travels to the pag
 must not show that to its model. It makes one decision count, and none about anything that is final.
 """
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +24,7 @@ from rc_mcp.inbox.decisions import Answer
 from rc_mcp.inbox.desk import Desk, InboxError
 from rc_mcp.inbox.operations import FailedError, Operation, carry_out, offered
 from rc_mcp.inbox.page import URI, html
+from rc_mcp.inbox.random_secrets import digest_of, new_secret
 from rc_mcp.inbox.records import Decided, PlanRecord, Plans
 from rc_mcp.session import Ctx
 
@@ -35,7 +34,6 @@ SHOWN = "The inbox is shown to the user, who can look at messages and decide abo
 UNPROVEN = "A button counts only in the window that showed this plan. Use rc-mcp inbox, or a terminal."
 _SHOWS_ALL = ("cursor",)
 """Hosts whose model sees the tools that are for the page alone, by a part of their name. A button is no proof there."""
-_GUARDED = {"delete_message", "delete_message_by_filter", "update_message_store_configuration"}
 
 
 class AppExtension(Extension):
@@ -57,10 +55,10 @@ class Secrets:
 
     def new(self, plan_id: str) -> str:
         """Return a new secret for a plan. The guard holds how long the plan lives."""
-        secret = secrets.token_urlsafe(32)
+        secret = new_secret()
         while len(self._plans) >= MAX_UNUSED:
             self._plans.pop(next(iter(self._plans)))
-        self._plans[_digest(secret)] = plan_id
+        self._plans[digest_of(secret)] = plan_id
         return secret
 
     def has(self, plan_id: str) -> bool:
@@ -69,7 +67,7 @@ class Secrets:
 
     def fits(self, secret: str, plan_id: str) -> bool:
         """Return whether the secret is for this plan, which is not decided yet."""
-        return self._plans.get(_digest(secret)) == plan_id
+        return self._plans.get(digest_of(secret)) == plan_id
 
     def forget(self, plan_id: str) -> None:
         """Use up the secrets for this plan."""
@@ -118,8 +116,9 @@ class AppDoor:
         if isinstance(answer, Decided) and answer.operation_id:  # else the user may press again, in a minute perhaps
             self._secrets.forget(str(given["plan_id"]))
         result = CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-        is_open = isinstance(answer, PlanRecord) and answer.decidable and _hides_from_model(ctx)
-        return self._with_secret(result, answer.id) if is_open and isinstance(answer, PlanRecord) else result
+        if isinstance(answer, PlanRecord) and answer.decidable and _hides_from_model(ctx):
+            return self._with_secret(result, answer.id)
+        return result
 
     def with_secret(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
         """Return a guarded tool's answer with the secret for its plan, if the user decides about it in the page."""
@@ -162,7 +161,7 @@ def page_resource() -> ReadResourceContents:
 
 def with_page(tool: MCPTool) -> MCPTool:
     """Return a guarded tool as a client with the page sees it: the page is shown beside its answers."""
-    if tool.name not in _GUARDED:
+    if not (tool.annotations and tool.annotations.destructive_hint):
         return tool
     return tool.model_copy(update={"meta": {**(tool.meta or {}), "ui": {"resourceUri": URI}}})
 
@@ -200,7 +199,3 @@ def _hides_from_model(ctx: Ctx) -> bool:
     params: Any = ctx.request_context.session.client_params
     name = params.client_info.name.lower() if params else ""
     return bool(name) and not any(part in name for part in _SHOWS_ALL)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()  # JSON can have half a character

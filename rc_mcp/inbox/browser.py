@@ -9,9 +9,7 @@ A page of another site, another program's page on this machine, and a model must
 - The Host, the Origin and, where the browser sends it, Sec-Fetch-Site must be those of the page itself.
 """
 
-import hashlib
 import json
-import secrets
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -27,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rc_mcp.inbox.desk import Desk, InboxError
 from rc_mcp.inbox.operations import WRONG, FailedError, carry_out
 from rc_mcp.inbox.page import content_security_policy, html
+from rc_mcp.inbox.random_secrets import digest_of, new_secret
 
 HOST = "127.0.0.1"
 SESSION_HEADER = "inbox-session"
@@ -60,9 +59,9 @@ class Keys:
 
     def new(self) -> str:
         """Return a new key, which opens one session within `KEY_LASTS_S`."""
-        key, now = secrets.token_urlsafe(32), anyio.current_time()
+        key, now = new_secret(), anyio.current_time()
         self._keys = {digest: at for digest, at in self._keys.items() if now - at < KEY_LASTS_S}
-        self._keys[_digest(key)] = now
+        self._keys[digest_of(key)] = now
         return key
 
     def open(self, key: str) -> str | None:
@@ -70,22 +69,22 @@ class Keys:
 
         The second use of a key ends the session that the first opened.
         """
-        digest, now = _digest(key), anyio.current_time()
+        digest, now = digest_of(key), anyio.current_time()
         made_at = self._keys.pop(digest, None)
         if made_at is None:
             self._sessions = {token: s for token, s in self._sessions.items() if s.key != digest}
             return None
         if now - made_at >= KEY_LASTS_S:
             return None
-        token = secrets.token_urlsafe(32)
+        token = new_secret()
         while len(self._sessions) >= _LIMIT:
             self._sessions.pop(min(self._sessions, key=lambda t: self._sessions[t].seen_at))
-        self._sessions[_digest(token)] = _Session(digest, now, now)
+        self._sessions[digest_of(token)] = _Session(digest, now, now)
         return token
 
     def knows(self, token: str) -> bool:
         """Return whether this is the token of a session, and note that it is in use."""
-        session = self._sessions.get(_digest(token))
+        session = self._sessions.get(digest_of(token))
         if session:
             session.seen_at = anyio.current_time()
         return session is not None
@@ -244,8 +243,3 @@ async def _object(receive: Receive) -> dict[str, object] | None:
 
 def _error(said: str, status: int) -> Response:
     return JSONResponse({"error": said}, status)
-
-
-def _digest(secret: str) -> str:
-    # Looked up by digest: how long a comparison takes says nothing about the secret.
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()  # JSON can have half a character

@@ -18,6 +18,10 @@ from rc_mcp.session import MailboxSession
 MessageId = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
 
 
+Reading = tuple[Sequence[Message], int]
+"""Messages, newest first, and how many others could not be read."""
+
+
 class InboxError(Exception):
     """A request of the page cannot be carried out. Its text is a sentence for the user, and says what was not done."""
 
@@ -39,9 +43,7 @@ class Desk:
     app: MailboxSession
     access: Level
     window: Window
-    read: dict[int, tuple[datetime, Sequence[Message]]] = field(
-        default_factory=dict[int, tuple[datetime, Sequence[Message]]]
-    )
+    read: dict[int, tuple[datetime, Reading]] = field(default_factory=dict[int, tuple[datetime, Reading]])
     """The messages of the window in days that is shown, and when they were read."""
     members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """The messages of the conversations that were opened, by the key: the message that is the key may be deleted."""

@@ -14,11 +14,11 @@ from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.inbox import contents, decisions, reading
 from rc_mcp.inbox.desk import Arguments, Desk, InboxError, Nothing
 from rc_mcp.ringcentral import Allowance, RingCentralError
-from rc_mcp.views.changes import MAYBE_CHANGED
+from rc_mcp.views.changes import MAYBE_CHANGED, after_failure
 from rc_mcp.views.error_texts import in_words
 
 NOT_ALLOWED = "The operator does not allow this here."
-TOO_SLOW = f"This took longer than {time_limits.CALL_S:.0f} s and was stopped. Try again in a minute."
+TOO_SLOW = f"This took longer than {time_limits.CALL_S:.0f} s and was stopped."
 WRONG = "The page and the server do not fit together: open the page again."
 FAILED = f"This failed inside the server; its log says why. {MAYBE_CHANGED}"
 
@@ -86,7 +86,7 @@ async def carry_out(desk: Desk, name: str, given: Mapping[str, object]) -> BaseM
         with move_on_after(time_limits.CALL_S):
             return await operation.act(desk, asked)
     except RingCentralError as error:
-        raise InboxError(in_words(error)) from error
+        raise InboxError(f"{in_words(error)} {_effect(operation, error)}".strip()) from error
     except GuardError as error:
         raise InboxError(str(error)) from error
     except InboxError:
@@ -94,4 +94,11 @@ async def carry_out(desk: Desk, name: str, given: Mapping[str, object]) -> BaseM
     except Exception:  # noqa: BLE001  its own text may hold paths or senders' words
         _log.exception("an operation of the inbox page failed: %s", name)
         raise FailedError(FAILED) from None
-    raise InboxError(TOO_SLOW)
+    raise InboxError(f"{TOO_SLOW} {'Try again in a minute.' if operation.level == 'read' else MAYBE_CHANGED}")
+
+
+def _effect(operation: Operation, error: RingCentralError) -> str:
+    """Return the sentence that says whether something was changed before the error; empty if the operation reads."""
+    if operation.level == "triage":
+        return after_failure(error)
+    return NOTHING_DONE if operation.level == "delete" else ""  # the guard reports what it sent, so a read failed

@@ -1,7 +1,7 @@
 """What the page shows of the mailbox: an overview, a conversation, and what a search finds."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from itertools import islice
 from math import inf
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from rc_mcp.inbox.desk import Arguments, Desk, InboxError, MessageId
+from rc_mcp.inbox.desk import Arguments, Desk, InboxError, MessageId, Reading
 from rc_mcp.inbox.records import Hit, Overview, Search, Thread, conversation, days, partner, row
 from rc_mcp.ringcentral import Message, RecordsUnreadable
 from rc_mcp.views.partners import by_partner
@@ -51,8 +51,7 @@ class Query(Arguments):
 
 async def overview(desk: Desk, asked: Window) -> Overview:
     now, zone = desk.app.now, desk.app.zone
-    messages = await _messages(desk, asked.days, again=True)
-    complete = len(messages) < MOST_MESSAGES
+    messages, unreadable = await _messages(desk, asked.days, again=True)
     found = [conversation(of_one) for of_one in by_partner(messages)]
     found.sort(key=lambda c: c.newest or "", reverse=True)
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -64,7 +63,7 @@ async def overview(desk: Desk, asked: Window) -> Overview:
         may_search=desk.app.copy is not None,
         days=asked.days,
         messages=len(messages),
-        complete=complete,
+        missing=" ".join(_not_counted(messages, unreadable)) or None,
         unread=by_kind(m.type for m in messages if is_unread(m)),
         waiting=sum(c.waits_since is not None for c in found),
         by_day=days(messages, [today - timedelta(days=n) for n in range(asked.days, -1, -1)]),
@@ -79,7 +78,7 @@ async def one_conversation(desk: Desk, asked: OneConversation) -> Thread:
     Raises:
         InboxError: the message is gone, or no longer in this window.
     """
-    messages = await _messages(desk, asked.days)
+    messages, _ = await _messages(desk, asked.days)
     of_one = _with(messages, {asked.key, *desk.members.get(asked.key, ())})
     if not of_one:
         raise InboxError(OTHER_PARTNER)
@@ -136,13 +135,23 @@ def gaps(coverage: "Coverage", progress: "FeedProgress", now: datetime) -> Itera
     elif progress.synced_at is None or now - progress.synced_at > _IS_BEHIND:
         yield "The local copy is not up to date: what is new may be missing."
     if progress.unreadable:
-        yield f"{counted(progress.unreadable, 'message')} could not be read, and so not be searched."
+        yield f"{counted(progress.unreadable, 'message')} could not be read, so they were not searched."
     if texts := coverage.contents_missing + coverage.contents_unreadable:
         yield f"Voicemails, faxes and files without a text, which were not searched: {texts:,}."
 
 
-async def _messages(desk: Desk, n_days: int, *, again: bool = False) -> Sequence[Message]:
-    """Return the newest messages of the last days, newest first, from the local copy if it is certain to have the same.
+def _not_counted(messages: Sequence[Message], unreadable: int) -> Iterator[str]:
+    """Yield what an overview of these messages lacks."""
+    if len(messages) == MOST_MESSAGES:
+        yield f"Only the newest {MOST_MESSAGES:,} messages were read; older ones are not counted."
+    if unreadable:
+        yield f"Up to {counted(unreadable, 'message')} could not be read, and are not counted."
+
+
+async def _messages(desk: Desk, n_days: int, *, again: bool = False) -> Reading:
+    """Return the newest messages of the last days, newest first, and how many others could not be read.
+
+    They are from the local copy if it is certain to have the same.
 
     `again`: read them now, unless that was done a few seconds ago.
     """
@@ -152,11 +161,10 @@ async def _messages(desk: Desk, n_days: int, *, again: bool = False) -> Sequence
     if kept and (not again or 0 <= age_s < _READ_AGAIN.total_seconds()):
         return kept[1]
     since = now - timedelta(days=n_days)
-    messages = await _of_copy(desk, since)
-    if messages is None:
-        messages = await _of_ringcentral(desk, since)
-    desk.read = {n_days: (now, messages)}
-    return messages
+    copied = await _of_copy(desk, since)
+    found = await _of_ringcentral(desk, since) if copied is None else (copied, 0)
+    desk.read = {n_days: (now, found)}
+    return found
 
 
 async def _of_copy(desk: Desk, since: datetime) -> Sequence[Message] | None:
@@ -173,12 +181,14 @@ async def _of_copy(desk: Desk, since: datetime) -> Sequence[Message] | None:
     return found and found[0]
 
 
-async def _of_ringcentral(desk: Desk, since: datetime) -> Sequence[Message]:
+async def _of_ringcentral(desk: Desk, since: datetime) -> Reading:
     found: list[Message] = []
-    with suppress(RecordsUnreadable):  # raised after all others were read
+    try:
         async with aclosing(desk.app.client.iter_messages(date_from=since, per_page=_PER_PAGE)) as messages:
             async for message in messages:
                 found.append(message)
                 if len(found) == MOST_MESSAGES:
                     break
-    return found
+    except RecordsUnreadable as error:  # raised after all others were read
+        return found, error.count
+    return found, 0

@@ -103,8 +103,8 @@ class Overview(BaseModel):
     may_search: bool
     days: int
     messages: int
-    complete: bool
-    """False if the window has more messages than are read; the oldest are missing then."""
+    missing: str | None
+    """Says which messages of the window are not counted."""
     unread: dict[str, int]
     waiting: int
     by_day: list[Day]

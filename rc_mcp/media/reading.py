@@ -5,12 +5,11 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal
 
 import anyio
-from anyio.abc import ByteReceiveStream, Process
-from anyio.streams.buffered import BufferedByteReceiveStream
-from pydantic import TypeAdapter, ValidationError
+from anyio.abc import Process
+from pydantic import TypeAdapter
 
 from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.media.protocol import (
@@ -28,7 +27,7 @@ from rc_mcp.media.protocol import (
     WorkerMessage,
 )
 from rc_mcp.media.selection import EVERYTHING, Selection, chosen
-from rc_mcp.media.worker_process import worker
+from rc_mcp.media.worker_process import messages_of, worker
 
 Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 """Called with the amount done, the total and the unit."""
@@ -132,17 +131,9 @@ def _time_s(ways: Sequence[Way]) -> float:
     return max(0.0, min(LIMITS.ocr_time_s if "ocr" in ways else LIMITS.time_s, left_s))
 
 
-async def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:
-    """Yield the worker's messages up to the last one; `Failed` if the worker dies or sends an invalid message."""
-    lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
-    while True:
-        try:
-            message = _format().validate_json(await lines.receive_until(b"\n", LIMITS.message_bytes))
-        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.EndOfStream, ValidationError):
-            message = Failed(reason="failed")
-        yield message
-        if isinstance(message, Done | Failed):
-            return
+def _messages(process: Process) -> AsyncGenerator[WorkerMessage]:
+    last, failed = (Done, Failed), Failed(reason="failed")
+    return messages_of(process, _format().validate_json, lasts=last, failed=failed, max_bytes=LIMITS.message_bytes)
 
 
 def _with(reading: Reading, message: WorkerMessage) -> Reading:

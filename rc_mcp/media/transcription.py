@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from math import inf
-from typing import BinaryIO, Literal, TypeVar, cast
+from typing import BinaryIO, Literal, TypeVar
 
 import anyio
 from anyio import to_thread
-from anyio.abc import ByteReceiveStream, Process
-from anyio.streams.buffered import BufferedByteReceiveStream
-from pydantic import TypeAdapter, ValidationError
+from anyio.abc import Process
+from pydantic import TypeAdapter
 
 from rc_mcp.media.reading import Progress
 from rc_mcp.media.sentences import Sentence, clock, heard_in
@@ -30,7 +29,7 @@ from rc_mcp.media.speech_protocol import (
     SoundReason,
     SoundTask,
 )
-from rc_mcp.media.worker_process import worker
+from rc_mcp.media.worker_process import messages_of, worker
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -127,17 +126,9 @@ def _time_s(*, in_background: bool) -> float:
     return max(0.0, min(LIMITS.background_time_s if in_background else inf, left_s))
 
 
-async def _messages(process: Process) -> AsyncGenerator[SoundMessage]:
-    """Yield the worker's messages up to the last one; a failure if the worker dies or sends an invalid message."""
-    lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
-    while True:
-        try:
-            message = _format().validate_json(await lines.receive_until(b"\n", LIMITS.message_bytes))
-        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.EndOfStream, ValidationError):
-            message = SoundFailed(reason="failed")
-        yield message
-        if isinstance(message, SoundDone | SoundFailed):
-            return
+def _messages(process: Process) -> AsyncGenerator[SoundMessage]:
+    last, failed = (SoundDone, SoundFailed), SoundFailed(reason="failed")
+    return messages_of(process, _format().validate_json, lasts=last, failed=failed, max_bytes=LIMITS.message_bytes)
 
 
 def with_message(made: Transcription, message: SoundMessage) -> Transcription:

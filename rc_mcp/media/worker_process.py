@@ -4,13 +4,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar, cast
 
 import anyio
-from anyio.abc import Process
+from anyio.abc import ByteReceiveStream, Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+from pydantic import ValidationError
+
+T = TypeVar("T")
 
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TEMP")
 """The only environment variables passed to a worker: a malicious file must not reach any credentials."""
@@ -36,6 +40,27 @@ async def worker(
             if process.returncode is None:
                 process.kill()
             await process.aclose()
+
+
+async def messages_of(
+    process: Process, read: Callable[[bytes], T], *, lasts: tuple[type, ...], failed: T, max_bytes: int
+) -> AsyncGenerator[T]:
+    """Yield the messages that a worker writes, one a line, up to the last one.
+
+    Args:
+        read: makes a message of a line; it raises `ValidationError` if the line is not one.
+        lasts: the types of a last message.
+        failed: the last message of a worker that dies, or writes a line that is too long or no message.
+    """
+    lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
+    while True:
+        try:
+            message = read(await lines.receive_until(b"\n", max_bytes))
+        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.EndOfStream, ValidationError):
+            message = failed
+        yield message
+        if isinstance(message, lasts):
+            return
 
 
 async def _started(module: str, task: str, file: BinaryIO, more: Mapping[str, str]) -> Process:

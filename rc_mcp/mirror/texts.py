@@ -17,7 +17,7 @@ from rc_mcp.media.protocol import Way
 from rc_mcp.media.reading import has_ocr, no_progress, read_document
 from rc_mcp.media.selection import EVERYTHING, Selection
 from rc_mcp.mirror.rows import Source
-from rc_mcp.ringcentral import Attachment, ContentTooLarge, Message, MessageStoreClient
+from rc_mcp.ringcentral import Attachment, ContentTooLarge, Downloaded, Message, MessageStoreClient
 from rc_mcp.views.attached import is_transcript
 from rc_mcp.views.messages import attachment_uri
 
@@ -57,16 +57,8 @@ async def fetch_text(
         OSError: the temporary file cannot be written.
     """
     with tempfile.TemporaryFile(buffering=0) as file:
-        try:
-            downloaded = await client.download(
-                message.id,
-                attachment.id,
-                file,
-                max_bytes=LIMITS.document_bytes,
-                account_id=account_id,
-                extension_id=extension_id,
-            )
-        except ContentTooLarge:
+        downloaded = await _download(client, message, attachment, account_id, extension_id, file)
+        if downloaded is None:
             return Found(None, "failed")
         return await text_of(file, message, attachment, downloaded.content_type, downloaded.charset)
 
@@ -106,21 +98,28 @@ async def hear_text(
         OSError: the temporary file cannot be written.
     """
     with tempfile.TemporaryFile(buffering=0) as file:
-        try:
-            await client.download(
-                message.id,
-                attachment.id,
-                file,
-                max_bytes=LIMITS.document_bytes,
-                account_id=account_id,
-                extension_id=extension_id,
-            )
-        except ContentTooLarge:
+        if await _download(client, message, attachment, account_id, extension_id, file) is None:
             return Found(None, "failed")
         address = attachment_uri(account_id, extension_id, message.id, attachment.id)
         made = await transcriber.transcribe(file, address, no_progress, in_background=True)
         content_hash = await to_thread.run_sync(_hash, file)
     return Found(made.text or None, "failed" if made.why else "none", "transcribed", content_hash)
+
+
+async def _download(
+    client: MessageStoreClient,
+    message: Message,
+    attachment: Attachment,
+    account_id: str,
+    extension_id: str,
+    file: BinaryIO,
+) -> Downloaded | None:
+    """Download an attachment into a file; return None if it is too large to be read."""
+    where = {"account_id": account_id, "extension_id": extension_id}
+    try:
+        return await client.download(message.id, attachment.id, file, max_bytes=LIMITS.document_bytes, **where)
+    except ContentTooLarge:
+        return None
 
 
 class _Seen(NamedTuple):

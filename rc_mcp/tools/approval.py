@@ -120,7 +120,7 @@ async def shown_in_a_window(ctx: Ctx, plan: Plan) -> Window | None:
     found = await in_thread(app.guard.plans.get, plan.id)
     if found is None or found[1] not in {"open", "asked"}:
         return None
-    window = await app.windows.show(ctx, plan)
+    window = await app.windows.show(ctx, plan) if app.windows else None
     if window:
         await in_thread(app.guard.plans.ask, plan.id)
     return window

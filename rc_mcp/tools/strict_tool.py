@@ -18,11 +18,11 @@ from pydantic import BaseModel, ValidationError
 
 from rc_mcp import time_limits
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
-from rc_mcp.ringcentral import AnswerLost, RingCentralError, Unavailable, UnexpectedAnswer
+from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.ringcentral.transport.deadlines import call_began
 from rc_mcp.session import Ctx, session_of
 from rc_mcp.tools.arguments import digits
-from rc_mcp.views.changes import MAYBE_CHANGED, NOTHING_CHANGED
+from rc_mcp.views.changes import MAYBE_CHANGED, after_failure
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.untrusted_text import counted
 
@@ -156,7 +156,7 @@ class StrictTool(Tool):
         if self._is_destructive:
             # The guard sends deletions and reports their outcome itself, so only a read can fail here.
             return NOTHING_DONE
-        return MAYBE_CHANGED if isinstance(cause, AnswerLost | UnexpectedAnswer | Unavailable) else NOTHING_CHANGED
+        return after_failure(cause)
 
     def _faults(self, error: ValidationError) -> str:
         faults = error.errors(include_url=False, include_context=False)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, WithJsonSchema
 
-from rc_mcp.ringcentral import Message, NotFound, NotSent, Outcome
+from rc_mcp.ringcentral import AnswerLost, Message, NotFound, NotSent, Outcome, Unavailable, UnexpectedAnswer
 from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.schema import LOOSE, OUTCOMES
 
@@ -119,6 +119,11 @@ def benign_changes(
         outcomes=outcomes,
         next=READ_UNKNOWN if "unknown" in outcomes.values() else None,
     )
+
+
+def after_failure(error: BaseException | None) -> str:
+    """Return the last sentence of a change that failed as a whole: RingCentral may have acted before the error."""
+    return MAYBE_CHANGED if isinstance(error, AnswerLost | UnexpectedAnswer | Unavailable) else NOTHING_CHANGED
 
 
 def _not_changed(status: Status, outcomes: Mapping[str, OutcomeWord], answers: Sequence[Outcome]) -> str | None:

@@ -5,10 +5,12 @@ from unittest.mock import MagicMock
 
 import anyio
 import anyio.abc
+import httpx2 as httpx
 import pytest
 
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.inbox import browser as door
+from rc_mcp.inbox import reading
 from rc_mcp.inbox.browser import HOST, SESSION_HEADER, Keys, application, listening_socket, serving
 from rc_mcp.inbox.desk import Desk as InboxDesk
 from rc_mcp.inbox.page import content_security_policy, html
@@ -16,6 +18,7 @@ from rc_mcp.media import transcription
 from rc_mcp.media.sentences import Sentence
 from rc_mcp.media.speech_model import SpeechModel
 from rc_mcp.media.transcription import Transcriber, Transcription
+from rc_mcp.views.changes import MAYBE_CHANGED
 from tests.desk import Desk, call
 from tests.inbox.doors import OWN, PORT, Page, browser
 
@@ -261,10 +264,66 @@ async def test_the_overview_counts_what_the_mailbox_has(desk: Desk) -> None:
         seen = await page.call("overview", days=30)
     listed = [m for m in desk.emulator.store.messages() if m["availability"] == "Alive"]
     assert seen["messages"] == len(listed)
-    assert seen["complete"] is True
+    assert seen["missing"] is None
     assert sum(sum(day["counts"].values()) for day in seen["by_day"]) == seen["messages"]
     assert len(seen["by_day"]) == 31
     assert sum(c["messages"] for c in seen["conversations"]) == seen["messages"]
+
+
+async def test_the_overview_says_that_older_messages_are_not_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_MESSAGES", 5)
+    async with browser(desk) as page:
+        seen = await page.call("overview", days=30)
+    assert seen["messages"] == 5
+    assert "5" in seen["missing"]
+
+
+async def test_the_overview_says_how_many_messages_could_not_be_read(desk: Desk) -> None:
+    emulator = desk.emulator
+
+    def without_an_id(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith("/message-store"):
+            return None
+        return httpx.Response(200, json={"records": [{"id": 7}, {"subject": "no id"}], "navigation": {}, "paging": {}})
+
+    desk.faults.before(without_an_id)
+    async with browser(desk) as page:
+        seen = await page.call("overview", days=30)
+    assert seen["messages"] == 1
+    assert "1 message " in seen["missing"]
+    assert not [r for r in emulator.requests if r.path.endswith("/message-store")]
+
+
+async def test_a_change_whose_answer_is_lost_is_said_to_be_unknown(desk: Desk) -> None:
+    ids = desk.ids(readStatus="Unread", availability="Alive")[:2]
+
+    def lose(request: httpx.Request) -> httpx.Response | None:
+        if request.method == "PUT":
+            raise httpx.ReadError("connection dropped", request=request)
+        return None
+
+    desk.faults.after(lose)
+    async with browser(desk) as page:
+        answer = await page.post("/api/mark", {"message_ids": ids, "read": True})
+    said = answer.json()
+    assert MAYBE_CHANGED in said.get("error", "") or set(said["outcomes"].values()) == {"unknown"}
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_change_that_takes_too_long_is_said_to_be_unknown(desk: Desk) -> None:
+    ids = desk.ids(readStatus="Unread", availability="Alive")[:2]
+    desk.faults.hang("PUT")
+    async with browser(desk) as page:
+        assert (await page.refused("mark", message_ids=ids, read=True)).endswith(MAYBE_CHANGED)
+
+
+@pytest.mark.usefixtures("a_short_call")
+async def test_a_reading_that_takes_too_long_is_no_change(desk: Desk) -> None:
+    desk.faults.hang("GET")
+    async with browser(desk) as page:
+        assert MAYBE_CHANGED not in await page.refused("overview")
 
 
 async def test_every_message_of_the_overview_is_in_one_conversation(desk: Desk) -> None:
