@@ -293,7 +293,7 @@ async def test_the_overview_says_how_many_messages_could_not_be_read(desk: Desk)
         seen = await page.call("overview", days=30)
     assert seen["messages"] == 1
     assert "1 message " in seen["missing"]
-    assert not [r for r in emulator.requests if r.path.endswith("/message-store")]
+    assert not [r for r in desk.emulator.requests if r.path.endswith("/message-store")]
 
 
 async def test_a_change_whose_answer_is_lost_is_said_to_be_unknown(desk: Desk) -> None:
