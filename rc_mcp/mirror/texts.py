@@ -115,9 +115,15 @@ async def _download(
     file: BinaryIO,
 ) -> Downloaded | None:
     """Download an attachment into a file; return None if it is too large to be read."""
-    where = {"account_id": account_id, "extension_id": extension_id}
     try:
-        return await client.download(message.id, attachment.id, file, max_bytes=LIMITS.document_bytes, **where)
+        return await client.download(
+            message.id,
+            attachment.id,
+            file,
+            max_bytes=LIMITS.document_bytes,
+            account_id=account_id,
+            extension_id=extension_id,
+        )
     except ContentTooLarge:
         return None
 

@@ -281,8 +281,6 @@ async def test_the_overview_says_that_older_messages_are_not_counted(
 
 
 async def test_the_overview_says_how_many_messages_could_not_be_read(desk: Desk) -> None:
-    emulator = desk.emulator
-
     def without_an_id(request: httpx.Request) -> httpx.Response | None:
         if not request.url.path.endswith("/message-store"):
             return None
