@@ -22,7 +22,7 @@ Window = Literal["app", "browser"]
 """Where the user looks at the inbox page and decides: inside the assistant's app, or in their own browser."""
 _SHOWN = {
     "app": "The plan is shown to the user in the inbox window of this answer",
-    "browser": "A page with the plan was opened in the user's browser",
+    "browser": "The plan is on the inbox page, which was opened in the user's browser",
 }
 
 
