@@ -256,6 +256,21 @@ def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _key_ring(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    keys = tuple(SecretStr(part) for part in re.split(r"[,\s]+", value) if part)
+    if not keys or any(len(key.get_secret_value()) < 32 for key in keys):
+        raise ValueError("takes keys of 32 or more characters, such as `openssl rand -hex 32` prints, between commas")
+    return keys
+
+
+def _of_postgres(value: SecretStr | None) -> SecretStr | None:
+    if value and not re.match(r"postgres(ql)?://", value.get_secret_value()):
+        raise ValueError("must be an address such as postgresql://user:password@host/database")
+    return value
+
+
 def _fit_for_a_header(value: SecretStr | str | None) -> SecretStr | str | None:
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
     if plain and not re.fullmatch(r"[!-~]+", plain):
@@ -403,6 +418,24 @@ class Settings(_Source):
         alias="RC_MCP_TRANSCRIBE_MODEL",
         description="The model that transcribes: a folder with a Whisper model in CTranslate2's format (a path with a "
         "slash), or the name of an installed package that has one. Nothing is downloaded.",
+    )
+    database_url: Annotated[SecretStr | None, FilledIn, AfterValidator(_of_postgres)] = Field(
+        None,
+        alias="RC_MCP_DATABASE_URL",
+        description="For `--team`: the PostgreSQL that all replicas share, `postgresql://user:password@host/database`. "
+        "Needs `rc-mcp[team]`.",
+    )
+    public_url: WebAddress | None = Field(
+        None,
+        alias="RC_MCP_PUBLIC_URL",
+        description="For `--team`: the address at which people and their apps reach the server, such as "
+        "`https://messages.example.com`.",
+    )
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, FilledIn, BeforeValidator(_key_ring)] = Field(
+        (),
+        alias="RC_MCP_SECRET_KEYS",
+        description="For `--team`: keys of 32 or more characters, separated by commas, the same for all replicas. The "
+        "first seals logins and what clients carry, and all open.",
     )
     state_dir: StateDir
     download_dir: AbsolutePath = Field(

@@ -1,0 +1,34 @@
+"""Fixtures for the tests of a team's server."""
+
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+
+from rc_mcp.team.database import Database
+from rc_mcp.team.key_ring import KeyRing
+from tests.team import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Generator[str]:
+    """The address of a PostgreSQL that runs as long as the test process."""
+    with postgres.server() as url:
+        yield postgres.with_template(url)
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Generator[str]:
+    """The address of a fresh database, migrated."""
+    with postgres.fresh(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[Database]:
+    async with Database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def keys() -> KeyRing:
+    return KeyRing(["a key of the tests, which has 32 characters or more"])

