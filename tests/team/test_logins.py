@@ -206,7 +206,8 @@ async def test_the_wait_for_another_replica_is_limited(
     await team.logins(one).keep(person, team.new_session(person))
     monkeypatch.setattr(team_logins, "LIMITS", replace(LIMITS, login_lock_s=0.1))
 
-    async with AdvisoryLocks(team.url).held(login_name(person), 0):
+    async with AdvisoryLocks(team.url).held(login_name(person), 5) as is_held:
+        assert is_held
         with pytest.raises(LoginNotKept, match=LOCKED):
             await team.read(team.logins(other).auth_for(person))
     assert await team.read(team.logins(other).auth_for(person)) == 200
