@@ -305,7 +305,7 @@ def _naming_windows(tool: MCPTool) -> MCPTool:
     return tool.model_copy(update={"output_schema": schema})
 
 
-def serve_requests(server: RingCentralServer) -> None:
+def serve_requests(server: RingCentralServer, *, keeps_connections: bool = True) -> None:
     """Register handlers that need the request context, which the SDK's high-level hooks do not pass."""
     low: Server[MailboxSession] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
 
@@ -351,8 +351,9 @@ def serve_requests(server: RingCentralServer) -> None:
     low.add_request_handler("prompts/list", PaginatedRequestParams, prompts)
     low.add_request_handler("resources/list", PaginatedRequestParams, listed)
     low.add_request_handler("completion/complete", CompleteRequestParams, completed)
-    low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
-    low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
+    if keeps_connections:
+        low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
+        low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
 
 def _too_slow(what: str) -> str:
@@ -414,6 +415,23 @@ def build_server(
 
     policy = policy_for(settings)  # here, so that a server with a broken policy does not start
     check_transcription(settings)
+    return assemble(settings, lifespan, note)
+
+
+def assemble(
+    settings: Settings,
+    lifespan: Callable[[MCPServer[MailboxSession]], AbstractAsyncContextManager[MailboxSession]],
+    note: str = "",
+    *,
+    keeps_connections: bool = True,
+    **of_sdk: Any,
+) -> RingCentralServer:
+    """Return the MCP server with its tools, resources and prompts.
+
+    Args:
+        keeps_connections: a client of 2025-11-25 has a connection on which it can be told of changes.
+        of_sdk: further arguments of the SDK's server.
+    """
     server = RingCentralServer(
         "rc-mcp",
         title="RingCentral messages",
@@ -427,10 +445,11 @@ def build_server(
         tools=list(tools_for(settings.access, with_search=settings.mirror == "on")),
         extensions=[AppExtension()],
         log_level="WARNING",
+        **of_sdk,
     )
     server.has_browser_page = settings.approval_page == "on"
     server.is_structured = settings.structured == "on"
-    serve_requests(server)
+    serve_requests(server, keeps_connections=keeps_connections)
     return server
 
 
