@@ -4,22 +4,21 @@ A replica keeps nothing that another one needs: people, logins, plans, the journ
 and what a client carries between two calls is sealed with keys that all replicas have.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
 from anyio import create_task_group
 from mcp.server import MCPServer
-from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.request_state import RequestStateSecurity
-from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from rc_mcp import time_limits
@@ -31,33 +30,34 @@ from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
+from rc_mcp.inbox.desk import Desk
 from rc_mcp.ringcentral import REAL_TIME, MessageStoreClient, Time
 from rc_mcp.server import RingCentralServer, assemble, settle_interrupted_changes
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
+from rc_mcp.team.inbox_page import inbox_routes
 from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.logins import Logins
+from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
+from rc_mcp.team.oauth.addresses import web_url
+from rc_mcp.team.oauth.client_documents import ClientDocuments
+from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import Person, find
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
-from rc_mcp.wiring import Auth, policy_for
+from rc_mcp.wiring import policy_for
 
 PATH = "/mcp"
 NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why}. Nothing was started. Unset it."
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
+OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
 BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
-
-
-@dataclass(frozen=True)
-class Entrance:
-    """How people get in: who checks their tokens, where they log in, and their login at RingCentral."""
-
-    verifier: TokenVerifier
-    routes: Sequence[BaseRoute]
-    auth_for: Callable[[Person], Auth]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Replica:
     door: Door
     server: RingCentralServer
     sessions: Sessions
+    authorization: AuthorizationServer
+    logins: Logins
     database: Database
 
 
@@ -102,42 +104,65 @@ def check_team(settings: Settings) -> None:
 async def open_replica(
     settings: Settings,
     *,
-    entrance: Entrance,
     transport: httpx.AsyncBaseTransport | None = None,
+    documents: ClientDocuments | None = None,
     clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> AsyncGenerator[Replica]:
     """Yield a replica with these settings, which `check_team` has checked.
 
+    Args:
+        transport: sends requests to RingCentral; default: over the network.
+        documents: what MCP clients publish about themselves; default: fetched from them.
+        clock: the clock that measures the time since a request was sent.
+        time: the waiting for rate limits, and before a request is repeated.
+
     Raises:
         SettingsError: the policy file cannot be used.
         DatabaseAway: the database cannot be reached.
+        BadEnvironment: proxies or certificates from the environment cannot be used.
     """
     policy = policy_for(settings)
     keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
     url = settings.database_url.get_secret_value() if settings.database_url else ""
-    async with Database(url) as database:
+    async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
+        transport = transport or outgoing
+        logins = _logins(settings, database, keys, transport)
+        authorization = _authorization(settings, database, keys, logins, transport, documents)
+        budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
+        mailboxes = Mailboxes(settings, policy, database, logins, budgets, files, transport, clock, time)
         async with create_task_group() as tasks:
-            files = FileLinks(database, keys, settings.public_url or "")
-            mailboxes = Mailboxes(settings, database, policy, entrance.auth_for, files, transport, clock, time)
             sessions = Sessions(mailboxes.open, tasks)
             bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
-            server = _mcp_server(settings, keys, sessions, bus, entrance.verifier)
-            for each in (database.follow_clock, bus.follow, sessions.close_idle):
+            server = _mcp_server(settings, keys, sessions, bus, authorization)
+            for each in (
+                database.follow_clock,
+                budgets.write_answers,
+                authorization.keep_tidy,
+                bus.follow,
+                sessions.close_idle,
+            ):
                 tasks.start_soon(each)
             mcp = server.streamable_http_app(
                 streamable_http_path=PATH,
                 stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
                 transport_security=transport_security(_names(settings)),
             )
+            addresses = [
+                *routes(authorization),
+                *inbox_routes(authorization, sessions, mailboxes.desk_of),
+                file_route(files, sessions),
+                Mount("/", mcp),
+            ]
             door = Door(
-                Starlette(routes=[*entrance.routes, file_route(files, sessions), Mount("/", mcp)]),
+                SaysWhenAway(Starlette(routes=addresses)),
                 calls=lambda: server.calls,
                 stop_listening=server.stop_listening,
             )
             async with server.session_manager.run():
-                yield Replica(_application(settings, door, database), door, server, sessions, database)
+                app = _application(settings, door, database)
+                yield Replica(app, door, server, sessions, authorization, logins, database)
             tasks.cancel_scope.cancel()
 
 
@@ -146,14 +171,20 @@ class Mailboxes:
     """Opens the mailbox of a person."""
 
     settings: Settings
-    database: Database
     policy: Policy
     """Of the operator's file; a tenant can have another one in the database."""
-    auth_for: Callable[[Person], Auth]
+    database: Database
+    logins: Logins
+    budgets: SharedBudgets
     files: FileLinks
-    transport: httpx.AsyncBaseTransport | None
+    transport: httpx.AsyncBaseTransport
     clock: MonotonicClock
     time: Time
+    _desks: dict[str, Desk] = field(default_factory=dict[str, Desk])
+
+    def desk_of(self, person_id: str) -> Desk:
+        """Return what the inbox page of a person shares between its calls, while their session is open."""
+        return self._desks[person_id]
 
     @asynccontextmanager
     async def open(self, person_id: str) -> AsyncGenerator[MailboxSession]:
@@ -170,12 +201,13 @@ class Mailboxes:
         settings = self.settings
         async with (
             MessageStoreClient(
-                self.auth_for(person),
+                self.logins.auth_for(person),
                 server_url=settings.server_url,
                 media_url=settings.media_url,
                 transport=self.transport,
                 max_wait_s=time_limits.RATE_LIMIT_WAIT_S,
                 time=self.time,
+                budgets=self.budgets.of(person.id),
             ) as client,
             create_task_group() as tasks,
         ):
@@ -195,10 +227,14 @@ class Mailboxes:
                 zone=settings.timezone,
             )
             session = MailboxSession(client, guard, frozenset(), self.files.of(person))
+            desk = self._desks[person.id] = Desk(session, settings.access, "browser")
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
             try:
                 yield session
             finally:
+                if self._desks.get(person.id) is desk:
+                    del self._desks[person.id]
+                desk.close()
                 state.close()
                 tasks.cancel_scope.cancel()
 
@@ -214,36 +250,70 @@ class Mailboxes:
             raise NoSession(BAD_POLICY.format(error=error)) from None
 
 
+def _logins(settings: Settings, database: Database, keys: KeyRing, transport: httpx.AsyncBaseTransport) -> Logins:
+    return Logins(
+        database,
+        keys,
+        settings.server_url,
+        settings.client_id or "",
+        settings.client_secret.get_secret_value(),
+        transport=transport,
+    )
+
+
+def _authorization(
+    settings: Settings,
+    database: Database,
+    keys: KeyRing,
+    logins: Logins,
+    transport: httpx.AsyncBaseTransport,
+    documents: ClientDocuments | None,
+) -> AuthorizationServer:
+    addresses = Addresses(settings.public_url or "")
+    login = RingCentralLogin(
+        settings.server_url,
+        settings.client_id or "",
+        settings.client_secret.get_secret_value(),
+        addresses.redirect_uri,
+        transport=transport,
+        now=lambda: database.now().timestamp(),
+    )
+    return AuthorizationServer(database, keys, addresses, settings.server_url, login, logins, documents=documents)
+
+
 def _mcp_server(
-    settings: Settings, keys: KeyRing, sessions: Sessions, bus: TeamSubscriptionBus, verifier: TokenVerifier
+    settings: Settings,
+    keys: KeyRing,
+    sessions: Sessions,
+    bus: TeamSubscriptionBus,
+    authorization: AuthorizationServer,
 ) -> RingCentralServer:
-    public_url = settings.public_url or ""
-    resource = f"{public_url}{PATH}"
+    addresses = authorization.addresses
 
     @asynccontextmanager
-    async def no_session(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
-        yield _NoMailbox()  # type: ignore[misc]  each request gets its caller's
+    async def no_mailbox(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
+        yield cast("MailboxSession", _NoMailbox())
 
     return assemble(
         settings,
-        no_session,
+        no_mailbox,
         keeps_connections=False,
         auth=AuthSettings(
-            issuer_url=AnyHttpUrl(public_url),
-            resource_server_url=AnyHttpUrl(resource),
-            required_scopes=[],
+            issuer_url=web_url(addresses.issuer),
+            resource_server_url=web_url(addresses.resource),
+            required_scopes=[SCOPE],
             validate_token_resource=True,
         ),
-        token_verifier=verifier,
+        token_verifier=authorization,
         middleware=[Callers(sessions)],
         # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
-        request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=resource),
+        request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
     )
 
 
 class _NoMailbox:
-    """What a request has before its caller is known. Whatever uses it fails."""
+    """What a request has before `Callers` knows who sent it. Whatever uses it fails."""
 
 
 def _names(settings: Settings) -> list[str]:
@@ -270,6 +340,7 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
-            Mount("/", OnlyUnder(_names(settings), OnlyWhole(door))),
+            # The Origin is checked by MCP and the inbox page. Any web page may ask the authorization server.
+            Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
