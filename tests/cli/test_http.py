@@ -29,14 +29,13 @@ from rc_mcp.cli.http import (
     HEALTHY,
     HOME,
     HOST_REFUSED,
-    NO_TOKEN,
     NO_TOKEN_REQUIRED,
     PATH,
     TOKEN_REQUIRED,
-    WRONG_TOKEN,
     application,
 )
 from rc_mcp.cli.http_server import Door
+from rc_mcp.http_token import NO_TOKEN, WRONG_TOKEN
 from tests.desk import Desk, Era, call
 
 pytestmark = pytest.mark.anyio
