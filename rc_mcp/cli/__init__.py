@@ -17,6 +17,7 @@ _COMMANDS = {
     "inbox": ("inbox", "Show the inbox in your browser."),
     "emulator": ("emulator", "Serve an emulated RingCentral over HTTP."),
     "mirror": ("mirror", "Keep a local copy of the mailbox, for search."),
+    "database": ("database", "Make, migrate and check the tables of a team's PostgreSQL (RC_MCP_DATABASE_URL)."),
     "doctor": ("doctor", "Check configuration, state folder, login and permissions."),
     "approvals": ("approvals", "List, show, approve or deny plans that await approval."),
     "policy": ("policy_check", "Check the operator's policy file."),

@@ -38,10 +38,10 @@ def with_template(url: str) -> str:
 
 
 @contextmanager
-def fresh(url: str) -> Generator[str]:
+def fresh(url: str, template: str = TEMPLATE) -> Generator[str]:
     """Yield the address of a fresh database of ours, which goes afterwards."""
     name = f"test_{secrets.token_hex(8)}"
-    _run(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    _run(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield at(url, name)
     finally:
