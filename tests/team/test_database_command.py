@@ -1,10 +1,13 @@
 """`rc-mcp database`: what an operator sees of a database, and what not."""
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from psycopg.conninfo import conninfo_to_dict
 
 from rc_mcp.cli import main
 from rc_mcp.cli.database import READY
@@ -15,6 +18,7 @@ from tests.team import postgres
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 Command = Callable[..., Result]
+ROLE = Path(__file__).parents[2] / "examples" / "team" / "role.sh"
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def test_a_database_of_a_newer_version_is_left_as_it_is(run: Command, database_u
 
 
 def test_a_read_only_database_is_a_fault_with_its_name(run: Command, database_url: str) -> None:
-    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    name = conninfo_to_dict(database_url)["dbname"]
     statement(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
     checked = run("check", database_url)
@@ -93,6 +97,20 @@ def test_a_role_that_may_not_make_schemas_is_a_fault(run: Command, database_url:
 
     assert checked.exit_code == 1
     assert "may not create schemas" in checked.output
+
+
+def test_the_role_of_the_example_has_the_rights_that_are_needed(run: Command, postgres_url: str) -> None:
+    folder = str(conninfo_to_dict(postgres_url)["host"])
+    environment = {"PATH": f"{postgres.PROGRAMS}:/usr/bin:/bin", "PGHOST": folder, "DATABASE_PASSWORD": "it's secret"}
+    subprocess.run([str(ROLE)], env=environment, check=True, capture_output=True)
+    url = f"postgresql://rc_mcp@/rc_mcp?host={folder}"
+    try:
+        migrated, checked = run("migrate", url), run("check", url)
+    finally:
+        statement(postgres_url, "DROP DATABASE rc_mcp WITH (FORCE)", "DROP ROLE rc_mcp")
+
+    assert (migrated.exit_code, checked.exit_code) == (0, 0)
+    assert "ok    role: it may create schemas, and is no superuser" in checked.output
 
 
 @pytest.mark.parametrize("command", ["check", "migrate"])
