@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 from opentelemetry.trace import format_trace_id, get_current_span
 
@@ -50,7 +51,7 @@ class JsonLines(logging.Formatter):
         if context.is_valid:
             line["trace_id"] = format_trace_id(context.trace_id)
         if record.exc_info and record.exc_info[0]:
-            line["exception"] = record.exc_info[0].__qualname__
+            line["exception"] = _types(record.exc_info[1])
             line["at"] = _places(record.exc_info[2])
         return json.dumps(line, ensure_ascii=False)
 
@@ -75,6 +76,8 @@ def _shown(argument: object, words: frozenset[str]) -> object:
             return argument
         case str() if argument in words:
             return argument
+        case str() if argument in _exceptions():
+            return argument
         case BaseException():
             return type(argument).__qualname__
         case _:
@@ -91,6 +94,31 @@ def _words_of(source: str) -> frozenset[str]:
     return frozenset(n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
 
 
+def _exceptions() -> frozenset[str]:
+    """Return the names of the kinds of exceptions that there are."""
+    found, new = set[str](), [BaseException]
+    while new:
+        kind = new.pop()
+        if kind.__name__ not in found:
+            found.add(kind.__name__)
+            new += kind.__subclasses__()
+    return frozenset(found)
+
+
+def _types(error: BaseException | None) -> list[str]:
+    """Return the types of an exception, of those in its group and of their causes, the outermost first."""
+    types: list[str] = []
+    next_ones: list[BaseException | None] = [error]
+    while next_ones and len(types) < _MOST_PLACES:
+        each = next_ones.pop(0)
+        if each is not None:
+            types.append(type(each).__qualname__)
+            next_ones.append(each.__cause__)
+            if isinstance(each, BaseExceptionGroup):
+                next_ones += cast("tuple[BaseException, ...]", each.exceptions)
+    return types
+
+
 def _places(trace: TracebackType | None) -> list[str]:
     """Return the lines of source that an exception came through, the innermost last."""
     frames = traceback.extract_tb(trace)[-_MOST_PLACES:]
@@ -98,4 +126,4 @@ def _places(trace: TracebackType | None) -> list[str]:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    _log.critical("An error that nothing caught", exc_info=(kind, error or kind(), trace))
+    _log.critical("an error that nothing caught", exc_info=(kind, error or BaseException(), trace))

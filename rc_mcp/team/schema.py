@@ -9,6 +9,8 @@ The script at N migrates from version N to N + 1. Add scripts at the end.
 
 import re
 
+ACCOUNT_ID = r"[0-9]{1,20}"
+
 SHARED = (
     """
     CREATE TABLE tenant (
@@ -102,6 +104,6 @@ def tenant_schema(account_id: str) -> str:
     Raises:
         ValueError: this is no account id.
     """
-    if not re.fullmatch(r"[0-9]{1,20}", account_id, re.ASCII):
+    if not re.fullmatch(ACCOUNT_ID, account_id, re.ASCII):
         raise ValueError("an account id has 1 to 20 digits")
     return f"rc_mcp_{account_id}"
