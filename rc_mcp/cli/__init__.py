@@ -20,7 +20,7 @@ _COMMANDS = {
     "database": ("database", "Make, migrate and check the tables of a team's PostgreSQL (RC_MCP_DATABASE_URL)."),
     "doctor": ("doctor", "Check configuration, state folder, login and permissions."),
     "approvals": ("approvals", "List, show, approve or deny plans that await approval."),
-    "policy": ("policy_check", "Check the operator's policy file."),
+    "policy": ("policy_check", "Check the operator's policy file, or set the policy of a tenant."),
     "audit": ("audit", "Show operations: request, approval, refusal, result."),
     "undo": ("undo", "Restore the messages that OPERATION deleted."),
     "stop": ("stop", "Stop all deletes now."),

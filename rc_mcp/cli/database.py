@@ -1,14 +1,12 @@
 """rc-mcp database: makes or migrates the tables of a team's PostgreSQL, and checks it."""
 
 import sys
-from importlib.util import find_spec
 
 import click
 
-from rc_mcp.cli.exits import fail, refuse
-from rc_mcp.settings import SettingsError, load_database_url
+from rc_mcp.cli.exits import fail
+from rc_mcp.cli.tenants import database_url
 
-NO_EXTRA = "The packages for a team are not installed. Nothing was done. Install rc-mcp[team]."
 MIGRATED = "The tables have version {version}."
 READY = "Ready."
 
@@ -58,14 +56,3 @@ def check() -> None:
         click.echo("Fix the faults above, then run rc-mcp database check again.")
         sys.exit(1)
     click.echo(READY)
-
-
-def database_url() -> str:
-    """Return the address of the team's database; exit with code 2 without one, or without the extra."""
-    try:
-        url = load_database_url()
-    except SettingsError as error:
-        refuse(str(error))
-    if any(find_spec(package) is None for package in ("psycopg", "psycopg_pool", "cryptography")):
-        refuse(NO_EXTRA)
-    return url.get_secret_value()

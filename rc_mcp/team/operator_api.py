@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.guard.policy.policy_file import PolicyError
 from rc_mcp.guard.refusals import GuardError
@@ -41,8 +41,8 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 Answer = Callable[[Operators, Request], Awaitable[object]]
 
 
-def operator_api(operators: Operators, token: SecretStr, exposition: Callable[[], bytes]) -> ASGIApp:
-    """Return the application for these addresses.
+def with_operators(operators: Operators, token: SecretStr, exposition: Callable[[], bytes], app: ASGIApp) -> ASGIApp:
+    """Return an application that serves these addresses, under any host name, and `app` at all others.
 
     Args:
         exposition: returns all metrics, as Prometheus reads them.
@@ -61,8 +61,15 @@ def operator_api(operators: Operators, token: SecretStr, exposition: Callable[[]
         Route(f"{tenant}/policy", _answering(operators, _policy), methods=["GET"]),
         Route(f"{tenant}/policy", _answering(operators, _set_policy), methods=["PUT"]),
     ]
-    app = Starlette(routes=routes, exception_handlers={404: _no_such, 405: _no_such})
-    return OnlyWith(token, RequestBodyLimitMiddleware(app, _MOST_BYTES))
+    api = Starlette(routes=routes, exception_handlers={404: _no_such, 405: _no_such})
+    for_operators = OnlyWith(token, RequestBodyLimitMiddleware(api, _MOST_BYTES))
+
+    async def by_path(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        is_for_operators = path in {METRICS, PREFIX} or path.startswith(f"{PREFIX}/")
+        await (for_operators if is_for_operators else app)(scope, receive, send)
+
+    return by_path
 
 
 class _Refused(Exception):  # noqa: N818  a state
