@@ -8,6 +8,7 @@ RingCentralError
 │   │   ├── Unreachable            no connection to RingCentral
 │   │   ├── NoTimeLeft             not sent: the time for the whole call has run out
 │   │   ├── BadEnvironment         a proxy or certificates from the environment cannot be used
+│   │   ├── NotPaced               the rate budget that several processes share could not be used
 │   │   └── LoginNotKept           the stored login could not be read or written, or was locked for too long
 │   └── AnswerLost                 may have been carried out
 ├── UnexpectedAnswer               not an answer of the documented API; may have been carried out
@@ -49,6 +50,8 @@ from typing import TypedDict
 
 from rc_mcp.ringcentral.limits import LIMITS
 
+RUN_LOGIN = "run rc-mcp login"
+
 
 class RingCentralError(Exception):
     """The base class of all errors of this client."""
@@ -83,6 +86,10 @@ class NoTimeLeft(NotSent):
 
 class BadEnvironment(NotSent):
     """Proxies or certificates from the environment cannot be used. Nothing was sent."""
+
+
+class NotPaced(NotSent):
+    """The request was not sent: the rate budget that several processes share could not be used."""
 
 
 class LoginNotKept(NotSent):
@@ -227,17 +234,20 @@ class LoginUnavailable(LoginFailed):
     retry_after_s: float | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LoginEnded(LoginFailed):
     """A stored login has ended, is missing, or is another user's; the text says what to do. Nothing was carried out.
 
     Without `method` nothing was sent to RingCentral, and `status` is only a default.
+    `advice`: how the user logs in again.
     """
 
+    advice: str = RUN_LOGIN
+
     def _text(self) -> str:
-        answered = f"{super()._text()}; run rc-mcp login" if self.method else None
-        return (
-            f"The stored login cannot be used: {answered or self.message or 'no user is logged in; run rc-mcp login'}."
-        )
+        answered = f"{super()._text()}; {self.advice}" if self.method else None
+        why = answered or self.message or f"no user is logged in; {self.advice}"
+        return f"The stored login cannot be used: {why}."
 
 
 class Forbidden(APIError):

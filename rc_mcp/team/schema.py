@@ -9,6 +9,8 @@ The script at N migrates from version N to N + 1. Add scripts at the end.
 
 import re
 
+from rc_mcp.team.budget_schema import BUDGETS
+
 ACCOUNT_ID = r"[0-9]{1,20}"
 
 SHARED = (
@@ -24,15 +26,17 @@ SHARED = (
     CREATE TABLE ringcentral_login (person text PRIMARY KEY REFERENCES person ON DELETE CASCADE, sealed bytea NOT NULL);
 
     CREATE TABLE oauth_client (
-        client_id text PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT clock_timestamp(), metadata text NOT NULL
+        client_id text PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT clock_timestamp(), used_at timestamptz,
+        metadata text NOT NULL
     );
     CREATE TABLE login_attempt (
         state_digest text PRIMARY KEY, browser_digest text NOT NULL, expires timestamptz NOT NULL, sealed bytea NOT NULL
     );
     CREATE TABLE oauth_grant (
         id text PRIMARY KEY, person text NOT NULL REFERENCES person ON DELETE CASCADE, client_id text NOT NULL,
-        since timestamptz NOT NULL DEFAULT clock_timestamp()
+        client_name text NOT NULL, resource text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp()
     );
+    CREATE INDEX oauth_grant_by_person ON oauth_grant (person);
     CREATE TABLE oauth_token (
         digest text PRIMARY KEY, kind text NOT NULL CHECK (kind IN ('code', 'access', 'refresh')),
         oauth_grant text NOT NULL REFERENCES oauth_grant ON DELETE CASCADE, expires timestamptz NOT NULL,
@@ -40,17 +44,6 @@ SHARED = (
     );
     CREATE INDEX oauth_token_by_grant ON oauth_token (oauth_grant);
     CREATE INDEX oauth_token_by_expiry ON oauth_token (expires);
-
-    CREATE UNLOGGED TABLE budget (
-        owner text NOT NULL, rate_group text NOT NULL, most integer, window_s double precision,
-        closed_until timestamptz, others integer NOT NULL DEFAULT 0, others_at timestamptz,
-        PRIMARY KEY (owner, rate_group)
-    );
-    CREATE UNLOGGED TABLE budget_place (
-        id bigserial PRIMARY KEY, owner text NOT NULL, rate_group text NOT NULL, taken_at timestamptz NOT NULL,
-        answered_at timestamptz
-    );
-    CREATE INDEX budget_place_by_owner ON budget_place (owner, rate_group, answered_at);
 
     CREATE TABLE file_link (digest text PRIMARY KEY, expires timestamptz NOT NULL, sealed bytea NOT NULL);
 
@@ -62,7 +55,8 @@ SHARED = (
     CREATE FUNCTION clock_seconds(details text) RETURNS double precision LANGUAGE sql IMMUTABLE AS
         $$ SELECT (jsonb_path_query_first(rc_mcp.clock_of(details), '$.seconds ? (@.type() == "number")') #>> '{}')
             ::double precision $$;
-    """,
+    """
+    + BUDGETS,
 )
 
 TENANT = (

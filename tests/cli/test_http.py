@@ -28,13 +28,12 @@ from rc_mcp.cli.http import (
     ENDING,
     HEALTHY,
     HOME,
-    HOST_REFUSED,
     NO_TOKEN_REQUIRED,
     PATH,
     TOKEN_REQUIRED,
     application,
 )
-from rc_mcp.cli.http_server import Door
+from rc_mcp.http_gates import HOST_REFUSED, Door
 from rc_mcp.http_token import NO_TOKEN, WRONG_TOKEN
 from tests.desk import Desk, Era, call
 
