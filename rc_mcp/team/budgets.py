@@ -27,11 +27,11 @@ from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from rc_mcp.team.database import Database, DatabaseAway
 
 _LOOKS_AGAIN_S = 1.0
-"""So often the first who waits asks the database: another replica may have ended a penalty, or given back a place."""
+"""How often the first waiting request asks again: another replica may have ended a penalty, or given back a place."""
 _WRITTEN_AFTER_S = 0.05
-"""So long an answer is kept for the next statement, before one is made for it."""
+"""How long an answer waits for the next statement, before one is sent for it."""
 _REMEMBERED = 100
-"""So many places that were left can be given back."""
+"""How many places of answered requests can still be given back."""
 
 _TURN = "SELECT * FROM budget_turn(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
