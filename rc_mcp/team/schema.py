@@ -11,6 +11,8 @@ import re
 
 from rc_mcp.team.budget_schema import BUDGETS
 
+ACCOUNT_ID = r"[0-9]{1,20}"
+
 SHARED = (
     """
     CREATE TABLE tenant (
@@ -24,15 +26,17 @@ SHARED = (
     CREATE TABLE ringcentral_login (person text PRIMARY KEY REFERENCES person ON DELETE CASCADE, sealed bytea NOT NULL);
 
     CREATE TABLE oauth_client (
-        client_id text PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT clock_timestamp(), metadata text NOT NULL
+        client_id text PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT clock_timestamp(), used_at timestamptz,
+        metadata text NOT NULL
     );
     CREATE TABLE login_attempt (
         state_digest text PRIMARY KEY, browser_digest text NOT NULL, expires timestamptz NOT NULL, sealed bytea NOT NULL
     );
     CREATE TABLE oauth_grant (
         id text PRIMARY KEY, person text NOT NULL REFERENCES person ON DELETE CASCADE, client_id text NOT NULL,
-        since timestamptz NOT NULL DEFAULT clock_timestamp()
+        client_name text NOT NULL, resource text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp()
     );
+    CREATE INDEX oauth_grant_by_person ON oauth_grant (person);
     CREATE TABLE oauth_token (
         digest text PRIMARY KEY, kind text NOT NULL CHECK (kind IN ('code', 'access', 'refresh')),
         oauth_grant text NOT NULL REFERENCES oauth_grant ON DELETE CASCADE, expires timestamptz NOT NULL,
@@ -43,11 +47,14 @@ SHARED = (
 
     CREATE TABLE file_link (digest text PRIMARY KEY, expires timestamptz NOT NULL, sealed bytea NOT NULL);
 
-    -- The journal's SQL is written once. These are the two functions of SQLite that it calls.
-    CREATE FUNCTION json_valid(given text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        RETURN given IS JSON OBJECT;
-    CREATE FUNCTION json_extract(given text, path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        RETURN jsonb_path_query_first(given::jsonb, path::jsonpath) #>> '{}';
+    -- What the journal's queries ask of a row's details, which its owner may have damaged.
+    CREATE FUNCTION clock_of(details text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS
+        $$ BEGIN RETURN details::jsonb -> 'clock'; EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
+    CREATE FUNCTION clock_name(details text) RETURNS text LANGUAGE sql IMMUTABLE AS
+        $$ SELECT rc_mcp.clock_of(details) ->> 'name' $$;
+    CREATE FUNCTION clock_seconds(details text) RETURNS double precision LANGUAGE sql IMMUTABLE AS
+        $$ SELECT (jsonb_path_query_first(rc_mcp.clock_of(details), '$.seconds ? (@.type() == "number")') #>> '{}')
+            ::double precision $$;
     """
     + BUDGETS,
 )
@@ -67,6 +74,7 @@ TENANT = (
     CREATE INDEX entry_by_operation ON entry (operation, event);
     CREATE INDEX entry_by_event ON entry (event, principal, at);
     CREATE INDEX entry_by_time ON entry (at);
+    CREATE INDEX request_by_clock ON entry (clock_name(detail), clock_seconds(detail)) WHERE event = 'sending';
 
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'the journal is only added to'; END $$;
@@ -94,6 +102,6 @@ def tenant_schema(account_id: str) -> str:
     Raises:
         ValueError: this is no account id.
     """
-    if not re.fullmatch(r"[0-9]{1,20}", account_id, re.ASCII):
+    if not re.fullmatch(ACCOUNT_ID, account_id, re.ASCII):
         raise ValueError("an account id has 1 to 20 digits")
     return f"rc_mcp_{account_id}"
