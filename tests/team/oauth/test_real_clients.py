@@ -15,6 +15,7 @@ from pathlib import Path
 import anyio
 import anyio.abc
 import pytest
+from mcp.types import TextContent
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import async_playwright
 
@@ -23,6 +24,7 @@ from rc_mcp.team.people import principal_of
 from tests.inbox.chromium.finding import chromium as installed_chromium
 from tests.inbox.chromium.visits import Visit, visiting
 from tests.installed import node_environment, node_of
+from tests.team.oauth.desktop import CALLBACK, Desktop
 from tests.team.oauth.documents import Documents
 from tests.team.oauth.site import Site, parameters_of
 
@@ -81,15 +83,16 @@ async def running(*command: str, **variables: str) -> AsyncGenerator[Program]:
         assert process.returncode == 0, program.said
 
 
-async def log_in(visit: Visit, site: Site, address: str, *, then: str) -> None:
-    """Agree and log in as a person does; the browser ends up at an address that begins so."""
+async def log_in(visit: Visit, site: Site, address: str, *, then: str) -> dict[str, str]:
+    """Agree and log in as a person does; return what is sent to the address that begins so."""
     await visit.page.goto(address)
     await visit.page.get_by_role("button", name="Continue to RingCentral").click()
     user = site.user()
     await visit.page.get_by_label("Username").fill(user.username)
     await visit.page.get_by_label("Password").fill(user.password)
-    async with visit.page.expect_request(lambda request: request.url.startswith(then)):
+    async with visit.page.expect_request(lambda request: request.url.startswith(then)) as sent:
         await visit.page.get_by_role("button", name="Log in").click()
+    return parameters_of((await sent.value).url)
 
 
 def person_of(site: Site) -> str:
@@ -102,7 +105,30 @@ def free_port() -> int:
 
 
 def an_address(site: Site) -> str:
-    return rf"({re.escape(site.url)}/authorize\?[^\s\"']+)"
+    return rf"({re.escape(site.url)}/authorize\?[^\s\"']+)\s"
+
+
+@dataclass
+class ByChromium:
+    """The browser that the SDK's client opens."""
+
+    visit: Visit
+    site: Site
+
+    async def log_in(self, address: str) -> dict[str, str]:
+        self.visit.expects("ERR_CONNECTION_REFUSED|chrome-error")  # nothing listens for its answer
+        return await log_in(self.visit, self.site, address, then=CALLBACK)
+
+
+@pytest.mark.parametrize("kind", ["document", "registration"])
+async def test_the_sdk_s_client_logs_in(site: Site, documents: Documents, visit: Visit, kind: str) -> None:
+    url = documents.publish("sdk", redirect_uris=["http://127.0.0.1/callback"])
+    desktop = Desktop(site, ByChromium(visit, site), url if kind == "document" else None)
+    async with desktop.connected() as client:
+        result = await client.call_tool("whoami", {})
+
+    assert isinstance(result.content[0], TextContent)
+    assert result.content[0].text == person_of(site)
 
 
 @pytest.mark.parametrize("kind", ["document", "registration"])
@@ -110,9 +136,10 @@ async def test_fastmcp_logs_in(site: Site, documents: Documents, visit: Visit, t
     command = python_command(HERE / "programs/fastmcp_client.py", "fastmcp")
     url = documents.publish("fastmcp", redirect_uris=["http://localhost/callback"])
     command += [site.resource, *([url] if kind == "document" else [])]
-    async with running(*command, BROWSER="echo %s", HOME=str(tmp_path)) as program:
+    async with running(*command, BROWSER="echo %s", HOME=str(tmp_path), COLUMNS="5000") as program:
         address = await program.says(an_address(site))
         assert (parameters_of(address)["client_id"] == url) == (kind == "document")
+        visit.expects("gofastmcp.com")  # its last page loads a picture from there
         await log_in(visit, site, address, then="http://localhost:")
         assert await program.says(r"whoami: (\w+)") == person_of(site)
 
@@ -130,7 +157,7 @@ async def test_the_inspector_logs_in(
     command = [node, str(entry), "--cli", site.resource, "--transport", "http", "--protocol-era", era]
     command += ["--callback-url", callback, *(["--client-metadata-url", url] if kind == "document" else [])]
     command += ["--method", "tools/call", "--tool-name", "whoami", "--format", "json"]
-    async with running(*command, HOME=str(tmp_path), BROWSER="echo") as program:
+    async with running(*command, HOME=str(tmp_path), MCP_AUTO_OPEN_ENABLED="true") as program:
         address = await program.says(an_address(site))
         assert (parameters_of(address)["client_id"] == url) == (kind == "document")
         await log_in(visit, site, address, then=callback)
