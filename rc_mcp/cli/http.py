@@ -8,31 +8,24 @@ load balancer. `/health` answers under any name too: a balancer asks by the addr
 for any other address but `PATH`, and one of a browser, is answered with an error and the text of `/`.
 """
 
-import hmac
 import ipaddress
-import logging
 import re
 import socket
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-import anyio
 import click
-from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rc_mcp import time_limits
 from rc_mcp.cli.exits import refuse
-from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
+from rc_mcp.cli.http_server import HttpServer
+from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, Page, Pages, transport_security
+from rc_mcp.http_token import OnlyWith
 from rc_mcp.server import RingCentralServer
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
-"""1 to 65535, or none."""
 
 PATH = "/mcp"
 HOME = f"""\
@@ -42,13 +35,8 @@ Give an MCP client the address of this page with {PATH} at its end. Nothing abou
 """
 HEALTHY = "ok\n"
 ENDING = "shutting down\n"
-_PAGE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
-NO_TOKEN, WRONG_TOKEN = "A bearer token is required.\n", "This bearer token is wrong. Nothing was done.\n"
 TOKEN_REQUIRED, NO_TOKEN_REQUIRED = "with a token", "without a token"
-HOST_REFUSED = "This Host is not allowed; rc-mcp serve --allow-host NAME allows a host name. Nothing was done."
-
-_log = logging.getLogger(__name__)
 
 
 def is_loopback(host: str) -> bool:
@@ -118,14 +106,14 @@ def serve_http(
 
 def application(server: RingCentralServer, names: Sequence[str], token: SecretStr | None) -> tuple[ASGIApp, Door]:
     """Return the application, and the gate before MCP. `names` are all allowed Host headers."""
-    mcp = server.streamable_http_app(streamable_http_path=PATH, transport_security=_security(names))
+    mcp = server.streamable_http_app(streamable_http_path=PATH, transport_security=transport_security(names))
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
-    app: ASGIApp = _OnlyUnder(names, _OnlyMcp(OnlyWhole(door)))  # refused before the body is read
+    app: ASGIApp = OnlyUnder(names, _OnlyMcp(OnlyWhole(door)))  # refused before the body is read
     if token:
-        app = _OnlyWith(token, app)
-    home = _OnlyUnder(names, _Page(lambda: (HOME, 200)))
-    health = _Page(lambda: (ENDING, 503) if door.is_closed else (HEALTHY, 200))
-    return _Pages({"/": home, "/health": health}, app), door
+        app = OnlyWith(token, app)
+    home = OnlyUnder(names, Page(lambda: (HOME, 200)))
+    health = Page(lambda: (ENDING, 503) if door.is_closed else (HEALTHY, 200))
+    return Pages({"/": home, "/health": health}, app), door
 
 
 def _own_name(host: str) -> list[str]:
@@ -137,39 +125,6 @@ def _own_name(host: str) -> list[str]:
     return [] if address.is_unspecified else [f"[{address}]" if address.version == 6 else str(address)]
 
 
-def _security(names: Sequence[str]) -> TransportSecuritySettings:
-    """Configure the SDK's own check, which runs after ours and accepts anything as a port."""
-    origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
-    return TransportSecuritySettings(allowed_hosts=_any_port(names), allowed_origins=_any_port(origins))
-
-
-def _any_port(names: Sequence[str]) -> list[str]:
-    return [*names, *(f"{name}:*" for name in names)]
-
-
-class _Page:
-    """A page of plain text. `content` returns its text and status."""
-
-    def __init__(self, content: Callable[[], tuple[str, int]]) -> None:
-        self._content = content
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await PlainTextResponse(*self._content(), _PAGE_HEADERS)(scope, receive, send)
-
-
-class _Pages:
-    """Middleware that serves these pages to GET and HEAD, by path; all other requests pass."""
-
-    def __init__(self, pages: Mapping[str, ASGIApp], app: ASGIApp) -> None:
-        self._pages = pages
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_reading = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
-        app = self._pages.get(scope["path"], self._app) if is_reading else self._app
-        await app(scope, receive, send)
-
-
 class _OnlyMcp:
     """Middleware that answers requests for another address than `PATH`, and those of a browser, with `HOME`."""
 
@@ -178,7 +133,7 @@ class _OnlyMcp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = _misled(scope) if scope["type"] == "http" else None
-        app = _Page(lambda: (HOME, status)) if status else self._app
+        app = Page(lambda: (HOME, status)) if status else self._app
         await app(scope, receive, send)
 
 
@@ -188,77 +143,3 @@ def _misled(scope: Scope) -> int | None:
         return 404
     is_browser = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
     return 406 if is_browser else None
-
-
-class _OnlyUnder:
-    """Middleware that requires one of these names as Host, and as Origin if present, with or without a port.
-
-    Names are compared exactly: browsers write a name in only one way, and another spelling is refused.
-    """
-
-    def __init__(self, names: Iterable[str], app: ASGIApp) -> None:
-        name = "|".join(re.escape(each) for each in names)
-        self._host = re.compile(rf"(?:{name}){_PORT}", re.ASCII)
-        self._origin = re.compile(rf"https?://(?:{name}){_PORT}", re.ASCII)
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
-            refusal = PlainTextResponse(f"{HOST_REFUSED}\n", 421)
-        elif not all(self._origin.fullmatch(origin) for origin in origins):
-            refusal = PlainTextResponse("This Origin is not allowed. Nothing was done.\n", 403)
-        else:
-            await self._app(scope, receive, send)
-            return
-        await refusal(scope, receive, send)
-
-
-class _OnlyWith:
-    """Middleware that requires the bearer token. It logs requests with none or a wrong one, without showing it."""
-
-    def __init__(self, token: SecretStr, app: ASGIApp) -> None:
-        self._expected = token.get_secret_value().encode()
-        self._app = app
-        self._logged_at: dict[str, float] = {}
-        self._not_logged = Counter[str]()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = b"" if scope["type"] == "lifespan" else self._given(scope)
-        if scope["type"] == "lifespan" or hmac.compare_digest(given, self._expected):
-            await self._app(scope, receive, send)
-            return
-        self._log("with a wrong" if given else "without a", _address_of(scope))
-        refusal = PlainTextResponse(WRONG_TOKEN if given else NO_TOKEN, 401, {"WWW-Authenticate": "Bearer"})
-        await refusal(scope, receive, send)
-
-    def _log(self, kind: str, address: str) -> None:
-        """Log a refused request, each kind at most once in `time_limits.SAY_AGAIN_S`; the next line counts the others.
-
-        So no client can fill the log, and many requests without a token do not hide one with a wrong token.
-        """
-        now = anyio.current_time()
-        if now - self._logged_at.get(kind, float("-inf")) < time_limits.SAY_AGAIN_S:
-            self._not_logged[kind] += 1
-            return
-        others = self._not_logged.pop(kind, 0)
-        before = f"; {others} more since the last such line" if others else ""
-        _log.warning("a request from %s %s bearer token was refused%s", address, kind, before)
-        self._logged_at[kind] = now
-
-    def _given(self, scope: Scope) -> bytes:
-        given = Headers(scope=scope).get("authorization", "").encode("latin-1")
-        scheme, _, token = given.partition(b" ")
-        return token.strip() if scheme.lower() == b"bearer" else b""
-
-
-def _address_of(scope: Scope) -> str:
-    """Return the client's address for the log. A proxy's header may have set it, to any text."""
-    try:
-        return str(ipaddress.ip_address(scope["client"][0]))
-    except (ValueError, TypeError, LookupError):
-        return "an unknown address"

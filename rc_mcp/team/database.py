@@ -59,7 +59,7 @@ class Database:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=ANSWERS_WITHIN_S,
-            kwargs={"connect_timeout": 2, "options": _OPTIONS, "application_name": "rc-mcp"},
+            kwargs={"autocommit": True, "connect_timeout": 2, "options": _OPTIONS, "application_name": "rc-mcp"},
         )
 
     async def __aenter__(self) -> Self:
@@ -82,6 +82,26 @@ class Database:
                     yield db
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
             raise DatabaseAway(reason(error)) from error
+
+    async def statement(self, query: LiteralString, params: Sequence[object]) -> tuple[Any, ...] | None:
+        """Run one statement, a transaction of its own in one round trip. Return its first row.
+
+        Raises:
+            DatabaseAway: that is not possible now.
+        """
+        row = None
+        try:
+            with anyio.fail_after(ANSWERS_WITHIN_S):
+                async with self._pool.connection() as db:
+                    row = await (await db.execute(query, params)).fetchone()
+        except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+            raise DatabaseAway(reason(error)) from error
+        return row
+
+    @property
+    def set_time(self) -> datetime | None:
+        """The time, if it is not the database's."""
+        return self._now() if self._now else None
 
     def now(self) -> datetime:
         """Return the database's time, in UTC."""
@@ -151,7 +171,7 @@ def check(url: str) -> None:
         psycopg.Error: the database cannot be used.
     """
     with psycopg.connect(url, connect_timeout=10) as db:
-        there = _version(db, "rc_mcp")
+        there = version_of(db, "rc_mcp")
     if there < len(SHARED):
         raise WrongVersion(OLDER.format(there=there, here=len(SHARED)))
     if there > len(SHARED):
@@ -172,7 +192,7 @@ async def add_tenant(db: AsyncConnection[tuple[Any, ...]], account_id: str) -> N
 
 
 def _migrate(db: psycopg.Connection[tuple[Any, ...]], schema: str, scripts: Sequence[str]) -> None:
-    there = _version(db, schema)
+    there = version_of(db, schema)
     if there > len(scripts):
         raise WrongVersion(NEWER.format(there=there, here=len(scripts)))
     for script in _scripts(schema, scripts, there):
@@ -197,7 +217,8 @@ def _scripts(schema: str, scripts: Sequence[str], there: int) -> Sequence[sql.SQ
 _THERE = "SELECT to_regclass(%s) IS NOT NULL"
 
 
-def _version(db: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+def version_of(db: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+    """Return the version of a schema's tables; 0 if there are none."""
     row = db.execute(_THERE, (f"{schema}.version",)).fetchone()
     if not (row and row[0]):
         return 0

@@ -9,6 +9,10 @@ The script at N migrates from version N to N + 1. Add scripts at the end.
 
 import re
 
+from rc_mcp.team.budget_schema import BUDGETS
+
+ACCOUNT_ID = r"[0-9]{1,20}"
+
 SHARED = (
     """
     CREATE TABLE tenant (
@@ -41,25 +45,18 @@ SHARED = (
     CREATE INDEX oauth_token_by_grant ON oauth_token (oauth_grant);
     CREATE INDEX oauth_token_by_expiry ON oauth_token (expires);
 
-    CREATE UNLOGGED TABLE budget (
-        owner text NOT NULL, rate_group text NOT NULL, most integer, window_s double precision,
-        closed_until timestamptz, others integer NOT NULL DEFAULT 0, others_at timestamptz,
-        PRIMARY KEY (owner, rate_group)
-    );
-    CREATE UNLOGGED TABLE budget_place (
-        id bigserial PRIMARY KEY, owner text NOT NULL, rate_group text NOT NULL, taken_at timestamptz NOT NULL,
-        answered_at timestamptz
-    );
-    CREATE INDEX budget_place_by_owner ON budget_place (owner, rate_group, answered_at);
-
     CREATE TABLE file_link (digest text PRIMARY KEY, expires timestamptz NOT NULL, sealed bytea NOT NULL);
 
-    -- The journal's SQL is written once. These are the two functions of SQLite that it calls.
-    CREATE FUNCTION json_valid(given text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        RETURN given IS JSON OBJECT;
-    CREATE FUNCTION json_extract(given text, path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        RETURN jsonb_path_query_first(given::jsonb, path::jsonpath) #>> '{}';
-    """,
+    -- What the journal's queries ask of a row's details, which its owner may have damaged.
+    CREATE FUNCTION clock_of(details text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS
+        $$ BEGIN RETURN details::jsonb -> 'clock'; EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
+    CREATE FUNCTION clock_name(details text) RETURNS text LANGUAGE sql IMMUTABLE AS
+        $$ SELECT rc_mcp.clock_of(details) ->> 'name' $$;
+    CREATE FUNCTION clock_seconds(details text) RETURNS double precision LANGUAGE sql IMMUTABLE AS
+        $$ SELECT (jsonb_path_query_first(rc_mcp.clock_of(details), '$.seconds ? (@.type() == "number")') #>> '{}')
+            ::double precision $$;
+    """
+    + BUDGETS,
 )
 
 TENANT = (
@@ -77,6 +74,7 @@ TENANT = (
     CREATE INDEX entry_by_operation ON entry (operation, event);
     CREATE INDEX entry_by_event ON entry (event, principal, at);
     CREATE INDEX entry_by_time ON entry (at);
+    CREATE INDEX request_by_clock ON entry (clock_name(detail), clock_seconds(detail)) WHERE event = 'sending';
 
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'the journal is only added to'; END $$;
@@ -104,6 +102,6 @@ def tenant_schema(account_id: str) -> str:
     Raises:
         ValueError: this is no account id.
     """
-    if not re.fullmatch(r"[0-9]{1,20}", account_id, re.ASCII):
+    if not re.fullmatch(ACCOUNT_ID, account_id, re.ASCII):
         raise ValueError("an account id has 1 to 20 digits")
     return f"rc_mcp_{account_id}"

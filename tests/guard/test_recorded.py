@@ -15,8 +15,9 @@ from rc_mcp.emulator import Draft
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
 from rc_mcp.guard.preview import CONFIRM
 from rc_mcp.guard.refusals import NOTHING_DONE
-from rc_mcp.guard.state.coordination import Stopped, stop_file, unless_stopped
+from rc_mcp.guard.state.coordination import Stopped, unless_stopped
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.folder import Folder, stop_file
 from rc_mcp.guard.state.journal import Entry, Record
 from tests.desk import DECLINE, EMPTY, NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
@@ -132,9 +133,9 @@ async def test_every_refusal_is_journaled_with_its_reason(desk: Desk) -> None:
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
         await call(client, "delete_message", message_id=[target], plan_id=plan)
         await note(plan_id=plan)
-        (desk.state_dir / "STOP").touch()
+        desk.state.stop()
         await note()
-        (desk.state_dir / "STOP").unlink()
+        desk.state.resume()
     async with desk.client(RC_MCP_ACCESS="delete") as client:
         await note(purge=True)
     assert reasons == ["no_such_plan", "not_approved", "other_arguments", "denied", "used", "stopped", "level"]
@@ -289,7 +290,7 @@ async def test_a_stop_does_not_wait_for_a_reading_that_waits(desk: Desk) -> None
 
         async def stop() -> None:
             await waiting.wait()
-            (desk.state_dir / "STOP").touch()
+            desk.state.stop()
 
         tasks.start_soon(stop)
         with anyio.fail_after(5):
@@ -304,7 +305,7 @@ async def test_a_stop_during_the_last_reading_is_noticed_before_a_request_is_sen
 
     def stop(request: httpx.Request) -> None:
         if request.method == "GET":
-            (desk.state_dir / "STOP").touch()
+            desk.state.stop()
 
     async with desk.client() as client:
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
@@ -326,4 +327,4 @@ async def test_a_stop_that_is_removed_at_once_still_stops_the_request(tmp_path: 
             file.unlink()
 
     with anyio.fail_after(10), pytest.raises(Stopped):
-        await unless_stopped(file.exists, read)
+        await unless_stopped(Folder(tmp_path).is_stopped, read)

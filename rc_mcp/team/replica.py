@@ -1,0 +1,355 @@
+"""One replica of the server for a team: its parts, and the application that serves them.
+
+A replica keeps nothing that another one needs: people, logins, plans, the journal and rate budgets are in PostgreSQL,
+and what a client carries between two calls is sealed with keys that all replicas have.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+import httpx2 as httpx
+from anyio import create_task_group
+from mcp.server import MCPServer
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.request_state import RequestStateSecurity
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from rc_mcp import time_limits
+from rc_mcp.access import LEVELS
+from rc_mcp.guard.guard import Guard
+from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy
+from rc_mcp.guard.policy.rules import Policy
+from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
+from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
+from rc_mcp.inbox.desk import Desk
+from rc_mcp.ringcentral import REAL_TIME, MessageStoreClient, Time
+from rc_mcp.server import RingCentralServer, assemble, settle_interrupted_changes
+from rc_mcp.session import MailboxSession
+from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.team.budgets import SharedBudgets
+from rc_mcp.team.callers import Callers
+from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.file_links import FileLinks, file_route
+from rc_mcp.team.inbox_page import inbox_routes
+from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.logins import Logins
+from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
+from rc_mcp.team.oauth.addresses import web_url
+from rc_mcp.team.oauth.client_documents import ClientDocuments
+from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.outgoing import Outgoing
+from rc_mcp.team.people import Person, find
+from rc_mcp.team.sessions import NoSession, Sessions
+from rc_mcp.team.subscription_bus import TeamSubscriptionBus
+from rc_mcp.team.tenant_state import GuardDatabase
+from rc_mcp.wiring import policy_for
+
+PATH = "/mcp"
+NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why}. Nothing was started. Unset it."
+MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
+NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
+OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
+BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A replica that is running."""
+
+    app: ASGIApp
+    door: Door
+    server: RingCentralServer
+    sessions: Sessions
+    authorization: AuthorizationServer
+    logins: Logins
+    database: Database
+
+
+def check_team(settings: Settings) -> None:
+    """Check that these settings are for a team.
+
+    Raises:
+        SettingsError: one is missing, or does not fit.
+    """
+    needed = {
+        "RC_MCP_DATABASE_URL": settings.database_url,
+        "RC_MCP_PUBLIC_URL": settings.public_url,
+        "RC_MCP_SECRET_KEYS": settings.secret_keys,
+        "RC_APP_CLIENT_ID": settings.client_id,
+    }
+    for name, value in needed.items():
+        if not value:
+            raise SettingsError(MISSING.format(name=name))
+    unfit = {
+        "RC_MCP_MIRROR": (settings.mirror != "off", "it would keep a copy of everyone's messages on its disk"),
+        "RC_MCP_TRANSCRIBE": (settings.transcribe != "off", "one recording would keep all others waiting"),
+        "RC_MCP_EXTENSIONS": (settings.extensions, "each person has their own mailbox"),
+        "RC_USER_JWT": (settings.user_jwt, "each person logs in themselves"),
+        "RC_ACCESS_TOKEN": (settings.access_token, "each person logs in themselves"),
+    }
+    for name, (is_set, why) in unfit.items():
+        if is_set:
+            raise SettingsError(NOT_FOR_A_TEAM.format(name=name, why=why))
+
+
+@asynccontextmanager
+async def open_replica(
+    settings: Settings,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    documents: ClientDocuments | None = None,
+    clock: MonotonicClock = THIS_MACHINE,
+    time: Time = REAL_TIME,
+) -> AsyncGenerator[Replica]:
+    """Yield a replica with these settings, which `check_team` has checked.
+
+    Args:
+        transport: sends requests to RingCentral; default: over the network.
+        documents: what MCP clients publish about themselves; default: fetched from them.
+        clock: the clock that measures the time since a request was sent.
+        time: the waiting for rate limits, and before a request is repeated.
+
+    Raises:
+        SettingsError: the policy file cannot be used.
+        DatabaseAway: the database cannot be reached.
+        BadEnvironment: proxies or certificates from the environment cannot be used.
+    """
+    policy = policy_for(settings)
+    keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    async with Database(url) as database, Outgoing() as outgoing:
+        await database.read_clock()
+        transport = transport or outgoing
+        logins = _logins(settings, database, keys, transport)
+        authorization = _authorization(settings, database, keys, logins, transport, documents)
+        budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
+        with GuardDatabase(url) as states:
+            states.allow_threads()
+            mailboxes = Mailboxes(settings, policy, database, states, logins, budgets, files, transport, clock, time)
+            async with create_task_group() as tasks:
+                sessions = Sessions(mailboxes.open, tasks)
+                bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
+                server = _mcp_server(settings, keys, sessions, bus, authorization)
+                for each in (
+                    database.follow_clock,
+                    budgets.write_answers,
+                    authorization.keep_tidy,
+                    bus.follow,
+                    sessions.close_idle,
+                ):
+                    tasks.start_soon(each)
+                door = _door(settings, server, authorization, sessions, mailboxes)
+                async with server.session_manager.run():
+                    app = _application(settings, door, database)
+                    yield Replica(app, door, server, sessions, authorization, logins, database)
+                tasks.cancel_scope.cancel()
+
+
+@dataclass(frozen=True)
+class Mailboxes:
+    """Opens the mailbox of a person."""
+
+    settings: Settings
+    policy: Policy
+    """Of the operator's file; a tenant can have another one in the database."""
+    database: Database
+    states: GuardDatabase
+    logins: Logins
+    budgets: SharedBudgets
+    files: FileLinks
+    transport: httpx.AsyncBaseTransport
+    clock: MonotonicClock
+    time: Time
+    _desks: dict[str, Desk] = field(default_factory=dict[str, Desk])
+
+    def desk_of(self, person_id: str) -> Desk:
+        """Return what the inbox page of a person shares between its calls, while their session is open."""
+        return self._desks[person_id]
+
+    @asynccontextmanager
+    async def open(self, person_id: str) -> AsyncGenerator[MailboxSession]:
+        """Yield the session of a person.
+
+        Raises:
+            NoSession: there is no such person, or the policy of the tenant cannot be used.
+            DatabaseAway: the database cannot be used now.
+        """
+        person = await find(self.database, person_id)
+        if person is None:
+            raise NoSession(NOT_KNOWN)
+        guarded = await self._policy_for(person)
+        settings = self.settings
+        async with (
+            MessageStoreClient(
+                self.logins.auth_for(person),
+                server_url=settings.server_url,
+                media_url=settings.media_url,
+                transport=self.transport,
+                max_wait_s=time_limits.RATE_LIMIT_WAIT_S,
+                time=self.time,
+                budgets=self.budgets.of(person.id),
+            ) as client,
+            create_task_group() as tasks,
+        ):
+            plans = PlanStore(self.states.of(person.account_id), self.database.now, self.clock)
+            reach = LEVELS.index(settings.access)
+            guard = Guard(
+                client=client,
+                plans=plans,
+                principal=person.id,
+                approval=settings.approval,
+                policy=guarded,
+                may_purge=reach >= LEVELS.index("purge"),
+                may_set_retention=settings.access == "admin",
+                approve_page=f"{settings.public_url}/inbox",
+                undo_command=None,
+                zone=settings.timezone,
+            )
+            session = MailboxSession(client, guard, frozenset(), self.files.of(person))
+            desk = self._desks[person.id] = Desk(session, settings.access, "browser")
+            tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
+            try:
+                yield session
+            finally:
+                if self._desks.get(person.id) is desk:
+                    del self._desks[person.id]
+                desk.close()
+                tasks.cancel_scope.cancel()
+
+    async def _policy_for(self, person: Person) -> Policy:
+        async with self.database.transaction() as db:
+            found = await db.execute("SELECT policy FROM tenant WHERE account_id = %s", (person.account_id,))
+            row = await found.fetchone()
+        if row is None or row[0] is None:
+            return self.policy
+        try:
+            return parse_policy(row[0], "policy")
+        except PolicyError as error:
+            raise NoSession(BAD_POLICY.format(error=error)) from None
+
+
+def _logins(settings: Settings, database: Database, keys: KeyRing, transport: httpx.AsyncBaseTransport) -> Logins:
+    return Logins(
+        database,
+        keys,
+        settings.server_url,
+        settings.client_id or "",
+        settings.client_secret.get_secret_value(),
+        transport=transport,
+    )
+
+
+def _authorization(
+    settings: Settings,
+    database: Database,
+    keys: KeyRing,
+    logins: Logins,
+    transport: httpx.AsyncBaseTransport,
+    documents: ClientDocuments | None,
+) -> AuthorizationServer:
+    addresses = Addresses(settings.public_url or "")
+    login = RingCentralLogin(
+        settings.server_url,
+        settings.client_id or "",
+        settings.client_secret.get_secret_value(),
+        addresses.redirect_uri,
+        transport=transport,
+        now=lambda: database.now().timestamp(),
+    )
+    return AuthorizationServer(database, keys, addresses, settings.server_url, login, logins, documents=documents)
+
+
+def _mcp_server(
+    settings: Settings,
+    keys: KeyRing,
+    sessions: Sessions,
+    bus: TeamSubscriptionBus,
+    authorization: AuthorizationServer,
+) -> RingCentralServer:
+    addresses = authorization.addresses
+
+    @asynccontextmanager
+    async def no_mailbox(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
+        yield cast("MailboxSession", _NoMailbox())
+
+    return assemble(
+        settings,
+        no_mailbox,
+        keeps_connections=False,
+        auth=AuthSettings(
+            issuer_url=web_url(addresses.issuer),
+            resource_server_url=web_url(addresses.resource),
+            required_scopes=[SCOPE],
+            validate_token_resource=True,
+        ),
+        token_verifier=authorization,
+        middleware=[Callers(sessions)],
+        # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
+        request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
+        subscriptions=bus,
+    )
+
+
+def _door(
+    settings: Settings,
+    server: RingCentralServer,
+    authorization: AuthorizationServer,
+    sessions: Sessions,
+    mailboxes: Mailboxes,
+) -> Door:
+    """Return the gate before all addresses that people and their clients use."""
+    mcp = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
+        transport_security=transport_security(_names(settings)),
+    )
+    addresses = [
+        *routes(authorization),
+        *inbox_routes(authorization, sessions, mailboxes.desk_of),
+        file_route(mailboxes.files, sessions),
+        Mount("/", mcp),
+    ]
+    site = SaysWhenAway(Starlette(routes=addresses))
+    return Door(site, calls=lambda: server.calls, stop_listening=server.stop_listening)
+
+
+class _NoMailbox:
+    """What a request has before `Callers` knows who sent it. Whatever uses it fails."""
+
+
+def _names(settings: Settings) -> list[str]:
+    """Return the only host name that requests may have."""
+    name = urlsplit(settings.public_url or "").hostname or ""
+    return [f"[{name}]" if ":" in name else name]
+
+
+def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+    async def alive(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_: Request) -> PlainTextResponse:
+        if door.is_closed:
+            return PlainTextResponse("shutting down\n", 503)
+        try:
+            async with database.transaction() as db:
+                await db.execute("SELECT 1 FROM version")
+        except DatabaseAway as error:
+            return PlainTextResponse(f"{error}\n", 503)
+        return PlainTextResponse("ok\n")
+
+    return Starlette(
+        routes=[
+            Route("/healthz", alive),
+            Route("/readyz", ready),
+            # The Origin is checked by MCP and the inbox page. Any web page may ask the authorization server.
+            Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
+        ]
+    )
