@@ -25,6 +25,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.budgets import RateBudget, StatedLimits
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.measures import waited
 
 _LOOKS_AGAIN_S = 1.0
 """So often the first who waits asks the database: another replica may have ended a penalty, or given back a place."""
@@ -180,6 +181,7 @@ class SharedBudget:
             RateLimited: the place would come after `until`.
             NotPaced: the database does not answer.
         """
+        began = self._time.now()
         queue = self._first_in_line.statistics()
         if ahead := queue.tasks_waiting + queue.locked:
             self._give_up_beyond(until, ahead, method, path)
@@ -189,6 +191,7 @@ class SharedBudget:
                 self._give_up_beyond(until if patience_s > 0 else -inf, 0, method, path)
                 if self._learned == _NOTHING:  # otherwise an answer came during this turn
                     await self._sleep(min(wait_s, patience_s, _LOOKS_AGAIN_S))
+        waited(self.group, self._time.now() - began)
 
     async def enter_last(self, spare: int) -> None:
         """Wait for a place that no other request waits for, on any replica, and take it.

@@ -42,6 +42,7 @@ from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import inbox_routes
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
+from rc_mcp.team.measuring import MeasuredTransport, Measuring
 from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
@@ -127,7 +128,7 @@ async def open_replica(
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
-        transport = transport or outgoing
+        transport = MeasuredTransport(transport or outgoing)
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
@@ -136,6 +137,7 @@ async def open_replica(
             sessions = Sessions(mailboxes.open, tasks)
             bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
             server = _mcp_server(settings, keys, sessions, bus, authorization)
+            server.middleware.insert(1, Measuring())  # right inside of the SDK's, whose span it completes
             for each in (
                 database.follow_clock,
                 budgets.write_answers,

@@ -19,6 +19,7 @@ from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
 from rc_mcp.guard.state.state import Rows, Value
 from rc_mcp.guard.state.store import in_thread, threads
 from rc_mcp.team.database import ANSWERS_WITHIN_S, MOST_CONNECTIONS, reason
+from rc_mcp.team.measures import database_failed
 from rc_mcp.team.schema import tenant_schema
 
 _ROW = tuple[Any, ...]
@@ -71,6 +72,7 @@ class GuardDatabase:
             with self._pool.connection() as db:
                 yield db
         except (psycopg.Error, PoolTimeout) as error:
+            database_failed(error)
             raise unusable(error) from error
 
     def of(self, account_id: str) -> "TenantState":
