@@ -15,7 +15,6 @@ from rc_mcp.team.operator_api import with_operators
 from rc_mcp.team.operators import Operators
 from rc_mcp.team.replica import PATH, check_team, open_replica
 from rc_mcp.team.telemetry import start
-from rc_mcp.team.tenant_state import GuardDatabase
 
 
 def check_start(settings: Settings) -> None:
@@ -34,13 +33,12 @@ def serve_team(settings: Settings, listening: list[socket.socket]) -> None:
 
     async def run() -> None:
         async with open_replica(settings) as replica:
-            with GuardDatabase(replica.database.url) as states:
-                app = replica.app
-                if settings.http_token:
-                    operators = Operators(replica.database, states.of)
-                    app = with_operators(operators, settings.http_token, telemetry.exposition, app)
-                about = f"a team at {settings.public_url}, access {settings.access}"
-                await HttpServer(app, replica.door, path=PATH, about=about, say=say).serve_here(listening)
+            app = replica.app
+            if settings.http_token:
+                operators = Operators(replica.database, replica.states.of)
+                app = with_operators(operators, settings.http_token, telemetry.exposition, app)
+            about = f"a team at {settings.public_url}, access {settings.access}"
+            await HttpServer(app, replica.door, path=PATH, about=about, say=say).serve_here(listening)
 
     log_as_json()
     telemetry = start()

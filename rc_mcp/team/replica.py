@@ -26,7 +26,6 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy
 from rc_mcp.guard.policy.rules import Policy
-from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
@@ -51,6 +50,7 @@ from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import Person, find
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
+from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.wiring import policy_for
 
 PATH = "/mcp"
@@ -72,6 +72,7 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
+    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -132,40 +133,27 @@ async def open_replica(
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
-        mailboxes = Mailboxes(settings, policy, database, logins, budgets, files, transport, clock, time)
-        async with create_task_group() as tasks:
-            sessions = Sessions(mailboxes.open, tasks)
-            bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
-            server = _mcp_server(settings, keys, sessions, bus, authorization)
-            server.middleware.insert(1, Measuring())  # right inside of the SDK's, whose span it completes
-            for each in (
-                database.follow_clock,
-                budgets.write_answers,
-                authorization.keep_tidy,
-                bus.follow,
-                sessions.close_idle,
-            ):
-                tasks.start_soon(each)
-            mcp = server.streamable_http_app(
-                streamable_http_path=PATH,
-                stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
-                transport_security=transport_security(_names(settings)),
-            )
-            addresses = [
-                *routes(authorization),
-                *inbox_routes(authorization, sessions, mailboxes.desk_of),
-                file_route(files, sessions),
-                Mount("/", mcp),
-            ]
-            door = Door(
-                SaysWhenAway(Starlette(routes=addresses)),
-                calls=lambda: server.calls,
-                stop_listening=server.stop_listening,
-            )
-            async with server.session_manager.run():
-                app = _application(settings, door, database)
-                yield Replica(app, door, server, sessions, authorization, logins, database)
-            tasks.cancel_scope.cancel()
+        with GuardDatabase(url) as states:
+            states.allow_threads()
+            mailboxes = Mailboxes(settings, policy, database, states, logins, budgets, files, transport, clock, time)
+            async with create_task_group() as tasks:
+                sessions = Sessions(mailboxes.open, tasks)
+                bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
+                server = _mcp_server(settings, keys, sessions, bus, authorization)
+                server.middleware.insert(1, Measuring())  # right inside of the SDK's, whose span it completes
+                for each in (
+                    database.follow_clock,
+                    budgets.write_answers,
+                    authorization.keep_tidy,
+                    bus.follow,
+                    sessions.close_idle,
+                ):
+                    tasks.start_soon(each)
+                door = _door(settings, server, authorization, sessions, mailboxes)
+                async with server.session_manager.run():
+                    app = _application(settings, door, database)
+                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
+                tasks.cancel_scope.cancel()
 
 
 @dataclass(frozen=True)
@@ -176,6 +164,7 @@ class Mailboxes:
     policy: Policy
     """Of the operator's file; a tenant can have another one in the database."""
     database: Database
+    states: GuardDatabase
     logins: Logins
     budgets: SharedBudgets
     files: FileLinks
@@ -213,8 +202,7 @@ class Mailboxes:
             ) as client,
             create_task_group() as tasks,
         ):
-            state = Folder(settings.state_dir / person.account_id)
-            plans = PlanStore(state, self.database.now, self.clock)
+            plans = PlanStore(self.states.of(person.account_id), self.database.now, self.clock)
             reach = LEVELS.index(settings.access)
             guard = Guard(
                 client=client,
@@ -237,7 +225,6 @@ class Mailboxes:
                 if self._desks.get(person.id) is desk:
                     del self._desks[person.id]
                 desk.close()
-                state.close()
                 tasks.cancel_scope.cancel()
 
     async def _policy_for(self, person: Person) -> Policy:
@@ -312,6 +299,29 @@ def _mcp_server(
         request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
     )
+
+
+def _door(
+    settings: Settings,
+    server: RingCentralServer,
+    authorization: AuthorizationServer,
+    sessions: Sessions,
+    mailboxes: Mailboxes,
+) -> Door:
+    """Return the gate before all addresses that people and their clients use."""
+    mcp = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
+        transport_security=transport_security(_names(settings)),
+    )
+    addresses = [
+        *routes(authorization),
+        *inbox_routes(authorization, sessions, mailboxes.desk_of),
+        file_route(mailboxes.files, sessions),
+        Mount("/", mcp),
+    ]
+    site = SaysWhenAway(Starlette(routes=addresses))
+    return Door(site, calls=lambda: server.calls, stop_listening=server.stop_listening)
 
 
 class _NoMailbox:

@@ -106,23 +106,24 @@ async def observed(variables: dict[str, str]) -> AsyncGenerator[Observed]:
     """Run `rc-mcp serve --http --team` until the end of the block, and then until it has ended."""
     environment = {n: v for n, v in os.environ.items() if not n.startswith(("RC_", "OTEL_"))} | variables
     command = [*RC_MCP, "serve", "--http", "--team", "--port", "0"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
     lines: list[str] = []
-    try:
-        for line in process.stderr:
-            lines.append(line)
-            if running := re.search(r"running on (http://[^/\s]+)", line):
-                break
-        else:
-            raise AssertionError(f"it did not start: {lines}")
-        reading = Thread(target=lines.extend, args=(process.stderr,), daemon=True)
-        reading.start()
-        yield Observed(running[1], lines)
-    finally:
-        process.terminate()
-        await anyio.to_thread.run_sync(process.wait)
-    reading.join()
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        reading = Thread(target=lines.extend, args=(process.stderr,))
+        try:
+            for line in process.stderr:
+                lines.append(line)
+                if running := re.search(r"running on (http://[^/\s]+)", line):
+                    break
+            else:
+                raise AssertionError(f"it did not start: {lines}")
+            reading.start()
+            yield Observed(running[1], lines)
+        finally:
+            process.terminate()
+            await anyio.to_thread.run_sync(process.wait)
+            if reading.ident:
+                reading.join()
     assert process.returncode == 0, lines
 
 
