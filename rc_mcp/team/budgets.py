@@ -13,7 +13,6 @@ Between replicas whoever asks first after a place is free gets it.
 import json
 import secrets
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -26,6 +25,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.budgets import RateBudget, StatedLimits
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.measures import waited
 
 _LOOKS_AGAIN_S = 1.0
 """How often the first waiting request asks again: another replica may have ended a penalty, or given back a place."""
@@ -42,19 +42,15 @@ class SharedBudgets:
 
     Args:
         time: the clock and the sleep behind the waits.
-        waited: called with the group and the seconds that a request waited for its place.
     """
 
     def __init__(
         self,
         database: Database,
         time: Time = REAL_TIME,
-        *,
-        waited: Callable[[str, float], None] = lambda group, wait_s: None,
     ) -> None:
         self.database = database
         self.time = time
-        self.waited = waited
         self._owners: WeakValueDictionary[str, OwnerBudgets] = WeakValueDictionary()
         self._unwritten: set[SharedBudget] = set()
         self._some = anyio.Event()
@@ -202,7 +198,7 @@ class SharedBudget:
                 self._give_up_beyond(until if patience_s > 0 else -inf, 0, method, path)
                 if self._learned == _NOTHING:  # otherwise an answer came during this turn
                     await self._sleep(min(wait_s, patience_s, _LOOKS_AGAIN_S))
-        self._shared.waited(self.group, self._time.now() - began)
+        waited(self.group, self._time.now() - began)
 
     async def enter_last(self, spare: int) -> None:
         """Wait for a place that no other request waits for, on any replica, and take it.

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from rc_mcp import time_limits
+from rc_mcp.team.measures import database_failed
 from rc_mcp.team.schema import SHARED, TENANT, tenant_schema
 
 MOST_CONNECTIONS = 10
@@ -82,6 +83,7 @@ class Database:
                 async with self._pool.connection() as db, db.transaction():
                     yield db
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+            database_failed(error)
             raise DatabaseAway(reason(error)) from error
 
     async def statement(self, query: LiteralString, params: Sequence[object]) -> tuple[Any, ...] | None:
@@ -96,6 +98,7 @@ class Database:
                 async with self._pool.connection() as db:
                     row = await (await db.execute(query, params)).fetchone()
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+            database_failed(error)
             raise DatabaseAway(reason(error)) from error
         return row
 

@@ -41,6 +41,7 @@ from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import inbox_routes
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
+from rc_mcp.team.measuring import MeasuredTransport, Measuring
 from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
@@ -71,6 +72,7 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
+    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -127,7 +129,7 @@ async def open_replica(
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
-        transport = transport or outgoing
+        transport = MeasuredTransport(transport or outgoing)
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
@@ -138,6 +140,7 @@ async def open_replica(
                 sessions = Sessions(mailboxes.open, tasks)
                 bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
                 server = _mcp_server(settings, keys, sessions, bus, authorization)
+                server.middleware.insert(1, Measuring())  # right inside of the SDK's, whose span it completes
                 for each in (
                     database.follow_clock,
                     budgets.write_answers,
@@ -149,7 +152,7 @@ async def open_replica(
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
                     app = _application(settings, door, database)
-                    yield Replica(app, door, server, sessions, authorization, logins, database)
+                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
                 tasks.cancel_scope.cancel()
 
 

@@ -20,6 +20,7 @@ from rc_mcp.guard.state.state import Rows, Value
 from rc_mcp.guard.state.store import in_thread, threads
 from rc_mcp.team.advisory_locks import AdvisoryLock, AdvisoryLocks
 from rc_mcp.team.database import MOST_CONNECTIONS, DatabaseAway, connecting, reason
+from rc_mcp.team.measures import database_failed
 from rc_mcp.team.schema import tenant_schema
 
 _ROW = tuple[Any, ...]
@@ -67,6 +68,7 @@ class GuardDatabase:
             with self._pool.connection() as db:
                 yield db
         except (psycopg.Error, PoolTimeout) as error:
+            database_failed(error)
             raise unusable(error) from error
 
     def of(self, account_id: str) -> "TenantState":

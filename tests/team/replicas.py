@@ -58,6 +58,9 @@ class Team:
         self.mailbox(number).add(Draft(type="SMS", sender=Party(phone_number="+15005550006"), text="new"))
 
     def settings(self, **variables: str) -> Settings:
+        return load_settings(**self.variables(**variables))
+
+    def variables(self, **variables: str) -> dict[str, str]:
         own = {
             "RC_SERVER_URL": self.emulator.server_url,
             "RC_MEDIA_URL": self.emulator.media_url,
@@ -68,7 +71,7 @@ class Team:
             "RC_MCP_SECRET_KEYS": KEY,
             "RC_MCP_TIMEZONE": "America/Los_Angeles",
         }
-        return load_settings(**{**own, **variables})
+        return {**own, **variables}
 
     async def log_in(self, number: int) -> str:
         """Log this user in at RingCentral, for an MCP client; return the client's access token."""
@@ -119,8 +122,10 @@ class Team:
     ) -> AsyncGenerator[Client]:
         """Yield a client at this replica, of this user or with this token."""
         if isinstance(user, int):
-            user = self.tokens[user] = self.tokens.get(user) or await self.log_in(user)
-        headers = {"Authorization": f"Bearer {user}", "Host": "team.test"}
+            self.tokens[user] = token = self.tokens.get(user) or await self.log_in(user)
+        else:
+            token = user
+        headers = {"Authorization": f"Bearer {token}", "Host": "team.test"}
         async with httpx.AsyncClient(headers=headers, timeout=30) as http:
             transport = streamable_http_client(f"{self.addresses[replica]}/mcp", http_client=http)
             async with Client(transport, mode=era, **given) as client:
