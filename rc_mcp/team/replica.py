@@ -280,7 +280,7 @@ def _mcp_server(
     async def no_mailbox(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
         yield cast("MailboxSession", _NoMailbox())
 
-    return assemble(
+    server = assemble(
         settings,
         no_mailbox,
         keeps_connections=False,
@@ -296,6 +296,8 @@ def _mcp_server(
         request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
     )
+    server.has_browser_page = True
+    return server
 
 
 def _door(
