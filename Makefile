@@ -67,7 +67,8 @@ format: .venv/dev.ready
 # Extras stay in the locks: with a bare pin of `coverage`, pip tries the newest release for `coverage[toml]` and stops.
 lock: .venv/dev.ready          ## renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group build -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group dev --extra team -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group build --extra team -c requirements.lock -o requirements-team.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group dev --extra team -c requirements-team.lock -o requirements-dev.lock
 
 snapshots: .venv/dev.ready     ## renew tests/snapshots: the tools, prompts and resources as models see them
 	@PYTHONPATH=. $(BIN)/python tests/test_snapshots.py

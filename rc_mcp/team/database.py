@@ -171,7 +171,7 @@ def check(url: str) -> None:
         psycopg.Error: the database cannot be used.
     """
     with psycopg.connect(url, connect_timeout=10) as db:
-        there = _version(db, "rc_mcp")
+        there = version_of(db, "rc_mcp")
     if there < len(SHARED):
         raise WrongVersion(OLDER.format(there=there, here=len(SHARED)))
     if there > len(SHARED):
@@ -192,7 +192,7 @@ async def add_tenant(db: AsyncConnection[tuple[Any, ...]], account_id: str) -> N
 
 
 def _migrate(db: psycopg.Connection[tuple[Any, ...]], schema: str, scripts: Sequence[str]) -> None:
-    there = _version(db, schema)
+    there = version_of(db, schema)
     if there > len(scripts):
         raise WrongVersion(NEWER.format(there=there, here=len(scripts)))
     for script in _scripts(schema, scripts, there):
@@ -217,7 +217,8 @@ def _scripts(schema: str, scripts: Sequence[str], there: int) -> Sequence[sql.SQ
 _THERE = "SELECT to_regclass(%s) IS NOT NULL"
 
 
-def _version(db: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+def version_of(db: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+    """Return the version of a schema's tables; 0 if there are none."""
     row = db.execute(_THERE, (f"{schema}.version",)).fetchone()
     if not (row and row[0]):
         return 0

@@ -11,6 +11,8 @@ import re
 
 from rc_mcp.team.budget_schema import BUDGETS
 
+ACCOUNT_ID = r"[0-9]{1,20}"
+
 SHARED = (
     """
     CREATE TABLE tenant (
@@ -100,6 +102,6 @@ def tenant_schema(account_id: str) -> str:
     Raises:
         ValueError: this is no account id.
     """
-    if not re.fullmatch(r"[0-9]{1,20}", account_id, re.ASCII):
+    if not re.fullmatch(ACCOUNT_ID, account_id, re.ASCII):
         raise ValueError("an account id has 1 to 20 digits")
     return f"rc_mcp_{account_id}"

@@ -48,7 +48,7 @@ class GuardDatabase:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.changes = anyio.CapacityLimiter(_MOST_CHANGES)
+        self.changes = anyio.Semaphore(_MOST_CHANGES)
         self._pool: ConnectionPool[Connection[_ROW]] = ConnectionPool(
             url, min_size=0, max_size=MOST_CONNECTIONS, open=False, timeout=ANSWERS_WITHIN_S, kwargs=_CONNECTING
         )
