@@ -18,6 +18,7 @@ import h11
 import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
+from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rc_mcp import time_limits
@@ -40,9 +41,10 @@ class HttpServer(uvicorn.Server):
         door: the gate within `app` that all accepted requests pass.
         path: the path that clients use, such as `/mcp`.
         about: what is served there, and to whom, in a few words.
+        logs_apart: whether uvicorn writes its lines itself, instead of through the logging of this process.
     """
 
-    def __init__(self, app: ASGIApp, door: Door, *, path: str, about: str) -> None:
+    def __init__(self, app: ASGIApp, door: Door, *, path: str, about: str, logs_apart: bool = True) -> None:
         self._door = door
         self._path = path
         self._about = about
@@ -54,6 +56,7 @@ class HttpServer(uvicorn.Server):
             # asyncio accepts this many connections at a time, and logs a traceback and sets a timer for each that fails
             # for lack of a descriptor: megabytes a second. `_Listening` keeps the system's queue long.
             backlog=1,
+            log_config=LOGGING_CONFIG if logs_apart else None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=time_limits.CONNECTIONS_END_S,

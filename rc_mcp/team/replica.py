@@ -41,14 +41,19 @@ from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import inbox_routes
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
+from rc_mcp.team.measures import MeasuredTransport, Measuring
 from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.operator_api import with_operators
+from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import Person, find
+from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
+from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.wiring import policy_for
 
@@ -57,6 +62,7 @@ NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
+OTHER_VERSION = "the tables are of another version\n"
 BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
 
 
@@ -127,7 +133,7 @@ async def open_replica(
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
-        transport = transport or outgoing
+        transport = MeasuredTransport(transport or outgoing)
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
@@ -148,7 +154,7 @@ async def open_replica(
                     tasks.start_soon(each)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database)
+                    app = _application(settings, door, database, states)
                     yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
@@ -291,7 +297,7 @@ def _mcp_server(
             validate_token_resource=True,
         ),
         token_verifier=authorization,
-        middleware=[Callers(sessions)],
+        middleware=[Measuring(), Callers(sessions)],
         # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
         request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
@@ -333,7 +339,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -342,12 +348,13 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             return PlainTextResponse("shutting down\n", 503)
         try:
             async with database.transaction() as db:
-                await db.execute("SELECT 1 FROM version")
+                row = await (await db.execute("SELECT number FROM version")).fetchone()
         except DatabaseAway as error:
             return PlainTextResponse(f"{error}\n", 503)
-        return PlainTextResponse("ok\n")
+        is_right = row == (len(SHARED),)
+        return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
@@ -355,3 +362,6 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
+    if settings.http_token is None:
+        return app
+    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)
