@@ -6,7 +6,7 @@ and what a client carries between two calls is sealed with keys that all replica
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -29,11 +29,14 @@ from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
+from rc_mcp.inbox.app import AppDoor
 from rc_mcp.inbox.desk import Desk
+from rc_mcp.inbox.windows import ServerWindows
 from rc_mcp.ringcentral import REAL_TIME, MessageStoreClient, Time
 from rc_mcp.server import RingCentralServer, assemble, settle_interrupted_changes
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.team.app_secrets import PURPOSE, DerivedSecrets
 from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
@@ -53,6 +56,7 @@ from rc_mcp.team.people import Person, find
 from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
+from rc_mcp.team.sync_tokens import TeamTokens
 from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.wiring import policy_for
@@ -139,7 +143,9 @@ async def open_replica(
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
         with GuardDatabase(url) as states:
             states.allow_threads()
-            mailboxes = Mailboxes(settings, policy, database, states, logins, budgets, files, transport, clock, time)
+            mailboxes = Mailboxes(
+                settings, keys, policy, database, states, logins, budgets, files, transport, clock, time
+            )
             async with create_task_group() as tasks:
                 sessions = Sessions(mailboxes.open, tasks)
                 bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
@@ -164,6 +170,7 @@ class Mailboxes:
     """Opens the mailbox of a person."""
 
     settings: Settings
+    keys: KeyRing
     policy: Policy
     """Of the operator's file; a tenant can have another one in the database."""
     database: Database
@@ -219,12 +226,16 @@ class Mailboxes:
                 undo_command=None,
                 zone=settings.timezone,
             )
-            session = MailboxSession(client, guard, frozenset(), self.files.of(person))
+            tokens = TeamTokens(self.database, self.keys, person.id)
+            session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
             desk = self._desks[person.id] = Desk(session, settings.access, "browser")
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
+            in_app = replace(desk, window="app")
+            app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
             try:
-                yield session
+                yield replace(session, app_page=app_page, windows=ServerWindows(app_page, None))
             finally:
+                in_app.close()
                 if self._desks.get(person.id) is desk:
                     del self._desks[person.id]
                 desk.close()
