@@ -94,7 +94,7 @@ class Replicas:
     async def start(self, **other: str) -> Replica:
         """Start a replica, with other settings if a test wants them."""
         outside = {name: value for name, value in os.environ.items() if not name.startswith("RC_")}
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", "rc_mcp", "serve", "--http", "--team", "--port", "0"],
             env={**outside, **self.settings, **other},
             stdout=subprocess.DEVNULL,

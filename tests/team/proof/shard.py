@@ -9,11 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict
 
 import anyio
-
 from tests.team.proof.assembled import PUBLIC_URL, assembled
+
 from tests.team.proof.entrance import Entrance
 from tests.team.proof.practice import Practice, practice
+from tests.team.proof.steps import HONEST
 from tests.team.proof.talk import InProcess, Said
+from tests.team.proof.thefts import THIEVISH
 from tests.team.proof.walk import LogReader, Walk
 
 
@@ -41,7 +43,7 @@ async def walking(practice: Practice, database_url: str, replicas: int, seed: in
 
         entrance = Entrance(PUBLIC_URL, send)
         await entrance.register()
-        yield Walk(practice, lines, entrance, seed)
+        yield Walk(practice, lines, entrance, seed, {**HONEST, **THIEVISH})
 
 
 async def walked(steps: int, seed: int, users: int, replicas: int, database_url: str) -> Report:
