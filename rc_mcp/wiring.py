@@ -314,7 +314,6 @@ def _auth(settings: Settings) -> Auth:
                 settings.client_id,
                 secret,
                 store,
-                store.lock_file,
                 owner_id=login.owner_id,
                 scope=login.scope,
             )

@@ -15,7 +15,7 @@ from rc_mcp.cli.exits import fail, refuse, settings_or_exit
 from rc_mcp.cli.login_callback import HOST, answer_to, redirect_uri
 from rc_mcp.ringcentral import InvalidRequest, LoginNotKept, NotSent, RingCentralError
 from rc_mcp.ringcentral.oauth.token_endpoint import TokenEndpoint
-from rc_mcp.ringcentral.oauth.token_store import Tokens, one_renewal_at_a_time
+from rc_mcp.ringcentral.oauth.token_store import Tokens
 from rc_mcp.ringcentral.oauth.user_login import Authorization, revoke
 from rc_mcp.ringcentral.transport.connection import PLAIN_HTTP_DIRECTLY, environment_named
 from rc_mcp.ringcentral.transport.responses import plain
@@ -137,7 +137,7 @@ async def _open_browser(url: str) -> None:
 
 async def _keep(settings: Settings, tokens: Tokens) -> str | None:
     store = login_store(settings)
-    async with one_renewal_at_a_time(store.lock_file):
+    async with store.locked():
         store.save(tokens)
     return store.where()
 
@@ -161,7 +161,7 @@ async def _log_out(settings: Settings, endpoint: TokenEndpoint) -> None:
     store = login_store(settings)
     unrevoked = None
     try:
-        async with one_renewal_at_a_time(store.lock_file):
+        async with store.locked():
             try:
                 tokens = store.load()
                 if tokens:

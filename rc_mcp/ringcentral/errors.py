@@ -49,6 +49,8 @@ from typing import TypedDict
 
 from rc_mcp.ringcentral.limits import LIMITS
 
+RUN_LOGIN = "run rc-mcp login"
+
 
 class RingCentralError(Exception):
     """The base class of all errors of this client."""
@@ -227,17 +229,20 @@ class LoginUnavailable(LoginFailed):
     retry_after_s: float | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LoginEnded(LoginFailed):
     """A stored login has ended, is missing, or is another user's; the text says what to do. Nothing was carried out.
 
     Without `method` nothing was sent to RingCentral, and `status` is only a default.
+    `advice`: how the user logs in again.
     """
 
+    advice: str = RUN_LOGIN
+
     def _text(self) -> str:
-        answered = f"{super()._text()}; run rc-mcp login" if self.method else None
-        return (
-            f"The stored login cannot be used: {answered or self.message or 'no user is logged in; run rc-mcp login'}."
-        )
+        answered = f"{super()._text()}; {self.advice}" if self.method else None
+        why = answered or self.message or f"no user is logged in; {self.advice}"
+        return f"The stored login cannot be used: {why}."
 
 
 class Forbidden(APIError):

@@ -34,6 +34,7 @@ class DatabaseAway(Exception):  # noqa: N818  a state
 
     def __init__(self, why: str) -> None:
         super().__init__(AWAY.format(why=why))
+        self.why = why
 
 
 class WrongVersion(Exception):  # noqa: N818  a state

@@ -12,7 +12,7 @@ from typing import cast
 
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.errors import APIError, InvalidRequest, LoginEnded, LoginFailed
+from rc_mcp.ringcentral.errors import RUN_LOGIN, APIError, InvalidRequest, LoginEnded, LoginFailed
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.deadlines import in_time
 from rc_mcp.ringcentral.transport.entry_points import entry_point
@@ -97,8 +97,8 @@ class TokenEndpoint:
         body = parsed(answer.content[: LIMITS.error_body_bytes], *secrets, *own)
         return login_refusal(answer.status_code, body, without(answer.headers, *secrets, *own), path)
 
-    def refused_refresh(self, answer: httpx.Response, refused: APIError) -> APIError:
-        """Return `LoginEnded` if the user must log in again, otherwise `refused`."""
+    def refused_refresh(self, answer: httpx.Response, refused: APIError, advice: str = RUN_LOGIN) -> APIError:
+        """Return `LoginEnded` with this advice if the user must log in again, otherwise `refused`."""
         word = fields_of(parsed(answer.content[: LIMITS.error_body_bytes])).get("error")
         if type(refused) is not LoginFailed or refused.status not in (400, 401) or word in _THE_APPS_FAULT:
             return refused
@@ -111,6 +111,7 @@ class TokenEndpoint:
             request_id=refused.request_id,
             method=refused.method,
             path=refused.path,
+            advice=advice,
         )
 
     def _id_and_secret(self) -> str:

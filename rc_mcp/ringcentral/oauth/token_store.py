@@ -6,12 +6,14 @@ no keyring.
 
 import hashlib
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
+
+from anyio import to_thread
 
 from rc_mcp.locks import lock_on
 from rc_mcp.private_files import make_folder, new_file, write_to_disk
@@ -44,6 +46,25 @@ def _format() -> "TypeAdapter[Tokens]":
     from pydantic import TypeAdapter
 
     return TypeAdapter(Tokens)
+
+
+class SharedLogin(Protocol):
+    """The stored login of one user, which several processes use and one at a time renews.
+
+    All three methods raise `LoginNotKept` if the place of the login fails.
+    """
+
+    async def current(self) -> Tokens | None:
+        """Return the newest tokens; None if nobody is logged in."""
+        ...
+
+    async def keep(self, tokens: Tokens) -> None:
+        """Store renewed tokens. It is called inside `locked`, after `current`."""
+        ...
+
+    def locked(self) -> AbstractAsyncContextManager[None]:
+        """Lock out all other processes until the block ends, or this process."""
+        ...
 
 
 class TokenStore(Protocol):
@@ -122,7 +143,7 @@ class LoginStore:
     """One user's login at one server with one app: in the keyring if that works, otherwise in a file.
 
     A login is found only for the pair of URLs it was made for. So a `.env` with another media URL cannot send its token
-    there.
+    there. It is a `SharedLogin` of all processes on this machine.
     """
 
     def __init__(self, folder: Path, server_url: str, media_url: str | None, client_id: str) -> None:
@@ -172,6 +193,15 @@ class LoginStore:
                 failure = error
         if failure:
             raise failure
+
+    async def current(self) -> Tokens | None:
+        return await to_thread.run_sync(self.load)
+
+    async def keep(self, tokens: Tokens) -> None:
+        await to_thread.run_sync(self.save, tokens)
+
+    def locked(self) -> AbstractAsyncContextManager[None]:
+        return one_renewal_at_a_time(self.lock_file)
 
     def where(self) -> str | None:
         """Return the current place of the login in words; None if no login is stored."""

@@ -11,36 +11,34 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from time import monotonic, time
 
 import httpx2 as httpx
-from anyio import to_thread
 
-from rc_mcp.ringcentral.errors import APIError, LoginEnded, LoginNotKept, RingCentralError
+from rc_mcp.ringcentral.errors import RUN_LOGIN, APIError, LoginEnded, LoginNotKept, RingCentralError
 from rc_mcp.ringcentral.oauth.auth import RenewingAuth
 from rc_mcp.ringcentral.oauth.permissions import permissions_of
 from rc_mcp.ringcentral.oauth.token_endpoint import AUTHORIZE_PATH, REVOKE_PATH, Issued, TokenEndpoint, read_bounded
-from rc_mcp.ringcentral.oauth.token_store import Tokens, TokenStore, one_renewal_at_a_time
+from rc_mcp.ringcentral.oauth.token_store import SharedLogin, Tokens
 from rc_mcp.ringcentral.transport.connection import failures_named
 from rc_mcp.ringcentral.transport.deadlines import in_time
 
 ANOTHER_USER = "another user is logged in now; restart the server to use that user's mailbox"
-EXPIRED = "it has expired, and the app gets no refresh tokens; run rc-mcp login"
+EXPIRED = "it has expired, and the app gets no refresh tokens; {advice}"
 
 
 class PersonAuth(RenewingAuth):
-    """Authentication with a user's browser login (`rc-mcp login`), shared by all processes on this machine.
+    """Authentication with a user's browser login (`rc-mcp login`), shared by all processes that use it.
 
     One process at a time renews the tokens, a minute before they expire and once after a 401 (see `RenewingAuth`). The
     other processes use the tokens it stored. A refused renewal raises `LoginEnded`.
 
     Args:
         server_url, client_id, client_secret: as for `JWTAuth`; a public app has no secret.
-        store: the place of the stored login.
-        lock_file: locked during a renewal.
+        login: the stored login, such as a `LoginStore`.
         owner_id: the owner of the login. If another user logs in, that login is not used.
         scope: the stored permissions of the login; may be empty.
+        advice: how the user logs in again, for `LoginEnded`.
         clock: returns monotonic seconds. Tests set it.
         now: returns seconds since 1970.
     """
@@ -50,19 +48,19 @@ class PersonAuth(RenewingAuth):
         server_url: str,
         client_id: str,
         client_secret: str,
-        store: TokenStore,
-        lock_file: Path,
+        login: SharedLogin,
         *,
         owner_id: str,
         scope: str = "",
+        advice: str = RUN_LOGIN,
         clock: Callable[[], float] = monotonic,
         now: Callable[[], float] = time,
     ) -> None:
         super().__init__(TokenEndpoint(server_url, client_id, client_secret), clock)
         self.owner_id = owner_id
         self.granted = permissions_of(scope)
-        self._store = store
-        self._lock_file = lock_file
+        self._stored = login
+        self._advice = advice
         self._now = now
         self._tokens: Tokens | None = None
         self._refused = ""
@@ -75,16 +73,16 @@ class PersonAuth(RenewingAuth):
     @asynccontextmanager
     async def _locked(self) -> AsyncGenerator[None]:
         try:
-            async with one_renewal_at_a_time(self._lock_file):
+            async with self._stored.locked():
                 yield
         except LoginNotKept as error:
             # The store does not know the request. A renewal, or a request that got a 401, may have been sent.
             raise LoginNotKept(f"{error} The request was not carried out.") from None
 
     async def _load_token_other_than(self, refused: str) -> bool:
-        before, self._tokens = self._tokens, await to_thread.run_sync(self._store.load)
+        before, self._tokens = self._tokens, await self._stored.current()
         if self._tokens is None:
-            raise LoginEnded(401)
+            raise LoginEnded(401, advice=self._advice)
         if self._tokens.owner_id != self.owner_id:
             raise LoginEnded(401, message=ANOTHER_USER)
         if before and before.refresh_token != self._tokens.refresh_token:
@@ -94,7 +92,7 @@ class PersonAuth(RenewingAuth):
             self._token = self._tokens.access_token
             return True
         if not self._tokens.refresh_token:
-            raise LoginEnded(401, message=EXPIRED)
+            raise LoginEnded(401, message=EXPIRED.format(advice=self._advice))
         return False
 
     def _is_good(self, tokens: Tokens | None, refused: str) -> bool:
@@ -112,11 +110,11 @@ class PersonAuth(RenewingAuth):
         try:
             issued = self._endpoint.issued(answer, self._refresh_token())
         except APIError as refused:
-            raise self._endpoint.refused_refresh(answer, refused) from None
+            raise self._endpoint.refused_refresh(answer, refused, self._advice) from None
         # Without a refresh token in the answer, the old one stays valid (RFC 6749, 6).
         issued = replace(issued, refresh_token=issued.refresh_token or self._refresh_token())
         tokens = tokens_of(issued, self._now(), self.owner_id)
-        await to_thread.run_sync(self._store.save, tokens)
+        await self._stored.keep(tokens)
         self._tokens, self._token = tokens, tokens.access_token
         self.granted = permissions_of(tokens.scope)
 

@@ -65,7 +65,6 @@ class Login:
             self.emulator.client_id,
             "",
             self.store,
-            self.store.lock_file,
             owner_id=owner_id or self.emulator.extension_id,
             clock=self.now,
             now=now or self.now,
@@ -158,7 +157,7 @@ from rc_mcp.ringcentral import LoginStore, PersonAuth
 server, client_id, folder, path = sys.argv[1:]
 async def main():
     store = LoginStore(Path(folder), server, None, client_id)
-    auth = PersonAuth(server, client_id, "", store, store.lock_file, owner_id=store.load().owner_id)
+    auth = PersonAuth(server, client_id, "", store, owner_id=store.load().owner_id)
     auth.allow(httpx2.URL(server))
     print("ready", flush=True)
     input()
@@ -361,7 +360,7 @@ async def test_a_login_without_a_refresh_token_ends_with_its_access_token(login:
 
 async def test_an_unknown_app_is_not_a_login_that_ended(login: Login) -> None:
     auth = PersonAuth(
-        login.emulator.server_url, login.emulator.client_id, "wrong", login.store, login.store.lock_file,
+        login.emulator.server_url, login.emulator.client_id, "wrong", login.store,
         owner_id=login.emulator.extension_id, now=lambda: 9e9,
     )  # fmt: skip
     with pytest.raises(LoginFailed) as caught:
@@ -451,7 +450,7 @@ async def failed(flow: str, folder: Path, answer: Handler) -> RingCentralError |
     tokens = Tokens(f"{CANARY}-access", f"{CANARY}-refresh", "1", 0, 0)
     store = LoginStore(folder, "http://rc.test", None, "an-app")
     store.save(tokens)
-    auth = PersonAuth("http://rc.test", "an-app", f"{CANARY}-secret", store, store.lock_file, owner_id="1")
+    auth = PersonAuth("http://rc.test", "an-app", f"{CANARY}-secret", store, owner_id="1")
     auth.allow(httpx.URL("http://rc.test"))
     authorization = Authorization(endpoint, "http://127.0.0.1/callback", verifier=f"{CANARY}-sent")
     assert CANARY not in f"{auth!r} {endpoint!r} {tokens!r} {authorization!r} {authorization.url} {store!r}"

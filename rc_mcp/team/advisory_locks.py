@@ -1,0 +1,135 @@
+"""Locks that keep out all other replicas, and end with the process that holds them.
+
+They are PostgreSQL's advisory locks of a session: a row lock would need a transaction that stays open while RingCentral
+answers, and a lease would keep everybody out for a minute after a crash. All locks that a replica holds at a time are
+on one connection, which is open only meanwhile. A pooler that shares connections between clients, as PgBouncer does in
+transaction mode, cannot hold them.
+"""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString
+from weakref import WeakValueDictionary
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+
+from rc_mcp.team.database import ANSWERS_WITHIN_S, DatabaseAway, reason
+
+_LOOKS_AGAIN_S = 0.03
+# After half a minute without a sign of life, the database ends the session of a machine that is gone.
+_OPTIONS = (
+    "-c statement_timeout=2s -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    " -c idle_session_timeout=0"
+)
+
+
+class AdvisoryLocks:
+    """Locks by name."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session: _Session | None = None
+        self._connecting = anyio.Lock()
+        # A session gets the same lock twice, so callers in this process wait here.
+        self._here: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def held(self, name: str, patience_s: float) -> AsyncGenerator[bool]:
+        """Hold a lock in the block; yield whether it was free within `patience_s`.
+
+        A connection that breaks loses its locks: what is done in the block must be harmless twice.
+
+        Raises:
+            DatabaseAway: the database cannot be used now.
+        """
+        until = anyio.current_time() + patience_s
+        here = self._here.setdefault(name, anyio.Lock())
+        with anyio.move_on_at(until) as waiting:
+            await here.acquire()
+        if waiting.cancelled_caught:
+            yield False
+            return
+        try:
+            async with self._connected() as session:
+                if not await session.lock(name, until):
+                    yield False
+                    return
+                try:
+                    yield True
+                finally:
+                    await session.unlock(name)
+        finally:
+            here.release()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator["_Session"]:
+        async with self._connecting:
+            if self._session is None or self._session.is_over:
+                self._session = await _Session.opened(self._url)
+            session = self._session
+            session.users += 1
+        try:
+            yield session
+        finally:
+            session.users -= 1
+            if not session.users:
+                await self._end(session)
+
+    async def _end(self, session: "_Session") -> None:
+        if self._session is session:
+            self._session = None
+        await session.close()
+
+
+class _Session:
+    """One connection, and how many use it."""
+
+    def __init__(self, db: AsyncConnection[tuple[Any, ...]]) -> None:
+        self._db = db
+        self.users = 0
+
+    @classmethod
+    async def opened(cls, url: str) -> "_Session":
+        try:
+            with anyio.fail_after(ANSWERS_WITHIN_S):
+                return cls(await AsyncConnection.connect(url, autocommit=True, options=_OPTIONS))
+        except (psycopg.Error, TimeoutError) as error:
+            raise DatabaseAway(reason(error)) from error
+
+    @property
+    def is_over(self) -> bool:
+        return self._db.closed
+
+    async def lock(self, name: str, until: float) -> bool:
+        while not await self._got("SELECT pg_try_advisory_lock(%s)", name):
+            if anyio.current_time() >= until:
+                return False
+            await anyio.sleep(_LOOKS_AGAIN_S)
+        return True
+
+    async def unlock(self, name: str) -> None:
+        try:
+            await self._got("SELECT pg_advisory_unlock(%s)", name)
+        except DatabaseAway:
+            await self.close()  # which frees it
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._db.close()
+
+    async def _got(self, query: LiteralString, name: str) -> bool:
+        # A canceled caller would not know whether it got the lock.
+        row = None
+        try:
+            with anyio.fail_after(ANSWERS_WITHIN_S, shield=True):
+                row = await (await self._db.execute(query, (_key(name),))).fetchone()
+        except (psycopg.Error, TimeoutError) as error:
+            raise DatabaseAway(reason(error)) from error
+        return bool(row and row[0])
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
