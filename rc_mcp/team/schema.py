@@ -22,15 +22,17 @@ SHARED = (
     CREATE TABLE ringcentral_login (person text PRIMARY KEY REFERENCES person ON DELETE CASCADE, sealed bytea NOT NULL);
 
     CREATE TABLE oauth_client (
-        client_id text PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT clock_timestamp(), metadata text NOT NULL
+        client_id text PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT clock_timestamp(), used_at timestamptz,
+        metadata text NOT NULL
     );
     CREATE TABLE login_attempt (
         state_digest text PRIMARY KEY, browser_digest text NOT NULL, expires timestamptz NOT NULL, sealed bytea NOT NULL
     );
     CREATE TABLE oauth_grant (
         id text PRIMARY KEY, person text NOT NULL REFERENCES person ON DELETE CASCADE, client_id text NOT NULL,
-        since timestamptz NOT NULL DEFAULT clock_timestamp()
+        client_name text NOT NULL, resource text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp()
     );
+    CREATE INDEX oauth_grant_by_person ON oauth_grant (person);
     CREATE TABLE oauth_token (
         digest text PRIMARY KEY, kind text NOT NULL CHECK (kind IN ('code', 'access', 'refresh')),
         oauth_grant text NOT NULL REFERENCES oauth_grant ON DELETE CASCADE, expires timestamptz NOT NULL,

@@ -1,0 +1,193 @@
+"""The authorization server, as the SDK's handlers and our pages use it.
+
+client                        here                          RingCentral
+/authorize ----------------->  request checked, sealed
+browser, consent page <------  the person agrees -------->  login page
+browser, /login/ringcentral <-----------------------------  RingCentral's code
+                               person admitted, login kept
+redirect URI <---------------  our code
+/token --------------------->  our tokens
+"""
+
+from typing import Protocol
+
+import anyio
+from mcp.server.auth.provider import AccessToken, AuthorizationParams, OAuthAuthorizationServerProvider, RefreshToken
+from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
+
+from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.ringcentral.oauth.token_store import Tokens
+from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.oauth.addresses import Addresses
+from rc_mcp.team.oauth.client_documents import ClientDocuments
+from rc_mcp.team.oauth.clients import Clients
+from rc_mcp.team.oauth.grants import Grants, PersonsCode, PersonsRefreshToken, PersonsToken
+from rc_mcp.team.oauth.login_attempts import Asked, LoginAttempts
+from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.people import Person, admit
+
+_TIDIED_EVERY_S = 600.0
+_UNDONE_IN_S = 5.0
+
+
+class KeepsLogins(Protocol):
+    """The logins of people at RingCentral: `rc_mcp.team.logins.Logins`."""
+
+    async def keep(self, person: Person, tokens: Tokens) -> None:
+        """Keep a new login instead of the former one."""
+        ...
+
+    async def forget(self, person: Person) -> None:
+        """End the login at RingCentral, and remove it."""
+        ...
+
+
+class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsRefreshToken, PersonsToken]):
+    """Issues codes and tokens to MCP clients, and checks them. It is also the SDK's `TokenVerifier`.
+
+    Args:
+        server_url: RingCentral's address.
+        login: RingCentral's login for our app.
+        logins: where a person's login is kept.
+        documents: the clients that publish a document. Tests have documents on this machine.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        addresses: Addresses,
+        server_url: str,
+        login: RingCentralLogin,
+        logins: KeepsLogins,
+        *,
+        documents: ClientDocuments | None = None,
+    ) -> None:
+        self.addresses = addresses
+        self.clients = Clients(database, documents or ClientDocuments())
+        self.grants = Grants(database, keys, addresses)
+        self.attempts = LoginAttempts(database, keys)
+        self._database = database
+        self._server_url = server_url
+        self._login = login
+        self._logins = logins
+
+    async def begin_login(self, asked: Asked, browser: str) -> str:
+        """Begin the login at RingCentral of a person who agreed. Return the address for this browser.
+
+        Raises:
+            DatabaseAway: the database cannot be used now.
+        """
+        begun = self._login.begin()
+        await self.attempts.begin(asked, browser, begun.state, begun.verifier)
+        return begun.url
+
+    async def end_login(self, asked: Asked, verifier: str, code: str) -> str:
+        """Take RingCentral's code: admit the person, keep their login, and return our code for the client.
+
+        Raises:
+            RingCentralError: RingCentral issued no tokens.
+            LoginNotKept, DatabaseAway: the login cannot be kept now.
+        """
+        tokens, account_id, extension_id = await self._login.end(code, verifier)
+        try:
+            person = await admit(self._database, self._server_url, account_id, extension_id)
+            # First the grant: a login that serves no client is taken for needless.
+            our_code = await self.grants.begin(person, asked)
+            await self.clients.was_used(asked.client_id)
+            await self._logins.keep(person, tokens)
+        except BaseException:
+            with anyio.move_on_after(_UNDONE_IN_S, shield=True):
+                await self._login.undo(tokens)
+            raise
+        return our_code
+
+    async def end_grant(self, token: str, client_id: str) -> None:
+        """End the grant of a token, and the person's login at RingCentral if it was their last grant.
+
+        Raises:
+            DatabaseAway: the database cannot be used now.
+        """
+        person = await self.grants.end_of(token, client_id)
+        if person and not await self.grants.has_any(person):
+            await self._logins.forget(person)
+
+    async def log_out(self, person: Person) -> None:
+        """End all grants of a person, and their login at RingCentral.
+
+        Raises:
+            DatabaseAway: the database cannot be used now.
+        """
+        await self.grants.end_all_of(person)
+        await self._logins.forget(person)
+
+    async def tidy(self) -> None:
+        """Remove what has expired, and end logins at RingCentral that serve no client.
+
+        Raises:
+            DatabaseAway: the database cannot be used now.
+        """
+        await self.attempts.forget_expired()
+        await self.clients.forget_unused()
+        await self.grants.forget_expired()
+        for person in await self.grants.needless_logins():
+            await self._logins.forget(person)
+
+    async def keep_tidy(self) -> None:
+        """Tidy every ten minutes, until canceled."""
+        while True:
+            await anyio.sleep(_TIDIED_EVERY_S)
+            try:
+                await self.tidy()
+            except (DatabaseAway, RingCentralError):
+                continue  # the next round has it
+
+    async def verify_token(self, token: str) -> PersonsToken | None:
+        """Return a good access token with its person.
+
+        Raises:
+            DatabaseAway: the database cannot be used now. `SaysWhenAway` answers with it.
+        """
+        return await self.grants.access_token(token)
+
+    # What follows is called by the SDK's handlers of /token and /register.
+
+    async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
+        """Return a client that only has its id: no client has a secret, and what it holds is bound to its id.
+
+        So a client whose document cannot be read for now stays logged in.
+        """
+        return OAuthClientInformationFull(client_id=client_id, token_endpoint_auth_method="none")  # noqa: S106
+
+    async def register_client(self, client_info: OAuthClientInformationFull) -> None:
+        await self.clients.register(client_info)
+
+    async def authorize(self, client: OAuthClientInformationFull, params: AuthorizationParams) -> str:
+        raise NotImplementedError("the SDK's handler of /authorize is not used: see authorize.py")
+
+    async def load_authorization_code(
+        self, client: OAuthClientInformationFull, authorization_code: str
+    ) -> PersonsCode | None:
+        return await self.grants.code(authorization_code, client.client_id)
+
+    async def exchange_authorization_code(
+        self, client: OAuthClientInformationFull, authorization_code: PersonsCode
+    ) -> OAuthToken:
+        return await self.grants.exchange(authorization_code)
+
+    async def load_refresh_token(
+        self, client: OAuthClientInformationFull, refresh_token: str
+    ) -> PersonsRefreshToken | None:
+        return await self.grants.refresh_token(refresh_token, client.client_id)
+
+    async def exchange_refresh_token(
+        self, client: OAuthClientInformationFull, refresh_token: PersonsRefreshToken, scopes: list[str]
+    ) -> OAuthToken:
+        return await self.grants.renew(refresh_token)
+
+    async def load_access_token(self, token: str) -> PersonsToken | None:
+        return await self.grants.access_token(token)
+
+    async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
+        await self.end_grant(token.token, token.client_id)
