@@ -1,7 +1,7 @@
 """Builds the MCP server from tools, resources and prompts."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedToolError
+from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.subscriptions import ListenHandler
 from mcp.types import (
     INTERNAL_ERROR,
@@ -30,9 +31,11 @@ from mcp.types import (
     EmptyResult,
     GetPromptResult,
     InputRequiredResult,
+    ListPromptsResult,
     ListResourcesResult,
     ListToolsResult,
     PaginatedRequestParams,
+    PromptArgument,
     ResourceTemplate,
     ResourceTemplateReference,
     SubscribeRequestParams,
@@ -43,6 +46,7 @@ from mcp.types import (
 from mcp.types import Prompt as MCPPrompt
 from mcp.types import Tool as MCPTool
 from pydantic import AnyUrl
+from pydantic_core import to_jsonable_python
 
 from rc_mcp import __version__, time_limits
 from rc_mcp.access import LEVELS, Level
@@ -61,12 +65,11 @@ from rc_mcp.resources import TEMPLATES, audible, complete, is_ours, list_resourc
 from rc_mcp.ringcentral import (
     REAL_TIME,
     Allowance,
-    MessageStoreClient,
     Permission,
     RingCentralError,
     Time,
 )
-from rc_mcp.session import MailboxSession
+from rc_mcp.session import GivenUp, MailboxSession, session_of
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.tools.list_messages import NO_SEARCH, WITH_SEARCH
@@ -124,32 +127,26 @@ class RingCentralServer(MCPServer[MailboxSession]):
 
     is_structured: bool = True
     """Whether answers have a structured copy of their text."""
-    client: MessageStoreClient | None = None
-    """The login in use, once the server runs."""
     calls: int = 0
     """Tool calls in progress, including those whose client has disconnected."""
-    given_up: anyio.Event | None = None
-    """Set when a call ends without an answer, once the server runs."""
-    app_door: AppDoor | None = None
-    """The inbox page for clients that show apps, once the server runs."""
     has_browser_page: bool = False
     """Whether a plan may be shown in the user's browser."""
     listening: ListenHandler | None = None
     """The handler of the `subscriptions/listen` streams."""
 
-    _prompts_without: set[str] | None = None
-    """The tools that the prompts do without. Few hosts ask for prompts, and each starts a server: None before that."""
-    _own_prompts: frozenset[str] = frozenset()
-    """Those of `prompts/`. Whoever builds on this server may add others."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._own_prompts: dict[frozenset[str], dict[str, Prompt]] = {}
+        """Those of `prompts/`, by the tools that they do without. They are read when a host first asks for them."""
 
     def stop_listening(self) -> None:
         """End the streams of `subscriptions/listen`, each with its result."""
         if self.listening:
             self.listening.close()
 
-    async def list_tools(self) -> list[MCPTool]:
-        """Return the tools, without those whose permission is missing."""
-        missing = self._missing()
+    async def list_tools(self, session: MailboxSession | None = None) -> list[MCPTool]:
+        """Return the tools of the access level, without those whose permission this login lacks."""
+        missing = _missing(session)
         tools = [tool for tool in await super().list_tools() if tool.name not in missing]
         if not self.is_structured:
             return [t.model_copy(update={"output_schema": None}) for t in tools]
@@ -157,28 +154,22 @@ class RingCentralServer(MCPServer[MailboxSession]):
 
     async def tools_for_client(self, ctx: RequestContext) -> list[MCPTool]:
         """Return the tools for this client: one that shows apps also has the inbox page and its tools."""
-        tools = await self.list_tools()
-        if self.app_door is None or not client_supports_apps(ctx):
+        session = ctx.lifespan_context
+        tools = await self.list_tools(session)
+        if session.app_page is None or not client_supports_apps(ctx):
             return tools
-        return [*(with_page(_naming_windows(tool)) for tool in tools), *self.app_door.tools()]
+        return [*(with_page(_naming_windows(tool)) for tool in tools), *session.app_page.tools()]
 
-    async def list_prompts(self) -> list[MCPPrompt]:
-        """Return the prompts for the tools that are offered now, without those that need another."""
-        absent = PERMISSIONS.keys() - {tool.name for tool in await self.list_tools()}
-        if absent != self._prompts_without:  # no await in this block, so that calls at once read them once
-            self._prompts_without = absent
-            for name in self._own_prompts:
-                self.remove_prompt(name)
-            own = list(load_prompts(absent))
-            self._own_prompts = frozenset(prompt.name for prompt in own)
-            for prompt in own:
-                self.add_prompt(prompt)
-        return await super().list_prompts()
+    async def list_prompts(self, session: MailboxSession | None = None) -> list[MCPPrompt]:
+        """Return the prompts for the tools that this login is offered, without those that need another."""
+        own = await self._prompts_for(session)
+        return [*(_listed(prompt) for prompt in own.values()), *await super().list_prompts()]
 
-    def _missing(self) -> dict[str, Permission]:
-        """Return the tools whose permission RingCentral did not grant, with that permission."""
-        granted = self.client.granted if self.client else None
-        return {} if granted is None else {tool: p for tool, p in PERMISSIONS.items() if p not in granted}
+    async def _prompts_for(self, session: MailboxSession | None) -> Mapping[str, Prompt]:
+        absent = frozenset(PERMISSIONS.keys() - {tool.name for tool in await self.list_tools(session)})
+        if absent not in self._own_prompts:  # no await in this block, so that calls at once read them once
+            self._own_prompts[absent] = {prompt.name: prompt for prompt in load_prompts(absent)}
+        return self._own_prompts[absent]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[MailboxSession, Any] | None = None
@@ -193,7 +184,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
             if (answer := await self._of_page(name, arguments, context)) is not None:
                 return answer
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:100]}")
-        missing = self._missing()
+        session = session_of(context) if context else None
+        missing = _missing(session)
         if name in missing:
             raise ToolError(
                 f"{name} is not available: RingCentral did not grant this app {missing[name]}. Calling again will not "
@@ -202,13 +194,13 @@ class RingCentralServer(MCPServer[MailboxSession]):
         self.calls += 1
         try:
             result = await super().call_tool(name, arguments, context)
-            return self._in_channels(self.app_door.with_secret(result) if self.app_door else result)
+            return self._in_channels(_with_secret(session, result))
         except (anyio.get_cancelled_exc_class(), UnexpectedToolError):
-            self._give_up()
+            _give_up(session)
             raise
         finally:
             self.calls -= 1
-            if context is not None and self._missing() != missing:
+            if context is not None and _missing(session) != missing:
                 await context.notify_tools_changed()
                 await context.notify_prompts_changed()
 
@@ -216,29 +208,20 @@ class RingCentralServer(MCPServer[MailboxSession]):
         self, name: str, arguments: dict[str, Any], context: Context[MailboxSession, Any] | None
     ) -> CallToolResult | None:
         """Answer a tool of the inbox page; None if this client has no page, or it has no such tool."""
-        if self.app_door is None or context is None or not client_supports_apps(context):
+        session = session_of(context) if context else None
+        if session is None or session.app_page is None or context is None or not client_supports_apps(context):
             return None
         self.calls += 1
         try:
-            return await self.app_door.call(name, arguments, context)
+            return await session.app_page.call(name, arguments, context)
         except FailedError as error:
-            self._give_up()
+            _give_up(session)
             raise ToolError(FAILED) from error
         except anyio.get_cancelled_exc_class():
-            self._give_up()
+            _give_up(session)
             raise
         finally:
             self.calls -= 1
-
-    def _give_up(self) -> None:
-        """Have what a call may have left unfinished settled now."""
-        if self.given_up:
-            self.given_up.set()
-
-    def expect_given_up(self) -> anyio.Event:
-        """Return an event that the next call that ends without an answer sets."""
-        self.given_up = anyio.Event()
-        return self.given_up
 
     def _in_channels(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
         """Return the answer, without its structured copy if the operator wants text alone."""
@@ -254,16 +237,21 @@ class RingCentralServer(MCPServer[MailboxSession]):
         Raises:
             MCPError: there is no prompt of that name, or an argument is unknown or missing.
         """
-        prompt = next((p for p in await self.list_prompts() if p.name == name), None)
-        if prompt is None:
+        session = session_of(context) if context else None
+        listed = next((p for p in await self.list_prompts(session) if p.name == name), None)
+        if listed is None:
             raise MCPError(INVALID_PARAMS, f"Unknown prompt: {name[:100]}")
-        takes = {a.name: a.required for a in prompt.arguments or []}
+        takes = {a.name: a.required for a in listed.arguments or []}
         given = set(arguments or {})
         if unknown := sorted(given - takes.keys()):
             raise MCPError(INVALID_PARAMS, f"{name} has no argument {unknown[0][:60]!r}; it takes {', '.join(takes)}")
         if missing := [argument for argument, required in takes.items() if required and argument not in given]:
             raise MCPError(INVALID_PARAMS, f"{name} needs {', '.join(missing)}")
-        return await super().get_prompt(name, arguments, context)
+        own = (await self._prompts_for(session)).get(name)
+        if own is None:
+            return await super().get_prompt(name, arguments, context)
+        rendered = await own.render(arguments, context or Context(mcp_server=self))
+        return GetPromptResult(description=own.description, messages=to_jsonable_python(rendered))
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         """Return our templates; the SDK's own have one MIME type for every resource of a template."""
@@ -278,8 +266,32 @@ class RingCentralServer(MCPServer[MailboxSession]):
         if context is None or not is_ours(str(uri)):
             return await super().read_resource(uri, context)
         with move_on_after(time_limits.CALL_S):
-            return [await read_resource(context.request_context.lifespan_context, str(uri))]
+            return [await read_resource(session_of(context), str(uri))]
         raise ResourceError(_too_slow("Reading"))
+
+
+def _missing(session: MailboxSession | None) -> dict[str, Permission]:
+    """Return the tools whose permission RingCentral did not grant this login, with that permission."""
+    granted = session.client.granted if session else None
+    return {} if granted is None else {tool: p for tool, p in PERMISSIONS.items() if p not in granted}
+
+
+def _with_secret(
+    session: MailboxSession | None, result: CallToolResult | InputRequiredResult
+) -> CallToolResult | InputRequiredResult:
+    return session.app_page.with_secret(result) if session and session.app_page else result
+
+
+def _give_up(session: MailboxSession | None) -> None:
+    """Have what a call may have left unfinished settled now."""
+    if session:
+        session.given_up.note()
+
+
+def _listed(prompt: Prompt) -> MCPPrompt:
+    """Return a prompt as a list shows it."""
+    takes = [PromptArgument.model_validate(a, from_attributes=True) for a in prompt.arguments or []]
+    return MCPPrompt(name=prompt.name, title=prompt.title, description=prompt.description, arguments=takes)
 
 
 def _naming_windows(tool: MCPTool) -> MCPTool:
@@ -293,12 +305,15 @@ def _naming_windows(tool: MCPTool) -> MCPTool:
     return tool.model_copy(update={"output_schema": schema})
 
 
-def serve_requests(server: RingCentralServer) -> None:
+def serve_requests(server: RingCentralServer, *, keeps_connections: bool = True) -> None:
     """Register handlers that need the request context, which the SDK's high-level hooks do not pass."""
     low: Server[MailboxSession] = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
 
     async def tools(ctx: RequestContext, _: PaginatedRequestParams) -> ListToolsResult:
         return ListToolsResult(tools=await server.tools_for_client(ctx))
+
+    async def prompts(ctx: RequestContext, _: PaginatedRequestParams) -> ListPromptsResult:
+        return ListPromptsResult(prompts=await server.list_prompts(ctx.lifespan_context))
 
     async def listed(ctx: RequestContext, _: PaginatedRequestParams) -> ListResourcesResult:
         with move_on_after(time_limits.CALL_S):
@@ -333,10 +348,12 @@ def serve_requests(server: RingCentralServer) -> None:
 
     low.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, listened)
     low.add_request_handler("tools/list", PaginatedRequestParams, tools)
+    low.add_request_handler("prompts/list", PaginatedRequestParams, prompts)
     low.add_request_handler("resources/list", PaginatedRequestParams, listed)
     low.add_request_handler("completion/complete", CompleteRequestParams, completed)
-    low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
-    low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
+    if keeps_connections:
+        low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
+        low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
 
 def _too_slow(what: str) -> str:
@@ -392,13 +409,29 @@ def build_server(
             _windows(settings, session) as (app_door, windows),
             create_task_group() as tasks,
         ):
-            server.client, server.app_door = session.client, app_door
-            tasks.start_soon(settle_interrupted_changes, session.guard, server.expect_given_up)
-            yield replace(session, windows=windows)
+            tasks.start_soon(settle_interrupted_changes, session.guard, session.given_up)
+            yield replace(session, app_page=app_door, windows=windows)
             tasks.cancel_scope.cancel()
 
     policy = policy_for(settings)  # here, so that a server with a broken policy does not start
     check_transcription(settings)
+    return assemble(settings, lifespan, note)
+
+
+def assemble(
+    settings: Settings,
+    lifespan: Callable[[MCPServer[MailboxSession]], AbstractAsyncContextManager[MailboxSession]],
+    note: str = "",
+    *,
+    keeps_connections: bool = True,
+    **of_sdk: Any,
+) -> RingCentralServer:
+    """Return the MCP server with its tools, resources and prompts.
+
+    Args:
+        keeps_connections: a client of 2025-11-25 has a connection on which it can be told of changes.
+        of_sdk: further arguments of the SDK's server.
+    """
     server = RingCentralServer(
         "rc-mcp",
         title="RingCentral messages",
@@ -412,10 +445,11 @@ def build_server(
         tools=list(tools_for(settings.access, with_search=settings.mirror == "on")),
         extensions=[AppExtension()],
         log_level="WARNING",
+        **of_sdk,
     )
     server.has_browser_page = settings.approval_page == "on"
     server.is_structured = settings.structured == "on"
-    serve_requests(server)
+    serve_requests(server, keeps_connections=keeps_connections)
     return server
 
 
@@ -434,14 +468,14 @@ async def _windows(settings: Settings, session: MailboxSession) -> AsyncGenerato
         desk.close()
 
 
-async def settle_interrupted_changes(guard: Guard, expect_given_up: Callable[[], anyio.Event] = anyio.Event) -> None:
+async def settle_interrupted_changes(guard: Guard, calls: GivenUp | None = None) -> None:
     """Settle interrupted changes at the start, after each abandoned call, and at intervals.
 
     One attempt may not be enough: a request may be on its way for a minute, RingCentral may be unreachable, or another
     process may be making a change.
     """
     while True:
-        given_up = expect_given_up()  # before settling, so that no call is missed
+        given_up = calls.expect() if calls else anyio.Event()  # before settling, so that no call is missed
         try:
             with Allowance(time_limits.SETTLE_S).spent():
                 await guard.settle_interrupted_unless_busy()

@@ -1,12 +1,14 @@
 """The parts of a running server that tools, resources and prompts use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from anyio import CancelScope
+from anyio import CancelScope, Event
 from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, InputRequiredResult, Tool
 
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.results import Window
@@ -31,6 +33,39 @@ class Windows(Protocol):
         ...
 
 
+class AppPage(Protocol):
+    """The inbox page inside an assistant's app, with the tools that only clients which show it have."""
+
+    def tools(self) -> list[Tool]:
+        """Return these tools."""
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, object], ctx: "Ctx") -> CallToolResult | None:
+        """Answer a call of one of these tools; None if it is another tool."""
+        ...
+
+    def with_secret(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
+        """Return a guarded tool's answer with the secret that makes a button in the page count."""
+        ...
+
+
+class GivenUp:
+    """Says when a call ended without an answer: what it left unfinished can then be settled."""
+
+    def __init__(self) -> None:
+        self._next: Event | None = None
+
+    def expect(self) -> Event:
+        """Return an event that the next such call sets."""
+        self._next = Event()
+        return self._next
+
+    def note(self) -> None:
+        """Note such a call."""
+        if self._next:
+            self._next.set()
+
+
 @dataclass(frozen=True, slots=True)
 class MailboxSession:
     """One login: the client, the guard for its deletes, and the mailboxes it may access."""
@@ -51,8 +86,11 @@ class MailboxSession:
     """What the server remembers about each sync token it issued: when, and with which filters."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
+    given_up: GivenUp = field(default_factory=GivenUp)
     windows: Windows | None = None
     """None where users decide only in the client, in the chat or in a terminal."""
+    app_page: AppPage | None = None
+    """None where no app shows the inbox page."""
 
     @property
     def now(self) -> datetime:

@@ -15,11 +15,10 @@ import re
 import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import anyio
 import click
-from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -27,12 +26,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp import time_limits
 from rc_mcp.cli.exits import refuse
-from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
+from rc_mcp.cli.http_server import HttpServer
+from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, Page, Pages, transport_security
 from rc_mcp.server import RingCentralServer
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
-"""1 to 65535, or none."""
 
 PATH = "/mcp"
 HOME = f"""\
@@ -42,11 +40,9 @@ Give an MCP client the address of this page with {PATH} at its end. Nothing abou
 """
 HEALTHY = "ok\n"
 ENDING = "shutting down\n"
-_PAGE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 NO_TOKEN, WRONG_TOKEN = "A bearer token is required.\n", "This bearer token is wrong. Nothing was done.\n"
 TOKEN_REQUIRED, NO_TOKEN_REQUIRED = "with a token", "without a token"
-HOST_REFUSED = "This Host is not allowed; rc-mcp serve --allow-host NAME allows a host name. Nothing was done."
 
 _log = logging.getLogger(__name__)
 
@@ -118,14 +114,14 @@ def serve_http(
 
 def application(server: RingCentralServer, names: Sequence[str], token: SecretStr | None) -> tuple[ASGIApp, Door]:
     """Return the application, and the gate before MCP. `names` are all allowed Host headers."""
-    mcp = server.streamable_http_app(streamable_http_path=PATH, transport_security=_security(names))
+    mcp = server.streamable_http_app(streamable_http_path=PATH, transport_security=transport_security(names))
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
-    app: ASGIApp = _OnlyUnder(names, _OnlyMcp(OnlyWhole(door)))  # refused before the body is read
+    app: ASGIApp = OnlyUnder(names, _OnlyMcp(OnlyWhole(door)))  # refused before the body is read
     if token:
         app = _OnlyWith(token, app)
-    home = _OnlyUnder(names, _Page(lambda: (HOME, 200)))
-    health = _Page(lambda: (ENDING, 503) if door.is_closed else (HEALTHY, 200))
-    return _Pages({"/": home, "/health": health}, app), door
+    home = OnlyUnder(names, Page(lambda: (HOME, 200)))
+    health = Page(lambda: (ENDING, 503) if door.is_closed else (HEALTHY, 200))
+    return Pages({"/": home, "/health": health}, app), door
 
 
 def _own_name(host: str) -> list[str]:
@@ -137,39 +133,6 @@ def _own_name(host: str) -> list[str]:
     return [] if address.is_unspecified else [f"[{address}]" if address.version == 6 else str(address)]
 
 
-def _security(names: Sequence[str]) -> TransportSecuritySettings:
-    """Configure the SDK's own check, which runs after ours and accepts anything as a port."""
-    origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
-    return TransportSecuritySettings(allowed_hosts=_any_port(names), allowed_origins=_any_port(origins))
-
-
-def _any_port(names: Sequence[str]) -> list[str]:
-    return [*names, *(f"{name}:*" for name in names)]
-
-
-class _Page:
-    """A page of plain text. `content` returns its text and status."""
-
-    def __init__(self, content: Callable[[], tuple[str, int]]) -> None:
-        self._content = content
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await PlainTextResponse(*self._content(), _PAGE_HEADERS)(scope, receive, send)
-
-
-class _Pages:
-    """Middleware that serves these pages to GET and HEAD, by path; all other requests pass."""
-
-    def __init__(self, pages: Mapping[str, ASGIApp], app: ASGIApp) -> None:
-        self._pages = pages
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_reading = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
-        app = self._pages.get(scope["path"], self._app) if is_reading else self._app
-        await app(scope, receive, send)
-
-
 class _OnlyMcp:
     """Middleware that answers requests for another address than `PATH`, and those of a browser, with `HOME`."""
 
@@ -178,7 +141,7 @@ class _OnlyMcp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = _misled(scope) if scope["type"] == "http" else None
-        app = _Page(lambda: (HOME, status)) if status else self._app
+        app = Page(lambda: (HOME, status)) if status else self._app
         await app(scope, receive, send)
 
 
@@ -188,34 +151,6 @@ def _misled(scope: Scope) -> int | None:
         return 404
     is_browser = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
     return 406 if is_browser else None
-
-
-class _OnlyUnder:
-    """Middleware that requires one of these names as Host, and as Origin if present, with or without a port.
-
-    Names are compared exactly: browsers write a name in only one way, and another spelling is refused.
-    """
-
-    def __init__(self, names: Iterable[str], app: ASGIApp) -> None:
-        name = "|".join(re.escape(each) for each in names)
-        self._host = re.compile(rf"(?:{name}){_PORT}", re.ASCII)
-        self._origin = re.compile(rf"https?://(?:{name}){_PORT}", re.ASCII)
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
-            refusal = PlainTextResponse(f"{HOST_REFUSED}\n", 421)
-        elif not all(self._origin.fullmatch(origin) for origin in origins):
-            refusal = PlainTextResponse("This Origin is not allowed. Nothing was done.\n", 403)
-        else:
-            await self._app(scope, receive, send)
-            return
-        await refusal(scope, receive, send)
 
 
 class _OnlyWith:

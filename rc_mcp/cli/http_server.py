@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,13 +16,12 @@ import anyio
 import click
 import h11
 import uvicorn
-from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE, RequestBodyLimitMiddleware
 from sse_starlette.sse import AppStatus
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rc_mcp import time_limits
+from rc_mcp.http_gates import Door
 
 _QUEUE = 2048
 """Length of the system's queue of connections that are not yet accepted."""
@@ -43,7 +42,7 @@ class HttpServer(uvicorn.Server):
         about: what is served there, and to whom, in a few words.
     """
 
-    def __init__(self, app: ASGIApp, door: "Door", *, path: str, about: str) -> None:
+    def __init__(self, app: ASGIApp, door: Door, *, path: str, about: str) -> None:
         self._door = door
         self._path = path
         self._about = about
@@ -161,108 +160,3 @@ class _InTime(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-
-class OnlyWhole:
-    """Middleware that drops incomplete requests before the application and its log."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = RequestBodyLimitMiddleware(self._pass_on, DEFAULT_MAX_REQUEST_BODY_SIZE)
-        self._inner = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        await self._app(scope, receive, send)
-
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._inner(scope, receive, send)
-            return
-        first: Message | None = await receive()  # the complete body, or as much as arrived, in one message
-        if first["type"] == "http.disconnect" or first.get("more_body"):
-            return
-
-        async def again() -> Message:
-            nonlocal first
-            message, first = first, None
-            return message or await receive()
-
-        await self._inner(scope, again, send)
-
-
-class Door:
-    """A gate that counts unanswered requests and, at shutdown, refuses new ones and ends streams.
-
-    Args:
-        calls: the number of tool calls in progress, including those whose client has disconnected.
-        stop_listening: ends the streams of `subscriptions/listen`.
-    """
-
-    def __init__(self, app: ASGIApp, *, calls: Callable[[], int], stop_listening: Callable[[], None]) -> None:
-        self._app = app
-        self._calls = calls
-        self._stop_listening = stop_listening
-        self._closed = False
-        self._streams_end = anyio.Event()
-        self._unanswered = 0
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether new requests are refused."""
-        return self._closed
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a call is in progress, or a request other than a stream is unanswered."""
-        return bool(self._unanswered or self._calls())
-
-    def refuse_new(self) -> None:
-        """Refuse new requests from now on."""
-        self._closed = True
-        self._stop_listening()
-
-    def end_streams(self) -> None:
-        """End the streams that a client of 2025-11-25 keeps open with GET."""
-        self._streams_end.set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif self._closed:
-            words = "This server is shutting down. Nothing was done; call again when it is back.\n"
-            await PlainTextResponse(words, 503, {"Connection": "close"})(scope, receive, send)
-        elif scope["method"] == "GET":
-            await self._stream(scope, receive, send)
-        else:
-            self._unanswered += 1
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                self._unanswered -= 1
-
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_open = False
-
-        async def noted(message: Message) -> None:
-            nonlocal is_open
-            await send(message)
-            is_open = message["type"] == "http.response.start" or message.get("more_body", False)
-
-        async def until_the_end() -> Message:
-            message: Message = {"type": "http.disconnect"}  # as if the client had disconnected
-            async with anyio.create_task_group() as tasks:
-
-                async def take() -> None:
-                    nonlocal message
-                    message = await receive()
-                    tasks.cancel_scope.cancel()
-
-                tasks.start_soon(take)
-                await self._streams_end.wait()
-                tasks.cancel_scope.cancel()
-            return message
-
-        await self._app(scope, until_the_end, noted)
-        if is_open:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -126,6 +126,8 @@ class Guard:
     """Extensions that the operator allows in addition to `~`, the login's own."""
     approve_command: str = "rc-mcp approvals approve"
     """The command that a user types before a plan's id."""
+    approve_page: str | None = None
+    """The address of the page where users approve instead, if they have no terminal on this machine."""
     undo_command: str | None = "rc-mcp undo"
     """The command that a user types before an operation's id; None if no other process can reach the mailbox."""
     zone: tzinfo = UTC
@@ -411,7 +413,7 @@ class Guard:
         return results.confirmation_required(plan, against, None if in_chat else self._way(window), self.zone)
 
     def _way(self, window: Window | None) -> Way:
-        return Way(window, self.approve_command)
+        return Way(window, self.approve_command, self.approve_page)
 
     async def _spent(self, tool: str, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
         if state == "used":

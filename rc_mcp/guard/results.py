@@ -34,14 +34,23 @@ class Way:
     """Where the plan is shown to them."""
     approve_command: str
     """What they type in their own terminal before the plan's id."""
+    approve_page: str | None = None
+    """The address of the page where they approve instead, if they have no terminal on the server's machine."""
 
     @property
     def approve_in(self) -> Literal["terminal", "app", "browser"]:
-        return self.window or "terminal"
+        return self.window or ("browser" if self.approve_page else "terminal")
 
     def next_step(self, plan: Plan, zone: tzinfo) -> str:
-        command = f"`{self.approve_command} {plan.id}`"
         again = "call this tool again with the same arguments and this plan_id"
+        if self.approve_page:
+            shown = f"{_SHOWN[self.window]}. If they see none, they" if self.window else "The user"
+            return (
+                f"{shown} must open {self.approve_page} in their own browser, log in and approve plan {plan.id} there. "
+                f"That carries it out. Give them the address, show the preview, and wait. Then {again} for the result. "
+                f"The plan expires at {_clock(plan, zone)}."
+            )
+        command = f"`{self.approve_command} {plan.id}`"
         if self.window is None:
             return (
                 f"The user must run {command} in their own terminal. Say so, show the preview, and wait. Then {again}. "

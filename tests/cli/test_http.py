@@ -28,7 +28,6 @@ from rc_mcp.cli.http import (
     ENDING,
     HEALTHY,
     HOME,
-    HOST_REFUSED,
     NO_TOKEN,
     NO_TOKEN_REQUIRED,
     PATH,
@@ -36,7 +35,7 @@ from rc_mcp.cli.http import (
     WRONG_TOKEN,
     application,
 )
-from rc_mcp.cli.http_server import Door
+from rc_mcp.http_gates import HOST_REFUSED, Door
 from tests.desk import Desk, Era, call
 
 pytestmark = pytest.mark.anyio

@@ -19,10 +19,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from rc_mcp import time_limits
 from rc_mcp.cli.emulator import login_to
-from rc_mcp.cli.http_server import Door, HttpServer
+from rc_mcp.cli.http_server import HttpServer
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.service.serving import address, bound_sockets, serving
 from rc_mcp.guard.state.journal import Journal, Operation
+from rc_mcp.http_gates import Door
 from tests.desk import Era, call
 from tests.protocol.wire import MODERN, meta, request
 

@@ -19,8 +19,9 @@ from anyio.abc import SocketStream
 from starlette.types import Receive, Scope, Send
 
 from rc_mcp import time_limits
-from rc_mcp.cli.http_server import Door, HttpServer, OnlyWhole
+from rc_mcp.cli.http_server import HttpServer
 from rc_mcp.emulator.service.serving import bound_sockets
+from rc_mcp.http_gates import Door, OnlyWhole
 
 pytestmark = pytest.mark.anyio
 

@@ -44,20 +44,28 @@ def load_policy(path: Path) -> Policy:
     Raises:
         PolicyError: the file cannot be read, or has a fault.
     """
-    text = _text(path)
+    return parse_policy(_text(path), str(path))
+
+
+def parse_policy(text: str, name: str) -> Policy:
+    """Return the policy in this text. `name`: what a fault calls it.
+
+    Raises:
+        PolicyError: it has a fault.
+    """
     try:
         return Policy.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         at = _AT.search(str(error))
         line = f" line {at[1]}:" if at else ""
-        raise PolicyError([f"{path}:{line} not TOML: {_AT.sub('', str(error))}"]) from None
+        raise PolicyError([f"{name}:{line} not TOML: {_AT.sub('', str(error))}"]) from None
     except RecursionError:
-        raise PolicyError([f"{path}: is nested too deeply"]) from None
+        raise PolicyError([f"{name}: is nested too deeply"]) from None
     except ValidationError as error:
         found = sorted(error.errors(include_url=False), key=lambda fault: _line_of_entry(fault, text) or 0)
-        raise PolicyError([f"{path}:{_fault(fault, text)}" for fault in found]) from None
+        raise PolicyError([f"{name}:{_fault(fault, text)}" for fault in found]) from None
     except ValueError:
-        raise PolicyError([f"{path}: contains a number that is too long"]) from None
+        raise PolicyError([f"{name}: contains a number that is too long"]) from None
 
 
 def _text(path: Path) -> str:
