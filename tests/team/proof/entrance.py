@@ -6,6 +6,7 @@ comes back. The browser follows redirects, keeps cookies by host, and fills in t
 
 import hashlib
 import json
+import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
@@ -84,7 +85,7 @@ class Browser:
                 url, method, body = urljoin(url, form.onward), "GET", b""
                 continue
             if said.status >= 400 or not form.forms:
-                raise NotLetIn(f"{said.status} {urlsplit(url).path}: {said.body[:300]!r}")
+                raise NotLetIn(f"{said.status} {urlsplit(url).path}: {re.sub(rb'(?s)<style.*?</style>|<[^>]*>', b' ', said.body)[-300:]!r}")
             method, url, body = self._filled(form.forms, url, no=no)
         raise NotLetIn("too many pages")
 

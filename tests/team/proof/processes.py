@@ -24,7 +24,7 @@ from tests.team.proof.practice import Practice
 from tests.team.proof.talk import OverSocket, Said
 
 PUBLIC_URL = "http://127.0.0.1:8999"
-KEYS = "a key of the proof, which has 32 characters or more"
+KEYS = "a-key-of-the-proof-with-32-characters-or-more"
 STARTS_WITHIN_S = 60.0
 
 

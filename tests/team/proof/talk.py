@@ -73,7 +73,7 @@ class InProcess:
     async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Said:
         got = _Got()
         with anyio.fail_after(PATIENCE_S):
-            await self.app(self._scope(method, url, headers), _receiving(body, anyio.Event()), got.send)
+            await self.app(self._scope(method, url, headers, body), _receiving(body, anyio.Event()), got.send)
         return Said(got.status, tuple(got.headers), b"".join(got.parts))
 
     @asynccontextmanager
@@ -84,7 +84,7 @@ class InProcess:
         into, out = anyio.create_memory_object_stream[bytes](10_000)
         got = _Got(said=into.send_nowait)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.app, self._scope(method, url, headers), _receiving(body, gone), got.send)
+            tasks.start_soon(self.app, self._scope(method, url, headers, body), _receiving(body, gone), got.send)
             try:
                 yield out
             finally:
@@ -93,9 +93,9 @@ class InProcess:
                 into.close()
                 out.close()
 
-    def _scope(self, method: str, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    def _scope(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         parts = urlsplit(url)
-        named = {"host": parts.netloc, **headers}
+        named = {"host": parts.netloc, **headers, **({"content-length": str(len(body))} if body else {})}
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},

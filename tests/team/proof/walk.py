@@ -114,7 +114,7 @@ class Walk:
             await step(turn)
             self.happened[step.__name__] += 1
         except NotLetIn as error:
-            self.happened[f"not let in: {str(error)[:60]}"] += 1
+            self.happened[f"not let in: {str(error)[:260]}"] += 1
 
     def line(self) -> Line:
         """Return the next replica's line."""
