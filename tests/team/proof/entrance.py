@@ -20,6 +20,7 @@ from tests.team.proof.talk import Said
 
 REDIRECT = "http://127.0.0.1:33418/callback"
 _MOST_PAGES = 12
+_MARKUP = re.compile(rb"(?s)<style.*?</style>|<[^>]*>|\\s+")
 
 Send = Callable[[str, str, Mapping[str, str], bytes], Awaitable[Said]]
 """Sends a request of a method to an address, with headers and a body, wherever that is served."""
@@ -85,7 +86,9 @@ class Browser:
                 url, method, body = urljoin(url, form.onward), "GET", b""
                 continue
             if said.status >= 400 or not form.forms:
-                raise NotLetIn(f"{said.status} {urlsplit(url).path}: {re.sub(rb'(?s)<style.*?</style>|<[^>]*>', b' ', said.body)[-300:]!r}")
+                raise NotLetIn(
+                    f"{said.status} {urlsplit(url).path}: {re.sub(rb'(?s)<style.*?</style>|<[^>]*>', b' ', said.body)[-300:]!r}"
+                )
             method, url, body = self._filled(form.forms, url, no=no)
         raise NotLetIn("too many pages")
 
@@ -118,8 +121,7 @@ class Browser:
         buttons = [(n, v) for tag, kind, n, v in form["fields"] if tag == "button" or kind == "submit"]
         agreeing = [b for b in buttons if not any(w in "".join(b).lower() for w in ("deny", "cancel", "no", "refuse"))]
         refusing = [b for b in buttons if b not in agreeing]
-        for name, value in (refusing if no else agreeing)[:1]:
-            fields[name] = value
+        fields |= dict((refusing if no else agreeing)[:1])
         return form["method"].upper(), urljoin(url, form["action"]), urlencode(fields).encode()
 
 

@@ -42,7 +42,6 @@ async def lists(turn: Turn) -> None:
 async def syncs(turn: Turn) -> None:
     token = turn.member.held["sync_token"][-1:] if turn.chance.random() < 0.7 else []
     result = await turn.call("sync_messages", {"sync_token": token[0]} if token else {"date_from": "2w"})
-    turn.walk.changed(turn.member)
     found = (result.get("structuredContent") or {}).get("sync_token")
     if isinstance(found, str):
         turn.member.held["sync_token"] = [found]  # not a canary: RingCentral's tokens hold a time, and look alike
@@ -135,13 +134,11 @@ async def gets_a_message(turn: Turn) -> None:
 async def marks(turn: Turn) -> None:
     if ids := turn.own():
         await turn.call("update_message", {"message_id": ids, "read_status": turn.chance.choice(("Read", "Unread"))})
-        turn.walk.changed(turn.member)
 
 
 async def restores(turn: Turn) -> None:
     if ids := turn.own("Deleted"):
         await turn.call("patch_message", {"message_id": ids, "availability": "Alive"})
-        turn.walk.changed(turn.member)
 
 
 async def plans(turn: Turn) -> None:
@@ -217,7 +214,6 @@ async def carries_out(turn: Turn) -> None:
     in_time = turn.walk.practice.clock().timestamp() < plan.ends
     result = await approved(turn, plan)
     status = turn.status(result)
-    turn.walk.changed(own)
     turn.walk.happened[f"carried out: {status}{'' if in_time else ', too late'}"] += 1
     if status in OVER or status == "refused":
         plan.used = True

@@ -95,7 +95,6 @@ async def a_sync_token(turn: Turn, victim: Member) -> Mapping[str, Any] | None:
     if not held:
         return None
     carry(turn, held[-1])
-    turn.walk.changed(turn.member)
     return await turn.call("sync_messages", {"sync_token": held[-1]})
 
 

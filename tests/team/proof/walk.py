@@ -27,6 +27,10 @@ AT_ONCE = 8
 SECONDS_A_WAVE = 4.0
 """How far the clock moves with each wave, so that logins, budgets and plans run out as the walk goes on."""
 LISTENERS = 8
+CHANGING = {
+    "sync_messages", "update_message", "patch_message", "delete_message", "delete_message_by_filter", "inbox_decide",
+}  # fmt: skip
+"""Tools after which listeners of the same user hear that their mailbox changed, or may have."""
 FORM: Mapping[str, Any] = {"elicitation": {"form": {}}}
 NO_FORM: Mapping[str, Any] = {}
 IN_APP: Mapping[str, Any] = {"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}}
@@ -149,7 +153,7 @@ class Walk:
         """Note that this user's mailbox may say that it changed."""
         for listener in self.listeners:
             if listener.member is member:
-                listener.changes += 2  # in both eras, or from both replicas
+                listener.changes += 1
 
     def check(self, member: Member, said: bytes, where: str) -> None:
         """Note each canary of somebody else in what was said to a user."""
@@ -198,18 +202,24 @@ class Turn:
         if version is None:
             is_old = capabilities == NO_FORM and self.chance.random() < 0.2
             version = LEGACY if is_old else MODERN
-        said = await self._sent(method, params, capabilities, token or member.access, version)
+        said = await self.sent(method, params, capabilities, token or member.access, version)
         if said.status == 401 and token is None:
             await self.renew()
-            said = await self._sent(method, params, capabilities, member.access, version)
+            said = await self.sent(method, params, capabilities, member.access, version)
         answer = said.json()
         if said.status >= 500:
             self.walk.wrong(f"{method} {params} was answered with {said.status}", said.body)
         return answer.get("result") or {"error": answer.get("error") or {"code": said.status}}
 
-    async def _sent(
-        self, method: str, params: Mapping[str, Any], capabilities: Mapping[str, Any], token: str | None, version: str
+    async def sent(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        capabilities: Mapping[str, Any],
+        token: str | None,
+        version: str = MODERN,
     ) -> Said:
+        """Send an MCP request once; return the whole answer, after it was searched."""
         headers, body = request(method, params, token=token, capabilities=capabilities, version=version)
         said = await self.line().ask("POST", f"{self.walk.entrance.public_url}/mcp", headers, body)
         self.walk.check(self.member, said.everything(), f"{method} {json.dumps(params)[:300]}")
@@ -235,6 +245,8 @@ class Turn:
         extra: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Call a tool; return its result."""
+        if tool in CHANGING:
+            self.walk.changed(self.member)
         params = {"name": tool, "arguments": arguments, **(extra or {})}
         return await self.mcp("tools/call", params, capabilities=capabilities)
 
