@@ -47,7 +47,7 @@ from bench.server import (
 )
 from bench.wire import SERVE, Json, emulator, http, request, resident_mb, stdio
 from rc_mcp.emulator import Emulator
-from rc_mcp.guard.state.journal import Journal
+from rc_mcp.guard.state.folder import Folder
 
 MESSAGES = (1_000, 10_000, 100_000, *([1_000_000] if os.environ.get("ALL") else []))
 OPERATIONS = (0, 1_000, 10_000, 100_000)
@@ -168,7 +168,7 @@ def write_past(folder: Path, operations: int) -> None:
         for n in range(operations)
         for event in events
     )
-    with Journal(folder).writing() as db:
+    with Folder(folder).writing() as db:
         db.executemany(
             "INSERT INTO entry (at, event, operation, principal, tool, detail, hash) "
             "VALUES (?, ?, ?, 'me', 'delete_message', '{}', '')",

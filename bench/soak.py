@@ -34,6 +34,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bench.wire import SERVE, Json, http_process, resident_mb
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.service.serving import SOCKET, address, bound_sockets, serving
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 
 GIVE_UP_EVERY = 30
@@ -323,7 +324,7 @@ async def calling(
 
 def report(run: Run, memory: list[float], exit_code: int, state: Path, log: str) -> int:
     """Print the table and return the exit code."""
-    journal = Journal(state)
+    journal = Journal(Folder(state))
     operations = journal.operations()
     still_open = sum(operation.begun is not None and operation.done is None for operation in operations)
     everything = [str(message["id"]) for message in run.emulator.store.messages()]

@@ -21,6 +21,7 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.ringcentral import (
@@ -73,7 +74,7 @@ async def open_guard(
     """
     auth, command = _auth(settings), command_for(settings)
     async with client_for(settings, transport, time, auth) as client:
-        plans = PlanStore(settings.state_dir, now, clock)
+        plans = PlanStore(Folder(settings.state_dir), now, clock)
         try:
             yield Guard(
                 client=client,
@@ -89,7 +90,7 @@ async def open_guard(
                 zone=settings.timezone,
             )
         finally:
-            plans.idle.close()
+            plans.state.close()
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal, Operation, Was
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import MonotonicClock as ElapsedTime
@@ -154,12 +155,12 @@ class Desk:
     @property
     def plans(self) -> PlanStore:
         """The plans as `rc-mcp approvals` sees them."""
-        return PlanStore(self.state_dir, lambda: self.clock() + self.ahead, self.clock.elapsed)
+        return PlanStore(Folder(self.state_dir), lambda: self.clock() + self.ahead, self.clock.elapsed)
 
     @property
     def journal(self) -> Journal:
         """The journal as `rc-mcp audit` sees it."""
-        return Journal(self.state_dir, lambda: self.clock() + self.ahead, self.clock.elapsed)
+        return Journal(Folder(self.state_dir), lambda: self.clock() + self.ahead, self.clock.elapsed)
 
     async def settled(self, operation_id: str) -> Operation:
         """The operation, once the journal has its end."""

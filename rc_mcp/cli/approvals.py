@@ -8,7 +8,7 @@ import click
 from rc_mcp.cli.exits import state_dir, usable_or_exit
 from rc_mcp.guard.preview import phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE
-from rc_mcp.guard.state.database import exists
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.settings import load_time_zone
@@ -41,24 +41,24 @@ def approvals(ctx: click.Context) -> None:
 @approvals.command("list")
 def list_plans() -> None:
     """List the plans that await approval, oldest first."""
-    store = PlanStore(state_dir())
+    store = PlanStore(Folder(state_dir()))
     with usable_or_exit():
         # Reading would create the folder, and a wrong one would then look like a server's.
-        waiting = store.waiting() if exists(store.state_dir) else []
+        waiting = store.waiting() if store.state.exists() else []
     for plan in waiting:
         of_demo = "(demo) " if plan.is_demo else ""
         _print_line(f"{plan.id}  until {_expires(plan)}  {of_demo}{plan.draft.question.splitlines()[0]}")
     if any(plan.is_demo for plan in waiting):
         click.echo(f"Marked as demo: {OF_A_DEMO}")
     if not waiting:
-        click.echo(f"No plan awaits approval (state folder {store.state_dir}).")
+        click.echo(f"No plan awaits approval ({store.state}).")
 
 
 @approvals.command()
 @click.argument("plan_id", metavar="PLAN")
 def show(plan_id: str) -> None:
     """Show the effect of PLAN."""
-    store = PlanStore(state_dir())
+    store = PlanStore(Folder(state_dir()))
     with usable_or_exit():
         _print(_plan(store, plan_id))
         is_waiting = plan_id in {plan.id for plan in store.waiting()}
@@ -75,7 +75,7 @@ def approve(plan_id: str, yes: bool, phrase: str | None) -> None:
 
     To approve, type y or yes if the plan can be undone, otherwise the phrase shown. Any other answer approves nothing.
     """
-    store = PlanStore(state_dir())
+    store = PlanStore(Folder(state_dir()))
     with usable_or_exit():
         plan = _plan(store, plan_id)
         if plan not in store.waiting():
@@ -98,7 +98,7 @@ def approve(plan_id: str, yes: bool, phrase: str | None) -> None:
 @click.argument("plan_id", metavar="PLAN")
 def deny(plan_id: str) -> None:
     """Deny PLAN. This is final."""
-    store = PlanStore(state_dir())
+    store = PlanStore(Folder(state_dir()))
     with usable_or_exit():
         _plan(store, plan_id)
         if not store.deny(plan_id):
@@ -107,12 +107,12 @@ def deny(plan_id: str) -> None:
 
 
 def _plan(store: PlanStore, plan_id: str) -> Plan:
-    is_there = exists(store.state_dir)
+    is_there = store.state.exists()
     found = store.get(plan_id) if is_there else None
     if found is None:
-        if is_there and Journal(store.state_dir).operation(plan_id):
+        if is_there and Journal(store.state).operation(plan_id):
             _refuse_ended(store, plan_id)
-        where = f"There is no plan {plan_id!r} in the state folder {store.state_dir}"
+        where = f"There is no plan {plan_id!r} in the {store.state}"
         click.echo(f"{where}; plans expire after 10 minutes. {NOTHING_DONE}", err=True)
         sys.exit(1)
     return found[0]
@@ -172,6 +172,6 @@ def _ended(store: PlanStore, plan_id: str) -> str:
     if found := store.get(plan_id):
         return ENDED.get(found[1], "differs from the plan that was shown")
     # An expired plan is no longer stored; the journal keeps its steps.
-    operation = Journal(store.state_dir).operation(plan_id)
+    operation = Journal(store.state).operation(plan_id)
     events = {entry.event for entry in operation.entries} if operation else set[str]()
     return ENDED["used" if "begun" in events else "denied" if "declined" in events else "expired"]

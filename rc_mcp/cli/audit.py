@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rc_mcp.cli.exits import fail, state_dir, usable_or_exit
 from rc_mcp.cli.terminal import terminal
-from rc_mcp.guard.state.database import exists
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import BEGINNING, Entry, Journal, Operation
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.tools.arguments import instant
@@ -56,7 +56,7 @@ def audit(ctx: click.Context, as_json: bool, since: str | None, last: int | None
     """Show operations: request, approval, refusal, result. The oldest comes first."""
     if ctx.invoked_subcommand is not None:
         return
-    moment, journal = _moment(since), Journal(state_dir())
+    moment, journal = _moment(since), Journal(Folder(state_dir()))
     with usable_or_exit():
         if as_json:
             for entry in _entries(journal, moment, last):
@@ -81,12 +81,12 @@ def verify(head: str | None) -> None:
     """
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
         raise click.BadParameter(NO_HEAD, param_hint="HEAD")
-    journal = Journal(state_dir())
+    journal = Journal(Folder(state_dir()))
     with usable_or_exit():
-        if not exists(journal.state_dir):
+        if not journal.state.exists():
             if head is not None:
-                fail(f"{NO_JOURNAL_WITH_HEAD} (state folder {journal.state_dir}).")
-            click.echo(f"{NO_JOURNAL} (state folder {journal.state_dir}).")
+                fail(f"{NO_JOURNAL_WITH_HEAD} ({journal.state}).")
+            click.echo(f"{NO_JOURNAL} ({journal.state}).")
             return
         verified = journal.verify()
         hashes = {BEGINNING, *(entry.hash for entry in journal.entries())}
@@ -98,7 +98,7 @@ def verify(head: str | None) -> None:
     if verified.faults or head_is_missing:
         fail(CHANGED)
     entries = f"{verified.entries:,} {'entry' if verified.entries == 1 else 'entries'}"
-    click.echo(f"{entries} in {journal.state_dir}; none was changed, removed or moved.")
+    click.echo(f"{entries} in the {journal.state}; none was changed, removed or moved.")
     click.echo(f"Head: {verified.head}")
     click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
 
@@ -112,7 +112,7 @@ def _moment(since: str | None) -> datetime | None:
 
 def _entries(journal: Journal, since: datetime | None, last: int | None) -> list[Entry]:
     """Return the entries since that time; or all entries of the newest operations, and those without an operation."""
-    if not exists(journal.state_dir):
+    if not journal.state.exists():
         return []
     if last is None:
         return journal.entries(since)
@@ -123,12 +123,12 @@ def _entries(journal: Journal, since: datetime | None, last: int | None) -> list
 
 def _show(journal: Journal, since: datetime | None, last: int) -> None:
     # Reading would create the folder, and a wrong one would then look like a server's.
-    is_there = exists(journal.state_dir)
+    is_there = journal.state.exists()
     operations, notes, has_more = journal.latest(last, since) if is_there else ([], [], False)
     rows = [*map(_operation_row, operations), *_note_rows(notes)]
     if not rows:
         then = "" if since is None else " since then"
-        click.echo(f"{NOTHING_ASKED}{then} (state folder {journal.state_dir}).")
+        click.echo(f"{NOTHING_ASKED}{then} ({journal.state}).")
         return
     zone = datetime.now().astimezone().tzname() or "local"
     shown = Table(f"when ({zone})", "operation", "request", "approved", "result", box=None, padding=(0, 2, 0, 0))

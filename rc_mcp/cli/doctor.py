@@ -17,8 +17,8 @@ import click
 
 from rc_mcp.cli.exits import settings_or_exit
 from rc_mcp.cli.install.hosts import CREDENTIALS
-from rc_mcp.guard.state.coordination import is_stopped
 from rc_mcp.guard.state.database import FILE, MadeByNewer, exists
+from rc_mcp.guard.state.folder import Folder, has_stop_file
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import Plan, PlanStore
 from rc_mcp.media.reading import has_ocr, no_progress, what_ocr_lacks
@@ -109,7 +109,7 @@ async def _examine(settings: Settings) -> int:
     if faults:
         click.echo("Fix the faults above, then run rc-mcp doctor again.")
         return 1
-    click.echo(STOPPED if is_stopped(settings.state_dir) else READY)
+    click.echo(STOPPED if has_stop_file(settings.state_dir) else READY)
     return 0
 
 
@@ -172,7 +172,7 @@ def _state_folder(settings: Settings) -> Finding:
     try:
         _try_to_write(folder)
         holds = _held_in(folder)
-        faults = list(Journal(folder).verify().faults if exists(folder) else ())
+        faults = list(Journal(Folder(folder)).verify().faults if exists(folder) else ())
         # Windows reports the same mode for every folder; it stores permissions elsewhere.
         others_can_write = os.name == "posix" and folder.exists() and folder.stat().st_mode & 0o022
     except MadeByNewer as error:
@@ -187,7 +187,7 @@ def _state_folder(settings: Settings) -> Finding:
     if others_can_write:
         what = f"{where}: other users of this machine can write to it and approve plans in your name"
         return Finding("fault", what, f"chmod 700 {shlex.quote(str(folder))}")
-    if is_stopped(folder):
+    if has_stop_file(folder):
         return Finding("note", f"{where} holds a STOP file: deletes are refused", "rc-mcp resume allows them again.")
     return Finding("ok", f"{where}, {holds}")
 
@@ -207,7 +207,7 @@ def _try_to_write(folder: Path) -> None:
 
 def _held_in(folder: Path) -> str:
     # PlanStore would create the folder and the file.
-    return _counted(PlanStore(folder).waiting()) if exists(folder) else "not used yet"
+    return _counted(PlanStore(Folder(folder)).waiting()) if exists(folder) else "not used yet"
 
 
 def _counted(plans: Sequence[Plan]) -> str:

@@ -11,7 +11,8 @@ from rc_mcp import time_limits
 from rc_mcp.cli.exits import state_dir
 from rc_mcp.guard.refusals import Busy, GuardError
 from rc_mcp.guard.state import stopping
-from rc_mcp.guard.state.coordination import one_change_at_a_time, stop_file
+from rc_mcp.guard.state.coordination import one_change_at_a_time
+from rc_mcp.guard.state.folder import Folder, stop_file
 from rc_mcp.private_files import is_there
 
 QUIET = "No change is in progress. rc-mcp audit lists operations; rc-mcp undo OPERATION restores one."
@@ -35,7 +36,7 @@ def stop() -> None:
                 err=True,
             )
             sys.exit(1)
-        is_new = stopping.stop(folder)
+        is_new = Folder(folder).stop()
     except OSError as error:
         click.echo(f"NOT stopped: cannot write to {folder} ({type(error).__name__}). End the server instead.", err=True)
         sys.exit(1)
@@ -58,7 +59,7 @@ def resume() -> None:
     """Allow deletes again. Each needs approval as before; stopped deletes do not continue."""
     folder = state_dir()
     try:
-        was_stopped = stopping.resume(folder)
+        was_stopped = Folder(folder).resume()
     except OSError as error:
         file = stop_file(folder)
         click.echo(f"Still stopped: cannot remove {file} ({type(error).__name__}). Remove it yourself.", err=True)
@@ -71,7 +72,7 @@ def resume() -> None:
 def _record(folder: Path, event: Literal["stopped", "resumed"], command: str) -> None:
     """Journal that the STOP file was made or removed, or say why that is not possible."""
     try:
-        stopping.record(folder, event, command)
+        stopping.record(Folder(folder), event, command)
     except stopping.NotRecorded as error:
         click.echo(f"{NOT_RECORDED}{error}", err=str(error) != stopping.NO_JOURNAL)
 
@@ -79,12 +80,12 @@ def _record(folder: Path, event: Literal["stopped", "resumed"], command: str) ->
 async def _is_quiet(folder: Path) -> bool:
     """Wait for a change in progress, normally seconds, and return whether it has ended."""
     try:
-        async with one_change_at_a_time(folder, patience_s=0):
+        async with one_change_at_a_time(Folder(folder), patience_s=0):
             return True
     except Busy:
         click.echo(WAITING)
     try:
-        async with one_change_at_a_time(folder, time_limits.CHANGE_ENDS_S):
+        async with one_change_at_a_time(Folder(folder), time_limits.CHANGE_ENDS_S):
             return True
     except Busy:
         return False

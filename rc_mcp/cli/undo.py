@@ -12,6 +12,7 @@ from rc_mcp.cli.terminal import terminal
 from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.restore import undo as undo_operation
 from rc_mcp.guard.restore import undoable
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.ringcentral import InvalidRequest, RingCentralError
 from rc_mcp.settings import Settings, SettingsError
@@ -51,7 +52,7 @@ def undo(operation: str) -> None:
 
 async def _undone(settings: Settings, operation: str) -> ChangeResult:
     try:
-        undoable(Journal(settings.state_dir), operation)  # before it needs a login
+        undoable(Journal(Folder(settings.state_dir)), operation)  # before it needs a login
         async with open_guard(settings) as guard:
             return await undo_operation(guard, operation)
     except (SettingsError, InvalidRequest) as error:

@@ -9,7 +9,7 @@ from functools import partial
 
 from rc_mcp.guard.mailbox import Mailbox, after_delete, unchanged
 from rc_mcp.guard.refusals import GuardError
-from rc_mcp.guard.state.coordination import Stopped, is_stopped, unless_stopped
+from rc_mcp.guard.state.coordination import Stopped, unless_stopped
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import Target
 from rc_mcp.ringcentral import (
@@ -76,8 +76,8 @@ async def _still_approved(
     mailbox: Mailbox, batch: Sequence[Target], execution: Execution, *, purge: bool, record: Record
 ) -> list[Target]:
     """Read the batch again and return the targets to delete; write the outcomes of the others to `execution`."""
-    stopped = partial(is_stopped, record.journal.state_dir)
-    found, errors = await unless_stopped(stopped, partial(mailbox.read, [t.id for t in batch]))
+    read = partial(mailbox.read, [t.id for t in batch])
+    found, errors = await unless_stopped(record.journal.state.is_stopped, read)
     kept, changed = unchanged(batch, found, errors, purge=purge)
     execution.outcomes |= changed
     if "skipped" in changed.values():

@@ -20,10 +20,10 @@ from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.reconcile import reconcile
 from rc_mcp.guard.refusals import NOTHING_DONE, SETTLED_AFTER, Busy, GuardError, InDoubt, NoTime, NotNow
 from rc_mcp.guard.results import Way, Window
-from rc_mcp.guard.state.coordination import PATIENCE_S, is_stopped, one_change_at_a_time
-from rc_mcp.guard.state.database import exists
+from rc_mcp.guard.state.coordination import PATIENCE_S, one_change_at_a_time
 from rc_mcp.guard.state.journal import DEMO, Channel, Journal, Record, Unanswered
-from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Plan, PlanDraft, PlanStore, State, TooManyPlans, digest_of
+from rc_mcp.guard.state.plans import TOO_MANY_PLANS, Plan, PlanDraft, PlanState, PlanStore, TooManyPlans, digest_of
+from rc_mcp.guard.state.state import State
 from rc_mcp.guard.state.store import in_thread
 from rc_mcp.ringcentral import MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import LIMITS
@@ -92,7 +92,7 @@ class Approval:
     """A yes to a plan."""
 
     by: Channel
-    counts_for: tuple[State, ...]
+    counts_for: tuple[PlanState, ...]
     """The states of a plan in which this yes is enough. In `approved` another one is there already."""
     only: tuple[str, ...] | None = None
     """The messages that the user left in the plan; None: all."""
@@ -139,8 +139,12 @@ class Guard:
         return self.principal.startswith(DEMO)
 
     @property
+    def state(self) -> State:
+        return self.plans.state
+
+    @property
     def journal(self) -> Journal:
-        return Journal(self.plans.state_dir, self.plans.now, self.plans.clock)
+        return Journal(self.plans.state, self.plans.now, self.plans.clock)
 
     async def propose(self, request: Request, *, answering: bool) -> Proposal:
         """Return the plan for this call: the plan that it names, the one just asked about, or a new one.
@@ -149,7 +153,7 @@ class Guard:
             RingCentralError: the mailbox cannot be read.
             GuardError: the request cannot be planned.
         """
-        if is_stopped(self.plans.state_dir):
+        if await self.state.is_stopped():
             return await self._refuse(request.tool, "stopped", STOPPED)
         digest = self._digest(request)
         stored = await self._stored(request, digest, answering=answering)
@@ -216,7 +220,7 @@ class Guard:
             if await in_thread(self.plans.deny, plan.id, window):
                 return results.declined(plan)
             return await self._not_claimed(plan, window)
-        if is_stopped(self.plans.state_dir):
+        if await self.state.is_stopped():
             return await self._refuse(plan.tool, "stopped", STOPPED, plan.id)
         if why := self._insufficient(plan, decision, window):
             return await self._refuse(plan.tool, *why, plan.id)
@@ -257,16 +261,16 @@ class Guard:
 
     async def settle_interrupted_unless_busy(self) -> None:
         """Call `settle_interrupted`, unless a change is in progress here or in another server."""
-        if not await in_thread(exists, self.plans.state_dir):
+        if not await in_thread(self.state.exists):
             return
         if await in_thread(self.journal.unfinished, self.principal):
             with suppress(Busy):
-                async with one_change_at_a_time(self.plans.state_dir, patience_s=0):
+                async with one_change_at_a_time(self.state, patience_s=0):
                     await self.settle_interrupted()
 
     async def unanswered(self) -> Unanswered:
         """Return what unanswered requests may still change."""
-        if not await in_thread(exists, self.plans.state_dir):
+        if not await in_thread(self.state.exists):
             return Unanswered()
         return await in_thread(self.journal.unanswered, SETTLED_AFTER)
 
@@ -286,7 +290,7 @@ class Guard:
         """Carry the plan out when no other change is in progress."""
         patience_s = min(PATIENCE_S, time_left_s() - LIMITS.change_begins_s)
         try:
-            async with one_change_at_a_time(self.plans.state_dir, patience_s):
+            async with one_change_at_a_time(self.state, patience_s):
                 return await self._carry_out(plan, approval, window)
         except NotNow as error:
             await self.note(plan.tool, "refused", plan.id, reason=error.reason)
@@ -415,7 +419,7 @@ class Guard:
     def _way(self, window: Window | None) -> Way:
         return Way(window, self.approve_command, self.approve_page)
 
-    async def _spent(self, tool: str, plan_id: str, state: State | Literal["expired"]) -> ChangeResult:
+    async def _spent(self, tool: str, plan_id: str, state: PlanState | Literal["expired"]) -> ChangeResult:
         if state == "used":
             await self.note(tool, "refused", plan_id, reason=state)
             operation = await in_thread(self.journal.operation, plan_id)

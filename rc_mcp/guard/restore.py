@@ -29,7 +29,7 @@ async def undo(guard: Guard, operation_id: str) -> ChangeResult:
         RingCentralError: the mailbox cannot be read. Nothing was restored.
     """
     await in_thread(undoable, guard.journal, operation_id, guard.principal)
-    async with one_change_at_a_time(guard.plans.state_dir):
+    async with one_change_at_a_time(guard.state):
         with _as_written(), suppress(RingCentralError):
             await guard.settle_interrupted()
         operation = await in_thread(undoable, guard.journal, operation_id, guard.principal)

@@ -14,14 +14,11 @@ from rc_mcp.guard.guard import Allowed, Decision, Request
 from rc_mcp.guard.mailbox import Mailbox
 from rc_mcp.guard.restore import is_undoable, undo
 from rc_mcp.guard.state import stopping
-from rc_mcp.guard.state.coordination import is_stopped
-from rc_mcp.guard.state.database import exists
 from rc_mcp.guard.state.journal import Operation
 from rc_mcp.guard.state.plans import MAX_MESSAGES, Plan
 from rc_mcp.guard.state.store import in_thread
 from rc_mcp.inbox.desk import Arguments, Desk, InboxError, MessageId, Nothing
 from rc_mcp.inbox.records import Decided, OperationRecord, Outcome, PlannedMessage, PlanRecord, Plans, Stop, planned
-from rc_mcp.private_files import make_folder
 from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.views.changes import ChangeResult, benign_changes
 from rc_mcp.views.untrusted_text import moment, word
@@ -62,17 +59,17 @@ class Marked(Arguments):
 
 async def plans(desk: Desk, _: Nothing) -> Plans:
     """Return the plans of this login that wait for the user, and its latest operations."""
-    guard, state_dir = desk.app.guard, desk.app.guard.plans.state_dir
+    guard = desk.app.guard
     waiting: list[Plan] = []
     operations: list[Operation] = []
-    if await in_thread(exists, state_dir):  # reading would make an empty journal
+    if await in_thread(guard.state.exists):  # reading would make an empty journal
         waiting = [p for p in await in_thread(guard.plans.waiting) if p.principal == guard.principal]
-        operations = (await in_thread(guard.journal.latest, 2 * _LATELY))[0]
+        operations, _, _ = await in_thread(guard.journal.latest, 2 * _LATELY, None, guard.principal)
     desk.planned = {plan.id: desk.planned[plan.id] for plan in waiting if plan.id in desk.planned}
-    shown = [o for o in reversed(operations) if o.principal == guard.principal and o.begun is not None]
+    shown = [o for o in reversed(operations) if o.begun is not None]
     undone = {(o.begun or {}).get("undoes") for o in shown if (o.done or {}).get("status") == "done"}
     return Plans(
-        stopped=is_stopped(state_dir),
+        stopped=await guard.state.is_stopped(),
         may_resume=desk.window == "browser",
         plans=[await _plan(desk, plan) for plan in waiting],
         operations=[_operation(desk, o, is_undone=o.id in undone) for o in shown[:_LATELY]],
@@ -125,10 +122,8 @@ async def undone(desk: Desk, asked: OneOperation) -> Outcome:
 
 async def stop(desk: Desk, _: Nothing) -> Stop:
     """Stop all deletes of every server on this state folder."""
-    state_dir = desk.app.guard.plans.state_dir
     try:
-        await in_thread(make_folder, state_dir)
-        if await in_thread(stopping.stop, state_dir):
+        if await in_thread(desk.app.guard.state.stop):
             await _record(desk, "stopped")
     except OSError as error:
         raise InboxError(f"NOT stopped: the state folder cannot be written ({error.strerror}).") from None
@@ -137,9 +132,8 @@ async def stop(desk: Desk, _: Nothing) -> Stop:
 
 async def resume(desk: Desk, _: Nothing) -> Stop:
     """Allow deletes again."""
-    state_dir = desk.app.guard.plans.state_dir
     try:
-        was_stopped = await in_thread(stopping.resume, state_dir)
+        was_stopped = await in_thread(desk.app.guard.state.resume)
         if was_stopped:
             await _record(desk, "resumed")
     except OSError as error:
@@ -159,7 +153,7 @@ async def mark(desk: Desk, asked: Marked) -> Outcome:
 
 async def _record(desk: Desk, event: Literal["stopped", "resumed"]) -> None:
     with suppress(stopping.NotRecorded):  # the file counts
-        await in_thread(stopping.record, desk.app.guard.plans.state_dir, event, "inbox")
+        await in_thread(stopping.record, desk.app.guard.state, event, "inbox")
 
 
 async def _plan(desk: Desk, plan: Plan) -> PlanRecord:

@@ -18,6 +18,7 @@ from rc_mcp.cli.doctor import BETTER_MODELS, READY, STOPPED, _state_folder  # py
 from rc_mcp.cli.emulator import login_to
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.state.database import FILE, VERSION
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.mirror.mirror import Mirror
@@ -102,7 +103,7 @@ async def test_the_waiting_plans_are_counted(count: int, noun: str, desk: Desk) 
         await call(client, "list_messages")
         for message_id in desk.ids(availability="Alive")[:count]:
             await call(client, "delete_message", message_id=[message_id], purge=True)
-    PlanStore(desk.state_dir).waiting()  # creates the folder
+    PlanStore(Folder(desk.state_dir)).waiting()  # creates the folder
     assert f", {noun}" in _state_folder(load_settings(RC_MCP_STATE_DIR=str(desk.state_dir))).what
 
 
@@ -136,7 +137,7 @@ async def test_a_place_that_takes_no_folder_in_spite_of_its_permissions_is_a_fau
 
 
 async def test_a_changed_journal_is_a_fault_with_its_first_entry(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = Journal(Folder(tmp_path))
     for n in range(3):
         journal.append("refused", operation=None, principal="me", tool="delete_message", details={"n": n})
     with Emulator() as emulator:

@@ -22,6 +22,7 @@ from rc_mcp.cli.emulator import login_to
 from rc_mcp.cli.http_server import HttpServer
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.service.serving import address, bound_sockets, serving
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal, Operation
 from rc_mcp.http_gates import Door
 from tests.desk import Era, call
@@ -55,7 +56,7 @@ class Slow:
         return next(str(m["id"]) for m in self.emulator.store.messages() if m["type"] == "SMS")
 
     def operation(self, plan: str) -> Operation:
-        found = Journal(self.state_dir).operation(plan)
+        found = Journal(Folder(self.state_dir)).operation(plan)
         assert found is not None
         return found
 

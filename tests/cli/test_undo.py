@@ -23,8 +23,9 @@ from rc_mcp.guard.refusals import GuardError
 from rc_mcp.guard.restore import NOTHING_RESTORED, OF_A_DEMO, undoable
 from rc_mcp.guard.restore import undo as restore
 from rc_mcp.guard.state import database
-from rc_mcp.guard.state.coordination import is_stopped, one_change_at_a_time
+from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE, MIGRATIONS
+from rc_mcp.guard.state.folder import Folder, has_stop_file
 from rc_mcp.guard.state.journal import DEMO
 from tests.desk import YES, Desk, call
 
@@ -186,7 +187,7 @@ async def test_stop_waits_for_a_change_in_progress(desk: Desk) -> None:
     desk.state_dir.mkdir()
     environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}
     with anyio.fail_after(120):
-        async with one_change_at_a_time(desk.state_dir):
+        async with one_change_at_a_time(Folder(desk.state_dir)):
             command = [sys.executable, "-m", "rc_mcp", "stop"]
             process = await anyio.open_process(command, env=environment, stderr=subprocess.DEVNULL)
             assert process.stdout is not None
@@ -238,7 +239,7 @@ async def test_without_a_journal_stop_and_resume_work_make_none_and_say_so(desk:
     desk.state_dir.mkdir()
     for command, stops in (("stop", True), ("resume", False)):
         ended = await here(desk, command)
-        assert (ended.exit_code, is_stopped(desk.state_dir)) == (0, stops)
+        assert (ended.exit_code, has_stop_file(desk.state_dir)) == (0, stops)
         assert NOT_RECORDED in ended.stdout
     assert not (desk.state_dir / FILE).exists()
 
@@ -278,7 +279,7 @@ async def test_stop_and_resume_work_and_say_so_when_the_journal_cannot_be_writte
     UNWRITABLE[fault](desk)
     for command, stops in (("stop", True), ("resume", False)):
         ended = await here(desk, command)
-        assert (ended.exit_code, is_stopped(desk.state_dir)) == (0, stops)
+        assert (ended.exit_code, has_stop_file(desk.state_dir)) == (0, stops)
         assert NOT_RECORDED in ended.stderr
 
 
@@ -288,7 +289,7 @@ async def test_stop_works_while_another_process_writes_the_journal(desk: Desk, m
     with closing(sqlite3.connect(desk.state_dir / FILE, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
         stopped = await here(desk, "stop")
-    assert (stopped.exit_code, is_stopped(desk.state_dir)) == (0, True)
+    assert (stopped.exit_code, has_stop_file(desk.state_dir)) == (0, True)
     assert NOT_RECORDED in stopped.stderr
     assert (await here(desk, "resume")).exit_code == 0
     assert desk.journal.entries()[-1].event == "resumed"

@@ -15,6 +15,7 @@ from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
 from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal, Record
 from rc_mcp.ringcentral import LoginNotKept
 from rc_mcp.ringcentral.limits import LIMITS
@@ -76,7 +77,7 @@ def test_the_state_is_not_created_without_a_lock(tmp_path: Path, flock: Fail, fa
     flock(fault)
     for _ in range(2):
         with pytest.raises(GuardError, match=rf"\(\w+\).* {NOTHING_DONE}$"):
-            Journal(tmp_path).entries()
+            Journal(Folder(tmp_path)).entries()
     assert not list(tmp_path.glob("*.db")) + list(tmp_path.glob("*.new"))
 
 
@@ -107,8 +108,8 @@ async def test_a_lock_file_removed_before_the_request_left_ends_the_change(desk:
 
 @pytest.mark.parametrize("put_another", [False, True], ids=["removed", "replaced"])
 async def test_a_process_that_lost_its_lock_file_sends_nothing(tmp_path: Path, put_another: bool) -> None:
-    record = Record(Journal(tmp_path), "aaaa-bbbb", "me", "delete_message")
-    async with one_change_at_a_time(tmp_path):
+    record = Record(Journal(Folder(tmp_path)), "aaaa-bbbb", "me", "delete_message")
+    async with one_change_at_a_time(Folder(tmp_path)):
         await record.sending({"1": ("Alive", None)}, "Deleted")
         (tmp_path / "changing.lock").unlink()
         if put_another:
@@ -167,6 +168,6 @@ def test_the_database_is_not_created_while_another_process_keeps_the_lock(
     held = locking.wait_for_lock((tmp_path / FILE).with_suffix(".lock"), 0)
     assert held is not None
     with pytest.raises(GuardError, match=NOTHING_DONE):
-        Journal(tmp_path).entries()
+        Journal(Folder(tmp_path)).entries()
     held.release()
-    assert Journal(tmp_path).entries() == []
+    assert Journal(Folder(tmp_path)).entries() == []

@@ -15,8 +15,9 @@ from rc_mcp.emulator import Draft
 from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
 from rc_mcp.guard.preview import CONFIRM
 from rc_mcp.guard.refusals import NOTHING_DONE
-from rc_mcp.guard.state.coordination import Stopped, stop_file, unless_stopped
+from rc_mcp.guard.state.coordination import Stopped, unless_stopped
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.folder import Folder, stop_file
 from rc_mcp.guard.state.journal import Entry, Record
 from tests.desk import DECLINE, EMPTY, NO, YES, Answer, Desk, Era, call, refused, spoiled, typed
 
@@ -326,4 +327,4 @@ async def test_a_stop_that_is_removed_at_once_still_stops_the_request(tmp_path: 
             file.unlink()
 
     with anyio.fail_after(10), pytest.raises(Stopped):
-        await unless_stopped(file.exists, read)
+        await unless_stopped(Folder(tmp_path).is_stopped, read)

@@ -21,6 +21,7 @@ from rc_mcp.guard.policy.rules import NO_POLICY
 from rc_mcp.guard.refusals import NOTHING_DONE, SETTLED_AFTER, Busy, GuardError, InDoubt, NoTime
 from rc_mcp.guard.results import Window
 from rc_mcp.guard.state.coordination import one_change_at_a_time
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import LIFETIME, Plan
 from rc_mcp.guard.state.store import MonotonicClock
@@ -473,7 +474,7 @@ async def test_a_plan_approved_in_a_form_and_in_a_window_at_once_is_carried_out_
 @pytest.mark.usefixtures("a_bearable_call")
 async def test_a_window_that_waits_for_another_change_gives_up_and_keeps_the_plan(desk: Desk, window: Window) -> None:
     plan = await planned(desk, alive(desk, 1))
-    async with one_change_at_a_time(desk.state_dir):
+    async with one_change_at_a_time(Folder(desk.state_dir)):
         with anyio.fail_after(30), Allowance(2).spent(), pytest.raises(Busy):
             await decided(desk, plan, window)
     assert journaled(desk, "refused") == {"reason": "busy"}

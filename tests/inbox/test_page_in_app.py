@@ -8,10 +8,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp.server.apps import APP_MIME_TYPE
 
-from rc_mcp.guard.state import stopping
 from rc_mcp.guard.state.coordination import one_change_at_a_time
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.plans import LIFETIME
-from rc_mcp.guard.state.stopping import resume
 from rc_mcp.inbox.app import OPEN, PREFIX, Secrets
 from rc_mcp.inbox.operations import FAILED
 from rc_mcp.inbox.page import URI, html
@@ -122,8 +121,8 @@ async def test_a_yes_that_could_not_count_can_be_pressed_again(desk: Desk) -> No
         yes = {"plan_id": plan_id, "approve": True, "message_ids": ids, "secret": secret}
         await page_calls(client, "stop")
         assert (await page_calls(client, "decide", **yes))["counted"] is False
-        resume(desk.state_dir)
-        async with one_change_at_a_time(desk.state_dir):
+        Folder(desk.state_dir).resume()
+        async with one_change_at_a_time(Folder(desk.state_dir)):
             with patch("rc_mcp.guard.guard.PATIENCE_S", 0):
                 await refused(client, f"{PREFIX}decide", **yes)
         assert (await page_calls(client, "decide", **yes))["counted"] is True
@@ -288,7 +287,7 @@ async def test_a_failure_that_nobody_foresaw_tells_no_text_of_its_own(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_client(desk) as client:
-        monkeypatch.setattr(stopping, "stop", MagicMock(side_effect=RuntimeError("/home/ana")))
+        monkeypatch.setattr(Folder, "stop", MagicMock(side_effect=RuntimeError("/home/ana")))
         assert await refused(client, f"{PREFIX}stop") == FAILED
 
 

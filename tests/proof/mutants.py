@@ -150,7 +150,7 @@ MUTANTS = (
     ),
     _mutant(
         "two changes at once: no lock",
-        ("guard/state/coordination.py", 'state_dir / "changing.lock"', 'state_dir / f"{id(object())}.lock"'),
+        ("guard/state/folder.py", 'self.path / "changing.lock"', 'self.path / f"{id(object())}.lock"'),
     ),
     _mutant(
         "date_to is ignored",
@@ -196,7 +196,7 @@ MUTANTS = (
     ),
     _mutant(
         "the STOP file is ignored",
-        ("guard/state/coordination.py", 'return state_dir / "STOP"', 'return state_dir / "NEVER"'),
+        ("guard/state/folder.py", 'return state_dir / "STOP"', 'return state_dir / "NEVER"'),
     ),
     _mutant(
         "an expired plan still runs",
@@ -365,8 +365,8 @@ MUTANTS = (
         "ages are counted in a zone",
         (
             "wiring.py",
-            "PlanStore(settings.state_dir, now, clock)",
-            "PlanStore(settings.state_dir, lambda: now().astimezone(settings.timezone), clock)",
+            "PlanStore(Folder(settings.state_dir), now, clock)",
+            "PlanStore(Folder(settings.state_dir), lambda: now().astimezone(settings.timezone), clock)",
         ),
         sequence="test_an_age_is_elapsed_time_when_clocks_go_forward",
     ),

@@ -30,8 +30,9 @@ from rc_mcp.guard import execution
 from rc_mcp.guard.guard import Decision, Guard
 from rc_mcp.guard.refusals import GuardError, InDoubt
 from rc_mcp.guard.restore import undo
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Channel, Journal
-from rc_mcp.guard.state.plans import Plan, PlanStore, State
+from rc_mcp.guard.state.plans import Plan, PlanState, PlanStore
 from rc_mcp.inbox.windows import BrowserPage
 from rc_mcp.ringcentral import RingCentralError, Time
 from rc_mcp.server import RingCentralServer, build_server
@@ -164,12 +165,12 @@ class Office:
         """End an example: let all late requests arrive, and check the journal."""
         self.clock.go_on(2 * MOST_LATE)
         await self.arrive_late()
-        self.judge.check_journal(Journal(self.state_dir, self.hosts["one"].wall).operations())
+        self.judge.check_journal(Journal(Folder(self.state_dir), self.hosts["one"].wall).operations())
 
     @property
     def plans(self) -> PlanStore:
         """Return the plans as a terminal on the first machine sees them."""
-        return PlanStore(self.state_dir, self.hosts["one"].wall, self.hosts["one"].clock())
+        return PlanStore(Folder(self.state_dir), self.hosts["one"].wall, self.hosts["one"].clock())
 
     def now(self, place: Place) -> Now:
         """Return the current time by the clocks of this machine."""
@@ -780,7 +781,7 @@ def _plans_noted(noted: Noted) -> Generator[None]:
         return noted.made.setdefault(plan.id, plan)  # it may exist already
 
     def claimed(
-        store: PlanStore, plan_id: str, *states: State, by: Channel, only: Collection[str] | None = None
+        store: PlanStore, plan_id: str, *states: PlanState, by: Channel, only: Collection[str] | None = None
     ) -> bool:
         is_taken = claim(store, plan_id, *states, by=by, only=only)
         if is_taken:

@@ -10,7 +10,7 @@ from rc_mcp.guard.execution import Execution, is_refusal, never_left, why
 from rc_mcp.guard.mailbox import Mailbox
 from rc_mcp.guard.preview import CANNOT_BE_UNDONE, fitted, phrase_line
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
-from rc_mcp.guard.state.coordination import is_stopped, unless_stopped
+from rc_mcp.guard.state.coordination import unless_stopped
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import PlanDraft
 from rc_mcp.ringcentral import RingCentralError, at_once
@@ -65,9 +65,8 @@ async def set_retention(mailbox: Mailbox, draft: PlanDraft, days: int, record: R
     """Set the period unless it changed since the plan."""
     if draft.severity == "irreversible" and mailbox.policy.protects_anybody:
         return _unchanged(_PROTECTED)
-    stopped = partial(is_stopped, record.journal.state_dir)
     try:
-        if await unless_stopped(stopped, partial(_current, mailbox)) != draft.period_in_force:
+        if await unless_stopped(record.journal.state.is_stopped, partial(_current, mailbox)) != draft.period_in_force:
             return _unchanged("Another user or app changed it in the meantime.")
         await record.sending_retention(days, before=draft.period_in_force)
     except (RingCentralError, GuardError) as error:

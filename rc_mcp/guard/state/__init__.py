@@ -1,1 +1,1 @@
-"""What the guard keeps in the state folder: plans and the journal, in one database."""
+"""What the guard keeps: plans and the journal, in one database. `state.py` says what a database for them can do."""

@@ -11,8 +11,7 @@ outside of the chain, so a model in a loop does not fill the disk. Approvals and
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,6 +19,7 @@ from itertools import groupby
 from typing import Any, Literal, TypedDict, Unpack, cast
 
 from rc_mcp.guard.state.coordination import check_still_locked
+from rc_mcp.guard.state.state import Transaction, Value
 from rc_mcp.guard.state.store import Store, in_thread
 from rc_mcp.views.changes import OutcomeWord, Status
 
@@ -226,7 +226,7 @@ class Row(TypedDict):
 
 
 class Journal(Store):
-    """The rows in the state folder's database, for all servers and commands that share it. Every method blocks."""
+    """The rows in the state, for all servers and commands that share it. Every method blocks."""
 
     def append(self, event: Event, **row: Unpack[Row]) -> None:
         """Add a row; it is on disk when this returns."""
@@ -241,7 +241,8 @@ class Journal(Store):
     def entries(self, since: datetime | None = None) -> list[Entry]:
         """Return all rows added or repeated since that time, oldest first."""
         with self.reading() as db:
-            return list(_select(db, f"number IN ({_RECENT}) ORDER BY number", _stamp(since) if since else ""))
+            start = _stamp(since) if since else ""
+            return list(_select(db, f"number IN ({_RECENT}) ORDER BY number", start, start))
 
     def operation(self, operation_id: str) -> Operation | None:
         return next(iter(self._operations("operation = ?", operation_id)), None)
@@ -250,24 +251,30 @@ class Journal(Store):
         """Return the whole operations that have rows since that time, in the order they began."""
         return self._operations(f"{_THOSE} at >= ?)", _stamp(since) if since else "")
 
-    def latest(self, most: int, since: datetime | None = None) -> tuple[list[Operation], list[Entry], bool]:
+    def latest(
+        self, most: int, since: datetime | None = None, principal: str | None = None
+    ) -> tuple[list[Operation], list[Entry], bool]:
         """Return the newest operations, and entries without one; `most` together. Return also whether there are more.
 
-        `since`: only those with rows added or repeated since that time.
+        Args:
+            since: only those with rows added or repeated since that time.
+            principal: only those of this login.
         """
+        start = _stamp(since) if since else ""
+        recent, values = (f"number IN ({_RECENT})", [start, start]) if since else ("true", [])
+        whose, who = (" AND principal = ?", [principal]) if principal is not None else ("", [])
         keys: dict[str | int, None] = {}
         with self.reading() as db:
-            recent, values = (f"number IN ({_RECENT})", [_stamp(since)]) if since else ("true", [])
-            found = f"SELECT number, operation FROM entry WHERE {recent} ORDER BY number DESC"  # noqa: S608
-            for number, operation in db.execute(found, values):
+            found = f"SELECT number, operation FROM entry WHERE {recent}{whose} ORDER BY number DESC"  # noqa: S608
+            for number, operation in db.execute(found, [*values, *who]):
                 keys[operation or number] = None
                 if len(keys) > most:
                     break
             wanted = list(keys)[:most]
-            numbers = json.dumps([key for key in wanted if isinstance(key, int)])
-            alone = list(_select(db, "number IN (SELECT value FROM json_each(?)) ORDER BY number", numbers))
-        ids = json.dumps([key for key in wanted if isinstance(key, str)])
-        return self._operations("operation IN (SELECT value FROM json_each(?))", ids), alone, len(keys) > most
+            numbers = [key for key in wanted if isinstance(key, int)]
+            alone = list(_select(db, f"number IN ({_places(numbers)}) ORDER BY number", *numbers))
+        ids = [key for key in wanted if isinstance(key, str)]
+        return self._operations(f"operation IN ({_places(ids)})", *ids), alone, len(keys) > most
 
     def unfinished(self, principal: str) -> list[Operation]:
         """Return this principal's operations that have not ended: in progress, or interrupted."""
@@ -312,7 +319,8 @@ class Journal(Store):
         """
         is_demo = principal.startswith(DEMO)
         since = self.now() - span
-        by_wall_clock = "SELECT operation FROM entry WHERE at > ? AND +event = 'sending'"  # +: by the index of times
+        # Not by the index of events: the one of times is much shorter.
+        by_wall_clock = "SELECT operation FROM entry WHERE at > ? AND event || '' = 'sending'"
         by_elapsed_time = (
             "SELECT operation FROM entry WHERE event = 'sending' AND json_valid(detail) "
             "AND json_extract(detail, '$.clock.name') = ? AND json_extract(detail, '$.clock.seconds') > ?"
@@ -348,7 +356,7 @@ class Journal(Store):
         elapsed_s = self.clock.elapsed_s(entry.details.get("clock"))
         return entry.at > _stamp(since) if elapsed_s is None else elapsed_s < span.total_seconds()
 
-    def _operations(self, where: str, *values: str | float) -> list[Operation]:
+    def _operations(self, where: str, *values: Value) -> list[Operation]:
         with self.reading() as db:
             found = _select(db, f"{where} ORDER BY operation, number", *values)
             grouped = [(i, tuple(rows)) for i, rows in groupby(found, lambda e: e.operation) if i is not None]
@@ -396,14 +404,14 @@ class Record:
 
     async def _sending(self, details: Mapping[str, object]) -> None:
         await self._append("sending", {**details, "clock": self.journal.clock.read()})
-        check_still_locked()
+        await check_still_locked()
 
     async def _append(self, event: Event, details: Mapping[str, object]) -> None:
         who = {"operation": self.operation, "principal": self.principal, "tool": self.tool}
         await in_thread(partial(self.journal.append, event, **who, details=details))
 
 
-def add_entry(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[Row]) -> None:
+def add_entry(db: Transaction, at: datetime, event: Event, **row: Unpack[Row]) -> None:
     """Add a row within an exclusive transaction (`writing`)."""
     last = db.execute("SELECT number, hash FROM entry ORDER BY number DESC LIMIT 1").fetchone()
     number, former = last or (0, BEGINNING)
@@ -412,14 +420,14 @@ def add_entry(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[
     db.execute(f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
 
 
-def unused_plans(db: sqlite3.Connection, principal: str, since: datetime) -> int:
+def unused_plans(db: Transaction, principal: str, since: datetime) -> int:
     """Count this principal's plans that were made after that time and not carried out so far."""
     begun = "SELECT 1 FROM entry AS later WHERE later.operation = asked.operation AND later.event = 'begun'"
     asked = f"event = 'asked' AND principal = ? AND at > ? AND NOT EXISTS ({begun})"
     return db.execute(f"SELECT count(*) FROM entry AS asked WHERE {asked}", (principal, _stamp(since))).fetchone()[0]  # noqa: S608
 
 
-def add_note(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[Row]) -> None:
+def add_note(db: Transaction, at: datetime, event: Event, **row: Unpack[Row]) -> None:
     """Add a row for an entry that changed nothing, or count it next to an equal row of the last hour.
 
     After `ROWS_AN_HOUR` new ones are counted as `TOO_MANY`. Call this within an exclusive transaction.
@@ -438,27 +446,31 @@ def add_note(db: sqlite3.Connection, at: datetime, event: Event, **row: Unpack[R
 _LATELY = "event = ? AND principal = ? AND at > ? AND at <= ?"
 _OPEN = "operation IN (SELECT operation FROM open_operation"
 _THOSE = "operation IN (SELECT operation FROM entry WHERE"
-_RECENT = "SELECT number FROM entry WHERE at >= ?1 UNION SELECT entry FROM repeat WHERE last_at >= ?1"
+_RECENT = "SELECT number FROM entry WHERE at >= ? UNION SELECT entry FROM repeat WHERE last_at >= ?"
 _TOUCHED = {"deleted", "purged", "unknown"}
 
 
-def _select(db: sqlite3.Connection, where: str, *values: str | float) -> Iterator[Entry]:
+def _places(values: Sequence[Value]) -> str:
+    return ", ".join("?" for _ in values) or "NULL"
+
+
+def _select(db: Transaction, where: str, *values: Value) -> Iterator[Entry]:
     counted = "coalesce(times, 0), last_at FROM entry LEFT JOIN repeat ON repeat.entry = number"
     rows = db.execute(f"SELECT {_COLUMNS}, {counted} WHERE {where}", values)
     return (Entry(*row) for row in rows)
 
 
-def _counted(db: sqlite3.Connection, lately: tuple[str, str, str, str], row: Row) -> bool:
+def _counted(db: Transaction, lately: tuple[str, str, str, str], row: Row) -> bool:
     """Count the entry next to its equal row; return False if there is none."""
     same = db.execute(
-        f"SELECT max(number) FROM entry WHERE {_LATELY} AND operation IS ? AND tool = ? AND detail = ?",  # noqa: S608
-        (*lately, row["operation"], row["tool"], _canonical(row)),
+        f"SELECT max(number) FROM entry WHERE {_LATELY} AND coalesce(operation, '') = ? AND tool = ? AND detail = ?",  # noqa: S608
+        (*lately, row["operation"] or "", row["tool"], _canonical(row)),
     ).fetchone()[0]
     if same is None:
         return False
     db.execute(
         "INSERT INTO repeat (entry, times, last_at) VALUES (?, 1, ?) "
-        "ON CONFLICT (entry) DO UPDATE SET times = times + 1, last_at = excluded.last_at",
+        "ON CONFLICT (entry) DO UPDATE SET times = repeat.times + 1, last_at = excluded.last_at",
         (same, lately[-1]),
     )
     return True

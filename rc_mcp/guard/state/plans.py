@@ -8,9 +8,8 @@ from several processes. Every state change is journaled in the same transaction 
 import hashlib
 import json
 import secrets
-import sqlite3
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -18,8 +17,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
-from rc_mcp.guard.state.database import IdleConnection
 from rc_mcp.guard.state.journal import DEMO, Channel, Event, Was, add_entry, unused_plans
+from rc_mcp.guard.state.state import Transaction
 from rc_mcp.guard.state.store import Store
 from rc_mcp.views.changes import OutcomeWord, Preview
 
@@ -35,7 +34,7 @@ TOO_MANY_PLANS = (
 MAX_MESSAGES = 200
 """The most messages that one plan may hold: with more, an approval would mean little."""
 
-State = Literal["open", "asked", "approved", "denied", "used"]
+PlanState = Literal["open", "asked", "approved", "denied", "used"]
 """`asked`: a client showed the question to the user. From then on the model's word no longer counts."""
 Severity = Literal["reversible", "irreversible"]
 
@@ -145,10 +144,7 @@ class TooManyPlans(GuardError):  # noqa: N818  a state, as the client's errors a
 
 @dataclass(frozen=True)
 class PlanStore(Store):
-    """Plans in the state folder, shared by servers and the `approvals` command. Every method blocks."""
-
-    idle: IdleConnection = field(default_factory=IdleConnection)
-    """Opened with the first plan, because a change follows; closed by whoever opened the guard."""
+    """Plans in the state, shared by servers and the `approvals` command. Every method blocks."""
 
     def add(
         self, tool: str, digest: str, draft: PlanDraft, *, principal: str, account_id: str, extension_id: str
@@ -160,8 +156,9 @@ class PlanStore(Store):
         """
         now, made = self.now(), self.clock.read()
         plan = Plan(new_id(), tool, digest, now + LIFETIME, draft, principal, account_id, extension_id, made)
-        self.idle.open(self.state_dir)
-        self._remove_expired(now)
+        self.state.keep_open()
+        # Expired plans are useless, and their previews contain names.
+        self.state.erase("DELETE FROM plan WHERE expires <= ?", (now.timestamp(),))
         with self.writing() as db:
             for other, _ in reversed(self._valid(db, "digest = ? AND state = 'open'", digest)):
                 if other.expires > plan.expires - REUSED_FOR and other.draft == draft:
@@ -174,7 +171,7 @@ class PlanStore(Store):
             self._note(db, plan, "asked", action=draft.preview.action, severity=draft.severity, ids=ids)
         return plan
 
-    def get(self, plan_id: str) -> tuple[Plan, State] | None:
+    def get(self, plan_id: str) -> tuple[Plan, PlanState] | None:
         """Return the plan and its state; None if it does not exist or has expired."""
         return next(iter(self._read("id = ?", plan_id)), None)
 
@@ -210,7 +207,7 @@ class PlanStore(Store):
                 self._note(db, moved[0], "declined", by=by)
             return moved is not None
 
-    def claim(self, plan_id: str, *states: State, by: Channel, only: Collection[str] | None = None) -> bool:
+    def claim(self, plan_id: str, *states: PlanState, by: Channel, only: Collection[str] | None = None) -> bool:
         """Claim the plan for execution. Return True for exactly one caller, and only from one of `states`.
 
         Args:
@@ -226,15 +223,9 @@ class PlanStore(Store):
                 self._note(db, plan, "begun", account_id=plan.account_id, extension_id=plan.extension_id)
             return moved is not None
 
-    def _remove_expired(self, now: datetime) -> None:
-        """Remove expired plans, also from SQLite's log: they are useless, and their previews contain names."""
-        with self.reading() as db:
-            if db.execute("DELETE FROM plan WHERE expires <= ?", (now.timestamp(),)).rowcount:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
     def _move(
-        self, db: sqlite3.Connection, plan_id: str, to: State, *states: State, only: Plan | None = None
-    ) -> tuple[Plan, State] | None:
+        self, db: Transaction, plan_id: str, to: PlanState, *states: PlanState, only: Plan | None = None
+    ) -> tuple[Plan, PlanState] | None:
         """Move the plan from one of `states` to `to`, if it equals `only`; return it and its former state."""
         for plan, was in self._valid(db, "id = ?", plan_id):
             if was in states and (only is None or only == plan):
@@ -242,15 +233,15 @@ class PlanStore(Store):
                 return plan, was
         return None
 
-    def _note(self, db: sqlite3.Connection, plan: Plan, event: Event, **details: object) -> None:
+    def _note(self, db: Transaction, plan: Plan, event: Event, **details: object) -> None:
         who = {"operation": plan.id, "principal": plan.principal, "tool": plan.tool}
         add_entry(db, self.now(), event, **who, details=details)
 
-    def _read(self, where: str, *values: str) -> list[tuple[Plan, State]]:
+    def _read(self, where: str, *values: str) -> list[tuple[Plan, PlanState]]:
         with self.reading() as db:
             return self._valid(db, where, *values)
 
-    def _valid(self, db: sqlite3.Connection, where: str, *values: str) -> list[tuple[Plan, State]]:
+    def _valid(self, db: Transaction, where: str, *values: str) -> list[tuple[Plan, PlanState]]:
         """Return the plans that have not expired, oldest first, with their states."""
         now = self.now()
         # Both limits: a clock that was set back must not extend an old plan.

@@ -1,4 +1,4 @@
-"""The only place where the guard opens its state, and the clocks that date it.
+"""What opens the guard's state, and the clocks that date it.
 
 `Journal` and `PlanStore` are stores; the caps go by the journal.
 
@@ -8,7 +8,6 @@ which only goes forward and which no user can set.
 """
 
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,27 +19,31 @@ from typing import Any, TypeVar, TypeVarTuple
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
-from rc_mcp.guard.state import database
+from rc_mcp.guard.state.state import State, Transaction
 
 _AT_ONCE = 2
 """SQLite takes one writer at a time, and the C library keeps free memory for each thread: more threads cost memory."""
-_limiter: RunVar[CapacityLimiter] = RunVar("threads that use the state folder")
+_limiter: RunVar[CapacityLimiter] = RunVar("threads that use the state")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
 async def in_thread(function: Callable[[*Ts], T], *arguments: *Ts) -> T:
-    """Call a function that uses the state folder, without holding up the event loop.
+    """Call a function that uses the state, without holding up the event loop.
 
     These threads are counted apart from all others, so that slow downloads cannot hold up the guard.
     """
+    return await to_thread.run_sync(function, *arguments, limiter=threads())
+
+
+def threads() -> CapacityLimiter:
+    """Return what limits the threads that use the state in this event loop."""
     try:
-        limiter = _limiter.get()
+        return _limiter.get()
     except LookupError:
-        limiter = CapacityLimiter(_AT_ONCE)
-        _limiter.set(limiter)
-    return await to_thread.run_sync(function, *arguments, limiter=limiter)
+        _limiter.set(CapacityLimiter(_AT_ONCE))
+        return _limiter.get()
 
 
 def _boot() -> str:
@@ -85,21 +88,21 @@ THIS_MACHINE = MonotonicClock()
 
 @dataclass(frozen=True)
 class Store:
-    """The state folder, and the clocks that date its rows. Another database needs only another `reading` and `writing`.
+    """The state, and the clocks that date its rows.
 
     Raises:
-        GuardError: (every method of it and its subclasses) the state folder cannot be used.
+        GuardError: (every method of it and its subclasses) the state cannot be used.
     """
 
-    state_dir: Path
+    state: State
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     """The wall clock in UTC, so that spans are elapsed time, even on a day when clocks change."""
     clock: MonotonicClock = THIS_MACHINE
 
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+    def reading(self) -> AbstractContextManager[Transaction]:
         """Open the database for reading."""
-        return database.reading(self.state_dir)
+        return self.state.reading()
 
-    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+    def writing(self) -> AbstractContextManager[Transaction]:
         """Run one exclusive transaction: at the end, all of it is kept or none of it."""
-        return database.writing(self.state_dir)
+        return self.state.writing()

@@ -18,6 +18,7 @@ from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
 from rc_mcp.guard.policy.rules import NO_POLICY, unmet
 from rc_mcp.guard.preview import warnings_about
 from rc_mcp.guard.state.coordination import one_change_at_a_time
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.server import build_server
 from rc_mcp.settings import SettingsError, load_settings
@@ -323,7 +324,7 @@ async def test_two_servers_do_not_both_use_the_rest_of_a_cap(desk: Desk, era: Er
         async def delete(client: Client, ids: list[str]) -> None:
             answers.append(await call(client, "delete_message", message_id=ids))
 
-        async with anyio.create_task_group() as tasks, one_change_at_a_time(desk.state_dir):
+        async with anyio.create_task_group() as tasks, one_change_at_a_time(Folder(desk.state_dir)):
             tasks.start_soon(delete, one, targets[:3])
             tasks.start_soon(delete, other, targets[3:])
             with anyio.fail_after(20):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.store import MonotonicClock
 from tests.desk import YES, Desk, Era, call
@@ -21,14 +22,14 @@ EVERY = 10
 
 
 @dataclass(frozen=True)
-class Counting(Journal):
-    """A journal that counts the instructions of its queries."""
+class Counting(Folder):
+    """A state folder that counts the instructions of its queries."""
 
     counted: list[int] = field(default_factory=list)
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        with super().reading() as db:
+        with Folder.reading(self) as db:
             db.set_progress_handler(lambda: self.counted.append(EVERY) or 0, EVERY)
             yield db
 
@@ -36,9 +37,9 @@ class Counting(Journal):
 def past(folder: Path, operations: int) -> None:
     """Write this many finished operations of past days, and one that has not ended, as this machine wrote them."""
     events = ("asked", "approved", "begun", "sending", "sent", "done")
-    journal = Journal(folder)
+    journal = Journal(Folder(folder))
     journal.entries()
-    with journal.writing() as db:
+    with Folder(folder).writing() as db:
         for n in range(operations + 1):
             at = (NOON - timedelta(days=40, minutes=n)).isoformat(timespec="microseconds")
             clock = f'{{"clock": {{"name": "{CLOCK.name}", "seconds": {n}}}, "ids": ["{n}"], "to": "Deleted"}}'
@@ -54,7 +55,8 @@ def past(folder: Path, operations: int) -> None:
 
 def instructions(folder: Path) -> dict[str, int]:
     """Return how much each question costs that a delete or the server asks the journal."""
-    journal = Counting(folder, lambda: NOON, CLOCK)
+    state = Counting(folder)
+    journal = Journal(state, lambda: NOON, CLOCK)
     asked = {
         "unfinished": lambda: journal.unfinished("me"),
         "unanswered": lambda: journal.unanswered(timedelta(minutes=1)),
@@ -66,9 +68,9 @@ def instructions(folder: Path) -> dict[str, int]:
     }
     costs: dict[str, int] = {}
     for name, ask in asked.items():
-        journal.counted.clear()
+        state.counted.clear()
         ask()
-        costs[name] = sum(journal.counted)
+        costs[name] = sum(state.counted)
     return costs
 
 
@@ -78,11 +80,11 @@ def test_no_question_reads_the_whole_journal(tmp_path: Path) -> None:
     past(many, 5_000)
     before, after = instructions(few), instructions(many)
     assert {name: cost for name, cost in after.items() if cost > 2 * before[name] + 100} == {}
-    assert [o.id for o in Journal(many).unfinished("me")] == ["past-5000"]
+    assert [o.id for o in Journal(Folder(many)).unfinished("me")] == ["past-5000"]
 
 
 def test_an_operation_is_open_until_its_end_is_journaled(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, lambda: NOON)
+    journal = Journal(Folder(tmp_path), lambda: NOON)
     who = {"operation": "abcd-2345", "principal": "me", "tool": "delete_message"}
     found: list[list[int]] = []
     for event in ("asked", "approved", "begun", "sending", "sent", "done"):
@@ -92,7 +94,7 @@ def test_an_operation_is_open_until_its_end_is_journaled(tmp_path: Path) -> None
 
 
 def test_the_newest_operations_and_refusals_are_shown_together(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, lambda: NOON)
+    journal = Journal(Folder(tmp_path), lambda: NOON)
     for n in range(4):
         journal.append("asked", operation=f"plan-{n}", principal="me", tool="delete_message", details={})
         journal.append("refused", operation=None, principal="me", tool="delete_message", details={"n": n})

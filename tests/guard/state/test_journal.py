@@ -12,6 +12,7 @@ import pytest
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import DEMO, Channel, Counted, Event, Journal, Unanswered
 from rc_mcp.guard.state.store import MonotonicClock
 from rc_mcp.locks import HeldLock, wait_for_lock
@@ -21,7 +22,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def a_journal(folder: Path, now: datetime = NOON) -> Journal:
-    return Journal(folder, lambda: now, MonotonicClock("here", now.timestamp))
+    return Journal(Folder(folder), lambda: now, MonotonicClock("here", now.timestamp))
 
 
 def write(journal: Journal, operation: str = "aaaa-bbbb", by: Channel = "client", principal: str = "me") -> None:

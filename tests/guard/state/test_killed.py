@@ -23,6 +23,7 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.guard.reconcile import reconcile
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal, Operation
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
@@ -115,7 +116,7 @@ def settled_later(journal: Journal, operation: Operation, login: dict[str, str])
         auth = JWTAuth(login["server_url"], login["client_id"], login["client_secret"], login["jwt"])
         async with MessageStoreClient(auth, server_url=login["server_url"], media_url=login["media_url"]) as client:
             later = MonotonicClock(THIS_MACHINE.name, lambda: THIS_MACHINE.seconds() + 60)
-            await reconcile(Journal(journal.state_dir, clock=later), client, operation.principal)
+            await reconcile(Journal(journal.state, clock=later), client, operation.principal)
 
     if operation.begun is not None and operation.done is None:
         anyio.run(settle)
@@ -147,7 +148,7 @@ def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(tmp_pat
             "RC_MCP_STATE_DIR": str(tmp_path),
         }
         ids = [i for i, state in availability(login).items() if state == "Alive"][:MESSAGES]
-        journal, server = Journal(tmp_path), Server(environment)
+        journal, server = Journal(Folder(tmp_path)), Server(environment)
         took_s = [undisturbed(server, ids) for _ in range(3)]
         try:
             for _ in range(KILLS // LANES):
@@ -163,7 +164,7 @@ def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(tmp_pat
                 operation = settled_later(journal, operation, login)
                 agree(operation, availability(login))
 
-                found = PlanStore(tmp_path).get(plan)
+                found = PlanStore(Folder(tmp_path)).get(plan)
                 assert found is not None
                 assert (found[1] == "used") == (operation.begun is not None)
                 if operation.begun is not None:

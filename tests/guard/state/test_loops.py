@@ -10,6 +10,7 @@ import pytest
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state import plans
 from rc_mcp.guard.state.database import FILE, writing
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import ROWS_AN_HOUR, TOO_MANY, Event, Journal, add_note
 from rc_mcp.guard.state.plans import (
     LIFETIME,
@@ -42,7 +43,7 @@ def bytes_of(folder: Path) -> int:
 
 def test_a_repeated_refusal_is_counted_next_to_the_first(tmp_path: Path) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, clock)
+    journal = Journal(Folder(tmp_path), clock)
     for _ in range(3):
         note(journal, reason="level")
         note(journal, reason="stopped")
@@ -54,7 +55,7 @@ def test_a_repeated_refusal_is_counted_next_to_the_first(tmp_path: Path) -> None
 
 
 def test_an_entry_that_differs_gets_its_own_row(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, lambda: NOON)
+    journal = Journal(Folder(tmp_path), lambda: NOON)
     rows: tuple[tuple[Event, str | None, str, str, str], ...] = (
         ("refused", None, "me", "delete_message", "level"),
         ("rehearsed", None, "me", "delete_message", "level"),
@@ -70,7 +71,7 @@ def test_an_entry_that_differs_gets_its_own_row(tmp_path: Path) -> None:
 
 def test_a_repeat_gets_a_new_row_after_an_hour_or_when_the_clock_was_set_back(tmp_path: Path) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, clock)
+    journal = Journal(Folder(tmp_path), clock)
     for ahead in (timedelta(), timedelta(hours=1), timedelta(hours=-3)):
         clock.time += ahead
         note(journal, reason="level")
@@ -79,7 +80,7 @@ def test_a_repeat_gets_a_new_row_after_an_hour_or_when_the_clock_was_set_back(tm
 
 def test_repeated_entries_are_found_by_their_last_repeat(tmp_path: Path) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, clock)
+    journal = Journal(Folder(tmp_path), clock)
     note(journal, reason="level")
     clock.time += timedelta(minutes=50)
     since = clock.time
@@ -89,7 +90,7 @@ def test_repeated_entries_are_found_by_their_last_repeat(tmp_path: Path) -> None
 
 
 def test_different_refusals_get_a_limited_number_of_rows_per_hour(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, lambda: NOON)
+    journal = Journal(Folder(tmp_path), lambda: NOON)
     for i in range(ROWS_AN_HOUR + 5):
         note(journal, "refused", "aaaa-bbbb", reason="protected", ids=[str(i)])
         note(journal, "rehearsed", action="delete", ids=[str(i)])
@@ -111,7 +112,7 @@ def sent(journal: Journal, operation: str) -> None:
 def test_twenty_thousand_refused_calls_stay_under_a_megabyte_and_are_all_counted(
     tmp_path: Path, differing: bool
 ) -> None:
-    journal = Journal(tmp_path, lambda: NOON)
+    journal = Journal(Folder(tmp_path), lambda: NOON)
     sent(journal, "aaaa-bbbb")
     with writing(tmp_path) as db:
         for i in range(20_000):
@@ -127,7 +128,7 @@ def test_twenty_thousand_refused_calls_stay_under_a_megabyte_and_are_all_counted
 
 
 def test_the_file_does_not_grow_with_repeated_refusals(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, lambda: NOON)
+    journal = Journal(Folder(tmp_path), lambda: NOON)
     note(journal, reason="level")
     note(journal, reason="level")
     before = bytes_of(tmp_path)
@@ -149,7 +150,7 @@ def planned(store: PlanStore, digest: str = "digest", **fields: Any) -> Plan:
 
 def test_a_plan_asked_for_again_is_the_same_plan_while_it_is_young(tmp_path: Path) -> None:
     clock = Clock()
-    store = PlanStore(tmp_path, clock)
+    store = PlanStore(Folder(tmp_path), clock)
     first = planned(store)
     clock.time += REUSED_FOR - timedelta(seconds=1)
     assert planned(store) == first
@@ -157,11 +158,11 @@ def test_a_plan_asked_for_again_is_the_same_plan_while_it_is_young(tmp_path: Pat
     second = planned(store)
     assert second.id != first.id
     assert second.expires == clock.time + LIFETIME
-    assert [entry.operation for entry in Journal(tmp_path).entries()] == [first.id, second.id]
+    assert [entry.operation for entry in Journal(Folder(tmp_path)).entries()] == [first.id, second.id]
 
 
 def test_a_different_call_gets_a_different_plan(tmp_path: Path) -> None:
-    store = PlanStore(tmp_path, lambda: NOON)
+    store = PlanStore(Folder(tmp_path), lambda: NOON)
     plans_made = [
         planned(store),
         planned(store, "another call"),
@@ -173,7 +174,7 @@ def test_a_different_call_gets_a_different_plan(tmp_path: Path) -> None:
 
 
 def test_a_plan_that_was_shown_or_answered_is_not_reused(tmp_path: Path) -> None:
-    store = PlanStore(tmp_path, lambda: NOON)
+    store = PlanStore(Folder(tmp_path), lambda: NOON)
     answers: tuple[Callable[[str], object], ...] = (
         store.ask,
         store.approve,
@@ -190,7 +191,7 @@ def test_a_plan_that_was_shown_or_answered_is_not_reused(tmp_path: Path) -> None
 def test_too_many_unused_plans_are_refused_for_that_principal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "MAX_UNUSED", 3)
     clock = Clock()
-    store = PlanStore(tmp_path, clock)
+    store = PlanStore(Folder(tmp_path), clock)
     for i in range(10):
         assert store.claim(planned(store, f"carried out {i}").id, "open", by="policy")
     made = [planned(store, f"call {i}") for i in range(3)]

@@ -8,6 +8,7 @@ import pytest
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
 from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import DEMO
 from rc_mcp.guard.state.plans import Plan, PlanDraft, PlanStore
 from rc_mcp.views.changes import Preview
@@ -21,7 +22,7 @@ def a_plan(store: PlanStore, digest: str = "digest") -> Plan:
 
 
 def test_a_plan_is_answered_once(tmp_path: Path) -> None:
-    store = PlanStore(tmp_path)
+    store = PlanStore(Folder(tmp_path))
     plan = a_plan(store)
     assert store.waiting() == [plan]
     assert (store.approve(plan.id), store.approve(plan.id)) == (True, False)
@@ -33,14 +34,14 @@ def test_a_plan_is_answered_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("principal", "is_demo"), [("me", False), (f"{DEMO}1", True)])
 def test_a_plan_says_whether_a_demo_made_it(principal: str, is_demo: bool, tmp_path: Path) -> None:
     draft = PlanDraft("reversible", "Delete 1 message?", None, Preview(action="delete", messages=1))
-    plan = PlanStore(tmp_path).add(
+    plan = PlanStore(Folder(tmp_path)).add(
         "delete_message", "digest", draft, principal=principal, account_id="~", extension_id="~"
     )
     assert plan.is_demo is is_demo
 
 
 def test_only_the_plan_that_was_shown_is_approved(tmp_path: Path) -> None:
-    store = PlanStore(tmp_path)
+    store = PlanStore(Folder(tmp_path))
     shown, another = a_plan(store), a_plan(store, "another call")
     assert store.approve(shown.id, another) is False
     db = sqlite3.connect(tmp_path / FILE)
@@ -55,7 +56,7 @@ def test_only_the_plan_that_was_shown_is_approved(tmp_path: Path) -> None:
 
 
 def test_a_claim_that_fails_leaves_no_trace(tmp_path: Path) -> None:
-    store = PlanStore(tmp_path)
+    store = PlanStore(Folder(tmp_path))
     plan = a_plan(store)
     assert store.claim(plan.id, "approved", by="chat") is False
     found = store.get(plan.id)
@@ -67,7 +68,7 @@ def test_a_claim_that_fails_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def test_a_plan_and_its_row_in_the_journal_are_written_together_or_not_at_all(tmp_path: Path) -> None:
-    store = PlanStore(tmp_path)
+    store = PlanStore(Folder(tmp_path))
     plan = a_plan(store)
     db = sqlite3.connect(tmp_path / FILE)
     db.execute("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
@@ -80,7 +81,7 @@ def test_a_plan_and_its_row_in_the_journal_are_written_together_or_not_at_all(tm
 
 
 def test_a_stored_plan_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    store = PlanStore(tmp_path)
+    store = PlanStore(Folder(tmp_path))
     plan = a_plan(store)
     db = sqlite3.connect(tmp_path / FILE)
     with db:
@@ -91,16 +92,16 @@ def test_a_stored_plan_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 async def test_only_one_change_runs_at_a_time(tmp_path: Path) -> None:
-    async with one_change_at_a_time(tmp_path):
+    async with one_change_at_a_time(Folder(tmp_path)):
         with pytest.raises(Busy, match=NOTHING_DONE):
-            async with one_change_at_a_time(tmp_path, patience_s=0.05):
+            async with one_change_at_a_time(Folder(tmp_path), patience_s=0.05):
                 pass
-    async with one_change_at_a_time(tmp_path, patience_s=0):
+    async with one_change_at_a_time(Folder(tmp_path), patience_s=0):
         pass
 
 
 async def test_nothing_is_done_without_the_lock(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GuardError, match=NOTHING_DONE):
-        async with one_change_at_a_time(tmp_path / "file"):
+        async with one_change_at_a_time(Folder(tmp_path / "file")):
             pass

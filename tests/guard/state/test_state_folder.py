@@ -9,7 +9,7 @@ import pytest
 
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.restore import undo
-from rc_mcp.guard.state.coordination import is_stopped, stop_file
+from rc_mcp.guard.state.folder import has_stop_file, stop_file
 from tests.desk import YES, Desk, call, refused
 
 pytestmark = pytest.mark.anyio
@@ -52,12 +52,12 @@ async def test_a_stop_of_any_kind_stops(desk: Desk, make: Callable[[Path], None]
 
 
 def test_an_unreadable_state_folder_counts_as_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not is_stopped(tmp_path / "state")
+    assert not has_stop_file(tmp_path / "state")
     (tmp_path / "file").touch()
-    assert is_stopped(tmp_path / "file")
-    assert not is_stopped(tmp_path)
+    assert has_stop_file(tmp_path / "file")
+    assert not has_stop_file(tmp_path)
     closed(monkeypatch, tmp_path)
-    assert is_stopped(tmp_path)
+    assert has_stop_file(tmp_path)
 
 
 @pytest.mark.parametrize("answer", [None, YES], ids=["cannot be asked", "says yes"])

@@ -11,6 +11,7 @@ import pytest
 from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state import database
 from rc_mcp.guard.state.database import FILE, MIGRATIONS, VERSION, MadeByNewer, exists
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.locks import HeldLock, wait_for_lock
@@ -50,7 +51,7 @@ def test_a_file_of_each_version_opens_with_every_row_as_it_was(tmp_path: Path, v
     folder = kept(tmp_path, version)
     before = contents(folder)
     assert before[0] == version
-    journal = Journal(folder, lambda: NOON)
+    journal = Journal(Folder(folder), lambda: NOON)
     verified = journal.verify()
     assert (verified.entries, verified.faults) == (7, ())
     operation = journal.operations()[0]
@@ -58,14 +59,14 @@ def test_a_file_of_each_version_opens_with_every_row_as_it_was(tmp_path: Path, v
     assert contents(folder) == (VERSION, before[1])
     journal.append("refused", operation=None, principal="me", tool="delete_message", details={"reason": "stopped"})
     assert journal.verify().faults == ()
-    assert PlanStore(folder, lambda: NOON).waiting() == []
+    assert PlanStore(Folder(folder), lambda: NOON).waiting() == []
 
 
 @pytest.mark.parametrize("version", EVERY)
 def test_a_migrated_file_equals_a_new_one(tmp_path: Path, version: int) -> None:
     folder = kept(tmp_path / "old", version)
-    Journal(folder).entries()
-    Journal(tmp_path / "new").entries()
+    Journal(Folder(folder)).entries()
+    Journal(Folder(tmp_path / "new")).entries()
     assert layout(folder) == layout(tmp_path / "new")
 
 
@@ -75,7 +76,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_unchanged(tmp_path: Path)
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
     before = contents(folder)
     with pytest.raises(MadeByNewer) as refusal:
-        Journal(folder).append("refused", operation=None, principal="me", tool="delete_message", details={})
+        Journal(Folder(folder)).append("refused", operation=None, principal="me", tool="delete_message", details={})
     assert str(refusal.value) == str(MadeByNewer(VERSION + 1))
     assert re.findall(r"\d+", str(refusal.value)) == [str(VERSION + 1), str(VERSION)]
     assert str(refusal.value).endswith(NOTHING_DONE)
@@ -88,10 +89,10 @@ def test_a_failed_migration_leaves_the_file_unchanged(tmp_path: Path, monkeypatc
     broken = (*MIGRATIONS[:1], "CREATE TABLE half (way INTEGER); CREATE TABLE entry (twice INTEGER);")
     monkeypatch.setattr(database, "MIGRATIONS", broken)
     with pytest.raises(GuardError, match=NOTHING_DONE):
-        Journal(folder).entries()
+        Journal(Folder(folder)).entries()
     assert (contents(folder), layout(folder)) == (before, laid_out)
     monkeypatch.undo()
-    assert Journal(folder).verify().faults == ()
+    assert Journal(Folder(folder)).verify().faults == ()
 
 
 def test_a_second_process_does_not_migrate_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,18 +100,18 @@ def test_a_second_process_does_not_migrate_again(tmp_path: Path, monkeypatch: py
 
     def after_another(lock_file: Path, patience_s: float) -> HeldLock | None:
         monkeypatch.undo()
-        Journal(folder).entries()
+        Journal(Folder(folder)).entries()
         return wait_for_lock(lock_file, patience_s)
 
     monkeypatch.setattr(database, "wait_for_lock", after_another)
-    assert Journal(folder).verify().faults == ()
+    assert Journal(Folder(folder)).verify().faults == ()
     assert contents(folder)[0] == VERSION
 
 
 def test_an_empty_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     with pytest.raises(GuardError, match=NOTHING_DONE):
-        Journal(tmp_path).entries()
+        Journal(Folder(tmp_path)).entries()
     assert (tmp_path / FILE).read_bytes() == b""
 
 
@@ -118,7 +119,7 @@ def test_a_dangling_link_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / FILE).symlink_to(tmp_path / "not mounted")
     assert exists(tmp_path)
     with pytest.raises(GuardError, match=NOTHING_DONE):
-        Journal(tmp_path).entries()
+        Journal(Folder(tmp_path)).entries()
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
