@@ -62,10 +62,11 @@ class HttpServer(uvicorn.Server):
 
     def serve_on(self, listening: list[socket.socket]) -> None:
         """Serve until a signal arrives."""
-        allow_all_descriptors()
-        # It would end every stream at SIGTERM, including answers that a client of 2025-11-25 waits for.
-        AppStatus.disable_automatic_graceful_drain()
-        self.run([_Listening(fileno=each.detach()) for each in listening])
+        self.run(_prepared(listening))
+
+    async def serve_here(self, listening: list[socket.socket]) -> None:
+        """Serve in the running event loop until a signal arrives."""
+        await self.serve(_prepared(listening))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say on stderr what is served at which address; uvicorn only logs sockets that it opened."""
@@ -110,6 +111,13 @@ class HttpServer(uvicorn.Server):
                 "no file descriptor is free: new connections wait until others close, and calls may fail. Raise the "
                 "limit (`ulimit -n`), or find the client that opens too many connections."
             )
+
+
+def _prepared(listening: list[socket.socket]) -> list[socket.socket]:
+    allow_all_descriptors()
+    # It would end every stream at SIGTERM, including answers that a client of 2025-11-25 waits for.
+    AppStatus.disable_automatic_graceful_drain()
+    return [_Listening(fileno=each.detach()) for each in listening]
 
 
 def allow_all_descriptors() -> None:

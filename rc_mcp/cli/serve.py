@@ -18,7 +18,7 @@ from rc_mcp.server import RingCentralServer, build_server
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.wiring import client_for, policy_for
 
-ONLY_WITH_HTTP = ("host", "port", "names", "unauthenticated")
+ONLY_WITH_HTTP = ("host", "port", "names", "unauthenticated", "team")
 """The parameters of `serve` that have no meaning over stdio."""
 
 
@@ -37,13 +37,21 @@ ONLY_WITH_HTTP = ("host", "port", "names", "unauthenticated")
 @click.option(
     "--unauthenticated", is_flag=True, help="With --http beyond this machine: accept every client, without a token."
 )
+@click.option("--team", is_flag=True, help="With --http: several people, each with their own login, on PostgreSQL.")
 @click.option(
     "--access",
     type=click.Choice(LEVELS),
     help="How far tools may go. Overrides RC_MCP_ACCESS.",
 )
 def serve(
-    demo: bool, http: bool, host: str, port: int, names: tuple[str, ...], unauthenticated: bool, access: str | None
+    demo: bool,
+    http: bool,
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    unauthenticated: bool,
+    team: bool,
+    access: str | None,
 ) -> None:
     """Serve MCP over stdio or streamable HTTP.
 
@@ -51,12 +59,18 @@ def serve(
     the address, you must set it or pass --unauthenticated. The server only answers requests for this machine's own
     names, the address it listens on, and names given with --allow-host. /health answers to all, for load balancers.
 
+    With --team, everyone logs in at RingCentral themselves, and the server answers under the name in
+    RC_MCP_PUBLIC_URL: see docs/how-to/run-for-a-team.md.
+
     With --demo, a line on stderr says at which address a browser on this machine shows the mailbox. If a
     script that you run in a terminal starts the demo over stdio, there is no such line: the demo ends with the script.
     """
     log_to_stderr()
     if not http:
         _refuse_options_of_http(click.get_current_context())
+    if team:
+        _serve_team(demo, host, port, names, unauthenticated, access)
+        return
     with _demo(access, http=http) if demo else _server(access) as (server, settings):
         # `rc-mcp stop` refuses a folder that does not exist, so it must exist before the first delete. Where it cannot
         # be made, reading works and the guard refuses deletes.
@@ -71,6 +85,23 @@ def serve(
             serve_http(server, listening_on(host, port), host, names=names, token=settings.http_token, about=about)
         else:
             _serve_stdio(server)
+
+
+def _serve_team(
+    demo: bool, host: str, port: int, names: tuple[str, ...], unauthenticated: bool, access: str | None
+) -> None:
+    for option, is_given in (("--demo", demo), ("--allow-host", names), ("--unauthenticated", unauthenticated)):
+        if is_given:
+            refuse(f"not started: {option} does not go with --team.")
+    settings = settings_or_exit(RC_MCP_ACCESS=access)
+    try:
+        from rc_mcp.cli.team import check_start, serve_team  # late: it needs the extra, and most servers are for one
+    except ModuleNotFoundError:
+        refuse("not started: --team needs the extra rc-mcp[team], such as `pip install 'rc-mcp[team]'` installs.")
+    from rc_mcp.cli.http import listening_on
+
+    check_start(settings)
+    serve_team(settings, listening_on(host, port))
 
 
 def _unusual(settings: Settings) -> Generator[str]:

@@ -114,28 +114,28 @@ async def open_replica(
     policy = policy_for(settings)
     keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
     url = settings.database_url.get_secret_value() if settings.database_url else ""
-    async with Database(url) as database, create_task_group() as tasks:
+    async with Database(url) as database:
         await database.read_clock()
-        mailboxes = Mailboxes(settings, database, policy, entrance.auth_for, transport, clock, time)
-        sessions = Sessions(mailboxes.open, tasks)
-        bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
-        server = _mcp_server(settings, keys, sessions, bus, entrance.verifier)
-        tasks.start_soon(database.follow_clock)
-        tasks.start_soon(bus.follow)
-        tasks.start_soon(sessions.close_idle)
-        mcp = server.streamable_http_app(
-            streamable_http_path=PATH,
-            stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
-            transport_security=transport_security(_names(settings)),
-        )
-        door = Door(
-            Starlette(routes=[*entrance.routes, Mount("/", mcp)]),
-            calls=lambda: server.calls,
-            stop_listening=server.stop_listening,
-        )
-        async with server.session_manager.run():
-            yield Replica(_application(settings, door, database), door, server, sessions, database)
-        tasks.cancel_scope.cancel()
+        async with create_task_group() as tasks:
+            mailboxes = Mailboxes(settings, database, policy, entrance.auth_for, transport, clock, time)
+            sessions = Sessions(mailboxes.open, tasks)
+            bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
+            server = _mcp_server(settings, keys, sessions, bus, entrance.verifier)
+            for each in (database.follow_clock, bus.follow, sessions.close_idle):
+                tasks.start_soon(each)
+            mcp = server.streamable_http_app(
+                streamable_http_path=PATH,
+                stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
+                transport_security=transport_security(_names(settings)),
+            )
+            door = Door(
+                Starlette(routes=[*entrance.routes, Mount("/", mcp)]),
+                calls=lambda: server.calls,
+                stop_listening=server.stop_listening,
+            )
+            async with server.session_manager.run():
+                yield Replica(_application(settings, door, database), door, server, sessions, database)
+            tasks.cancel_scope.cancel()
 
 
 @dataclass(frozen=True)

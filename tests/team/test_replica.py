@@ -1,6 +1,6 @@
 """Several replicas serve several people: each their own mailbox, whichever replica answers."""
 
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx2 as httpx
@@ -95,4 +95,6 @@ async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_repl
 
 def leaf(error: BaseException) -> BaseException:
     """Return the error within groups of one."""
-    return leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return leaf(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
