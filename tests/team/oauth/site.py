@@ -40,6 +40,12 @@ class Site:
     url: str
     emulator: Emulator
     server: AuthorizationServer
+    database: Database
+    keys: KeyRing
+
+    def replica(self) -> AuthorizationServer:
+        """Return another server of the same site, which has seen nothing yet."""
+        return authorization_server(self.database, self.keys, self.emulator, self.server.addresses)
 
     @property
     def resource(self) -> str:
@@ -150,9 +156,9 @@ class Browser:
             page = await self.http.get(f"{self.site.url}{page.headers['location']}")
         return page
 
-    async def press(self, page: httpx.Response, **pressed: str) -> httpx.Response:
+    async def press(self, page: httpx.Response, origin: str | None = None, **pressed: str) -> httpx.Response:
         """Press a button of a page of ours."""
-        headers = {"Origin": self.site.url}
+        headers = {"Origin": origin or self.site.url}
         return await self.http.post(f"{self.site.url}/consent", data={**fields_of(page), **pressed}, headers=headers)
 
 
@@ -187,17 +193,25 @@ async def open_site(
     with bound_sockets("127.0.0.1", 0) as [bound]:
         url = address(bound)
         addresses = Addresses(url)
-        login = RingCentralLogin(
-            emulator.server_url, emulator.client_id, emulator.client_secret, addresses.redirect_uri
-        )
-        logins = SimpleLogins(database, keys, emulator)
-        server = AuthorizationServer(database, keys, addresses, emulator.server_url, login, logins, documents=documents)
+        server = authorization_server(database, keys, emulator, addresses, documents)
         mcp = MCPServer("site", token_verifier=server, auth=auth_settings(addresses))
         mcp.add_tool(whoami)
         app = mcp.streamable_http_app(stateless_http=True)
         app.add_middleware(SaysWhenAway)
         async with mcp.session_manager.run(), serving({_both(Router(routes(server)), app): bound}):
-            yield Site(url, emulator, server)
+            yield Site(url, emulator, server, database, keys)
+
+
+def authorization_server(
+    database: Database,
+    keys: KeyRing,
+    emulator: Emulator,
+    addresses: Addresses,
+    documents: ClientDocuments | None = None,
+) -> AuthorizationServer:
+    login = RingCentralLogin(emulator.server_url, emulator.client_id, emulator.client_secret, addresses.redirect_uri)
+    logins = SimpleLogins(database, keys, emulator)
+    return AuthorizationServer(database, keys, addresses, emulator.server_url, login, logins, documents=documents)
 
 
 def auth_settings(addresses: Addresses) -> AuthSettings:

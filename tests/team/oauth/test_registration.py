@@ -1,0 +1,66 @@
+"""Dynamic registration, for clients that have no document."""
+
+from datetime import timedelta
+
+import pytest
+
+from rc_mcp.team.oauth import clients
+from tests.desk import Clock
+from tests.team.oauth.documents import REDIRECT
+from tests.team.oauth.site import McpClient, Site
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+
+
+async def test_a_client_gets_no_secret_even_if_it_asks(client: McpClient) -> None:
+    asked = {"redirect_uris": [REDIRECT], "token_endpoint_auth_method": "client_secret_basic", "scope": "a b"}
+
+    answer = (await client.http.post("/register", json=asked)).json()
+
+    assert answer["token_endpoint_auth_method"] == "none"
+    assert answer["scope"] == "messages"
+    assert "client_secret" not in answer
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"redirect_uris": ["http://client.example/"]},
+        {"redirect_uris": ["javascript:alert(1)"]},
+        {"redirect_uris": []},
+        {"redirect_uris": [f"https://client.example/{number}" for number in range(21)]},
+        {"redirect_uris": [f"https://client.example/{number}{'x' * 2_000}" for number in range(6)]},
+        {"client_name": 7},
+        {"grant_types": ["client_credentials"]},
+    ],
+)
+async def test_a_bad_registration_is_refused(client: McpClient, changed: dict[str, object]) -> None:
+    answer = await client.http.post("/register", json={"redirect_uris": [REDIRECT], **changed})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] in {"invalid_client_metadata", "invalid_redirect_uri"}
+
+
+async def test_a_long_registration_is_not_read(client: McpClient) -> None:
+    assert (await client.http.post("/register", json={"client_name": "x" * 20_000})).status_code == 413
+
+
+async def test_strange_names_do_no_harm(client: McpClient) -> None:
+    for name in ("\0", "\ud800", "x" * 5_000):
+        asked = f'{{"redirect_uris": ["{REDIRECT}"], "client_name": {__import__("json").dumps(name)}}}'
+        answer = await client.http.post("/register", content=asked)
+        assert answer.status_code in {201, 400}
+
+
+async def test_registrations_have_a_limit_in_an_hour(
+    site: Site, client: McpClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.time += timedelta(hours=2)
+    monkeypatch.setattr(clients, "MOST_IN_AN_HOUR", 3)
+    asked = {"redirect_uris": [REDIRECT]}
+
+    codes = [(await client.http.post("/register", json=asked)).status_code for _ in range(4)]
+    clock.time += timedelta(hours=1)
+
+    assert codes == [201, 201, 201, 429]
+    assert (await client.http.post("/register", json=asked)).status_code == 201

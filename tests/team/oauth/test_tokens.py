@@ -1,0 +1,245 @@
+"""Codes and tokens: what each is good for, how long, and what happens when one is stolen."""
+
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from rc_mcp.team.oauth.addresses import Addresses
+from tests.desk import Clock
+from tests.team.oauth.site import Browser, McpClient, Site
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+
+
+async def works(site: Site, token: str) -> bool:
+    """Whether a token is good on a replica that has not seen it."""
+    return await site.replica().verify_token(token) is not None
+
+
+async def test_a_code_that_comes_back_ends_what_it_gave(site: Site, client: McpClient, browser: Browser) -> None:
+    code = (await browser.log_in(client.address()))["code"]
+    tokens = (await client.exchange(code)).json()
+    assert await works(site, tokens["access_token"])
+
+    again = await client.exchange(code)
+
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
+    assert not await works(site, tokens["access_token"])
+    assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+
+
+async def test_of_many_exchanges_of_a_code_none_keeps_its_tokens(
+    site: Site, client: McpClient, browser: Browser
+) -> None:
+    code = (await browser.log_in(client.address()))["code"]
+    good: list[str] = []
+
+    async def exchange() -> None:
+        answer = await client.exchange(code)
+        if answer.status_code == 200:
+            good.append(answer.json()["access_token"])
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(exchange)
+
+    assert len(good) <= 1
+    assert not any([await works(site, token) for token in good])
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"code_verifier": "of another login, but of a good length, forty-three"}, "invalid_grant"),
+        ({"redirect_uri": "https://client.example/callback/"}, "invalid_request"),
+        ({"resource": "https://other.example/mcp"}, "invalid_target"),
+        ({"client_id": "6f5902ac-237e-4de7-aac5-0a1b2c3d4e5f"}, "invalid_grant"),
+        ({"grant_type": "password"}, "invalid_request"),
+        ({"code": "guessed"}, "invalid_grant"),
+        ({"code": "\0"}, "invalid_grant"),
+    ],
+)
+async def test_a_stolen_code_is_useless_and_does_no_harm(
+    client: McpClient, browser: Browser, changed: dict[str, str], error: str
+) -> None:
+    code = (await browser.log_in(client.address()))["code"]
+
+    stolen = await client.exchange(code, **changed)
+
+    assert (stolen.status_code, stolen.json()["error"]) == (400, error)
+    assert (await client.exchange(code)).status_code == 200
+
+
+async def test_a_code_without_verifier_is_refused(client: McpClient, browser: Browser) -> None:
+    code = (await browser.log_in(client.address()))["code"]
+
+    answer = await client.token(grant_type="authorization_code", code=code, redirect_uri=client.redirect_uri)
+
+    assert answer.json()["error"] == "invalid_request"
+
+
+async def test_a_code_lasts_a_minute(client: McpClient, browser: Browser, clock: Clock) -> None:
+    code = (await browser.log_in(client.address()))["code"]
+    clock.time += timedelta(seconds=60)
+
+    assert (await client.exchange(code)).json()["error"] == "invalid_grant"
+
+
+async def test_an_access_token_lasts_an_hour_by_the_database_s_clock(
+    site: Site, client: McpClient, clock: Clock
+) -> None:
+    tokens = await client.logged_in()
+    clock.time += timedelta(minutes=59)
+    assert await works(site, tokens["access_token"])
+    clock.time += timedelta(minutes=1)
+
+    assert tokens["expires_in"] == 3600
+    assert not await works(site, tokens["access_token"])
+    assert (await client.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_a_refresh_token_is_replaced(site: Site, client: McpClient) -> None:
+    first = await client.logged_in()
+
+    second = (await client.refresh(first["refresh_token"])).json()
+    third = (await client.refresh(second["refresh_token"])).json()
+
+    assert len({each["refresh_token"] for each in (first, second, third)}) == 3
+    assert await works(site, third["access_token"])
+
+
+async def test_a_client_whose_answer_was_lost_gets_the_same_tokens(client: McpClient, clock: Clock) -> None:
+    first = await client.logged_in()
+    lost = (await client.refresh(first["refresh_token"])).json()
+    clock.time += timedelta(seconds=29)
+
+    again = (await client.refresh(first["refresh_token"])).json()
+
+    assert again == {**lost, "expires_in": lost["expires_in"] - 29}
+
+
+async def test_a_refresh_token_that_comes_back_later_ends_the_grant(
+    site: Site, client: McpClient, clock: Clock
+) -> None:
+    first = await client.logged_in()
+    second = (await client.refresh(first["refresh_token"])).json()
+    clock.time += timedelta(seconds=30)
+
+    stolen = await client.refresh(first["refresh_token"])
+
+    assert stolen.json()["error"] == "invalid_grant"
+    assert (await client.refresh(second["refresh_token"])).json()["error"] == "invalid_grant"
+    assert not await works(site, second["access_token"])
+
+
+async def test_64_callers_on_two_replicas_get_the_same_tokens(site: Site, client: McpClient) -> None:
+    first = await client.logged_in()
+    given: set[str] = set()
+
+    async def renew(number: int) -> None:
+        server = site.server if number % 2 else site.replica()
+        found = await server.grants.refresh_token(first["refresh_token"], client.client_id)
+        assert found
+        given.add((await server.grants.renew(found)).access_token)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(64):
+            tasks.start_soon(renew, number)
+
+    assert len(given) == 1
+
+
+async def test_a_refresh_token_lasts_30_days_and_only_for_its_client(
+    site: Site, client: McpClient, clock: Clock
+) -> None:
+    tokens = await client.logged_in()
+    async with site.client() as other:
+        assert (await other.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    wrong = await client.refresh(tokens["refresh_token"], resource="https://other.example/mcp")
+    assert wrong.json()["error"] == "invalid_target"
+    clock.time += timedelta(days=30)
+
+    assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("token", ["", "guessed", "x" * 10_000, "\0"])
+async def test_an_unknown_token_is_none(site: Site, token: str) -> None:
+    assert await site.server.verify_token(token) is None
+
+
+async def test_neither_code_nor_refresh_token_is_an_access_token(
+    site: Site, client: McpClient, browser: Browser
+) -> None:
+    code = (await browser.log_in(client.address()))["code"]
+    assert not await works(site, code)
+
+    assert not await works(site, (await client.exchange(code)).json()["refresh_token"])
+
+
+async def test_a_token_for_another_audience_is_refused_by_mcp(site: Site, client: McpClient) -> None:
+    own, site.server.grants = site.server.grants, site.replica().grants
+    site.server.grants.addresses = Addresses("https://other.example")
+    tokens = await client.logged_in()
+    site.server.grants = own
+
+    answer = await client.http.post("/mcp", json={}, headers={"Authorization": f"Bearer {tokens['access_token']}"})
+
+    assert answer.status_code == 401
+    assert "oauth-protected-resource/mcp" in answer.headers["www-authenticate"]
+
+
+async def test_revoking_any_token_ends_the_grant_and_the_last_one_the_login(site: Site, client: McpClient) -> None:
+    one, other = await client.logged_in(3), await client.logged_in(3)
+
+    await client.http.post("/revoke", data={"client_id": client.client_id, "token": one["access_token"]})
+    assert not await works(site, one["access_token"])
+    assert await works(site, other["access_token"])
+    assert sessions_of(site, 3) == 1
+    await client.http.post("/revoke", data={"client_id": client.client_id, "token": other["refresh_token"]})
+
+    assert await site.server.verify_token(other["access_token"]) is None
+    assert sessions_of(site, 3) == 0
+
+
+async def test_a_client_cannot_revoke_the_token_of_another(site: Site, client: McpClient) -> None:
+    tokens = await client.logged_in()
+    async with site.client() as other:
+        sent = {"client_id": other.client_id, "token": tokens["access_token"]}
+        answers = [await other.http.post("/revoke", data=each) for each in (sent, {"token": "x"}, {"client_id": "x"})]
+
+    assert [each.status_code for each in answers] == [200, 400, 400]
+    assert await works(site, tokens["access_token"])
+
+
+async def test_a_token_ends_with_the_login_at_ringcentral(site: Site, client: McpClient) -> None:
+    tokens = await client.logged_in(4)
+    person = await site.server.verify_token(tokens["access_token"])
+    assert person
+
+    await site.server.log_out(person.person)
+
+    assert await site.server.verify_token(tokens["access_token"]) is None
+    assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    assert sessions_of(site, 4) == 0
+
+
+async def test_what_nobody_uses_is_forgotten(site: Site, client: McpClient, clock: Clock) -> None:
+    tokens = await client.logged_in(5)
+    async with site.client() as unused:
+        clock.time += timedelta(days=1)
+        await site.server.tidy()
+        async with site.browser() as browser:
+            assert (await browser.open(client.address())).status_code == 200
+            assert (await browser.open(unused.address())).status_code == 400
+    assert (await client.refresh(tokens["refresh_token"])).status_code == 200
+    assert sessions_of(site, 5) == 1
+    clock.time += timedelta(days=31)
+    await site.server.tidy()
+
+    assert sessions_of(site, 5) == 0
+
+
+def sessions_of(site: Site, number: int) -> int:
+    """How many sessions a person has at RingCentral."""
+    return site.emulator.sessions.count(site.user(number))
