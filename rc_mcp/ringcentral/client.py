@@ -32,6 +32,7 @@ from rc_mcp.ringcentral.parameters import (
     SyncFilters,
 )
 from rc_mcp.ringcentral.sync import Changes, changes_of, full_sync
+from rc_mcp.ringcentral.transport.budgets import NewBudget
 from rc_mcp.ringcentral.transport.connection import Connection
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from rc_mcp.ringcentral.transport.entry_points import PRODUCTION, entry_point, is_ringcentral, media_entry_point
@@ -56,6 +57,7 @@ class MessageStoreClient:
         assume_limits: apply RingCentral's published limits until it states others. Default: only if `server_url` is
             RingCentral's, since another server may have none.
         time: the clock and the sleep behind these waits. Tests set it.
+        budgets: keeps the rate limits for more than this client. Default: each client keeps its own.
 
     Every method takes `account_id` and `extension_id`: `~` for the user's own, or an internal id (not an extension
     number). Arguments are checked before a request is built, and `InvalidRequest` names the invalid one. Every method
@@ -86,6 +88,7 @@ class MessageStoreClient:
         max_wait_s: float | None = None,
         assume_limits: bool | None = None,
         time: Time = REAL_TIME,
+        budgets: NewBudget | None = None,
     ) -> None:
         server = entry_point("server_url", server_url)
         if isinstance(auth, RenewingAuth) and origin(auth.server) != origin(server):
@@ -101,6 +104,7 @@ class MessageStoreClient:
             max_wait_s=max_wait_s,
             assume_limits=is_ringcentral(server) if assume_limits is None else assume_limits,
             time=time,
+            budgets=budgets,
         )
 
     @property

@@ -8,6 +8,7 @@ RingCentralError
 │   │   ├── Unreachable            no connection to RingCentral
 │   │   ├── NoTimeLeft             not sent: the time for the whole call has run out
 │   │   ├── BadEnvironment         a proxy or certificates from the environment cannot be used
+│   │   ├── NotPaced               the rate budget that several processes share could not be used
 │   │   └── LoginNotKept           the stored login could not be read or written, or was locked for too long
 │   └── AnswerLost                 may have been carried out
 ├── UnexpectedAnswer               not an answer of the documented API; may have been carried out
@@ -85,6 +86,10 @@ class NoTimeLeft(NotSent):
 
 class BadEnvironment(NotSent):
     """Proxies or certificates from the environment cannot be used. Nothing was sent."""
+
+
+class NotPaced(NotSent):
+    """The request was not sent: the rate budget that several processes share could not be used."""
 
 
 class LoginNotKept(NotSent):

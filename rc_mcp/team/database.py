@@ -59,7 +59,7 @@ class Database:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=ANSWERS_WITHIN_S,
-            kwargs={"connect_timeout": 2, "options": _OPTIONS, "application_name": "rc-mcp"},
+            kwargs={"autocommit": True, "connect_timeout": 2, "options": _OPTIONS, "application_name": "rc-mcp"},
         )
 
     async def __aenter__(self) -> Self:
@@ -82,6 +82,26 @@ class Database:
                     yield db
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
             raise DatabaseAway(reason(error)) from error
+
+    async def statement(self, query: LiteralString, params: Sequence[object]) -> tuple[Any, ...] | None:
+        """Run one statement, a transaction of its own in one round trip. Return its first row.
+
+        Raises:
+            DatabaseAway: that is not possible now.
+        """
+        row = None
+        try:
+            with anyio.fail_after(ANSWERS_WITHIN_S):
+                async with self._pool.connection() as db:
+                    row = await (await db.execute(query, params)).fetchone()
+        except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+            raise DatabaseAway(reason(error)) from error
+        return row
+
+    @property
+    def set_time(self) -> datetime | None:
+        """The time, if it is not the database's."""
+        return self._now() if self._now else None
 
     def now(self) -> datetime:
         """Return the database's time, in UTC."""

@@ -9,6 +9,8 @@ The script at N migrates from version N to N + 1. Add scripts at the end.
 
 import re
 
+from rc_mcp.team.budget_schema import BUDGETS
+
 SHARED = (
     """
     CREATE TABLE tenant (
@@ -41,17 +43,6 @@ SHARED = (
     CREATE INDEX oauth_token_by_grant ON oauth_token (oauth_grant);
     CREATE INDEX oauth_token_by_expiry ON oauth_token (expires);
 
-    CREATE UNLOGGED TABLE budget (
-        owner text NOT NULL, rate_group text NOT NULL, most integer, window_s double precision,
-        closed_until timestamptz, others integer NOT NULL DEFAULT 0, others_at timestamptz,
-        PRIMARY KEY (owner, rate_group)
-    );
-    CREATE UNLOGGED TABLE budget_place (
-        id bigserial PRIMARY KEY, owner text NOT NULL, rate_group text NOT NULL, taken_at timestamptz NOT NULL,
-        answered_at timestamptz
-    );
-    CREATE INDEX budget_place_by_owner ON budget_place (owner, rate_group, answered_at);
-
     CREATE TABLE file_link (digest text PRIMARY KEY, expires timestamptz NOT NULL, sealed bytea NOT NULL);
 
     -- The journal's SQL is written once. These are the two functions of SQLite that it calls.
@@ -59,7 +50,8 @@ SHARED = (
         RETURN given IS JSON OBJECT;
     CREATE FUNCTION json_extract(given text, path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
         RETURN jsonb_path_query_first(given::jsonb, path::jsonpath) #>> '{}';
-    """,
+    """
+    + BUDGETS,
 )
 
 TENANT = (

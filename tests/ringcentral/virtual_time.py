@@ -2,7 +2,8 @@
 
 import asyncio
 import selectors
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
 
 class _Jump(selectors.BaseSelector):
@@ -10,11 +11,12 @@ class _Jump(selectors.BaseSelector):
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
+        self.works = 0
         self._real = selectors.DefaultSelector()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            return self._real.select()
+        if timeout is None or self.works:
+            return self._real.select(timeout)
         self.now_s += max(timeout, 0)
         return self._real.select(0)
 
@@ -40,3 +42,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jump.now_s
+
+    @contextmanager
+    def standing_still(self) -> Generator[None]:
+        """Stop the clock in the block: something outside, such as a database, is at work."""
+        self._jump.works += 1
+        try:
+            yield
+        finally:
+            self._jump.works -= 1

@@ -25,10 +25,11 @@ queue; none learns a limit from an answer, counts other programs' requests, or c
 
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
+from typing import Protocol
 
 import anyio
 import httpx2 as httpx
@@ -70,6 +71,25 @@ class StatedLimits:
             _number(headers, "x-rate-limit-remaining", least=0),
             _number(headers, "x-rate-limit-window", least=1, most=int(LIMITS.max_retry_after_s)),
         )
+
+
+class RateBudget(Protocol):
+    """What keeps the places of one rate limit group. `Budget` keeps those of one client, and says what each does."""
+
+    @property
+    def group(self) -> str: ...
+    async def enter(self, until: float, *, method: str = "", path: str = "") -> None: ...
+    async def enter_last(self, spare: int) -> None: ...
+    def leave(self) -> None: ...
+    def count(self) -> None: ...
+    def give_back(self) -> None: ...
+    def learn(self, stated: StatedLimits) -> None: ...
+    def close(self, wait_s: float) -> float: ...
+    def lift(self, until: float) -> None: ...
+
+
+NewBudget = Callable[[str, int | None], RateBudget]
+"""Returns the budget of a group, with the requests per window that are assumed; None: without a limit."""
 
 
 class Budget:
@@ -241,16 +261,19 @@ class Budget:
 class Paced(httpx.Auth):
     """Authentication by `auth` that delays each request until the budget it is expected to count for has a place.
 
+    By default, this client has budgets of its own.
+
     Raises:
         RateLimited: the request would wait longer than the caller allows. It was not sent.
     """
 
-    def __init__(self, auth: httpx.Auth, time: Time, *, assume_limits: bool) -> None:
+    def __init__(self, auth: httpx.Auth, time: Time, *, assume_limits: bool, budgets: NewBudget | None = None) -> None:
         self._auth = auth
         self._time = time
         self._assumed: Mapping[str, int] = ASSUMED if assume_limits else {}
         self._group_of: dict[str, str] = {}
-        self._budgets: dict[str, Budget] = {}
+        self._new_budget: NewBudget = budgets or self._own_budget
+        self._budgets: dict[str, RateBudget] = {}
         self._user_until = -inf
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -272,14 +295,14 @@ class Paced(httpx.Auth):
                 except StopAsyncIteration:
                     return
 
-    async def _enter(self, budget: Budget, outgoing: httpx.Request) -> None:
+    async def _enter(self, budget: RateBudget, outgoing: httpx.Request) -> None:
         if is_in_background():
             await budget.enter_last(spare=int(self._time.now() < self._user_until))
             return
         self._user_until = self._time.now() + _USER_IS_HERE_S
         await budget.enter(latest(), method=outgoing.method, path=outgoing.url.path)
 
-    def _learn(self, kind: str, response: httpx.Response, budget: Budget) -> None:
+    def _learn(self, kind: str, response: httpx.Response, budget: RateBudget) -> None:
         """Apply the limits in the answer to a request of this kind, which was sent under `budget`."""
         stated = StatedLimits.in_headers(response.headers)
         if stated.group and stated.group != budget.group:
@@ -291,16 +314,19 @@ class Paced(httpx.Auth):
         if response.status_code == 429:
             response.request.extensions[_PENALTY] = budget, budget.close(penalty_s(response.headers))
 
-    def _budget(self, group: str) -> Budget:
+    def _budget(self, group: str) -> RateBudget:
         if group not in self._budgets:
-            self._budgets[group] = Budget(group, self._assumed.get(group, _NO_LIMIT), self._time)
+            self._budgets[group] = self._new_budget(group, self._assumed.get(group))
         return self._budgets[group]
+
+    def _own_budget(self, group: str, limit: int | None) -> Budget:
+        return Budget(group, limit or _NO_LIMIT, self._time)
 
 
 def give_place_back(request: httpx.Request) -> None:
     """Free the place of a request that certainly did not reach RingCentral."""
-    budget = request.extensions.pop(_BUDGET, None)
-    if isinstance(budget, Budget):
+    budget: RateBudget | None = request.extensions.pop(_BUDGET, None)
+    if budget:
         budget.give_back()
 
 

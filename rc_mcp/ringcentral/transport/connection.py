@@ -28,7 +28,7 @@ from rc_mcp.ringcentral.errors import (
 )
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.oauth.auth import BearerAuth
-from rc_mcp.ringcentral.transport.budgets import Paced, give_place_back, lift_penalty
+from rc_mcp.ringcentral.transport.budgets import NewBudget, Paced, give_place_back, lift_penalty
 from rc_mcp.ringcentral.transport.deadlines import Time, heads_in_time, in_time, time_left_s, waiting_until
 from rc_mcp.ringcentral.transport.responses import CompleteResponse, parsed, plain, refusal, without
 from rc_mcp.ringcentral.transport.retries import with_retries
@@ -59,13 +59,14 @@ class Connection:
         max_wait_s: float | None,
         assume_limits: bool,
         time: Time,
+        budgets: NewBudget | None = None,
     ) -> None:
         auth.allow(server, media)
         self._server = str(server).rstrip("/")
         self._media = str(media).rstrip("/")
         self._max_wait_s = inf if max_wait_s is None else max_wait_s
         self._time = time
-        self._auth = Paced(auth, time, assume_limits=assume_limits)
+        self._auth = Paced(auth, time, assume_limits=assume_limits, budgets=budgets)
         self._transport = transport
         self._timeout_s = timeout_s
 

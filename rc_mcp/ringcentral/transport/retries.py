@@ -19,6 +19,7 @@ from rc_mcp.ringcentral.calls import Call
 from rc_mcp.ringcentral.errors import (
     AnswerLost,
     APIError,
+    NotPaced,
     NotSent,
     RateLimited,
     RingCentralError,
@@ -53,7 +54,7 @@ async def with_retries(call: Call, send: Callable[[], Awaitable[T]], time: Time)
 def may_be_repeated(call: Call, error: RingCentralError) -> bool:
     """Return whether a retry of `call` after `error` cannot change more than one request would."""
     if isinstance(error, NotSent):
-        return not error.login_unanswered
+        return not error.login_unanswered and not isinstance(error, NotPaced)
     if isinstance(error, APIError) and error.path != call.path:
         return False  # an error of the login
     if isinstance(error, RateLimited):
