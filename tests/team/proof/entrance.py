@@ -86,9 +86,8 @@ class Browser:
                 url, method, body = urljoin(url, form.onward), "GET", b""
                 continue
             if said.status >= 400 or not form.forms:
-                raise NotLetIn(
-                    f"{said.status} {urlsplit(url).path}: {re.sub(rb'(?s)<style.*?</style>|<[^>]*>', b' ', said.body)[-300:]!r}"
-                )
+                shown = _MARKUP.sub(b" ", said.body)[-300:]
+                raise NotLetIn(f"{said.status} {urlsplit(url).path}: {shown!r}")
             method, url, body = self._filled(form.forms, url, no=no)
         raise NotLetIn("too many pages")
 
@@ -215,9 +214,9 @@ class Entrance:
     async def let_in(self, member: Member) -> Browser:
         """Log a member in, as many pages and requests as that takes."""
         browser = self.browser(member)
-        grant = await self.ask(browser)
-        said = await self.redeem(grant)
-        assert said.status == 200, (said.status, said.body[:300])
+        said = await self.redeem(await self.ask(browser))
+        if said.status != 200:
+            raise NotLetIn(f"{said.status} at the token endpoint")
         self.take(member, said)
         return browser
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.emulator import Emulator
+from rc_mcp.emulator.clock import utc_now
 from rc_mcp.emulator.mailbox.new_message import Draft, File
 from rc_mcp.emulator.mailbox.people import Party
 from rc_mcp.emulator.mailbox.store import Store
@@ -184,10 +185,17 @@ class Practice:
 
 
 @contextmanager
-def practice(users: int, seed: int, *, messages: int = 10, rate_limits: bool = False) -> Generator[Practice]:
-    """Yield a practice with this many users, each with some messages of each kind."""
+def practice(
+    users: int, seed: int, *, messages: int = 10, rate_limits: bool = False, real_time: bool = False
+) -> Generator[Practice]:
+    """Yield a practice with this many users, each with some messages of each kind.
+
+    Args:
+        real_time: for replicas in processes of their own. By default only the test moves the clock.
+    """
     clock, canaries = Clock(), Canaries()
-    with Emulator(scenario="empty", staff=users, rate_limits=rate_limits, now=clock) as emulator:
+    now = utc_now if real_time else clock
+    with Emulator(scenario="empty", staff=users, rate_limits=rate_limits, now=now) as emulator:
         staff = [user for user in emulator.users if user.username.startswith("staff")]
         members = [
             Member(

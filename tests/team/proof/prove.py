@@ -50,6 +50,7 @@ def main() -> int:
     """Walk, print what happened, and return 1 if something must not have, or if something never did."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--steps", type=int, default=200_000, help="of all shards together")
+    options.add_argument("--races", type=int, default=10_000, help="plans that all replicas carry out at once")
     options.add_argument("--users", type=int, default=50)
     options.add_argument("--replicas", type=int, default=2)
     options.add_argument("--seed", type=int, default=None)
@@ -64,7 +65,8 @@ def main() -> int:
         def walk(shard: int) -> Report:
             with postgres.fresh(url) as database:
                 words = [f"--{name}={value}" for name, value in (("users", given.users), ("replicas", given.replicas))]
-                own = [f"--seed={seed + shard}", f"--steps={given.steps // SHARDS}", f"--database={database}"]
+                shares = [f"--steps={given.steps // SHARDS}", f"--races={given.races // SHARDS}"]
+                own = [f"--seed={seed + shard}", *shares, f"--database={database}"]
                 command = [sys.executable, "-m", "tests.team.proof.shard", *words, *own]
                 done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
                 if done.returncode:

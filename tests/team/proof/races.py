@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 
+from tests.team.proof.entrance import NotLetIn
 from tests.team.proof.practice import Member
 from tests.team.proof.steps import approved, plan_of
 from tests.team.proof.talk import MODERN
@@ -38,6 +39,12 @@ async def _one(walk: Walk, member: Member, at: int, ended: Counter[str]) -> None
     """Plan on one replica, and approve on all of them."""
     turn = Turn(walk, member, Random(f"{walk.seed}/race {at}"), [])  # noqa: S311  not secrets
     way = list(WAYS)[at % len(WAYS)]
+    try:
+        if member.access is None:
+            await walk.entrance.let_in(member)
+    except NotLetIn:
+        ended["not let in"] += 1
+        return
     message_id = member.receives("SMS")
     arguments = {"message_id": [message_id]}
     covers = {("message", message_id)}
@@ -53,7 +60,7 @@ async def _one(walk: Walk, member: Member, at: int, ended: Counter[str]) -> None
             in_chat = way == "app" and number == 0  # the model may not wait for the page
             tasks.start_soon(_carry_out, turn, plan, in_chat, results)
     del member.agreed[plan.id]
-    ended.update(f"{way}: {result}" for result in results)
+    ended.update(f"race in the {way}: {result}" for result in results)
     after = (member.mailbox.message(message_id) or {}).get("availability")
     if after != "Deleted":
         walk.wrong(f"a plan raced in the {way} left the message {after}: {results}")

@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict
 
 import anyio
-from tests.team.proof.assembled import PUBLIC_URL, assembled
 
+from tests.team.proof.assembled import PUBLIC_URL, assembled
 from tests.team.proof.entrance import Entrance
 from tests.team.proof.practice import Practice, practice
+from tests.team.proof.races import race
 from tests.team.proof.steps import HONEST
 from tests.team.proof.talk import InProcess, Said
 from tests.team.proof.thefts import THIEVISH
@@ -46,14 +47,15 @@ async def walking(practice: Practice, database_url: str, replicas: int, seed: in
         yield Walk(practice, lines, entrance, seed, {**HONEST, **THIEVISH})
 
 
-async def walked(steps: int, seed: int, users: int, replicas: int, database_url: str) -> Report:
-    """Walk, and report."""
+async def walked(steps: int, races: int, seed: int, users: int, replicas: int, database_url: str) -> Report:
+    """Walk, race, and report."""
     with practice(users, seed) as practised:
         async with walking(practised, database_url, replicas, seed) as walk:
             reader = LogReader(walk)
             logging.getLogger().addHandler(reader)
             try:
                 await walk.run(steps)
+                walk.happened.update(await race(walk, races))
             finally:
                 logging.getLogger().removeHandler(reader)
         return {"happened": dict(walk.happened), "errors": dict(walk.errors), "wrongs": practised.wrongs}
@@ -62,11 +64,11 @@ async def walked(steps: int, seed: int, users: int, replicas: int, database_url:
 def main() -> None:
     """Walk as the arguments say."""
     options = argparse.ArgumentParser()
-    for name in ("steps", "seed", "users", "replicas"):
+    for name in ("steps", "races", "seed", "users", "replicas"):
         options.add_argument(f"--{name}", type=int, required=True)
     options.add_argument("--database", required=True)
     given = options.parse_args()
-    report = anyio.run(walked, given.steps, given.seed, given.users, given.replicas, given.database)
+    report = anyio.run(walked, given.steps, given.races, given.seed, given.users, given.replicas, given.database)
     sys.stdout.write(json.dumps(report) + "\n")
 
 

@@ -4,6 +4,7 @@ In this process an ASGI application is called without a server between, which is
 """
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 PATIENCE_S = 60.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,11 @@ class InProcess:
     async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Said:
         got = _Got()
         with anyio.fail_after(PATIENCE_S):
-            await self.app(self._scope(method, url, headers, body), _receiving(body, anyio.Event()), got.send)
+            try:
+                await self.app(self._scope(method, url, headers, body), _receiving(body, anyio.Event()), got.send)
+            except Exception:  # noqa: BLE001  a server logs it, and says 500
+                _log.exception("the application failed")
+                got.status = got.status or 500
         return Said(got.status, tuple(got.headers), b"".join(got.parts))
 
     @asynccontextmanager

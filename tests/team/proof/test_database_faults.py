@@ -95,8 +95,8 @@ async def test_while_the_database_cannot_be_used_reads_say_why_within_2_s_and_de
                 assert refused_s < 2 * SAYS_WITHIN_S, f"a delete was refused after {refused_s:.1f} s"
         assert practised.deletes == before, "something was deleted"
         with anyio.fail_after(15):
-            while turn.status(await ask(turn, plan.tool, {**plan.arguments, "plan_id": plan.id})) != "done":
-                await anyio.sleep(0.1)  # service resumes by itself; a connection has no event to wait for
+            while turn.status(await ask(turn, plan.tool, {**plan.arguments, "plan_id": plan.id})) != "done":  # noqa: ASYNC110
+                await anyio.sleep(0.1)  # service resumes by itself, and a connection has no event
 
 
 async def ask(turn: Turn, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +144,8 @@ async def test_what_an_old_key_sealed_for_a_client_is_refused_without_it(faulty:
         arguments = {"message_id": [message_id]}
         asked = await turn.call("delete_message", arguments, FORM)
         plan = plan_of(turn, asked, "delete_message", arguments, set())
-        assert plan and plan.state
+        assert plan
+        assert plan.state
         async with assembled(
             practised, faulty.url, RC_MCP_SECRET_KEYS="another-key-of-the-proof-of-32-characters-or-more"
         ) as app:

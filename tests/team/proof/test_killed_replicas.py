@@ -41,7 +41,7 @@ async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(
     database: Database, database_url: str
 ) -> None:
     chance, hit = Random(20261130), Counter[str]()  # noqa: S311  moments, not secrets
-    with practice(MEMBERS, 1, messages=0) as practised:
+    with practice(MEMBERS, 1, messages=0, real_time=True) as practised:
         for member in practised.members:
             for _ in range(MESSAGES):
                 member.receives("SMS")

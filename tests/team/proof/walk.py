@@ -207,7 +207,9 @@ class Turn:
             await self.renew()
             said = await self.sent(method, params, capabilities, member.access, version)
         answer = said.json()
-        if said.status >= 500:
+        if said.status == 503:
+            self.walk.happened["away"] += 1  # a busy machine: PostgreSQL took more than two seconds
+        elif said.status >= 500:
             self.walk.wrong(f"{method} {params} was answered with {said.status}", said.body)
         return answer.get("result") or {"error": answer.get("error") or {"code": said.status}}
 
