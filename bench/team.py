@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,8 +57,8 @@ def main(pairs: int, users: int, quick: bool) -> None:
     with postgres.server() as url:
         postgres.with_template(url)
         for measure in (
-            lambda database: reading(database, pairs),
-            lambda database: idle(database, users),
+            partial(reading, pairs=pairs),
+            partial(idle, users=users),
             stopping,
             *([] if quick else [budget]),
         ):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -95,11 +96,10 @@ class Member:
                 draft = Draft(type="Pager", sender=colleague, text=f"Did you see {self.word()}?")
         return self.note(self.mailbox.add(draft))
 
-    def note(self, message: dict[str, object]) -> str:
+    def note(self, message: dict[str, Any]) -> str:
         """Make the ids of a message canaries; return the message's own."""
         ids = [str(message["id"]), str(message.get("conversationId", ""))]
-        attachments = message.get("attachments")
-        ids += [str(each["id"]) for each in attachments] if isinstance(attachments, list) else []
+        ids += [str(each["id"]) for each in message.get("attachments", [])]
         self.canaries.plant(self.number, *ids)
         return ids[0]
 

@@ -15,7 +15,7 @@ from tests.team.proof.entrance import NotLetIn
 from tests.team.proof.practice import Member
 from tests.team.proof.steps import approved, plan_of
 from tests.team.proof.talk import MODERN
-from tests.team.proof.walk import FORM, IN_APP, NO_FORM, Plan, Turn, Walk
+from tests.team.proof.walk import FORM, IN_APP, NO_FORM, Plan, Turn, Walk, structured
 
 AT_ONCE = 4
 SECONDS_A_ROUND = 8.0
@@ -72,5 +72,5 @@ async def _carry_out(turn: Turn, plan: Plan, in_chat: bool, results: list[str]) 
         result = await turn.mcp("tools/call", call, capabilities=IN_APP, version=MODERN)
     else:
         result = await approved(turn, plan)
-    decided = (result.get("structuredContent") or {}).get("result") or {}
+    decided: dict[str, Any] = structured(result).get("result") or {}
     results.append(str(decided.get("status") or turn.status(result)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.team.proof.practice import KINDS
 from tests.team.proof.talk import request
-from tests.team.proof.walk import FORM, IN_APP, MAILBOX, NO_FORM, Plan, Step, Turn
+from tests.team.proof.walk import FORM, IN_APP, MAILBOX, NO_FORM, Plan, Step, Turn, structured
 
 OVER = {"done", "partial", "nothing_to_do", "declined", "failed", "unknown"}
 """Statuses after which a plan is used."""
@@ -42,7 +42,7 @@ async def lists(turn: Turn) -> None:
 async def syncs(turn: Turn) -> None:
     token = turn.member.held["sync_token"][-1:] if turn.chance.random() < 0.7 else []
     result = await turn.call("sync_messages", {"sync_token": token[0]} if token else {"date_from": "2w"})
-    found = (result.get("structuredContent") or {}).get("sync_token")
+    found = structured(result).get("sync_token")
     if isinstance(found, str):
         turn.member.held["sync_token"] = [found]  # not a canary: RingCentral's tokens hold a time, and look alike
 
@@ -163,7 +163,7 @@ async def plans(turn: Turn) -> None:
             if str(m.get("conversationId")) == arguments["conversation_id"][0]
         }
     elif chance.random() < 0.03:
-        tool, arguments, covers = "update_message_store_configuration", {"retention_period": 20}, set()
+        tool, arguments, covers = "update_message_store_configuration", {"retention_period": 20}, set[tuple[str, str]]()
     result = await turn.call(tool, arguments, capabilities)
     turn.walk.happened[f"planned: {turn.status(result)}"] += 1
     plan = plan_of(turn, result, tool, arguments, covers)
@@ -186,11 +186,12 @@ def plan_of(
         phrase = f"PURGE {len(arguments['message_id'])}" if purge and "phrase" in fields else None
         turn.member.keep("state", state)
         return Plan(f"state {state[:24]}", tool, arguments, covers, state, name, phrase, ends=ends)
-    content = result.get("structuredContent") or {}
+    content = structured(result)
     if content.get("status") != "confirmation_required" or not content.get("plan_id"):
         return None
     plan = Plan(content["plan_id"], tool, arguments, covers, ends=ends)
-    proof = (result.get("_meta") or {}).get("rc-mcp/approval") or {}
+    meta: dict[str, Any] = result.get("_meta") or {}
+    proof: dict[str, Any] = meta.get("rc-mcp/approval") or {}
     plan.secret = proof.get("secret")
     turn.member.keep("plan", f"{plan.id}")
     return plan
@@ -245,16 +246,14 @@ async def says_no(turn: Turn) -> None:
     if not held:
         return
     plan = turn.chance.choice(held)
-    answer = turn.chance.choice(
-        (
-            {"action": "decline"},
-            {"action": "cancel"},
-            {"action": "accept", "content": {}},
-            {"action": "accept", "content": {"confirm": False}},
-            {"action": "accept", "content": {"phrase": "yes"}},
-        )
+    answers: tuple[dict[str, Any], ...] = (
+        {"action": "decline"},
+        {"action": "cancel"},
+        {"action": "accept", "content": {}},
+        {"action": "accept", "content": {"confirm": False}},
+        {"action": "accept", "content": {"phrase": "yes"}},
     )
-    extra = {"requestState": plan.state, "inputResponses": {plan.question: answer}}
+    extra = {"requestState": plan.state, "inputResponses": {plan.question: turn.chance.choice(answers)}}
     result = await turn.call(plan.tool, plan.arguments, FORM, extra)
     turn.walk.happened[f"said no: {turn.status(result)}"] += 1
     turn.walk.plans[turn.member.number].remove(plan)

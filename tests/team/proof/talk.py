@@ -16,7 +16,7 @@ import httpx2 as httpx
 from anyio.abc import ObjectReceiveStream
 from mcp.shared.inbound import NAME_BEARING_METHODS, encode_header_value
 from mcp.types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Send
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 PATIENCE_S = 60.0
@@ -45,10 +45,9 @@ class Said:
             lines = [line[5:] for line in self.body.splitlines() if line.startswith(b"data:") and len(line) > 6]
             return json.loads(lines[-1]) if lines else {}
         try:
-            found = json.loads(self.body)
+            return json.loads(self.body)
         except ValueError:
             return {}
-        return found if isinstance(found, dict) else {}
 
 
 class Line(Protocol):
@@ -90,7 +89,7 @@ class InProcess:
         into, out = anyio.create_memory_object_stream[bytes](10_000)
         got = _Got(said=into.send_nowait)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.app, self._scope(method, url, headers, body), _receiving(body, gone), got.send)
+            tasks.start_soon(_call, self.app, self._scope(method, url, headers, body), _receiving(body, gone), got.send)
             try:
                 yield out
             finally:
@@ -141,7 +140,7 @@ async def running(app: ASGIApp) -> AsyncGenerator[None]:
     with into, inbox, said, outbox:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(
-                app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.receive, said.send
+                _call, app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.receive, said.send
             )
             await into.send({"type": "lifespan.startup"})
             started = await outbox.receive()
@@ -182,6 +181,10 @@ def request(
         }
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": given}
     return headers, json.dumps(body).encode()
+
+
+async def _call(app: ASGIApp, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    await app(scope, receive, send)
 
 
 @dataclass

@@ -6,6 +6,7 @@ at a few. The moments are chosen by RingCentral's request: before it acts, after
 
 import os
 from collections import Counter
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -59,14 +60,7 @@ async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(
 
                 killed = anyio.Event()
 
-                async def kill(
-                    victim: Replica = victim, pause_s: float = pause_s, killed: anyio.Event = killed
-                ) -> None:
-                    await anyio.sleep(pause_s)
-                    await victim.kill()
-                    killed.set()
-
-                trap.set(at, moment, kill)
+                trap.set(at, moment, partial(_kill, victim, pause_s, killed))
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(_carry_out, running, victim, member, plan_id, killed)
                 trap.spring = None

@@ -157,7 +157,8 @@ async def a_link(turn: Turn, victim: Member) -> Mapping[str, Any] | None:
 
 async def a_token_for_something_else(turn: Turn, victim: Member) -> Mapping[str, Any] | None:
     """Tokens that are real, but not for this server: RingCentral's own, a refresh token, a code."""
-    sessions = [s for s in turn.walk.practice.emulator.sessions._sessions if s.user.username == victim.username]
+    logins = turn.walk.practice.emulator.sessions._sessions  # pyright: ignore[reportPrivateUsage]
+    sessions = [s for s in logins if s.user.username == victim.username]
     tokens = [*(s.access_token for s in sessions), *(t for s in sessions if (t := s.refresh_token))]
     tokens += [*victim.held["code"], *([victim.refresh] if victim.refresh else []), "x" * 43, ""]
     token = turn.chance.choice(tokens)

@@ -254,13 +254,18 @@ class Turn:
 
     def status(self, result: Mapping[str, Any]) -> str:
         """Return the status of a change, or how it failed."""
-        content = result.get("structuredContent") or {}
+        content = structured(result)
         if result.get("isError") or "error" in result:
             self.walk.errors[_masked(result)] += 1
         return str(content.get("status") or ("error" if result.get("isError") or "error" in result else "said"))
 
 
 Step = Callable[[Turn], Awaitable[None]]
+
+
+def structured(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the structured content of a result, if it has any."""
+    return result.get("structuredContent") or {}
 
 
 def _masked(result: Mapping[str, Any]) -> str:
