@@ -52,6 +52,7 @@ from rc_mcp import __version__, time_limits
 from rc_mcp.access import LEVELS, Level
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import GuardError
+from rc_mcp.guard.state.state import State
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.inbox.app import AppDoor, AppExtension, page_resource, with_page
 from rc_mcp.inbox.desk import Desk
@@ -369,6 +370,7 @@ def build_server(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
+    state: State | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
@@ -381,6 +383,7 @@ def build_server(
     Args:
         transport: the HTTP transport; default: the network.
         principal: the owner of plans; default: derived from the credentials.
+        state: where plans and the journal are kept; default: the state folder.
         now: the wall clock, in UTC, for spans such as `7d` and for the lifetime of plans.
         clock: the clock that measures the time since a request was sent.
         time: the client's waiting, for rate limits and before it repeats a request.
@@ -402,6 +405,7 @@ def build_server(
                 copy_dir=copy_dir,
                 transport=transport,
                 principal=principal,
+                state=state,
                 now=now,
                 clock=clock,
                 time=time,

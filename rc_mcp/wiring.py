@@ -23,6 +23,7 @@ from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
 from rc_mcp.guard.policy.rules import NO_POLICY, Policy
 from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.state import State
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.ringcentral import (
     REAL_TIME,
@@ -50,6 +51,7 @@ class GuardArguments(TypedDict, total=False):
 
     transport: httpx.AsyncBaseTransport | None
     principal: str | None
+    state: State | None
     now: Callable[[], datetime]
     clock: MonotonicClock
     time: Time
@@ -62,6 +64,7 @@ async def open_guard(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     principal: str | None = None,
+    state: State | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
@@ -74,7 +77,7 @@ async def open_guard(
     """
     auth, command = _auth(settings), command_for(settings)
     async with client_for(settings, transport, time, auth) as client:
-        plans = PlanStore(Folder(settings.state_dir), now, clock)
+        plans = PlanStore(state or Folder(settings.state_dir), now, clock)
         try:
             yield Guard(
                 client=client,

@@ -1,19 +1,25 @@
 """Fixtures for all tests."""
 
+import itertools
 import os
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from rc_mcp import time_limits
 from rc_mcp.emulator import Emulator
+from rc_mcp.guard.state.state import State
 from rc_mcp.media.document_limits import LIMITS as MEDIA_LIMITS
 from rc_mcp.ringcentral.limits import LIMITS
 from tests import processes
 from tests.desk import Clock, Desk, Era, Faults
+
+if TYPE_CHECKING:
+    from rc_mcp.team.tenant_state import GuardDatabase
 
 # The same examples in every run: a failure repeats in the next run. `make test-random` looks for others. Without
 # a deadline: the first example of a test pays for imports, and a busy machine for the rest.
@@ -25,6 +31,14 @@ settings.load_profile("same")
 MIRROR = "RC_MCP_MIRROR"
 # The demo's server reads all its attachments for the local copy. Tests of that ask for it.
 os.environ[MIRROR] = "off"
+
+
+_ACCOUNTS = itertools.count(4_000_000_001)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the guard's tests run on a team's database: `pytest tests/guard --state postgres`."""
+    parser.addoption("--state", choices=("folder", "postgres"), default="folder")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,11 +77,36 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Generator[Desk]:
+def desk(tmp_path: Path, in_database: State | None) -> Generator[Desk]:
     """The office's mailbox, an hour after it was filled, with our server in front of it."""
     clock = Clock()
     with Emulator(rate_limits=False, now=clock) as emulator:
-        yield Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        yield Desk(emulator, tmp_path, clock, Faults(emulator), in_database=in_database)
+
+
+@pytest.fixture(scope="session")
+def guard_database(request: pytest.FixtureRequest) -> Generator["GuardDatabase | None"]:
+    """With `--state postgres`: a PostgreSQL, which keeps the state of each desk."""
+    if request.config.getoption("--state") == "folder":
+        yield None
+        return
+    from rc_mcp.team.tenant_state import GuardDatabase
+    from tests.team import postgres
+
+    with postgres.server() as url, postgres.fresh(postgres.with_template(url)) as ours, GuardDatabase(ours) as database:
+        yield database
+
+
+@pytest.fixture
+def in_database(guard_database: "GuardDatabase | None") -> State | None:
+    """A new tenant's state; None where the state is a folder."""
+    if guard_database is None:
+        return None
+    from tests.team import postgres
+
+    account_id = str(next(_ACCOUNTS))
+    postgres.add_tenant(guard_database.url, account_id)
+    return guard_database.of(account_id)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import anyio
 import httpx2 as httpx
+import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, TextContent
@@ -21,6 +22,7 @@ from rc_mcp.guard.state.database import FILE
 from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal, Operation, Was
 from rc_mcp.guard.state.plans import PlanStore
+from rc_mcp.guard.state.state import State
 from rc_mcp.guard.state.store import MonotonicClock as ElapsedTime
 from rc_mcp.ringcentral import Time
 from rc_mcp.server import RingCentralServer, build_server
@@ -144,23 +146,37 @@ class Desk:
     """One user's mailbox and the assistant's server."""
 
     emulator: Emulator
-    state_dir: Path
+    folder: Path
     clock: Clock
     faults: Faults
     ahead: timedelta = timedelta()
     """How far the server's clock is ahead of RingCentral's."""
     asked: list[ElicitRequestFormParams] = field(default_factory=list[ElicitRequestFormParams])
     """Every question shown to the user."""
+    in_database: State | None = None
+    """The state, where it is a team's. A test about the state folder is then skipped."""
+
+    @property
+    def state_dir(self) -> Path:
+        """The state folder."""
+        if self.in_database:
+            pytest.skip("about the state folder")
+        return self.folder / "state"
+
+    @property
+    def state(self) -> State:
+        """What the servers of this mailbox share."""
+        return self.in_database or Folder(self.state_dir)
 
     @property
     def plans(self) -> PlanStore:
         """The plans as `rc-mcp approvals` sees them."""
-        return PlanStore(Folder(self.state_dir), lambda: self.clock() + self.ahead, self.clock.elapsed)
+        return PlanStore(self.state, lambda: self.clock() + self.ahead, self.clock.elapsed)
 
     @property
     def journal(self) -> Journal:
         """The journal as `rc-mcp audit` sees it."""
-        return Journal(Folder(self.state_dir), lambda: self.clock() + self.ahead, self.clock.elapsed)
+        return Journal(self.state, lambda: self.clock() + self.ahead, self.clock.elapsed)
 
     async def settled(self, operation_id: str) -> Operation:
         """The operation, once the journal has its end."""
@@ -173,7 +189,7 @@ class Desk:
 
     def settings(self, **variables: str) -> Settings:
         """The server's settings."""
-        own = {"RC_MCP_STATE_DIR": str(self.state_dir), "RC_MCP_TIMEZONE": "America/Los_Angeles"}
+        own = {"RC_MCP_STATE_DIR": str(self.folder / "state"), "RC_MCP_TIMEZONE": "America/Los_Angeles"}
         return load_settings(**{**login_to(self.emulator), **own, **variables})
 
     def server(self, principal: str | None = None, **variables: str) -> RingCentralServer:
@@ -182,6 +198,7 @@ class Desk:
             self.settings(**variables),
             transport=self.faults,
             principal=principal,
+            state=self.in_database,
             now=lambda: self.clock() + self.ahead,
             clock=self.clock.elapsed,
             time=no_waiting(),
@@ -193,6 +210,7 @@ class Desk:
         async with open_guard(
             self.settings(**variables),
             transport=self.faults,
+            state=self.in_database,
             now=lambda: self.clock() + self.ahead,
             clock=self.clock.elapsed,
             time=no_waiting(),

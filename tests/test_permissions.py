@@ -28,7 +28,7 @@ def granted(tmp_path: Path, *permissions: str) -> Generator[Desk]:
     """Return a desk with an app that has only these permissions."""
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, permissions=permissions) as emulator:
-        yield Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        yield Desk(emulator, tmp_path, clock, Faults(emulator))
 
 
 async def offered(client: Client) -> set[str]:

@@ -213,7 +213,7 @@ async def test_a_section_goes_when_the_permission_of_its_tool_is_found_to_be_mis
     (folder / "count.md").write_text(GOOD + section)
     monkeypatch.setattr("rc_mcp.prompts.prompt_files", lambda: sorted(folder.iterdir()))
     with Emulator(permissions=["ReadMessages"]) as emulator:
-        desk = Desk(emulator, tmp_path / "state", Clock(), Faults(emulator))
+        desk = Desk(emulator, tmp_path, Clock(), Faults(emulator))
         async with desk.client(era) as client:
             before = await rendered(client, "count")
             await call(client, "list_messages")

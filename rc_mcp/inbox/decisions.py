@@ -64,7 +64,7 @@ async def plans(desk: Desk, _: Nothing) -> Plans:
     operations: list[Operation] = []
     if await in_thread(guard.state.exists):  # reading would make an empty journal
         waiting = [p for p in await in_thread(guard.plans.waiting) if p.principal == guard.principal]
-        operations, _, _ = await in_thread(guard.journal.latest, 2 * _LATELY, None, guard.principal)
+        operations = (await in_thread(guard.journal.latest, 2 * _LATELY, None, guard.principal))[0]
     desk.planned = {plan.id: desk.planned[plan.id] for plan in waiting if plan.id in desk.planned}
     shown = [o for o in reversed(operations) if o.begun is not None]
     undone = {(o.begun or {}).get("undoes") for o in shown if (o.done or {}).get("status") == "done"}

@@ -45,11 +45,14 @@ SHARED = (
 
     CREATE TABLE file_link (digest text PRIMARY KEY, expires timestamptz NOT NULL, sealed bytea NOT NULL);
 
-    -- The journal's SQL is written once. These are the two functions of SQLite that it calls.
-    CREATE FUNCTION json_valid(given text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        RETURN given IS JSON OBJECT;
-    CREATE FUNCTION json_extract(given text, path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        RETURN jsonb_path_query_first(given::jsonb, path::jsonpath) #>> '{}';
+    -- What the journal's queries ask of a row's details, which its owner may have damaged.
+    CREATE FUNCTION clock_of(details text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS
+        $$ BEGIN RETURN details::jsonb -> 'clock'; EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
+    CREATE FUNCTION clock_name(details text) RETURNS text LANGUAGE sql IMMUTABLE AS
+        $$ SELECT rc_mcp.clock_of(details) ->> 'name' $$;
+    CREATE FUNCTION clock_seconds(details text) RETURNS double precision LANGUAGE sql IMMUTABLE AS
+        $$ SELECT (jsonb_path_query_first(rc_mcp.clock_of(details), '$.seconds ? (@.type() == "number")') #>> '{}')
+            ::double precision $$;
     """
     + BUDGETS,
 )
@@ -69,6 +72,7 @@ TENANT = (
     CREATE INDEX entry_by_operation ON entry (operation, event);
     CREATE INDEX entry_by_event ON entry (event, principal, at);
     CREATE INDEX entry_by_time ON entry (at);
+    CREATE INDEX request_by_clock ON entry (clock_name(detail), clock_seconds(detail)) WHERE event = 'sending';
 
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'the journal is only added to'; END $$;

@@ -79,7 +79,7 @@ async def test_only_the_newest_are_shown_and_it_says_so(desk: Desk) -> None:
 
 
 async def test_a_dry_run_shows_the_request_and_whether_the_policy_allowed_it(desk: Desk) -> None:
-    rules = desk.state_dir.parent / "policy.toml"
+    rules = desk.folder / "policy.toml"
     for read_status in ("Read", "Unread"):
         rules.write_text(DRY_RUN.format(read_status), "utf-8")
         async with desk.client(RC_MCP_POLICY=str(rules)) as client:

@@ -103,7 +103,7 @@ async def test_the_waiting_plans_are_counted(count: int, noun: str, desk: Desk) 
         await call(client, "list_messages")
         for message_id in desk.ids(availability="Alive")[:count]:
             await call(client, "delete_message", message_id=[message_id], purge=True)
-    PlanStore(Folder(desk.state_dir)).waiting()  # creates the folder
+    PlanStore(desk.state).waiting()  # creates the folder
     assert f", {noun}" in _state_folder(load_settings(RC_MCP_STATE_DIR=str(desk.state_dir))).what
 
 

@@ -25,7 +25,7 @@ from rc_mcp.guard.restore import undo as restore
 from rc_mcp.guard.state import database
 from rc_mcp.guard.state.coordination import one_change_at_a_time
 from rc_mcp.guard.state.database import FILE, MIGRATIONS
-from rc_mcp.guard.state.folder import Folder, has_stop_file
+from rc_mcp.guard.state.folder import has_stop_file
 from rc_mcp.guard.state.journal import DEMO
 from tests.desk import YES, Desk, call
 
@@ -187,7 +187,7 @@ async def test_stop_waits_for_a_change_in_progress(desk: Desk) -> None:
     desk.state_dir.mkdir()
     environment = {**os.environ, "RC_MCP_STATE_DIR": str(desk.state_dir)}
     with anyio.fail_after(120):
-        async with one_change_at_a_time(Folder(desk.state_dir)):
+        async with one_change_at_a_time(desk.state):
             command = [sys.executable, "-m", "rc_mcp", "stop"]
             process = await anyio.open_process(command, env=environment, stderr=subprocess.DEVNULL)
             assert process.stdout is not None

@@ -135,7 +135,7 @@ async def test_a_stop_file_ends_a_running_delete_between_batches(desk: Desk) -> 
 
     def stop(request: httpx.Request) -> None:
         if request.method == "DELETE":
-            (desk.state_dir / "STOP").touch()
+            desk.state.stop()
 
     desk.faults.before(stop)
     async with desk.client(answer=YES) as client:

@@ -10,7 +10,6 @@ from rc_mcp import time_limits
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.refusals import NOTHING_DONE
 from rc_mcp.guard.state.coordination import one_change_at_a_time
-from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Aim, Operation, Record
 from rc_mcp.ringcentral import Forbidden, RingCentralError
 from tests.desk import YES, Desk, Era, call, refused, typed
@@ -85,7 +84,7 @@ async def test_settling_without_an_answer_does_not_block_changes_for_long(
     async with desk.client():
         with anyio.fail_after(20):
             await asked.wait()
-            async with one_change_at_a_time(Folder(desk.state_dir)):
+            async with one_change_at_a_time(desk.state):
                 assert cut_short(desk).done is None
 
 
@@ -116,7 +115,7 @@ async def test_an_operation_that_sent_nothing_is_settled_without_a_request(desk:
 async def test_an_operation_in_progress_in_another_server_is_not_settled(desk: Desk) -> None:
     async with desk.guard() as guard:
         await begin(desk, guard, some_deleted(desk)[:1], some_deleted(desk)[:1])
-        async with one_change_at_a_time(Folder(desk.state_dir)):
+        async with one_change_at_a_time(desk.state):
             await guard.settle_interrupted_unless_busy()
         assert cut_short(desk).done is None
         await guard.settle_interrupted_unless_busy()

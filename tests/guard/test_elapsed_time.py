@@ -9,7 +9,6 @@ from mcp import Client
 
 from rc_mcp.cli.demo.screen import rows
 from rc_mcp.emulator import Draft, Party
-from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal, Record, Unanswered
 from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.guard.state.store import MonotonicClock
@@ -34,7 +33,7 @@ max_per_day = 100
 
 def in_new_york(desk: Desk) -> AbstractAsyncContextManager[Client]:
     """Open a client of a server in New York whose operator has that rule."""
-    policy = desk.state_dir.parent / "policy.toml"
+    policy = desk.folder / "policy.toml"
     policy.write_text(RULE)
     return desk.client(RC_MCP_TIMEZONE="America/New_York", RC_MCP_POLICY=str(policy))
 
@@ -149,7 +148,7 @@ def another_start(desk: Desk) -> Journal:
     """Return the journal of a process after a reboot: its clock started at zero."""
     restarted = desk.clock()
     clock = MonotonicClock("the next start", lambda: (desk.clock() - restarted).total_seconds())
-    return Journal(Folder(desk.state_dir), desk.clock, clock)
+    return Journal(desk.state, desk.clock, clock)
 
 
 async def test_after_a_reboot_the_minute_counts_from_the_moment_the_request_is_noticed(desk: Desk) -> None:

@@ -10,7 +10,6 @@ from mcp import Client
 
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, NoTime
 from rc_mcp.guard.state.coordination import one_change_at_a_time
-from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Record
 from tests.desk import YES, Desk, Era, call, refused
 
@@ -97,7 +96,7 @@ async def test_a_call_that_waits_for_another_change_gives_up_in_time_and_keeps_t
     message_id = desk.ids(type="SMS", availability="Alive")[0]
     async with desk.client() as client:
         plan_id = await planned(client, message_id)
-        async with one_change_at_a_time(Folder(desk.state_dir)):
+        async with one_change_at_a_time(desk.state):
             with anyio.fail_after(30):
                 said = await refused(client, "delete_message", message_id=[message_id], plan_id=plan_id)
         assert desk.journal.entries()[-1].details == {"reason": "busy"}

@@ -122,7 +122,7 @@ async def test_a_second_retention_period_waits_for_the_first_that_may_still_arri
 
 async def test_a_message_restored_by_another_app_counts_as_deleted_although_it_is_alive(desk: Desk, era: Era) -> None:
     target, next_one = desk.ids(availability="Alive", type="SMS")[:2]
-    policy = desk.state_dir.parent / "policy.toml"
+    policy = desk.folder / "policy.toml"
     policy.write_text("[limits]\nmax_per_day = 1\n")
 
     def deleted_and_restored(request: httpx.Request) -> None:

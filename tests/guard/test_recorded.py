@@ -133,9 +133,9 @@ async def test_every_refusal_is_journaled_with_its_reason(desk: Desk) -> None:
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]
         await call(client, "delete_message", message_id=[target], plan_id=plan)
         await note(plan_id=plan)
-        (desk.state_dir / "STOP").touch()
+        desk.state.stop()
         await note()
-        (desk.state_dir / "STOP").unlink()
+        desk.state.resume()
     async with desk.client(RC_MCP_ACCESS="delete") as client:
         await note(purge=True)
     assert reasons == ["no_such_plan", "not_approved", "other_arguments", "denied", "used", "stopped", "level"]
@@ -290,7 +290,7 @@ async def test_a_stop_does_not_wait_for_a_reading_that_waits(desk: Desk) -> None
 
         async def stop() -> None:
             await waiting.wait()
-            (desk.state_dir / "STOP").touch()
+            desk.state.stop()
 
         tasks.start_soon(stop)
         with anyio.fail_after(5):
@@ -305,7 +305,7 @@ async def test_a_stop_during_the_last_reading_is_noticed_before_a_request_is_sen
 
     def stop(request: httpx.Request) -> None:
         if request.method == "GET":
-            (desk.state_dir / "STOP").touch()
+            desk.state.stop()
 
     async with desk.client() as client:
         plan = (await call(client, "delete_message", message_id=[target]))["plan_id"]

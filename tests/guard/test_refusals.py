@@ -210,7 +210,7 @@ async def test_plans_that_are_not_carried_out(desk: Desk, era: Era) -> None:
         heard.append(await said(client, "delete_message", message_id=target))
     async with desk.client(era, RC_MCP_ACCESS="delete") as client:
         heard.append(await said(client, "delete_message", message_id=target, purge=True))
-    (desk.state_dir / "STOP").touch()
+    desk.state.stop()
     async with desk.client(era) as client:
         heard.append(await said(client, "delete_message", message_id=target))
     assert [words for words in heard if not words.endswith(ENDINGS)] == []
@@ -372,7 +372,7 @@ async def test_a_delete_stopped_halfway_says_how_many_messages_are_left(desk: De
 
     def stop(request: httpx.Request) -> None:
         if request.method == "DELETE":
-            (desk.state_dir / "STOP").touch()
+            desk.state.stop()
 
     desk.faults.before(stop)
     async with desk.client(era, answer=YES) as client:

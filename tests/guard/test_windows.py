@@ -21,7 +21,6 @@ from rc_mcp.guard.policy.rules import NO_POLICY
 from rc_mcp.guard.refusals import NOTHING_DONE, SETTLED_AFTER, Busy, GuardError, InDoubt, NoTime
 from rc_mcp.guard.results import Window
 from rc_mcp.guard.state.coordination import one_change_at_a_time
-from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Record
 from rc_mcp.guard.state.plans import LIFETIME, Plan
 from rc_mcp.guard.state.store import MonotonicClock
@@ -69,7 +68,7 @@ async def planned_period(desk: Desk, days: int) -> Plan:
 @asynccontextmanager
 async def guard_under(desk: Desk, policy: str = "", **variables: str) -> AsyncGenerator[Guard]:
     """Open the guard of a page with these settings and this policy."""
-    file = desk.state_dir.parent / "policy.toml"
+    file = desk.folder / "policy.toml"
     file.write_text(policy)
     async with desk.guard(**variables) as guard:
         yield replace(guard, policy=policy_for(desk.settings(RC_MCP_POLICY=str(file))))
@@ -307,7 +306,7 @@ async def test_a_window_reaches_no_extension_that_the_operator_did_not_allow(des
 
 async def test_nothing_is_approved_in_a_window_while_deletes_are_stopped(desk: Desk, window: Window) -> None:
     plan = await planned(desk, alive(desk, 1))
-    (desk.state_dir / "STOP").touch()
+    desk.state.stop()
     answer = await decided(desk, plan, window)
     assert (answer.status, answer.said) == ("refused", f"{STOPPED} {NOTHING_DONE}")
     assert nothing_was_sent(desk)
@@ -474,7 +473,7 @@ async def test_a_plan_approved_in_a_form_and_in_a_window_at_once_is_carried_out_
 @pytest.mark.usefixtures("a_bearable_call")
 async def test_a_window_that_waits_for_another_change_gives_up_and_keeps_the_plan(desk: Desk, window: Window) -> None:
     plan = await planned(desk, alive(desk, 1))
-    async with one_change_at_a_time(Folder(desk.state_dir)):
+    async with one_change_at_a_time(desk.state):
         with anyio.fail_after(30), Allowance(2).spent(), pytest.raises(Busy):
             await decided(desk, plan, window)
     assert journaled(desk, "refused") == {"reason": "busy"}

@@ -121,8 +121,8 @@ async def test_a_yes_that_could_not_count_can_be_pressed_again(desk: Desk) -> No
         yes = {"plan_id": plan_id, "approve": True, "message_ids": ids, "secret": secret}
         await page_calls(client, "stop")
         assert (await page_calls(client, "decide", **yes))["counted"] is False
-        Folder(desk.state_dir).resume()
-        async with one_change_at_a_time(Folder(desk.state_dir)):
+        desk.state.resume()
+        async with one_change_at_a_time(desk.state):
             with patch("rc_mcp.guard.guard.PATIENCE_S", 0):
                 await refused(client, f"{PREFIX}decide", **yes)
         assert (await page_calls(client, "decide", **yes))["counted"] is True

@@ -365,8 +365,8 @@ MUTANTS = (
         "ages are counted in a zone",
         (
             "wiring.py",
-            "PlanStore(Folder(settings.state_dir), now, clock)",
-            "PlanStore(Folder(settings.state_dir), lambda: now().astimezone(settings.timezone), clock)",
+            "PlanStore(state or Folder(settings.state_dir), now, clock)",
+            "PlanStore(state or Folder(settings.state_dir), lambda: now().astimezone(settings.timezone), clock)",
         ),
         sequence="test_an_age_is_elapsed_time_when_clocks_go_forward",
     ),

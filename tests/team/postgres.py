@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests, from a wheel: one server for each test process, a fresh database for each test."""
 
+import asyncio
 import secrets
 import tempfile
 import warnings
@@ -10,6 +11,7 @@ from typing import LiteralString, cast
 
 import psycopg
 
+from rc_mcp.team import database
 from rc_mcp.team.database import migrate
 
 TEMPLATE = "rc_mcp_template"
@@ -46,6 +48,17 @@ def fresh(url: str) -> Generator[str]:
         yield at(url, name)
     finally:
         _run(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def add_tenant(url: str, account_id: str) -> None:
+    """Add a tenant with its tables."""
+    asyncio.run(_with_tenant(url, account_id))
+
+
+async def _with_tenant(url: str, account_id: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url) as db:
+        await db.execute("SET search_path = rc_mcp")
+        await database.add_tenant(db, account_id)
 
 
 def at(url: str, database: str) -> str:

@@ -60,7 +60,7 @@ async def test_days_are_the_user_s_and_the_newest_comes_first(desk: Desk) -> Non
 async def test_more_than_a_thousand_matches_are_all_counted(tmp_path: Path) -> None:
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, messages=1_500) as emulator:
-        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        desk = Desk(emulator, tmp_path, clock, Faults(emulator))
         async with searching(desk) as (client, _):
             answer = await call(client, SEARCH, query="newer_than:999d", digest=True)
         there = sum(m["availability"] == "Alive" for m in emulator.store.messages())
@@ -138,7 +138,7 @@ async def test_hostile_names_stay_in_their_fields(tmp_path: Path) -> None:
         for n in range(len(TEXTS)):
             sender = Party(phone_number=f"+1650555{n:04d}", name=marked(n)[:60])
             emulator.store.add(Draft(type="SMS", sender=sender, text="x"))
-        async with searching(Desk(emulator, tmp_path / "state", clock, Faults(emulator))) as (client, _):
+        async with searching(Desk(emulator, tmp_path, clock, Faults(emulator))) as (client, _):
             answer = await call(client, SEARCH, query="type:sms", digest=True)
     assert not [text for text in trusted(answer) if MARK.search(text)]
     assert [person for person in answer["by_person"] if MARK.search(person["untrusted_who"])]
@@ -161,7 +161,7 @@ async def test_a_long_year_is_cut_to_the_newest_days_and_says_so(tmp_path: Path)
             if day < 25 or kind in {"SMS", "Pager"}
         )
         there = [m for m in emulator.store.messages() if m["availability"] == "Alive"]
-        async with searching(Desk(emulator, tmp_path / "state", clock, Faults(emulator))) as (client, _):
+        async with searching(Desk(emulator, tmp_path, clock, Faults(emulator))) as (client, _):
             answer = await call(client, SEARCH, query="newer_than:999d", digest=True)
     days = {datetime.fromisoformat(m["creationTime"]).astimezone(LOS_ANGELES).date() for m in there}
     assert answer["total"] == len(there)

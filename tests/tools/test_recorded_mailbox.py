@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 def recorded(tmp_path: Path) -> Generator[Desk]:
     clock = Clock()
     with Emulator(scenario="recorded", rate_limits=False, now=clock) as emulator:
-        yield Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        yield Desk(emulator, tmp_path, clock, Faults(emulator))
 
 
 async def test_each_owner_filter_shows_the_messages_of_its_owners(recorded: Desk, era: Era) -> None:
@@ -44,7 +44,7 @@ async def test_every_message_can_be_read_with_what_is_attached(recorded: Desk, e
 async def test_removals_that_are_whole_records_are_removals(tmp_path: Path, era: Era) -> None:
     clock = Clock()
     with Emulator(scenario="recorded", rate_limits=False, full_removals=True, now=clock) as emulator:
-        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        desk = Desk(emulator, tmp_path, clock, Faults(emulator))
         async with desk.client(era) as client:
             first = await call(client, "sync_messages", date_from="1d")
             gone = emulator.store.find(rows(first["messages"])[0]["id"])

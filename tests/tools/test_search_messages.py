@@ -274,7 +274,7 @@ async def test_a_query_that_spells_the_index_s_own_syntax_is_only_text(desk: Des
 async def test_hostile_texts_stay_in_their_fields(tmp_path: Path) -> None:
     clock = Clock()
     with Emulator(rate_limits=False, now=clock) as emulator:
-        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        desk = Desk(emulator, tmp_path, clock, Faults(emulator))
         for n in range(len(TEXTS)):
             text_message(desk, marked(n), name=f"{marked(n)[:60]}")
         async with searching(desk) as (client, _):
@@ -310,7 +310,7 @@ async def busy(tmp_path: Path, messages: int) -> AsyncGenerator[Client]:
     """A client that searches a mailbox of so many made-up messages, and the office's."""
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, messages=messages) as emulator:
-        async with searching(Desk(emulator, tmp_path / "state", clock, Faults(emulator))) as (client, _):
+        async with searching(Desk(emulator, tmp_path, clock, Faults(emulator))) as (client, _):
             yield client
 
 

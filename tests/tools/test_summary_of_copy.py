@@ -126,7 +126,7 @@ async def test_a_summary_of_the_copy_says_so_and_as_of_when(desk: Desk, era: Era
 async def test_more_messages_than_a_page_of_ringcentral_s_are_one_summary(tmp_path: Path) -> None:
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, messages=10_200) as emulator:
-        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        desk = Desk(emulator, tmp_path, clock, Faults(emulator))
         async with searching(desk) as (client, _):
             answer, requests = await asked(desk, client, date_from="2000-01-01")
         alive = [m for m in emulator.store.messages() if m["availability"] == "Alive" and not _is_shared(m)]

@@ -274,7 +274,7 @@ async def mailbox(folder: Path, now: datetime | None = None, **options: Any) -> 
     clock = Clock()
     clock.time = now or clock.time
     with Emulator(rate_limits=False, now=clock, **options) as emulator:
-        desk = Desk(emulator, folder / "state", clock, Faults(emulator))
+        desk = Desk(emulator, folder, clock, Faults(emulator))
         async with desk.client() as client:
             yield desk, client
 

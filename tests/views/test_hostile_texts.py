@@ -297,7 +297,7 @@ async def test_a_record_that_is_hostile_in_every_field_is_shown_only_in_untruste
 async def test_the_hostile_mailbox_of_the_emulator_is_read_through_every_tool(tmp_path: Path) -> None:
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, scenario="hostile") as emulator:
-        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        desk = Desk(emulator, tmp_path, clock, Faults(emulator))
         written = {text[:24] for m in emulator.store.messages() for text in untrusted_texts(m) if len(text) >= 24}
         clock.time += timedelta(minutes=1)
         ids = desk.ids(availability="Alive")

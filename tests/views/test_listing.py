@@ -175,7 +175,7 @@ def test_a_mailbox_near_its_cap_is_reported() -> None:
 async def test_a_full_mailbox_is_reported_and_a_known_retention_period_is_used(tmp_path: Path) -> None:
     clock = Clock()
     with Emulator(rate_limits=False, now=clock, scenario="full") as emulator:
-        desk = Desk(emulator, tmp_path / "state", clock, Faults(emulator))
+        desk = Desk(emulator, tmp_path, clock, Faults(emulator))
         clock.time += timedelta(days=3)
         async with desk.client() as client:
             before = await call(client, "list_messages", message_type="VoiceMail", date_from="90d")

@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
-from typing import Any, Literal, TypedDict, Unpack, cast
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, cast
 
 from rc_mcp.guard.state.coordination import check_still_locked
 from rc_mcp.guard.state.state import Transaction, Value
 from rc_mcp.guard.state.store import Store, in_thread
 from rc_mcp.views.changes import OutcomeWord, Status
+
+Key = TypeVar("Key", int, str)
 
 Event = Literal[
     "asked", "rehearsed", "refused", "declined", "approved", "begun", "sending", "noticed", "sent", "done", "stopped",
@@ -271,10 +273,13 @@ class Journal(Store):
                 if len(keys) > most:
                     break
             wanted = list(keys)[:most]
-            numbers = [key for key in wanted if isinstance(key, int)]
-            alone = list(_select(db, f"number IN ({_places(numbers)}) ORDER BY number", *numbers))
+            numbers = sorted(key for key in wanted if isinstance(key, int))
+            alone = [e for some in _chunks(numbers) for e in _select(db, f"number IN ({_places(some)})", *some)]
         ids = [key for key in wanted if isinstance(key, str)]
-        return self._operations(f"operation IN ({_places(ids)})", *ids), alone, len(keys) > most
+        operations = [o for some in _chunks(ids) for o in self._operations(f"operation IN ({_places(some)})", *some)]
+        alone.sort(key=lambda entry: entry.number)
+        operations.sort(key=lambda operation: operation.entries[0].number)
+        return operations, alone, len(keys) > most
 
     def unfinished(self, principal: str) -> list[Operation]:
         """Return this principal's operations that have not ended: in progress, or interrupted."""
@@ -450,8 +455,13 @@ _RECENT = "SELECT number FROM entry WHERE at >= ? UNION SELECT entry FROM repeat
 _TOUCHED = {"deleted", "purged", "unknown"}
 
 
+def _chunks(values: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """Yield the values in parts that one query takes."""
+    return (values[n : n + 500] for n in range(0, len(values), 500))
+
+
 def _places(values: Sequence[Value]) -> str:
-    return ", ".join("?" for _ in values) or "NULL"
+    return ", ".join("?" for _ in values)
 
 
 def _select(db: Transaction, where: str, *values: Value) -> Iterator[Entry]:

@@ -228,8 +228,7 @@ async def test_a_denied_plan_is_refused(desk: Desk) -> None:
 
 async def test_a_stop_file_stops_everything_destructive(desk: Desk, era: Era) -> None:
     target = desk.ids(availability="Alive")[0]
-    desk.state_dir.mkdir()
-    (desk.state_dir / "STOP").touch()
+    desk.state.stop()
     async with desk.client(era, answer=YES) as client:
         answer = await call(client, "delete_message", message_id=[target])
     assert answer["status"] == "refused"

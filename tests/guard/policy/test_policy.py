@@ -18,7 +18,6 @@ from rc_mcp.guard.actions.retention import PERIOD_NOT_CHANGED
 from rc_mcp.guard.policy.rules import NO_POLICY, unmet
 from rc_mcp.guard.preview import warnings_about
 from rc_mcp.guard.state.coordination import one_change_at_a_time
-from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.server import build_server
 from rc_mcp.settings import SettingsError, load_settings
@@ -44,7 +43,7 @@ def under(
     desk: Desk, policy: str, era: Era = "auto", answer: ElicitResult | None = None, **variables: str
 ) -> AbstractAsyncContextManager[Client]:
     """Open a client of a server with this policy."""
-    file = desk.state_dir.parent / "policy.toml"
+    file = desk.folder / "policy.toml"
     file.write_text(policy)
     return desk.client(era, answer, RC_MCP_POLICY=str(file), **variables)
 
@@ -161,8 +160,7 @@ async def test_the_policy_takes_precedence_over_required_terminal_approval(desk:
 
 
 async def test_a_stop_file_stops_unattended_work(desk: Desk, era: Era) -> None:
-    desk.state_dir.mkdir()
-    (desk.state_dir / "STOP").touch()
+    desk.state.stop()
     async with under(desk, DELETE, era) as client:
         answer = await call(client, "delete_message", message_id=old_texts(desk, 1))
     assert answer["status"] == "refused"
@@ -324,7 +322,7 @@ async def test_two_servers_do_not_both_use_the_rest_of_a_cap(desk: Desk, era: Er
         async def delete(client: Client, ids: list[str]) -> None:
             answers.append(await call(client, "delete_message", message_id=ids))
 
-        async with anyio.create_task_group() as tasks, one_change_at_a_time(Folder(desk.state_dir)):
+        async with anyio.create_task_group() as tasks, one_change_at_a_time(desk.state):
             tasks.start_soon(delete, one, targets[:3])
             tasks.start_soon(delete, other, targets[3:])
             with anyio.fail_after(20):

@@ -1,0 +1,240 @@
+"""A tenant's plans, journal, STOP and change lock, in the team's PostgreSQL. What the methods do, `State` says.
+
+The change lock is an advisory lock of a session of its own, so it ends with its process. A session that the database
+ended holds nothing any more: `is_held` asks it before each request that deletes.
+"""
+
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, LiteralString, Self, cast
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection, Connection, sql
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
+from rc_mcp.guard.state.state import Rows, Value
+from rc_mcp.guard.state.store import in_thread, threads
+from rc_mcp.team.database import ANSWERS_WITHIN_S, MOST_CONNECTIONS, reason
+from rc_mcp.team.schema import tenant_schema
+
+_ROW = tuple[Any, ...]
+_OPTIONS = (
+    "-c search_path=rc_mcp -c timezone=UTC -c lock_timeout=10s -c statement_timeout=10s -c synchronous_commit=on "
+    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
+"""A machine that vanished must not hold a lock for long."""
+_CONNECTING: dict[str, Any] = {"connect_timeout": 2, "options": _OPTIONS, "application_name": "rc-mcp guard"}
+_MOST_CHANGES = 10
+"""At a time, in one replica: each has a session of its own."""
+
+NO_TENANT = "nobody of this account has logged in yet"
+
+
+def unusable(error: Exception) -> GuardError:
+    """Return the error to raise when the database fails."""
+    return GuardError(f"The team's database cannot be used ({reason(error)}). The operator must fix it. {NOTHING_DONE}")
+
+
+class GuardDatabase:
+    """The connections of one replica to the state of all tenants. The guard uses them from threads.
+
+    Args:
+        url: a PostgreSQL address.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.changes = anyio.CapacityLimiter(_MOST_CHANGES)
+        self._pool: ConnectionPool[Connection[_ROW]] = ConnectionPool(
+            url, min_size=0, max_size=MOST_CONNECTIONS, open=False, timeout=ANSWERS_WITHIN_S, kwargs=_CONNECTING
+        )
+
+    def __enter__(self) -> Self:
+        self._pool.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close(1.0)
+
+    @contextmanager
+    def transaction(self) -> Generator[Connection[_ROW]]:
+        """Run one transaction.
+
+        Raises:
+            GuardError: that is not possible now.
+        """
+        try:
+            with self._pool.connection() as db:
+                yield db
+        except (psycopg.Error, PoolTimeout) as error:
+            raise unusable(error) from error
+
+    def of(self, account_id: str) -> "TenantState":
+        """Return the state of a tenant."""
+        return TenantState(self, account_id)
+
+    def allow_threads(self) -> None:
+        """Let as many threads use the database in this event loop as it has connections."""
+        threads().total_tokens = MOST_CONNECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class TenantState:
+    """The state of one tenant."""
+
+    database: GuardDatabase
+    account_id: str
+
+    def __str__(self) -> str:
+        return f"team's database, account {self.account_id}"
+
+    def exists(self) -> bool:
+        return self._is_stopped() is not None
+
+    @contextmanager
+    def reading(self) -> Generator["_Transaction"]:
+        with self.database.transaction() as db:
+            db.execute(self._begin)
+            yield _Transaction(db)
+
+    @contextmanager
+    def writing(self) -> Generator["_Transaction"]:
+        with self.database.transaction() as db:
+            # Each row of the journal continues the one before.
+            db.execute(sql.SQL("{}; LOCK TABLE entry IN SHARE ROW EXCLUSIVE MODE").format(self._begin))
+            yield _Transaction(db)
+
+    def erase(self, query: str, values: Sequence[Value], /) -> None:
+        with self.reading() as db:
+            db.execute(query, values)
+
+    def keep_open(self) -> None:
+        """The pool does."""
+
+    def close(self) -> None:
+        """The pool does, with the replica."""
+
+    @asynccontextmanager
+    async def changing(self, patience_s: float) -> AsyncGenerator["_Session"]:
+        until = anyio.current_time() + max(patience_s, 0.0)
+        try:
+            with anyio.fail_after(max(patience_s, 0.1)):
+                await self.database.changes.acquire()
+        except TimeoutError:
+            raise Busy from None
+        session: AsyncConnection[_ROW] | None = None
+        try:
+            try:
+                session = await AsyncConnection.connect(self.database.url, autocommit=True, **_CONNECTING)
+                is_ours = await _locked(session, self.account_id, until)
+            except psycopg.Error as error:
+                raise unusable(error) from error
+            if not is_ours:
+                raise Busy
+            yield _Session(session)
+        finally:
+            with anyio.CancelScope(shield=True):
+                if session:
+                    await _ended(session)
+            self.database.changes.release()
+
+    async def is_stopped(self) -> bool:
+        try:
+            return await in_thread(self._is_stopped) is not False
+        except GuardError:
+            return True
+
+    def stop(self) -> bool:
+        return self._set_stopped(to=True)
+
+    def resume(self) -> bool:
+        return self._set_stopped(to=False)
+
+    @property
+    def _begin(self) -> sql.Composed:
+        return sql.SQL("SET LOCAL search_path = {}, rc_mcp").format(sql.Identifier(tenant_schema(self.account_id)))
+
+    def _is_stopped(self) -> bool | None:
+        """Return whether deletes are stopped; None if there is no such tenant."""
+        with self.database.transaction() as db:
+            row = db.execute("SELECT stopped FROM tenant WHERE account_id = %s", (self.account_id,)).fetchone()
+        return row[0] if row else None
+
+    def _set_stopped(self, *, to: bool) -> bool:
+        query = "UPDATE tenant SET stopped = %s WHERE account_id = %s AND stopped <> %s"
+        with self.database.transaction() as db:
+            return db.execute(query, (to, self.account_id, to)).rowcount == 1
+
+
+_OURS = {
+    "json_extract(detail, '$.clock.name')": "clock_name(detail)",
+    "json_extract(detail, '$.clock.seconds')": "clock_seconds(detail)",
+    "AND json_valid(detail)": "",
+    "%": "%%",
+    "?": "%s",
+}
+"""What the queries of plans and journal write as SQLite has it, and how PostgreSQL does."""
+
+
+class _Transaction:
+    """A transaction that takes the queries of plans and journal."""
+
+    def __init__(self, db: Connection[_ROW]) -> None:
+        self._db = db
+
+    def execute(self, query: str, values: Sequence[Value] = (), /) -> Rows:
+        return self._db.execute(_in_postgres(query), values)
+
+
+@cache
+def _in_postgres(query: str) -> LiteralString:
+    for theirs, ours in _OURS.items():
+        query = query.replace(theirs, ours)
+    return cast("LiteralString", query)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    _db: AsyncConnection[_ROW]
+
+    async def is_held(self) -> bool:
+        try:
+            with anyio.fail_after(ANSWERS_WITHIN_S):
+                await self._db.execute("SELECT 1")
+        except (psycopg.Error, TimeoutError):
+            return False
+        return True
+
+
+_KEY = "hashtextextended(%s, 0)"
+
+
+async def _locked(session: AsyncConnection[_ROW], account_id: str, until: float) -> bool:
+    """Take the lock. Return False if others held it until then."""
+    name = f"rc-mcp change {account_id}"
+    found = await session.execute(f"SELECT pg_try_advisory_lock({_KEY})", (name,))
+    row = await found.fetchone()
+    if row and row[0]:
+        return True
+    patience_ms = round(1000 * (until - anyio.current_time()))
+    if patience_ms <= 0:
+        return False
+    await session.execute(sql.SQL("SET lock_timeout = {0}; SET statement_timeout = {0}").format(patience_ms))
+    try:
+        await session.execute(f"SELECT pg_advisory_lock({_KEY})", (name,))
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+        return False
+    await session.execute("SET lock_timeout = '10s'; SET statement_timeout = '10s'")
+    return True
+
+
+async def _ended(session: AsyncConnection[_ROW]) -> None:
+    """End the session, and with it the lock. It never fails: the work under the lock is already done."""
+    with suppress(psycopg.Error, TimeoutError), anyio.fail_after(ANSWERS_WITHIN_S):
+        await session.execute("SELECT pg_advisory_unlock_all()")
+    with suppress(psycopg.Error):
+        await session.close()
