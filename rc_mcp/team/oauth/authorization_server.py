@@ -9,6 +9,7 @@ redirect URI <---------------  our code
 /token --------------------->  our tokens
 """
 
+from contextlib import suppress
 from typing import Protocol
 
 import anyio
@@ -111,7 +112,8 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         """
         person = await self.grants.end_of(token, client_id)
         if person and not await self.grants.has_any(person):
-            await self._logins.forget(person)
+            with suppress(RingCentralError):  # then the next `tidy` has it
+                await self._logins.forget(person)
 
     async def log_out(self, person: Person) -> None:
         """End all grants of a person, and their login at RingCentral.

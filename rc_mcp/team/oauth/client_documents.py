@@ -40,6 +40,11 @@ class ClientDocuments:
         self._kept: OrderedDict[str, tuple[float, Client]] = OrderedDict()
         self._at_once = anyio.Semaphore(_MOST_AT_ONCE)
 
+    @property
+    def kept(self) -> int:
+        """How many documents are in memory."""
+        return len(self._kept)
+
     async def read(self, url: str) -> Client:
         """Return the client with this id.
 

@@ -41,13 +41,20 @@ async def documents() -> AsyncGenerator[Documents]:
 
 
 @pytest.fixture(scope="package")
-async def site(shared_url: str, clock: Clock, documents: Documents) -> AsyncGenerator[Site]:
-    """An authorization server with MCP behind it, in front of an emulated RingCentral."""
+async def emulator() -> AsyncGenerator[Emulator]:
+    """RingCentral."""
     with Emulator(rate_limits=False) as emulator:
-        async with emulator.serve(), Database(shared_url, now=clock) as database:
-            keys = KeyRing(["a key of the tests, which has 32 characters or more"])
-            async with open_site(database, keys, emulator, ClientDocuments(documents.fetch)) as site:
-                yield site
+        async with emulator.serve():
+            yield emulator
+
+
+@pytest.fixture(scope="package")
+async def site(shared_url: str, clock: Clock, documents: Documents, emulator: Emulator) -> AsyncGenerator[Site]:
+    """An authorization server with MCP behind it, in front of RingCentral."""
+    async with Database(shared_url, now=clock) as database:
+        keys = KeyRing(["a key of the tests, which has 32 characters or more"])
+        async with open_site(database, keys, emulator, ClientDocuments(documents.fetch)) as site:
+            yield site
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from html import unescape
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2 as httpx
@@ -21,16 +21,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.login.identity import User
 from rc_mcp.emulator.service.serving import address, bound_sockets, serving
+from rc_mcp.ringcentral.oauth.token_store import Tokens
 from rc_mcp.team.database import Database
 from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.logins import Logins
 from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
-from tests.team.oauth.stand_in import SimpleLogins
+from rc_mcp.team.people import Person
 
 ELSEWHERE = "https://client.example/callback"
 """Where the answers of most clients here go: a browser of a test does not follow it there."""
+
+
+class NotedLogins(Logins):
+    """Notes each login, so that a test can ask which sessions RingCentral still has."""
+
+    kept: ClassVar[list[Tokens]] = []
+
+    async def keep(self, person: Person, tokens: Tokens) -> None:
+        self.kept.append(tokens)
+        await super().keep(person, tokens)
 
 
 @dataclass
@@ -53,6 +65,11 @@ class Site:
 
     def user(self, number: int = 0) -> User:
         return self.emulator.users[number]
+
+    def sessions(self, number: int) -> int:
+        """Return how many sessions a person has at RingCentral."""
+        whose = [self.emulator.sessions.user(tokens.access_token) for tokens in NotedLogins.kept]
+        return whose.count(self.user(number))
 
     @asynccontextmanager
     async def client(self, redirect_uri: str = ELSEWHERE, **metadata: object) -> AsyncGenerator["McpClient"]:
@@ -101,10 +118,16 @@ class McpClient:
         """Ask for tokens."""
         return await self.http.post("/token", data={"client_id": self.client_id, **form})
 
-    async def exchange(self, code: str, **changed: str) -> httpx.Response:
+    async def exchange(self, code: str, /, **changed: str) -> httpx.Response:
         """Exchange a code."""
-        own = {"code": code, "redirect_uri": self.redirect_uri, "code_verifier": self.verifier}
-        return await self.token(grant_type="authorization_code", resource=self.site.resource, **{**own, **changed})
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": self.verifier,
+            "resource": self.site.resource,
+        }
+        return await self.token(**{**form, **changed})
 
     async def refresh(self, token: str, **changed: str) -> httpx.Response:
         """Use a refresh token."""
@@ -209,8 +232,8 @@ def authorization_server(
     addresses: Addresses,
     documents: ClientDocuments | None = None,
 ) -> AuthorizationServer:
-    login = RingCentralLogin(emulator.server_url, emulator.client_id, emulator.client_secret, addresses.redirect_uri)
-    logins = SimpleLogins(database, keys, emulator)
+    app = emulator.server_url, emulator.client_id, emulator.client_secret
+    login, logins = RingCentralLogin(*app, addresses.redirect_uri), NotedLogins(database, keys, *app)
     return AuthorizationServer(database, keys, addresses, emulator.server_url, login, logins, documents=documents)
 
 

@@ -1,5 +1,6 @@
 """Dynamic registration, for clients that have no document."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -47,7 +48,7 @@ async def test_a_long_registration_is_not_read(client: McpClient) -> None:
 
 async def test_strange_names_do_no_harm(client: McpClient) -> None:
     for name in ("\0", "\ud800", "x" * 5_000):
-        asked = f'{{"redirect_uris": ["{REDIRECT}"], "client_name": {__import__("json").dumps(name)}}}'
+        asked = f'{{"redirect_uris": ["{REDIRECT}"], "client_name": {json.dumps(name)}}}'
         answer = await client.http.post("/register", content=asked)
         assert answer.status_code in {201, 400}
 

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from rc_mcp.team.oauth.addresses import Addresses
+from rc_mcp.team.oauth.grants import Grants
 from tests.desk import Clock
 from tests.team.oauth.site import Browser, McpClient, Site
 
@@ -178,8 +179,8 @@ async def test_neither_code_nor_refresh_token_is_an_access_token(
 
 
 async def test_a_token_for_another_audience_is_refused_by_mcp(site: Site, client: McpClient) -> None:
-    own, site.server.grants = site.server.grants, site.replica().grants
-    site.server.grants.addresses = Addresses("https://other.example")
+    own = site.server.grants
+    site.server.grants = Grants(site.database, site.keys, Addresses("https://other.example"))
     tokens = await client.logged_in()
     site.server.grants = own
 
@@ -195,11 +196,11 @@ async def test_revoking_any_token_ends_the_grant_and_the_last_one_the_login(site
     await client.http.post("/revoke", data={"client_id": client.client_id, "token": one["access_token"]})
     assert not await works(site, one["access_token"])
     assert await works(site, other["access_token"])
-    assert sessions_of(site, 3) == 1
+    assert site.sessions(3) == 1
     await client.http.post("/revoke", data={"client_id": client.client_id, "token": other["refresh_token"]})
 
     assert await site.server.verify_token(other["access_token"]) is None
-    assert sessions_of(site, 3) == 0
+    assert site.sessions(3) == 0
 
 
 async def test_a_client_cannot_revoke_the_token_of_another(site: Site, client: McpClient) -> None:
@@ -213,7 +214,7 @@ async def test_a_client_cannot_revoke_the_token_of_another(site: Site, client: M
 
 
 async def test_a_token_ends_with_the_login_at_ringcentral(site: Site, client: McpClient) -> None:
-    tokens = await client.logged_in(4)
+    tokens = await client.logged_in(2)
     person = await site.server.verify_token(tokens["access_token"])
     assert person
 
@@ -221,25 +222,20 @@ async def test_a_token_ends_with_the_login_at_ringcentral(site: Site, client: Mc
 
     assert await site.server.verify_token(tokens["access_token"]) is None
     assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
-    assert sessions_of(site, 4) == 0
+    assert site.sessions(2) == 0
 
 
 async def test_what_nobody_uses_is_forgotten(site: Site, client: McpClient, clock: Clock) -> None:
-    tokens = await client.logged_in(5)
+    tokens = await client.logged_in(1)
     async with site.client() as unused:
-        clock.time += timedelta(days=1)
+        clock.time += timedelta(days=1, seconds=1)
         await site.server.tidy()
         async with site.browser() as browser:
             assert (await browser.open(client.address())).status_code == 200
             assert (await browser.open(unused.address())).status_code == 400
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
-    assert sessions_of(site, 5) == 1
-    clock.time += timedelta(days=31)
+    assert site.sessions(1) == 1
+    clock.time += timedelta(days=32)
     await site.server.tidy()
 
-    assert sessions_of(site, 5) == 0
-
-
-def sessions_of(site: Site, number: int) -> int:
-    """How many sessions a person has at RingCentral."""
-    return site.emulator.sessions.count(site.user(number))
+    assert site.sessions(1) == 0
