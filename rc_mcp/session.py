@@ -10,6 +10,7 @@ from anyio import CancelScope, Event
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult, Tool
 
+from rc_mcp.attachments.ladder import LinksToFiles
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.results import Window
 from rc_mcp.guard.state.plans import Plan
@@ -74,8 +75,8 @@ class MailboxSession:
     guard: Guard
     extensions: frozenset[str]
     """Extensions that it may access in addition to `~`, the login's own."""
-    download_dir: Path
-    """The folder for saved attachments."""
+    files: Path | LinksToFiles
+    """Where attachments are saved: in a folder on this machine, or nowhere: users get links."""
     copy: "LocalCopy | None" = None
     """The local copy, if the operator wants one."""
     transcriber: "Transcriber | None" = None

@@ -68,6 +68,7 @@ class ContentAnswer(BaseModel):
     """The kinds of the other files of the message, by attachment id."""
     pages: int | None = None
     path: str | None = None
+    link: str | None = None
     sha256: str | None = None
     untrusted: UntrustedContent = UntrustedContent()
 

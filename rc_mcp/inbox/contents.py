@@ -68,7 +68,7 @@ async def text(desk: Desk, asked: MaybeAttachment) -> Text:
         place,
         "text",
         EVERYTHING,
-        desk.app.download_dir,
+        desk.app.files,
         no_progress,
         desk.app.transcriber,
     )

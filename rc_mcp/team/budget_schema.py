@@ -40,74 +40,86 @@ BUDGETS = """
     ) LANGUAGE plpgsql AS $$
         DECLARE
             own budget%ROWTYPE;
+            before budget%ROWTYPE;
             at double precision;
-            answered integer; in_flight integer; half integer; taken double precision[];
-            next_place double precision; interval_s double precision; even_in_s double precision;
+            answered integer; in_flight integer; half integer; is_free boolean; taken double precision[];
+            last_at double precision; next_place double precision;
+            interval_s double precision; even_in_s double precision;
         BEGIN
             SELECT * INTO own FROM budget b WHERE b.owner = whose AND b.rate_group = of_group FOR UPDATE;
             IF NOT FOUND THEN
                 INSERT INTO budget (owner, rate_group) VALUES (whose, of_group) ON CONFLICT DO NOTHING;
                 SELECT * INTO own FROM budget b WHERE b.owner = whose AND b.rate_group = of_group FOR UPDATE;
             END IF;
+            before := own;
             at := coalesce(set_time, extract(epoch FROM clock_timestamp()));  -- after the wait for the lock
 
             IF learned IS NOT NULL THEN
-                INSERT INTO budget_place (id, owner, rate_group, since)
-                    SELECT key::bigint, whose, of_group, at - value::text::double precision
-                    FROM jsonb_each(learned -> 'answered')
-                    ON CONFLICT (id) DO UPDATE SET since = excluded.since;
-                DELETE FROM budget_place WHERE id IN
-                    (SELECT value::bigint FROM jsonb_array_elements_text(learned -> 'given_back'));
                 own.most := coalesce((learned ->> 'limit')::integer, own.most);
                 own.window_s := coalesce((learned ->> 'window_s')::double precision, own.window_s);
-                own.penalties := own.penalties || (
-                    SELECT coalesce(jsonb_object_agg(key, at + value::text::double precision), '{}')
-                    FROM jsonb_each(learned -> 'penalties')
-                ) - ARRAY(SELECT jsonb_array_elements_text(learned -> 'lifted'));
+                INSERT INTO budget_place (id, owner, rate_group, since)
+                    SELECT key::bigint, whose, of_group, at - value::text::double precision
+                    FROM jsonb_each(learned -> 'answered') WHERE coalesce(own.most, assumed) IS NOT NULL
+                    ON CONFLICT (id) DO UPDATE SET since = excluded.since;
+                IF learned ? 'given_back' THEN
+                    DELETE FROM budget_place WHERE id IN
+                        (SELECT value::bigint FROM jsonb_array_elements_text(learned -> 'given_back'));
+                END IF;
+                IF learned ?| ARRAY['penalties', 'lifted'] THEN
+                    own.penalties := own.penalties || (
+                        SELECT coalesce(jsonb_object_agg(key, at + value::text::double precision), '{}')
+                        FROM jsonb_each(learned -> 'penalties')
+                    ) - ARRAY(SELECT jsonb_array_elements_text(learned -> 'lifted'));
+                END IF;
             END IF;
 
             most := coalesce(own.most, assumed);
             window_s := coalesce(own.window_s, assumed_window_s);
             DELETE FROM budget_place p
                 WHERE p.owner = whose AND p.rate_group = of_group AND p.since <= at - budget_turn.window_s;
-            SELECT count(*) FILTER (WHERE p.since <= at), count(*) FILTER (WHERE p.since > at) INTO answered, in_flight
-                FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group;
+            SELECT count(*) FILTER (WHERE p.since <= at), count(*) FILTER (WHERE p.since > at), max(p.since) - answer_s
+                INTO answered, in_flight, last_at FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group;
             IF own.others_at + window_s <= at THEN
                 own.others := 0;
             END IF;
             IF learned ->> 'remaining' IS NOT NULL AND most IS NOT NULL THEN
                 own.others := greatest(0, most - (learned ->> 'remaining')::integer - answered);
-                own.others_at := at;
+                own.others_at := CASE WHEN own.others > 0 THEN at ELSE own.others_at END;
             ELSIF learned ->> 'remaining' = '0' THEN
                 own.penalties := own.penalties || jsonb_build_object('unknown', at + window_s);
             END IF;
-            SELECT coalesce(jsonb_object_agg(key, value), '{}'), coalesce(max(value::text::double precision) - at, 0)
-                INTO own.penalties, closed_s
-                FROM jsonb_each(own.penalties) WHERE value::text::double precision > at;
+            closed_s := 0;
+            IF own.penalties <> '{}' THEN
+                SELECT coalesce(jsonb_object_agg(key, value), '{}'),
+                        coalesce(max(value::text::double precision) - at, 0)
+                    INTO own.penalties, closed_s
+                    FROM jsonb_each(own.penalties) WHERE value::text::double precision > at;
+            END IF;
 
             wait_s := closed_s;
-            IF asked IS NOT NULL AND most IS NOT NULL THEN
+            half := greatest((most - answered - own.others) / 2, CASE WHEN own.others > 0 THEN 0 ELSE 1 END);
+            is_free := closed_s = 0 AND answered + in_flight + own.others < most AND in_flight < half;
+            IF asked IS NOT NULL AND (NOT is_free OR spare IS NOT NULL) THEN
                 taken := ARRAY(
                     SELECT least(p.since, at) FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group
                     UNION ALL SELECT own.others_at FROM generate_series(1, own.others) ORDER BY 1
                 );
                 wait_s := greatest(closed_s, budget_opens_in(taken, 0, most, window_s, at));
                 next_place := greatest(closed_s, budget_opens_in(taken, 1, most, window_s, at));
-                half := (most - answered - own.others) / 2;
-                IF wait_s = 0 AND in_flight >= greatest(half, CASE WHEN own.others > 0 THEN 0 ELSE 1 END) THEN
-                    -- The answer may come to another replica: this one looks again.
-                    wait_s := CASE WHEN in_flight > 0 THEN 0.02 ELSE next_place END;
+                IF wait_s = 0 AND in_flight >= half THEN
+                    -- The answer may come to another replica: this one looks again, ever more rarely.
+                    wait_s := CASE WHEN in_flight > 0 THEN greatest(0.02, (at - last_at) / 10) ELSE next_place END;
                 END IF;
             END IF;
 
             IF asked IS NOT NULL AND spare IS NULL THEN
-                own.user_at := at;
+                own.user_at := CASE WHEN at > own.user_at + 10 THEN at ELSE own.user_at END;
                 own.user_waits_until := CASE WHEN wait_s > 0 THEN at + least(wait_s, 1) + 0.2 ELSE 0 END;
             ELSIF asked IS NOT NULL AND own.user_waits_until > at THEN
                 wait_s := greatest(wait_s, own.user_waits_until - at);
             ELSIF asked IS NOT NULL AND most IS NOT NULL THEN
                 interval_s := window_s / most;
-                IF spare = 0 AND NOT EXISTS (SELECT FROM budget b WHERE b.owner = whose AND b.user_at > at - 600) THEN
+                IF spare = 0 AND NOT EXISTS (SELECT FROM budget b WHERE b.owner = whose AND b.user_at > at - 610) THEN
                     next_place := next_place - interval_s;
                 END IF;
                 SELECT greatest(next_place, max(
@@ -120,10 +132,12 @@ BUDGETS = """
                 INSERT INTO budget_place VALUES (asked, whose, of_group, at + answer_s);
             END IF;
             free_in_s := ARRAY(SELECT since + budget_turn.window_s - at FROM unnest(taken) AS place (since));
-            UPDATE budget b SET most = own.most, window_s = own.window_s, others = own.others,
-                    others_at = own.others_at, penalties = own.penalties, user_at = own.user_at,
-                    user_waits_until = own.user_waits_until
-                WHERE b.owner = whose AND b.rate_group = of_group;
+            IF own IS DISTINCT FROM before THEN
+                UPDATE budget b SET most = own.most, window_s = own.window_s, others = own.others,
+                        others_at = own.others_at, penalties = own.penalties, user_at = own.user_at,
+                        user_waits_until = own.user_waits_until
+                    WHERE b.owner = whose AND b.rate_group = of_group;
+            END IF;
         END
     $$;
     -- In how many seconds a place is expected to be free for a request with this many others before it.

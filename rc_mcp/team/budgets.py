@@ -106,17 +106,16 @@ class _Learned:
         """Return it for `budget_turn`; None if it is nothing."""
         if self == _NOTHING:
             return None
-        return json.dumps(
-            {
-                "answered": {place: now - at for place, at in self.answered.items()},
-                "given_back": self.given_back,
-                "penalties": {penalty: until - now for penalty, until in self.penalties.items()},
-                "lifted": [str(penalty) for penalty in self.lifted],
-                "limit": self.limit,
-                "window_s": self.window_s,
-                "remaining": self.remaining,
-            }
-        )
+        learned = {
+            "answered": {place: now - at for place, at in self.answered.items()},
+            "given_back": self.given_back,
+            "penalties": {penalty: until - now for penalty, until in self.penalties.items()},
+            "lifted": [str(penalty) for penalty in self.lifted],
+            "limit": self.limit,
+            "window_s": self.window_s,
+            "remaining": self.remaining,
+        }
+        return json.dumps({name: value for name, value in learned.items() if value not in (None, [], {})})
 
     def then(self, later: "_Learned") -> "_Learned":
         """Return both."""

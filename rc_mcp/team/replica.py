@@ -27,6 +27,7 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy
 from rc_mcp.guard.policy.rules import Policy
+from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
@@ -36,6 +37,7 @@ from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.people import Person, find
 from rc_mcp.team.sessions import NoSession, Sessions
@@ -117,7 +119,8 @@ async def open_replica(
     async with Database(url) as database:
         await database.read_clock()
         async with create_task_group() as tasks:
-            mailboxes = Mailboxes(settings, database, policy, entrance.auth_for, transport, clock, time)
+            files = FileLinks(database, keys, settings.public_url or "")
+            mailboxes = Mailboxes(settings, database, policy, entrance.auth_for, files, transport, clock, time)
             sessions = Sessions(mailboxes.open, tasks)
             bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
             server = _mcp_server(settings, keys, sessions, bus, entrance.verifier)
@@ -129,7 +132,7 @@ async def open_replica(
                 transport_security=transport_security(_names(settings)),
             )
             door = Door(
-                Starlette(routes=[*entrance.routes, Mount("/", mcp)]),
+                Starlette(routes=[*entrance.routes, file_route(files, sessions), Mount("/", mcp)]),
                 calls=lambda: server.calls,
                 stop_listening=server.stop_listening,
             )
@@ -147,6 +150,7 @@ class Mailboxes:
     policy: Policy
     """Of the operator's file; a tenant can have another one in the database."""
     auth_for: Callable[[Person], Auth]
+    files: FileLinks
     transport: httpx.AsyncBaseTransport | None
     clock: MonotonicClock
     time: Time
@@ -175,7 +179,8 @@ class Mailboxes:
             ) as client,
             create_task_group() as tasks,
         ):
-            plans = PlanStore(settings.state_dir / person.account_id, self.database.now, self.clock)
+            state = Folder(settings.state_dir / person.account_id)
+            plans = PlanStore(state, self.database.now, self.clock)
             reach = LEVELS.index(settings.access)
             guard = Guard(
                 client=client,
@@ -189,12 +194,12 @@ class Mailboxes:
                 undo_command=None,
                 zone=settings.timezone,
             )
-            session = MailboxSession(client, guard, frozenset(), settings.download_dir)
+            session = MailboxSession(client, guard, frozenset(), self.files.of(person))
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
             try:
                 yield session
             finally:
-                plans.idle.close()
+                state.close()
                 tasks.cancel_scope.cancel()
 
     async def _policy_for(self, person: Person) -> Policy:

@@ -64,7 +64,7 @@ async def read_message_content(
         place,
         form,
         selected,
-        app.download_dir,
+        app.files,
         ctx.report_progress,
         app.transcriber,
     )

@@ -12,6 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.auth.provider import AccessToken
 
 from rc_mcp.emulator import Draft, Emulator, Party
+from rc_mcp.emulator.mailbox.store import Store
 from rc_mcp.inbox.browser import serving
 from rc_mcp.ringcentral import JWTAuth
 from rc_mcp.settings import Settings, load_settings
@@ -39,15 +40,17 @@ class Team:
         user = self.emulator.users[number]
         return await admit(self.database, self.emulator.server_url, self.emulator.account_id, user.extension_id)
 
+    def mailbox(self, number: int) -> Store:
+        """Return the mailbox of this user."""
+        return self.emulator.mailboxes[self.emulator.users[number].extension_id]
+
     def ids(self, number: int) -> list[str]:
         """Return the ids of this user's messages, newest first, as the mailbox itself has them."""
-        mailbox = self.emulator.mailboxes[self.emulator.users[number].extension_id]
-        return [str(message["id"]) for message in mailbox.messages()]
+        return [str(message["id"]) for message in self.mailbox(number).messages()]
 
     def receive(self, number: int) -> None:
         """Let a message arrive in this user's mailbox."""
-        mailbox = self.emulator.mailboxes[self.emulator.users[number].extension_id]
-        mailbox.add(Draft(type="SMS", sender=Party(phone_number="+15005550006"), text="new"))
+        self.mailbox(number).add(Draft(type="SMS", sender=Party(phone_number="+15005550006"), text="new"))
 
     def settings(self, **variables: str) -> Settings:
         own = {
