@@ -6,7 +6,7 @@ from mcp.shared.auth import OAuthMetadata
 from pydantic import AnyHttpUrl, TypeAdapter
 
 AUTHORIZE, CONSENT, TOKEN, REGISTER, REVOKE = "/authorize", "/consent", "/token", "/register", "/revoke"
-FROM_RINGCENTRAL = "/login/ringcentral"
+FROM_RINGCENTRAL, LOGOUT = "/login/ringcentral", "/logout"
 METADATA = "/.well-known/oauth-authorization-server"
 
 SCOPE = "messages"

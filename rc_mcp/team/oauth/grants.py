@@ -226,15 +226,16 @@ class Grants:
             await self._end(db, grant)
         return Person(*person)
 
-    async def end_all_of(self, person: Person) -> None:
-        """End all grants of a person.
+    async def end_all_of(self, person: Person) -> int:
+        """End all grants of a person. Return how many there were.
 
         Raises:
             DatabaseAway: the database cannot be used now.
         """
         async with self._database.transaction() as db:
-            await db.execute("DELETE FROM oauth_grant WHERE person = %s", (person.id,))
+            ended = await db.execute("DELETE FROM oauth_grant WHERE person = %s", (person.id,))
         self._doubt(lambda token: token.person == person)
+        return ended.rowcount
 
     async def needless_logins(self) -> list[Person]:
         """Return the people whose login at RingCentral serves no client any more.

@@ -191,6 +191,7 @@ async def test_a_token_for_another_audience_is_refused_by_mcp(site: Site, client
 
 
 async def test_revoking_any_token_ends_the_grant_and_the_last_one_the_login(site: Site, client: McpClient) -> None:
+    await site.log_out(3)
     one, other = await client.logged_in(3), await client.logged_in(3)
 
     await client.http.post("/revoke", data={"client_id": client.client_id, "token": one["access_token"]})
