@@ -55,6 +55,12 @@ class Site:
     database: Database
     keys: KeyRing
 
+    @property
+    def logins(self) -> Logins:
+        """The people's logins, as another replica has them."""
+        app = self.emulator.server_url, self.emulator.client_id, self.emulator.client_secret
+        return Logins(self.database, self.keys, *app)
+
     def replica(self) -> AuthorizationServer:
         """Return another server of the same site, which has seen nothing yet."""
         return authorization_server(self.database, self.keys, self.emulator, self.server.addresses)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import anyio
 import pytest
 
+from rc_mcp.ringcentral import LoginEnded, MessageStoreClient
 from rc_mcp.team.oauth.addresses import Addresses
 from rc_mcp.team.oauth.grants import Grants
 from tests.desk import Clock
@@ -224,6 +225,21 @@ async def test_a_token_ends_with_the_login_at_ringcentral(site: Site, client: Mc
     assert await site.server.verify_token(tokens["access_token"]) is None
     assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert site.sessions(2) == 0
+
+
+async def test_a_session_that_ringcentral_ended_makes_the_client_log_in_again(site: Site, client: McpClient) -> None:
+    tokens = await client.logged_in()
+    site.emulator.sessions.end_all()
+    auth = site.logins.auth_for(site.person())
+
+    async with MessageStoreClient(auth, server_url=site.emulator.server_url) as store:
+        with pytest.raises(LoginEnded):
+            await store.list_messages()
+
+    assert not await works(site, tokens["access_token"])
+    assert await works(site, (await client.logged_in())["access_token"])
+    async with MessageStoreClient(auth, server_url=site.emulator.server_url) as store:
+        assert (await store.list_messages()).records
 
 
 async def test_what_nobody_uses_is_forgotten(site: Site, client: McpClient, clock: Clock) -> None:
