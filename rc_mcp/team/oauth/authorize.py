@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.team.database import DatabaseAway
 from rc_mcp.team.oauth.addresses import CONSENT, SCOPE
 from rc_mcp.team.oauth.authorization_server import AuthorizationServer
 from rc_mcp.team.oauth.browser import Browsers, is_own_page, new_secret
@@ -100,7 +101,7 @@ class LoginInBrowser:
         else:
             try:
                 said = {"code": await self._server.end_login(asked, verifier, given["code"])}
-            except RingCentralError as error:
+            except (RingCentralError, DatabaseAway) as error:
                 said = {"error": "temporarily_unavailable", "error_description": advice_on(error)}
         return on_the_way(self._answer(asked.redirect_uri, asked.state, **said))
 

@@ -1,13 +1,14 @@
 """Codes and tokens: what each is good for, how long, and what happens when one is stolen."""
 
 from datetime import timedelta
+from unittest.mock import MagicMock
 
 import anyio
 import pytest
 
 from rc_mcp.ringcentral import LoginEnded, MessageStoreClient
 from rc_mcp.team.oauth.addresses import Addresses
-from rc_mcp.team.oauth.grants import Grants
+from rc_mcp.team.oauth.grants import BELIEVED_S, Grants
 from tests.desk import Clock
 from tests.team.oauth.site import Browser, McpClient, Site
 
@@ -203,6 +204,20 @@ async def test_revoking_any_token_ends_the_grant_and_the_last_one_the_login(site
 
     assert await site.server.verify_token(other["access_token"]) is None
     assert site.sessions(3) == 0
+
+
+async def test_a_grant_that_ended_on_another_replica_ends_here_within_seconds(site: Site, client: McpClient) -> None:
+    now = MagicMock(return_value=0.0)
+    here = Grants(site.database, site.keys, site.server.addresses, clock=now)
+    token = (await client.logged_in())["access_token"]
+    assert await here.access_token(token)
+
+    await site.replica().end_grant(token, client.client_id)
+
+    now.return_value = BELIEVED_S - 0.1
+    assert await here.access_token(token)
+    now.return_value = BELIEVED_S
+    assert await here.access_token(token) is None
 
 
 async def test_a_client_cannot_revoke_the_token_of_another(site: Site, client: McpClient) -> None:
