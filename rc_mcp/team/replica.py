@@ -6,7 +6,7 @@ and what a client carries between two calls is sealed with keys that all replica
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -29,11 +29,14 @@ from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
+from rc_mcp.inbox.app import AppDoor
 from rc_mcp.inbox.desk import Desk
+from rc_mcp.inbox.windows import ServerWindows
 from rc_mcp.ringcentral import REAL_TIME, MessageStoreClient, Time
 from rc_mcp.server import RingCentralServer, assemble, settle_interrupted_changes
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.team.app_secrets import PURPOSE, DerivedSecrets
 from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
@@ -46,10 +49,15 @@ from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAwa
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.operator_api import with_operators
+from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import Person, find
+from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
+from rc_mcp.team.sync_tokens import TeamTokens
+from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.wiring import policy_for
 
@@ -58,6 +66,7 @@ NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
+OTHER_VERSION = "the tables are of another version\n"
 BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
 
 
@@ -72,7 +81,6 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
-    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -135,12 +143,13 @@ async def open_replica(
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
         with GuardDatabase(url) as states:
             states.allow_threads()
-            mailboxes = Mailboxes(settings, policy, database, states, logins, budgets, files, transport, clock, time)
+            mailboxes = Mailboxes(
+                settings, keys, policy, database, states, logins, budgets, files, transport, clock, time
+            )
             async with create_task_group() as tasks:
                 sessions = Sessions(mailboxes.open, tasks)
                 bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
                 server = _mcp_server(settings, keys, sessions, bus, authorization)
-                server.middleware.insert(1, Measuring())  # right inside of the SDK's, whose span it completes
                 for each in (
                     database.follow_clock,
                     budgets.write_answers,
@@ -151,8 +160,8 @@ async def open_replica(
                     tasks.start_soon(each)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database)
-                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
+                    app = _application(settings, door, database, states)
+                    yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
 
@@ -161,6 +170,7 @@ class Mailboxes:
     """Opens the mailbox of a person."""
 
     settings: Settings
+    keys: KeyRing
     policy: Policy
     """Of the operator's file; a tenant can have another one in the database."""
     database: Database
@@ -216,12 +226,16 @@ class Mailboxes:
                 undo_command=None,
                 zone=settings.timezone,
             )
-            session = MailboxSession(client, guard, frozenset(), self.files.of(person))
+            tokens = TeamTokens(self.database, self.keys, person.id)
+            session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
             desk = self._desks[person.id] = Desk(session, settings.access, "browser")
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
+            in_app = replace(desk, window="app")
+            app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
             try:
-                yield session
+                yield replace(session, app_page=app_page, windows=ServerWindows(app_page, None))
             finally:
+                in_app.close()
                 if self._desks.get(person.id) is desk:
                     del self._desks[person.id]
                 desk.close()
@@ -283,7 +297,7 @@ def _mcp_server(
     async def no_mailbox(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
         yield cast("MailboxSession", _NoMailbox())
 
-    return assemble(
+    server = assemble(
         settings,
         no_mailbox,
         keeps_connections=False,
@@ -299,6 +313,9 @@ def _mcp_server(
         request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
     )
+    server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
+    server.has_browser_page = True
+    return server
 
 
 def _door(
@@ -334,7 +351,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -343,12 +360,13 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             return PlainTextResponse("shutting down\n", 503)
         try:
             async with database.transaction() as db:
-                await db.execute("SELECT 1 FROM version")
+                row = await (await db.execute("SELECT number FROM version")).fetchone()
         except DatabaseAway as error:
             return PlainTextResponse(f"{error}\n", 503)
-        return PlainTextResponse("ok\n")
+        is_right = row == (len(SHARED),)
+        return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
@@ -356,3 +374,6 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
+    if settings.http_token is None:
+        return app
+    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)

@@ -69,6 +69,39 @@ async def test_another_host_name_is_refused(database: Database, database_url: st
             assert (await http.get(f"{office.addresses[0]}/{page}")).status_code == 200
 
 
+async def test_a_replica_is_ready_only_with_tables_of_its_version(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        async with database.transaction() as db:
+            await db.execute("UPDATE version SET number = number + 1")
+
+        assert (await http.get(f"{office.addresses[0]}/readyz")).status_code == 503
+        assert (await http.get(f"{office.addresses[0]}/healthz")).status_code == 200
+
+
+async def test_operators_have_their_addresses_with_their_token_only(database: Database, database_url: str) -> None:
+    token = "the-token-of-the-operators"
+    async with team(database, database_url, 1, RC_MCP_HTTP_TOKEN=token) as office, httpx.AsyncClient() as http:
+        person = await office.person(1)
+        address = f"{office.addresses[0]}/operator/tenants"
+        refused = await http.get(address)
+        answer = await http.get(address, headers={"Authorization": f"Bearer {token}"})
+
+    assert refused.status_code == 401
+    assert person.account_id in answer.text
+
+
+async def test_an_ending_replica_refuses_new_calls_and_ends_its_streams(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 2) as office, office.client(1, 0) as client:
+        async with client.listen(resource_subscriptions=[MAILBOX]) as heard:
+            office.replicas[0].door.refuse_new()
+            with anyio.fail_after(5):
+                assert [event async for event in heard] == []
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(f"{office.addresses[0]}/readyz")).status_code == 503
+        async with office.client(1, 1) as other:  # the other replica goes on
+            assert await ids_seen(other)
+
+
 async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_replica(
     database: Database, database_url: str
 ) -> None:
