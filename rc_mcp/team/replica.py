@@ -4,6 +4,7 @@ A replica keeps nothing that another one needs: people, logins, plans, the journ
 and what a client carries between two calls is sealed with keys that all replicas have.
 """
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,7 @@ from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import inbox_routes
+from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
 from rc_mcp.team.measuring import MeasuredTransport, Measuring
@@ -58,6 +60,9 @@ from rc_mcp.team.subscription_bus import TeamSubscriptionBus
 from rc_mcp.team.sync_tokens import TeamTokens
 from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
+from rc_mcp.tools import tools_for
+from rc_mcp.tools.read_message_content import LINKED, SAVED, read_message_content
+from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.wiring import policy_for
 
 PATH = "/mcp"
@@ -158,6 +163,7 @@ async def open_replica(
                 ):
                     tasks.start_soon(each)
                 tasks.start_soon(policies.follow, sessions.retire)
+                tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
                     app = _application(settings, door, database, states)
@@ -300,6 +306,7 @@ def _mcp_server(
         # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
         request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
+        tools=[_with_links(tool) for tool in tools_for(settings.access)],
     )
     server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
     server.has_browser_page = True
@@ -327,6 +334,14 @@ def _door(
     ]
     site = SaysWhenAway(Starlette(routes=addresses))
     return Door(site, calls=lambda: server.calls, stop_listening=server.stop_listening)
+
+
+def _with_links(tool: StrictTool) -> StrictTool:
+    """Return the tool as it is where files reach users by links."""
+    if tool.name != read_message_content.__name__:
+        return tool
+    told = json.dumps(tool.parameters).replace(SAVED, LINKED)
+    return tool.model_copy(update={"parameters": json.loads(told)})
 
 
 class _NoMailbox:

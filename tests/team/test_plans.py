@@ -13,12 +13,14 @@ import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import ElicitRequestParams, ElicitResult
+from mcp.types import ElicitRequestParams, ElicitResult, Implementation
 
+from rc_mcp.inbox.app import PREFIX
 from rc_mcp.inbox.browser import SESSION_HEADER
 from rc_mcp.team.database import Database
 from rc_mcp.team.inbox_page import LOGGED_OUT, OVER, page
 from tests.desk import YES, call
+from tests.inbox.doors import ShowsApps, page_calls, secret_of
 from tests.team.replicas import PUBLIC_URL, Team, team
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -139,6 +141,26 @@ async def test_a_plan_made_on_one_replica_is_approved_on_the_page_of_another_and
         assert again["status"] == "refused"
         assert "1 purged" in again["said"]
         assert office.availability(1, message) == "Purged"
+        assert len(office.deletes()) == 1
+
+
+async def test_a_button_in_an_app_counts_at_another_replica(database: Database, database_url: str) -> None:
+    async with team(database, database_url) as office:
+        message = office.ids(1)[0]
+        host: dict[str, Any] = {
+            "extensions": [ShowsApps()],
+            "client_info": Implementation(name="Claude", version="1"),
+        }
+        async with office.client(1, 0, **host) as client:
+            asked = await client.call_tool("delete_message", {"message_id": [message]})
+            plan_id = (asked.structured_content or {})["plan_id"]
+        yes: dict[str, Any] = {"plan_id": plan_id, "approve": True, "message_ids": [message]}
+        async with office.client(1, 1, **host) as client:
+            unproven = await client.call_tool(f"{PREFIX}decide", {**yes, "secret": "guessed"})
+            done = await page_calls(client, "decide", **yes, secret=secret_of(asked))
+
+        assert unproven.is_error
+        assert done["status"] == "done"
         assert len(office.deletes()) == 1
 
 
