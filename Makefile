@@ -14,7 +14,7 @@ endef
 	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens \
 	bench-transcribe contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
-	groundtruth hosts fuzz clean
+	groundtruth team-clients hosts fuzz clean
 
 inbox: .venv/run.ready         ## the inbox page of a made-up mailbox, in your browser: no account, no key
 	@$(BIN)/rc-mcp inbox --demo
@@ -148,6 +148,9 @@ grade: .venv/dev.ready         ## a linter's grade and suggestions for the tools
 
 frameworks: .venv/dev.ready    ## 18 agent frameworks and client libraries, written into docs/reference: 15 minutes
 	@$(BIN)/python -m bench.frameworks $(FRAMEWORKS)
+
+team-clients: .venv/dev.ready  ## real clients log in to a team's server by a real Chromium, and the official authorization suite: a minute
+	@$(BIN)/python -m pytest -q -s -m long tests/team/oauth
 
 groundtruth: .venv/dev.ready   ## compare the tools' effects on the mailbox with their annotations: five minutes
 	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -41,13 +41,16 @@ class HttpServer(uvicorn.Server):
         door: the gate within `app` that all accepted requests pass.
         path: the path that clients use, such as `/mcp`.
         about: what is served there, and to whom, in a few words.
-        logs_apart: whether uvicorn writes its lines itself, instead of through the logging of this process.
+        say: writes the line at the start; uvicorn then logs as the process does. Default: plain lines on stderr.
     """
 
-    def __init__(self, app: ASGIApp, door: Door, *, path: str, about: str, logs_apart: bool = True) -> None:
+    def __init__(
+        self, app: ASGIApp, door: Door, *, path: str, about: str, say: Callable[[str], None] | None = None
+    ) -> None:
         self._door = door
         self._path = path
         self._about = about
+        self._say = say or _say_plainly
         self._said_at = float("-inf")
         config = uvicorn.Config(
             app,
@@ -56,9 +59,9 @@ class HttpServer(uvicorn.Server):
             # asyncio accepts this many connections at a time, and logs a traceback and sets a timer for each that fails
             # for lack of a descriptor: megabytes a second. `_Listening` keeps the system's queue long.
             backlog=1,
-            log_config=LOGGING_CONFIG if logs_apart else None,
             access_log=False,
             server_header=False,
+            log_config=None if say else LOGGING_CONFIG,
             timeout_graceful_shutdown=time_limits.CONNECTIONS_END_S,
         )
         super().__init__(config)
@@ -78,7 +81,7 @@ class HttpServer(uvicorn.Server):
         for each in sockets or []:
             host, port = each.getsockname()[:2]
             where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            click.echo(f"rc-mcp: running on http://{where}{self._path} ({self._about}). Ctrl-C ends it.", err=True)
+            self._say(f"running on http://{where}{self._path} ({self._about}). Ctrl-C ends it.")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let calls end before uvicorn closes their connections."""
@@ -131,6 +134,10 @@ def allow_all_descriptors() -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         with suppress(OSError, ValueError):  # macOS says "unlimited" and does not mean it
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _say_plainly(words: str) -> None:
+    click.echo(f"rc-mcp: {words}", err=True)
 
 
 class _Listening(socket.socket):

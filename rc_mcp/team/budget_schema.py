@@ -42,7 +42,8 @@ BUDGETS = """
             own budget%ROWTYPE;
             before budget%ROWTYPE;
             at double precision;
-            answered integer; in_flight integer; half integer; is_free boolean; taken double precision[];
+            free_again integer; answered integer; in_flight integer; half integer; is_free boolean;
+            taken double precision[];
             last_at double precision; next_place double precision;
             interval_s double precision; even_in_s double precision;
         BEGIN
@@ -75,10 +76,15 @@ BUDGETS = """
 
             most := coalesce(own.most, assumed);
             window_s := coalesce(own.window_s, assumed_window_s);
-            DELETE FROM budget_place p
-                WHERE p.owner = whose AND p.rate_group = of_group AND p.since <= at - budget_turn.window_s;
-            SELECT count(*) FILTER (WHERE p.since <= at), count(*) FILTER (WHERE p.since > at), max(p.since) - answer_s
-                INTO answered, in_flight, last_at FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group;
+            SELECT count(*) FILTER (WHERE p.since <= at - budget_turn.window_s),
+                    count(*) FILTER (WHERE p.since <= at AND p.since > at - budget_turn.window_s),
+                    count(*) FILTER (WHERE p.since > at), max(p.since) - answer_s
+                INTO free_again, answered, in_flight, last_at
+                FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group;
+            IF free_again > 0 THEN
+                DELETE FROM budget_place p
+                    WHERE p.owner = whose AND p.rate_group = of_group AND p.since <= at - budget_turn.window_s;
+            END IF;
             IF own.others_at + window_s <= at THEN
                 own.others := 0;
             END IF;

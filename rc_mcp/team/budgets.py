@@ -25,21 +25,30 @@ from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.budgets import RateBudget, StatedLimits
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.measures import waited
 
 _LOOKS_AGAIN_S = 1.0
-"""So often the first who waits asks the database: another replica may have ended a penalty, or given back a place."""
+"""How often the first waiting request asks again: another replica may have ended a penalty, or given back a place."""
 _WRITTEN_AFTER_S = 0.05
-"""So long an answer is kept for the next statement, before one is made for it."""
+"""How long an answer waits for the next statement, before one is sent for it."""
 _REMEMBERED = 100
-"""So many places that were left can be given back."""
+"""How many places of answered requests can still be given back."""
 
 _TURN = "SELECT * FROM budget_turn(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 class SharedBudgets:
-    """The rate budgets of all people of a team. Run `write_answers` as long as they are used."""
+    """The rate budgets of all people of a team. Run `write_answers` as long as they are used.
 
-    def __init__(self, database: Database, time: Time = REAL_TIME) -> None:
+    Args:
+        time: the clock and the sleep behind the waits.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        time: Time = REAL_TIME,
+    ) -> None:
         self.database = database
         self.time = time
         self._owners: WeakValueDictionary[str, OwnerBudgets] = WeakValueDictionary()
@@ -180,7 +189,7 @@ class SharedBudget:
             RateLimited: the place would come after `until`.
             NotPaced: the database does not answer.
         """
-        queue = self._first_in_line.statistics()
+        began, queue = self._time.now(), self._first_in_line.statistics()
         if ahead := queue.tasks_waiting + queue.locked:
             self._give_up_beyond(until, ahead, method, path)
         async with self._first_in_line:
@@ -189,6 +198,7 @@ class SharedBudget:
                 self._give_up_beyond(until if patience_s > 0 else -inf, 0, method, path)
                 if self._learned == _NOTHING:  # otherwise an answer came during this turn
                     await self._sleep(min(wait_s, patience_s, _LOOKS_AGAIN_S))
+        waited(self.group, self._time.now() - began)
 
     async def enter_last(self, spare: int) -> None:
         """Wait for a place that no other request waits for, on any replica, and take it.

@@ -153,7 +153,8 @@ async def test_a_button_in_an_app_counts_at_another_replica(database: Database, 
         }
         async with office.client(1, 0, **host) as client:
             asked = await client.call_tool("delete_message", {"message_id": [message]})
-            plan_id = str((asked.structured_content or {}).get("plan_id"))
+            assert asked.structured_content
+            plan_id: str = asked.structured_content["plan_id"]
         yes: dict[str, Any] = {"plan_id": plan_id, "approve": True, "message_ids": [message]}
         async with office.client(1, 1, **host) as client:
             unproven = await client.call_tool(f"{PREFIX}decide", {**yes, "secret": "guessed"})

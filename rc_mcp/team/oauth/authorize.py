@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.team import measures
 from rc_mcp.team.oauth.addresses import CONSENT, SCOPE
 from rc_mcp.team.oauth.authorization_server import AuthorizationServer
 from rc_mcp.team.oauth.browser import Browsers, new_secret
@@ -57,7 +58,7 @@ class LoginInBrowser:
             asked = self._asked(client, redirect_uri, given)
         except _Refused as refused:
             state = given.get("state", "")[:_STATE_CHARS] or None
-            return self._to_client(redirect_uri, state, error=refused.error, error_description=str(refused))
+            return _redirect(self._answer(redirect_uri, state, error=refused.error, error_description=str(refused)))
         sealed = self._server.attempts.sealed_request(asked)
         return _redirect(f"{CONSENT}?request={sealed}")
 
@@ -96,14 +97,14 @@ class LoginInBrowser:
         except NoSuchLogin:
             return error_page(OVER)
         if "code" not in given:
-            error = "access_denied" if given.get("error") == "access_denied" else "server_error"
-            return self._to_client(asked.redirect_uri, asked.state, error=error)
-        try:
-            code = await self._server.end_login(asked, verifier, given["code"])
-        except RingCentralError as error:
-            said = {"error": "temporarily_unavailable", "error_description": advice_on(error)}
-            return self._to_client(asked.redirect_uri, asked.state, **said)
-        return self._to_client(asked.redirect_uri, asked.state, code=code)
+            said = {"error": "access_denied" if given.get("error") == "access_denied" else "server_error"}
+        else:
+            try:
+                with measures.login():
+                    said = {"code": await self._server.end_login(asked, verifier, given["code"])}
+            except RingCentralError as error:
+                said = {"error": "temporarily_unavailable", "error_description": advice_on(error)}
+        return on_the_way(self._answer(asked.redirect_uri, asked.state, **said))
 
     def _asked(self, client: Client, redirect_uri: str, given: Mapping[str, str]) -> Asked:
         if given.get("response_type") != "code":
@@ -129,9 +130,6 @@ class LoginInBrowser:
     def _is_own_page(self, request: Request) -> bool:
         """Return whether our own page sent a form. Older browsers send no Origin; the cookie must do then."""
         return request.headers.get("origin", self._server.addresses.public_url) == self._server.addresses.public_url
-
-    def _to_client(self, redirect_uri: str, state: str | None, **parameters: str) -> Response:
-        return _redirect(self._answer(redirect_uri, state, **parameters))
 
     def _answer(self, redirect_uri: str, state: str | None, **parameters: str) -> str:
         return with_parameters(redirect_uri, **parameters, state=state, iss=self._server.addresses.issuer)

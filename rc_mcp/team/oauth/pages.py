@@ -76,7 +76,7 @@ def page(title: str, content: str, *, head: str = "", status: int = 200) -> HTML
         "Content-Security-Policy": _POLICY,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",  # with `no-referrer`, a browser sends a form with `Origin: null`
         "Cache-Control": "no-store",
     }
     return HTMLResponse(_PAGE.substitute(head=head, title=title, css=_CSS, content=content), status, headers)
@@ -105,8 +105,8 @@ def consent_page(client: Client, redirect_uri: str, request: str) -> HTMLRespons
 def on_the_way(url: str) -> HTMLResponse:
     """Return a page that leads on by itself.
 
-    A redirect would not do: browsers hold each step after a form against `form-action`, and RingCentral's login may
-    lead over hosts that nobody here knows.
+    A redirect would not do: a browser holds each step after a form against the `form-action` of the form's page, and
+    RingCentral's login leads over hosts that nobody here knows, and then to us and to the client.
     """
     to = escape(url)
     head = f'<meta http-equiv="refresh" content="0; url={to}">\n'

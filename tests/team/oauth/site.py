@@ -199,9 +199,8 @@ def leads_to(page: httpx.Response) -> str:
 
 
 def sent_to(answer: httpx.Response) -> dict[str, str]:
-    """Return what a redirect tells the client."""
-    assert answer.status_code == 302, answer.text
-    return parameters_of(answer.headers["location"])
+    """Return what the client is told, by a redirect or by a page that leads there."""
+    return parameters_of(answer.headers["location"] if answer.is_redirect else leads_to(answer))
 
 
 def parameters_of(address: str) -> dict[str, str]:
