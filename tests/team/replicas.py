@@ -71,6 +71,9 @@ class Team:
         self.mailbox(number).add(Draft(type="SMS", sender=Party(phone_number="+15005550006"), text="new"))
 
     def settings(self, **variables: str) -> Settings:
+        return load_settings(**self.variables(**variables))
+
+    def variables(self, **variables: str) -> dict[str, str]:
         own = {
             "RC_SERVER_URL": self.emulator.server_url,
             "RC_MEDIA_URL": self.emulator.media_url,
@@ -81,7 +84,7 @@ class Team:
             "RC_MCP_SECRET_KEYS": KEY,
             "RC_MCP_TIMEZONE": "America/Los_Angeles",
         }
-        return load_settings(**{**own, **variables})
+        return {**own, **variables}
 
     async def log_in(self, number: int) -> str:
         """Log this user in at RingCentral, for an MCP client; return the client's access token."""
