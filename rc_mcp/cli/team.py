@@ -28,7 +28,6 @@ def check_start(settings: Settings) -> None:
 
 def serve_team(settings: Settings, listening: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT. Stderr has lines of JSON, the first with the address; stdout stays empty."""
-
     telemetry = start()
     log_as_json()
 

@@ -25,8 +25,6 @@ from starlette.types import ASGIApp
 from rc_mcp import time_limits
 from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy
-from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
@@ -54,7 +52,8 @@ from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
 from rc_mcp.team.operator_api import with_operators
 from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
-from rc_mcp.team.people import Person, find
+from rc_mcp.team.people import find
+from rc_mcp.team.policies import TenantPolicies
 from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
@@ -72,7 +71,6 @@ MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it:
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
 OTHER_VERSION = "the tables are of another version\n"
-BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ async def open_replica(
         DatabaseAway: the database cannot be reached.
         BadEnvironment: proxies or certificates from the environment cannot be used.
     """
-    policy = policy_for(settings)
+    default = policy_for(settings)
     keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
@@ -148,14 +146,14 @@ async def open_replica(
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
         with GuardDatabase(url) as states:
             states.allow_threads()
+            policies = TenantPolicies(database, default)
             mailboxes = Mailboxes(
-                settings, keys, policy, database, states, logins, budgets, files, transport, clock, time
+                settings, keys, policies, database, states, logins, budgets, files, transport, clock, time
             )
             async with create_task_group() as tasks:
                 sessions = Sessions(mailboxes.open, tasks)
                 bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
                 server = _mcp_server(settings, keys, sessions, bus, authorization)
-                server.middleware.insert(1, Measuring())  # right inside of the SDK's, whose span it completes
                 for each in (
                     database.follow_clock,
                     budgets.write_answers,
@@ -164,6 +162,7 @@ async def open_replica(
                     sessions.close_idle,
                 ):
                     tasks.start_soon(each)
+                tasks.start_soon(policies.follow, sessions.retire)
                 tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
@@ -178,8 +177,7 @@ class Mailboxes:
 
     settings: Settings
     keys: KeyRing
-    policy: Policy
-    """Of the operator's file; a tenant can have another one in the database."""
+    policies: TenantPolicies
     database: Database
     states: GuardDatabase
     logins: Logins
@@ -205,9 +203,9 @@ class Mailboxes:
         person = await find(self.database, person_id)
         if person is None:
             raise NoSession(NOT_KNOWN)
-        guarded = await self._policy_for(person)
         settings = self.settings
         async with (
+            self.policies.used_by(person) as policy,
             MessageStoreClient(
                 self.logins.auth_for(person),
                 server_url=settings.server_url,
@@ -226,7 +224,7 @@ class Mailboxes:
                 plans=plans,
                 principal=person.id,
                 approval=settings.approval,
-                policy=guarded,
+                policy=policy,
                 may_purge=reach >= LEVELS.index("purge"),
                 may_set_retention=settings.access == "admin",
                 approve_page=f"{settings.public_url}/inbox",
@@ -247,17 +245,6 @@ class Mailboxes:
                     del self._desks[person.id]
                 desk.close()
                 tasks.cancel_scope.cancel()
-
-    async def _policy_for(self, person: Person) -> Policy:
-        async with self.database.transaction() as db:
-            found = await db.execute("SELECT policy FROM tenant WHERE account_id = %s", (person.account_id,))
-            row = await found.fetchone()
-        if row is None or row[0] is None:
-            return self.policy
-        try:
-            return parse_policy(row[0], "policy")
-        except PolicyError as error:
-            raise NoSession(BAD_POLICY.format(error=error)) from None
 
 
 def _logins(settings: Settings, database: Database, keys: KeyRing, transport: httpx.AsyncBaseTransport) -> Logins:
@@ -315,12 +302,13 @@ def _mcp_server(
             validate_token_resource=True,
         ),
         token_verifier=authorization,
-        middleware=[Measuring(), Callers(sessions)],
+        middleware=[Callers(sessions)],
         # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
         request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
         tools=[_with_links(tool) for tool in tools_for(settings.access)],
     )
+    server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
     server.has_browser_page = True
     return server
 
