@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from rc_mcp.cli.exits import fail
+from rc_mcp.cli.exits import fail, settings_or_exit
 from rc_mcp.cli.tenants import database_url
 
 MIGRATED = "The tables have version {version}."
@@ -39,15 +39,17 @@ def migrate() -> None:
 
 @database.command()
 def check() -> None:
-    """Check the database: connection, version, rights, writing, tenants, clock.
+    """Check the database: connection, version, rights, writing, tenants, logins, clock.
 
     It changes nothing. The exit code is 1 if there is a fault.
     """
     url = database_url()
     from rc_mcp.team.checks import findings  # late: only with the extra
+    from rc_mcp.team.key_ring import KeyRing
 
+    keys = settings_or_exit().secret_keys
     faults = 0
-    for finding in findings(url):
+    for finding in findings(url, KeyRing([key.get_secret_value() for key in keys]) if keys else None):
         click.echo(f"{finding.verdict:<5} {finding.what}")
         if finding.advice:
             click.echo(f"      {finding.advice}")

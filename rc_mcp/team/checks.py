@@ -8,6 +8,9 @@ from typing import Any, Literal
 import psycopg
 
 from rc_mcp.team.database import NEWER, OLDER, reason, version_of
+from rc_mcp.team.key_ring import KeyRing, NotOpened
+from rc_mcp.team.logins import login_name
+from rc_mcp.team.people import Person
 from rc_mcp.team.schema import SHARED, TENANT, tenant_schema
 
 _APART_S = 30.0
@@ -26,8 +29,8 @@ class Finding:
     advice: str = ""
 
 
-def findings(url: str) -> Generator[Finding]:
-    """Yield what is right and wrong with the team's database."""
+def findings(url: str, keys: KeyRing | None) -> Generator[Finding]:
+    """Yield what is right and wrong with the team's database. `keys`: the ring that must open the logins in it."""
     try:
         with psycopg.connect(url, connect_timeout=5, options="-c statement_timeout=5s -c lock_timeout=5s") as db:
             yield _reached(db)
@@ -37,6 +40,7 @@ def findings(url: str) -> Generator[Finding]:
             if version.verdict == "ok":
                 yield _writing(db)
                 yield _tenants(db)
+                yield _logins(db, keys)
             yield _clock(db)
     except psycopg.Error as error:
         yield Finding("fault", f"database: {reason(error)}", _advice(error))
@@ -88,14 +92,39 @@ def _writing(db: Connection) -> Finding:
 def _tenants(db: Connection) -> Finding:
     rows = db.execute("SELECT account_id, stopped, policy IS NOT NULL FROM rc_mcp.tenant").fetchall()
     people = db.execute("SELECT count(*) FROM rc_mcp.person").fetchone()
-    logins = db.execute("SELECT count(*) FROM rc_mcp.ringcentral_login").fetchone()
     old = sum(version_of(db, tenant_schema(account_id)) != len(TENANT) for account_id, _, _ in rows)
-    counts = f"{len(rows):,} tenants, {(people or [0])[0]:,} people, {(logins or [0])[0]:,} logins"
     stopped, with_policy = sum(row[1] for row in rows), sum(row[2] for row in rows)
-    what = f"tenants: {counts}; {stopped:,} stopped, {with_policy:,} with a policy"
+    what = f"tenants: {len(rows):,} ({stopped:,} stopped, {with_policy:,} with a policy), {(people or [0])[0]:,} people"
     if old:
         return Finding("fault", f"{what}; {old:,} with tables of another version", _MIGRATE)
     return Finding("ok", what)
+
+
+def _logins(db: Connection, keys: KeyRing | None) -> Finding:
+    """Count the logins, and those that no key opens."""
+    if keys is None:
+        return Finding("note", "logins: not checked", "Set RC_MCP_SECRET_KEYS to check that its keys open them.")
+    count = lost = 0
+    with db.cursor(name="logins") as found:  # in portions
+        found.execute(
+            "SELECT person.id, account_id, extension_id, sealed FROM rc_mcp.ringcentral_login AS login"
+            " JOIN rc_mcp.person ON person.id = login.person"
+        )
+        for *person, sealed in found:
+            count += 1
+            lost += not _opens(keys, Person(*person), sealed)
+    if lost:
+        advice = "Put the missing key into RC_MCP_SECRET_KEYS, behind the others; or let these people log in again."
+        return Finding("fault", f"logins: no key opens {lost:,} of {count:,}", advice)
+    return Finding("ok", f"logins: {count:,}, and the keys open all")
+
+
+def _opens(keys: KeyRing, person: Person, sealed: bytes) -> bool:
+    try:
+        keys.open(sealed, login_name(person))
+    except NotOpened:
+        return False
+    return True
 
 
 def _clock(db: Connection) -> Finding:

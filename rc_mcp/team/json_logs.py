@@ -39,10 +39,17 @@ def log_as_json() -> None:
     sys.unraisablehook = lambda raised: _log_uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
 
 
+def say(words: str) -> None:
+    """Write a line with these words of the operator's own."""
+    line = {"time": _stamp(datetime.now(UTC)), "level": "INFO", "logger": __name__, "message": words}
+    sys.stderr.write(f"{json.dumps(line, ensure_ascii=False)}\n")
+    sys.stderr.flush()
+
+
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _stamp(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname,
             "logger": record.name,
             "message": _message(record),
@@ -54,6 +61,10 @@ class JsonLines(logging.Formatter):
             line["exception"] = _types(record.exc_info[1])
             line["at"] = _places(record.exc_info[2])
         return json.dumps(line, ensure_ascii=False)
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
 
 
 def _message(record: logging.LogRecord) -> str:

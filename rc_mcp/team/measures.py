@@ -1,58 +1,30 @@
 """What a replica measures, with the names of OpenTelemetry's conventions for MCP and HTTP where there are any.
 
-Only words of a fixed list become attributes: a client may name a tool, a prompt or a method as it likes, and a resource
-by the id of a message. Nothing is measured by person, tenant or address. Without `telemetry.start`, measuring does
-nothing.
+Only words of a fixed list become attributes, and nothing is measured by person, tenant or address. Without
+`telemetry.start`, measuring does nothing.
 """
 
-import re
-from collections.abc import Collection, Mapping
-from functools import cache
-from time import perf_counter
-from typing import Any, Literal, cast, get_args
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 
-import httpx2 as httpx
-from anyio import get_cancelled_exc_class
-from mcp import MCPError
-from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
-from mcp.types import INVALID_PARAMS, CallToolResult
-from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METHODS
-from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 from opentelemetry.metrics import get_meter
-from opentelemetry.trace import get_current_span
-from pydantic import ValidationError
 
 from rc_mcp import __version__
-from rc_mcp.inbox.app import OPEN, PREFIX
-from rc_mcp.inbox.operations import OPERATIONS
-from rc_mcp.prompts import load_prompts
-from rc_mcp.resources import TEMPLATES
 from rc_mcp.ringcentral.transport.budgets import ASSUMED
-from rc_mcp.tools import PERMISSIONS
-from rc_mcp.views.changes import Status
-from rc_mcp.views.messages import mailbox_uri
 
 OTHER = "_OTHER"
 """What the conventions write for a word that is on no list."""
-METHODS = SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS
-TOOLS = frozenset({*PERMISSIONS, OPEN, *(f"{PREFIX}{operation}" for operation in OPERATIONS)})
-STATUSES = frozenset(get_args(Status))
 GROUPS = frozenset(ASSUMED)
-TRANSPORT = "tcp"
-VERSIONS = frozenset(KNOWN_PROTOCOL_VERSIONS)
-HTTP_VERSIONS = frozenset({"1.0", "1.1", "2", "3"})
-
-LoginOutcome = Literal["done", "refused", "failed"]
 
 _meter = get_meter("rc_mcp", __version__)
 # The limits of the buckets are those that the conventions advise.
-_operations = _meter.create_histogram(
+operations = _meter.create_histogram(
     "mcp.server.operation.duration",
     "s",
     "Duration of an MCP request or notification, from its arrival until its result is sent.",
     explicit_bucket_boundaries_advisory=[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
 )
-_requests = _meter.create_histogram(
+requests = _meter.create_histogram(
     "http.client.request.duration",
     "s",
     "Duration of a request to RingCentral, until the head of its answer.",
@@ -64,7 +36,7 @@ _waits = _meter.create_histogram(
     "How long a request to RingCentral waited for its place within the rate limit.",
     explicit_bucket_boundaries_advisory=[0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 30, 60],
 )
-_changes = _meter.create_counter("rc_mcp.changes", "{change}", "Answers of tools that change messages, by status.")
+changes = _meter.create_counter("rc_mcp.changes", "{change}", "Answers of tools that change messages, by status.")
 _logins = _meter.create_counter("rc_mcp.logins", "{login}", "Logins of people at RingCentral, by outcome.")
 _database_errors = _meter.create_counter(
     "rc_mcp.database.errors", "{error}", "Transactions that the team's database did not carry out."
@@ -73,137 +45,25 @@ _database_errors = _meter.create_counter(
 
 def waited(group: str, wait_s: float) -> None:
     """Note that a request waited for its place in this rate limit group."""
-    _waits.record(wait_s, {"rc_mcp.rate_limit.group": _known(group, GROUPS)})
+    _waits.record(wait_s, {"rc_mcp.rate_limit.group": known(group, GROUPS)})
 
 
-def logged_in(outcome: LoginOutcome) -> None:
-    """Note the end of a login at RingCentral."""
-    _logins.add(1, {"rc_mcp.login.outcome": outcome})
+@contextmanager
+def login() -> Generator[None]:
+    """Count the login at RingCentral that ends within the block."""
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    finally:
+        _logins.add(1, {"rc_mcp.login.outcome": outcome})
 
 
 def database_failed(error: Exception) -> None:
-    """Note that a transaction failed."""
+    """Count a transaction that failed."""
     _database_errors.add(1, {"error.type": type(error).__name__})
 
 
-class Measuring(ServerMiddleware[Any]):
-    """Middleware that measures each MCP message, and completes the SDK's span for it.
-
-    It belongs right inside the SDK's own middleware for traces: `server.middleware.insert(1, Measuring())`.
-    """
-
-    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        attributes = described(ctx)
-        began = perf_counter()
-        try:
-            result = await call_next(ctx)
-        except MCPError as error:
-            attributes |= _failed_with(str(error.error.code))
-            raise
-        except ValidationError:
-            attributes |= _failed_with(str(INVALID_PARAMS))
-            raise
-        except get_cancelled_exc_class():
-            attributes["error.type"] = "cancelled"
-            raise
-        except Exception as error:
-            attributes["error.type"] = type(error).__qualname__
-            raise
-        else:
-            attributes |= _outcome(ctx.method, attributes.get("gen_ai.tool.name"), result)
-            return result
-        finally:
-            _operations.record(perf_counter() - began, attributes)
-            uri = (ctx.params or {}).get("uri")
-            span = get_current_span()
-            span.set_attributes(attributes)
-            if isinstance(uri, str):
-                span.set_attribute("mcp.resource.uri", form_of(uri))
-
-
-def described(ctx: ServerRequestContext[Any, Any]) -> dict[str, str]:
-    """Return what the conventions say about a message, before it is answered."""
-    version = str(getattr(ctx.request, "scope", {}).get("http_version"))
-    attributes = {
-        "mcp.method.name": _known(ctx.method, METHODS),
-        "mcp.protocol.version": _known(ctx.protocol_version, VERSIONS),
-        "network.transport": TRANSPORT,
-        "network.protocol.name": "http",
-        "network.protocol.version": _known(version, HTTP_VERSIONS),
-    }
-    if ctx.method == "tools/call":
-        attributes["gen_ai.operation.name"] = "execute_tool"
-        attributes["gen_ai.tool.name"] = _known((ctx.params or {}).get("name"), TOOLS)
-    elif ctx.method == "prompts/get":
-        attributes["gen_ai.prompt.name"] = _known((ctx.params or {}).get("name"), prompt_names())
-    return attributes
-
-
-@cache
-def prompt_names() -> frozenset[str]:
-    return frozenset(prompt.name for prompt in load_prompts())
-
-
-class MeasuredTransport(httpx.AsyncBaseTransport):
-    """A transport that measures each request to RingCentral."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        attributes: dict[str, str | int] = {
-            "http.request.method": request.method,
-            "server.address": request.url.host,
-            "server.port": request.url.port or (443 if request.url.scheme == "https" else 80),
-        }
-        began = perf_counter()
-        try:
-            response = await self._transport.handle_async_request(request)
-        except BaseException as error:
-            attributes["error.type"] = type(error).__qualname__
-            raise
-        else:
-            attributes["http.response.status_code"] = response.status_code
-            attributes["rc_mcp.rate_limit.group"] = _known(
-                response.headers.get("x-rate-limit-group", "").strip().lower(), GROUPS
-            )
-            if response.status_code >= 400:
-                attributes["error.type"] = str(response.status_code)
-            return response
-        finally:
-            _requests.record(perf_counter() - began, attributes)
-
-    async def aclose(self) -> None:
-        await self._transport.aclose()
-
-
-def _failed_with(code: str) -> dict[str, str]:
-    return {"error.type": code, "rpc.response.status_code": code}
-
-
-def _outcome(method: str, tool: str | None, result: HandlerResult) -> dict[str, str]:
-    """Return how a call of a tool ended, and count it if it was a change."""
-    if method != "tools/call" or not isinstance(result, CallToolResult):
-        return {}
-    if result.is_error:
-        return {"error.type": "tool_error"}
-    said = cast("Mapping[str, object]", result.structured_content or {})
-    status = said.get("status")
-    if tool and isinstance(status, str) and status in STATUSES:
-        _changes.add(1, {"gen_ai.tool.name": tool, "rc_mcp.change.status": status})
-    return {}
-
-
-def form_of(uri: str) -> str:
-    """Return a resource's address with `{message_id}` and the like in place of ids."""
-    return next((form for form, pattern in _forms().items() if pattern.fullmatch(uri)), OTHER)
-
-
-@cache
-def _forms() -> Mapping[str, re.Pattern[str]]:
-    forms = (mailbox_uri("{account_id}", "{extension_id}"), *(template.uri_template for template in TEMPLATES))
-    return {form: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(form))) for form in forms}
-
-
-def _known(word: object, words: Collection[str]) -> str:
+def known(word: object, words: Collection[str]) -> str:
+    """Return the word if it is one of these."""
     return word if isinstance(word, str) and word in words else OTHER

@@ -4,9 +4,10 @@ A replica keeps nothing that another one needs: people, logins, plans, the journ
 and what a client carries between two calls is sealed with keys that all replicas have.
 """
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -24,32 +25,44 @@ from starlette.types import ASGIApp
 from rc_mcp import time_limits
 from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy
-from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
+from rc_mcp.inbox.app import AppDoor
 from rc_mcp.inbox.desk import Desk
+from rc_mcp.inbox.windows import ServerWindows
 from rc_mcp.ringcentral import REAL_TIME, MessageStoreClient, Time
 from rc_mcp.server import RingCentralServer, assemble, settle_interrupted_changes
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.team.app_secrets import PURPOSE, DerivedSecrets
 from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import inbox_routes
+from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
+from rc_mcp.team.measuring import MeasuredTransport, Measuring
 from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.operator_api import with_operators
+from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
-from rc_mcp.team.people import Person, find
+from rc_mcp.team.people import find
+from rc_mcp.team.policies import TenantPolicies
+from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
+from rc_mcp.team.sync_tokens import TeamTokens
+from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
+from rc_mcp.tools import tools_for
+from rc_mcp.tools.read_message_content import LINKED, SAVED, read_message_content
+from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.wiring import policy_for
 
 PATH = "/mcp"
@@ -57,7 +70,7 @@ NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
-BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
+OTHER_VERSION = "the tables are of another version\n"
 
 
 @dataclass(frozen=True)
@@ -122,18 +135,21 @@ async def open_replica(
         DatabaseAway: the database cannot be reached.
         BadEnvironment: proxies or certificates from the environment cannot be used.
     """
-    policy = policy_for(settings)
+    default = policy_for(settings)
     keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
-        transport = transport or outgoing
+        transport = MeasuredTransport(transport or outgoing)
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
         with GuardDatabase(url) as states:
             states.allow_threads()
-            mailboxes = Mailboxes(settings, policy, database, states, logins, budgets, files, transport, clock, time)
+            policies = TenantPolicies(database, default)
+            mailboxes = Mailboxes(
+                settings, keys, policies, database, states, logins, budgets, files, transport, clock, time
+            )
             async with create_task_group() as tasks:
                 sessions = Sessions(mailboxes.open, tasks)
                 bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
@@ -146,9 +162,11 @@ async def open_replica(
                     sessions.close_idle,
                 ):
                     tasks.start_soon(each)
+                tasks.start_soon(policies.follow, sessions.retire)
+                tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database)
+                    app = _application(settings, door, database, states)
                     yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
@@ -158,8 +176,8 @@ class Mailboxes:
     """Opens the mailbox of a person."""
 
     settings: Settings
-    policy: Policy
-    """Of the operator's file; a tenant can have another one in the database."""
+    keys: KeyRing
+    policies: TenantPolicies
     database: Database
     states: GuardDatabase
     logins: Logins
@@ -185,9 +203,9 @@ class Mailboxes:
         person = await find(self.database, person_id)
         if person is None:
             raise NoSession(NOT_KNOWN)
-        guarded = await self._policy_for(person)
         settings = self.settings
         async with (
+            self.policies.used_by(person) as policy,
             MessageStoreClient(
                 self.logins.auth_for(person),
                 server_url=settings.server_url,
@@ -206,34 +224,27 @@ class Mailboxes:
                 plans=plans,
                 principal=person.id,
                 approval=settings.approval,
-                policy=guarded,
+                policy=policy,
                 may_purge=reach >= LEVELS.index("purge"),
                 may_set_retention=settings.access == "admin",
                 approve_page=f"{settings.public_url}/inbox",
                 undo_command=None,
                 zone=settings.timezone,
             )
-            session = MailboxSession(client, guard, frozenset(), self.files.of(person))
+            tokens = TeamTokens(self.database, self.keys, person.id)
+            session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
             desk = self._desks[person.id] = Desk(session, settings.access, "browser")
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
+            in_app = replace(desk, window="app")
+            app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
             try:
-                yield session
+                yield replace(session, app_page=app_page, windows=ServerWindows(app_page, None))
             finally:
+                in_app.close()
                 if self._desks.get(person.id) is desk:
                     del self._desks[person.id]
                 desk.close()
                 tasks.cancel_scope.cancel()
-
-    async def _policy_for(self, person: Person) -> Policy:
-        async with self.database.transaction() as db:
-            found = await db.execute("SELECT policy FROM tenant WHERE account_id = %s", (person.account_id,))
-            row = await found.fetchone()
-        if row is None or row[0] is None:
-            return self.policy
-        try:
-            return parse_policy(row[0], "policy")
-        except PolicyError as error:
-            raise NoSession(BAD_POLICY.format(error=error)) from None
 
 
 def _logins(settings: Settings, database: Database, keys: KeyRing, transport: httpx.AsyncBaseTransport) -> Logins:
@@ -280,7 +291,7 @@ def _mcp_server(
     async def no_mailbox(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
         yield cast("MailboxSession", _NoMailbox())
 
-    return assemble(
+    server = assemble(
         settings,
         no_mailbox,
         keeps_connections=False,
@@ -295,7 +306,11 @@ def _mcp_server(
         # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
         request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
         subscriptions=bus,
+        tools=[_with_links(tool) for tool in tools_for(settings.access)],
     )
+    server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
+    server.has_browser_page = True
+    return server
 
 
 def _door(
@@ -321,6 +336,14 @@ def _door(
     return Door(site, calls=lambda: server.calls, stop_listening=server.stop_listening)
 
 
+def _with_links(tool: StrictTool) -> StrictTool:
+    """Return the tool as it is where files reach users by links."""
+    if tool.name != read_message_content.__name__:
+        return tool
+    told = json.dumps(tool.parameters).replace(SAVED, LINKED)
+    return tool.model_copy(update={"parameters": json.loads(told)})
+
+
 class _NoMailbox:
     """What a request has before `Callers` knows who sent it. Whatever uses it fails."""
 
@@ -331,7 +354,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -340,12 +363,13 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             return PlainTextResponse("shutting down\n", 503)
         try:
             async with database.transaction() as db:
-                await db.execute("SELECT 1 FROM version")
+                row = await (await db.execute("SELECT number FROM version")).fetchone()
         except DatabaseAway as error:
             return PlainTextResponse(f"{error}\n", 503)
-        return PlainTextResponse("ok\n")
+        is_right = row == (len(SHARED),)
+        return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
@@ -353,3 +377,6 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
+    if settings.http_token is None:
+        return app
+    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)

@@ -45,6 +45,12 @@ SHARED = (
     CREATE INDEX oauth_token_by_grant ON oauth_token (oauth_grant);
     CREATE INDEX oauth_token_by_expiry ON oauth_token (expires);
 
+    CREATE TABLE sync_token (
+        digest text PRIMARY KEY, person text NOT NULL REFERENCES person ON DELETE CASCADE, issued timestamptz NOT NULL,
+        sealed bytea NOT NULL
+    );
+    CREATE INDEX sync_token_by_person ON sync_token (person, issued);
+
     CREATE TABLE file_link (digest text PRIMARY KEY, expires timestamptz NOT NULL, sealed bytea NOT NULL);
 
     -- What the journal's queries ask of a row's details, which its owner may have damaged.

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2 as httpx
@@ -53,11 +53,27 @@ class Team:
         """Return the ids of this user's messages, newest first, as the mailbox itself has them."""
         return [str(message["id"]) for message in self.mailbox(number).messages()]
 
+    def user(self, number: int) -> User:
+        """Return this user of the office."""
+        return self.emulator.users[number]
+
+    def availability(self, number: int, message_id: str) -> str | None:
+        """Return what this user's mailbox itself says."""
+        message = self.mailbox(number).message(message_id)
+        return None if message is None else message["availability"]
+
+    def deletes(self) -> list[str]:
+        """Return the paths of the deletes that reached RingCentral."""
+        return [request.path for request in self.emulator.requests if request.method == "DELETE"]
+
     def receive(self, number: int) -> None:
         """Let a message arrive in this user's mailbox."""
         self.mailbox(number).add(Draft(type="SMS", sender=Party(phone_number="+15005550006"), text="new"))
 
     def settings(self, **variables: str) -> Settings:
+        return load_settings(**self.variables(**variables))
+
+    def variables(self, **variables: str) -> dict[str, str]:
         own = {
             "RC_SERVER_URL": self.emulator.server_url,
             "RC_MEDIA_URL": self.emulator.media_url,
@@ -68,7 +84,7 @@ class Team:
             "RC_MCP_SECRET_KEYS": KEY,
             "RC_MCP_TIMEZONE": "America/Los_Angeles",
         }
-        return load_settings(**{**own, **variables})
+        return {**own, **variables}
 
     async def log_in(self, number: int) -> str:
         """Log this user in at RingCentral, for an MCP client; return the client's access token."""
@@ -119,8 +135,9 @@ class Team:
     ) -> AsyncGenerator[Client]:
         """Yield a client at this replica, of this user or with this token."""
         if isinstance(user, int):
-            user = self.tokens[user] = self.tokens.get(user) or await self.log_in(user)
-        headers = {"Authorization": f"Bearer {user}", "Host": "team.test"}
+            self.tokens[user] = self.tokens.get(user) or await self.log_in(user)
+        token = user if isinstance(user, str) else self.tokens[user]
+        headers = {"Authorization": f"Bearer {token}", "Host": "team.test"}
         async with httpx.AsyncClient(headers=headers, timeout=30) as http:
             transport = streamable_http_client(f"{self.addresses[replica]}/mcp", http_client=http)
             async with Client(transport, mode=era, **given) as client:
@@ -132,7 +149,7 @@ async def team(database: Database, url: str, replicas: int = 2, **variables: str
     """Yield a team with so many replicas."""
     with Emulator(redirect_uris=[f"{PUBLIC_URL}/login/ringcentral"]) as emulator:
         made = Team(emulator, database, url)
-        async with AsyncExitStack() as running:
+        async with bare_errors(), AsyncExitStack() as running:
             for _ in range(replicas):
                 await running.enter_async_context(made.replica(**variables))
             yield made
@@ -143,3 +160,18 @@ async def _on_a_port(replica: Replica) -> AsyncGenerator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
     async with serving(replica.app, listening):
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def bare_errors() -> AsyncGenerator[None]:
+    """Raise what happened in the block by itself, without the groups of the tasks around it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise _innermost(group) from None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return _innermost(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])

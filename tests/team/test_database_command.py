@@ -12,8 +12,11 @@ from psycopg.conninfo import conninfo_to_dict
 from rc_mcp.cli import main
 from rc_mcp.cli.database import READY
 from rc_mcp.team.database import Database
+from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.logins import login_name
 from rc_mcp.team.people import admit
 from tests.team import postgres
+from tests.team.replicas import KEY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -44,7 +47,24 @@ async def test_a_migrated_database_is_ready(run: Command, database: Database, da
     checked = run("check", database_url)
 
     assert (checked.exit_code, checked.output.splitlines()[-1]) == (0, READY)
-    assert "1 tenants, 1 people, 0 logins" in checked.output
+    assert "tenants: 1 (0 stopped, 0 with a policy), 1 people" in checked.output
+
+
+async def test_logins_that_no_key_opens_are_a_fault_and_counted(
+    run: Command, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for extension_id, key in (("501", KEY), ("502", "a key that is no longer in the ring")):
+        person = await admit(database, "https://rc.test", "401", extension_id)
+        sealed = KeyRing([key]).seal(b"a login", login_name(person))
+        async with database.transaction() as db:
+            await db.execute("INSERT INTO ringcentral_login (person, sealed) VALUES (%s, %s)", (person.id, sealed))
+
+    assert "note  logins: not checked" in run("check", database_url).output
+    monkeypatch.setenv("RC_MCP_SECRET_KEYS", KEY)
+    checked = run("check", database_url)
+
+    assert checked.exit_code == 1
+    assert "fault logins: no key opens 1 of 2" in checked.output
 
 
 async def test_a_check_changes_nothing(run: Command, database: Database, database_url: str) -> None:

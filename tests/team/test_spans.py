@@ -20,7 +20,8 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from rc_mcp.team.measures import OTHER, form_of
+from rc_mcp.team.measures import OTHER
+from rc_mcp.team.measuring import form_of
 from rc_mcp.team.telemetry import OnlyKnown
 from rc_mcp.views.messages import attachment_uri, mailbox_uri
 

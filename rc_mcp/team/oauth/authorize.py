@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.team import measures
 from rc_mcp.team.database import DatabaseAway
 from rc_mcp.team.oauth.addresses import CONSENT, SCOPE
 from rc_mcp.team.oauth.authorization_server import AuthorizationServer
@@ -100,7 +101,8 @@ class LoginInBrowser:
             said = {"error": "access_denied" if given.get("error") == "access_denied" else "server_error"}
         else:
             try:
-                said = {"code": await self._server.end_login(asked, verifier, given["code"])}
+                with measures.login():
+                    said = {"code": await self._server.end_login(asked, verifier, given["code"])}
             except (RingCentralError, DatabaseAway) as error:
                 said = {"error": "temporarily_unavailable", "error_description": advice_on(error)}
         return on_the_way(self._answer(asked.redirect_uri, asked.state, **said))
