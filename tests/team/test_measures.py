@@ -35,16 +35,16 @@ async def test_logins_are_counted_by_their_outcome() -> None:
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
 
 
-async def test_a_database_that_is_away_is_counted() -> None:
+@pytest.mark.process
+async def test_a_transaction_that_failed_is_counted_by_the_kind_of_its_error(database: Database) -> None:
     start()
-    before = counted("rc_mcp_database_errors_total")
+    before = counted("rc_mcp_database_errors_total", error_type="DivisionByZero")
 
-    async with Database("postgresql://127.0.0.1:9/none") as away:
-        with pytest.raises(DatabaseAway):
-            async with away.transaction():
-                pass
+    with suppress(DatabaseAway):
+        async with database.transaction() as db:
+            await db.execute("SELECT 1/0")
 
-    assert counted("rc_mcp_database_errors_total") - before == 1
+    assert counted("rc_mcp_database_errors_total", error_type="DivisionByZero") - before == 1
 
 
 async def test_requests_to_ringcentral_are_measured_without_their_addresses() -> None:
