@@ -262,7 +262,7 @@ async def test_metrics_are_served_and_all_other_addresses_belong_to_the_applicat
 async def test_a_database_that_is_away_is_said_without_its_address(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(time_limits, "DATABASE_S", 0.5)
+    monkeypatch.setattr(time_limits, "DATABASE_S", 1.0)
     monkeypatch.setenv("RC_MCP_DATABASE_URL", AWAY)
     async with Database(AWAY) as away:
         app = with_operators(Operators(away, GuardDatabase(AWAY).of), TOKEN, bytes, OTHERS)
