@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -25,8 +26,6 @@ from starlette.types import ASGIApp
 from rc_mcp import time_limits
 from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy
-from rc_mcp.guard.policy.rules import Policy
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
@@ -42,7 +41,8 @@ from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
-from rc_mcp.team.inbox_page import inbox_routes
+from rc_mcp.team.inbox_page import PATH as INBOX
+from rc_mcp.team.inbox_page import app_page, inbox_routes
 from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
@@ -52,7 +52,8 @@ from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
 from rc_mcp.team.outgoing import Outgoing
-from rc_mcp.team.people import Person, find
+from rc_mcp.team.people import find
+from rc_mcp.team.policies import Policies
 from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
@@ -69,7 +70,6 @@ MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it:
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
 OTHER_VERSION = "the tables are of another version\n"
-BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ async def open_replica(
         BadEnvironment: proxies or certificates from the environment cannot be used.
     """
     policy = policy_for(settings)
-    keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
+    keys = KeyRing(list(dict.fromkeys(key.get_secret_value() for key in settings.secret_keys)))
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
@@ -144,10 +144,11 @@ async def open_replica(
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
+        policies = Policies(database, policy)
         with GuardDatabase(url) as states:
             states.allow_threads()
             mailboxes = Mailboxes(
-                settings, keys, policy, database, states, logins, budgets, files, transport, clock, time
+                settings, keys, policies, database, states, logins, budgets, files, transport, clock, time
             )
             async with create_task_group() as tasks:
                 sessions = Sessions(mailboxes.open, tasks)
@@ -162,6 +163,7 @@ async def open_replica(
                     sessions.close_idle,
                 ):
                     tasks.start_soon(each)
+                tasks.start_soon(policies.follow, sessions.renew)
                 tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
@@ -176,8 +178,7 @@ class Mailboxes:
 
     settings: Settings
     keys: KeyRing
-    policy: Policy
-    """Of the operator's file; a tenant can have another one in the database."""
+    policies: Policies
     database: Database
     states: GuardDatabase
     logins: Logins
@@ -197,13 +198,13 @@ class Mailboxes:
         """Yield the session of a person.
 
         Raises:
-            NoSession: there is no such person, or the policy of the tenant cannot be used.
+            NoSession: there is no such person, or the tenant's policy cannot be used.
             DatabaseAway: the database cannot be used now.
         """
         person = await find(self.database, person_id)
         if person is None:
             raise NoSession(NOT_KNOWN)
-        guarded = await self._policy_for(person)
+        policy = await self.policies.of(person.account_id)
         settings = self.settings
         async with (
             MessageStoreClient(
@@ -224,16 +225,18 @@ class Mailboxes:
                 plans=plans,
                 principal=person.id,
                 approval=settings.approval,
-                policy=guarded,
+                policy=policy,
                 may_purge=reach >= LEVELS.index("purge"),
                 may_set_retention=settings.access == "admin",
-                approve_page=f"{settings.public_url}/inbox",
+                approve_page=f"{settings.public_url}{INBOX}",
                 undo_command=None,
                 zone=settings.timezone,
             )
             tokens = TeamTokens(self.database, self.keys, person.id)
             session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
-            desk = self._desks[person.id] = Desk(session, settings.access, "browser")
+            desk = self._desks[person.id] = Desk(
+                session, settings.access, "browser", page_url=f"{settings.public_url}{INBOX}"
+            )
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
             in_app = replace(desk, window="app")
             app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
@@ -245,17 +248,6 @@ class Mailboxes:
                     del self._desks[person.id]
                 desk.close()
                 tasks.cancel_scope.cancel()
-
-    async def _policy_for(self, person: Person) -> Policy:
-        async with self.database.transaction() as db:
-            found = await db.execute("SELECT policy FROM tenant WHERE account_id = %s", (person.account_id,))
-            row = await found.fetchone()
-        if row is None or row[0] is None:
-            return self.policy
-        try:
-            return parse_policy(row[0], "policy")
-        except PolicyError as error:
-            raise NoSession(BAD_POLICY.format(error=error)) from None
 
 
 def _logins(settings: Settings, database: Database, keys: KeyRing, transport: httpx.AsyncBaseTransport) -> Logins:
@@ -320,6 +312,7 @@ def _mcp_server(
         tools=[_with_links(tool) for tool in tools_for(settings.access)],
     )
     server.has_browser_page = True
+    server.app_html = partial(app_page, addresses.public_url)
     return server
 
 

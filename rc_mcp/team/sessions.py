@@ -14,12 +14,15 @@ from anyio.abc import TaskGroup
 from rc_mcp.session import MailboxSession
 
 MOST_SESSIONS = 2_000
+MOST_AT_ONCE = 100
+"""Calls, streams and downloads of one person."""
 IDLE_S = 900.0
 _LOOK_EVERY_S = 30.0
 
 _log = logging.getLogger(__name__)
 
 BUSY = "This server is in use by as many people as it can serve. Nothing was done. Try again in a minute."
+TOO_MANY = "Too many of your calls are in progress. Nothing was done. Try again when some have ended."
 ENDING = "This server is shutting down. Nothing was done; call again in a moment."
 
 
@@ -38,6 +41,8 @@ class _Open:
     uses: int = 0
     used_at: float = 0.0
     closing: anyio.Event = field(default_factory=anyio.Event)
+    """Set when no call may begin to use it any more, and the last one has ended."""
+    is_old: bool = False
 
 
 class Sessions:
@@ -72,10 +77,12 @@ class Sessions:
         """Yield the session of a person, and keep it open within the block; open it if it is not open.
 
         Raises:
-            NoSession: too many are in use.
+            NoSession: too many are in use, or this one is used too often at once.
             Exception: whatever opening it raised.
         """
         held = self._held(person_id)
+        if held.uses >= MOST_AT_ONCE:
+            raise NoSession(TOO_MANY)
         held.uses += 1
         try:
             await held.done.wait()
@@ -85,6 +92,8 @@ class Sessions:
         finally:
             held.uses -= 1
             held.used_at = anyio.current_time()
+            if held.is_old and not held.uses:
+                held.closing.set()
 
     def _held(self, person_id: str) -> _Open:
         held = self._by_person.get(person_id)
@@ -104,6 +113,14 @@ class Sessions:
 
     def _close(self, person_id: str) -> None:
         self._by_person.pop(person_id).closing.set()
+
+    def renew(self) -> None:
+        """Have each call from now on open a new session; calls in progress end in the old ones."""
+        for person_id, held in list(self._by_person.items()):
+            held.is_old = True
+            del self._by_person[person_id]
+            if not held.uses:
+                held.closing.set()
 
     async def close_idle(self) -> None:
         """Close sessions that nobody used for a while, until canceled."""
