@@ -10,8 +10,8 @@ define install
 	else $(PIP) install --quiet $(1); fi
 endef
 
-.PHONY: inbox demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills check check-release format lock \
-	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-tokens \
+.PHONY: inbox demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills prove-team prove-team-ci check check-release format lock \
+	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-team bench-tokens \
 	bench-transcribe contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
 	groundtruth team-clients hosts fuzz clean
@@ -49,6 +49,13 @@ prove-mutants: .venv/dev.ready  ## the proof against deliberate faults in the gu
 
 prove-kills: .venv/dev.ready   ## kill -9 at 100 moments of a delete; `make test` does it at 20
 	@KILLS=100 $(BIN)/python -m pytest -q -s tests/guard/state/test_killed.py
+
+prove-team-ci: .venv/dev.ready  ## the team's proof as CI runs it: always the same steps
+	@$(BIN)/python -m tests.team.proof.prove --steps 6000 --races 300 --seed 1
+
+prove-team: .venv/dev.ready    ## the team's proof: 200,000 steps of 50 users on 2 replicas, 10,000 races, 200 kills: an hour
+	@$(BIN)/python -m tests.team.proof.prove --steps 200000 --races 10000
+	@TEAM_KILLS=200 $(BIN)/python -m pytest -q -s tests/team/proof/test_killed_replicas.py
 
 check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/ruff check
@@ -114,6 +121,9 @@ bench-peers: .venv/dev.ready     ## our server compared with fastmcp and mcp-ema
 
 bench-growth: .venv/dev.ready    ## how costs grow with the mailbox, the journal, callers and calls (ALL=1: a million messages): five minutes
 	@$(BIN)/python -m bench.growth
+
+bench-team: .venv/dev.ready      ## a team's server compared with single use: reads, memory of idle users, limits, STOP: eight minutes
+	@$(BIN)/python -m bench.team
 
 bench-tokens: .venv/dev.ready    ## tokens of our tools and answers, compared with others: a minute
 	@$(BIN)/python -m bench.tokens

@@ -11,8 +11,6 @@ from rc_mcp.cli.http_server import HttpServer
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.team.database import AWAY, DatabaseAway, WrongVersion, check, reason
 from rc_mcp.team.json_logs import log_as_json, say
-from rc_mcp.team.operator_api import with_operators
-from rc_mcp.team.operators import Operators
 from rc_mcp.team.replica import PATH, check_team, open_replica
 from rc_mcp.team.telemetry import start
 
@@ -30,18 +28,14 @@ def check_start(settings: Settings) -> None:
 
 def serve_team(settings: Settings, listening: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT. Stderr has lines of JSON, the first with the address; stdout stays empty."""
+    telemetry = start()
+    log_as_json()
 
     async def run() -> None:
         async with open_replica(settings) as replica:
-            app = replica.app
-            if settings.http_token:
-                operators = Operators(replica.database, replica.states.of)
-                app = with_operators(operators, settings.http_token, telemetry.exposition, app)
             about = f"a team at {settings.public_url}, access {settings.access}"
-            await HttpServer(app, replica.door, path=PATH, about=about, say=say).serve_here(listening)
+            await HttpServer(replica.app, replica.door, path=PATH, about=about, say=say).serve_here(listening)
 
-    log_as_json()
-    telemetry = start()
     # psycopg cannot use the default event loop of Windows.
     loop = asyncio.SelectorEventLoop if sys.platform == "win32" else None
     try:

@@ -32,7 +32,8 @@ class Emulator:
     `sessions` are the logins, which a test can end early.
 
     `users` are the owner, with `jwt` and `extension_id`, and the colleagues, each with a login. `mailboxes` has a store
-    for each, by extension id. The login page redirects only to this machine or to one of `redirect_uris`.
+    for each, by extension id. `staff` adds that many colleagues, with empty mailboxes. The login page redirects only to
+    this machine or to one of `redirect_uris`.
 
     The same `seed` gives the same ids, credentials and generated messages. `messages` adds that many to the scenario's
     own. `permissions` are the app's and `user_permissions` the owner's; by default, all that the operations need.
@@ -48,6 +49,7 @@ class Emulator:
         db: str | Path = ":memory:",
         seed: int = 1,
         messages: int | None = None,
+        staff: int = 0,
         rate_limits: bool = True,
         full_removals: bool = False,
         permissions: Collection[str] | None = None,
@@ -62,7 +64,7 @@ class Emulator:
         self.clock = Clock(now, scale=time_scale)
         self.admin_url: str | None = None
         self._open = True
-        office = load_office()
+        office = load_office().with_staff(staff)
         check_registrable(redirect_uris)
         self.users = create_users(office, seed, user_permissions)
         account = create_account(seed, self.users, permissions, redirect_uris)

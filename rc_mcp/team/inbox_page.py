@@ -76,7 +76,7 @@ def page() -> str:
 
 
 @cache
-def app_page(public_url: str) -> str:
+def page_in_app(public_url: str) -> str:
     """Return the page inside an assistant's app."""
     here = "Run rc-mcp inbox in a terminal: its page opens this file."
     return _changed({**_FOR_A_TEAM, here: f"Open {public_url}{PATH} in a browser: the page there opens this file."})

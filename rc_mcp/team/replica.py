@@ -42,7 +42,7 @@ from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import PATH as INBOX
-from rc_mcp.team.inbox_page import app_page, inbox_routes
+from rc_mcp.team.inbox_page import inbox_routes, page_in_app
 from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
@@ -51,13 +51,16 @@ from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAwa
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.operator_api import with_operators
+from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import find
-from rc_mcp.team.policies import Policies
+from rc_mcp.team.policies import TenantPolicies
 from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
 from rc_mcp.team.sync_tokens import TeamTokens
+from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.tools import tools_for
 from rc_mcp.tools.read_message_content import LINKED, SAVED, read_message_content
@@ -83,7 +86,6 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
-    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -135,7 +137,7 @@ async def open_replica(
         DatabaseAway: the database cannot be reached.
         BadEnvironment: proxies or certificates from the environment cannot be used.
     """
-    policy = policy_for(settings)
+    default = policy_for(settings)
     keys = KeyRing(list(dict.fromkeys(key.get_secret_value() for key in settings.secret_keys)))
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
@@ -144,9 +146,9 @@ async def open_replica(
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
-        policies = Policies(database, policy)
         with GuardDatabase(url) as states:
             states.allow_threads()
+            policies = TenantPolicies(database, default)
             mailboxes = Mailboxes(
                 settings, keys, policies, database, states, logins, budgets, files, transport, clock, time
             )
@@ -154,7 +156,6 @@ async def open_replica(
                 sessions = Sessions(mailboxes.open, tasks)
                 bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
                 server = _mcp_server(settings, keys, sessions, bus, authorization)
-                server.middleware.insert(1, Measuring())  # right inside of the SDK's, whose span it completes
                 for each in (
                     database.follow_clock,
                     budgets.write_answers,
@@ -163,12 +164,12 @@ async def open_replica(
                     sessions.close_idle,
                 ):
                     tasks.start_soon(each)
-                tasks.start_soon(policies.follow, sessions.renew)
+                tasks.start_soon(policies.follow, sessions.retire)
                 tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database)
-                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
+                    app = _application(settings, door, database, states)
+                    yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
 
@@ -178,7 +179,7 @@ class Mailboxes:
 
     settings: Settings
     keys: KeyRing
-    policies: Policies
+    policies: TenantPolicies
     database: Database
     states: GuardDatabase
     logins: Logins
@@ -204,9 +205,9 @@ class Mailboxes:
         person = await find(self.database, person_id)
         if person is None:
             raise NoSession(NOT_KNOWN)
-        policy = await self.policies.of(person.account_id)
         settings = self.settings
         async with (
+            self.policies.used_by(person) as policy,
             MessageStoreClient(
                 self.logins.auth_for(person),
                 server_url=settings.server_url,
@@ -311,8 +312,9 @@ def _mcp_server(
         subscriptions=bus,
         tools=[_with_links(tool) for tool in tools_for(settings.access)],
     )
+    server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
     server.has_browser_page = True
-    server.app_html = partial(app_page, addresses.public_url)
+    server.app_html = partial(page_in_app, addresses.public_url)
     return server
 
 
@@ -357,7 +359,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -372,7 +374,7 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
         is_right = row == (len(SHARED),)
         return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
@@ -380,3 +382,6 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
+    if settings.http_token is None:
+        return app
+    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)

@@ -41,8 +41,6 @@ class _Open:
     uses: int = 0
     used_at: float = 0.0
     closing: anyio.Event = field(default_factory=anyio.Event)
-    """Set when no call may begin to use it any more, and the last one has ended."""
-    is_old: bool = False
 
 
 class Sessions:
@@ -92,8 +90,14 @@ class Sessions:
         finally:
             held.uses -= 1
             held.used_at = anyio.current_time()
-            if held.is_old and not held.uses:
+            if not held.uses and self._by_person.get(person_id) is not held:
                 held.closing.set()
+
+    def retire(self, person_id: str) -> None:
+        """Open another session for the next call of a person. The present one is closed after its last use."""
+        held = self._by_person.pop(person_id, None)
+        if held and not held.uses:
+            held.closing.set()
 
     def _held(self, person_id: str) -> _Open:
         held = self._by_person.get(person_id)
@@ -113,14 +117,6 @@ class Sessions:
 
     def _close(self, person_id: str) -> None:
         self._by_person.pop(person_id).closing.set()
-
-    def renew(self) -> None:
-        """Have each call from now on open a new session; calls in progress end in the old ones."""
-        for person_id, held in list(self._by_person.items()):
-            held.is_old = True
-            del self._by_person[person_id]
-            if not held.uses:
-                held.closing.set()
 
     async def close_idle(self) -> None:
         """Close sessions that nobody used for a while, until canceled."""

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from pydantic import SecretStr
 from starlette.responses import PlainTextResponse
 
+from rc_mcp import time_limits
 from rc_mcp.cli import main
 from rc_mcp.cli.stop import NOT_STOPPED, QUIET_TENANT, RESUMED
 from rc_mcp.guard.state.journal import Journal
@@ -248,6 +249,7 @@ async def test_metrics_are_served_and_all_other_addresses_belong_to_the_applicat
 async def test_a_database_that_is_away_is_said_without_its_address(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(time_limits, "DATABASE_S", 1.0)
     monkeypatch.setenv("RC_MCP_DATABASE_URL", AWAY)
     async with Database(AWAY) as away:
         app = with_operators(Operators(away, GuardDatabase(AWAY).of), TOKEN, bytes, OTHERS)

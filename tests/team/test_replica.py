@@ -136,22 +136,6 @@ async def test_every_tool_is_served_to_every_client(database: Database, database
         assert (await client.read_resource(str(listed[0].uri))).contents
 
 
-async def test_a_policy_that_the_operator_sets_holds_for_people_who_are_here(
-    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rc_mcp.team.policies._LOOKED_AT_EVERY_S", 0.02)
-    async with team(database, database_url, 1) as office, office.client(1, 0) as client:
-        message = office.ids(1)[0]
-        assert (await call(client, "delete_message", message_id=[message]))["status"] == "confirmation_required"
-        async with database.transaction() as db:
-            await db.execute("UPDATE tenant SET policy = 'dry_run = true'")
-        with anyio.fail_after(10):
-            said = ""
-            while "dry run" not in said:
-                await anyio.sleep(0.02)
-                said = (await call(client, "delete_message", message_id=[message]))["said"]
-
-
 async def test_an_interrupted_change_is_looked_after_though_its_person_is_away(
     database: Database, database_url: str
 ) -> None:

@@ -111,18 +111,6 @@ async def test_one_person_can_use_their_session_only_so_often_at_once(monkeypatc
             pass
 
 
-async def test_a_renewed_session_serves_its_calls_to_their_end_and_the_next_call_opens_another() -> None:
-    rooms = Rooms()
-    async with sessions_of(rooms) as sessions:
-        async with sessions.of("one") as before:
-            sessions.renew()
-            async with sessions.of("one") as after:
-                assert before is not after
-            assert not rooms.closed
-        await until(rooms.closed, ["one"])
-    assert rooms.opened == ["one", "one"]
-
-
 async def test_an_idle_session_is_closed_and_one_in_use_is_not() -> None:
     rooms = Rooms()
     async with sessions_of(rooms, idle_s=0.02) as sessions, sessions.of("listening"):
@@ -149,3 +137,18 @@ async def test_a_session_that_breaks_does_not_end_the_others(caplog: pytest.LogC
             assert len(sessions) == 1
     assert "ValueError" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_a_retired_session_is_closed_after_its_last_use_and_the_next_call_gets_another() -> None:
+    rooms = Rooms()
+    async with sessions_of(rooms) as sessions:
+        async with sessions.of("one") as before:
+            sessions.retire("one")
+            async with sessions.of("one") as after:
+                assert after is not before
+            assert rooms.closed == []
+        await until(rooms.closed, ["one"])
+        sessions.retire("one")
+        await until(rooms.closed, ["one", "one"])
+        sessions.retire("nobody")
+    assert rooms.opened == ["one", "one"]

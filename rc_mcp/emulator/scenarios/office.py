@@ -16,6 +16,8 @@ from rc_mcp.emulator.mailbox.people import Party
 
 ME = "me"
 """The owner's key."""
+FIRST_STAFF = 1_000
+"""The extension numbers of `with_staff` begin after this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,15 @@ class Office(BaseModel):
 
     def party(self, key: str) -> Party:
         return self.owner if key == ME else self.people[key]
+
+    def with_staff(self, number: int) -> "Office":
+        """Return the office with this many more colleagues, each with a login and an empty mailbox."""
+        parties = {
+            f"staff{at}": Party(name=f"Colleague {at}", extension_number=str(FIRST_STAFF + at))
+            for at in range(1, number + 1)
+        }
+        logins = {key: Login(username=f"{key}@pellworth.example") for key in parties}
+        return self.model_copy(update={"people": {**self.people, **parties}, "logins": {**self.logins, **logins}})
 
     def colleagues(self) -> list[str]:
         """Return the keys of all users except the owner."""

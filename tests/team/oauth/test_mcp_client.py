@@ -3,7 +3,6 @@
 import pytest
 from mcp.types import TextContent
 
-from rc_mcp.team.people import principal_of
 from tests.desk import Clock
 from tests.team.oauth.desktop import Desktop
 from tests.team.oauth.documents import Documents
@@ -23,10 +22,8 @@ async def test_it_logs_in_and_calls_a_tool(desktop: Desktop) -> None:
     async with desktop.connected() as client:
         result = await client.call_tool("whoami", {})
 
-    emulator = desktop.site.emulator
-    own = principal_of(emulator.server_url, emulator.account_id, desktop.site.user().extension_id)
     assert isinstance(result.content[0], TextContent)
-    assert result.content[0].text == own
+    assert result.content[0].text == desktop.site.person().id
     assert desktop.stored.client
     assert (desktop.stored.client.client_id == desktop.document) == (desktop.document is not None)
 

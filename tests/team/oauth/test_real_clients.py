@@ -20,7 +20,6 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import async_playwright
 
 from bench.frameworks.environments import python_command
-from rc_mcp.team.people import principal_of
 from tests.inbox.chromium.finding import chromium as installed_chromium
 from tests.inbox.chromium.visits import Visit, visiting
 from tests.installed import node_environment, node_of
@@ -95,10 +94,6 @@ async def log_in(visit: Visit, site: Site, address: str, *, then: str) -> dict[s
     return parameters_of((await sent.value).url)
 
 
-def person_of(site: Site) -> str:
-    return principal_of(site.emulator.server_url, site.emulator.account_id, site.user().extension_id)
-
-
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
@@ -128,7 +123,7 @@ async def test_the_sdk_s_client_logs_in(site: Site, documents: Documents, visit:
         result = await client.call_tool("whoami", {})
 
     assert isinstance(result.content[0], TextContent)
-    assert result.content[0].text == person_of(site)
+    assert result.content[0].text == site.person().id
 
 
 @pytest.mark.parametrize("kind", ["document", "registration"])
@@ -141,7 +136,7 @@ async def test_fastmcp_logs_in(site: Site, documents: Documents, visit: Visit, t
         assert (parameters_of(address)["client_id"] == url) == (kind == "document")
         visit.expects("gofastmcp.com")  # its last page loads a picture from there
         await log_in(visit, site, address, then="http://localhost:")
-        assert await program.says(r"whoami: (\w+)") == person_of(site)
+        assert await program.says(r"whoami: (\w+)") == site.person().id
 
 
 @pytest.mark.parametrize("kind", ["document", "registration"])
@@ -161,7 +156,7 @@ async def test_the_inspector_logs_in(
         address = await program.says(an_address(site))
         assert (parameters_of(address)["client_id"] == url) == (kind == "document")
         await log_in(visit, site, address, then=callback)
-        assert await program.says(rf"({person_of(site)})")
+        assert await program.says(rf"({site.person().id})")
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
