@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -40,7 +41,8 @@ from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
-from rc_mcp.team.inbox_page import inbox_routes
+from rc_mcp.team.inbox_page import PATH as INBOX
+from rc_mcp.team.inbox_page import inbox_routes, page_in_app
 from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
@@ -49,6 +51,8 @@ from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAwa
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.operator_api import with_operators
+from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import find
 from rc_mcp.team.policies import TenantPolicies
@@ -56,6 +60,7 @@ from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
 from rc_mcp.team.sync_tokens import TeamTokens
+from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.tools import tools_for
 from rc_mcp.tools.read_message_content import LINKED, SAVED, read_message_content
@@ -81,7 +86,6 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
-    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -134,7 +138,7 @@ async def open_replica(
         BadEnvironment: proxies or certificates from the environment cannot be used.
     """
     default = policy_for(settings)
-    keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
+    keys = KeyRing(list(dict.fromkeys(key.get_secret_value() for key in settings.secret_keys)))
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
@@ -164,8 +168,8 @@ async def open_replica(
                 tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database)
-                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
+                    app = _application(settings, door, database, states)
+                    yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
 
@@ -195,7 +199,7 @@ class Mailboxes:
         """Yield the session of a person.
 
         Raises:
-            NoSession: there is no such person, or the policy of the tenant cannot be used.
+            NoSession: there is no such person, or the tenant's policy cannot be used.
             DatabaseAway: the database cannot be used now.
         """
         person = await find(self.database, person_id)
@@ -225,13 +229,15 @@ class Mailboxes:
                 policy=policy,
                 may_purge=reach >= LEVELS.index("purge"),
                 may_set_retention=settings.access == "admin",
-                approve_page=f"{settings.public_url}/inbox",
+                approve_page=f"{settings.public_url}{INBOX}",
                 undo_command=None,
                 zone=settings.timezone,
             )
             tokens = TeamTokens(self.database, self.keys, person.id)
             session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
-            desk = self._desks[person.id] = Desk(session, settings.access, "browser")
+            desk = self._desks[person.id] = Desk(
+                session, settings.access, "browser", page_url=f"{settings.public_url}{INBOX}"
+            )
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
             in_app = replace(desk, window="app")
             app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
@@ -308,6 +314,7 @@ def _mcp_server(
     )
     server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
     server.has_browser_page = True
+    server.app_html = partial(page_in_app, addresses.public_url)
     return server
 
 
@@ -352,7 +359,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -367,7 +374,7 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
         is_right = row == (len(SHARED),)
         return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
@@ -375,3 +382,6 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
+    if settings.http_token is None:
+        return app
+    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)
