@@ -1,10 +1,12 @@
 # rc-mcp over HTTP, for unattended work: docs/how-to/run-in-a-container.md
 FROM python:3.13-slim AS build
 WORKDIR /build
-# The lock file has every hash, so that nothing unpinned is fetched.
-COPY requirements.lock ./
+# The lock file has every hash, so that nothing unpinned is fetched. For a team: requirements-team.lock
+# (docs/how-to/run-for-a-team.md).
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-team.lock ./
 RUN python -m venv /opt/rc-mcp && \
-    /opt/rc-mcp/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+    /opt/rc-mcp/bin/pip install --no-cache-dir --require-hashes -r "$LOCK"
 COPY pyproject.toml README.md LICENSE ./
 COPY prompts prompts
 COPY rc_mcp rc_mcp

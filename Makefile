@@ -14,7 +14,7 @@ endef
 	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-team bench-tokens \
 	bench-transcribe contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
-	groundtruth hosts fuzz clean
+	groundtruth team-clients hosts fuzz clean
 
 inbox: .venv/run.ready         ## the inbox page of a made-up mailbox, in your browser: no account, no key
 	@$(BIN)/rc-mcp inbox --demo
@@ -74,7 +74,8 @@ format: .venv/dev.ready
 # Extras stay in the locks: with a bare pin of `coverage`, pip tries the newest release for `coverage[toml]` and stops.
 lock: .venv/dev.ready          ## renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group build -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group dev --extra team -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group build --extra team -c requirements.lock -o requirements-team.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate pyproject.toml --group dev --extra team -c requirements-team.lock -o requirements-dev.lock
 
 snapshots: .venv/dev.ready     ## renew tests/snapshots: the tools, prompts and resources as models see them
 	@PYTHONPATH=. $(BIN)/python tests/test_snapshots.py
@@ -157,6 +158,9 @@ grade: .venv/dev.ready         ## a linter's grade and suggestions for the tools
 
 frameworks: .venv/dev.ready    ## 18 agent frameworks and client libraries, written into docs/reference: 15 minutes
 	@$(BIN)/python -m bench.frameworks $(FRAMEWORKS)
+
+team-clients: .venv/dev.ready  ## real clients log in to a team's server by a real Chromium, and the official authorization suite: a minute
+	@$(BIN)/python -m pytest -q -s -m long tests/team/oauth
 
 groundtruth: .venv/dev.ready   ## compare the tools' effects on the mailbox with their annotations: five minutes
 	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py

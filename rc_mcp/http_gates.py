@@ -28,9 +28,17 @@ class OnlyUnder:
     """Middleware that requires one of these names as Host, and as Origin if present, with or without a port.
 
     Names are compared exactly: browsers write a name in only one way, and another spelling is refused.
+
+    Args:
+        refusal: what another name is answered with.
+        checks_origin: whether pages of other sites are refused too.
     """
 
-    def __init__(self, names: Iterable[str], app: ASGIApp) -> None:
+    def __init__(
+        self, names: Iterable[str], app: ASGIApp, *, refusal: str = HOST_REFUSED, checks_origin: bool = True
+    ) -> None:
+        self._refusal = refusal
+        self._checks_origin = checks_origin
         name = "|".join(re.escape(each) for each in names)
         self._host = re.compile(rf"(?:{name}){_PORT}", re.ASCII)
         self._origin = re.compile(rf"https?://(?:{name}){_PORT}", re.ASCII)
@@ -43,8 +51,8 @@ class OnlyUnder:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
-            refusal = PlainTextResponse(f"{HOST_REFUSED}\n", 421)
-        elif not all(self._origin.fullmatch(origin) for origin in origins):
+            refusal = PlainTextResponse(f"{self._refusal}\n", 421)
+        elif self._checks_origin and not all(self._origin.fullmatch(origin) for origin in origins):
             refusal = PlainTextResponse("This Origin is not allowed. Nothing was done.\n", 403)
         else:
             await self._app(scope, receive, send)

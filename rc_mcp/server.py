@@ -1,7 +1,7 @@
 """Builds the MCP server from tools, resources and prompts."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -74,6 +74,7 @@ from rc_mcp.session import GivenUp, MailboxSession, session_of
 from rc_mcp.settings import Settings
 from rc_mcp.tools import PERMISSIONS, tools_for
 from rc_mcp.tools.list_messages import NO_SEARCH, WITH_SEARCH
+from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.wiring import check_transcription, open_session, policy_for
 
 RequestContext = ServerRequestContext[MailboxSession]
@@ -427,12 +428,14 @@ def assemble(
     lifespan: Callable[[MCPServer[MailboxSession]], AbstractAsyncContextManager[MailboxSession]],
     note: str = "",
     *,
+    tools: Sequence[StrictTool] | None = None,
     keeps_connections: bool = True,
     **of_sdk: Any,
 ) -> RingCentralServer:
     """Return the MCP server with its tools, resources and prompts.
 
     Args:
+        tools: default: those of the access level.
         keeps_connections: a client of 2025-11-25 has a connection on which it can be told of changes.
         of_sdk: further arguments of the SDK's server.
     """
@@ -446,7 +449,7 @@ def assemble(
         + note,
         version=__version__,
         lifespan=lifespan,
-        tools=list(tools_for(settings.access, with_search=settings.mirror == "on")),
+        tools=list(tools or tools_for(settings.access, with_search=settings.mirror == "on")),
         extensions=[AppExtension()],
         log_level="WARNING",
         **of_sdk,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # most servers have no local copy, and transcribe nothing
     from rc_mcp.mirror.local_copy import LocalCopy
 
 
+_TOKENS_REMEMBERED = 100
+
+
 class Windows(Protocol):
     """The windows in which a user can look at a plan and decide."""
 
@@ -48,6 +51,35 @@ class AppPage(Protocol):
     def with_secret(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
         """Return a guarded tool's answer with the secret that makes a button in the page count."""
         ...
+
+
+class SyncTokens(Protocol):
+    """What is remembered about sync tokens."""
+
+    async def recall(self, token: str) -> TokenMemory:
+        """Return what is known of a token."""
+        ...
+
+    async def remember(self, token: str, memory: TokenMemory) -> None:
+        """Note what is known of a token."""
+        ...
+
+
+class TokensInMemory:
+    """Remembers the newest tokens as long as the server runs."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, TokenMemory] = {}
+
+    async def recall(self, token: str) -> TokenMemory:
+        """Return what is known of a token."""
+        return self._tokens.get(token, TokenMemory())
+
+    async def remember(self, token: str, memory: TokenMemory) -> None:
+        """Note what is known of a token."""
+        self._tokens[token] = memory
+        while len(self._tokens) > _TOKENS_REMEMBERED:
+            del self._tokens[next(iter(self._tokens))]
 
 
 class GivenUp:
@@ -83,8 +115,8 @@ class MailboxSession:
     """Makes transcripts on this machine, if the operator wants them."""
     retention_days: dict[str, int] = field(default_factory=dict[str, int])
     """The retention period of faxes and voicemails, by account, if a call has read it since the server started."""
-    synced: dict[str, TokenMemory] = field(default_factory=dict[str, TokenMemory])
-    """What the server remembers about each sync token it issued: when, and with which filters."""
+    synced: SyncTokens = field(default_factory=TokensInMemory)
+    """What is remembered about each sync token that was issued: when, and with which filters."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
     given_up: GivenUp = field(default_factory=GivenUp)

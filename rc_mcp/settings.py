@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from rc_mcp.access import Level
 
 _PREFIX = "RC_MCP_"
+DATABASE_URL = "RC_MCP_DATABASE_URL"
 _LOGINS = {"RC_USER_JWT", "RC_ACCESS_TOKEN"}
 """Each of these is a login. Without one, the server uses the login of `rc-mcp login`, which belongs to this machine."""
 _APP = {"RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET"}
@@ -48,6 +49,7 @@ NO_MODEL = (
     "RC_MCP_TRANSCRIBE_MODEL is not set, but RC_MCP_TRANSCRIBE is {mode}. Nothing was done. Name a model, or unset "
     "RC_MCP_TRANSCRIBE."
 )
+NO_DATABASE = "RC_MCP_DATABASE_URL is not set. Nothing was done. Set it to the address of the team's PostgreSQL."
 NO_SUCH_FILE = "there is no such file"
 NO_HOME_OF_THAT_NAME = "names a home folder that does not exist"
 _NO_HOME = "this user has no home folder here: set RC_MCP_STATE_DIR and RC_MCP_DOWNLOAD_DIR"
@@ -93,6 +95,21 @@ def load_state_dir() -> Path:
         raise SettingsError(f"RC_MCP_STATE_DIR: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
     except RuntimeError:
         raise SettingsError(_NO_HOME) from None
+
+
+def load_database_url() -> SecretStr:
+    """Return the address of the team's database, even if other values or `.env` are wrong: a stop must always work.
+
+    Raises:
+        SettingsError: there is none, or it cannot be used.
+    """
+    try:
+        url = _Database(**_dotenv_or_nothing()).database_url  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        raise SettingsError(f"{DATABASE_URL}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    if url is None:
+        raise SettingsError(NO_DATABASE)
+    return url
 
 
 def load_time_zone() -> tzinfo | None:
@@ -307,6 +324,19 @@ TimeZone = Annotated[
 ]
 
 
+DatabaseUrl = Annotated[
+    SecretStr | None,
+    FilledIn,
+    AfterValidator(_of_postgres),
+    Field(
+        None,
+        alias=DATABASE_URL,
+        description="For `--team`: the PostgreSQL that all replicas share, `postgresql://user:password@host/database`. "
+        "Needs `rc-mcp[team]`.",
+    ),
+]
+
+
 class _Source(BaseSettings):
     """Settings read from the environment; values passed to the constructor take precedence."""
 
@@ -315,6 +345,10 @@ class _Source(BaseSettings):
 
 class _StateFolder(_Source):
     state_dir: StateDir
+
+
+class _Database(_Source):
+    database_url: DatabaseUrl
 
 
 class _Zone(_Source):
@@ -419,12 +453,7 @@ class Settings(_Source):
         description="The model that transcribes: a folder with a Whisper model in CTranslate2's format (a path with a "
         "slash), or the name of an installed package that has one. Nothing is downloaded.",
     )
-    database_url: Annotated[SecretStr | None, FilledIn, AfterValidator(_of_postgres)] = Field(
-        None,
-        alias="RC_MCP_DATABASE_URL",
-        description="For `--team`: the PostgreSQL that all replicas share, `postgresql://user:password@host/database`. "
-        "Needs `rc-mcp[team]`.",
-    )
+    database_url: DatabaseUrl
     public_url: WebAddress | None = Field(
         None,
         alias="RC_MCP_PUBLIC_URL",

@@ -23,6 +23,11 @@ SETTLE_EVERY_S = 30.0
 KEY_COMMAND_S = 60.0
 """The command of RC_MCP_MIRROR_KEY_COMMAND, which may ask the user to unlock a password manager."""
 
+DATABASE_S = 2.0
+"""A team's database: one transaction. One that does not answer by then counts as away."""
+DATABASE_GUARD_S = 10.0
+"""A transaction of the guard, which may wait for another one of the same tenant."""
+
 HTTP_REQUEST_S = 30.0
 """The complete arrival of a request at `rc-mcp serve --http`, on a new connection too."""
 CALLS_END_S = 6.5

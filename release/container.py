@@ -74,22 +74,27 @@ def main() -> None:
     )
     require(True, "hadolint reports no problem")
     with TemporaryDirectory(prefix="rc-mcp-container-") as name:
-        folder = Path(name)
-        _build(folder)
-        _serve(folder)
+        for_one, for_team = Path(name, "one"), Path(name, "team")
+        _build(for_one)
+        _serve(for_one)
+        _build(for_team, LOCK="requirements-team.lock")
+        _check_for_team(for_team)
 
 
-def _build(folder: Path) -> None:
+def _build(folder: Path, **arguments: str) -> None:
+    """Run the build steps, with these build arguments."""
+    folder.mkdir()
     context = folder / "context"
     context.mkdir()
     for source in sources():
         (copytree if (ROOT / source).is_dir() else copy)(ROOT / source, context / source)
+    defaults = dict(step.text.split("=", 1) for step in steps() if step.name == "ARG")
     for step in steps():
         if step.name == "FROM" and " AS " not in step.text:
             break
         if step.name == "RUN":
             command = step.text.replace("/opt/rc-mcp", str(folder / "opt")).replace("python -m", f"{sys.executable} -m")
-            run(["sh", "-ec", command], cwd=context)
+            run(["sh", "-ec", command], cwd=context, env={**os.environ, **defaults, **arguments})
     require((folder / "opt" / "bin" / "rc-mcp").exists(), "the build steps create an environment with rc-mcp")
 
 
@@ -113,6 +118,23 @@ def _serve(folder: Path) -> None:
             require(b"Application shutdown complete" in said, "SIGTERM shuts it down cleanly")
         finally:
             served.kill()
+
+
+def _check_for_team(folder: Path) -> None:
+    asked = subprocess.run(
+        [str(folder / "opt" / "bin" / "rc-mcp"), "database", "check"],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "RC_MCP_DATABASE_URL": "postgresql://127.0.0.1:9/none",
+            "HOME": "/nonexistent",
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    require("cannot be reached" in asked.stdout, "with requirements-team.lock it has what a team needs")
 
 
 def _free_port() -> str:

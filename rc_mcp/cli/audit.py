@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rc_mcp.cli.exits import fail, state_dir, usable_or_exit
+from rc_mcp.cli.tenants import tenant_journal, tenant_option
 from rc_mcp.cli.terminal import terminal
 from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.journal import BEGINNING, Entry, Journal, Operation
@@ -51,26 +53,29 @@ CHANGED = "The journal was changed."
     type=click.IntRange(1, 10_000),
     help=f"Only the newest N operations and refusals. Default: {_LAST}; with --json all.",
 )
+@tenant_option
 @click.pass_context
-def audit(ctx: click.Context, as_json: bool, since: str | None, last: int | None) -> None:
+def audit(ctx: click.Context, as_json: bool, since: str | None, last: int | None, tenant: str | None) -> None:
     """Show operations: request, approval, refusal, result. The oldest comes first."""
     if ctx.invoked_subcommand is not None:
         return
-    moment, journal = _moment(since), Journal(Folder(state_dir()))
-    with usable_or_exit():
+    moment = _moment(since)
+    with usable_or_exit(), _journal(tenant) as (journal, extensions):
         if as_json:
             for entry in _entries(journal, moment, last):
-                click.echo(json.dumps(asdict(entry), default=repr))  # bytes, written by another process
+                whose = {} if extensions is None else {"extension_id": extensions.get(entry.principal)}
+                click.echo(json.dumps({**asdict(entry), **whose}, default=repr))  # bytes, written by another process
             return
         try:
-            _show(journal, moment, last or _LAST)
+            _show(journal, moment, last or _LAST, extensions)
         except (ValueError, LookupError, TypeError, AttributeError):
             fail("An entry cannot be read. rc-mcp audit verify shows which ones were changed.")
 
 
 @audit.command()
 @click.argument("head", required=False)
-def verify(head: str | None) -> None:
+@tenant_option
+def verify(head: str | None, tenant: str | None) -> None:
     """Check that no entry was changed, removed or moved. HEAD is a head that you noted before.
 
     A process that can write the file can cut off its end, or rewrite it from some entry on. Only a head that you noted
@@ -81,8 +86,7 @@ def verify(head: str | None) -> None:
     """
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
         raise click.BadParameter(NO_HEAD, param_hint="HEAD")
-    journal = Journal(Folder(state_dir()))
-    with usable_or_exit():
+    with usable_or_exit(), _journal(tenant) as (journal, _):
         if not journal.state.exists():
             if head is not None:
                 fail(f"{NO_JOURNAL_WITH_HEAD} ({journal.state}).")
@@ -103,6 +107,16 @@ def verify(head: str | None) -> None:
     click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
 
 
+@contextmanager
+def _journal(tenant: str | None) -> Generator[tuple[Journal, Mapping[str, str] | None]]:
+    """Yield the journal of this tenant and the extensions of its people, or else the one of the state folder."""
+    if tenant is None:
+        yield Journal(Folder(state_dir())), None
+        return
+    with tenant_journal(tenant) as found:
+        yield found
+
+
 def _moment(since: str | None) -> datetime | None:
     try:
         return instant(since, datetime.now(UTC), None)
@@ -121,7 +135,7 @@ def _entries(journal: Journal, since: datetime | None, last: int | None) -> list
     return sorted([*entries, *notes], key=lambda entry: entry.number)
 
 
-def _show(journal: Journal, since: datetime | None, last: int) -> None:
+def _show(journal: Journal, since: datetime | None, last: int, extensions: Mapping[str, str] | None) -> None:
     # Reading would create the folder, and a wrong one would then look like a server's.
     is_there = journal.state.exists()
     operations, notes, has_more = journal.latest(last, since) if is_there else ([], [], False)
@@ -131,10 +145,14 @@ def _show(journal: Journal, since: datetime | None, last: int) -> None:
         click.echo(f"{NOTHING_ASKED}{then} ({journal.state}).")
         return
     zone = datetime.now().astimezone().tzname() or "local"
-    shown = Table(f"when ({zone})", "operation", "request", "approved", "result", box=None, padding=(0, 2, 0, 0))
-    for _, at, *cells in sorted(rows):
+    columns = ["operation", "request", "approved", "result", *([] if extensions is None else ["extension"])]
+    shown = Table(f"when ({zone})", *columns, box=None, padding=(0, 2, 0, 0))
+    whose = {} if extensions is None else _extensions_by_number(operations, notes, extensions)
+    for number, at, *cells in sorted(rows):
         # Another process of this user could have changed the file.
         when = f"{datetime.fromisoformat(at).astimezone():%d %b %H:%M}"
+        if extensions is not None:
+            cells.append(whose.get(number, "-"))
         shown.add_row(when, *(Text(clean(cell, 200)) for cell in cells))
     console = terminal()
     if not console.is_terminal:
@@ -143,8 +161,16 @@ def _show(journal: Journal, since: datetime | None, last: int) -> None:
     if has_more:
         newest = "Only the newest is" if last == 1 else f"Only the newest {last:,} are"
         click.echo(f"\n{newest} shown; --last shows more, and --json without --last all entries.")
-    if any(operation != _NO_OPERATION for _, _, operation, *_ in rows):
+    if extensions is None and any(operation != _NO_OPERATION for _, _, operation, *_ in rows):
         click.echo("\nrc-mcp undo OPERATION restores deleted messages.")
+
+
+def _extensions_by_number(
+    operations: Iterable[Operation], notes: Iterable[Entry], extensions: Mapping[str, str]
+) -> dict[int, str]:
+    """Return the extension of whoever asked, by the number of a row's first entry."""
+    firsts = [*(operation.entries[0] for operation in operations), *notes]
+    return {entry.number: extensions.get(entry.principal, "-") for entry in firsts}
 
 
 def _operation_row(operation: Operation) -> tuple[int, *tuple[str, ...]]:

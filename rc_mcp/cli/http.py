@@ -8,26 +8,21 @@ load balancer. `/health` answers under any name too: a balancer asks by the addr
 for any other address but `PATH`, and one of a browser, is answered with an error and the text of `/`.
 """
 
-import hmac
 import ipaddress
-import logging
 import re
 import socket
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import anyio
 import click
 from pydantic import SecretStr
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rc_mcp import time_limits
 from rc_mcp.cli.exits import refuse
 from rc_mcp.cli.http_server import HttpServer
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, Page, Pages, transport_security
+from rc_mcp.http_token import OnlyWith
 from rc_mcp.server import RingCentralServer
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -41,10 +36,7 @@ Give an MCP client the address of this page with {PATH} at its end. Nothing abou
 HEALTHY = "ok\n"
 ENDING = "shutting down\n"
 
-NO_TOKEN, WRONG_TOKEN = "A bearer token is required.\n", "This bearer token is wrong. Nothing was done.\n"
 TOKEN_REQUIRED, NO_TOKEN_REQUIRED = "with a token", "without a token"
-
-_log = logging.getLogger(__name__)
 
 
 def is_loopback(host: str) -> bool:
@@ -118,7 +110,7 @@ def application(server: RingCentralServer, names: Sequence[str], token: SecretSt
     door = Door(mcp, calls=lambda: server.calls, stop_listening=server.stop_listening)
     app: ASGIApp = OnlyUnder(names, _OnlyMcp(OnlyWhole(door)))  # refused before the body is read
     if token:
-        app = _OnlyWith(token, app)
+        app = OnlyWith(token, app)
     home = OnlyUnder(names, Page(lambda: (HOME, 200)))
     health = Page(lambda: (ENDING, 503) if door.is_closed else (HEALTHY, 200))
     return Pages({"/": home, "/health": health}, app), door
@@ -151,49 +143,3 @@ def _misled(scope: Scope) -> int | None:
         return 404
     is_browser = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
     return 406 if is_browser else None
-
-
-class _OnlyWith:
-    """Middleware that requires the bearer token. It logs requests with none or a wrong one, without showing it."""
-
-    def __init__(self, token: SecretStr, app: ASGIApp) -> None:
-        self._expected = token.get_secret_value().encode()
-        self._app = app
-        self._logged_at: dict[str, float] = {}
-        self._not_logged = Counter[str]()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = b"" if scope["type"] == "lifespan" else self._given(scope)
-        if scope["type"] == "lifespan" or hmac.compare_digest(given, self._expected):
-            await self._app(scope, receive, send)
-            return
-        self._log("with a wrong" if given else "without a", _address_of(scope))
-        refusal = PlainTextResponse(WRONG_TOKEN if given else NO_TOKEN, 401, {"WWW-Authenticate": "Bearer"})
-        await refusal(scope, receive, send)
-
-    def _log(self, kind: str, address: str) -> None:
-        """Log a refused request, each kind at most once in `time_limits.SAY_AGAIN_S`; the next line counts the others.
-
-        So no client can fill the log, and many requests without a token do not hide one with a wrong token.
-        """
-        now = anyio.current_time()
-        if now - self._logged_at.get(kind, float("-inf")) < time_limits.SAY_AGAIN_S:
-            self._not_logged[kind] += 1
-            return
-        others = self._not_logged.pop(kind, 0)
-        before = f"; {others} more since the last such line" if others else ""
-        _log.warning("a request from %s %s bearer token was refused%s", address, kind, before)
-        self._logged_at[kind] = now
-
-    def _given(self, scope: Scope) -> bytes:
-        given = Headers(scope=scope).get("authorization", "").encode("latin-1")
-        scheme, _, token = given.partition(b" ")
-        return token.strip() if scheme.lower() == b"bearer" else b""
-
-
-def _address_of(scope: Scope) -> str:
-    """Return the client's address for the log. A proxy's header may have set it, to any text."""
-    try:
-        return str(ipaddress.ip_address(scope["client"][0]))
-    except (ValueError, TypeError, LookupError):
-        return "an unknown address"

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,6 +18,7 @@ import h11
 import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
+from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rc_mcp import time_limits
@@ -40,12 +41,16 @@ class HttpServer(uvicorn.Server):
         door: the gate within `app` that all accepted requests pass.
         path: the path that clients use, such as `/mcp`.
         about: what is served there, and to whom, in a few words.
+        say: writes the line at the start; uvicorn then logs as the process does. Default: plain lines on stderr.
     """
 
-    def __init__(self, app: ASGIApp, door: Door, *, path: str, about: str) -> None:
+    def __init__(
+        self, app: ASGIApp, door: Door, *, path: str, about: str, say: Callable[[str], None] | None = None
+    ) -> None:
         self._door = door
         self._path = path
         self._about = about
+        self._say = say or _say_plainly
         self._said_at = float("-inf")
         config = uvicorn.Config(
             app,
@@ -56,6 +61,7 @@ class HttpServer(uvicorn.Server):
             backlog=1,
             access_log=False,
             server_header=False,
+            log_config=None if say else LOGGING_CONFIG,
             timeout_graceful_shutdown=time_limits.CONNECTIONS_END_S,
         )
         super().__init__(config)
@@ -75,7 +81,7 @@ class HttpServer(uvicorn.Server):
         for each in sockets or []:
             host, port = each.getsockname()[:2]
             where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            click.echo(f"rc-mcp: running on http://{where}{self._path} ({self._about}). Ctrl-C ends it.", err=True)
+            self._say(f"running on http://{where}{self._path} ({self._about}). Ctrl-C ends it.")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let calls end before uvicorn closes their connections."""
@@ -128,6 +134,10 @@ def allow_all_descriptors() -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         with suppress(OSError, ValueError):  # macOS says "unlimited" and does not mean it
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _say_plainly(words: str) -> None:
+    click.echo(f"rc-mcp: {words}", err=True)
 
 
 class _Listening(socket.socket):

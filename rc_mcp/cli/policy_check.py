@@ -1,4 +1,4 @@
-"""rc-mcp policy check: validates a policy file and shows its effect on a mailbox. It changes nothing."""
+"""rc-mcp policy: validates a policy file and shows its effect on a mailbox; sets the policy of a tenant."""
 
 import sys
 from collections import Counter
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.cli.tenants import for_tenant
 from rc_mcp.cli.terminal import terminal
 from rc_mcp.emulator import Emulator
 from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
@@ -27,13 +28,14 @@ from rc_mcp.views.error_texts import in_words
 from rc_mcp.views.untrusted_text import counted
 from rc_mcp.wiring import client_for
 
+NO_OWN_POLICY = "Account {account_id} has no policy of its own. The one of RC_MCP_POLICY holds for it, if there is one."
 SAMPLE = 10_000
 """How many of the newest messages are checked: ten requests."""
 
 
 @click.group()
 def policy() -> None:
-    """Check the operator's policy file."""
+    """Check the operator's policy file, or set the policy of a tenant."""
 
 
 @policy.command()
@@ -45,11 +47,7 @@ def check(file: Path, demo: bool) -> None:
     The exit code is 1 if the file is wrong. Without credentials the effect is not checked: a line says so, and the exit
     code is 0 if the file is valid.
     """
-    try:
-        checked = load_policy(file)
-    except PolicyError as error:
-        click.echo("\n".join(error.faults), err=True)
-        sys.exit(1)
+    checked = _loaded(file)
     click.echo(f"{file} is valid.")
     if checked.dry_run:
         click.echo("It is a dry run: nothing is deleted.")
@@ -57,6 +55,49 @@ def check(file: Path, demo: bool) -> None:
         anyio.run(_check_on_demo, checked)
     else:
         anyio.run(_check_on_account, checked)
+
+
+_tenant = click.option(
+    "--tenant", metavar="ACCOUNT_ID", required=True, help="The RingCentral account, on a team's server."
+)
+
+
+@policy.command("set")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@_tenant
+def set_(file: Path, tenant: str) -> None:
+    """Set the policy of a tenant to the one in FILE, if it is valid. RC_MCP_POLICY then no longer holds for it."""
+    checked = _loaded(file)
+    for_tenant(lambda operators: operators.set_policy(tenant, file.read_text("utf-8-sig")))
+    click.echo(f"Account {tenant} has the policy in {file}{', a dry run' if checked.dry_run else ''}.")
+
+
+@policy.command()
+@_tenant
+def show(tenant: str) -> None:
+    """Print the policy of a tenant, in TOML."""
+    text = for_tenant(lambda operators: operators.policy(tenant))
+    if text is None:
+        click.echo(NO_OWN_POLICY.format(account_id=tenant), err=True)
+    else:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+@policy.command()
+@_tenant
+def remove(tenant: str) -> None:
+    """Remove the policy of a tenant. The one of RC_MCP_POLICY then holds for it."""
+    for_tenant(lambda operators: operators.set_policy(tenant, None))
+    click.echo(NO_OWN_POLICY.format(account_id=tenant))
+
+
+def _loaded(file: Path) -> Policy:
+    """Return the policy in a file; exit with code 1 and all faults if it has any."""
+    try:
+        return load_policy(file)
+    except PolicyError as error:
+        click.echo("\n".join(error.faults), err=True)
+        sys.exit(1)
 
 
 async def _check_on_demo(checked: Policy) -> None:

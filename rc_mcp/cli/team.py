@@ -10,7 +10,9 @@ from rc_mcp.cli.exits import fail, refuse
 from rc_mcp.cli.http_server import HttpServer
 from rc_mcp.settings import Settings, SettingsError
 from rc_mcp.team.database import AWAY, DatabaseAway, WrongVersion, check, reason
+from rc_mcp.team.json_logs import log_as_json, say
 from rc_mcp.team.replica import PATH, check_team, open_replica
+from rc_mcp.team.telemetry import start
 
 
 def check_start(settings: Settings) -> None:
@@ -25,12 +27,14 @@ def check_start(settings: Settings) -> None:
 
 
 def serve_team(settings: Settings, listening: list[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT. A line on stderr shows the address; stdout stays empty."""
+    """Serve until SIGTERM or SIGINT. Stderr has lines of JSON, the first with the address; stdout stays empty."""
+    telemetry = start()
+    log_as_json()
 
     async def run() -> None:
         async with open_replica(settings) as replica:
             about = f"a team at {settings.public_url}, access {settings.access}"
-            await HttpServer(replica.app, replica.door, path=PATH, about=about).serve_here(listening)
+            await HttpServer(replica.app, replica.door, path=PATH, about=about, say=say).serve_here(listening)
 
     # psycopg cannot use the default event loop of Windows.
     loop = asyncio.SelectorEventLoop if sys.platform == "win32" else None
@@ -41,3 +45,5 @@ def serve_team(settings: Settings, listening: list[socket.socket]) -> None:
         refuse(str(error))
     except DatabaseAway as error:
         fail(str(error))
+    finally:
+        telemetry.shutdown()

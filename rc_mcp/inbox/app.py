@@ -8,7 +8,7 @@ must not show that to its model. It makes one decision count, and none about any
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, client_supports_apps
 from mcp.server.extension import Extension
@@ -74,12 +74,25 @@ class Secrets:
         self._plans = {digest: plan for digest, plan in self._plans.items() if plan != plan_id}
 
 
-class AppDoor:
-    """The page in the apps of this server's clients."""
+class PlanSecrets(Protocol):
+    """Secrets that each make a yes to one plan count. What the methods do, `Secrets` says."""
 
-    def __init__(self, desk: Desk) -> None:
+    def new(self, plan_id: str) -> str: ...
+    def has(self, plan_id: str) -> bool: ...
+    def fits(self, secret: str, plan_id: str) -> bool: ...
+    def forget(self, plan_id: str) -> None: ...
+
+
+class AppDoor:
+    """The page in the apps of this server's clients.
+
+    Args:
+        secrets: those of plans that are shown. Default: held by this process.
+    """
+
+    def __init__(self, desk: Desk, secrets: PlanSecrets | None = None) -> None:
         self.desk = desk
-        self._secrets = Secrets()
+        self._secrets = secrets or Secrets()
 
     def can_decide(self, ctx: Ctx, plan: Plan) -> bool:
         """Return whether this client shows the page, and a button in it can be enough for this plan."""

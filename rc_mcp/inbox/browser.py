@@ -112,7 +112,7 @@ def application(desk: Desk, keys: Keys, port: int) -> ASGIApp:
         if scope["type"] != "http":
             return
         answer = _refused(scope, own) or await _answer(scope, receive, desk, keys)
-        answer.headers.update(_HEADERS)
+        answer.headers.update(PAGE_HEADERS)
         await answer(scope, receive, send)
 
     return app
@@ -170,7 +170,7 @@ class _Server(uvicorn.Server):
             await self.serve([listening])
 
 
-_HEADERS = {
+PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -186,14 +186,15 @@ def _refused(scope: Scope, own: str) -> Response | None:
     headers = Headers(scope=scope)
     if headers.getlist("host") != [own]:
         return PlainTextResponse(NOT_THIS_PAGE, 421)
-    if scope["method"] in {"GET", "HEAD"}:
-        return None
-    from_page = headers.getlist("origin") == [f"http://{own}"] and headers.get("sec-fetch-site") in {
-        None,
-        "same-origin",
-    }
+    return None if scope["method"] in {"GET", "HEAD"} else not_from_page(headers, f"http://{own}")
+
+
+def not_from_page(headers: Headers, origin: str) -> Response | None:
+    """Return the refusal of a POST that the page at this origin did not send; None if it did."""
+    is_same = headers.get("sec-fetch-site") in {None, "same-origin"}
     is_json = headers.get("content-type") == "application/json"
-    return None if from_page and is_json else PlainTextResponse(NOT_THIS_PAGE, 403)
+    is_from_page = headers.getlist("origin") == [origin] and is_same and is_json
+    return None if is_from_page else PlainTextResponse(NOT_THIS_PAGE, 403, PAGE_HEADERS)
 
 
 async def _answer(scope: Scope, receive: Receive, desk: Desk, keys: Keys) -> Response:
@@ -202,28 +203,29 @@ async def _answer(scope: Scope, receive: Receive, desk: Desk, keys: Keys) -> Res
         return Response(html(), media_type="text/html", headers={"Content-Security-Policy": content_security_policy()})
     if method != "POST" or not (path == "/session" or path.startswith("/api/")):
         return PlainTextResponse("Not found.", 404)
-    given = await _object(receive)
+    given = await json_object(receive)
     if given is None:
-        return _error(WRONG, 400)
+        return error_answer(WRONG, 400)
     if path == "/session":
         key = given.get("key")
         token = keys.open(key) if isinstance(key, str) else None
-        return JSONResponse({"session": token}) if token else _error(NO_KEY, 403)
+        return JSONResponse({"session": token}) if token else error_answer(NO_KEY, 403)
     if not keys.knows(Headers(scope=scope).get(SESSION_HEADER, "")):
-        return _error(NO_SESSION, 401)
-    return await _carried_out(desk, path.removeprefix("/api/"), given)
+        return error_answer(NO_SESSION, 401)
+    return await carried_out(desk, path.removeprefix("/api/"), given)
 
 
-async def _carried_out(desk: Desk, name: str, given: dict[str, object]) -> Response:
+async def carried_out(desk: Desk, name: str, given: dict[str, object]) -> Response:
+    """Carry out an operation of the page, and return the answer."""
     try:
         return JSONResponse((await carry_out(desk, name, given)).model_dump(mode="json"))
     except FailedError as error:
-        return _error(str(error), 500)
+        return error_answer(str(error), 500)
     except InboxError as error:
-        return _error(str(error), 409)
+        return error_answer(str(error), 409)
 
 
-async def _object(receive: Receive) -> dict[str, object] | None:
+async def json_object(receive: Receive) -> dict[str, object] | None:
     """Return the JSON object of a request; None if it is something else, or too large."""
     body = bytearray()
     while True:
@@ -241,5 +243,6 @@ async def _object(receive: Receive) -> dict[str, object] | None:
         return None
 
 
-def _error(said: str, status: int) -> Response:
+def error_answer(said: str, status: int) -> Response:
+    """Return an error as the page shows it."""
     return JSONResponse({"error": said}, status)

@@ -18,10 +18,14 @@ def html() -> str:
 
 
 @cache
-def content_security_policy() -> str:
-    """Return the policy for a browser: only the page's own script and style run, and it calls only its own server."""
+def content_security_policy(page: str | None = None) -> str:
+    """Return the policy for a browser: only the page's own script and style run, and it calls only its own server.
+
+    Args:
+        page: the text of the page. Default: as it is in its file.
+    """
     hashes: dict[str, list[str]] = {"script": [], "style": []}
-    for kind, text in _INLINE.findall(html()):
+    for kind, text in _INLINE.findall(page or html()):
         hashes[kind].append(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")
     own = "; ".join(f"{kind}-src {' '.join(found)}" for kind, found in hashes.items())
     return (

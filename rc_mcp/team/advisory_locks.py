@@ -16,14 +16,10 @@ import anyio
 import psycopg
 from psycopg import AsyncConnection
 
-from rc_mcp.team.database import ANSWERS_WITHIN_S, DatabaseAway, reason
+from rc_mcp import time_limits
+from rc_mcp.team.database import DatabaseAway, connecting, reason
 
 _LOOKS_AGAIN_S = 0.03
-# After half a minute without a sign of life, the database ends the session of a machine that is gone.
-_OPTIONS = (
-    "-c statement_timeout=2s -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-    " -c idle_session_timeout=0"
-)
 
 
 class AdvisoryLocks:
@@ -34,31 +30,31 @@ class AdvisoryLocks:
         self._session: _Session | None = None
         self._connecting = anyio.Lock()
         # A session gets the same lock twice, so callers in this process wait here.
-        self._here: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        self._here: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def held(self, name: str, patience_s: float) -> AsyncGenerator[bool]:
-        """Hold a lock in the block; yield whether it was free within `patience_s`.
+    async def held(self, name: str, patience_s: float) -> AsyncGenerator["AdvisoryLock | None"]:
+        """Hold a lock in the block; yield None if it was not free within `patience_s`.
 
-        A connection that breaks loses its locks: what is done in the block must be harmless twice.
+        A connection that breaks loses its locks: what is done in the block must be harmless twice, or ask `is_held`.
 
         Raises:
             DatabaseAway: the database cannot be used now.
         """
         until = anyio.current_time() + patience_s
-        here = self._here.setdefault(name, anyio.Lock())
+        here = self._here.setdefault(name, anyio.Semaphore(1))
         with anyio.move_on_at(until) as waiting:
             await here.acquire()
         if waiting.cancelled_caught:
-            yield False
+            yield None
             return
         try:
             async with self._connected() as session:
                 if not await session.lock(name, until):
-                    yield False
+                    yield None
                     return
                 try:
-                    yield True
+                    yield AdvisoryLock(session)
                 finally:
                     await session.unlock(name)
         finally:
@@ -84,6 +80,17 @@ class AdvisoryLocks:
         await session.close()
 
 
+class AdvisoryLock:
+    """A lock that was taken."""
+
+    def __init__(self, session: "_Session") -> None:
+        self._session = session
+
+    async def is_held(self) -> bool:
+        """Return whether the session that has it goes on: the database may have ended it, or it may be out of reach."""
+        return await self._session.goes_on()
+
+
 class _Session:
     """One connection, and how many use it."""
 
@@ -94,14 +101,20 @@ class _Session:
     @classmethod
     async def opened(cls, url: str) -> "_Session":
         try:
-            with anyio.fail_after(ANSWERS_WITHIN_S):
-                return cls(await AsyncConnection.connect(url, autocommit=True, options=_OPTIONS))
+            with anyio.fail_after(time_limits.DATABASE_S):
+                return cls(await AsyncConnection.connect(url, autocommit=True, **connecting(time_limits.DATABASE_S)))
         except (psycopg.Error, TimeoutError) as error:
             raise DatabaseAway(reason(error)) from error
 
     @property
     def is_over(self) -> bool:
         return self._db.closed
+
+    async def goes_on(self) -> bool:
+        try:
+            return await self._got("SELECT %s <> 0", "")
+        except DatabaseAway:
+            return False
 
     async def lock(self, name: str, until: float) -> bool:
         while not await self._got("SELECT pg_try_advisory_lock(%s)", name):
@@ -124,7 +137,7 @@ class _Session:
         # A canceled caller would not know whether it got the lock.
         row = None
         try:
-            with anyio.fail_after(ANSWERS_WITHIN_S, shield=True):
+            with anyio.fail_after(time_limits.DATABASE_S, shield=True):
                 row = await (await self._db.execute(query, (_key(name),))).fetchone()
         except (psycopg.Error, TimeoutError) as error:
             raise DatabaseAway(reason(error)) from error

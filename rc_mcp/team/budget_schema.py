@@ -30,11 +30,12 @@ BUDGETS = """
     --   assumed, assumed_window_s: the limit, until RingCentral has stated one; NULL: none
     --   answer_s: the longest time until an answer
     --   spare: how many places must be free after one in the background; NULL: a user waits
+    --   ahead: nobody waits yet; the place is for the next request, and is only taken while at least half are free
     -- Returns how long to wait, 0 if a place was taken; and of this group: in how many seconds each of its places is
     -- free again, soonest first, its limit, its window, and the seconds for which it is closed.
     CREATE FUNCTION budget_turn(
         whose text, of_group text, set_time double precision, learned jsonb, asked bigint, assumed integer,
-        assumed_window_s double precision, answer_s double precision, spare integer,
+        assumed_window_s double precision, answer_s double precision, spare integer, ahead boolean,
         OUT wait_s double precision, OUT free_in_s double precision[], OUT most integer, OUT window_s double precision,
         OUT closed_s double precision
     ) LANGUAGE plpgsql AS $$
@@ -42,7 +43,8 @@ BUDGETS = """
             own budget%ROWTYPE;
             before budget%ROWTYPE;
             at double precision;
-            answered integer; in_flight integer; half integer; is_free boolean; taken double precision[];
+            free_again integer; answered integer; in_flight integer; half integer; is_free boolean;
+            taken double precision[];
             last_at double precision; next_place double precision;
             interval_s double precision; even_in_s double precision;
         BEGIN
@@ -75,10 +77,15 @@ BUDGETS = """
 
             most := coalesce(own.most, assumed);
             window_s := coalesce(own.window_s, assumed_window_s);
-            DELETE FROM budget_place p
-                WHERE p.owner = whose AND p.rate_group = of_group AND p.since <= at - budget_turn.window_s;
-            SELECT count(*) FILTER (WHERE p.since <= at), count(*) FILTER (WHERE p.since > at), max(p.since) - answer_s
-                INTO answered, in_flight, last_at FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group;
+            SELECT count(*) FILTER (WHERE p.since <= at - budget_turn.window_s),
+                    count(*) FILTER (WHERE p.since <= at AND p.since > at - budget_turn.window_s),
+                    count(*) FILTER (WHERE p.since > at), max(p.since) - answer_s
+                INTO free_again, answered, in_flight, last_at
+                FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group;
+            IF free_again > 0 THEN
+                DELETE FROM budget_place p
+                    WHERE p.owner = whose AND p.rate_group = of_group AND p.since <= at - budget_turn.window_s;
+            END IF;
             IF own.others_at + window_s <= at THEN
                 own.others := 0;
             END IF;
@@ -99,7 +106,10 @@ BUDGETS = """
             wait_s := closed_s;
             half := greatest((most - answered - own.others) / 2, CASE WHEN own.others > 0 THEN 0 ELSE 1 END);
             is_free := closed_s = 0 AND answered + in_flight + own.others < most AND in_flight < half;
-            IF asked IS NOT NULL AND (NOT is_free OR spare IS NOT NULL) THEN
+            IF ahead THEN
+                wait_s := CASE WHEN closed_s > 0 OR 2 * (answered + in_flight + own.others + 1) > most THEN 1 ELSE 0
+                    END;
+            ELSIF asked IS NOT NULL AND (NOT is_free OR spare IS NOT NULL) THEN
                 taken := ARRAY(
                     SELECT least(p.since, at) FROM budget_place p WHERE p.owner = whose AND p.rate_group = of_group
                     UNION ALL SELECT own.others_at FROM generate_series(1, own.others) ORDER BY 1
@@ -112,12 +122,14 @@ BUDGETS = """
                 END IF;
             END IF;
 
-            IF asked IS NOT NULL AND spare IS NULL THEN
+            IF asked IS NULL OR ahead THEN
+                NULL;
+            ELSIF spare IS NULL THEN
                 own.user_at := CASE WHEN at > own.user_at + 10 THEN at ELSE own.user_at END;
                 own.user_waits_until := CASE WHEN wait_s > 0 THEN at + least(wait_s, 1) + 0.2 ELSE 0 END;
-            ELSIF asked IS NOT NULL AND own.user_waits_until > at THEN
+            ELSIF own.user_waits_until > at THEN
                 wait_s := greatest(wait_s, own.user_waits_until - at);
-            ELSIF asked IS NOT NULL AND most IS NOT NULL THEN
+            ELSIF most IS NOT NULL THEN
                 interval_s := window_s / most;
                 IF spare = 0 AND NOT EXISTS (SELECT FROM budget b WHERE b.owner = whose AND b.user_at > at - 610) THEN
                     next_place := next_place - interval_s;

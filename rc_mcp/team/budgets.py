@@ -1,10 +1,12 @@
 """RingCentral's rate limits, shared by all replicas: one budget for each person and group, in the database.
 
-`budget_schema.budget_turn` decides who gets a place. A request takes it in one statement, which also writes down the
-answers that came to this replica since the last one; an answer after which nobody asks is written down a moment later.
-Until then its place counts as in flight, and nobody else gets it. So the sum over all replicas stays under the limit,
-whatever dies: the database grants a place before a request is sent, and it is free again only one window after the
-answer, or after the time in which an answer comes at the latest.
+`budget_schema.budget_turn` decides who gets a place. One statement takes it, and also writes down the answers that came
+to this replica since the last one. Without a request that waits, the same statement follows each answer, and takes a
+place ahead while there are plenty: the next request of that person finds it, if it comes soon, and waits for nothing.
+
+Until an answer is written down, its place counts as in flight, and nobody else gets it. So the sum over all replicas
+stays under the limit, whatever dies: the database grants a place before a request is sent, and it is free again only
+one window after the answer, or after the time in which an answer comes at the latest.
 
 Within a replica the requests of a person wait in order of arrival, and only the first of them asks the database.
 Between replicas whoever asks first after a place is free gets it.
@@ -20,26 +22,36 @@ from weakref import WeakValueDictionary
 
 import anyio
 
+from rc_mcp import time_limits
 from rc_mcp.ringcentral.errors import NotPaced, RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.budgets import RateBudget, StatedLimits
 from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
-from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.database import Database, DatabaseAway, reason
+from rc_mcp.team.measures import waited
 
 _LOOKS_AGAIN_S = 1.0
-"""So often the first who waits asks the database: another replica may have ended a penalty, or given back a place."""
-_WRITTEN_AFTER_S = 0.05
-"""So long an answer is kept for the next statement, before one is made for it."""
+"""How often the first waiting request asks again: another replica may have ended a penalty, or given back a place."""
+_AHEAD_S = 0.5
+"""How long a place that was taken ahead is kept. A penalty that another replica noted meanwhile is not seen."""
 _REMEMBERED = 100
-"""So many places that were left can be given back."""
+"""How many places of answered requests can still be given back."""
 
-_TURN = "SELECT * FROM budget_turn(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_TURN = "SELECT * FROM budget_turn(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 class SharedBudgets:
-    """The rate budgets of all people of a team. Run `write_answers` as long as they are used."""
+    """The rate budgets of all people of a team. Run `write_answers` as long as they are used.
 
-    def __init__(self, database: Database, time: Time = REAL_TIME) -> None:
+    Args:
+        time: the clock and the sleep behind the waits.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        time: Time = REAL_TIME,
+    ) -> None:
         self.database = database
         self.time = time
         self._owners: WeakValueDictionary[str, OwnerBudgets] = WeakValueDictionary()
@@ -60,18 +72,19 @@ class SharedBudgets:
 
     async def write_answers(self) -> None:
         """Write down answers after which nobody asks, until canceled."""
-        while True:
-            await self._some.wait()
-            await self.time.sleep(_WRITTEN_AFTER_S)
-            self._some = anyio.Event()
-            while self._unwritten:
-                budget = self._unwritten.pop()
-                try:
-                    await budget.write()
-                except DatabaseAway:
-                    self.write_soon(budget)
-                    await self.time.sleep(_LOOKS_AGAIN_S)
-                    break
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await self._some.wait()
+                self._some = anyio.Event()
+                while self._unwritten:
+                    budget = self._unwritten.pop()
+                    try:
+                        if await budget.write():
+                            tasks.start_soon(budget.keep_ahead)
+                    except DatabaseAway:
+                        self.write_soon(budget)
+                        await self.time.sleep(_LOOKS_AGAIN_S)
+                        break
 
 
 class OwnerBudgets:
@@ -168,8 +181,12 @@ class SharedBudget:
         self._left: deque[int] = deque(maxlen=_REMEMBERED)
         self._learned = _Learned()
         self._outlook: _Outlook | None = None
+        self._ahead: int | None = None
+        self._serves_users = False
         # Only the first in the queue asks the database. anyio's lock is fair and survives cancellation.
         self._first_in_line = anyio.Lock()
+        # Statements follow each other, so that none decides without what an earlier one carries.
+        self._asking = anyio.Lock(fast_acquire=True)
         self._last_in_line = anyio.Lock()
         self._nap: anyio.CancelScope | None = None
 
@@ -180,7 +197,8 @@ class SharedBudget:
             RateLimited: the place would come after `until`.
             NotPaced: the database does not answer.
         """
-        queue = self._first_in_line.statistics()
+        began, queue = self._time.now(), self._first_in_line.statistics()
+        self._serves_users = True
         if ahead := queue.tasks_waiting + queue.locked:
             self._give_up_beyond(until, ahead, method, path)
         async with self._first_in_line:
@@ -189,6 +207,7 @@ class SharedBudget:
                 self._give_up_beyond(until if patience_s > 0 else -inf, 0, method, path)
                 if self._learned == _NOTHING:  # otherwise an answer came during this turn
                     await self._sleep(min(wait_s, patience_s, _LOOKS_AGAIN_S))
+        waited(self.group, self._time.now() - began)
 
     async def enter_last(self, spare: int) -> None:
         """Wait for a place that no other request waits for, on any replica, and take it.
@@ -196,6 +215,7 @@ class SharedBudget:
         Raises:
             NotPaced: the database does not answer.
         """
+        self._serves_users = False
         async with self._last_in_line:
             while (wait_s := await self._background_turn(spare)) > 0:
                 await self._time.sleep(min(wait_s, _LOOKS_AGAIN_S))
@@ -225,6 +245,7 @@ class SharedBudget:
         """Let no request through for `wait_s`, on any replica. Return the number of this penalty, for `lift`."""
         penalty = secrets.randbits(52)  # a whole number that a float can have
         self._learned.penalties[penalty] = self._time.now() + wait_s
+        self._put_back()
         self._look_again()
         return penalty
 
@@ -234,31 +255,57 @@ class SharedBudget:
             self._learned.lifted.append(penalty)
         self._look_again()
 
-    async def write(self) -> None:
-        """Write down what was learned.
+    async def write(self) -> bool:
+        """Write down what was learned. Return whether that took a place for the next request.
 
         Raises:
             DatabaseAway: that is not possible now.
         """
-        if self._learned != _NOTHING:
-            await self._ask(None, None)
+        async with self._asking:
+            if self._learned == _NOTHING:
+                return False
+            place = _new_id() if self._learned.answered and self._serves_users and self._ahead is None else None
+            if await self._ask(place, ahead=place is not None) > 0 or place is None:
+                return False
+            self._ahead = place
+            return True
+
+    async def keep_ahead(self) -> None:
+        """Keep the place that was taken ahead for a moment."""
+        kept = self._ahead
+        await self._time.sleep(_AHEAD_S)
+        if self._ahead == kept:
+            self._put_back()
+
+    def _put_back(self) -> None:
+        if self._ahead is not None:
+            self._learned.given_back.append(self._ahead)
+            self._ahead = None
+            self._look_again()
 
     async def _turn(self, method: str = "", path: str = "", spare: int | None = None) -> float:
         """Take a place, if there is one; return how long to wait before the next turn."""
-        place = _new_id()
         try:
-            wait_s = await self._ask(place, spare)
-        except DatabaseAway as away:
+            with anyio.fail_after(time_limits.DATABASE_S):
+                async with self._asking:
+                    place = self._ahead if spare is None else None
+                    if place is not None:
+                        self._ahead, wait_s = None, 0.0
+                    else:
+                        place = _new_id()
+                        wait_s = await self._ask(place, spare=spare)
+                    if wait_s <= 0:
+                        self._in_flight.append(place)
+                    return wait_s
+        except (DatabaseAway, TimeoutError) as error:
+            why = error.why if isinstance(error, DatabaseAway) else reason(error)
             what = f"{method} {path[:120]} was not sent" if method else "A request was not sent"
-            raise NotPaced(f"{what}: the team's database does not answer ({away.why})") from None
-        if wait_s <= 0:
-            self._in_flight.append(place)
-        return wait_s
+            raise NotPaced(f"{what}: the team's database does not answer ({why})") from None
 
     async def _background_turn(self, spare: int) -> float:
         return _LOOKS_AGAIN_S if self._first_in_line.locked() else await self._turn(spare=spare)
 
-    async def _ask(self, place: int | None, spare: int | None) -> float:
+    async def _ask(self, place: int | None, *, spare: int | None = None, ahead: bool = False) -> float:
         learned, self._learned = self._learned, _Learned()
         began = self._time.now()
         try:
@@ -272,8 +319,9 @@ class SharedBudget:
                     place,
                     self._assumed,
                     LIMITS.rate_window_s,
-                    LIMITS.answer_s,
+                    LIMITS.answer_s + _AHEAD_S * ahead,
                     spare,
+                    ahead,
                 ),
             )
         except BaseException:
@@ -286,7 +334,7 @@ class SharedBudget:
         assert row  # noqa: S101  a function returns one row
         wait_s, free_in_s, limit, window_s, closed_s = row
         now = self._time.now()
-        if place is not None:
+        if place is not None and not ahead:
             outlook = _Outlook(now, [now + s for s in free_in_s], limit, window_s, now + closed_s)
             self._outlook = outlook if wait_s > 0 else None
         return wait_s

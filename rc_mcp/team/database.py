@@ -1,7 +1,7 @@
 """The team's PostgreSQL: its connections, its clock, its migrations.
 
 All replicas go by the database's clock, because their own may be minutes apart. A database that does not answer within
-`ANSWERS_WITHIN_S` counts as away: what reads says so, and what destroys is refused.
+`time_limits.DATABASE_S` counts as away: what reads says so, and what destroys is refused.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -15,14 +15,16 @@ import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from rc_mcp import time_limits
+from rc_mcp.team.measures import database_failed
 from rc_mcp.team.schema import SHARED, TENANT, tenant_schema
 
-ANSWERS_WITHIN_S = 2.0
 MOST_CONNECTIONS = 10
 """For each replica, and as many again for the guard."""
 _CLOCK_IS_READ_EVERY_S = 60.0
+_KEEPALIVES = "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+"""After half a minute without a sign of life, the database ends the session of a machine that is gone."""
 _MIGRATION_LOCK = 0x7263_6D63_70
-_OPTIONS = "-c search_path=rc_mcp -c timezone=UTC -c lock_timeout=2s -c statement_timeout=2s"
 
 AWAY = "The team's database does not answer ({why}). Nothing was deleted or changed. Try again in a minute."
 OLDER = "The database has version {there}, and this rc-mcp needs {here}. Nothing was done. Run rc-mcp database migrate."
@@ -58,8 +60,8 @@ class Database:
             min_size=1,
             max_size=MOST_CONNECTIONS,
             open=False,
-            timeout=ANSWERS_WITHIN_S,
-            kwargs={"autocommit": True, "connect_timeout": 2, "options": _OPTIONS, "application_name": "rc-mcp"},
+            timeout=time_limits.DATABASE_S,
+            kwargs={"autocommit": True, **connecting(time_limits.DATABASE_S)},
         )
 
     async def __aenter__(self) -> Self:
@@ -77,10 +79,11 @@ class Database:
             DatabaseAway: that is not possible now.
         """
         try:
-            with anyio.fail_after(ANSWERS_WITHIN_S):
+            with anyio.fail_after(time_limits.DATABASE_S):
                 async with self._pool.connection() as db, db.transaction():
                     yield db
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+            database_failed(error)
             raise DatabaseAway(reason(error)) from error
 
     async def statement(self, query: LiteralString, params: Sequence[object]) -> tuple[Any, ...] | None:
@@ -91,10 +94,11 @@ class Database:
         """
         row = None
         try:
-            with anyio.fail_after(ANSWERS_WITHIN_S):
+            with anyio.fail_after(time_limits.DATABASE_S):
                 async with self._pool.connection() as db:
                     row = await (await db.execute(query, params)).fetchone()
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+            database_failed(error)
             raise DatabaseAway(reason(error)) from error
         return row
 
@@ -130,6 +134,16 @@ class Database:
                 await self.read_clock()
             except DatabaseAway:
                 continue  # the last reading stays good: a monotonic clock drifts little
+
+
+def connecting(answers_within_s: float) -> dict[str, Any]:
+    """Return how a connection is made whose queries take no longer than that."""
+    limit = f"-c statement_timeout={round(1000 * answers_within_s)} -c lock_timeout={round(1000 * answers_within_s)}"
+    return {
+        "connect_timeout": max(2, round(answers_within_s)),  # less counts as 2 s in libpq
+        "options": f"-c search_path=rc_mcp -c timezone=UTC -c synchronous_commit=on {limit} {_KEEPALIVES}",
+        "application_name": "rc-mcp",
+    }
 
 
 def reason(error: Exception) -> str:
@@ -171,7 +185,7 @@ def check(url: str) -> None:
         psycopg.Error: the database cannot be used.
     """
     with psycopg.connect(url, connect_timeout=10) as db:
-        there = _version(db, "rc_mcp")
+        there = version_of(db, "rc_mcp")
     if there < len(SHARED):
         raise WrongVersion(OLDER.format(there=there, here=len(SHARED)))
     if there > len(SHARED):
@@ -192,7 +206,7 @@ async def add_tenant(db: AsyncConnection[tuple[Any, ...]], account_id: str) -> N
 
 
 def _migrate(db: psycopg.Connection[tuple[Any, ...]], schema: str, scripts: Sequence[str]) -> None:
-    there = _version(db, schema)
+    there = version_of(db, schema)
     if there > len(scripts):
         raise WrongVersion(NEWER.format(there=there, here=len(scripts)))
     for script in _scripts(schema, scripts, there):
@@ -217,7 +231,8 @@ def _scripts(schema: str, scripts: Sequence[str], there: int) -> Sequence[sql.SQ
 _THERE = "SELECT to_regclass(%s) IS NOT NULL"
 
 
-def _version(db: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+def version_of(db: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+    """Return the version of a schema's tables; 0 if there are none."""
     row = db.execute(_THERE, (f"{schema}.version",)).fetchone()
     if not (row and row[0]):
         return 0

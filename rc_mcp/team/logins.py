@@ -7,8 +7,8 @@ that lost its lock, with the connection, cannot overwrite a newer login.
 """
 
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -67,13 +67,8 @@ class Logins:
         """Return this person's authentication, the same as long as it is in use. Without a login, it refuses."""
         auth = self._auths.get(person.id)
         if auth is None:
-            auth = PersonAuth(
-                *self._app,
-                _TeamLogin(person, self._database, self._keys, self._locks),
-                owner_id=person.extension_id,
-                advice=LOG_IN_AGAIN,
-                now=lambda: self._database.now().timestamp(),
-            )
+            login = _TeamLogin(person, self._database, self._keys, self._locks)
+            auth = _TeamAuth(self._app, login, person, now=lambda: self._database.now().timestamp())
             self._auths[person.id] = auth
         return auth
 
@@ -118,6 +113,34 @@ class Logins:
             await revoke(http, self._endpoint, tokens)
 
 
+class _TeamAuth(PersonAuth):
+    """Authentication that removes a login which RingCentral has ended.
+
+    No token of ours is good without a login, so the person's MCP client then logs in again by itself.
+    """
+
+    def __init__(
+        self, app: tuple[str, str, str], login: "_TeamLogin", person: Person, *, now: Callable[[], float]
+    ) -> None:
+        super().__init__(*app, login, owner_id=person.extension_id, advice=LOG_IN_AGAIN, now=now)
+        self._login_of_team = login
+
+    async def _load_token_other_than(self, refused: str) -> bool:
+        try:
+            return await super()._load_token_other_than(refused)
+        except LoginEnded:
+            if self._tokens and not self._tokens.refresh_token:  # it has expired
+                await self._login_of_team.ended()
+            raise
+
+    async def _keep_token(self, answer: httpx.Response) -> None:
+        try:
+            await super()._keep_token(answer)
+        except LoginEnded:
+            await self._login_of_team.ended()
+            raise
+
+
 def login_name(person: Person) -> str:
     """Return the name of this person's login, as a lock and as a purpose of keys."""
     return f"login of {person.id}"
@@ -152,6 +175,14 @@ class _TeamLogin:
             if not written.rowcount:
                 raise LoginNotKept(REPLACED)
         self._seen = sealed
+
+    async def ended(self) -> None:
+        """Remove the login that was read last, unless another replaced it."""
+        with suppress(LoginNotKept):
+            async with self._transaction() as db:
+                await db.execute(
+                    "DELETE FROM ringcentral_login WHERE person = %s AND sealed = %s", (self._person.id, self._seen)
+                )
 
     async def replace(self, tokens: Tokens | None) -> Tokens | None:
         """Store this login, or remove the one that is there. Return the former one, if it can be opened."""

@@ -4,60 +4,73 @@ A replica keeps nothing that another one needs: people, logins, plans, the journ
 and what a client carries between two calls is sealed with keys that all replicas have.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+import json
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
 from anyio import create_task_group
 from mcp.server import MCPServer
-from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.request_state import RequestStateSecurity
-from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from rc_mcp import time_limits
 from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy
-from rc_mcp.guard.policy.rules import Policy
-from rc_mcp.guard.state.folder import Folder
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
+from rc_mcp.inbox.app import AppDoor
+from rc_mcp.inbox.desk import Desk
+from rc_mcp.inbox.windows import ServerWindows
 from rc_mcp.ringcentral import REAL_TIME, MessageStoreClient, Time
 from rc_mcp.server import RingCentralServer, assemble, settle_interrupted_changes
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
+from rc_mcp.team.app_secrets import PURPOSE, DerivedSecrets
+from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
+from rc_mcp.team.inbox_page import inbox_routes
+from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
-from rc_mcp.team.people import Person, find
+from rc_mcp.team.logins import Logins
+from rc_mcp.team.measuring import MeasuredTransport, Measuring
+from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
+from rc_mcp.team.oauth.addresses import web_url
+from rc_mcp.team.oauth.client_documents import ClientDocuments
+from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.operator_api import with_operators
+from rc_mcp.team.operators import Operators
+from rc_mcp.team.outgoing import Outgoing
+from rc_mcp.team.people import find
+from rc_mcp.team.policies import TenantPolicies
+from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
-from rc_mcp.wiring import Auth, policy_for
+from rc_mcp.team.sync_tokens import TeamTokens
+from rc_mcp.team.telemetry import start
+from rc_mcp.team.tenant_state import GuardDatabase
+from rc_mcp.tools import tools_for
+from rc_mcp.tools.read_message_content import LINKED, SAVED, read_message_content
+from rc_mcp.tools.strict_tool import StrictTool
+from rc_mcp.wiring import policy_for
 
 PATH = "/mcp"
 NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why}. Nothing was started. Unset it."
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
-BAD_POLICY = "The operator's policy cannot be used ({error}). Nothing was done. The operator must fix it."
-
-
-@dataclass(frozen=True)
-class Entrance:
-    """How people get in: who checks their tokens, where they log in, and their login at RingCentral."""
-
-    verifier: TokenVerifier
-    routes: Sequence[BaseRoute]
-    auth_for: Callable[[Person], Auth]
+OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
+OTHER_VERSION = "the tables are of another version\n"
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,8 @@ class Replica:
     door: Door
     server: RingCentralServer
     sessions: Sessions
+    authorization: AuthorizationServer
+    logins: Logins
     database: Database
 
 
@@ -102,43 +117,58 @@ def check_team(settings: Settings) -> None:
 async def open_replica(
     settings: Settings,
     *,
-    entrance: Entrance,
     transport: httpx.AsyncBaseTransport | None = None,
+    documents: ClientDocuments | None = None,
     clock: MonotonicClock = THIS_MACHINE,
     time: Time = REAL_TIME,
 ) -> AsyncGenerator[Replica]:
     """Yield a replica with these settings, which `check_team` has checked.
 
+    Args:
+        transport: sends requests to RingCentral; default: over the network.
+        documents: what MCP clients publish about themselves; default: fetched from them.
+        clock: the clock that measures the time since a request was sent.
+        time: the waiting for rate limits, and before a request is repeated.
+
     Raises:
         SettingsError: the policy file cannot be used.
         DatabaseAway: the database cannot be reached.
+        BadEnvironment: proxies or certificates from the environment cannot be used.
     """
-    policy = policy_for(settings)
+    default = policy_for(settings)
     keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
     url = settings.database_url.get_secret_value() if settings.database_url else ""
-    async with Database(url) as database:
+    async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
-        async with create_task_group() as tasks:
-            files = FileLinks(database, keys, settings.public_url or "")
-            mailboxes = Mailboxes(settings, database, policy, entrance.auth_for, files, transport, clock, time)
-            sessions = Sessions(mailboxes.open, tasks)
-            bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
-            server = _mcp_server(settings, keys, sessions, bus, entrance.verifier)
-            for each in (database.follow_clock, bus.follow, sessions.close_idle):
-                tasks.start_soon(each)
-            mcp = server.streamable_http_app(
-                streamable_http_path=PATH,
-                stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
-                transport_security=transport_security(_names(settings)),
+        transport = MeasuredTransport(transport or outgoing)
+        logins = _logins(settings, database, keys, transport)
+        authorization = _authorization(settings, database, keys, logins, transport, documents)
+        budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
+        with GuardDatabase(url) as states:
+            states.allow_threads()
+            policies = TenantPolicies(database, default)
+            mailboxes = Mailboxes(
+                settings, keys, policies, database, states, logins, budgets, files, transport, clock, time
             )
-            door = Door(
-                Starlette(routes=[*entrance.routes, file_route(files, sessions), Mount("/", mcp)]),
-                calls=lambda: server.calls,
-                stop_listening=server.stop_listening,
-            )
-            async with server.session_manager.run():
-                yield Replica(_application(settings, door, database), door, server, sessions, database)
-            tasks.cancel_scope.cancel()
+            async with create_task_group() as tasks:
+                sessions = Sessions(mailboxes.open, tasks)
+                bus = TeamSubscriptionBus(database, lambda: server.stop_listening())
+                server = _mcp_server(settings, keys, sessions, bus, authorization)
+                for each in (
+                    database.follow_clock,
+                    budgets.write_answers,
+                    authorization.keep_tidy,
+                    bus.follow,
+                    sessions.close_idle,
+                ):
+                    tasks.start_soon(each)
+                tasks.start_soon(policies.follow, sessions.retire)
+                tasks.start_soon(settle_for_absent, database, sessions)
+                door = _door(settings, server, authorization, sessions, mailboxes)
+                async with server.session_manager.run():
+                    app = _application(settings, door, database, states)
+                    yield Replica(app, door, server, sessions, authorization, logins, database)
+                tasks.cancel_scope.cancel()
 
 
 @dataclass(frozen=True)
@@ -146,14 +176,21 @@ class Mailboxes:
     """Opens the mailbox of a person."""
 
     settings: Settings
+    keys: KeyRing
+    policies: TenantPolicies
     database: Database
-    policy: Policy
-    """Of the operator's file; a tenant can have another one in the database."""
-    auth_for: Callable[[Person], Auth]
+    states: GuardDatabase
+    logins: Logins
+    budgets: SharedBudgets
     files: FileLinks
-    transport: httpx.AsyncBaseTransport | None
+    transport: httpx.AsyncBaseTransport
     clock: MonotonicClock
     time: Time
+    _desks: dict[str, Desk] = field(default_factory=dict[str, Desk])
+
+    def desk_of(self, person_id: str) -> Desk:
+        """Return what the inbox page of a person shares between its calls, while their session is open."""
+        return self._desks[person_id]
 
     @asynccontextmanager
     async def open(self, person_id: str) -> AsyncGenerator[MailboxSession]:
@@ -166,84 +203,149 @@ class Mailboxes:
         person = await find(self.database, person_id)
         if person is None:
             raise NoSession(NOT_KNOWN)
-        guarded = await self._policy_for(person)
         settings = self.settings
         async with (
+            self.policies.used_by(person) as policy,
             MessageStoreClient(
-                self.auth_for(person),
+                self.logins.auth_for(person),
                 server_url=settings.server_url,
                 media_url=settings.media_url,
                 transport=self.transport,
                 max_wait_s=time_limits.RATE_LIMIT_WAIT_S,
                 time=self.time,
+                budgets=self.budgets.of(person.id),
             ) as client,
             create_task_group() as tasks,
         ):
-            state = Folder(settings.state_dir / person.account_id)
-            plans = PlanStore(state, self.database.now, self.clock)
+            plans = PlanStore(self.states.of(person.account_id), self.database.now, self.clock)
             reach = LEVELS.index(settings.access)
             guard = Guard(
                 client=client,
                 plans=plans,
                 principal=person.id,
                 approval=settings.approval,
-                policy=guarded,
+                policy=policy,
                 may_purge=reach >= LEVELS.index("purge"),
                 may_set_retention=settings.access == "admin",
                 approve_page=f"{settings.public_url}/inbox",
                 undo_command=None,
                 zone=settings.timezone,
             )
-            session = MailboxSession(client, guard, frozenset(), self.files.of(person))
+            tokens = TeamTokens(self.database, self.keys, person.id)
+            session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
+            desk = self._desks[person.id] = Desk(session, settings.access, "browser")
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
+            in_app = replace(desk, window="app")
+            app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
             try:
-                yield session
+                yield replace(session, app_page=app_page, windows=ServerWindows(app_page, None))
             finally:
-                state.close()
+                in_app.close()
+                if self._desks.get(person.id) is desk:
+                    del self._desks[person.id]
+                desk.close()
                 tasks.cancel_scope.cancel()
 
-    async def _policy_for(self, person: Person) -> Policy:
-        async with self.database.transaction() as db:
-            found = await db.execute("SELECT policy FROM tenant WHERE account_id = %s", (person.account_id,))
-            row = await found.fetchone()
-        if row is None or row[0] is None:
-            return self.policy
-        try:
-            return parse_policy(row[0], "policy")
-        except PolicyError as error:
-            raise NoSession(BAD_POLICY.format(error=error)) from None
 
-
-def _mcp_server(
-    settings: Settings, keys: KeyRing, sessions: Sessions, bus: TeamSubscriptionBus, verifier: TokenVerifier
-) -> RingCentralServer:
-    public_url = settings.public_url or ""
-    resource = f"{public_url}{PATH}"
-
-    @asynccontextmanager
-    async def no_session(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
-        yield _NoMailbox()  # type: ignore[misc]  each request gets its caller's
-
-    return assemble(
-        settings,
-        no_session,
-        keeps_connections=False,
-        auth=AuthSettings(
-            issuer_url=AnyHttpUrl(public_url),
-            resource_server_url=AnyHttpUrl(resource),
-            required_scopes=[],
-            validate_token_resource=True,
-        ),
-        token_verifier=verifier,
-        middleware=[Callers(sessions)],
-        # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
-        request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=resource),
-        subscriptions=bus,
+def _logins(settings: Settings, database: Database, keys: KeyRing, transport: httpx.AsyncBaseTransport) -> Logins:
+    return Logins(
+        database,
+        keys,
+        settings.server_url,
+        settings.client_id or "",
+        settings.client_secret.get_secret_value(),
+        transport=transport,
     )
 
 
+def _authorization(
+    settings: Settings,
+    database: Database,
+    keys: KeyRing,
+    logins: Logins,
+    transport: httpx.AsyncBaseTransport,
+    documents: ClientDocuments | None,
+) -> AuthorizationServer:
+    addresses = Addresses(settings.public_url or "")
+    login = RingCentralLogin(
+        settings.server_url,
+        settings.client_id or "",
+        settings.client_secret.get_secret_value(),
+        addresses.redirect_uri,
+        transport=transport,
+        now=lambda: database.now().timestamp(),
+    )
+    return AuthorizationServer(database, keys, addresses, settings.server_url, login, logins, documents=documents)
+
+
+def _mcp_server(
+    settings: Settings,
+    keys: KeyRing,
+    sessions: Sessions,
+    bus: TeamSubscriptionBus,
+    authorization: AuthorizationServer,
+) -> RingCentralServer:
+    addresses = authorization.addresses
+
+    @asynccontextmanager
+    async def no_mailbox(_: MCPServer[MailboxSession]) -> AsyncGenerator[MailboxSession]:
+        yield cast("MailboxSession", _NoMailbox())
+
+    server = assemble(
+        settings,
+        no_mailbox,
+        keeps_connections=False,
+        auth=AuthSettings(
+            issuer_url=web_url(addresses.issuer),
+            resource_server_url=web_url(addresses.resource),
+            required_scopes=[SCOPE],
+            validate_token_resource=True,
+        ),
+        token_verifier=authorization,
+        middleware=[Callers(sessions)],
+        # Bound to client, issuer and person, as the SDK does: all three stay the same when a token is renewed.
+        request_state_security=RequestStateSecurity(keys=keys.derived("request-state"), audience=addresses.resource),
+        subscriptions=bus,
+        tools=[_with_links(tool) for tool in tools_for(settings.access)],
+    )
+    server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
+    server.has_browser_page = True
+    return server
+
+
+def _door(
+    settings: Settings,
+    server: RingCentralServer,
+    authorization: AuthorizationServer,
+    sessions: Sessions,
+    mailboxes: Mailboxes,
+) -> Door:
+    """Return the gate before all addresses that people and their clients use."""
+    mcp = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
+        transport_security=transport_security(_names(settings)),
+    )
+    addresses = [
+        *routes(authorization),
+        *inbox_routes(authorization, sessions, mailboxes.desk_of),
+        file_route(mailboxes.files, sessions),
+        Mount("/", mcp),
+    ]
+    site = SaysWhenAway(Starlette(routes=addresses))
+    return Door(site, calls=lambda: server.calls, stop_listening=server.stop_listening)
+
+
+def _with_links(tool: StrictTool) -> StrictTool:
+    """Return the tool as it is where files reach users by links."""
+    if tool.name != read_message_content.__name__:
+        return tool
+    told = json.dumps(tool.parameters).replace(SAVED, LINKED)
+    return tool.model_copy(update={"parameters": json.loads(told)})
+
+
 class _NoMailbox:
-    """What a request has before its caller is known. Whatever uses it fails."""
+    """What a request has before `Callers` knows who sent it. Whatever uses it fails."""
 
 
 def _names(settings: Settings) -> list[str]:
@@ -252,7 +354,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -261,15 +363,20 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             return PlainTextResponse("shutting down\n", 503)
         try:
             async with database.transaction() as db:
-                await db.execute("SELECT 1 FROM version")
+                row = await (await db.execute("SELECT number FROM version")).fetchone()
         except DatabaseAway as error:
             return PlainTextResponse(f"{error}\n", 503)
-        return PlainTextResponse("ok\n")
+        is_right = row == (len(SHARED),)
+        return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
-            Mount("/", OnlyUnder(_names(settings), OnlyWhole(door))),
+            # The Origin is checked by MCP and the inbox page. Any web page may ask the authorization server.
+            Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
+    if settings.http_token is None:
+        return app
+    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)

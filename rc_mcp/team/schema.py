@@ -11,6 +11,8 @@ import re
 
 from rc_mcp.team.budget_schema import BUDGETS
 
+ACCOUNT_ID = r"[0-9]{1,20}"
+
 SHARED = (
     """
     CREATE TABLE tenant (
@@ -42,6 +44,12 @@ SHARED = (
     );
     CREATE INDEX oauth_token_by_grant ON oauth_token (oauth_grant);
     CREATE INDEX oauth_token_by_expiry ON oauth_token (expires);
+
+    CREATE TABLE sync_token (
+        digest text PRIMARY KEY, person text NOT NULL REFERENCES person ON DELETE CASCADE, issued timestamptz NOT NULL,
+        sealed bytea NOT NULL
+    );
+    CREATE INDEX sync_token_by_person ON sync_token (person, issued);
 
     CREATE TABLE file_link (digest text PRIMARY KEY, expires timestamptz NOT NULL, sealed bytea NOT NULL);
 
@@ -100,6 +108,6 @@ def tenant_schema(account_id: str) -> str:
     Raises:
         ValueError: this is no account id.
     """
-    if not re.fullmatch(r"[0-9]{1,20}", account_id, re.ASCII):
+    if not re.fullmatch(ACCOUNT_ID, account_id, re.ASCII):
         raise ValueError("an account id has 1 to 20 digits")
     return f"rc_mcp_{account_id}"

@@ -85,6 +85,14 @@ class Sessions:
         finally:
             held.uses -= 1
             held.used_at = anyio.current_time()
+            if not held.uses and self._by_person.get(person_id) is not held:
+                held.closing.set()
+
+    def retire(self, person_id: str) -> None:
+        """Open another session for the next call of a person. The present one is closed after its last use."""
+        held = self._by_person.pop(person_id, None)
+        if held and not held.uses:
+            held.closing.set()
 
     def _held(self, person_id: str) -> _Open:
         held = self._by_person.get(person_id)

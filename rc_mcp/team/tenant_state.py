@@ -1,37 +1,29 @@
 """A tenant's plans, journal, STOP and change lock, in the team's PostgreSQL. What the methods do, `State` says.
 
-The change lock is an advisory lock of a session of its own, so it ends with its process. A session that the database
-ended holds nothing any more: `is_held` asks it before each request that deletes.
+The change lock is an advisory lock of a session, so it ends with its process. A session that the database ended holds
+nothing any more: the guard asks it before each request that deletes.
 """
 
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, LiteralString, Self, cast
 
-import anyio
 import psycopg
-from psycopg import AsyncConnection, Connection, sql
+from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from rc_mcp import time_limits
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
 from rc_mcp.guard.state.state import Rows, Value
 from rc_mcp.guard.state.store import in_thread, threads
-from rc_mcp.team.database import ANSWERS_WITHIN_S, MOST_CONNECTIONS, reason
+from rc_mcp.team.advisory_locks import AdvisoryLock, AdvisoryLocks
+from rc_mcp.team.database import MOST_CONNECTIONS, DatabaseAway, connecting, reason
+from rc_mcp.team.measures import database_failed
 from rc_mcp.team.schema import tenant_schema
 
 _ROW = tuple[Any, ...]
-_OPTIONS = (
-    "-c search_path=rc_mcp -c timezone=UTC -c lock_timeout=10s -c statement_timeout=10s -c synchronous_commit=on "
-    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-)
-"""A machine that vanished must not hold a lock for long."""
-_CONNECTING: dict[str, Any] = {"connect_timeout": 2, "options": _OPTIONS, "application_name": "rc-mcp guard"}
-_MOST_CHANGES = 10
-"""At a time, in one replica: each has a session of its own."""
-
-NO_TENANT = "nobody of this account has logged in yet"
 
 
 def unusable(error: Exception) -> GuardError:
@@ -48,9 +40,14 @@ class GuardDatabase:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.changes = anyio.CapacityLimiter(_MOST_CHANGES)
+        self.locks = AdvisoryLocks(url)
         self._pool: ConnectionPool[Connection[_ROW]] = ConnectionPool(
-            url, min_size=0, max_size=MOST_CONNECTIONS, open=False, timeout=ANSWERS_WITHIN_S, kwargs=_CONNECTING
+            url,
+            min_size=0,
+            max_size=MOST_CONNECTIONS,
+            open=False,
+            timeout=time_limits.DATABASE_S,
+            kwargs=connecting(time_limits.DATABASE_GUARD_S),
         )
 
     def __enter__(self) -> Self:
@@ -71,6 +68,7 @@ class GuardDatabase:
             with self._pool.connection() as db:
                 yield db
         except (psycopg.Error, PoolTimeout) as error:
+            database_failed(error)
             raise unusable(error) from error
 
     def of(self, account_id: str) -> "TenantState":
@@ -119,28 +117,14 @@ class TenantState:
         """The pool does, with the replica."""
 
     @asynccontextmanager
-    async def changing(self, patience_s: float) -> AsyncGenerator["_Session"]:
-        until = anyio.current_time() + max(patience_s, 0.0)
+    async def changing(self, patience_s: float) -> AsyncGenerator[AdvisoryLock]:
         try:
-            with anyio.fail_after(max(patience_s, 0.1)):
-                await self.database.changes.acquire()
-        except TimeoutError:
-            raise Busy from None
-        session: AsyncConnection[_ROW] | None = None
-        try:
-            try:
-                session = await AsyncConnection.connect(self.database.url, autocommit=True, **_CONNECTING)
-                is_ours = await _locked(session, self.account_id, until)
-            except psycopg.Error as error:
-                raise unusable(error) from error
-            if not is_ours:
-                raise Busy
-            yield _Session(session)
-        finally:
-            with anyio.CancelScope(shield=True):
-                if session:
-                    await _ended(session)
-            self.database.changes.release()
+            async with self.database.locks.held(f"change {self.account_id}", patience_s) as lock:
+                if lock is None:
+                    raise Busy
+                yield lock
+        except DatabaseAway as error:
+            raise GuardError(str(error)) from error
 
     async def is_stopped(self) -> bool:
         try:
@@ -195,46 +179,3 @@ def _in_postgres(query: str) -> LiteralString:
     for theirs, ours in _OURS.items():
         query = query.replace(theirs, ours)
     return cast("LiteralString", query)
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    _db: AsyncConnection[_ROW]
-
-    async def is_held(self) -> bool:
-        try:
-            with anyio.fail_after(ANSWERS_WITHIN_S):
-                await self._db.execute("SELECT 1")
-        except (psycopg.Error, TimeoutError):
-            return False
-        return True
-
-
-_KEY = "hashtextextended(%s, 0)"
-
-
-async def _locked(session: AsyncConnection[_ROW], account_id: str, until: float) -> bool:
-    """Take the lock. Return False if others held it until then."""
-    name = f"rc-mcp change {account_id}"
-    found = await session.execute(f"SELECT pg_try_advisory_lock({_KEY})", (name,))
-    row = await found.fetchone()
-    if row and row[0]:
-        return True
-    patience_ms = round(1000 * (until - anyio.current_time()))
-    if patience_ms <= 0:
-        return False
-    await session.execute(sql.SQL("SET lock_timeout = {0}; SET statement_timeout = {0}").format(patience_ms))
-    try:
-        await session.execute(f"SELECT pg_advisory_lock({_KEY})", (name,))
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
-        return False
-    await session.execute("SET lock_timeout = '10s'; SET statement_timeout = '10s'")
-    return True
-
-
-async def _ended(session: AsyncConnection[_ROW]) -> None:
-    """End the session, and with it the lock. It never fails: the work under the lock is already done."""
-    with suppress(psycopg.Error, TimeoutError), anyio.fail_after(ANSWERS_WITHIN_S):
-        await session.execute("SELECT pg_advisory_unlock_all()")
-    with suppress(psycopg.Error):
-        await session.close()

@@ -27,16 +27,17 @@ if TYPE_CHECKING:  # most servers have no local copy
     from rc_mcp.mirror.local_copy import Kept
 
 
+SAVED, LINKED = "file: save to disk.", "file: a link for the user to download it."
+"""What becomes of a file where the user has this server's machine, and where not."""
+
+
 async def read_message_content(
     ctx: Ctx,
     message_id: Annotated[Id, Field(description="The message that has the attachment.")],
     attachment_id: Annotated[Id | None, Field(description="Default: the message's main attachment.")] = None,
     form: Annotated[
         Literal["auto", "text", "pages", "original", "embedded", "file"],
-        Field(
-            description="pages: page images. original: a link to the file. embedded: its bytes, if small. "
-            "file: save to disk."
-        ),
+        Field(description=f"pages: page images. original: a link to the file. embedded: its bytes, if small. {SAVED}"),
     ] = "auto",
     pages: Pages | None = None,
     account_id: AccountId = "~",

@@ -31,7 +31,6 @@ from rc_mcp.views.syncs import Synced, TokenMemory, all_of, changes_since
 from rc_mcp.views.tokens import LARGE, USUAL
 
 _USUAL_RECORDS = 100
-_TOKENS_REMEMBERED = 100
 
 
 async def sync_messages(
@@ -96,8 +95,8 @@ async def sync_messages(
             if changes.records:
                 await mailbox_changed(ctx, account_id, extension_id)
             frame = window(since, until or now, app.zone, is_default=False) if since else None
-            known = app.synced.get(sync_token, TokenMemory())
-            _remember(app, changes, known.filters)
+            known = await app.synced.recall(sync_token)
+            await _remember(app, changes, known.filters)
             answer = changes_since(known, changes, frame, filters, look, keeping)
             return _with_note(answer, known.filters or {}, changes)
         except SyncTokenRejected:
@@ -109,7 +108,7 @@ async def sync_messages(
     since = since or (until or now) - DEFAULT_WINDOW
     everything = await sync(sync_type="FSync", date_from=since, date_to=until, **given)
     frame = window(since, until or now, app.zone, is_default=date_from is None)
-    _remember(app, everything, filters)
+    await _remember(app, everything, filters)
     return _with_note(all_of(everything, frame, filters, fell_back, look, keeping), filters, everything)
 
 
@@ -119,9 +118,7 @@ def _with_note(answer: Synced, filters: Filters, sync: MessageSync) -> Synced:
     return answer
 
 
-def _remember(app: MailboxSession, sync: MessageSync, filters: Filters | None) -> None:
+async def _remember(app: MailboxSession, sync: MessageSync, filters: Filters | None) -> None:
     """Remember the time and the filters of the new token for the next sync."""
     if sync.sync_info.sync_token and sync.sync_info.sync_time:
-        app.synced[sync.sync_info.sync_token] = TokenMemory(sync.sync_info.sync_time, filters)
-        while len(app.synced) > _TOKENS_REMEMBERED:
-            del app.synced[next(iter(app.synced))]
+        await app.synced.remember(sync.sync_info.sync_token, TokenMemory(sync.sync_info.sync_time, filters))

@@ -28,14 +28,13 @@ from rc_mcp.cli.http import (
     ENDING,
     HEALTHY,
     HOME,
-    NO_TOKEN,
     NO_TOKEN_REQUIRED,
     PATH,
     TOKEN_REQUIRED,
-    WRONG_TOKEN,
     application,
 )
 from rc_mcp.http_gates import HOST_REFUSED, Door
+from rc_mcp.http_token import NO_TOKEN, WRONG_TOKEN
 from tests.desk import Desk, Era, call
 
 pytestmark = pytest.mark.anyio

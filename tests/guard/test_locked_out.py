@@ -57,6 +57,7 @@ def flock(monkeypatch: pytest.MonkeyPatch) -> Generator[Fail]:
 async def test_two_servers_without_a_lock_both_refuse_and_nothing_is_deleted(
     desk: Desk, flock: Fail, fault: int | None
 ) -> None:
+    assert not desk.state_dir.exists()
     one, other = desk.ids(availability="Alive")[:2]
     asked = [[one], [one, other]]
     async with desk.client() as first, desk.client() as second:

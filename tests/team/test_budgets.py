@@ -1,9 +1,10 @@
 """Rate budgets that replicas share, in virtual time against the emulator's limits."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import wraps
 from math import inf
 from typing import Any, LiteralString, Self
 
@@ -27,7 +28,7 @@ from rc_mcp.team.database import Database
 from tests.ringcentral.under_budget import together, virtual_now
 from tests.ringcentral.virtual_time import VirtualLoop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 
 PERSON = "a person"
 LIGHT = 50
@@ -58,9 +59,15 @@ def standing_still() -> AbstractContextManager[None]:
     return loop.standing_still()
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    return "asyncio", {"loop_factory": VirtualLoop}
+def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test in a virtual loop of its own: pytest's plugin for anyio keeps one loop for many tests."""
+
+    @wraps(test)
+    def run(**fixtures: object) -> None:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(test(**fixtures))
+
+    return run
 
 
 @pytest.fixture
@@ -116,6 +123,7 @@ def most_in_a_window(times: list[datetime]) -> int:
     return max(sum(at <= later < at + WINDOW for later in times[n:]) for n, at in enumerate(times))
 
 
+@in_virtual_time
 async def test_two_replicas_together_never_exceed_the_limit_and_use_it(emulator: Emulator, database_url: str) -> None:
     windows, requests = 4, 4 * LIGHT + 1
     async with (
@@ -153,6 +161,7 @@ class Scripted(httpx.AsyncBaseTransport):
         return MessageStoreClient(TokenAuth("t"), transport=self, budgets=budgets.of(owner))
 
 
+@in_virtual_time
 async def test_a_429_on_one_replica_closes_the_group_on_all(database_url: str) -> None:
     service = Scripted()
     service.next.append(httpx.Response(429, headers={"Retry-After": "30"}))
@@ -171,6 +180,7 @@ async def test_a_429_on_one_replica_closes_the_group_on_all(database_url: str) -
     assert [round(at - service.came[0]) for at in service.came] == [0, 30, 30]
 
 
+@in_virtual_time
 async def test_a_request_that_is_still_processed_closes_nothing_on_another_replica(database_url: str) -> None:
     service = Scripted()
     in_progress = {"errorCode": "CMN-304", "message": "Duplicate concurrent request"}
@@ -187,6 +197,7 @@ async def test_a_request_that_is_still_processed_closes_nothing_on_another_repli
             await there.list_messages()
 
 
+@in_virtual_time
 async def test_a_limit_learned_by_one_replica_holds_on_all(database_url: str) -> None:
     service = Scripted(x_rate_limit_group="light", x_rate_limit_limit="3", x_rate_limit_window="20")
     async with (
@@ -202,6 +213,7 @@ async def test_a_limit_learned_by_one_replica_holds_on_all(database_url: str) ->
     assert [round(at - began) for at in service.came] == [0, 1, 1, 20, 21]
 
 
+@in_virtual_time
 async def test_places_that_other_programs_took_are_taken_on_all_replicas(database_url: str) -> None:
     service = Scripted(x_rate_limit_group="light", x_rate_limit_limit="50", x_rate_limit_remaining="0")
     async with (
@@ -215,6 +227,7 @@ async def test_places_that_other_programs_took_are_taken_on_all_replicas(databas
             await there.list_messages()
 
 
+@in_virtual_time
 async def test_each_person_has_a_budget_of_their_own(database_url: str) -> None:
     service = Scripted(x_rate_limit_group="light", x_rate_limit_limit="1")
     async with (
@@ -229,6 +242,7 @@ async def test_each_person_has_a_budget_of_their_own(database_url: str) -> None:
                 await hers.list_messages()
 
 
+@in_virtual_time
 async def test_places_of_a_replica_that_died_are_free_again_after_the_time_of_an_answer(database_url: str) -> None:
     async with two_replicas(database_url) as (dead, alive):
         died_with = dead.of(PERSON)("light", 4)
@@ -244,6 +258,7 @@ async def test_places_of_a_replica_that_died_are_free_again_after_the_time_of_an
     assert taken == pytest.approx([61, 61, 61, 120.1], abs=0.3)
 
 
+@in_virtual_time
 async def test_requests_of_a_replica_wait_in_order_of_arrival(database_url: str) -> None:
     order: list[int] = []
     service = Scripted(x_rate_limit_group="light", x_rate_limit_limit="2")
@@ -261,6 +276,7 @@ async def test_requests_of_a_replica_wait_in_order_of_arrival(database_url: str)
     assert order == list(range(7))
 
 
+@in_virtual_time
 async def test_a_request_in_the_background_waits_behind_those_of_users_on_all_replicas(database_url: str) -> None:
     order: list[str] = []
     service = Scripted(x_rate_limit_group="light", x_rate_limit_limit="3")
@@ -287,6 +303,7 @@ async def test_a_request_in_the_background_waits_behind_those_of_users_on_all_re
     assert order == ["user"] * 5 + ["background"]
 
 
+@in_virtual_time
 async def test_a_place_that_was_asked_for_in_vain_is_given_back(database_url: str) -> None:
     async with replica(database_url) as budgets:
         budget = budgets.of(PERSON)("light", 2)
@@ -297,6 +314,7 @@ async def test_a_place_that_was_asked_for_in_vain_is_given_back(database_url: st
         await budget.enter(anyio.current_time() + 1)
 
 
+@in_virtual_time
 async def test_a_request_that_never_left_gives_its_place_back_to_all(database_url: str) -> None:
     class Broken(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -317,6 +335,7 @@ async def test_a_request_that_never_left_gives_its_place_back_to_all(database_ur
     assert len(service.came) == 1
 
 
+@in_virtual_time
 async def test_without_the_database_nothing_is_sent_and_the_error_says_why() -> None:
     service = Scripted()
     async with Database("postgresql://localhost:1/none") as away, service.client(SharedBudgets(away)) as store:

@@ -28,7 +28,7 @@ async def link_to_voicemail(client: Client) -> tuple[str, str]:
 
 async def opened(office: Team, link: str, replica: int = 1, method: str = "GET") -> httpx.Response:
     """Open a link at this replica."""
-    assert link.startswith("http://team.test/files/")
+    assert link.startswith("https://team.test/files/")
     async with httpx.AsyncClient() as http:
         address = f"{office.addresses[replica]}{urlsplit(link).path}"
         return await http.request(method, address, headers={"Host": "team.test"})
@@ -38,7 +38,7 @@ async def test_a_link_gives_the_file_once_on_any_replica(
     database: Database, database_url: str, era: Era, tmp_path: Path
 ) -> None:
     async with team(database, database_url, RC_MCP_DOWNLOAD_DIR=str(tmp_path)) as office:
-        async with office.client(await office.person(1), 0, era) as client:
+        async with office.client(1, 0, era) as client:
             link, message_id = await link_to_voicemail(client)
         looked = await opened(office, link, method="HEAD")
         first, second = await opened(office, link), await opened(office, link)
@@ -56,7 +56,7 @@ async def test_a_link_gives_the_file_once_on_any_replica(
 
 async def test_a_link_expires_and_the_database_never_has_it(database: Database, database_url: str) -> None:
     async with team(database, database_url, 2) as office:
-        async with office.client(await office.person(1), 0) as client:
+        async with office.client(1, 0) as client:
             link, message_id = await link_to_voicemail(client)
         async with database.transaction() as db:
             row = await (await db.execute("SELECT digest, sealed FROM file_link")).fetchone()
@@ -70,7 +70,7 @@ async def test_a_link_expires_and_the_database_never_has_it(database: Database, 
 
 async def test_a_link_does_not_open_with_the_file_of_another_key(database: Database, database_url: str) -> None:
     async with team(database, database_url, 1) as office:
-        async with office.client(await office.person(1), 0) as client:
+        async with office.client(1, 0) as client:
             link, _ = await link_to_voicemail(client)
         async with office.replica(RC_MCP_SECRET_KEYS="another-key-of-the-tests-with-32-characters"):
             assert (await opened(office, link)).text == GONE
@@ -78,7 +78,7 @@ async def test_a_link_does_not_open_with_the_file_of_another_key(database: Datab
 
 async def test_a_message_that_is_gone_gives_a_sentence(database: Database, database_url: str) -> None:
     async with team(database, database_url, 2) as office:
-        async with office.client(await office.person(1), 0) as client:
+        async with office.client(1, 0) as client:
             link, message_id = await link_to_voicemail(client)
         mailbox = office.mailbox(1)
         message = mailbox.find(message_id)

@@ -26,6 +26,14 @@ LIST = "/restapi/v1.0/account/~/extension/~/message-store"
 AN_HOUR_S = 3_600
 
 
+def new_session(emulator: Emulator, person: Person) -> Tokens:
+    """Log this person in at RingCentral."""
+    user = next(each for each in emulator.users if each.extension_id == person.extension_id)
+    session = emulator.sessions.start(user, Terms(AN_HOUR_S, 604_800))
+    at = emulator.clock().timestamp()
+    return Tokens(session.access_token, session.refresh_token or "", person.extension_id, at, at + AN_HOUR_S - 60)
+
+
 class Team:
     """People of one account at the emulator, and the logins as each replica has them."""
 
@@ -49,11 +57,7 @@ class Team:
         return Database(self.url, now=self.clock)
 
     def new_session(self, person: Person) -> Tokens:
-        """Log this person in at RingCentral."""
-        user = next(each for each in self.emulator.users if each.extension_id == person.extension_id)
-        session = self.emulator.sessions.start(user, Terms(AN_HOUR_S, 604_800))
-        at = self.clock().timestamp()
-        return Tokens(session.access_token, session.refresh_token or "", person.extension_id, at, at + AN_HOUR_S - 60)
+        return new_session(self.emulator, person)
 
     def is_alive(self, tokens: Tokens) -> bool:
         return self.emulator.sessions.user(tokens.access_token) is not None

@@ -127,3 +127,18 @@ async def test_a_session_that_breaks_does_not_end_the_others(caplog: pytest.LogC
             assert len(sessions) == 1
     assert "ValueError" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_a_retired_session_is_closed_after_its_last_use_and_the_next_call_gets_another() -> None:
+    rooms = Rooms()
+    async with sessions_of(rooms) as sessions:
+        async with sessions.of("one") as before:
+            sessions.retire("one")
+            async with sessions.of("one") as after:
+                assert after is not before
+            assert rooms.closed == []
+        await until(rooms.closed, ["one"])
+        sessions.retire("one")
+        await until(rooms.closed, ["one", "one"])
+        sessions.retire("nobody")
+    assert rooms.opened == ["one", "one"]

@@ -24,8 +24,8 @@ class Connector:
         return f"""\
 {self.title} runs in its vendor's cloud: it reads no file and starts no program here. Nothing was written.
 It needs a public https address in front of rc-mcp, which takes someone technical. It connects there without a login
-or by OAuth. rc-mcp has no OAuth login for it yet, and {self.title} sends no fixed token such as RC_MCP_HTTP_TOKEN.
-NAME below is the host name of that address, such as rc.example.com. So today:
+or by OAuth; {self.title} sends no fixed token such as RC_MCP_HTTP_TOKEN.
+NAME below is the host name of that address, such as rc.example.com.
 
 The made-up mailbox works, and everybody who knows the address can use it:
   1. `rc-mcp serve --http --demo --allow-host NAME`
@@ -34,8 +34,8 @@ The made-up mailbox works, and everybody who knows the address can use it:
      The address is https://NAME/mcp, without authentication.
 
 Your own mailbox must not be served that way: everybody who knows the address could read it and delete in it.
+  `rc-mcp serve --http --team` has the OAuth login, for one person or several: docs/how-to/run-for-a-team.md.
   {self.private}
-  Or a proxy of your own that does the OAuth login and lets nobody else through.
 We tried none of this with a {self.title} account."""
 
 

@@ -6,7 +6,7 @@ from mcp.shared.auth import OAuthMetadata
 from pydantic import AnyHttpUrl, TypeAdapter
 
 AUTHORIZE, CONSENT, TOKEN, REGISTER, REVOKE = "/authorize", "/consent", "/token", "/register", "/revoke"
-FROM_RINGCENTRAL = "/login/ringcentral"
+FROM_RINGCENTRAL, LOGOUT = "/login/ringcentral", "/logout"
 METADATA = "/.well-known/oauth-authorization-server"
 
 SCOPE = "messages"
@@ -18,10 +18,14 @@ class Addresses:
     """Our addresses as people and their clients reach them.
 
     Args:
-        public_url: the origin of the server, without a slash at its end. It is also the issuer.
+        public_url: the origin of the server. It is also the issuer, which clients compare letter by letter.
     """
 
     public_url: str
+
+    def __post_init__(self) -> None:
+        """Write the address as browsers and the SDK do: in small letters, without the usual port."""
+        object.__setattr__(self, "public_url", str(web_url(self.public_url)).rstrip("/"))
 
     @property
     def issuer(self) -> str:

@@ -115,14 +115,16 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
             with suppress(RingCentralError):  # then the next `tidy` has it
                 await self._logins.forget(person)
 
-    async def log_out(self, person: Person) -> None:
-        """End all grants of a person, and their login at RingCentral.
+    async def log_out(self, person: Person) -> int:
+        """End all grants of a person, and their login at RingCentral. Return how many grants there were.
 
         Raises:
             DatabaseAway: the database cannot be used now.
         """
-        await self.grants.end_all_of(person)
-        await self._logins.forget(person)
+        ended = await self.grants.end_all_of(person)
+        with suppress(RingCentralError):
+            await self._logins.forget(person)
+        return ended
 
     async def tidy(self) -> None:
         """Remove what has expired, and end logins at RingCentral that serve no client.
@@ -134,7 +136,8 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         await self.clients.forget_unused()
         await self.grants.forget_expired()
         for person in await self.grants.needless_logins():
-            await self._logins.forget(person)
+            if not await self.grants.has_any(person):  # nobody logged in while the others were forgotten
+                await self._logins.forget(person)
 
     async def keep_tidy(self) -> None:
         """Tidy every ten minutes, until canceled."""

@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from rc_mcp.ringcentral import RingCentralError
+from rc_mcp.team import measures
+from rc_mcp.team.database import DatabaseAway
 from rc_mcp.team.oauth.addresses import CONSENT, SCOPE
 from rc_mcp.team.oauth.authorization_server import AuthorizationServer
-from rc_mcp.team.oauth.browser import Browsers, new_secret
+from rc_mcp.team.oauth.browser import Browsers, is_own_page, new_secret
 from rc_mcp.team.oauth.client import Client, ClientRefused
 from rc_mcp.team.oauth.login_attempts import Asked, NoSuchLogin
 from rc_mcp.team.oauth.pages import consent_page, error_page, on_the_way
@@ -57,7 +59,7 @@ class LoginInBrowser:
             asked = self._asked(client, redirect_uri, given)
         except _Refused as refused:
             state = given.get("state", "")[:_STATE_CHARS] or None
-            return self._to_client(redirect_uri, state, error=refused.error, error_description=str(refused))
+            return _redirect(self._answer(redirect_uri, state, error=refused.error, error_description=str(refused)))
         sealed = self._server.attempts.sealed_request(asked)
         return _redirect(f"{CONSENT}?request={sealed}")
 
@@ -78,7 +80,7 @@ class LoginInBrowser:
     async def decided(self, request: Request) -> Response:
         """Take the person's decision, and lead to RingCentral or back to the client."""
         browser, form = self._browsers.secret(request), _texts(await request.form())
-        if browser is None or not self._is_own_page(request):
+        if browser is None or not is_own_page(request, self._server.addresses.public_url):
             return error_page(OVER)
         try:
             asked = self._server.attempts.agreed(form.get("request", ""), browser)
@@ -96,14 +98,14 @@ class LoginInBrowser:
         except NoSuchLogin:
             return error_page(OVER)
         if "code" not in given:
-            error = "access_denied" if given.get("error") == "access_denied" else "server_error"
-            return self._to_client(asked.redirect_uri, asked.state, error=error)
-        try:
-            code = await self._server.end_login(asked, verifier, given["code"])
-        except RingCentralError as error:
-            said = {"error": "temporarily_unavailable", "error_description": advice_on(error)}
-            return self._to_client(asked.redirect_uri, asked.state, **said)
-        return self._to_client(asked.redirect_uri, asked.state, code=code)
+            said = {"error": "access_denied" if given.get("error") == "access_denied" else "server_error"}
+        else:
+            try:
+                with measures.login():
+                    said = {"code": await self._server.end_login(asked, verifier, given["code"])}
+            except (RingCentralError, DatabaseAway) as error:
+                said = {"error": "temporarily_unavailable", "error_description": advice_on(error)}
+        return on_the_way(self._answer(asked.redirect_uri, asked.state, **said))
 
     def _asked(self, client: Client, redirect_uri: str, given: Mapping[str, str]) -> Asked:
         if given.get("response_type") != "code":
@@ -125,13 +127,6 @@ class LoginInBrowser:
             state=given.get("state"),
             code_challenge=given["code_challenge"],
         )
-
-    def _is_own_page(self, request: Request) -> bool:
-        """Return whether our own page sent a form. Older browsers send no Origin; the cookie must do then."""
-        return request.headers.get("origin", self._server.addresses.public_url) == self._server.addresses.public_url
-
-    def _to_client(self, redirect_uri: str, state: str | None, **parameters: str) -> Response:
-        return _redirect(self._answer(redirect_uri, state, **parameters))
 
     def _answer(self, redirect_uri: str, state: str | None, **parameters: str) -> str:
         return with_parameters(redirect_uri, **parameters, state=state, iss=self._server.addresses.issuer)

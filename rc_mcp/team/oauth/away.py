@@ -13,26 +13,42 @@ _AGAIN_IN_S = "5"
 
 
 class SaysWhenAway:
-    """Middleware that answers 503 when the database is away. It must wrap whatever verifies tokens."""
+    """Middleware that answers 503 when the database is away.
+
+    Starlette answers 500 before it passes an exception on, so a 500 waits here until it is known why.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        is_answered = False
+        begun, held = False, list[Message]()
 
         async def noted(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
-            await send(message)
+            nonlocal begun
+            if held or message.get("status") == 500:
+                held.append(message)
+            else:
+                begun = True
+                await send(message)
 
         try:
             await self._app(scope, receive, noted)
         except DatabaseAway as away:
-            if is_answered or scope["type"] != "http":
+            if begun or scope["type"] != "http":
                 raise
             await _refusal(Request(scope), str(away))(scope, receive, send)
+            return
+        except BaseException:
+            await _all(held, send)
+            raise
+        await _all(held, send)
+
+
+async def _all(messages: list[Message], send: Send) -> None:
+    for message in messages:
+        await send(message)
 
 
 def _refusal(request: Request, sentence: str) -> ASGIApp:

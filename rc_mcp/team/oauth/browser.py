@@ -43,3 +43,8 @@ class Browsers:
 def new_secret() -> str:
     """Return the secret of a browser that has none yet."""
     return secrets.token_urlsafe(32)
+
+
+def is_own_page(request: Request, public_url: str) -> bool:
+    """Return whether a page of ours sent this form. Browsers that send no Origin must do with the cookie."""
+    return request.headers.get("origin", public_url) == public_url

@@ -35,8 +35,8 @@ GRACE = timedelta(seconds=30)
 BELIEVED_S = 5.0
 """A token is not looked up again for this long: a grant that ends on another replica ends here after that."""
 _MOST_BELIEVED = 10_000
-_KEPT = timedelta(days=1)
-"""How long a used or expired code or token is still known, so that its return ends the grant."""
+_KEPT, _USED_KEPT = timedelta(days=1), timedelta(days=7)
+"""How long an expired code or token, and a used refresh token, is still known, so that its return ends the grant."""
 _TOKEN_CHARS = 200
 
 _NOT_GOOD = TokenError("invalid_grant", "It was used before, has expired or was revoked. Log in again.")
@@ -169,9 +169,9 @@ class Grants:
         now = self._database.now()
         async with self._database.transaction() as db:
             used = await db.execute(
-                "UPDATE oauth_token SET used_at = coalesce(used_at, %s) WHERE digest = %s AND kind = 'refresh'"
-                " RETURNING used_at",
-                (now, digest(token.token)),
+                "UPDATE oauth_token SET used_at = coalesce(used_at, %s), expires = least(expires, %s)"
+                " WHERE digest = %s AND kind = 'refresh' RETURNING used_at",
+                (now, now + _USED_KEPT, digest(token.token)),
             )
             row = await used.fetchone()
             if row and now < row[0] + GRACE:
@@ -226,15 +226,16 @@ class Grants:
             await self._end(db, grant)
         return Person(*person)
 
-    async def end_all_of(self, person: Person) -> None:
-        """End all grants of a person.
+    async def end_all_of(self, person: Person) -> int:
+        """End all grants of a person. Return how many there were.
 
         Raises:
             DatabaseAway: the database cannot be used now.
         """
         async with self._database.transaction() as db:
-            await db.execute("DELETE FROM oauth_grant WHERE person = %s", (person.id,))
+            ended = await db.execute("DELETE FROM oauth_grant WHERE person = %s", (person.id,))
         self._doubt(lambda token: token.person == person)
+        return ended.rowcount
 
     async def needless_logins(self) -> list[Person]:
         """Return the people whose login at RingCentral serves no client any more.

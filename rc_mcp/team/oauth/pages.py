@@ -7,10 +7,10 @@ from string import Template
 
 from starlette.responses import HTMLResponse
 
-from rc_mcp.team.oauth.addresses import CONSENT
+from rc_mcp.team.oauth.addresses import CONSENT, LOGOUT
 from rc_mcp.team.oauth.client import Client
 from rc_mcp.team.oauth.redirects import host_of, is_loopback, scheme_of
-from rc_mcp.views.untrusted_text import clean
+from rc_mcp.views.untrusted_text import clean, counted
 
 _CSS = """:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: #8885; --accent: #06c; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: #8881; }
@@ -59,6 +59,10 @@ $warning<form method="post" action="$action">
 <button name="answer" value="deny">Cancel</button>
 </form>
 """)
+_LOGOUT = f"""<p>This ends what all apps may do with your RingCentral messages here, and your login at RingCentral. \
+You log in there once more, so that it is known who you are.</p>
+<form method="post" action="{LOGOUT}"><button class="first">Log out of all apps</button></form>
+"""
 _LOCAL = (
     '<p role="alert">The answer goes to this computer, where any program could ask like this. Continue only if you '
     "started this login yourself, a moment ago, in an app on this computer.</p>\n"
@@ -76,7 +80,7 @@ def page(title: str, content: str, *, head: str = "", status: int = 200) -> HTML
         "Content-Security-Policy": _POLICY,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",  # with `no-referrer`, a browser sends a form with `Origin: null`
         "Cache-Control": "no-store",
     }
     return HTMLResponse(_PAGE.substitute(head=head, title=title, css=_CSS, content=content), status, headers)
@@ -102,11 +106,21 @@ def consent_page(client: Client, redirect_uri: str, request: str) -> HTMLRespons
     return page("Let this app use your messages?", content)
 
 
+def logout_page() -> HTMLResponse:
+    """Return the page on which a person logs out of all apps."""
+    return page("Log out", _LOGOUT)
+
+
+def logged_out_page(apps: int) -> HTMLResponse:
+    """Return the page that follows."""
+    return page("Logged out", f"<p>{counted(apps, 'login')} of apps ended, and your login at RingCentral.</p>")
+
+
 def on_the_way(url: str) -> HTMLResponse:
     """Return a page that leads on by itself.
 
-    A redirect would not do: browsers hold each step after a form against `form-action`, and RingCentral's login may
-    lead over hosts that nobody here knows.
+    A redirect would not do: a browser holds each step after a form against the `form-action` of the form's page, and
+    RingCentral's login leads over hosts that nobody here knows, and then to us and to the client.
     """
     to = escape(url)
     head = f'<meta http-equiv="refresh" content="0; url={to}">\n'

@@ -4,18 +4,21 @@ The host is resolved here, each of its addresses must be public, and the connect
 checked: a name that answers differently the second time leads nowhere. No redirects, no proxy, no compression.
 """
 
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from socket import SOCK_STREAM
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 import httpx2 as httpx
 
 MOST_BYTES = 65_536
 WITHIN_S = 5.0
+_RESOLVING = anyio.CapacityLimiter(4)
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 IpAddress = IPv4Address | IPv6Address
@@ -40,9 +43,13 @@ def is_public(address: IpAddress) -> bool:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host."""
-    found = await anyio.getaddrinfo(host, port, type=SOCK_STREAM)
-    return [each[4][0] for each in found]
+    """Return the addresses of a host.
+
+    It has few threads of its own: a name that takes minutes to resolve keeps nobody else from resolving theirs.
+    """
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=_RESOLVING)
+    return [str(each[4][0]) for each in found]
 
 
 async def fetch(

@@ -14,6 +14,7 @@ from rc_mcp.ringcentral.oauth.user_login import Authorization, revoke
 from rc_mcp.ringcentral.transport.connection import PLAIN_HTTP_DIRECTLY, environment_named, failures_named
 from rc_mcp.ringcentral.transport.deadlines import in_time
 from rc_mcp.ringcentral.transport.responses import fields_of, parsed, refusal
+from rc_mcp.team.database import DatabaseAway
 
 _UNDONE_IN_S = 5.0
 _OWN = "/restapi/v1.0/account/~/extension/~"
@@ -100,11 +101,11 @@ class RingCentralLogin:
             )
 
 
-def advice_on(error: RingCentralError) -> str:
-    """Return what a client is told when RingCentral's login failed."""
+def advice_on(error: RingCentralError | DatabaseAway) -> str:
+    """Return what a client is told when a login failed."""
     if isinstance(error, Forbidden):
         return NO_READ_ACCOUNTS
-    return f"The login at RingCentral failed ({type(error).__name__}). Try again in a minute."
+    return f"The login failed ({type(error).__name__}). You are not logged in. Try again in a minute."
 
 
 def _is_id(value: object) -> bool:

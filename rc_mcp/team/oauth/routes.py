@@ -23,6 +23,7 @@ from rc_mcp.team.oauth.addresses import (
     AUTHORIZE,
     CONSENT,
     FROM_RINGCENTRAL,
+    LOGOUT,
     METADATA,
     REGISTER,
     REVOKE,
@@ -34,6 +35,7 @@ from rc_mcp.team.oauth.authorization_server import AuthorizationServer
 from rc_mcp.team.oauth.authorize import LoginInBrowser
 from rc_mcp.team.oauth.away import SaysWhenAway
 from rc_mcp.team.oauth.clients import TooManyRegistrations
+from rc_mcp.team.oauth.logout import Logout
 
 MOST_BYTES = 16_384
 """The body of any request."""
@@ -43,7 +45,7 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 def routes(server: AuthorizationServer) -> list[Route]:
     """Return all addresses of the authorization server, and the metadata of the resource that it protects."""
-    addresses, browser = server.addresses, LoginInBrowser(server)
+    addresses, browser, logout = server.addresses, LoginInBrowser(server), Logout(server)
     tokens = TokenHandler(server, ClientAuthenticator(server))
     registrations = RegistrationHandler(server, ClientRegistrationOptions(enabled=True))
 
@@ -84,6 +86,8 @@ def routes(server: AuthorizationServer) -> list[Route]:
         _page(CONSENT, browser.consent, "GET"),
         _page(CONSENT, browser.decided, "POST"),
         _page(FROM_RINGCENTRAL, browser.from_ringcentral, "GET"),
+        _page(LOGOUT, logout.shown, "GET"),
+        _page(LOGOUT, logout.pressed, "POST"),
         _for_programs(TOKEN, token),
         _for_programs(REGISTER, register),
         _for_programs(REVOKE, revoke),

@@ -29,7 +29,7 @@ from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAwa
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
-from rc_mcp.team.people import Person
+from rc_mcp.team.people import Person, principal_of
 
 ELSEWHERE = "https://client.example/callback"
 """Where the answers of most clients here go: a browser of a test does not follow it there."""
@@ -55,6 +55,12 @@ class Site:
     database: Database
     keys: KeyRing
 
+    @property
+    def logins(self) -> Logins:
+        """The people's logins, as another replica has them."""
+        app = self.emulator.server_url, self.emulator.client_id, self.emulator.client_secret
+        return Logins(self.database, self.keys, *app)
+
     def replica(self) -> AuthorizationServer:
         """Return another server of the same site, which has seen nothing yet."""
         return authorization_server(self.database, self.keys, self.emulator, self.server.addresses)
@@ -65,6 +71,14 @@ class Site:
 
     def user(self, number: int = 0) -> User:
         return self.emulator.users[number]
+
+    def person(self, number: int = 0) -> Person:
+        account_id, extension_id = self.emulator.account_id, self.user(number).extension_id
+        return Person(principal_of(self.emulator.server_url, account_id, extension_id), account_id, extension_id)
+
+    async def log_out(self, number: int) -> None:
+        """End what other tests began for this person."""
+        await self.server.log_out(self.person(number))
 
     def sessions(self, number: int) -> int:
         """Return how many sessions a person has at RingCentral."""
@@ -182,7 +196,9 @@ class Browser:
     async def press(self, page: httpx.Response, origin: str | None = None, **pressed: str) -> httpx.Response:
         """Press a button of a page of ours."""
         headers = {"Origin": origin or self.site.url}
-        return await self.http.post(f"{self.site.url}/consent", data={**fields_of(page), **pressed}, headers=headers)
+        return await self.http.post(
+            f"{self.site.url}{page.url.path}", data={**fields_of(page), **pressed}, headers=headers
+        )
 
 
 def fields_of(page: httpx.Response) -> dict[str, str]:
@@ -199,9 +215,8 @@ def leads_to(page: httpx.Response) -> str:
 
 
 def sent_to(answer: httpx.Response) -> dict[str, str]:
-    """Return what a redirect tells the client."""
-    assert answer.status_code == 302, answer.text
-    return parameters_of(answer.headers["location"])
+    """Return what the client is told, by a redirect or by a page that leads there."""
+    return parameters_of(answer.headers["location"] if answer.is_redirect else leads_to(answer))
 
 
 def parameters_of(address: str) -> dict[str, str]:
@@ -220,8 +235,8 @@ async def open_site(
         mcp = MCPServer("site", token_verifier=server, auth=auth_settings(addresses))
         mcp.add_tool(whoami)
         app = mcp.streamable_http_app(stateless_http=True)
-        app.add_middleware(SaysWhenAway)
-        async with mcp.session_manager.run(), serving({_both(Router(routes(server)), app): bound}):
+        both = SaysWhenAway(_both(Router(routes(server)), app))
+        async with mcp.session_manager.run(), serving({both: bound}):
             yield Site(url, emulator, server, database, keys)
 
 

@@ -98,7 +98,7 @@ async def test_the_page_runs_nothing_and_is_in_no_frame(client: McpClient, brows
     policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
     assert (policy["default-src"], policy["form-action"]) == ("'none'", "'self'")
     assert (policy["frame-ancestors"], policy["base-uri"]) == ("'none'", "'none'")
-    assert (page.headers["cache-control"], page.headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert (page.headers["cache-control"], page.headers["referrer-policy"]) == ("no-store", "same-origin")
     assert "httponly" in page.headers["set-cookie"].lower()
 
 

@@ -1,4 +1,4 @@
-"""While the database is away, every address says so within two seconds, and no token is called wrong."""
+"""While the database is away, every address says so, and no token is called wrong."""
 
 from functools import partial
 from typing import Any
@@ -7,8 +7,9 @@ import anyio
 import httpx2 as httpx
 import pytest
 
+from rc_mcp import time_limits
 from rc_mcp.emulator import Emulator
-from rc_mcp.team.database import ANSWERS_WITHIN_S, Database
+from rc_mcp.team.database import Database
 from rc_mcp.team.key_ring import KeyRing
 from tests.team.oauth.documents import REDIRECT
 from tests.team.oauth.site import McpClient, open_site
@@ -19,7 +20,10 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 A_UUID = "6f5902ac-237e-4de7-aac5-0a1b2c3d4e5f"
 
 
-async def test_every_address_answers_503_within_two_seconds(emulator: Emulator, keys: KeyRing) -> None:
+async def test_every_address_says_that_the_database_is_away(
+    emulator: Emulator, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limits, "DATABASE_S", 1.0)
     async with (
         Database(NOWHERE) as database,
         open_site(database, keys, emulator) as site,
@@ -31,17 +35,15 @@ async def test_every_address_answers_503_within_two_seconds(emulator: Emulator, 
         async def ask(method: str, path: str, **sent: Any) -> None:
             answers.append(await http.request(method, path, **sent))
 
-        began = anyio.current_time()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask, "GET", client.address())
-            tasks.start_soon(partial(ask, "GET", client.address(), headers={"Accept": "text/html"}))
-            tasks.start_soon(partial(ask, "POST", "/register", json={"redirect_uris": [REDIRECT]}))
-            tasks.start_soon(partial(ask, "POST", "/revoke", data={"client_id": A_UUID, "token": "x"}))
-            code = {"grant_type": "authorization_code", "client_id": A_UUID, "code": "x", "code_verifier": "x"}
-            tasks.start_soon(partial(ask, "POST", "/token", data=code))
-            tasks.start_soon(partial(ask, "POST", "/mcp", json={}, headers={"Authorization": "Bearer x"}))
-        took_s = anyio.current_time() - began
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(ask, "GET", client.address())
+                tasks.start_soon(partial(ask, "GET", client.address(), headers={"Accept": "text/html"}))
+                tasks.start_soon(partial(ask, "POST", "/register", json={"redirect_uris": [REDIRECT]}))
+                tasks.start_soon(partial(ask, "POST", "/revoke", data={"client_id": A_UUID, "token": "x"}))
+                code = {"grant_type": "authorization_code", "client_id": A_UUID, "code": "x", "code_verifier": "x"}
+                tasks.start_soon(partial(ask, "POST", "/token", data=code))
+                tasks.start_soon(partial(ask, "POST", "/mcp", json={}, headers={"Authorization": "Bearer x"}))
 
     assert [each.status_code for each in answers] == [503] * 6
     assert all("does not answer" in each.text for each in answers)
-    assert took_s < ANSWERS_WITHIN_S + 1  # and a busy machine

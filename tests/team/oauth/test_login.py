@@ -2,7 +2,7 @@
 
 import pytest
 
-from rc_mcp.team.oauth.addresses import SCOPE
+from rc_mcp.team.oauth.addresses import SCOPE, Addresses
 from tests.team.oauth.site import Browser, McpClient, Site
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -23,3 +23,25 @@ async def test_the_answer_carries_state_and_issuer(site: Site, client: McpClient
     answer = await browser.log_in(client.address())
 
     assert answer == {"code": answer["code"], "state": "of the client", "iss": site.url}
+
+
+@pytest.mark.parametrize("url", ["https://Messages.Example.com", "https://messages.example.com:443/"])
+def test_the_issuer_is_written_as_clients_compare_it(url: str) -> None:
+    addresses = Addresses(url)
+
+    assert addresses.issuer == str(addresses.metadata().issuer) == "https://messages.example.com"
+    assert addresses.is_ours("https://messages.example.com/mcp")
+
+
+async def test_the_metadata_say_what_claude_and_chatgpt_look_for(site: Site, client: McpClient) -> None:
+    said = (await client.http.get("/.well-known/oauth-authorization-server")).json()
+    resource = (await client.http.get("/.well-known/oauth-protected-resource/mcp")).json()
+    refused = await client.http.post("/mcp", json={})
+
+    assert said["client_id_metadata_document_supported"] is True
+    assert said["authorization_response_iss_parameter_supported"] is True
+    assert said["token_endpoint_auth_methods_supported"] == ["none"]
+    assert said["code_challenge_methods_supported"] == ["S256"]
+    assert (resource["resource"], resource["authorization_servers"]) == (site.resource, [said["issuer"]])
+    assert said["scopes_supported"] == resource["scopes_supported"] == [SCOPE]
+    assert f"{site.url}/.well-known/oauth-protected-resource/mcp" in refused.headers["www-authenticate"]

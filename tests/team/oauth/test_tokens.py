@@ -1,12 +1,14 @@
 """Codes and tokens: what each is good for, how long, and what happens when one is stolen."""
 
 from datetime import timedelta
+from unittest.mock import MagicMock
 
 import anyio
 import pytest
 
+from rc_mcp.ringcentral import LoginEnded, MessageStoreClient
 from rc_mcp.team.oauth.addresses import Addresses
-from rc_mcp.team.oauth.grants import Grants
+from rc_mcp.team.oauth.grants import BELIEVED_S, Grants
 from tests.desk import Clock
 from tests.team.oauth.site import Browser, McpClient, Site
 
@@ -191,6 +193,7 @@ async def test_a_token_for_another_audience_is_refused_by_mcp(site: Site, client
 
 
 async def test_revoking_any_token_ends_the_grant_and_the_last_one_the_login(site: Site, client: McpClient) -> None:
+    await site.log_out(3)
     one, other = await client.logged_in(3), await client.logged_in(3)
 
     await client.http.post("/revoke", data={"client_id": client.client_id, "token": one["access_token"]})
@@ -201,6 +204,20 @@ async def test_revoking_any_token_ends_the_grant_and_the_last_one_the_login(site
 
     assert await site.server.verify_token(other["access_token"]) is None
     assert site.sessions(3) == 0
+
+
+async def test_a_grant_that_ended_on_another_replica_ends_here_within_seconds(site: Site, client: McpClient) -> None:
+    now = MagicMock(return_value=0.0)
+    here = Grants(site.database, site.keys, site.server.addresses, clock=now)
+    token = (await client.logged_in())["access_token"]
+    assert await here.access_token(token)
+
+    await site.replica().end_grant(token, client.client_id)
+
+    now.return_value = BELIEVED_S - 0.1
+    assert await here.access_token(token)
+    now.return_value = BELIEVED_S
+    assert await here.access_token(token) is None
 
 
 async def test_a_client_cannot_revoke_the_token_of_another(site: Site, client: McpClient) -> None:
@@ -223,6 +240,21 @@ async def test_a_token_ends_with_the_login_at_ringcentral(site: Site, client: Mc
     assert await site.server.verify_token(tokens["access_token"]) is None
     assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert site.sessions(2) == 0
+
+
+async def test_a_session_that_ringcentral_ended_makes_the_client_log_in_again(site: Site, client: McpClient) -> None:
+    tokens = await client.logged_in()
+    site.emulator.sessions.end_all()
+    auth = site.logins.auth_for(site.person())
+
+    async with MessageStoreClient(auth, server_url=site.emulator.server_url) as store:
+        with pytest.raises(LoginEnded):
+            await store.list_messages()
+
+    assert not await works(site, tokens["access_token"])
+    assert await works(site, (await client.logged_in())["access_token"])
+    async with MessageStoreClient(auth, server_url=site.emulator.server_url) as store:
+        assert (await store.list_messages()).records
 
 
 async def test_what_nobody_uses_is_forgotten(site: Site, client: McpClient, clock: Clock) -> None:

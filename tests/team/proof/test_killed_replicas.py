@@ -13,7 +13,6 @@ from typing import Any
 import anyio
 import httpx2 as httpx
 import pytest
-from rc_mcp.team.tenant_state import TenantState
 
 from rc_mcp.guard.reconcile import reconcile
 from rc_mcp.guard.state.journal import Journal, Operation
@@ -21,6 +20,7 @@ from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock, in_thread
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 from rc_mcp.team.database import Database
 from rc_mcp.team.people import principal_of
+from rc_mcp.team.tenant_state import TenantState
 from tests.team.proof.practice import Member, Practice, practice
 from tests.team.proof.processes import Replica, Replicas, replicas
 from tests.team.proof.talk import request

@@ -1,0 +1,215 @@
+"""A plan belongs to a person, not to a replica: made on one, approved on another, asked for on a third, done once."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2 as httpx
+import pytest
+from mcp import Client
+from mcp.client import ClientRequestContext
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitRequestParams, ElicitResult, Implementation
+
+from rc_mcp.inbox.app import PREFIX
+from rc_mcp.inbox.browser import SESSION_HEADER
+from rc_mcp.team.database import Database
+from rc_mcp.team.inbox_page import LOGGED_OUT, OVER, page
+from tests.desk import YES, call
+from tests.inbox.doors import ShowsApps, page_calls, secret_of
+from tests.team.replicas import PUBLIC_URL, Team, team
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+
+
+@asynccontextmanager
+async def client_of_all(office: Team, number: int, answer: ElicitResult) -> AsyncGenerator[Client]:
+    """Yield a client whose requests go to the replicas in turn, and that can ask its user."""
+
+    async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        return answer
+
+    class InTurn(httpx.AsyncHTTPTransport):
+        replicas = cycle(office.addresses)
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            address = httpx.URL(next(self.replicas))
+            request.url = request.url.copy_with(host=address.host, port=address.port)
+            return await super().handle_async_request(request)
+
+    headers = {"Authorization": f"Bearer {await office.log_in(number)}", "Host": "team.test"}
+    async with httpx.AsyncClient(headers=headers, timeout=30, transport=InTurn()) as http:
+        transport = streamable_http_client("http://127.0.0.1/mcp", http_client=http)
+        async with Client(transport, elicitation_callback=ask) as client:
+            yield client
+
+
+@dataclass
+class Page:
+    """The inbox page in the browser of one user, at one replica."""
+
+    office: Team
+    replica: int
+    http: httpx.AsyncClient
+    cookies: dict[str, str] = field(default_factory=dict[str, str])
+    session: str = ""
+
+    async def get(self, address: str) -> httpx.Response:
+        """Open an address of the site."""
+        parts = urlsplit(address)
+        headers = {"Host": "team.test", "Cookie": "; ".join(f"{n}={v}" for n, v in self.cookies.items())}
+        there = f"{self.office.addresses[self.replica]}{parts.path}{parts.query and '?'}{parts.query}"
+        answer = await self.http.get(there, headers=headers)
+        for name, value in re.findall(r"(\S+)=(\S+);", answer.headers.get("set-cookie", "")):
+            self.cookies.setdefault(name, value)
+        return answer
+
+    async def post(self, path: str, given: object, **headers: str) -> httpx.Response:
+        """Send a request as the page does."""
+        own = {
+            "Host": "team.test",
+            "Origin": PUBLIC_URL,
+            "Content-Type": "application/json",
+            "Cookie": "; ".join(f"{n}={v}" for n, v in self.cookies.items()),
+            SESSION_HEADER: self.session,
+        }
+        address = f"{self.office.addresses[self.replica]}/inbox/{path}"
+        return await self.http.post(address, json=given, headers={**own, **headers})
+
+    async def back(self, number: int) -> str:
+        """Log in at RingCentral; return the address within the site that it leads to."""
+        begun = await self.get("/inbox/login")
+        assert begun.status_code == 302, begun.text
+        answer = await self.get(await self.office.at_ringcentral(begun.headers["location"], self.office.user(number)))
+        assert answer.status_code == 302, answer.text
+        return answer.headers["location"]
+
+    async def open(self, number: int) -> None:
+        """Open the page, and log in as this user."""
+        shown = await self.get(await self.back(number))
+        key = urlsplit(shown.headers["location"]).fragment
+        self.session = (await self.post("session", {"key": key})).json()["session"]
+
+    async def call(self, operation: str, **given: object) -> dict[str, Any]:
+        """Call an operation that should succeed."""
+        answer = await self.post(f"api/{operation}", given)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@asynccontextmanager
+async def browser(office: Team, replica: int) -> AsyncGenerator[Page]:
+    async with httpx.AsyncClient(timeout=30) as http:
+        yield Page(office, replica, http)
+
+
+async def test_a_question_of_one_replica_is_answered_at_another(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 3) as office:
+        message = office.ids(1)[0]
+        async with client_of_all(office, 1, YES) as client:
+            done = await call(client, "delete_message", message_id=[message])
+
+        assert done["status"] == "done"
+        assert office.availability(1, message) == "Deleted"
+        assert len(office.deletes()) == 1
+
+
+async def test_a_plan_made_on_one_replica_is_approved_on_the_page_of_another_and_done_once(
+    database: Database, database_url: str
+) -> None:
+    async with team(database, database_url, 3) as office, browser(office, 1) as inbox:
+        message = office.ids(1)[0]
+        async with office.client(1, 0) as client:
+            asked = await call(client, "delete_message", message_id=[message], purge=True)
+        await inbox.open(1)
+        [plan] = (await inbox.call("plans"))["plans"]
+        done = await inbox.call(
+            "decide", plan_id=plan["id"], approve=True, message_ids=[message], phrase=plan["phrase"]
+        )
+        async with office.client(1, 2) as client:
+            again = await call(client, "delete_message", message_id=[message], purge=True, plan_id=asked["plan_id"])
+
+        assert (asked["status"], asked["approve_in"]) == ("confirmation_required", "browser")
+        assert f"{PUBLIC_URL}/inbox" in asked["next"]
+        assert "rc-mcp" not in asked["next"]
+        assert plan["id"] == asked["plan_id"]
+        assert done["status"] == "done"
+        assert again["status"] == "refused"
+        assert "1 purged" in again["said"]
+        assert office.availability(1, message) == "Purged"
+        assert len(office.deletes()) == 1
+
+
+async def test_a_button_in_an_app_counts_at_another_replica(database: Database, database_url: str) -> None:
+    async with team(database, database_url) as office:
+        message = office.ids(1)[0]
+        host: dict[str, Any] = {
+            "extensions": [ShowsApps()],
+            "client_info": Implementation(name="Claude", version="1"),
+        }
+        async with office.client(1, 0, **host) as client:
+            asked = await client.call_tool("delete_message", {"message_id": [message]})
+            plan_id = (asked.structured_content or {})["plan_id"]
+        yes: dict[str, Any] = {"plan_id": plan_id, "approve": True, "message_ids": [message]}
+        async with office.client(1, 1, **host) as client:
+            unproven = await client.call_tool(f"{PREFIX}decide", {**yes, "secret": "guessed"})
+            done = await page_calls(client, "decide", **yes, secret=secret_of(asked))
+
+        assert unproven.is_error
+        assert done["status"] == "done"
+        assert len(office.deletes()) == 1
+
+
+async def test_a_plan_is_nothing_to_another_person(database: Database, database_url: str) -> None:
+    async with team(database, database_url) as office, browser(office, 1) as inbox:
+        message = office.ids(1)[0]
+        async with office.client(1, 0) as client:
+            plan_id = (await call(client, "delete_message", message_id=[message]))["plan_id"]
+        await inbox.open(2)
+        refused = await inbox.call("decide", plan_id=plan_id, approve=True, message_ids=[message])
+        async with office.client(2, 1) as client:
+            stolen = await call(client, "delete_message", message_id=[message], plan_id=plan_id)
+
+        assert (await inbox.call("plans"))["plans"] == []
+        assert refused["status"] == stolen["status"] == "refused"
+        assert not office.deletes()
+
+
+async def test_the_page_opens_only_in_the_browser_that_logged_in_and_once(
+    database: Database, database_url: str
+) -> None:
+    async with team(database, database_url) as office, browser(office, 0) as own, browser(office, 1) as others:
+        shown = await own.get("/inbox")
+        assert shown.text == page()
+        assert "script-src 'sha256-" in shown.headers["content-security-policy"]
+        address = await own.back(1)
+        assert OVER in (await others.get(address)).text  # a link that somebody was sent
+        await others.get("/inbox/login")
+        assert OVER in (await others.get(address)).text
+
+        key = urlsplit((await own.get(address)).headers["location"]).fragment
+        stolen = await others.post("session", {"key": key})
+        opened = await own.post("session", {"key": key})
+        again = await own.post("session", {"key": key})
+
+        assert (stolen.status_code, opened.status_code, again.status_code) == (403, 200, 403)
+        own.session = opened.json()["session"]  # the second use of a key ended what the first had opened
+        assert (await own.post("api/plans", {})).status_code == 401
+
+
+async def test_no_token_of_an_assistant_opens_the_page_and_no_other_page_calls_it(
+    database: Database, database_url: str
+) -> None:
+    async with team(database, database_url, 1) as office, browser(office, 0) as inbox:
+        inbox.session = await office.log_in(1)
+        refused = await inbox.post("api/plans", {})
+        await inbox.open(1)
+        elsewhere = await inbox.post("api/plans", {}, Origin="https://evil.test")
+
+        assert (refused.status_code, refused.json()["error"]) == (401, LOGGED_OUT)
+        assert elsewhere.status_code == 403
+        assert (await inbox.post("api/plans", {})).status_code == 200
