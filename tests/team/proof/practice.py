@@ -7,7 +7,7 @@ own user approved it.
 import random
 import re
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,12 +120,15 @@ class Practice:
     canaries: Canaries
     members: list[Member]
     deletes: int = 0
+    slow: Callable[[ASGIApp], ASGIApp] | None = None
+    """What stands before RingCentral, if a test wants something there."""
     wrongs: list[str] = field(default_factory=list[str])
     """What must never happen, in words."""
 
     def app(self) -> ASGIApp:
         """Return RingCentral as an application that notes each change."""
-        return self._watching(self.emulator.app)
+        app = self._watching(self.emulator.app)
+        return self.slow(app) if self.slow else app
 
     def watch_sockets(self) -> None:
         """Note the changes that come over the emulator's own sockets too."""
