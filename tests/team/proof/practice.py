@@ -120,7 +120,7 @@ class Practice:
     canaries: Canaries
     members: list[Member]
     deletes: int = 0
-    slow: Callable[[ASGIApp], ASGIApp] | None = None
+    before: Callable[[ASGIApp], ASGIApp] | None = None
     """What stands before RingCentral, if a test wants something there."""
     wrongs: list[str] = field(default_factory=list[str])
     """What must never happen, in words."""
@@ -128,11 +128,12 @@ class Practice:
     def app(self) -> ASGIApp:
         """Return RingCentral as an application that notes each change."""
         app = self._watching(self.emulator.app)
-        return self.slow(app) if self.slow else app
+        return self.before(app) if self.before else app
 
     def watch_sockets(self) -> None:
-        """Note the changes that come over the emulator's own sockets too."""
-        self.emulator.app.platform = self._watching(self.emulator.app.platform)
+        """Note the changes that come over the emulator's own sockets too. Call this before it serves."""
+        watched = self._watching(self.emulator.app.platform)
+        self.emulator.app.platform = self.before(watched) if self.before else watched
 
     def member_of(self, extension_id: str) -> Member | None:
         return next((m for m in self.members if m.extension_id == extension_id), None)

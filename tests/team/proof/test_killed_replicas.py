@@ -43,8 +43,9 @@ async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(d
         for member in practised.members:
             for _ in range(MESSAGES):
                 member.receives("SMS")
+        trap = Trap()
+        practised.before = trap.before
         async with replicas(practised, database_url, 2) as running:
-            trap = practised.emulator.app.platform = Trap(practised.emulator.app.platform)
             await running.let_in(MEMBERS)
             for number in range(KILLS):
                 member = practised.members[number % MEMBERS]

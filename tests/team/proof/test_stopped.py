@@ -1,6 +1,7 @@
 """One STOP holds on all replicas: at most the request that is out still arrives."""
 
 import time
+from collections.abc import Callable
 from random import Random
 
 import anyio
@@ -33,7 +34,7 @@ async def stopped(database_url: str) -> tuple[float, int]:
     with practice(2, 1, messages=0) as practised, GuardDatabase(database_url) as states:
         sent_at: list[float] = []
         begun = anyio.Event()
-        practised.slow = _noting(sent_at, begun)
+        practised.before = _noting(sent_at, begun)
         for member in practised.members:
             for _ in range(MESSAGES):
                 member.receives("SMS")
@@ -50,7 +51,7 @@ async def stopped(database_url: str) -> tuple[float, int]:
         return max([*sent_at, at]) - at, len(sent_at)
 
 
-def _noting(sent_at: list[float], begun: anyio.Event):
+def _noting(sent_at: list[float], begun: anyio.Event) -> Callable[[ASGIApp], ASGIApp]:
     def watch(app: ASGIApp) -> ASGIApp:
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and scope["method"] == "DELETE":
