@@ -49,8 +49,6 @@ from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAwa
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
-from rc_mcp.team.operator_api import with_operators
-from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import find
 from rc_mcp.team.policies import TenantPolicies
@@ -58,7 +56,6 @@ from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
 from rc_mcp.team.sync_tokens import TeamTokens
-from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.tools import tools_for
 from rc_mcp.tools.read_message_content import LINKED, SAVED, read_message_content
@@ -84,6 +81,7 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
+    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -166,8 +164,8 @@ async def open_replica(
                 tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database, states)
-                    yield Replica(app, door, server, sessions, authorization, logins, database)
+                    app = _application(settings, door, database)
+                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
                 tasks.cancel_scope.cancel()
 
 
@@ -354,7 +352,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -369,7 +367,7 @@ def _application(settings: Settings, door: Door, database: Database, states: Gua
         is_right = row == (len(SHARED),)
         return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    app = Starlette(
+    return Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
@@ -377,6 +375,3 @@ def _application(settings: Settings, door: Door, database: Database, states: Gua
             Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
-    if settings.http_token is None:
-        return app
-    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)
