@@ -49,6 +49,8 @@ from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAwa
 from rc_mcp.team.oauth.addresses import web_url
 from rc_mcp.team.oauth.client_documents import ClientDocuments
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
+from rc_mcp.team.operator_api import with_operators
+from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.people import find
 from rc_mcp.team.policies import TenantPolicies
@@ -56,6 +58,7 @@ from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
 from rc_mcp.team.sync_tokens import TeamTokens
+from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.tools import tools_for
 from rc_mcp.tools.read_message_content import LINKED, SAVED, read_message_content
@@ -81,7 +84,6 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
-    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -164,8 +166,8 @@ async def open_replica(
                 tasks.start_soon(settle_for_absent, database, sessions)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database)
-                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
+                    app = _application(settings, door, database, states)
+                    yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
 
@@ -352,7 +354,7 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
+def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -367,7 +369,7 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
         is_right = row == (len(SHARED),)
         return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
@@ -375,3 +377,6 @@ def _application(settings: Settings, door: Door, database: Database) -> ASGIApp:
             Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
+    if settings.http_token is None:
+        return app
+    return with_operators(Operators(database, states.of), settings.http_token, start().exposition, app)
