@@ -262,12 +262,16 @@ async def test_metrics_are_served_and_all_other_addresses_belong_to_the_applicat
 
 async def test_a_replica_has_these_addresses_if_operators_have_a_token(database: Database, database_url: str) -> None:
     headers = {"Authorization": f"Bearer {TOKEN.get_secret_value()}"}
-    async with replicas.team(database, database_url, 0) as office, httpx.AsyncClient(headers=headers) as asking:
-        async with office.replica(), office.replica(RC_MCP_HTTP_TOKEN=TOKEN.get_secret_value()):
-            without, with_token = [
-                [(await asking.get(f"{address}{path}")).status_code for path in ("/operator/tenants", METRICS)]
-                for address in office.addresses
-            ]
+    async with (
+        replicas.team(database, database_url, 0) as office,
+        httpx.AsyncClient(headers=headers) as asking,
+        office.replica(),
+        office.replica(RC_MCP_HTTP_TOKEN=TOKEN.get_secret_value()),
+    ):
+        without, with_token = [
+            [(await asking.get(f"{address}{path}")).status_code for path in ("/operator/tenants", METRICS)]
+            for address in office.addresses
+        ]
 
     assert with_token == [200, 200]
     assert without == [421, 421]
