@@ -59,6 +59,7 @@ from rc_mcp.inbox.desk import Desk
 from rc_mcp.inbox.opening import open_browser
 from rc_mcp.inbox.operations import FAILED, FailedError
 from rc_mcp.inbox.page import URI as PAGE_URI
+from rc_mcp.inbox.page import html
 from rc_mcp.inbox.windows import ServerWindows, browser_page
 from rc_mcp.prompts import complete as complete_prompt
 from rc_mcp.prompts import load_prompts
@@ -133,6 +134,8 @@ class RingCentralServer(MCPServer[MailboxSession]):
     """Tool calls in progress, including those whose client has disconnected."""
     has_browser_page: bool = False
     """Whether a plan may be shown in the user's browser."""
+    app_html: Callable[[], str] = staticmethod(html)
+    """Returns the inbox page for apps."""
     listening: ListenHandler | None = None
     """The handler of the `subscriptions/listen` streams."""
 
@@ -264,7 +267,7 @@ class RingCentralServer(MCPServer[MailboxSession]):
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a message or an attachment, whose MIME type is known only then."""
         if str(uri) == PAGE_URI:
-            return [page_resource()]
+            return [page_resource(self.app_html())]
         if context is None or not is_ours(str(uri)):
             return await super().read_resource(uri, context)
         with move_on_after(time_limits.CALL_S):

@@ -23,7 +23,7 @@ from rc_mcp.guard.state.plans import MAX_UNUSED, Plan
 from rc_mcp.inbox.decisions import Answer
 from rc_mcp.inbox.desk import Desk, InboxError
 from rc_mcp.inbox.operations import FailedError, Operation, carry_out, offered
-from rc_mcp.inbox.page import URI, html
+from rc_mcp.inbox.page import URI
 from rc_mcp.inbox.random_secrets import digest_of, new_secret
 from rc_mcp.inbox.records import Decided, PlanRecord, Plans
 from rc_mcp.session import Ctx
@@ -31,7 +31,7 @@ from rc_mcp.session import Ctx
 META_KEY = "rc-mcp/approval"
 OPEN, PREFIX = "open_inbox", "inbox_"
 SHOWN = "The inbox is shown to the user, who can look at messages and decide about plans there."
-UNPROVEN = "A button counts only in the window that showed this plan. Use rc-mcp inbox, or a terminal."
+UNPROVEN = "A button counts only in the window that showed this plan."
 _SHOWS_ALL = ("cursor",)
 """Hosts whose model sees the tools that are for the page alone, by a part of their name. A button is no proof there."""
 
@@ -142,6 +142,10 @@ class AppDoor:
         waits = said.get("approve_in") == "app"
         return self._with_secret(result, plan_id) if waits and isinstance(plan_id, str) else result
 
+    @property
+    def _unproven(self) -> str:
+        return f"{UNPROVEN} {self.desk.elsewhere('Use rc-mcp inbox, or a terminal.')}"
+
     def _with_secret(self, result: CallToolResult, plan_id: str) -> CallToolResult:
         proof = {"plan_id": plan_id, "secret": self._secrets.new(plan_id)}
         return result.model_copy(update={"meta": {**(result.meta or {}), META_KEY: proof}})
@@ -150,7 +154,7 @@ class AppDoor:
         """Return a plan as the page shows it: without its secret, no button can be enough."""
         if not plan.decidable or self._secrets.has(plan.id):
             return plan
-        return plan.model_copy(update={"decidable": False, "why_not": UNPROVEN})
+        return plan.model_copy(update={"decidable": False, "why_not": self._unproven})
 
     def _with_proof(self, operation: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
         """Return the arguments without the secret, after it was checked.
@@ -163,13 +167,13 @@ class AppDoor:
         secret, plan_id = arguments.get("secret", ""), arguments.get("plan_id")
         is_proven = isinstance(secret, str) and isinstance(plan_id, str) and self._secrets.fits(secret, plan_id)
         if arguments.get("approve") is not False and not is_proven:
-            raise InboxError(f"{UNPROVEN} {NOTHING_DONE}")
+            raise InboxError(f"{self._unproven} {NOTHING_DONE}")
         return {name: value for name, value in arguments.items() if name != "secret"}
 
 
-def page_resource() -> ReadResourceContents:
+def page_resource(page: str) -> ReadResourceContents:
     """Return the page as a resource."""
-    return ReadResourceContents(content=html(), mime_type=APP_MIME_TYPE, meta={"ui": {"prefersBorder": False}})
+    return ReadResourceContents(content=page, mime_type=APP_MIME_TYPE, meta={"ui": {"prefersBorder": False}})
 
 
 def with_page(tool: MCPTool) -> MCPTool:

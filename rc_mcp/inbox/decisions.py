@@ -25,8 +25,8 @@ from rc_mcp.views.untrusted_text import moment, word
 
 _LATELY = 20
 _MOST_MARKED = 1_000
-FINAL = "This cannot be undone, so a button is not enough here. Use rc-mcp inbox, or rc-mcp approvals in a terminal."
-ONLY_PEOPLE = "The operator wants every delete approved outside of the assistant's app. Use rc-mcp inbox."
+FINAL = "This cannot be undone, so a button is not enough here."
+ONLY_PEOPLE = "The operator wants every delete approved outside of the assistant's app."
 NOT_ALLOWED = "The operator does not allow this server to do that."
 STOPPED, RESUMED = "All deletes are stopped.", "Deletes are possible again. Each needs a yes, as before."
 NOT_STOPPED = "Deletes were not stopped."
@@ -70,7 +70,7 @@ async def plans(desk: Desk, _: Nothing) -> Plans:
     undone = {(o.begun or {}).get("undoes") for o in shown if (o.done or {}).get("status") == "done"}
     return Plans(
         stopped=await guard.state.is_stopped(),
-        may_resume=desk.window == "browser",
+        may_resume=desk.window == "browser" and desk.page_url is None,
         plans=[await _plan(desk, plan) for plan in waiting],
         operations=[_operation(desk, o, is_undone=o.id in undone) for o in shown[:_LATELY]],
     )
@@ -179,7 +179,9 @@ async def _plan(desk: Desk, plan: Plan) -> PlanRecord:
 def _why_not(desk: Desk, plan: Plan) -> str:
     if not desk.may("delete") or not desk.app.guard.may_carry_out(plan):
         return NOT_ALLOWED
-    return FINAL if plan.draft.severity == "irreversible" else ONLY_PEOPLE
+    if plan.draft.severity == "irreversible":
+        return f"{FINAL} {desk.elsewhere('Use rc-mcp inbox, or rc-mcp approvals in a terminal.')}"
+    return f"{ONLY_PEOPLE} {desk.elsewhere('Use rc-mcp inbox.')}"
 
 
 async def _messages(desk: Desk, plan: Plan) -> list[PlannedMessage]:

@@ -43,6 +43,9 @@ class Desk:
     app: MailboxSession
     access: Level
     window: Window
+    page_url: str | None = None
+    """Where the page is, on a server for a team: people have no terminal there, and only operators stop and resume
+    deletes, because that is for everyone. None where a user opens the page with `rc-mcp inbox`."""
     read: dict[int, tuple[datetime, Reading]] = field(default_factory=dict[int, tuple[datetime, Reading]])
     """The messages of the window in days that is shown, and when they were read."""
     members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -57,6 +60,10 @@ class Desk:
     def is_demo(self) -> bool:
         """Whether the mailbox is a made-up one."""
         return self.app.guard.is_demo
+
+    def elsewhere(self, otherwise: str) -> str:
+        """Return what a user does to decide outside of this window. `otherwise`: where they have a terminal."""
+        return f"Open {self.page_url} in a browser." if self.page_url else otherwise
 
     def may(self, level: Level) -> bool:
         """Return whether the operator's access level includes this one."""

@@ -60,10 +60,15 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
+_FOR_ALL = frozenset({"stop", "resume"})
+"""On a server for a team, these concern others too."""
+
+
 def offered(desk: Desk) -> Mapping[str, Operation]:
     """Return the operations that this window may use."""
-    is_in_app = desk.window == "app"
-    return {n: o for n, o in OPERATIONS.items() if desk.may(o.level) and not (is_in_app and o.only_in_browser)}
+    is_in_app, left_out = desk.window == "app", _FOR_ALL if desk.page_url else frozenset[str]()
+    may = {name: o for name, o in OPERATIONS.items() if desk.may(o.level) and name not in left_out}
+    return {name: o for name, o in may.items() if not (is_in_app and o.only_in_browser)}
 
 
 async def carry_out(desk: Desk, name: str, given: Mapping[str, object]) -> BaseModel:

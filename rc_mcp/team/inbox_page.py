@@ -13,6 +13,7 @@ other client can have, so that a token of an assistant is not good for it: no mo
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from functools import cache
 from typing import Protocol
 
@@ -38,7 +39,15 @@ CLIENT_ID = "inbox"
 OVER = "This login is over, or began in another browser. Open the inbox again."
 LOGGED_OUT = "You are logged out. Reload this page to log in."
 
-_CHANGES = {
+_FOR_A_TEAM = {
+    '!stopped && tool("Stop deletions", () => stopOrResume("stop")),': "",
+    "Deletions are stopped until rc-mcp resume, or the button in the browser, allows them again.": (
+        "The operator has stopped all deletions."
+    ),
+}
+"""What the page does otherwise where only operators stop deletes, because that is for everyone."""
+_IN_A_BROWSER = {
+    **_FOR_A_TEAM,
     "Run rc-mcp inbox in a terminal to open a new page.": "Reload this page to log in.",
     "The server was started again, so the session of this page has ended. ${RUN_INBOX}": LOGGED_OUT,
     "This page opens only through a link from rc-mcp. ${RUN_INBOX}": LOGGED_OUT,
@@ -62,9 +71,20 @@ class DeskOf(Protocol):
 
 @cache
 def page() -> str:
-    """Return the page for a team."""
+    """Return the page in a browser."""
+    return _changed(_IN_A_BROWSER)
+
+
+@cache
+def page_in_app(public_url: str) -> str:
+    """Return the page inside an assistant's app."""
+    here = "Run rc-mcp inbox in a terminal: its page opens this file."
+    return _changed({**_FOR_A_TEAM, here: f"Open {public_url}{PATH} in a browser: the page there opens this file."})
+
+
+def _changed(changes: Mapping[str, str]) -> str:
     made = html()
-    for here, there in _CHANGES.items():
+    for here, there in changes.items():
         if made.count(here) != 1:
             raise AssertionError(f"the page has changed: {here}")
         made = made.replace(here, there)

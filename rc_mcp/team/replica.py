@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -40,7 +41,8 @@ from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.file_links import FileLinks, file_route
-from rc_mcp.team.inbox_page import inbox_routes
+from rc_mcp.team.inbox_page import PATH as INBOX
+from rc_mcp.team.inbox_page import inbox_routes, page_in_app
 from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
@@ -136,7 +138,7 @@ async def open_replica(
         BadEnvironment: proxies or certificates from the environment cannot be used.
     """
     default = policy_for(settings)
-    keys = KeyRing([key.get_secret_value() for key in settings.secret_keys])
+    keys = KeyRing(list(dict.fromkeys(key.get_secret_value() for key in settings.secret_keys)))
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     async with Database(url) as database, Outgoing() as outgoing:
         await database.read_clock()
@@ -197,7 +199,7 @@ class Mailboxes:
         """Yield the session of a person.
 
         Raises:
-            NoSession: there is no such person, or the policy of the tenant cannot be used.
+            NoSession: there is no such person, or the tenant's policy cannot be used.
             DatabaseAway: the database cannot be used now.
         """
         person = await find(self.database, person_id)
@@ -227,13 +229,15 @@ class Mailboxes:
                 policy=policy,
                 may_purge=reach >= LEVELS.index("purge"),
                 may_set_retention=settings.access == "admin",
-                approve_page=f"{settings.public_url}/inbox",
+                approve_page=f"{settings.public_url}{INBOX}",
                 undo_command=None,
                 zone=settings.timezone,
             )
             tokens = TeamTokens(self.database, self.keys, person.id)
             session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
-            desk = self._desks[person.id] = Desk(session, settings.access, "browser")
+            desk = self._desks[person.id] = Desk(
+                session, settings.access, "browser", page_url=f"{settings.public_url}{INBOX}"
+            )
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
             in_app = replace(desk, window="app")
             app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
@@ -310,6 +314,7 @@ def _mcp_server(
     )
     server.middleware.insert(1, Measuring())  # right inside of the SDK's own, whose span it completes
     server.has_browser_page = True
+    server.app_html = partial(page_in_app, addresses.public_url)
     return server
 
 

@@ -14,12 +14,15 @@ from anyio.abc import TaskGroup
 from rc_mcp.session import MailboxSession
 
 MOST_SESSIONS = 2_000
+MOST_AT_ONCE = 100
+"""Calls, streams and downloads of one person."""
 IDLE_S = 900.0
 _LOOK_EVERY_S = 30.0
 
 _log = logging.getLogger(__name__)
 
 BUSY = "This server is in use by as many people as it can serve. Nothing was done. Try again in a minute."
+TOO_MANY = "Too many of your calls are in progress. Nothing was done. Try again when some have ended."
 ENDING = "This server is shutting down. Nothing was done; call again in a moment."
 
 
@@ -72,10 +75,12 @@ class Sessions:
         """Yield the session of a person, and keep it open within the block; open it if it is not open.
 
         Raises:
-            NoSession: too many are in use.
+            NoSession: too many are in use, or this one is used too often at once.
             Exception: whatever opening it raised.
         """
         held = self._held(person_id)
+        if held.uses >= MOST_AT_ONCE:
+            raise NoSession(TOO_MANY)
         held.uses += 1
         try:
             await held.done.wait()

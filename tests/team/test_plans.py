@@ -1,6 +1,5 @@
 """A plan belongs to a person, not to a replica: made on one, approved on another, asked for on a third, done once."""
 
-import html
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from rc_mcp.team.database import Database
 from rc_mcp.team.inbox_page import LOGGED_OUT, OVER, page
 from tests.desk import YES, call
 from tests.inbox.doors import ShowsApps, page_calls, secret_of
+from tests.team.oauth.site import leads_to
 from tests.team.replicas import PUBLIC_URL, Team, team
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -86,10 +86,7 @@ class Page:
         begun = await self.get("/inbox/login")
         assert begun.status_code == 302, begun.text
         answer = await self.get(await self.office.at_ringcentral(begun.headers["location"], self.office.user(number)))
-        assert answer.status_code == 200, answer.text
-        link = re.search(r'href="([^"]+)"', answer.text)
-        assert link
-        return html.unescape(link[1])
+        return leads_to(answer)
 
     async def open(self, number: int) -> None:
         """Open the page, and log in as this user."""
@@ -214,6 +211,10 @@ async def test_no_token_of_an_assistant_opens_the_page_and_no_other_page_calls_i
         await inbox.open(1)
         elsewhere = await inbox.post("api/plans", {}, Origin="https://evil.test")
 
+        stop = await inbox.post("api/stop", {})
+        resume = await inbox.post("api/resume", {})
+
+        assert stop.status_code == resume.status_code == 409  # these are the operator's, for everyone
         assert (refused.status_code, refused.json()["error"]) == (401, LOGGED_OUT)
         assert elsewhere.status_code == 403
         assert (await inbox.post("api/plans", {})).status_code == 200

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from rc_mcp.session import MailboxSession
-from rc_mcp.team.sessions import BUSY, NoSession, Sessions
+from rc_mcp.team.sessions import BUSY, TOO_MANY, NoSession, Sessions
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +99,16 @@ async def test_with_all_in_use_a_further_person_is_told_to_wait() -> None:
                 pass
         async with sessions.of("one"):
             assert len(sessions) == 1
+
+
+async def test_one_person_can_use_their_session_only_so_often_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rc_mcp.team.sessions.MOST_AT_ONCE", 2)
+    async with sessions_of(Rooms()) as sessions, sessions.of("one"), sessions.of("one"):
+        with pytest.raises(NoSession, match=TOO_MANY):
+            async with sessions.of("one"):
+                pass
+        async with sessions.of("other"):
+            pass
 
 
 async def test_an_idle_session_is_closed_and_one_in_use_is_not() -> None:
