@@ -22,6 +22,17 @@ from rc_mcp.team.database import DatabaseAway, connecting, reason
 _LOOKS_AGAIN_S = 0.03
 
 
+async def _taken(here: anyio.Semaphore, until: float) -> bool:
+    """Take the semaphore. Without patience it is taken if it is free, although a wait would end at once."""
+    try:
+        here.acquire_nowait()
+    except anyio.WouldBlock:
+        with anyio.move_on_at(until) as waiting:
+            await here.acquire()
+        return not waiting.cancelled_caught
+    return True
+
+
 class AdvisoryLocks:
     """Locks by name."""
 
@@ -43,9 +54,7 @@ class AdvisoryLocks:
         """
         until = anyio.current_time() + patience_s
         here = self._here.setdefault(name, anyio.Semaphore(1))
-        with anyio.move_on_at(until) as waiting:
-            await here.acquire()
-        if waiting.cancelled_caught:
+        if not await _taken(here, until):
             yield None
             return
         try:

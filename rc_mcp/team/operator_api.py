@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from mcp.server.transport_security import RequestBodyLimitMiddleware
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,10 +29,9 @@ from rc_mcp.team.schema import ACCOUNT_ID
 from rc_mcp.tools.arguments import instant
 
 PREFIX, METRICS = "/operator", "/metrics"
-PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
 BY = "operator"
 """What the journal says stopped or resumed."""
-LAST, MOST = 200, 1_000
+LAST, MOST = 200, 500
 _MOST_BYTES = 2_000_000
 """A policy of the largest size that is taken, in JSON."""
 _WANTED = 'Send a JSON object such as {"policy": "..."}, with TOML or null. Nothing was changed.'
@@ -49,7 +49,7 @@ def with_operators(operators: Operators, token: SecretStr, exposition: Callable[
     """
 
     async def metrics(_: Request) -> Response:
-        return Response(exposition(), headers={**_HEADERS, "Content-Type": PROMETHEUS_TEXT})
+        return Response(exposition(), headers={**_HEADERS, "Content-Type": CONTENT_TYPE_LATEST})
 
     tenant = f"{PREFIX}/tenants/{{account_id}}"
     routes = [

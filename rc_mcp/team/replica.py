@@ -86,6 +86,7 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
+    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -169,7 +170,7 @@ async def open_replica(
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
                     app = _application(settings, door, database, states)
-                    yield Replica(app, door, server, sessions, authorization, logins, database)
+                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
                 tasks.cancel_scope.cancel()
 
 

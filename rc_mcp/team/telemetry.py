@@ -20,14 +20,12 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, Status
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
 from rc_mcp import __version__
 from rc_mcp.team.measures import OTHER
 from rc_mcp.team.measuring import HTTP_VERSIONS, METHODS, TOOLS, TRANSPORT, VERSIONS, form_of, prompt_names
 
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-PROMETHEUS_TEXT = CONTENT_TYPE_PLAIN_1_0_0
 
 
 @dataclass(frozen=True, slots=True)

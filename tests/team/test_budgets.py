@@ -40,8 +40,10 @@ class VirtualDatabase(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(url, now=virtual_now)
+        self.statements = 0
 
     async def statement(self, query: LiteralString, params: Sequence[object]) -> tuple[Any, ...] | None:
+        self.statements += 1
         with standing_still():
             return await super().statement(query, params)
 
@@ -256,6 +258,38 @@ async def test_places_of_a_replica_that_died_are_free_again_after_the_time_of_an
             taken.append(anyio.current_time() - began)
             living.leave()
     assert taken == pytest.approx([61, 61, 61, 120.1], abs=0.3)
+
+
+@in_virtual_time
+async def test_a_request_soon_after_another_finds_a_place_taken_ahead(database_url: str) -> None:
+    asked: list[int] = []
+    async with VirtualDatabase(database_url) as database, anyio.create_task_group() as tasks:
+        budgets = SharedBudgets(database)
+        tasks.start_soon(budgets.write_answers)
+        budget = budgets.of(PERSON)("light", LIGHT)
+        for _ in range(5):
+            before = database.statements
+            await budget.enter(inf)
+            asked.append(database.statements - before)
+            budget.leave()
+            await anyio.sleep(0.1)
+        tasks.cancel_scope.cancel()
+    assert asked == [1, 0, 0, 0, 0]
+
+
+@in_virtual_time
+async def test_a_place_taken_ahead_is_soon_free_for_other_replicas(database_url: str) -> None:
+    async with two_replicas(database_url) as (one, other):
+        budget = one.of(PERSON)("light", 4)
+        await budget.enter(inf)
+        budget.leave()
+        await anyio.sleep(1)
+        elsewhere = other.of(PERSON)("light", 4)
+        for _ in range(3):
+            await elsewhere.enter(anyio.current_time() + 1)
+            elsewhere.leave()
+        with pytest.raises(RateLimited):
+            await elsewhere.enter(anyio.current_time() + 1)
 
 
 @in_virtual_time

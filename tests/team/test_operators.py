@@ -15,7 +15,8 @@ from starlette.responses import PlainTextResponse
 
 from rc_mcp import time_limits
 from rc_mcp.cli import main
-from rc_mcp.cli.stop import NOT_STOPPED, QUIET_TENANT, RESUMED
+from rc_mcp.cli.stop import NOT_STOPPED, QUIET_TENANT, RESUMED, WAITING
+from rc_mcp.guard.refusals import Busy
 from rc_mcp.guard.state.journal import Journal
 from rc_mcp.team.database import Database
 from rc_mcp.team.operator_api import BY, METRICS, with_operators
@@ -117,9 +118,21 @@ async def test_the_commands_stop_and_resume_a_tenant(team: Team, run: Command) -
     stopped = await run("stop", "--tenant", TENANT)
     assert (stopped.exit_code, await team.states.of(TENANT).is_stopped()) == (0, True)
     assert QUIET_TENANT in stopped.output
+    assert WAITING not in stopped.output
 
     resumed = [(await run("resume", "--tenant", TENANT)).output.strip() for _ in range(2)]
     assert (resumed, await team.states.of(TENANT).is_stopped()) == ([RESUMED, NOT_STOPPED], False)
+
+
+async def test_the_change_lock_is_free_without_patience_and_taken_while_a_change_has_it(team: Team) -> None:
+    async with team.states.of(TENANT).changing(0):
+        with pytest.raises(Busy):
+            async with team.states.of(TENANT).changing(0):
+                pass
+        async with team.states.of(OTHER).changing(0):
+            pass
+    async with team.states.of(TENANT).changing(0):
+        pass
 
 
 async def test_the_journal_names_the_extension_of_each_person(

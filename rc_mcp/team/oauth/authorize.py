@@ -73,7 +73,8 @@ class LoginInBrowser:
         except ClientRefused as refused:
             return error_page(str(refused))
         browser = self._browsers.secret(request) or new_secret()
-        page = consent_page(client, asked.redirect_uri, self._server.attempts.form(asked, browser))
+        form = self._server.attempts.form(asked, browser)
+        page = consent_page(client, asked, form, self._server.addresses)
         self._browsers.remember(page, browser)
         return page
 

@@ -7,8 +7,9 @@ from string import Template
 
 from starlette.responses import HTMLResponse
 
-from rc_mcp.team.oauth.addresses import CONSENT, LOGOUT
+from rc_mcp.team.oauth.addresses import CONSENT, LOGOUT, Addresses
 from rc_mcp.team.oauth.client import Client
+from rc_mcp.team.oauth.login_attempts import Asked
 from rc_mcp.team.oauth.redirects import host_of, is_loopback, scheme_of
 from rc_mcp.views.untrusted_text import clean, counted
 
@@ -53,7 +54,8 @@ read voicemails, faxes, texts and pages, and change or delete them after you agr
 <dt>Known as</dt><dd>$identity</dd>
 <dt>Sends you to</dt><dd><b>$destination</b></dd>
 </dl>
-$warning<form method="post" action="$action">
+$warning<p>You can end this at any time at <b>$logout</b>.</p>
+<form method="post" action="$action">
 <input type="hidden" name="request" value="$request">
 <button class="first" name="answer" value="allow">Continue to RingCentral</button>
 <button name="answer" value="deny">Cancel</button>
@@ -86,8 +88,9 @@ def page(title: str, content: str, *, head: str = "", status: int = 200) -> HTML
     return HTMLResponse(_PAGE.substitute(head=head, title=title, css=_CSS, content=content), status, headers)
 
 
-def consent_page(client: Client, redirect_uri: str, request: str) -> HTMLResponse:
-    """Return the page on which a person decides whether this client may ask for them."""
+def consent_page(client: Client, asked: Asked, form: str, addresses: Addresses) -> HTMLResponse:
+    """Return the page on which a person decides whether this client may act for them."""
+    redirect_uri = asked.redirect_uri
     if is_loopback(redirect_uri):
         warning = _LOCAL
     elif scheme_of(redirect_uri) not in {"http", "https"}:
@@ -100,8 +103,9 @@ def consent_page(client: Client, redirect_uri: str, request: str) -> HTMLRespons
         identity=_shown(identity, _ADDRESS_CHARS),
         destination=_shown(_destination(redirect_uri), _ADDRESS_CHARS),
         warning=warning,
+        logout=escape(f"{addresses.public_url}{LOGOUT}"),
         action=CONSENT,
-        request=escape(request),
+        request=escape(form),
     )
     return page("Let this app use your messages?", content)
 
@@ -113,7 +117,7 @@ def logout_page() -> HTMLResponse:
 
 def logged_out_page(apps: int) -> HTMLResponse:
     """Return the page that follows."""
-    return page("Logged out", f"<p>{counted(apps, 'login')} of apps ended, and your login at RingCentral.</p>")
+    return page("Logged out", f"<p>{counted(apps, 'app login')} and your login at RingCentral ended.</p>")
 
 
 def on_the_way(url: str) -> HTMLResponse:

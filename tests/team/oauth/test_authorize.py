@@ -5,12 +5,14 @@ from datetime import timedelta
 import httpx2 as httpx
 import pytest
 
+from rc_mcp.emulator import Emulator
+from rc_mcp.team.database import Database
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.oauth.authorize import OVER
 from rc_mcp.team.oauth.login_attempts import LoginAttempts
 from tests.desk import Clock
 from tests.team.oauth.documents import Documents
-from tests.team.oauth.site import ELSEWHERE, Browser, McpClient, Site, leads_to, parameters_of, sent_to
+from tests.team.oauth.site import ELSEWHERE, Browser, McpClient, Site, leads_to, open_site, parameters_of, sent_to
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -129,6 +131,18 @@ async def test_a_code_that_ringcentral_did_not_issue_gives_no_code_of_ours(clien
 
     assert told["error"] == "temporarily_unavailable"
     assert told["iss"] == client.site.url
+
+
+async def test_an_app_that_may_not_read_who_logged_in_is_told_to_its_operator(
+    database: Database, keys: KeyRing
+) -> None:
+    with Emulator(rate_limits=False, permissions=["ReadMessages"]) as emulator:
+        async with emulator.serve(), open_site(database, keys, emulator) as other, other.client() as client:
+            async with other.browser() as browser:
+                told = await browser.log_in(client.address())
+
+            assert "ReadAccounts" in told["error_description"]
+            assert [seen.path for seen in emulator.requests][-1] == "/restapi/oauth/revoke"
 
 
 async def test_a_consent_of_another_browser_is_refused(site: Site, client: McpClient, browser: Browser) -> None:

@@ -18,7 +18,7 @@ async def test_a_person_logs_out_of_all_apps_and_nobody_else_does(
     page = await browser.press(await browser.open(f"{site.url}/logout"))
     last = await browser.http.get(leads_to(await after_ringcentral(browser, leads_to(page), 3)))
 
-    assert "2 logins of apps ended" in last.text
+    assert "2 app logins" in last.text
     assert await site.server.verify_token(own["access_token"]) is None
     assert (await client.refresh(also["refresh_token"])).status_code == 400
     assert await site.server.verify_token(other["access_token"])
@@ -41,7 +41,7 @@ async def test_an_answer_of_another_browser_or_a_second_one_logs_nobody_out(
     first, again = await browser.http.get(answer), await browser.http.get(answer)
 
     assert NOT_DONE in stolen.text
-    assert "0 logins of apps ended" in first.text
+    assert "0 app logins" in first.text
     assert NOT_DONE in again.text
     assert await site.server.verify_token(tokens["access_token"])
 

@@ -1,6 +1,8 @@
 """Codes and tokens: what each is good for, how long, and what happens when one is stolen."""
 
 from datetime import timedelta
+from time import time
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import anyio
@@ -100,6 +102,21 @@ async def test_an_access_token_lasts_an_hour_by_the_database_s_clock(
     assert tokens["expires_in"] == 3600
     assert not await works(site, tokens["access_token"])
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("apart_s", [-86_400, 86_400])
+async def test_a_machine_whose_clock_is_wrong_takes_and_gives_good_tokens(
+    client: McpClient, monkeypatch: pytest.MonkeyPatch, apart_s: float
+) -> None:
+    wrong = SimpleNamespace(time=lambda: time() + apart_s)
+    for module in ("handlers.token", "middleware.bearer_auth"):
+        monkeypatch.setattr(f"mcp.server.auth.{module}.time", wrong)
+
+    tokens = await client.logged_in()
+    renewed = (await client.refresh(tokens["refresh_token"])).json()
+    answer = await client.http.post("/mcp", json={}, headers={"Authorization": f"Bearer {renewed['access_token']}"})
+
+    assert answer.status_code not in {401, 403}
 
 
 async def test_a_refresh_token_is_replaced(site: Site, client: McpClient) -> None:
