@@ -86,7 +86,6 @@ class Replica:
     authorization: AuthorizationServer
     logins: Logins
     database: Database
-    states: GuardDatabase
 
 
 def check_team(settings: Settings) -> None:
@@ -170,7 +169,7 @@ async def open_replica(
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
                     app = _application(settings, door, database, states)
-                    yield Replica(app, door, server, sessions, authorization, logins, database, states)
+                    yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
 

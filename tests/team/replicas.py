@@ -135,9 +135,8 @@ class Team:
     ) -> AsyncGenerator[Client]:
         """Yield a client at this replica, of this user or with this token."""
         if isinstance(user, int):
-            self.tokens[user] = token = self.tokens.get(user) or await self.log_in(user)
-        else:
-            token = user
+            self.tokens[user] = self.tokens.get(user) or await self.log_in(user)
+        token = user if isinstance(user, str) else self.tokens[user]
         headers = {"Authorization": f"Bearer {token}", "Host": "team.test"}
         async with httpx.AsyncClient(headers=headers, timeout=30) as http:
             transport = streamable_http_client(f"{self.addresses[replica]}/mcp", http_client=http)

@@ -4,9 +4,10 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import Any, LiteralString, cast
 
 import psutil
@@ -14,6 +15,8 @@ import psycopg
 
 from rc_mcp.team.schema import tenant_schema
 from tests.team import postgres
+
+MOST_HELD_S = 40.0
 
 
 @dataclass
@@ -31,13 +34,21 @@ class FaultyPostgres:
     def held_still(self) -> Generator[None]:
         """Stop all of its processes with SIGSTOP: connections stay open, and nothing answers."""
         held = self._processes()
+
+        def resume() -> None:
+            for process in held:
+                with suppress(psutil.NoSuchProcess):  # a backend whose client gave up
+                    process.resume()
+
+        at_the_latest = Timer(MOST_HELD_S, resume)  # a server that waits for ever must fail its test, and not hang it
+        at_the_latest.start()
         for process in held:
             process.suspend()
         try:
             yield
         finally:
-            for process in held:
-                process.resume()
+            at_the_latest.cancel()
+            resume()
 
     @contextmanager
     def down(self) -> Generator[None]:

@@ -7,7 +7,7 @@ own user approved it.
 import random
 import re
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,16 +120,20 @@ class Practice:
     canaries: Canaries
     members: list[Member]
     deletes: int = 0
+    before: Callable[[ASGIApp], ASGIApp] | None = None
+    """What stands before RingCentral, if a test wants something there."""
     wrongs: list[str] = field(default_factory=list[str])
     """What must never happen, in words."""
 
     def app(self) -> ASGIApp:
         """Return RingCentral as an application that notes each change."""
-        return self._watching(self.emulator.app)
+        app = self._watching(self.emulator.app)
+        return self.before(app) if self.before else app
 
     def watch_sockets(self) -> None:
-        """Note the changes that come over the emulator's own sockets too."""
-        self.emulator.app.platform = self._watching(self.emulator.app.platform)
+        """Note the changes that come over the emulator's own sockets too. Call this before it serves."""
+        watched = self._watching(self.emulator.app.platform)
+        self.emulator.app.platform = self.before(watched) if self.before else watched
 
     def member_of(self, extension_id: str) -> Member | None:
         return next((m for m in self.members if m.extension_id == extension_id), None)

@@ -50,6 +50,9 @@ class Replica:
     log: list[str] = field(default_factory=list[str])
     address: str = ""
 
+    def __post_init__(self) -> None:
+        self._reading = Thread(target=self._read, daemon=True)
+
     @property
     def line(self) -> OverSocket:
         return OverSocket(self.address, self.http)
@@ -60,17 +63,23 @@ class Replica:
     async def kill(self) -> None:
         """End it with SIGKILL, and wait until it is gone."""
         self.process.kill()
-        await to_thread.run_sync(self.process.wait)
+        await to_thread.run_sync(self._ended)
 
     async def started(self) -> None:
         """Wait for the line that says where it listens."""
-        assert self.process.stderr is not None
-        Thread(target=self._read, daemon=True).start()
+        self._reading.start()
         with anyio.fail_after(STARTS_WITHIN_S):
             while not self.address:
                 if self.process.poll() is not None:
                     raise AssertionError(f"it did not start: {self.log}")
                 await anyio.sleep(0.02)  # a thread reads the pipe
+
+    def _ended(self) -> None:
+        self.process.wait()
+        if self._reading.ident:
+            self._reading.join()
+        if self.process.stderr:
+            self.process.stderr.close()
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -137,9 +146,8 @@ async def replicas(practice: Practice, database_url: str, number: int, **other: 
                 await all_of_them.start()
             yield all_of_them
         finally:
-            for replica in all_of_them.running:
-                if replica.process.poll() is None:
-                    replica.signal(signal.SIGCONT)
+            with anyio.CancelScope(shield=True):
+                for replica in all_of_them.running:
                     await replica.kill()
         for replica in all_of_them.running:
             said = "".join(replica.log).encode()

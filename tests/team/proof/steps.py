@@ -234,7 +234,8 @@ async def approved(turn: Turn, plan: Plan) -> dict[str, Any]:
         extra = {"requestState": plan.state, "inputResponses": answer}
         return await turn.call(plan.tool, plan.arguments, FORM, extra)
     if plan.secret is not None:
-        given = {"plan_id": plan.id, "approve": True, "secret": plan.secret}
+        ticked = [each for kind, each in sorted(plan.covers) if kind == "message"]
+        given = {"plan_id": plan.id, "approve": True, "secret": plan.secret, "message_ids": ticked}
         result = await turn.call("inbox_decide", given, IN_APP)
         turn.walk.happened[f"decided in the app: {turn.status(result)}"] += 1
         return result

@@ -18,9 +18,8 @@ from rc_mcp.guard.reconcile import reconcile
 from rc_mcp.guard.state.journal import Journal, Operation
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock, in_thread
 from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
-from rc_mcp.team.database import Database
 from rc_mcp.team.people import principal_of
-from rc_mcp.team.tenant_state import TenantState
+from rc_mcp.team.tenant_state import GuardDatabase
 from tests.team.proof.practice import Member, Practice, practice
 from tests.team.proof.processes import Replica, Replicas, replicas
 from tests.team.proof.talk import request
@@ -38,23 +37,22 @@ REQUESTS = 14
 _TRUE = {"deleted": "Deleted", "failed": "Alive", "skipped": "Alive"}
 
 
-async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(
-    database: Database, database_url: str
-) -> None:
+async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(database_url: str) -> None:
     chance, hit = Random(20261130), Counter[str]()  # noqa: S311  moments, not secrets
-    with practice(MEMBERS, 1, messages=0, real_time=True) as practised:
+    with GuardDatabase(database_url) as states, practice(MEMBERS, 1, messages=0, real_time=True) as practised:
         for member in practised.members:
             for _ in range(MESSAGES):
                 member.receives("SMS")
+        trap = Trap()
+        practised.before = trap.before
         async with replicas(practised, database_url, 2) as running:
-            trap = practised.emulator.app.platform = Trap(practised.emulator.app.platform)
             await running.let_in(MEMBERS)
             for number in range(KILLS):
                 member = practised.members[number % MEMBERS]
                 victim, other = running.running[-2:]
                 at = 1 + (number // len(MOMENTS)) % REQUESTS if KILLS > REQUESTS else 3 + 2 * number % 9
                 moment = MOMENTS[number % len(MOMENTS)]
-                journal = _journal(database, practised)
+                journal = _journal(states, practised)
                 plan_id = await _planned(running, victim, member)
                 pause_s = chance.choice((0.0, 0.0, 0.003, 0.01, 0.03))
 
@@ -78,7 +76,7 @@ async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(
                 await running.start()
             assert practised.wrongs == []
             assert not [m for m in practised.members if m.ids("Purged")]
-            assert (await in_thread(_journal(database, practised).verify)).faults == ()
+            assert (await in_thread(_journal(states, practised).verify)).faults == ()
     print(f"\nkilled {hit.total()} times:", *(f"\n  {n:3} {what}" for what, n in sorted(hit.items())))  # noqa: T201
 
 
@@ -92,9 +90,9 @@ def _ids(member: Member) -> list[str]:
     return sorted(member.ids("Alive", "Deleted"))[:MESSAGES]
 
 
-def _journal(database: Database, practised: Practice) -> Journal:
+def _journal(states: GuardDatabase, practised: Practice) -> Journal:
     later = MonotonicClock(THIS_MACHINE.name, lambda: THIS_MACHINE.seconds() + 60)
-    return Journal(TenantState(database, practised.emulator.account_id), clock=later)
+    return Journal(states.of(practised.emulator.account_id), clock=later)
 
 
 async def _call(

@@ -38,7 +38,13 @@ async def a_plan(turn: Turn, victim: Member) -> Mapping[str, Any] | None:
     ids = [*plan.arguments.get("message_id", ()), *plan.arguments.get("conversation_id", ())]
     carry(turn, plan.id, plan.secret or "", *ids)
     if plan.secret and turn.chance.random() < 0.5:
-        given = {"plan_id": plan.id, "approve": turn.chance.random() < 0.5, "secret": plan.secret}
+        ticked = [each for kind, each in sorted(plan.covers) if kind == "message"]
+        given = {
+            "plan_id": plan.id,
+            "approve": turn.chance.random() < 0.5,
+            "secret": plan.secret,
+            "message_ids": ticked,
+        }
         return await turn.call("inbox_decide", given, IN_APP)
     return await turn.call(plan.tool, {**plan.arguments, "plan_id": plan.id})
 

@@ -11,16 +11,21 @@ Moment = Literal["dropped", "acted", "answered"]
 MOMENTS: tuple[Moment, ...] = ("dropped", "acted", "answered")
 
 
-@dataclass
+@dataclass(eq=False)
 class Trap:
     """Set it with a number: it goes off at that request, counted from then on."""
 
-    app: ASGIApp
+    app: ASGIApp | None = None
     left: int = 0
     moment: Moment = "acted"
     spring: Callable[[], Awaitable[None]] | None = None
     seen: list[str] = field(default_factory=list[str])
     """Methods of the requests since it was set."""
+
+    def before(self, app: ASGIApp) -> ASGIApp:
+        """Stand before an application."""
+        self.app = app
+        return self
 
     def set(self, number: int, moment: Moment, spring: Callable[[], Awaitable[None]]) -> None:
         self.left, self.moment, self.spring = number, moment, spring
@@ -28,6 +33,7 @@ class Trap:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        assert self.app
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
