@@ -621,3 +621,21 @@ async def test_a_plan_that_was_approved_in_the_terminal_is_shown_in_no_window(
         done = await call(client, "delete_message", message_id=targets, plan_id=asked["plan_id"])
     assert done["status"] == "done"
     assert screen.shown == [asked["plan_id"]]
+
+
+@pytest.mark.parametrize("shown", [None, *WINDOWS])
+async def test_where_users_have_no_terminal_the_words_name_the_address_of_the_page(
+    desk: Desk, shown: Window | None
+) -> None:
+    page = "https://messages.example.com/inbox"
+    plan = await planned(desk, alive(desk, 1))
+    async with desk.guard() as guard:
+        guard = replace(guard, approve_page=page, approval="human")
+        way = guard._way(shown)  # pyright: ignore[reportPrivateUsage]
+        asked = results.confirmation_required(plan, None, way, guard.zone)
+    assert asked.approve_in == (shown or "browser")
+    assert asked.next
+    assert page in asked.next
+    assert plan.id in asked.next
+    assert "terminal" not in asked.next
+    assert "rc-mcp" not in asked.next

@@ -80,6 +80,18 @@ async def test_a_replica_is_ready_only_with_tables_of_its_version(database: Data
         assert (await http.get(f"{office.addresses[0]}/healthz")).status_code == 200
 
 
+async def test_operators_have_their_addresses_with_their_token_only(database: Database, database_url: str) -> None:
+    token = "the-token-of-the-operators"
+    async with team(database, database_url, 1, RC_MCP_HTTP_TOKEN=token) as office, httpx.AsyncClient() as http:
+        person = await office.person(1)
+        address = f"{office.addresses[0]}/operator/tenants"
+        refused = await http.get(address)
+        answer = await http.get(address, headers={"Authorization": f"Bearer {token}"})
+
+    assert refused.status_code == 401
+    assert person.account_id in answer.text
+
+
 async def test_an_ending_replica_refuses_new_calls_and_ends_its_streams(database: Database, database_url: str) -> None:
     async with team(database, database_url, 2) as office, office.client(1, 0) as client:
         async with client.listen(resource_subscriptions=[MAILBOX]) as heard:
