@@ -28,7 +28,7 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
-from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, transport_security
+from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, Page, transport_security
 from rc_mcp.inbox.app import AppDoor
 from rc_mcp.inbox.desk import Desk
 from rc_mcp.inbox.windows import ServerWindows
@@ -73,6 +73,13 @@ MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it:
 NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
 OTHER_VERSION = "the tables are of another version\n"
+HOME = """\
+rc-mcp: RingCentral messages for AI assistants. Everyone sees only their own.
+{url}/mcp is the address to add to an assistant. It opens your browser, where you log in at RingCentral.
+{url}/inbox shows your messages, and the deletes that wait for your approval.
+{url}/logout logs you out of all apps.
+"""
+"""What a person reads who opens the address in a browser."""
 
 
 @dataclass(frozen=True)
@@ -331,7 +338,9 @@ def _door(
         stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
         transport_security=transport_security(_names(settings)),
     )
+    home = HOME.format(url=authorization.addresses.public_url)
     addresses = [
+        Route("/", Page(lambda: (home, 200))),
         *routes(authorization),
         *inbox_routes(authorization, sessions, mailboxes.desk_of),
         file_route(mailboxes.files, sessions),

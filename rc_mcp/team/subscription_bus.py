@@ -18,7 +18,7 @@ from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, R
 from psycopg import AsyncConnection, sql
 
 from rc_mcp.team.callers import caller
-from rc_mcp.team.database import Database, DatabaseAway, reason
+from rc_mcp.team.database import Database, DatabaseAway
 
 CHANNEL = "rc_mcp_event"
 _TRY_AGAIN_S = 1.0
@@ -74,17 +74,19 @@ class TeamSubscriptionBus:
 
     async def follow(self) -> None:
         """Deliver the events of other replicas, until canceled. A lost connection is made again."""
-        is_first = True
+        is_first, is_reported = True, False
         while True:
             try:
                 async with await self._connected() as db:
                     if not is_first:
                         self._missed()
-                    is_first = False
+                    is_first = is_reported = False
                     async for sent in db.notifies():
                         self._heard(sent.payload)
             except psycopg.Error as error:
-                _log.warning("events of other replicas are not heard now: %s", reason(error))
+                if not is_reported:
+                    _log.warning("events of other replicas are not heard for now: %s", type(error).__name__)
+                is_reported = True
             await anyio.sleep(_TRY_AGAIN_S)
 
     async def _connected(self) -> AsyncConnection[tuple[Any, ...]]:

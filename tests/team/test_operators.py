@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 
 from rc_mcp import time_limits
 from rc_mcp.cli import main
+from rc_mcp.cli.database import NO_TENANTS
 from rc_mcp.cli.stop import NOT_STOPPED, QUIET_TENANT, RESUMED, WAITING
 from rc_mcp.guard.refusals import Busy
 from rc_mcp.guard.state.journal import Journal
@@ -101,6 +102,16 @@ async def test_tenants_are_counted_and_nobody_is_named(team: Team, http: httpx.A
     assert len((await http.get("/operator/tenants", params={"after": TENANT})).json()["tenants"]) == 1
 
 
+async def test_the_command_lists_the_ids_of_tenants(team: Team, run: Command) -> None:
+    listed = await run("database", "tenants")
+
+    assert [line.split()[:2] for line in listed.output.splitlines()[1:]] == [[TENANT, "1"], [OTHER, "1"]]
+
+
+async def test_without_tenants_the_command_says_so(run: Command) -> None:
+    assert (await run("database", "tenants")).output.strip() == NO_TENANTS
+
+
 async def test_stop_and_resume_hold_for_one_tenant_and_are_journaled(team: Team, http: httpx.AsyncClient) -> None:
     stop, resume = f"/operator/tenants/{TENANT}/stop", f"/operator/tenants/{TENANT}/resume"
 
@@ -118,7 +129,7 @@ async def test_stop_and_resume_hold_for_one_tenant_and_are_journaled(team: Team,
 async def test_the_commands_stop_and_resume_a_tenant(team: Team, run: Command) -> None:
     stopped = await run("stop", "--tenant", TENANT)
     assert (stopped.exit_code, await team.states.of(TENANT).is_stopped()) == (0, True)
-    assert QUIET_TENANT in stopped.output
+    assert QUIET_TENANT.format(tenant=TENANT) in stopped.output
     assert WAITING not in stopped.output
 
     resumed = [(await run("resume", "--tenant", TENANT)).output.strip() for _ in range(2)]

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from rc_mcp.team.callers import UNKNOWN_CALLER, Callers
 from rc_mcp.team.database import Database
+from rc_mcp.team.replica import HOME
 from rc_mcp.team.schema import tenant_schema
 from rc_mcp.team.sessions import Sessions
 from tests.desk import Era, call
@@ -62,6 +63,13 @@ async def test_without_a_token_nothing_is_served(database: Database, database_ur
 
         assert answer.status_code == 401
         assert "resource_metadata=" in answer.headers["www-authenticate"]
+
+
+async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        page = await http.get(office.addresses[0], headers={"Host": "team.test"})
+
+    assert page.text == HOME.format(url="https://team.test")
 
 
 async def test_another_host_name_is_refused(database: Database, database_url: str) -> None:
