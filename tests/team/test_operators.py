@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from rc_mcp import time_limits
 from rc_mcp.cli import main
 from rc_mcp.cli.database import NO_TENANTS
+from rc_mcp.cli.policy_check import EMPTY
 from rc_mcp.cli.stop import NOT_STOPPED, QUIET_TENANT, RESUMED, WAITING
 from rc_mcp.guard.refusals import Busy
 from rc_mcp.guard.state.journal import Journal
@@ -85,8 +86,8 @@ def run(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Command:
     """Run a command, as an operator does."""
     monkeypatch.setenv("RC_MCP_DATABASE_URL", database_url)
 
-    async def run(*words: str) -> Result:
-        return await anyio.to_thread.run_sync(partial(CliRunner().invoke, main, words))
+    async def run(*words: str, typed: str = "") -> Result:
+        return await anyio.to_thread.run_sync(partial(CliRunner().invoke, main, words, input=typed))
 
     return run
 
@@ -203,6 +204,14 @@ async def test_a_policy_is_set_shown_and_removed(
     assert (await http.put(f"/operator/tenants/{TENANT}/policy", json={"policy": POLICY})).status_code == 200
     assert (await run("policy", "remove", "--tenant", TENANT)).exit_code == 0
     assert (await http.get(f"/operator/tenants/{TENANT}/policy")).json() == {"policy": None}
+
+
+async def test_a_policy_is_taken_from_standard_input_but_not_an_empty_one(team: Team, run: Command) -> None:
+    given = [await run("policy", "set", "-", "--tenant", TENANT, typed=text) for text in (POLICY, "\n")]
+
+    assert [each.exit_code for each in given] == [0, 1]
+    assert EMPTY.format(name="standard input") in given[1].stderr
+    assert (await run("policy", "show", "--tenant", TENANT)).stdout == POLICY
 
 
 async def test_a_policy_with_a_fault_is_not_kept(
