@@ -1,7 +1,7 @@
 """One replica of the server for a team: its parts, and the application that serves them.
 
-A replica keeps nothing that another one needs: people, logins, plans, the journal and rate budgets are in PostgreSQL,
-and what a client carries between two calls is sealed with keys that all replicas have.
+A replica keeps nothing that another one needs. People, logins, plans, the journal and rate budgets are in PostgreSQL.
+State that a client carries between two calls is sealed with keys that all replicas have.
 """
 
 import json
@@ -70,7 +70,7 @@ from rc_mcp.wiring import policy_for
 PATH = "/mcp"
 NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why}. Nothing was started. Unset it."
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
-NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
+NOT_KNOWN = "This server does not know you anymore. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
 OTHER_VERSION = "the tables are of another version\n"
 HOME = """\
@@ -354,8 +354,8 @@ def _with_links(tool: StrictTool) -> StrictTool:
     """Return the tool as it is where files reach users by links."""
     if tool.name != read_message_content.__name__:
         return tool
-    told = json.dumps(tool.parameters).replace(SAVED, LINKED)
-    return tool.model_copy(update={"parameters": json.loads(told)})
+    described = json.dumps(tool.parameters).replace(SAVED, LINKED)
+    return tool.model_copy(update={"parameters": json.loads(described)})
 
 
 class _NoMailbox:

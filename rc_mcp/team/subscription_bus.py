@@ -1,7 +1,8 @@
 """Passes events of one replica to the listeners of the same person on all replicas, over LISTEN and NOTIFY.
 
 Everyone's own mailbox has the same address (`~`), so an event goes by person and address. Events are hints: a client
-that gets one reads again. They hold no messages, and whoever missed one finds the change when they read the next time.
+that gets one reads again. They hold no messages, and a client that missed one finds the change when it reads the next
+time.
 """
 
 import json
