@@ -392,7 +392,8 @@ class Settings(_Source):
     approval: Approval = Field(
         "auto",
         alias="RC_MCP_APPROVAL",
-        description="`human`: if the app cannot show a question, every delete needs approval in the terminal.",
+        description="`human`: if the app cannot show a question, every delete needs approval on the inbox page or in "
+        "the terminal.",
     )
     approval_page: Switch = Field(
         "off",
@@ -420,7 +421,8 @@ class Settings(_Source):
     http_token: Annotated[SecretStr | None, FilledIn, AfterValidator(_hard_to_guess)] = Field(
         None,
         alias="RC_MCP_HTTP_TOKEN",
-        description="For `rc-mcp serve --http`: the bearer token that every request must have, 24 or more characters.",
+        description="For `rc-mcp serve --http`: the bearer token that every request must have, 24 or more characters. "
+        "With `--team` it is the operators' token, for `/operator` and `/metrics` only.",
     )
     timezone: TimeZone
     policy: AbsolutePath | None = Field(
@@ -464,7 +466,7 @@ class Settings(_Source):
         (),
         alias="RC_MCP_SECRET_KEYS",
         description="For `--team`: keys of 32 or more characters, separated by commas, the same for all replicas. The "
-        "first seals logins and what clients carry, and all open.",
+        "first seals logins and the state that clients carry, and all of them open.",
     )
     state_dir: StateDir
     download_dir: AbsolutePath = Field(
