@@ -157,7 +157,7 @@ async def test_a_button_in_an_app_counts_at_another_replica(database: Database, 
             plan_id: str = asked.structured_content["plan_id"]
         yes: dict[str, Any] = {"plan_id": plan_id, "approve": True, "message_ids": [message]}
         async with office.client(1, 1, **host) as client:
-            unproven = await client.call_tool(f"{PREFIX}decide", {**yes, "secret": "guessed"})
+            unproven = await client.call_tool(f"{PREFIX}decide", {**yes, "secret": "guessed: é"})
             done = await page_calls(client, "decide", **yes, secret=secret_of(asked))
 
         assert unproven.is_error
@@ -190,7 +190,8 @@ async def test_the_page_opens_only_in_the_browser_that_logged_in_and_once(
         address = await own.back(1)
         assert OVER in (await others.get(address)).text  # a link that somebody was sent
         await others.get("/inbox/login")
-        assert OVER in (await others.get(address)).text
+        for state in (address, "/inbox/login?code=1&state=%C3%A9", "/inbox/login?code=1"):
+            assert OVER in (await others.get(state)).text
 
         key = urlsplit((await own.get(address)).headers["location"]).fragment
         stolen = await others.post("session", {"key": key})
