@@ -55,7 +55,7 @@ prove-team-ci: .venv/dev.ready  ## the team's proof as CI runs it: always the sa
 
 prove-team: .venv/dev.ready    ## the team's proof: 200,000 steps of 50 users on 2 replicas, 10,000 races, 200 kills: an hour
 	@$(BIN)/python -m tests.team.proof.prove --steps 200000 --races 10000
-	@TEAM_KILLS=200 $(BIN)/python -m pytest -q -s tests/team/proof/test_killed_replicas.py
+	@$(BIN)/python -m pytest -q -s -m "long or not long" tests/team/proof
 
 check: .venv/dev.ready         ## lint, format, types, import rule
 	$(BIN)/ruff check

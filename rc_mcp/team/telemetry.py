@@ -25,7 +25,9 @@ from rc_mcp import __version__
 from rc_mcp.team.measures import OTHER
 from rc_mcp.team.measuring import HTTP_VERSIONS, METHODS, TOOLS, TRANSPORT, VERSIONS, form_of, prompt_names
 
-OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+OTLP_ENDPOINT, OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TIMEOUT"
+_ANSWERS_WITHIN_S = 2.0
+"""For a collector. The end of a replica waits for it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,10 @@ def start() -> Telemetry:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+        timeout = None if os.environ.get(OTLP_TIMEOUT) else _ANSWERS_WITHIN_S
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(timeout=timeout)))
         tracers = TracerProvider(resource=resource)
-        tracers.add_span_processor(BatchSpanProcessor(OnlyKnown(OTLPSpanExporter())))
+        tracers.add_span_processor(BatchSpanProcessor(OnlyKnown(OTLPSpanExporter(timeout=timeout))))
         trace.set_tracer_provider(tracers)
     meters = MeterProvider(readers, resource)
     metrics.set_meter_provider(meters)

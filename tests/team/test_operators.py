@@ -23,6 +23,7 @@ from rc_mcp.team.operator_api import BY, METRICS, with_operators
 from rc_mcp.team.operators import NoTenant, Operators
 from rc_mcp.team.people import Person, admit
 from rc_mcp.team.tenant_state import GuardDatabase
+from tests.team import replicas
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -257,6 +258,23 @@ async def test_metrics_are_served_and_all_other_addresses_belong_to_the_applicat
     assert (await http.get(METRICS)).text == "a_metric 1\n"
     assert [(await http.get(path)).text for path in ("/mcp", "/operators", "/metricsx")] == ["the others"] * 3
     assert (await http.get("/operator/other")).status_code == 404
+
+
+async def test_a_replica_has_these_addresses_if_operators_have_a_token(database: Database, database_url: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN.get_secret_value()}"}
+    async with (
+        replicas.team(database, database_url, 0) as office,
+        httpx.AsyncClient(headers=headers) as asking,
+        office.replica(),
+        office.replica(RC_MCP_HTTP_TOKEN=TOKEN.get_secret_value()),
+    ):
+        without, with_token = [
+            [(await asking.get(f"{address}{path}")).status_code for path in ("/operator/tenants", METRICS)]
+            for address in office.addresses
+        ]
+
+    assert with_token == [200, 200]
+    assert without == [421, 421]
 
 
 async def test_a_database_that_is_away_is_said_without_its_address(

@@ -39,7 +39,7 @@ _KEPT, _USED_KEPT = timedelta(days=1), timedelta(days=7)
 """How long an expired code or token, and a used refresh token, is still known, so that its return ends the grant."""
 _TOKEN_CHARS = 200
 
-_NOT_GOOD = TokenError("invalid_grant", "It was used before, has expired or was revoked. Log in again.")
+NOT_GOOD = "It was used before, has expired or was revoked. Log in again."
 _Db = AsyncConnection[tuple[Any, ...]]
 
 
@@ -129,6 +129,7 @@ class Grants:
         """
         now = self._database.now()
         async with self._database.transaction() as db:
+            await db.execute(_LOCK, (code.grant,))
             used = await db.execute(
                 "UPDATE oauth_token SET used_at = %s WHERE digest = %s AND kind = 'code' AND used_at IS NULL",
                 (now, digest(code.code)),
@@ -137,7 +138,7 @@ class Grants:
                 access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
                 return await self._issue(db, code.grant, access, refresh, now, now)
             await self._end(db, code.grant)
-        raise _NOT_GOOD
+        raise TokenError("invalid_grant", NOT_GOOD)
 
     async def refresh_token(self, token: str, client_id: str) -> PersonsRefreshToken | None:
         """Return a refresh token that this client can use. One that was used before ends its grant.
@@ -168,6 +169,7 @@ class Grants:
         """
         now = self._database.now()
         async with self._database.transaction() as db:
+            await db.execute(_LOCK, (token.grant,))
             used = await db.execute(
                 "UPDATE oauth_token SET used_at = coalesce(used_at, %s), expires = least(expires, %s)"
                 " WHERE digest = %s AND kind = 'refresh' RETURNING used_at",
@@ -178,7 +180,7 @@ class Grants:
                 access, refresh = self._derived("access", token.token), self._derived("refresh", token.token)
                 return await self._issue(db, token.grant, access, refresh, row[0], now)
             await self._end(db, token.grant)
-        raise _NOT_GOOD
+        raise TokenError("invalid_grant", NOT_GOOD)
 
     async def access_token(self, token: str) -> PersonsToken | None:
         """Return an access token with its person, as long as both its grant and the login at RingCentral last.
@@ -290,6 +292,8 @@ class Grants:
         return urlsafe_b64encode(made).decode().rstrip("=")
 
 
+_LOCK = "SELECT 1 FROM oauth_grant WHERE id = %s FOR UPDATE"
+"""Before a change to a token: whatever ends a grant locks it before its tokens, so the other order could deadlock."""
 _WHOSE = """
     SELECT g.id, g.client_id, g.resource, p.id, p.account_id, p.extension_id
     FROM oauth_token t JOIN oauth_grant g ON g.id = t.oauth_grant JOIN person p ON p.id = g.person

@@ -42,11 +42,12 @@ async def test_of_many_exchanges_of_a_code_none_keeps_its_tokens(
 
     async def exchange() -> None:
         answer = await client.exchange(code)
+        assert answer.status_code in {200, 400}
         if answer.status_code == 200:
             good.append(answer.json()["access_token"])
 
     async with anyio.create_task_group() as tasks:
-        for _ in range(8):
+        for _ in range(20):
             tasks.start_soon(exchange)
 
     assert len(good) <= 1

@@ -16,7 +16,7 @@ import psycopg
 from rc_mcp.team.schema import tenant_schema
 from tests.team import postgres
 
-MOST_HELD_S = 40.0
+MOST_HELD_S = 30.0
 
 
 @dataclass

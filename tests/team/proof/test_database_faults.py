@@ -36,6 +36,8 @@ FAULTS: dict[str, Fault] = {
     "slow": lambda postgres, account: postgres.slow(account),
     "full": lambda postgres, account: postgres.full(account),
 }
+SLOW_ONES = {"held-still", "slow"}
+"""They take as long as we wait for the database, several times: `make prove-team` has them."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,9 @@ def turn_of(walk: Walk, number: int) -> Turn:
     return Turn(walk, walk.practice.members[number], Random(1), [])  # noqa: S311  not secrets
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.long) if fault in SLOW_ONES else fault for fault in FAULTS]
+)
 async def test_while_the_database_cannot_be_used_reads_say_why_within_2_s_and_deletes_refuse(
     faulty: FaultyPostgres, fault: str
 ) -> None:

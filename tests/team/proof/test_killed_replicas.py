@@ -4,7 +4,6 @@ Afterwards the journal in PostgreSQL and the mailbox agree on every message. `ma
 at a few. The moments are chosen by RingCentral's request: before it acts, after it acted, and after it answered.
 """
 
-import os
 from collections import Counter
 from functools import partial
 from random import Random
@@ -28,7 +27,6 @@ from tests.team.proof.walk import NO_FORM
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
-KILLS = int(os.environ.get("TEAM_KILLS", "6"))
 MEMBERS = 8
 MESSAGES = 110
 """Three DELETEs."""
@@ -37,7 +35,8 @@ REQUESTS = 14
 _TRUE = {"deleted": "Deleted", "failed": "Alive", "skipped": "Alive"}
 
 
-async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(database_url: str) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.long)])
+async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(database_url: str, kills: int) -> None:
     chance, hit = Random(20261130), Counter[str]()  # noqa: S311  moments, not secrets
     with GuardDatabase(database_url) as states, practice(MEMBERS, 1, messages=0, real_time=True) as practised:
         for member in practised.members:
@@ -47,10 +46,10 @@ async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(d
         practised.before = trap.before
         async with replicas(practised, database_url, 2) as running:
             await running.let_in(MEMBERS)
-            for number in range(KILLS):
+            for number in range(kills):
                 member = practised.members[number % MEMBERS]
                 victim, other = running.running[-2:]
-                at = 1 + (number // len(MOMENTS)) % REQUESTS if KILLS > REQUESTS else 3 + 2 * number % 9
+                at = 1 + (number // len(MOMENTS)) % REQUESTS if kills > REQUESTS else 5 + 3 * number
                 moment = MOMENTS[number % len(MOMENTS)]
                 journal = _journal(states, practised)
                 plan_id = await _planned(running, victim, member)

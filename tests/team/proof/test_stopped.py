@@ -33,7 +33,7 @@ async def stopped(database_url: str) -> tuple[float, int]:
     """Stop two deletes, one on each replica; return when the last DELETE was sent after that, and how many were."""
     with practice(2, 1, messages=0) as practised, GuardDatabase(database_url) as states:
         sent_at: list[float] = []
-        begun = anyio.Event()
+        begun, at = anyio.Event(), 0.0
         practised.before = _noting(sent_at, begun)
         for member in practised.members:
             for _ in range(MESSAGES):
