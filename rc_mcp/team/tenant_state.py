@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, LiteralString, Self, cast
 
+import anyio
 import psycopg
 from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -17,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from rc_mcp import time_limits
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
 from rc_mcp.guard.state.state import Rows, Value
-from rc_mcp.guard.state.store import in_thread, threads
+from rc_mcp.guard.state.store import in_thread, use_threads
 from rc_mcp.team.advisory_locks import AdvisoryLock, AdvisoryLocks
 from rc_mcp.team.database import MOST_CONNECTIONS, DatabaseAway, connecting, reason
 from rc_mcp.team.measures import database_failed
@@ -77,7 +78,7 @@ class GuardDatabase:
 
     def allow_threads(self) -> None:
         """Let as many threads use the database in this event loop as it has connections."""
-        threads().total_tokens = MOST_CONNECTIONS
+        use_threads(MOST_CONNECTIONS, time_limits.DATABASE_GUARD_S + time_limits.DATABASE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,9 @@ class TenantState:
 
     async def is_stopped(self) -> bool:
         try:
-            return await in_thread(self._is_stopped) is not False
-        except GuardError:
+            with anyio.fail_after(time_limits.DATABASE_S):
+                return await in_thread(self._is_stopped) is not False
+        except (GuardError, TimeoutError):
             return True
 
     def stop(self) -> bool:
