@@ -81,6 +81,23 @@ async def test_a_native_app_may_listen_on_any_port(site: Site, browser: Browser)
     assert (page.status_code, other.status_code) == (200, 400)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        r"http://evil.example\@127.0.0.1:51234/callback",  # a browser goes to evil.example
+        "http://somebody@127.0.0.1:51234/callback",
+        "http://127.0.0.1:51234/callback#fragment",
+        "http://127.0.0.1:51234/call\tback",
+    ],
+)
+async def test_only_the_port_of_a_native_app_may_differ(site: Site, browser: Browser, asked: str) -> None:
+    async with site.client("http://127.0.0.1/callback") as native:
+        page = await browser.open(native.address(redirect_uri=asked))
+
+    assert page.status_code == 400
+    assert "redirect_uri" in page.text
+
+
 async def test_the_page_names_the_app_as_data_and_where_it_leads(site: Site, browser: Browser) -> None:
     name = '</bdi><script>alert(1)</script>\u202eevil & <img src="https://evil.example/">'
     async with site.client(client_name=name) as hostile:
@@ -92,6 +109,14 @@ async def test_the_page_names_the_app_as_data_and_where_it_leads(site: Site, bro
     assert "\u202e" not in page.text
     assert "<b>client.example</b>" in page.text
     assert "without proof" in page.text
+
+
+async def test_the_page_shows_the_end_of_a_long_host(site: Site, browser: Browser) -> None:
+    host = f"assistant.example.{'.'.join(['x' * 60] * 3)}.evil.example"
+    async with site.client(f"https://{host}/callback") as misleading:
+        page = await browser.open(misleading.address())
+
+    assert f"<b>{host}</b>" in page.text
 
 
 async def test_the_page_runs_nothing_and_is_in_no_frame(client: McpClient, browser: Browser) -> None:
