@@ -8,6 +8,7 @@ import pytest
 from rc_mcp.emulator import Emulator
 from rc_mcp.team.database import Database
 from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.oauth import login_attempts
 from rc_mcp.team.oauth.authorize import OVER
 from rc_mcp.team.oauth.login_attempts import LoginAttempts
 from tests.desk import Clock
@@ -206,6 +207,21 @@ async def test_a_state_that_nobody_sent_is_refused(site: Site, client: McpClient
     for state in ("", "guessed", "%00"):
         answer = await browser.http.get(f"{site.url}/login/ringcentral?code=x&state={state}")
         assert answer.status_code == 400
+
+
+async def test_nobody_who_begins_logins_without_end_fills_the_database(
+    site: Site, client: McpClient, browser: Browser, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_attempts, "MOST", 2)
+    backs: list[str] = []
+    for _ in range(3):
+        clock.time += timedelta(seconds=1)
+        backs.append(await browser.back_from_ringcentral(await browser.agree(client.address())))
+
+    async with site.database.transaction() as db:
+        row = await (await db.execute("SELECT count(*) FROM login_attempt")).fetchone()
+    assert row == (2,)
+    assert [(await browser.http.get(back)).status_code for back in backs] == [400, 200, 200]
 
 
 async def test_a_login_lasts_ten_minutes(client: McpClient, browser: Browser, clock: Clock) -> None:
