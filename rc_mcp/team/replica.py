@@ -40,6 +40,7 @@ from rc_mcp.team.app_secrets import PURPOSE, DerivedSecrets
 from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.expired_plans import forget_expired_plans
 from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import PATH as INBOX
 from rc_mcp.team.inbox_page import inbox_routes, page_in_app
@@ -147,7 +148,7 @@ async def open_replica(
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
-        with GuardDatabase(url) as states:
+        with GuardDatabase(url, keys) as states:
             states.allow_threads()
             policies = TenantPolicies(database, default)
             mailboxes = Mailboxes(
@@ -167,6 +168,7 @@ async def open_replica(
                     tasks.start_soon(each)
                 tasks.start_soon(policies.follow, sessions.retire)
                 tasks.start_soon(settle_for_absent, database, sessions)
+                tasks.start_soon(forget_expired_plans, database, states)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
                     app = _application(settings, door, authorization, database, states)
