@@ -61,6 +61,7 @@ class Database:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=time_limits.DATABASE_S,
+            reconnect_timeout=time_limits.DATABASE_S,  # with the default, it notices minutes late that the database is back
             kwargs={"autocommit": True, **connecting(time_limits.DATABASE_S)},
         )
 

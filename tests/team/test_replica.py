@@ -64,6 +64,23 @@ async def test_without_a_token_nothing_is_served(database: Database, database_ur
         assert "resource_metadata=" in answer.headers["www-authenticate"]
 
 
+async def test_a_large_body_is_read_only_after_a_good_token(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        tokens = (None, "a token", await office.log_in(1))
+        large = b"x" * 100_000
+        codes: list[int] = []
+        for token in tokens:
+            headers = {
+                "Host": "team.test",
+                "Content-Type": "application/json",
+                "Accept": "application/json, text/event-stream",
+            }
+            headers |= {"Authorization": f"Bearer {token}"} if token else {}
+            codes.append((await http.post(f"{office.addresses[0]}/mcp", content=large, headers=headers)).status_code)
+
+        assert codes == [413, 413, 400]
+
+
 async def test_another_host_name_is_refused(database: Database, database_url: str) -> None:
     async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
         assert (await http.post(f"{office.addresses[0]}/mcp", json={})).status_code == 421
