@@ -10,7 +10,7 @@ define install
 	else $(PIP) install --quiet $(1); fi
 endef
 
-.PHONY: inbox demo test test-fast test-random test-hours prove-ci prove prove-mutants prove-kills prove-team prove-team-ci check check-release format lock \
+.PHONY: inbox demo test test-fast test-postgres test-random test-hours prove-ci prove prove-mutants prove-kills prove-team prove-team-ci check check-release format lock \
 	snapshots picture pictures docs release-files package client container bench bench-emulator bench-client bench-peers bench-growth bench-search bench-team bench-tokens \
 	bench-transcribe contact-sheet soak conformance \
 	inspector mcpcheck probe grade frameworks \
@@ -31,6 +31,9 @@ test: .venv/dev.ready          ## all tests, with full branch coverage of guard/
 
 test-fast: .venv/dev.ready     ## the tests that start no other process, on asyncio: about a minute
 	@$(PYTEST) -m "not process and not long and not trio"
+
+test-postgres: .venv/dev.ready  ## the guard's tests with a team's PostgreSQL in place of the state folder
+	@$(PYTEST) tests/guard --state postgres
 
 test-random: .venv/dev.ready   ## tests with random examples: new ones each time, ten times as many as `make test`
 	@$(PYTEST) -m "hypothesis and not long" --hypothesis-profile random

@@ -33,6 +33,7 @@ from tests.team import postgres
 from tests.team.proof.practice import Member, Practice, practice
 from tests.team.proof.processes import PUBLIC_URL, Replica, Replicas, replicas
 from tests.team.proof.talk import OverSocket, request
+from tests.team.proof.test_stopped import stopped
 from tests.team.proof.walk import NO_FORM
 
 TOKEN = "a-token-for-the-single-server-of-the-bench"  # noqa: S105  made up
@@ -185,7 +186,8 @@ async def _ask_on(line: OverSocket, token: str | None, message_id: str, answers:
 
 async def stopping(database: str) -> list[Row]:
     """Stop both replicas in the middle of a delete each."""
-    return [Row("from STOP to the last DELETE of any replica", "not measured yet", "1 s")]
+    last_s, _ = await stopped(database)
+    return [Row("from STOP to the last DELETE of any replica", f"{last_s:.2f} s", "1 s")]
 
 
 if __name__ == "__main__":

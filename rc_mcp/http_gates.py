@@ -94,10 +94,10 @@ def _any_port(names: Sequence[str]) -> list[str]:
 
 
 class OnlyWhole:
-    """Middleware that drops incomplete requests before the application and its log."""
+    """Middleware that drops incomplete requests, and refuses large ones, before the application and its log."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = RequestBodyLimitMiddleware(self._pass_on, DEFAULT_MAX_REQUEST_BODY_SIZE)
+    def __init__(self, app: ASGIApp, most_bytes: int = DEFAULT_MAX_REQUEST_BODY_SIZE) -> None:
+        self._app = RequestBodyLimitMiddleware(self._pass_on, most_bytes)
         self._inner = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

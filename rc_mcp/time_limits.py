@@ -25,7 +25,7 @@ KEY_COMMAND_S = 60.0
 
 DATABASE_S = 2.0
 """A team's database: one transaction. One that does not answer by then counts as away."""
-DATABASE_GUARD_S = 10.0
+DATABASE_GUARD_S = 5.0
 """A transaction of the guard, which may wait for another one of the same tenant."""
 
 HTTP_REQUEST_S = 30.0

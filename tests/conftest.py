@@ -90,10 +90,16 @@ def guard_database(request: pytest.FixtureRequest) -> Generator["GuardDatabase |
     if request.config.getoption("--state") == "folder":
         yield None
         return
+    from rc_mcp.team.key_ring import KeyRing
     from rc_mcp.team.tenant_state import GuardDatabase
     from tests.team import postgres
 
-    with postgres.server() as url, postgres.fresh(postgres.with_template(url)) as ours, GuardDatabase(ours) as database:
+    keys = KeyRing(["a key of the tests, which has 32 characters or more"])
+    with (
+        postgres.server() as url,
+        postgres.fresh(postgres.with_template(url)) as ours,
+        GuardDatabase(ours, keys) as database,
+    ):
         yield database
 
 

@@ -40,7 +40,7 @@ OTHER_DEMOS = (
 _FOR_A_NEW_PLAN = "Call again without plan_id for a new one."
 WINDOW = "inbox"
 """What the journal has in place of a tool when a user decides about a plan that does not exist."""
-STOPPED = "The user stopped all deletions (the STOP file)."
+STOPPED = "The user or the operator stopped all deletions (STOP)."
 
 
 class Action(Protocol):

@@ -33,11 +33,12 @@ class DerivedSecrets:
 
     def fits(self, secret: str, plan_id: str) -> bool:
         """Return whether the secret is for this plan."""
-        return any(hmac.compare_digest(secret.encode(), self._derived(key, plan_id).encode()) for key in self.keys)
+        given = secret.encode("utf-8", "surrogatepass")
+        return any(hmac.compare_digest(given, self._derived(key, plan_id).encode()) for key in self.keys)
 
     def forget(self, plan_id: str) -> None:
         """Do nothing: the plan is used up."""
 
     def _derived(self, key: bytes, plan_id: str) -> str:
-        made = hmac.digest(key, f"{self.person_id}\n{plan_id}".encode(), "sha256")
+        made = hmac.digest(key, f"{self.person_id}\n{plan_id}".encode("utf-8", "surrogatepass"), "sha256")
         return urlsafe_b64encode(made).decode().rstrip("=")

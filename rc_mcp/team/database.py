@@ -63,6 +63,7 @@ class Database:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=_GETS_ONE_WITHIN * time_limits.DATABASE_S,
+            reconnect_timeout=time_limits.DATABASE_S,  # the default sees minutes late that it is back
             kwargs={"autocommit": True, **connecting(time_limits.DATABASE_S)},
         )
 

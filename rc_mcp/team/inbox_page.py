@@ -120,7 +120,7 @@ class _Inbox:
         given, browser = request.query_params, self._browsers.secret(request)
         if not given.keys() & {"code", "error"}:
             return await self._begun(browser or new_secret())
-        if browser is None or not hmac.compare_digest(given.get("state", ""), _state_of(browser)):
+        if browser is None or not hmac.compare_digest(given.get("state", "").encode(), _state_of(browser).encode()):
             return error_page(OVER)
         if "code" not in given:
             return error_page("You did not log in, so the inbox is not shown.")

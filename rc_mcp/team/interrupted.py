@@ -12,6 +12,7 @@ from psycopg import sql
 
 from rc_mcp import time_limits
 from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.people import tenants
 from rc_mcp.team.schema import tenant_schema
 from rc_mcp.team.sessions import Sessions
 
@@ -37,9 +38,7 @@ async def _opened(sessions: Sessions, person_id: str) -> None:
 
 async def _with_open_changes(database: Database) -> list[str]:
     people: list[str] = []
-    async with database.transaction() as db:
-        tenants = await (await db.execute("SELECT account_id FROM tenant")).fetchall()
-    for (account_id,) in tenants:
+    for account_id in await tenants(database):
         table = sql.Identifier(tenant_schema(account_id), "open_operation")
         async with database.transaction() as db:
             found = await db.execute(sql.SQL("SELECT DISTINCT principal FROM {}").format(table))

@@ -47,3 +47,13 @@ async def find(database: Database, person_id: str) -> Person | None:
         found = await db.execute("SELECT id, account_id, extension_id FROM person WHERE id = %s", (person_id,))
         row = await found.fetchone()
     return Person(*row) if row else None
+
+
+async def tenants(database: Database) -> list[str]:
+    """Return the ids of all accounts that have people here.
+
+    Raises:
+        DatabaseAway: the database cannot be used now.
+    """
+    async with database.transaction() as db:
+        return [account_id for (account_id,) in await (await db.execute("SELECT account_id FROM tenant")).fetchall()]

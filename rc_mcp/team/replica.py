@@ -28,7 +28,7 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
-from rc_mcp.http_gates import Door, OnlyUnder, OnlyWhole, Page, transport_security
+from rc_mcp.http_gates import Door, OnlyUnder, Page, transport_security
 from rc_mcp.inbox.app import AppDoor
 from rc_mcp.inbox.desk import Desk
 from rc_mcp.inbox.windows import ServerWindows
@@ -40,6 +40,7 @@ from rc_mcp.team.app_secrets import PURPOSE, DerivedSecrets
 from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
+from rc_mcp.team.expired_plans import forget_expired_plans
 from rc_mcp.team.file_links import FileLinks, file_route
 from rc_mcp.team.inbox_page import PATH as INBOX
 from rc_mcp.team.inbox_page import inbox_routes, page_in_app
@@ -58,6 +59,7 @@ from rc_mcp.team.people import find
 from rc_mcp.team.policies import TenantPolicies
 from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import NoSession, Sessions
+from rc_mcp.team.strangers import LittleFromStrangers
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
 from rc_mcp.team.sync_tokens import TeamTokens
 from rc_mcp.team.telemetry import start
@@ -153,7 +155,7 @@ async def open_replica(
         logins = _logins(settings, database, keys, transport)
         authorization = _authorization(settings, database, keys, logins, transport, documents)
         budgets, files = SharedBudgets(database, time), FileLinks(database, keys, authorization.addresses.public_url)
-        with GuardDatabase(url) as states:
+        with GuardDatabase(url, keys) as states:
             states.allow_threads()
             policies = TenantPolicies(database, default)
             mailboxes = Mailboxes(
@@ -173,9 +175,10 @@ async def open_replica(
                     tasks.start_soon(each)
                 tasks.start_soon(policies.follow, sessions.retire)
                 tasks.start_soon(settle_for_absent, database, sessions)
+                tasks.start_soon(forget_expired_plans, database, states)
                 door = _door(settings, server, authorization, sessions, mailboxes)
                 async with server.session_manager.run():
-                    app = _application(settings, door, database, states)
+                    app = _application(settings, door, authorization, database, states)
                     yield Replica(app, door, server, sessions, authorization, logins, database)
                 tasks.cancel_scope.cancel()
 
@@ -368,7 +371,9 @@ def _names(settings: Settings) -> list[str]:
     return [f"[{name}]" if ":" in name else name]
 
 
-def _application(settings: Settings, door: Door, database: Database, states: GuardDatabase) -> ASGIApp:
+def _application(
+    settings: Settings, door: Door, authorization: AuthorizationServer, database: Database, states: GuardDatabase
+) -> ASGIApp:
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
@@ -383,12 +388,13 @@ def _application(settings: Settings, door: Door, database: Database, states: Gua
         is_right = row == (len(SHARED),)
         return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
+    whole = LittleFromStrangers(authorization, door)
     app = Starlette(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
             # The Origin is checked by MCP and the inbox page. Any web page may ask the authorization server.
-            Mount("/", OnlyUnder(_names(settings), OnlyWhole(door), refusal=OTHER_HOST, checks_origin=False)),
+            Mount("/", OnlyUnder(_names(settings), whole, refusal=OTHER_HOST, checks_origin=False)),
         ]
     )
     if settings.http_token is None:

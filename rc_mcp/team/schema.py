@@ -29,9 +29,11 @@ SHARED = (
         client_id text PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT clock_timestamp(), used_at timestamptz,
         metadata text NOT NULL
     );
+    CREATE INDEX oauth_client_unused ON oauth_client (registered_at) WHERE used_at IS NULL;
     CREATE TABLE login_attempt (
         state_digest text PRIMARY KEY, browser_digest text NOT NULL, expires timestamptz NOT NULL, sealed bytea NOT NULL
     );
+    CREATE INDEX login_attempt_by_expiry ON login_attempt (expires);
     CREATE TABLE oauth_grant (
         id text PRIMARY KEY, person text NOT NULL REFERENCES person ON DELETE CASCADE, client_id text NOT NULL,
         client_name text NOT NULL, resource text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp()

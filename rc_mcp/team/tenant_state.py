@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, LiteralString, Self, cast
 
+import anyio
 import psycopg
 from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -17,13 +18,15 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from rc_mcp import time_limits
 from rc_mcp.guard.refusals import NOTHING_DONE, Busy, GuardError
 from rc_mcp.guard.state.state import Rows, Value
-from rc_mcp.guard.state.store import in_thread, threads
+from rc_mcp.guard.state.store import in_thread, use_threads
 from rc_mcp.team.advisory_locks import AdvisoryLock, AdvisoryLocks
 from rc_mcp.team.database import MOST_CONNECTIONS, DatabaseAway, connecting, reason
+from rc_mcp.team.key_ring import KeyRing, NotOpened
 from rc_mcp.team.measures import database_failed
 from rc_mcp.team.schema import tenant_schema
 
 _ROW = tuple[Any, ...]
+SEALED_WITH_ANOTHER_KEY = f"A stored plan was sealed with a key that this server does not have. {NOTHING_DONE}"
 
 
 def unusable(error: Exception) -> GuardError:
@@ -36,10 +39,12 @@ class GuardDatabase:
 
     Args:
         url: a PostgreSQL address.
+        keys: they seal plans. Operators, who see no plan, have none.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: KeyRing | None = None) -> None:
         self.url = url
+        self.keys = keys or KeyRing([])
         self.locks = AdvisoryLocks(url)
         self._pool: ConnectionPool[Connection[_ROW]] = ConnectionPool(
             url,
@@ -47,6 +52,7 @@ class GuardDatabase:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=time_limits.DATABASE_S,
+            reconnect_timeout=time_limits.DATABASE_S,  # the default sees minutes late that it is back
             kwargs=connecting(time_limits.DATABASE_GUARD_S),
         )
 
@@ -77,7 +83,7 @@ class GuardDatabase:
 
     def allow_threads(self) -> None:
         """Let as many threads use the database in this event loop as it has connections."""
-        threads().total_tokens = MOST_CONNECTIONS
+        use_threads(MOST_CONNECTIONS, time_limits.DATABASE_GUARD_S + time_limits.DATABASE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,15 @@ class TenantState:
             db.execute(sql.SQL("{}; LOCK TABLE entry IN SHARE ROW EXCLUSIVE MODE").format(self._begin))
             yield _Transaction(db)
 
+    def sealed(self, text: str) -> str:
+        return self.database.keys.seal(text.encode(), self._purpose).decode()
+
+    def opened(self, kept: str) -> str:
+        try:
+            return self.database.keys.open(kept.encode(), self._purpose).decode()
+        except NotOpened as error:
+            raise GuardError(SEALED_WITH_ANOTHER_KEY) from error
+
     def erase(self, query: str, values: Sequence[Value], /) -> None:
         with self.reading() as db:
             db.execute(query, values)
@@ -128,8 +143,9 @@ class TenantState:
 
     async def is_stopped(self) -> bool:
         try:
-            return await in_thread(self._is_stopped) is not False
-        except GuardError:
+            with anyio.fail_after(time_limits.DATABASE_S):
+                return await in_thread(self._is_stopped) is not False
+        except (GuardError, TimeoutError):
             return True
 
     def stop(self) -> bool:
@@ -137,6 +153,10 @@ class TenantState:
 
     def resume(self) -> bool:
         return self._set_stopped(to=False)
+
+    @property
+    def _purpose(self) -> str:
+        return f"plan of {self.account_id}"
 
     @property
     def _begin(self) -> sql.Composed:

@@ -9,7 +9,8 @@ import httpx2 as httpx
 import pytest
 
 from rc_mcp.guard import results
-from rc_mcp.guard.state.store import in_thread
+from rc_mcp.guard.refusals import GuardError
+from rc_mcp.guard.state.store import in_thread, use_threads
 from tests.desk import YES, Desk, Era, call, typed
 
 pytestmark = pytest.mark.anyio
@@ -238,3 +239,16 @@ async def test_many_calls_at_once_use_the_state_folder_from_two_threads() -> Non
     assert len(running) == 64
     assert len(set(running)) == 2
     assert threading.get_ident() not in running
+
+
+async def test_a_state_that_does_not_answer_in_time_refuses() -> None:
+    may_end = threading.Event()
+    use_threads(2, within_s=0.05)
+    try:
+        with pytest.raises(GuardError, match="does not answer"):
+            await in_thread(may_end.wait, 30)
+        may_end.set()
+        use_threads(2, within_s=30)
+        assert await in_thread(may_end.wait, 30) is True
+    finally:
+        may_end.set()

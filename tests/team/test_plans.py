@@ -4,21 +4,29 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import httpx2 as httpx
 import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitRequestParams, ElicitResult, Implementation
+from psycopg import sql
 
+from rc_mcp.guard.state.plans import LIFETIME
 from rc_mcp.inbox.app import PREFIX
 from rc_mcp.inbox.browser import SESSION_HEADER
 from rc_mcp.team.database import Database
+from rc_mcp.team.expired_plans import forget_expired_plans
 from rc_mcp.team.inbox_page import LOGGED_OUT, OVER, page
+from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.schema import tenant_schema
+from rc_mcp.team.tenant_state import GuardDatabase
 from tests.desk import YES, call
 from tests.inbox.doors import ShowsApps, page_calls, secret_of
 from tests.team.oauth.site import leads_to
@@ -157,7 +165,7 @@ async def test_a_button_in_an_app_counts_at_another_replica(database: Database, 
             plan_id: str = asked.structured_content["plan_id"]
         yes: dict[str, Any] = {"plan_id": plan_id, "approve": True, "message_ids": [message]}
         async with office.client(1, 1, **host) as client:
-            unproven = await client.call_tool(f"{PREFIX}decide", {**yes, "secret": "guessed"})
+            unproven = await client.call_tool(f"{PREFIX}decide", {**yes, "secret": "guessed: é"})
             done = await page_calls(client, "decide", **yes, secret=secret_of(asked))
 
         assert unproven.is_error
@@ -190,7 +198,8 @@ async def test_the_page_opens_only_in_the_browser_that_logged_in_and_once(
         address = await own.back(1)
         assert OVER in (await others.get(address)).text  # a link that somebody was sent
         await others.get("/inbox/login")
-        assert OVER in (await others.get(address)).text
+        for state in (address, "/inbox/login?code=1&state=%C3%A9", "/inbox/login?code=1"):
+            assert OVER in (await others.get(state)).text
 
         key = urlsplit((await own.get(address)).headers["location"]).fragment
         stolen = await others.post("session", {"key": key})
@@ -218,3 +227,31 @@ async def test_no_token_of_an_assistant_opens_the_page_and_no_other_page_calls_i
         assert (refused.status_code, refused.json()["error"]) == (401, LOGGED_OUT)
         assert elsewhere.status_code == 403
         assert (await inbox.post("api/plans", {})).status_code == 200
+
+
+async def test_the_database_has_a_plan_only_sealed_and_not_after_it_expired(
+    database: Database, database_url: str, keys: KeyRing
+) -> None:
+    async with team(database, database_url, 1) as office:
+        message = office.ids(1)[0]
+        async with office.client(1) as client:
+            asked = await call(client, "delete_message", message_id=[message])
+        [body] = await bodies(database, office.emulator.account_id)
+        assert asked["plan_id"] not in body
+        assert message not in body
+
+    expired = Database(database_url, now=lambda: datetime.now(UTC) + LIFETIME)
+    async with expired, anyio.create_task_group() as tasks:
+        with GuardDatabase(database_url, keys) as states, anyio.fail_after(30):
+            tasks.start_soon(forget_expired_plans, expired, states)
+            while await bodies(database, office.emulator.account_id):  # noqa: ASYNC110  a row sends no event
+                await anyio.sleep(0.02)
+            tasks.cancel_scope.cancel()
+
+
+async def bodies(database: Database, account_id: str) -> list[str]:
+    """Return what a tenant's table of plans has."""
+    table = sql.Identifier(tenant_schema(account_id), "plan")
+    async with database.transaction() as db:
+        found = await db.execute(sql.SQL("SELECT body FROM {}").format(table))
+        return [body for (body,) in await found.fetchall()]

@@ -72,6 +72,23 @@ async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Dat
     assert page.text == HOME.format(url="https://team.test")
 
 
+async def test_a_large_body_is_read_only_after_a_good_token(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        tokens = (None, "a token", await office.log_in(1))
+        large = b"x" * 100_000
+        codes: list[int] = []
+        for token in tokens:
+            headers = {
+                "Host": "team.test",
+                "Content-Type": "application/json",
+                "Accept": "application/json, text/event-stream",
+            }
+            headers |= {"Authorization": f"Bearer {token}"} if token else {}
+            codes.append((await http.post(f"{office.addresses[0]}/mcp", content=large, headers=headers)).status_code)
+
+        assert codes == [413, 413, 400]
+
+
 async def test_another_host_name_is_refused(database: Database, database_url: str) -> None:
     async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
         assert (await http.post(f"{office.addresses[0]}/mcp", json={})).status_code == 421
@@ -199,3 +216,25 @@ async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_repl
         with anyio.move_on_after(0.3) as waited:
             await anext(aiter(not_heard))
         assert waited.cancelled_caught
+
+
+async def test_after_a_lost_connection_listeners_are_asked_to_read_again_and_hear_again(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rc_mcp.team.subscription_bus._TRY_AGAIN_S", 0.05)
+    async with team(database, database_url) as office, office.client(1, 1) as listening:
+        async with listening.listen(resource_subscriptions=[MAILBOX]) as heard:
+            async with database.transaction() as db:
+                await db.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rc-mcp events'"
+                    " AND datname = current_database()"
+                )
+            with anyio.fail_after(10):  # the stream ends when the connection is back, as events may be lost
+                assert [event async for event in heard] == []
+        async with listening.listen(resource_subscriptions=[MAILBOX]) as heard, office.client(1, 0) as syncing:
+            token = (await call(syncing, "sync_messages"))["sync_token"]
+            office.receive(1)
+            await call(syncing, "sync_messages", sync_token=token)
+            with anyio.fail_after(10):
+                event: Any = await anext(aiter(heard))
+    assert event.uri == MAILBOX

@@ -29,7 +29,7 @@ class Stopped(GuardError):  # noqa: N818  a state, as the client's errors are
     """STOP blocks this request. It can come halfway: the answer's counts show the rest."""
 
     def __str__(self) -> str:
-        return "The user stopped it (the STOP file)."
+        return "The user or the operator stopped it (STOP)."
 
 
 async def unless_stopped(is_stopped: Callable[[], Awaitable[bool]], read: Callable[[], Awaitable[T]]) -> T:

@@ -32,7 +32,7 @@ Event = Literal[
 """`asked`: a plan was made. `rehearsed`: a request ended as a dry run. `begun`: the plan was claimed for execution.
 `sending`: one request for these ids is about to leave. `noticed`: after a restart of the machine that request was found
 without an outcome; its time counts from here. `sent`: the outcomes of the ids. `done`: the operation is over.
-`stopped`, `resumed`: a user made or removed the STOP file with the command; neither belongs to an operation or a login.
+`stopped`, `resumed`: all deletions were stopped, or allowed again; neither belongs to an operation or a login.
 """
 Channel = Literal["client", "chat", "terminal", "policy", "app", "browser"]
 """The source of an approval: a question in the client, the model's word, a terminal, the operator's policy, a button of

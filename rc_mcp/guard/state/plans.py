@@ -157,19 +157,23 @@ class PlanStore(Store):
         now, made = self.now(), self.clock.read()
         plan = Plan(new_id(), tool, digest, now + LIFETIME, draft, principal, account_id, extension_id, made)
         self.state.keep_open()
-        # Expired plans are useless, and their previews contain names.
-        self.state.erase("DELETE FROM plan WHERE expires <= ?", (now.timestamp(),))
+        self.forget_expired()
         with self.writing() as db:
             for other, _ in reversed(self._valid(db, "digest = ? AND state = 'open'", digest)):
                 if other.expires > plan.expires - REUSED_FOR and other.draft == draft:
                     return other
             if unused_plans(db, principal, now - timedelta(hours=1)) >= MAX_UNUSED:
                 raise TooManyPlans
-            row = (plan.id, digest, plan.expires.timestamp(), "open", _format().dump_json(plan).decode())
+            body = self.state.sealed(_format().dump_json(plan).decode())
+            row = (plan.id, digest, plan.expires.timestamp(), "open", body)
             db.execute("INSERT INTO plan (id, digest, expires, state, body) VALUES (?, ?, ?, ?, ?)", row)
             ids = [t.id for t in draft.targets]
             self._note(db, plan, "asked", action=draft.preview.action, severity=draft.severity, ids=ids)
         return plan
+
+    def forget_expired(self) -> None:
+        """Remove expired plans: they are useless, and their previews contain names."""
+        self.state.erase("DELETE FROM plan WHERE expires <= ?", (self.now().timestamp(),))
 
     def get(self, plan_id: str) -> tuple[Plan, PlanState] | None:
         """Return the plan and its state; None if it does not exist or has expired."""
@@ -249,7 +253,7 @@ class PlanStore(Store):
             f"SELECT body, state FROM plan WHERE {where} AND expires > ? AND expires <= ? ORDER BY rowid",  # noqa: S608
             (*values, now.timestamp(), (now + LIFETIME).timestamp()),
         )
-        found = [(_plan_of(body), state) for body, state in rows]
+        found = [(_plan_of(self.state.opened(body)), state) for body, state in rows]
         return [(plan, state) for plan, state in found if self._is_young(plan)]
 
     def _is_young(self, plan: Plan) -> bool:

@@ -52,6 +52,14 @@ class State(Protocol):
         """Run one exclusive transaction: at the end, all of it is on disk or none of it."""
         ...
 
+    def sealed(self, text: str) -> str:
+        """Return a text with names or words of messages as it is kept."""
+        ...
+
+    def opened(self, kept: str) -> str:
+        """Return a text that was kept so."""
+        ...
+
     def erase(self, query: str, values: Sequence[Value], /) -> None:
         """Run a query that deletes rows, so that no trace of them stays."""
         ...

@@ -16,14 +16,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from anyio.lowlevel import RunVar
 
+from rc_mcp.guard.refusals import NOTHING_DONE, GuardError
 from rc_mcp.guard.state.state import State, Transaction
 
 _AT_ONCE = 2
 """SQLite takes one writer at a time, and the C library keeps free memory for each thread: more threads cost memory."""
 _limiter: RunVar[CapacityLimiter] = RunVar("threads that use the state")
+_within_s: RunVar[float] = RunVar("how long to wait for such a thread")
+_NO_ANSWER = "The guard's database does not answer. The operator must fix it."
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -33,17 +36,32 @@ async def in_thread(function: Callable[[*Ts], T], *arguments: *Ts) -> T:
     """Call a function that uses the state, without holding up the event loop.
 
     These threads are counted apart from all others, so that slow downloads cannot hold up the guard.
+
+    Raises:
+        GuardError: the state does not answer in the time of `use_threads`. The function may still end later.
     """
-    return await to_thread.run_sync(function, *arguments, limiter=threads())
-
-
-def threads() -> CapacityLimiter:
-    """Return what limits the threads that use the state in this event loop."""
+    limiter = _limiter.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(_AT_ONCE)
+        _limiter.set(limiter)
+    within_s = _within_s.get(None)
+    if within_s is None:
+        return await to_thread.run_sync(function, *arguments, limiter=limiter)
     try:
-        return _limiter.get()
-    except LookupError:
-        _limiter.set(CapacityLimiter(_AT_ONCE))
-        return _limiter.get()
+        with fail_after(within_s):
+            return await to_thread.run_sync(function, *arguments, limiter=limiter, abandon_on_cancel=True)
+    except TimeoutError as error:
+        raise GuardError(f"{_NO_ANSWER} {NOTHING_DONE}") from error
+
+
+def use_threads(most: int, within_s: float) -> None:
+    """Let so many threads at once use the state in this event loop, and wait no longer for one of them.
+
+    For a database on another machine, which may stop answering without ending a connection. What a thread does after
+    its caller gave up is harmless: a request leaves only after it was journaled in time.
+    """
+    _limiter.set(CapacityLimiter(most))
+    _within_s.set(within_s)
 
 
 def _boot() -> str:

@@ -16,16 +16,13 @@ UNUSED_FOR = timedelta(hours=24)
 """A registration that no login used is forgotten after this."""
 USED_WITHIN = timedelta(days=90)
 """A registration is forgotten when its last login is older than this."""
-MOST_IN_AN_HOUR = 200
-"""Registrations, over all replicas. A client needs one, and a client with a document needs none."""
+MOST_UNUSED = 10_000
+"""Registrations that no login used, over all replicas. One more pushes out the oldest: nobody who registers without end
+can keep others from it."""
 MOST_CHARS = 8_192
 UNKNOWN = "This app is not registered here, or was not used for too long. Remove this server from it and add it again."
 _ID = re.compile(r"[0-9a-f-]{36}", re.ASCII)
 """The SDK gives a UUID to each client that registers."""
-
-
-class TooManyRegistrations(Exception):  # noqa: N818  a state
-    """There were too many registrations in the last hour."""
 
 
 class Clients:
@@ -58,7 +55,6 @@ class Clients:
 
         Raises:
             RegistrationError: it cannot be used.
-            TooManyRegistrations: it was one too many.
             DatabaseAway: the database cannot be used now.
         """
         client.token_endpoint_auth_method, client.client_secret, client.client_secret_expires_at = "none", None, None
@@ -75,17 +71,15 @@ class Clients:
             raise RegistrationError("invalid_client_metadata", "The registration is too long.")
         now = self._database.now()
         async with self._database.transaction() as db:
-            # One at a time, so that the count is right.
-            await db.execute("SELECT pg_advisory_xact_lock(hashtext('rc_mcp.oauth_client'))")
-            counted = await db.execute(
-                "SELECT count(*) FROM oauth_client WHERE registered_at > %s", (now - timedelta(hours=1),)
-            )
-            row = await counted.fetchone()
-            if row and row[0] >= MOST_IN_AN_HOUR:
-                raise TooManyRegistrations
+            await db.execute("SELECT pg_advisory_xact_lock(hashtext('rc_mcp.oauth_client'))")  # none is removed twice
             await db.execute(
                 "INSERT INTO oauth_client (client_id, registered_at, metadata) VALUES (%s, %s, %s)",
                 (client.client_id, now, text),
+            )
+            await db.execute(
+                "DELETE FROM oauth_client WHERE client_id IN (SELECT client_id FROM oauth_client"
+                " WHERE used_at IS NULL ORDER BY registered_at DESC OFFSET %s)",
+                (MOST_UNUSED,),
             )
 
     async def was_used(self, client_id: str) -> None:

@@ -37,6 +37,9 @@ BELIEVED_S = 5.0
 _MOST_BELIEVED = 10_000
 _KEPT, _USED_KEPT = timedelta(days=1), timedelta(days=7)
 """How long an expired code or token, and a used refresh token, is still known, so that its return ends the grant."""
+_MOST_OF_A_KIND = 200
+"""Tokens of a grant: those of a week, if each is renewed after an hour. A client that renews without end loses its
+older ones, and does not fill the database."""
 _TOKEN_CHARS = 200
 
 NOT_GOOD = "It was used before, has expired or was revoked. Log in again."
@@ -178,7 +181,9 @@ class Grants:
             row = await used.fetchone()
             if row and now < row[0] + GRACE:
                 access, refresh = self._derived("access", token.token), self._derived("refresh", token.token)
-                return await self._issue(db, token.grant, access, refresh, row[0], now)
+                issued = await self._issue(db, token.grant, access, refresh, row[0], now)
+                await db.execute(_FORGET_OLDEST, (token.grant, _MOST_OF_A_KIND))
+                return issued
             await self._end(db, token.grant)
         raise TokenError("invalid_grant", NOT_GOOD)
 
@@ -299,6 +304,12 @@ _WHOSE = """
     FROM oauth_token t JOIN oauth_grant g ON g.id = t.oauth_grant JOIN person p ON p.id = g.person
         JOIN ringcentral_login l ON l.person = p.id
     WHERE t.digest = %s AND t.kind = 'access' AND t.expires > %s
+"""
+_FORGET_OLDEST = """
+    DELETE FROM oauth_token WHERE digest IN (SELECT digest FROM (
+        SELECT digest, row_number() OVER (PARTITION BY kind ORDER BY expires DESC) AS place
+        FROM oauth_token WHERE oauth_grant = %s
+    ) AS ranked WHERE place > %s)
 """
 _OF = """
     SELECT g.id, g.client_id, p.id, p.account_id, p.extension_id

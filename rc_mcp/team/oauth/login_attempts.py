@@ -14,6 +14,9 @@ from rc_mcp.team.database import Database
 from rc_mcp.team.key_ring import KeyRing, NotOpened
 
 LASTS = timedelta(minutes=10)
+MOST = 10_000
+"""Logins that wait for RingCentral's answer, over all replicas. One more pushes out the oldest: a stranger can begin
+as many as they like."""
 _REQUEST, _FORM, _ATTEMPT = "oauth-request", "oauth-consent", "oauth-login-attempt"
 
 
@@ -84,9 +87,15 @@ class LoginAttempts:
         expires = self._database.now() + LASTS
         sealed = self._seal(_Sealed(asked=asked, expires=expires, state=state, verifier=verifier), _ATTEMPT).encode()
         async with self._database.transaction() as db:
+            await db.execute("SELECT pg_advisory_xact_lock(hashtext('rc_mcp.login_attempt'))")  # none is removed twice
             await db.execute(
                 "INSERT INTO login_attempt (state_digest, browser_digest, expires, sealed) VALUES (%s, %s, %s, %s)",
                 (digest(state), digest(browser), expires, sealed),
+            )
+            await db.execute(
+                "DELETE FROM login_attempt WHERE state_digest IN"
+                " (SELECT state_digest FROM login_attempt ORDER BY expires DESC OFFSET %s)",
+                (MOST,),
             )
 
     async def take(self, state: str, browser: str | None) -> tuple[Asked, str]:

@@ -73,7 +73,9 @@ _OWN_SCHEME = (
     '<p role="alert">The answer goes to an app on this computer that opens such addresses. Continue only if you '
     "started this login yourself, a moment ago, in that app.</p>\n"
 )
-_NAME_CHARS, _ADDRESS_CHARS = 80, 120
+_NAME_CHARS = 80
+_HOST_CHARS = 253
+"""The longest host that DNS has: the end of one says whose it is."""
 
 
 def page(title: str, content: str, *, head: str = "", status: int = 200) -> HTMLResponse:
@@ -100,8 +102,8 @@ def consent_page(client: Client, asked: Asked, form: str, addresses: Addresses) 
     identity = host_of(client.client_id) if client.has_document else "an app that registered itself, without proof"
     content = _CONSENT.substitute(
         name=_shown(client.name or "without a name", _NAME_CHARS),
-        identity=_shown(identity, _ADDRESS_CHARS),
-        destination=_shown(_destination(redirect_uri), _ADDRESS_CHARS),
+        identity=_shown(identity, _HOST_CHARS),
+        destination=_shown(_destination(redirect_uri), _HOST_CHARS),
         warning=warning,
         logout=escape(f"{addresses.public_url}{LOGOUT}"),
         action=CONSENT,

@@ -23,11 +23,13 @@ _RUN_OR_READ = {
 }
 """Schemes that no app of its own handles. A browser would run them, or read files for them."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
+_CHARS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+", re.ASCII)
+"""Those of RFC 3986. Browsers read a backslash as a slash, and so would see another host than Python does."""
 
 
 def fault_of(uri: str) -> str | None:
     """Return why this cannot be a redirect URI, or None."""
-    if len(uri) > MOST_CHARS or not re.fullmatch(r"[!-~]+", uri):
+    if len(uri) > MOST_CHARS or not _CHARS.fullmatch(uri):
         return "is too long, or has characters that an address cannot have"
     try:
         parts = urlsplit(uri)
@@ -51,7 +53,10 @@ def fault_of(uri: str) -> str | None:
 def same(asked: str, registered: str) -> bool:
     """Return whether the two are the same. A native app listens on any free port (RFC 8252, 7.3)."""
     return asked == registered or (
-        is_loopback(registered) and is_loopback(asked) and _without_port(asked) == _without_port(registered)
+        fault_of(asked) is None
+        and is_loopback(registered)
+        and is_loopback(asked)
+        and _without_port(asked) == _without_port(registered)
     )
 
 

@@ -34,7 +34,6 @@ from rc_mcp.team.oauth.addresses import (
 from rc_mcp.team.oauth.authorization_server import AuthorizationServer
 from rc_mcp.team.oauth.authorize import LoginInBrowser
 from rc_mcp.team.oauth.away import SaysWhenAway
-from rc_mcp.team.oauth.clients import TooManyRegistrations
 from rc_mcp.team.oauth.logout import Logout
 
 MOST_BYTES = 16_384
@@ -57,13 +56,6 @@ def routes(server: AuthorizationServer) -> list[Route]:
             )
             return tokens.response(wrong)
         return await tokens.handle(request)
-
-    async def register(request: Request) -> Response:
-        try:
-            return await registrations.handle(request)
-        except TooManyRegistrations:
-            said = {"error": "temporarily_unavailable", "error_description": "Too many registrations. Try again later."}
-            return JSONResponse(said, 429, {**_NOT_KEPT, "Retry-After": "600"})
 
     async def revoke(request: Request) -> Response:
         # The SDK's handler refuses clients without a secret that send none.
@@ -89,7 +81,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
         _page(LOGOUT, logout.shown, "GET"),
         _page(LOGOUT, logout.pressed, "POST"),
         _for_programs(TOKEN, token),
-        _for_programs(REGISTER, register),
+        _for_programs(REGISTER, registrations.handle),
         _for_programs(REVOKE, revoke),
     ]
 

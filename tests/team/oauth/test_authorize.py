@@ -8,6 +8,7 @@ import pytest
 from rc_mcp.emulator import Emulator
 from rc_mcp.team.database import Database
 from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.oauth import login_attempts
 from rc_mcp.team.oauth.authorize import OVER
 from rc_mcp.team.oauth.login_attempts import LoginAttempts
 from tests.desk import Clock
@@ -81,6 +82,23 @@ async def test_a_native_app_may_listen_on_any_port(site: Site, browser: Browser)
     assert (page.status_code, other.status_code) == (200, 400)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        r"http://evil.example\@127.0.0.1:51234/callback",  # a browser goes to evil.example
+        "http://somebody@127.0.0.1:51234/callback",
+        "http://127.0.0.1:51234/callback#fragment",
+        "http://127.0.0.1:51234/call\tback",
+    ],
+)
+async def test_only_the_port_of_a_native_app_may_differ(site: Site, browser: Browser, asked: str) -> None:
+    async with site.client("http://127.0.0.1/callback") as native:
+        page = await browser.open(native.address(redirect_uri=asked))
+
+    assert page.status_code == 400
+    assert "redirect_uri" in page.text
+
+
 async def test_the_page_names_the_app_as_data_and_where_it_leads(site: Site, browser: Browser) -> None:
     name = '</bdi><script>alert(1)</script>\u202eevil & <img src="https://evil.example/">'
     async with site.client(client_name=name) as hostile:
@@ -92,6 +110,14 @@ async def test_the_page_names_the_app_as_data_and_where_it_leads(site: Site, bro
     assert "\u202e" not in page.text
     assert "<b>client.example</b>" in page.text
     assert "without proof" in page.text
+
+
+async def test_the_page_shows_the_end_of_a_long_host(site: Site, browser: Browser) -> None:
+    host = f"assistant.example.{'.'.join(['x' * 60] * 3)}.evil.example"
+    async with site.client(f"https://{host}/callback") as misleading:
+        page = await browser.open(misleading.address())
+
+    assert f"<b>{host}</b>" in page.text
 
 
 async def test_the_page_runs_nothing_and_is_in_no_frame(client: McpClient, browser: Browser) -> None:
@@ -181,6 +207,21 @@ async def test_a_state_that_nobody_sent_is_refused(site: Site, client: McpClient
     for state in ("", "guessed", "%00"):
         answer = await browser.http.get(f"{site.url}/login/ringcentral?code=x&state={state}")
         assert answer.status_code == 400
+
+
+async def test_nobody_who_begins_logins_without_end_fills_the_database(
+    site: Site, client: McpClient, browser: Browser, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_attempts, "MOST", 2)
+    backs: list[str] = []
+    for _ in range(3):
+        clock.time += timedelta(seconds=1)
+        backs.append(await browser.back_from_ringcentral(await browser.agree(client.address())))
+
+    async with site.database.transaction() as db:
+        row = await (await db.execute("SELECT count(*) FROM login_attempt")).fetchone()
+    assert row == (2,)
+    assert [(await browser.http.get(back)).status_code for back in backs] == [400, 200, 200]
 
 
 async def test_a_login_lasts_ten_minutes(client: McpClient, browser: Browser, clock: Clock) -> None:

@@ -42,6 +42,7 @@ async def test_a_document_describes_its_client(documents: Documents) -> None:
         {"redirect_uris": ["data:text/html,x"]},
         {"redirect_uris": [f"{REDIRECT}#part"]},
         {"redirect_uris": ["https://user@client.example/"]},
+        {"redirect_uris": [r"https://evil.example\.client.example/"]},
         {"redirect_uris": ["https:///callback"]},
         {"redirect_uris": ["//client.example/callback"]},
         {"redirect_uris": [f"{REDIRECT}?{'x' * 3_000}"]},

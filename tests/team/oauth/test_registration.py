@@ -8,7 +8,7 @@ import pytest
 from rc_mcp.team.oauth import clients
 from tests.desk import Clock
 from tests.team.oauth.documents import REDIRECT
-from tests.team.oauth.site import McpClient, Site
+from tests.team.oauth.site import Browser, McpClient, Site
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -53,15 +53,18 @@ async def test_strange_names_do_no_harm(client: McpClient) -> None:
         assert answer.status_code in {201, 400}
 
 
-async def test_registrations_have_a_limit_in_an_hour(
-    site: Site, client: McpClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+async def test_nobody_who_registers_without_end_keeps_others_from_it(
+    site: Site, client: McpClient, browser: Browser, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock.time += timedelta(hours=2)
-    monkeypatch.setattr(clients, "MOST_IN_AN_HOUR", 3)
+    await client.logged_in()
+    monkeypatch.setattr(clients, "MOST_UNUSED", 3)
     asked = {"redirect_uris": [REDIRECT]}
 
-    codes = [(await client.http.post("/register", json=asked)).status_code for _ in range(4)]
-    clock.time += timedelta(hours=1)
+    made: list[str] = []
+    for _ in range(5):
+        clock.time += timedelta(seconds=1)
+        made.append((await client.http.post("/register", json=asked)).json()["client_id"])
+    pages = [await browser.http.get(client.address(client_id=each, redirect_uri=REDIRECT)) for each in made]
 
-    assert codes == [201, 201, 201, 429]
-    assert (await client.http.post("/register", json=asked)).status_code == 201
+    assert [page.status_code for page in pages] == [400, 400, 302, 302, 302]
+    assert (await browser.http.get(client.address())).status_code == 302

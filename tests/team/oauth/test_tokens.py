@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from rc_mcp.ringcentral import LoginEnded, MessageStoreClient
+from rc_mcp.team.oauth import grants
 from rc_mcp.team.oauth.addresses import Addresses
 from rc_mcp.team.oauth.grants import BELIEVED_S, Grants
 from tests.desk import Clock
@@ -152,6 +153,25 @@ async def test_a_refresh_token_that_comes_back_later_ends_the_grant(
     assert stolen.json()["error"] == "invalid_grant"
     assert (await client.refresh(second["refresh_token"])).json()["error"] == "invalid_grant"
     assert not await works(site, second["access_token"])
+
+
+async def test_a_client_that_renews_without_end_does_not_fill_the_database(
+    site: Site, client: McpClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants, "_MOST_OF_A_KIND", 3)
+    tokens = await client.logged_in()
+
+    for _ in range(6):
+        clock.time += timedelta(seconds=1)
+        tokens = (await client.refresh(tokens["refresh_token"])).json()
+
+    found = await site.server.grants.refresh_token(tokens["refresh_token"], client.client_id)
+    assert found
+    async with site.database.transaction() as db:
+        counted = await db.execute("SELECT count(*) FROM oauth_token WHERE oauth_grant = %s", (found.grant,))
+        row = await counted.fetchone()
+    assert row == (3 + 3 + 1,)  # access, refresh, code
+    assert await works(site, tokens["access_token"])
 
 
 async def test_64_callers_on_two_replicas_get_the_same_tokens(site: Site, client: McpClient) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.team.proof.practice import KINDS
 from tests.team.proof.talk import request
-from tests.team.proof.walk import FORM, IN_APP, MAILBOX, NO_FORM, Plan, Step, Turn, structured
+from tests.team.proof.walk import FORM, IN_APP, MAILBOX, NO_FORM, Plan, Step, Turn, masked, structured
 
 OVER = {"done", "partial", "nothing_to_do", "declined", "failed", "unknown"}
 """Statuses after which a plan is used."""
@@ -216,6 +216,8 @@ async def carries_out(turn: Turn) -> None:
     result = await approved(turn, plan)
     status = turn.status(result)
     turn.walk.happened[f"carried out: {status}{'' if in_time else ', too late'}"] += 1
+    if status in {"failed", "partial", "unknown"}:
+        turn.walk.errors[f"{status}: {masked(str(structured(result).get('said')))}"] += 1
     if status in OVER or status == "refused":
         plan.used = True
     if not in_time and plan.state is None and status in {"done", "partial"}:

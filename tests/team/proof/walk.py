@@ -256,7 +256,7 @@ class Turn:
         """Return the status of a change, or how it failed."""
         content = structured(result)
         if result.get("isError") or "error" in result:
-            self.walk.errors[_masked(result)] += 1
+            self.walk.errors[masked(error_of(result))] += 1
         return str(content.get("status") or ("error" if result.get("isError") or "error" in result else "said"))
 
 
@@ -268,11 +268,15 @@ def structured(result: Mapping[str, Any]) -> dict[str, Any]:
     return result.get("structuredContent") or {}
 
 
-def _masked(result: Mapping[str, Any]) -> str:
-    """Return the text of an error, without ids and words."""
-    parts: list[dict[str, Any]] = result.get("content") or [result.get("error") or {}]
-    said = str(parts[0].get("text") or parts[0].get("message") or parts[0])
+def masked(said: str) -> str:
+    """Return a text without ids."""
     return re.sub(r"[0-9A-Za-z-]*[0-9][0-9A-Za-z-]*", "#", said)[:200]
+
+
+def error_of(result: Mapping[str, Any]) -> str:
+    """Return the text of an error."""
+    parts: list[dict[str, Any]] = result.get("content") or [result.get("error") or {}]
+    return str(parts[0].get("text") or parts[0].get("message") or parts[0])
 
 
 class LogReader(logging.Handler):

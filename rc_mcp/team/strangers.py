@@ -1,0 +1,37 @@
+"""How much is read of a request before it is known who sent it.
+
+The whole body of a request is in memory before an application sees it. Anybody on the network could so fill it, with a
+few hundred connections. So a large body is only read after a good token.
+"""
+
+from mcp.server.auth.provider import TokenVerifier
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rc_mcp.http_gates import OnlyWhole
+from rc_mcp.team.database import DatabaseAway
+
+MOST_BYTES = 65_536
+"""The body of a stranger. No page and no address of the login takes more."""
+
+
+class LittleFromStrangers:
+    """Middleware that passes on whole requests: those of strangers only up to `MOST_BYTES`."""
+
+    def __init__(self, tokens: TokenVerifier, app: ASGIApp) -> None:
+        self._tokens = tokens
+        self._from_stranger = OnlyWhole(app, MOST_BYTES)
+        self._from_person = OnlyWhole(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_known = scope["type"] == "http" and await self._knows(Headers(scope=scope).get("authorization", ""))
+        await (self._from_person if is_known else self._from_stranger)(scope, receive, send)
+
+    async def _knows(self, authorization: str) -> bool:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            return False
+        try:
+            return await self._tokens.verify_token(token) is not None
+        except DatabaseAway:
+            return False  # the application says so
