@@ -1,7 +1,7 @@
-"""How much is read of a request before it is known who sent it.
+"""The limit for the body of a request whose sender is not known yet.
 
-The whole body of a request is in memory before an application sees it. Anybody on the network could so fill it, with a
-few hundred connections. So a large body is only read after a good token.
+The whole body of a request is in memory before an application sees it, so a few hundred connections could fill the
+memory. A large body is only read after a good token.
 """
 
 from mcp.server.auth.provider import TokenVerifier

@@ -17,8 +17,8 @@ UNUSED_FOR = timedelta(hours=24)
 USED_WITHIN = timedelta(days=90)
 """A registration is forgotten when its last login is older than this."""
 MOST_UNUSED = 10_000
-"""Registrations that no login used, over all replicas. One more pushes out the oldest: nobody who registers without end
-can keep others from it."""
+"""Registrations that no login used, over all replicas. One more removes the oldest, so a client that registers without
+end does not keep others out."""
 MOST_CHARS = 8_192
 UNKNOWN = "This app is not registered here, or was not used for too long. Remove this server from it and add it again."
 _ID = re.compile(r"[0-9a-f-]{36}", re.ASCII)
