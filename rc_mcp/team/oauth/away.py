@@ -2,6 +2,7 @@
 
 from html import escape
 
+from mcp.types import INTERNAL_ERROR
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +11,7 @@ from rc_mcp.team.database import DatabaseAway
 from rc_mcp.team.oauth.pages import page
 
 _AGAIN_IN_S = "5"
+_NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class SaysWhenAway:
@@ -52,10 +54,14 @@ async def _all(messages: list[Message], send: Send) -> None:
 
 
 def _refusal(request: Request, sentence: str) -> ASGIApp:
-    if "text/html" in request.headers.get("accept", ""):
+    accept = request.headers.get("accept", "")
+    if "text/html" in accept:
         answer = page("Not available now", f'<p role="alert">{escape(sentence)}</p>', status=503)
+    elif "text/event-stream" in accept:  # an MCP client shows the sentence only in a message of its protocol
+        error = {"code": INTERNAL_ERROR, "message": sentence}
+        answer = JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 503, _NOT_KEPT)
     else:
         said = {"error": "temporarily_unavailable", "error_description": sentence}
-        answer = JSONResponse(said, 503, {"Cache-Control": "no-store"})
+        answer = JSONResponse(said, 503, _NOT_KEPT)
     answer.headers["Retry-After"] = _AGAIN_IN_S
     return answer

@@ -6,6 +6,8 @@ from typing import Any
 import anyio
 import httpx2 as httpx
 import pytest
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
 
 from rc_mcp import time_limits
 from rc_mcp.emulator import Emulator
@@ -47,3 +49,18 @@ async def test_every_address_says_that_the_database_is_away(
 
     assert [each.status_code for each in answers] == [503] * 6
     assert all("does not answer" in each.text for each in answers)
+
+
+async def test_the_sdk_s_client_shows_the_sentence(
+    emulator: Emulator, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limits, "DATABASE_S", 0.5)
+    async with (
+        Database(NOWHERE) as database,
+        open_site(database, keys, emulator) as site,
+        httpx.AsyncClient(headers={"Authorization": "Bearer x"}) as http,
+    ):
+        said = pytest.RaisesExc(MCPError, match="database does not answer")
+        with pytest.RaisesGroup(said, flatten_subgroups=True), anyio.fail_after(20):
+            async with Client(streamable_http_client(site.resource, http_client=http)):
+                pass
