@@ -212,7 +212,7 @@ def _shown(name: str) -> str:
 def _web_address(value: str) -> str:
     loopback = r"(localhost|127(\.\d{1,3}){3}|\[::1\]|[a-z0-9.-]+\.test)"
     if not re.fullmatch(rf"https://[^/\s?#@]+|http://{loopback}(:\d+)?", value.rstrip("/"), re.IGNORECASE):
-        raise ValueError("must be an address such as https://platform.ringcentral.com (http only on loopback)")
+        raise ValueError("must be an address such as https://host.example, without a path (http only on loopback)")
     return value.rstrip("/")
 
 

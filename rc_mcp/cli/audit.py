@@ -104,7 +104,8 @@ def verify(head: str | None, tenant: str | None) -> None:
     entries = f"{verified.entries:,} {'entry' if verified.entries == 1 else 'entries'}"
     click.echo(f"{entries} in the {journal.state}; none was changed, removed or moved.")
     click.echo(f"Head: {verified.head}")
-    click.echo("Note it where no other user can write. `rc-mcp audit verify HEAD` then detects a cut-off end.")
+    whose = f" --tenant {tenant}" if tenant else ""
+    click.echo(f"Note it where no other user can write. `rc-mcp audit verify{whose} HEAD` then detects a cut-off end.")
 
 
 @contextmanager

@@ -1,14 +1,17 @@
-"""rc-mcp database: makes or migrates the tables of a team's PostgreSQL, and checks it."""
+"""rc-mcp database: makes or migrates the tables of a team's PostgreSQL, checks it, and lists the tenants in it."""
 
 import sys
 
 import click
+from rich.table import Table
 
 from rc_mcp.cli.exits import fail, settings_or_exit
-from rc_mcp.cli.tenants import database_url
+from rc_mcp.cli.tenants import database_url, for_tenant
+from rc_mcp.cli.terminal import terminal
 
 MIGRATED = "The tables have version {version}."
 READY = "Ready."
+NO_TENANTS = "There are no tenants: nobody has logged in yet."
 
 
 @click.group()
@@ -58,3 +61,21 @@ def check() -> None:
         click.echo("Fix the faults above, then run rc-mcp database check again.")
         sys.exit(1)
     click.echo(READY)
+
+
+@database.command()
+def tenants() -> None:
+    """List the tenants: RingCentral accounts whose people have logged in. Other commands take their ids (--tenant)."""
+    rows, has_more = for_tenant(lambda operators: operators.tenants())
+    while has_more:
+        last = rows[-1].account_id
+        more, has_more = for_tenant(lambda operators, last=last: operators.tenants(last))
+        rows += more
+    if not rows:
+        click.echo(NO_TENANTS)
+        return
+    shown = Table("account", "people", "since", "deletes", "policy", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        deletes, policy = "stopped" if row.stopped else "allowed", "own" if row.has_policy else "-"
+        shown.add_row(row.account_id, f"{row.people:,}", f"{row.since:%d %b %Y}", deletes, policy)
+    terminal().print(shown)

@@ -47,6 +47,7 @@ from rc_mcp.wiring import client_for, credentials_in_use, policy_for
 # No message has this id: marking it read checks the permission and changes nothing.
 _NO_MESSAGE = "1"
 READY = "Ready."
+FOR_A_TEAM = "On a team's server (RC_MCP_DATABASE_URL), run rc-mcp database check instead."
 STOPPED = "STOPPED: nothing is deleted until `rc-mcp resume`. Reading works."
 _NEWER = "Upgrade rc-mcp. Keep the folder: its journal is the only record of sent requests, and rc-mcp undo needs it."
 _KEEP_JOURNAL = (
@@ -127,7 +128,7 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     try:
         client = client_for(settings)
     except (SettingsError, InvalidRequest) as error:
-        yield Finding("fault", f"configuration: {error}")
+        yield Finding("fault", f"configuration: {error}", FOR_A_TEAM if settings.database_url else "")
         return
     yield Finding(
         "ok", f"configuration: {settings.server_url}, access {settings.access} here; each app's entry has its own level"

@@ -2,8 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Generator, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rc_mcp.cli.exits import settings_or_exit
+from rc_mcp.cli.exits import fail, settings_or_exit
 from rc_mcp.cli.tenants import for_tenant
 from rc_mcp.cli.terminal import terminal
 from rc_mcp.emulator import Emulator
-from rc_mcp.guard.policy.policy_file import PolicyError, load_policy
+from rc_mcp.guard.policy.policy_file import PolicyError, parse_policy, policy_text
 from rc_mcp.guard.policy.rules import Policy, Rule
 from rc_mcp.ringcentral import InvalidRequest, JWTAuth, Message, MessageStoreClient, RingCentralError
 from rc_mcp.ringcentral.limits import BEGINNING
@@ -29,6 +29,8 @@ from rc_mcp.views.untrusted_text import counted
 from rc_mcp.wiring import client_for
 
 NO_OWN_POLICY = "Account {account_id} has no policy of its own. The one of RC_MCP_POLICY holds for it, if there is one."
+EMPTY = "The policy in {name} is empty and would protect nothing. Nothing was changed. To have none, use policy remove."
+_STDIN = Path("-")
 SAMPLE = 10_000
 """How many of the newest messages are checked: ten requests."""
 
@@ -47,7 +49,7 @@ def check(file: Path, demo: bool) -> None:
     The exit code is 1 if the file is wrong. Without credentials the effect is not checked: a line says so, and the exit
     code is 0 if the file is valid.
     """
-    checked = _loaded(file)
+    checked = _parsed(_text(file), file)
     click.echo(f"{file} is valid.")
     if checked.dry_run:
         click.echo("It is a dry run: nothing is deleted.")
@@ -66,10 +68,16 @@ _tenant = click.option(
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @_tenant
 def set_(file: Path, tenant: str) -> None:
-    """Set the policy of a tenant to the one in FILE, if it is valid. RC_MCP_POLICY then no longer holds for it."""
-    checked = _loaded(file)
-    for_tenant(lambda operators: operators.set_policy(tenant, file.read_text("utf-8-sig")))
-    click.echo(f"Account {tenant} has the policy in {file}{', a dry run' if checked.dry_run else ''}.")
+    """Set the policy of a tenant to the one in FILE, if it is valid. RC_MCP_POLICY then no longer holds for it.
+
+    A FILE of - is standard input, such as for a container that does not see the file.
+    """
+    text = _text(file)  # read once: what is checked is what is set
+    checked = _parsed(text, file)
+    if not text.strip():
+        fail(EMPTY.format(name=_name(file)))
+    for_tenant(lambda operators: operators.set_policy(tenant, text))
+    click.echo(f"Account {tenant} has the policy in {_name(file)}{', a dry run' if checked.dry_run else ''}.")
 
 
 @policy.command()
@@ -91,10 +99,26 @@ def remove(tenant: str) -> None:
     click.echo(NO_OWN_POLICY.format(account_id=tenant))
 
 
-def _loaded(file: Path) -> Policy:
-    """Return the policy in a file; exit with code 1 and all faults if it has any."""
+def _text(file: Path) -> str:
+    """Return the text of a policy file; exit with code 1 if it cannot be read."""
+    with _faults_shown():
+        return sys.stdin.read() if file == _STDIN else policy_text(file)
+
+
+def _parsed(text: str, file: Path) -> Policy:
+    """Return the policy; exit with code 1 and all faults if it has any."""
+    with _faults_shown():
+        return parse_policy(text, _name(file))
+
+
+def _name(file: Path) -> str:
+    return "standard input" if file == _STDIN else str(file)
+
+
+@contextmanager
+def _faults_shown() -> Generator[None]:
     try:
-        return load_policy(file)
+        yield
     except PolicyError as error:
         click.echo("\n".join(error.faults), err=True)
         sys.exit(1)

@@ -28,7 +28,7 @@ NOT_STOPPED = "Deletes were not stopped."
 NEVER_USED = "NOT stopped: no server has used the state folder"
 NOT_RECORDED = "This is not recorded: "
 STOPPED_TENANT = "Stopped: no replica deletes anything of account {tenant} until rc-mcp resume --tenant {tenant}."
-QUIET_TENANT = "No change is in progress. rc-mcp audit --tenant lists operations."
+QUIET_TENANT = "No change is in progress. rc-mcp audit --tenant {tenant} lists operations."
 STILL_STOPPED = "Still stopped: "
 
 
@@ -91,7 +91,7 @@ def _stop_tenant(account_id: str) -> None:
         click.echo(STOPPED_TENANT.format(tenant=account_id))
         if switched.not_recorded:
             click.echo(f"{NOT_RECORDED}{switched.not_recorded}", err=True)
-        await _wait_until_quiet(operators.state_of(account_id), QUIET_TENANT)
+        await _wait_until_quiet(operators.state_of(account_id), QUIET_TENANT.format(tenant=account_id))
 
     for_tenant(stopped, "NOT stopped: ")
 

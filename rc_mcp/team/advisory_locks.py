@@ -1,9 +1,9 @@
 """Locks that keep out all other replicas, and end with the process that holds them.
 
-They are PostgreSQL's advisory locks of a session: a row lock would need a transaction that stays open while RingCentral
-answers, and a lease would keep everybody out for a minute after a crash. All locks that a replica holds at a time are
-on one connection, which is open only meanwhile. A pooler that shares connections between clients, as PgBouncer does in
-transaction mode, cannot hold them.
+They are PostgreSQL's advisory locks of a session. A row lock would need a transaction that stays open while RingCentral
+answers, and a lease would keep all replicas out for a minute after a crash. All locks that a replica holds at a time
+are on one connection, which is closed when it holds none. A pooler that shares connections between clients, as
+PgBouncer does in transaction mode, cannot hold them.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ class AdvisoryLocks:
     async def held(self, name: str, patience_s: float) -> AsyncGenerator["AdvisoryLock | None"]:
         """Hold a lock in the block; yield None if it was not free within `patience_s`.
 
-        A connection that breaks loses its locks: what is done in the block must be harmless twice, or ask `is_held`.
+        A connection that breaks loses its locks: the block must be harmless when it runs twice, or ask `is_held`.
 
         Raises:
             DatabaseAway: the database cannot be used now.

@@ -30,7 +30,7 @@ BUDGETS = """
     --   assumed, assumed_window_s: the limit, until RingCentral has stated one; NULL: none
     --   answer_s: the longest time until an answer
     --   spare: how many places must be free after one in the background; NULL: a user waits
-    --   ahead: nobody waits yet; the place is for the next request, and is only taken while at least half are free
+    --   ahead: no request waits yet; the place is for the next request, and is only taken while at least half are free
     -- Returns how long to wait, 0 if a place was taken; and of this group: in how many seconds each of its places is
     -- free again, soonest first, its limit, its window, and the seconds for which it is closed.
     CREATE FUNCTION budget_turn(

@@ -4,12 +4,12 @@
 to this replica since the last one. Without a request that waits, the same statement follows each answer, and takes a
 place ahead while there are plenty: the next request of that person finds it, if it comes soon, and waits for nothing.
 
-Until an answer is written down, its place counts as in flight, and nobody else gets it. So the sum over all replicas
-stays under the limit, whatever dies: the database grants a place before a request is sent, and it is free again only
-one window after the answer, or after the time in which an answer comes at the latest.
+Until an answer is written down, its place counts as in flight, and no other request gets it. So the sum over all
+replicas stays under the limit, whatever dies: the database grants a place before a request is sent, and it is free
+again only one window after the answer, or after the time in which an answer comes at the latest.
 
 Within a replica the requests of a person wait in order of arrival, and only the first of them asks the database.
-Between replicas whoever asks first after a place is free gets it.
+Between replicas, the first one that asks after a place is free gets it.
 """
 
 import json
@@ -33,7 +33,7 @@ from rc_mcp.team.measures import waited
 _LOOKS_AGAIN_S = 1.0
 """How often the first waiting request asks again: another replica may have ended a penalty, or given back a place."""
 _AHEAD_S = 0.5
-"""How long a place that was taken ahead is kept. A penalty that another replica noted meanwhile is not seen."""
+"""How long a place that was taken ahead is kept. A penalty that another replica notes in that time is not seen."""
 _REMEMBERED = 100
 """How many places of answered requests can still be given back."""
 
@@ -71,7 +71,7 @@ class SharedBudgets:
         self._some.set()
 
     async def write_answers(self) -> None:
-        """Write down answers after which nobody asks, until canceled."""
+        """Write down answers that no further request writes down, until canceled."""
         async with anyio.create_task_group() as tasks:
             while True:
                 await self._some.wait()
@@ -325,7 +325,7 @@ class SharedBudget:
                 ),
             )
         except BaseException:
-            # It may have been carried out: what is told again changes nothing, and a place is given back.
+            # It may have been carried out: writing it down again changes nothing, and a place is given back.
             self._learned = learned.then(self._learned)
             if place is not None:
                 self._learned.given_back.append(place)
@@ -353,7 +353,7 @@ class SharedBudget:
             self._nap = None
 
     def _look_again(self) -> None:
-        """Have the first in the queue, or else `write_answers`, tell the database what was learned."""
+        """Have the first in the queue, or otherwise `write_answers`, write down what was learned."""
         if self._nap:
             self._nap.cancel()
         else:

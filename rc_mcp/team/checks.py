@@ -30,7 +30,11 @@ class Finding:
 
 
 def findings(url: str, keys: KeyRing | None) -> Generator[Finding]:
-    """Yield what is right and wrong with the team's database. `keys`: the ring that must open the logins in it."""
+    """Check the team's database, and yield the result of each check.
+
+    Args:
+        keys: the ring that must open the logins in the database; None leaves that check out.
+    """
     try:
         with psycopg.connect(url, connect_timeout=5, options="-c statement_timeout=5s -c lock_timeout=5s") as db:
             yield _reached(db)
@@ -70,7 +74,7 @@ def _rights(db: Connection) -> Finding:
     if not (may_create and owns):
         return Finding(
             "fault",
-            "role: it may not create schemas, so nobody of a new account can log in",
+            "role: it may not create schemas, so people of a new account cannot log in",
             "Make it the owner of the database, or GRANT CREATE ON DATABASE to it.",
         )
     if is_super:

@@ -22,6 +22,8 @@ from rc_mcp.team.schema import SHARED, TENANT, tenant_schema
 MOST_CONNECTIONS = 10
 """For each replica, and as many again for the guard."""
 _CLOCK_IS_READ_EVERY_S = 60.0
+_GETS_ONE_WITHIN = 0.9
+"""Of the time for a transaction: a database that refuses connections is out of reach, and not too slow."""
 _KEEPALIVES = "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """After half a minute without a sign of life, the database ends the session of a machine that is gone."""
 _MIGRATION_LOCK = 0x7263_6D63_70
@@ -60,8 +62,8 @@ class Database:
             min_size=1,
             max_size=MOST_CONNECTIONS,
             open=False,
-            timeout=time_limits.DATABASE_S,
-            reconnect_timeout=time_limits.DATABASE_S,  # with the default, it notices minutes late that the database is back
+            timeout=_GETS_ONE_WITHIN * time_limits.DATABASE_S,
+            reconnect_timeout=time_limits.DATABASE_S,  # by default it sees minutes late that the database is back
             kwargs={"autocommit": True, **connecting(time_limits.DATABASE_S)},
         )
 

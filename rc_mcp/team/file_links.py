@@ -132,7 +132,7 @@ class _Files:
                     try:
                         await answer(scope, receive, send)
                     except RingCentralError:
-                        _log.info("RingCentral ended a file early")  # its length tells the browser
+                        _log.info("RingCentral ended a file early")  # the browser sees it by the length
         except RingCentralError as error:
             await _said(f"{in_words(error)}\n", 502)(scope, receive, send)
         except (DatabaseAway, NoSession) as error:

@@ -1,7 +1,7 @@
 """The inbox page of a team: everyone looks at their own mailbox in a browser, and decides about their own plans.
 
-Its address is no secret, and giving somebody a link gives them nothing: whoever opens it logs in at RingCentral, and
-gets the page of the person who logged in. The page is a client of our own authorization server, with a name that no
+Its address is no secret, and a link to it gives nothing away: the user who opens it logs in at RingCentral, and gets
+the page of the person who logged in. The page is a client of our own authorization server, with a name that no
 other client can have, so that a token of an assistant is not good for it: no model can press a button.
 
 - Only the browser that began a login can end it: the state that comes back is derived from its cookie.
@@ -111,7 +111,7 @@ class _Inbox:
         self._origin = server.addresses.public_url
 
     async def shown(self, _: Request) -> Response:
-        """Show the page, which is the same for everyone and has nobody's messages."""
+        """Show the page, which is the same for everyone and has no messages."""
         policy = {"Content-Security-Policy": content_security_policy(page())}
         return Response(page(), media_type="text/html", headers={**PAGE_HEADERS, **policy})
 
@@ -124,7 +124,7 @@ class _Inbox:
             return error_page(OVER)
         if "code" not in given:
             return error_page("You did not log in, so the inbox is not shown.")
-        return _redirect(f"{self._origin}{PATH}#{given['code']}")  # browsers send what stands after the # to nobody
+        return _redirect(f"{self._origin}{PATH}#{given['code']}")  # browsers send nothing after the # to any server
 
     async def _begun(self, browser: str) -> Response:
         asked = Asked(
@@ -171,7 +171,7 @@ class _Inbox:
             return error_answer(str(error), 503)
 
     async def _asked(self, request: Request) -> dict[str, object] | Response:
-        """Return the JSON that the page itself sent, or the refusal of what is something else."""
+        """Return the JSON that the page itself sent, or the refusal of another request."""
         if refusal := not_from_page(request.headers, self._origin):
             return refusal
         given = await json_object(request.receive)

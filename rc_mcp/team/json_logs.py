@@ -1,8 +1,8 @@
 """Logs of a team's server: one JSON object a line on stderr, without anything that a person or a sender wrote.
 
-A package may put anything into its lines: an id, an address, the text of an error with a client's input. So a line has
-only what stands in the source of the program that writes it: its message if it is a constant there, words and small
-numbers in place of `%s`, the type of an exception and the places it came through. The rest is an ellipsis.
+A package may put anything into its lines: an id, an address, the text of an error with a client's input. So a line
+has only words of the source that writes it: its message if that is a constant there, such words and small numbers in
+place of `%s`, the type of an exception and the places it came through. The rest is an ellipsis.
 """
 
 import ast
@@ -33,7 +33,7 @@ def log_as_json() -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.captureWarnings(True)
-    logging.raiseExceptions = False  # else a line that cannot be written is printed with all of its arguments
+    logging.raiseExceptions = False  # otherwise a line that cannot be written is printed with all of its arguments
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda thread: _log_uncaught(thread.exc_type, thread.exc_value, thread.exc_traceback)
     sys.unraisablehook = lambda raised: _log_uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)

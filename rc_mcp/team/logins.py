@@ -29,7 +29,7 @@ from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.key_ring import KeyRing, NotOpened
 from rc_mcp.team.people import Person
 
-LOG_IN_AGAIN = "log in again: connect to this server anew in your MCP client"
+LOG_IN_AGAIN = "log in again: connect to this server again in your app"
 SEALED_WITH_ANOTHER_KEY = f"the operator has taken its key away; {LOG_IN_AGAIN}"
 LOCKED = "Another replica has locked this login for a minute."
 REPLACED = "Another login was stored in the meantime."

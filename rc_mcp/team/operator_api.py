@@ -73,7 +73,7 @@ def with_operators(operators: Operators, token: SecretStr, exposition: Callable[
 
 
 class _Refused(Exception):  # noqa: N818  a state
-    """A request that is not as it should be. The text says what is wrong."""
+    """A wrong request. The text says what is wrong with it."""
 
 
 def _answering(operators: Operators, answer: Answer) -> Callable[[Request], Awaitable[Response]]:

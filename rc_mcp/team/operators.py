@@ -28,7 +28,10 @@ class NoTenant(Exception):  # noqa: N818  a state
     """No person of this account has logged in, so it has no journal and nothing to stop."""
 
     def __str__(self) -> str:
-        return "There is no such tenant: nobody of this RingCentral account has logged in. Nothing was done."
+        return (
+            "There is no such tenant: no person of this RingCentral account has logged in. Nothing was done. "
+            "rc-mcp database tenants lists all."
+        )
 
 
 @dataclass(frozen=True, slots=True)

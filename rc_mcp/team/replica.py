@@ -1,7 +1,7 @@
 """One replica of the server for a team: its parts, and the application that serves them.
 
-A replica keeps nothing that another one needs: people, logins, plans, the journal and rate budgets are in PostgreSQL,
-and what a client carries between two calls is sealed with keys that all replicas have.
+A replica keeps nothing that another one needs. People, logins, plans, the journal and rate budgets are in PostgreSQL.
+State that a client carries between two calls is sealed with keys that all replicas have.
 """
 
 import json
@@ -28,7 +28,7 @@ from rc_mcp.access import LEVELS
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
-from rc_mcp.http_gates import Door, OnlyUnder, transport_security
+from rc_mcp.http_gates import Door, OnlyUnder, Page, transport_security
 from rc_mcp.inbox.app import AppDoor
 from rc_mcp.inbox.desk import Desk
 from rc_mcp.inbox.windows import ServerWindows
@@ -72,9 +72,16 @@ from rc_mcp.wiring import policy_for
 PATH = "/mcp"
 NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why}. Nothing was started. Unset it."
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
-NOT_KNOWN = "This server does not know you any more. Nothing was done. Log in again."
+NOT_KNOWN = "This server does not know you anymore. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
 OTHER_VERSION = "the tables are of another version\n"
+HOME = """\
+rc-mcp: RingCentral messages for AI assistants. Everyone sees only their own.
+{url}/mcp is the address to add to an assistant. It opens your browser, where you log in at RingCentral.
+{url}/inbox shows your messages, and the deletes that wait for your approval.
+{url}/logout logs you out of all apps.
+"""
+"""What a person reads who opens the address in a browser."""
 
 
 @dataclass(frozen=True)
@@ -334,7 +341,9 @@ def _door(
         stateless_http=True,  # any replica may get the next request of a client of 2025-11-25
         transport_security=transport_security(_names(settings)),
     )
+    home = HOME.format(url=authorization.addresses.public_url)
     addresses = [
+        Route("/", Page(lambda: (home, 200))),
         *routes(authorization),
         *inbox_routes(authorization, sessions, mailboxes.desk_of),
         file_route(mailboxes.files, sessions),
@@ -348,8 +357,8 @@ def _with_links(tool: StrictTool) -> StrictTool:
     """Return the tool as it is where files reach users by links."""
     if tool.name != read_message_content.__name__:
         return tool
-    told = json.dumps(tool.parameters).replace(SAVED, LINKED)
-    return tool.model_copy(update={"parameters": json.loads(told)})
+    described = json.dumps(tool.parameters).replace(SAVED, LINKED)
+    return tool.model_copy(update={"parameters": json.loads(described)})
 
 
 class _NoMailbox:

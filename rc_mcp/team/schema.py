@@ -1,8 +1,8 @@
 """The tables of a team's database, and the scripts that migrate them.
 
-What all tenants share stands in the schema `rc_mcp`: people, logins, OAuth, rate budgets. Each tenant, a RingCentral
-account, has a schema of its own with its plans and its journal, so that no query can name another tenant's rows and
-each journal is one chain. Secrets are kept as digests or sealed (`key_ring.py`).
+The schema `rc_mcp` has the tables that all tenants share: people, logins, OAuth, rate budgets. Each tenant, a
+RingCentral account, has a schema of its own with its plans and its journal, so that no query can name another tenant's
+rows and each journal is one chain. Secrets are kept as digests or sealed (`key_ring.py`).
 
 The script at N migrates from version N to N + 1. Add scripts at the end.
 """

@@ -119,7 +119,7 @@ class Sessions:
         self._by_person.pop(person_id).closing.set()
 
     async def close_idle(self) -> None:
-        """Close sessions that nobody used for a while, until canceled."""
+        """Close sessions that were idle for a while, until canceled."""
         while True:
             await anyio.sleep(min(_LOOK_EVERY_S, self._idle_s))
             before = anyio.current_time() - self._idle_s

@@ -1,7 +1,8 @@
 """Passes events of one replica to the listeners of the same person on all replicas, over LISTEN and NOTIFY.
 
 Everyone's own mailbox has the same address (`~`), so an event goes by person and address. Events are hints: a client
-that gets one reads again. They hold no messages, and whoever missed one finds the change when they read the next time.
+that gets one reads again. They hold no messages, and a client that missed one finds the change when it reads the next
+time.
 """
 
 import json
@@ -18,7 +19,7 @@ from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, R
 from psycopg import AsyncConnection, sql
 
 from rc_mcp.team.callers import caller
-from rc_mcp.team.database import Database, DatabaseAway, reason
+from rc_mcp.team.database import Database, DatabaseAway
 
 CHANNEL = "rc_mcp_event"
 _TRY_AGAIN_S = 1.0
@@ -74,17 +75,19 @@ class TeamSubscriptionBus:
 
     async def follow(self) -> None:
         """Deliver the events of other replicas, until canceled. A lost connection is made again."""
-        is_first = True
+        is_first, is_reported = True, False
         while True:
             try:
                 async with await self._connected() as db:
                     if not is_first:
                         self._missed()
-                    is_first = False
+                    is_first = is_reported = False
                     async for sent in db.notifies():
                         self._heard(sent.payload)
             except psycopg.Error as error:
-                _log.warning("events of other replicas are not heard now: %s", reason(error))
+                if not is_reported:
+                    _log.warning("events of other replicas are not heard for now: %s", type(error).__name__)
+                is_reported = True
             await anyio.sleep(_TRY_AGAIN_S)
 
     async def _connected(self) -> AsyncConnection[tuple[Any, ...]]:

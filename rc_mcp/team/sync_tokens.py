@@ -1,4 +1,4 @@
-"""What is remembered about the sync tokens of people, for whichever replica gets one next.
+"""The memory of people's sync tokens, which all replicas share.
 
 A client that follows a mailbox may ask another replica each time. Without this, an answer could not tell new messages
 from changed ones. Where the database is away, nothing is remembered, and the answer says that this is unknown.
@@ -29,7 +29,7 @@ class TeamTokens:
     person_id: str
 
     async def recall(self, token: str) -> TokenMemory:
-        """Return what is known of a token."""
+        """Return what was remembered about a token; an empty memory if nothing was."""
         with suppress(DatabaseAway, NotOpened):
             async with self.database.transaction() as db:
                 found = await db.execute("SELECT sealed FROM sync_token WHERE digest = %s", (self._digest(token),))
@@ -40,7 +40,7 @@ class TeamTokens:
         return TokenMemory()
 
     async def remember(self, token: str, memory: TokenMemory) -> None:
-        """Note what is known of a token, and forget old ones."""
+        """Remember this about a token, and forget old tokens."""
         last = memory.last and memory.last.isoformat()
         sealed = self.keys.seal(json.dumps([last, memory.filters]).encode(), _PURPOSE)
         now = self.database.now()

@@ -1,7 +1,7 @@
 """Sends out what a replica measures: `/metrics` for Prometheus, and traces and metrics over OTLP where that is wanted.
 
 Spans are made by the MCP SDK and could be made by other packages. They carry what a client wrote: names of tools that
-do not exist, addresses with ids of messages, ids of requests, texts of errors. So each span is written anew before it
+do not exist, addresses with ids of messages, ids of requests, texts of errors. So each span is rewritten before it
 leaves the process, with attributes of a fixed list and without any text.
 """
 
@@ -43,7 +43,7 @@ class Telemetry:
         return generate_latest(self.registry)
 
     def shutdown(self) -> None:
-        """Send what is not yet sent."""
+        """Send all that is not sent yet."""
         self.meters.shutdown()
         if self.tracers:
             self.tracers.shutdown()

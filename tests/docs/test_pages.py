@@ -89,7 +89,7 @@ def test_every_command_on_it_exists(page: Path) -> None:
         if words[0] == "make":
             assert words[1] in targets
         for start in [i for i, word in enumerate(words) if word == "rc-mcp" and words[0] in {"rc-mcp", "docker"}]:
-            parse([*takewhile(lambda word: word != ">", words[start + 1 :])])
+            parse([*takewhile(lambda word: word not in {"<", ">"}, words[start + 1 :])])
 
 
 def parse(words: list[str]) -> None:

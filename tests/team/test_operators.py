@@ -15,6 +15,8 @@ from starlette.responses import PlainTextResponse
 
 from rc_mcp import time_limits
 from rc_mcp.cli import main
+from rc_mcp.cli.database import NO_TENANTS
+from rc_mcp.cli.policy_check import EMPTY
 from rc_mcp.cli.stop import NOT_STOPPED, QUIET_TENANT, RESUMED, WAITING
 from rc_mcp.guard.refusals import Busy
 from rc_mcp.guard.state.journal import Journal
@@ -84,8 +86,8 @@ def run(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Command:
     """Run a command, as an operator does."""
     monkeypatch.setenv("RC_MCP_DATABASE_URL", database_url)
 
-    async def run(*words: str) -> Result:
-        return await anyio.to_thread.run_sync(partial(CliRunner().invoke, main, words))
+    async def run(*words: str, typed: str = "") -> Result:
+        return await anyio.to_thread.run_sync(partial(CliRunner().invoke, main, words, input=typed))
 
     return run
 
@@ -99,6 +101,16 @@ async def test_tenants_are_counted_and_nobody_is_named(team: Team, http: httpx.A
     ]
     assert answer["has_more"] is False
     assert len((await http.get("/operator/tenants", params={"after": TENANT})).json()["tenants"]) == 1
+
+
+async def test_the_command_lists_the_ids_of_tenants(team: Team, run: Command) -> None:
+    listed = await run("database", "tenants")
+
+    assert [line.split()[:2] for line in listed.output.splitlines()[1:]] == [[TENANT, "1"], [OTHER, "1"]]
+
+
+async def test_without_tenants_the_command_says_so(run: Command) -> None:
+    assert (await run("database", "tenants")).output.strip() == NO_TENANTS
 
 
 async def test_stop_and_resume_hold_for_one_tenant_and_are_journaled(team: Team, http: httpx.AsyncClient) -> None:
@@ -118,7 +130,7 @@ async def test_stop_and_resume_hold_for_one_tenant_and_are_journaled(team: Team,
 async def test_the_commands_stop_and_resume_a_tenant(team: Team, run: Command) -> None:
     stopped = await run("stop", "--tenant", TENANT)
     assert (stopped.exit_code, await team.states.of(TENANT).is_stopped()) == (0, True)
-    assert QUIET_TENANT in stopped.output
+    assert QUIET_TENANT.format(tenant=TENANT) in stopped.output
     assert WAITING not in stopped.output
 
     resumed = [(await run("resume", "--tenant", TENANT)).output.strip() for _ in range(2)]
@@ -192,6 +204,14 @@ async def test_a_policy_is_set_shown_and_removed(
     assert (await http.put(f"/operator/tenants/{TENANT}/policy", json={"policy": POLICY})).status_code == 200
     assert (await run("policy", "remove", "--tenant", TENANT)).exit_code == 0
     assert (await http.get(f"/operator/tenants/{TENANT}/policy")).json() == {"policy": None}
+
+
+async def test_a_policy_is_taken_from_standard_input_but_not_an_empty_one(team: Team, run: Command) -> None:
+    given = [await run("policy", "set", "-", "--tenant", TENANT, typed=text) for text in (POLICY, "\n")]
+
+    assert [each.exit_code for each in given] == [0, 1]
+    assert EMPTY.format(name="standard input") in given[1].stderr
+    assert (await run("policy", "show", "--tenant", TENANT)).stdout == POLICY
 
 
 async def test_a_policy_with_a_fault_is_not_kept(

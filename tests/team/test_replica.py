@@ -11,6 +11,7 @@ from psycopg import sql
 
 from rc_mcp.team.callers import UNKNOWN_CALLER, Callers
 from rc_mcp.team.database import Database
+from rc_mcp.team.replica import HOME
 from rc_mcp.team.schema import tenant_schema
 from rc_mcp.team.sessions import Sessions
 from tests.desk import Era, call
@@ -79,6 +80,13 @@ async def test_a_large_body_is_read_only_after_a_good_token(database: Database, 
             codes.append((await http.post(f"{office.addresses[0]}/mcp", content=large, headers=headers)).status_code)
 
         assert codes == [413, 413, 400]
+
+
+async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        page = await http.get(office.addresses[0], headers={"Host": "team.test"})
+
+    assert page.text == HOME.format(url="https://team.test")
 
 
 async def test_another_host_name_is_refused(database: Database, database_url: str) -> None:

@@ -29,7 +29,7 @@ KEY = "a key of the tests, which has 32 characters or more"
 
 
 @dataclass
-class Replica:
+class ReplicaProcess:
     """A process of `replica_process.py`."""
 
     process: Process
@@ -45,10 +45,10 @@ class Replica:
 
 
 @asynccontextmanager
-async def replica(**given: Any) -> AsyncGenerator[Replica]:
+async def replica(**given: Any) -> AsyncGenerator[ReplicaProcess]:
     script = Path(__file__).with_name("replica_process.py")
     async with await anyio.open_process([sys.executable, str(script), json.dumps(given)], stderr=None) as process:
-        started = Replica(process)
+        started = ReplicaProcess(process)
         assert await started.line() == "ready"
         yield started
         process.kill()
@@ -92,7 +92,7 @@ async def test_two_processes_together_send_what_the_limit_allows(database_url: s
             }  # fmt: skip
             reads: list[int] = []
 
-            async def read(each: Replica) -> None:
+            async def read(each: ReplicaProcess) -> None:
                 reads.append(int(await each.answer_to("go")))
 
             async with replica(**given) as one, replica(**given) as other, anyio.create_task_group() as tasks:

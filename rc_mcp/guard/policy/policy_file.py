@@ -44,7 +44,7 @@ def load_policy(path: Path) -> Policy:
     Raises:
         PolicyError: the file cannot be read, or has a fault.
     """
-    return parse_policy(_text(path), str(path))
+    return parse_policy(policy_text(path), str(path))
 
 
 def parse_policy(text: str, name: str) -> Policy:
@@ -68,7 +68,12 @@ def parse_policy(text: str, name: str) -> Policy:
         raise PolicyError([f"{name}: contains a number that is too long"]) from None
 
 
-def _text(path: Path) -> str:
+def policy_text(path: Path) -> str:
+    """Return the text of a policy file.
+
+    Raises:
+        PolicyError: the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_MAX_BYTES + 1)

@@ -159,7 +159,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
     # What follows is called by the SDK's handlers of /token and /register.
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
-        """Return a client that only has its id: no client has a secret, and what it holds is bound to its id.
+        """Return a client that only has its id: no client has a secret, and its codes and tokens are bound to its id.
 
         So a client whose document cannot be read for now stays logged in.
         """

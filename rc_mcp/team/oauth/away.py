@@ -1,4 +1,4 @@
-"""What a client is told while the database is away: 503 and a sentence, never that its token is wrong."""
+"""The answer to clients while the database is away: 503 and a sentence, never that a token is wrong."""
 
 from html import escape
 

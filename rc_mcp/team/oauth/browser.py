@@ -46,5 +46,5 @@ def new_secret() -> str:
 
 
 def is_own_page(request: Request, public_url: str) -> bool:
-    """Return whether a page of ours sent this form. Browsers that send no Origin must do with the cookie."""
+    """Return whether a page of ours sent this form. For browsers that send no Origin, the cookie must be enough."""
     return request.headers.get("origin", public_url) == public_url

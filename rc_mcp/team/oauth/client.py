@@ -1,7 +1,7 @@
-"""An MCP client, and what it must say about itself to be used here.
+"""An MCP client, and the checks of what it says about itself.
 
-No client has a secret: anybody could get one by registering. What protects a login is PKCE, the exact redirect URI and
-the person who reads the consent page.
+No client has a secret, because any program could get one by registering. A login is protected by PKCE, the exact
+redirect URI and the person who reads the consent page.
 """
 
 import re

@@ -51,7 +51,7 @@ class Clients:
         return client_of(json.loads(row[0]), client_id)
 
     async def register(self, client: OAuthClientInformationFull) -> None:
-        """Keep a registration, and change it to what is registered: a client without a secret.
+        """Keep a registration. Change `client` to what was registered: a client without a secret.
 
         Raises:
             RegistrationError: it cannot be used.
@@ -90,7 +90,7 @@ class Clients:
             )
 
     async def forget_unused(self) -> None:
-        """Remove the registrations that nobody uses."""
+        """Remove the registrations that no login uses."""
         now = self._database.now()
         async with self._database.transaction() as db:
             await db.execute(

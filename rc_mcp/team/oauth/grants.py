@@ -1,7 +1,7 @@
-"""Grants: that a person let a client act for them, with the codes and tokens of each.
+"""Grants: each lets a client act for a person, and has codes and tokens.
 
-Codes and tokens are random, and the database keeps only digests. Whoever presents one that was used up ends the whole
-grant: it may be stolen, and the thief cannot be told from the owner (RFC 9700, 4.14). Times are the database's.
+Codes and tokens are random, and the database keeps only digests. A client that presents one that was used up ends the
+whole grant: it may be stolen, and the thief looks like the owner (RFC 9700, 4.14). Times are the database's.
 """
 
 import hmac

@@ -119,7 +119,7 @@ class LoginAttempts:
         return found.asked, found.verifier
 
     async def forget_expired(self) -> None:
-        """Remove the logins that nobody finished."""
+        """Remove the logins that were not finished in time."""
         async with self._database.transaction() as db:
             await db.execute("DELETE FROM login_attempt WHERE expires < %s", (self._database.now(),))
 
@@ -137,5 +137,5 @@ class LoginAttempts:
 
 
 def digest(secret: str) -> str:
-    """Return what is kept of a secret that is long and random."""
+    """Return the digest that is kept in place of a secret, which must be long and random."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,6 @@
-"""The page on which a person ends what all apps may do for them here, with their login at RingCentral.
+"""The page on which a person logs out of all apps, and ends their login at RingCentral.
 
-Who it is, RingCentral says: the page is a client of its own, and the person logs in once more.
+RingCentral says who it is: the page is a client of its own, and the person logs in once more.
 """
 
 import hmac

@@ -126,7 +126,7 @@ def on_the_way(url: str) -> HTMLResponse:
     """Return a page that leads on by itself.
 
     A redirect would not do: a browser holds each step after a form against the `form-action` of the form's page, and
-    RingCentral's login leads over hosts that nobody here knows, and then to us and to the client.
+    RingCentral's login leads over hosts that this server does not know, and then to us and to the client.
     """
     to = escape(url)
     head = f'<meta http-equiv="refresh" content="0; url={to}">\n'

@@ -45,7 +45,7 @@ def is_public(address: IpAddress) -> bool:
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a host.
 
-    It has few threads of its own: a name that takes minutes to resolve keeps nobody else from resolving theirs.
+    It has few threads of its own: a name that takes minutes to resolve does not hold up the rest of the process.
     """
     ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     found = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=_RESOLVING)

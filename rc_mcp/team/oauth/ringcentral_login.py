@@ -67,7 +67,7 @@ class RingCentralLogin:
                 raise
 
     async def undo(self, tokens: Tokens) -> None:
-        """End a session that nobody will use."""
+        """End a session that will not be used."""
         async with self._http() as http:
             await revoke(http, self._endpoint, tokens)
 
@@ -102,7 +102,7 @@ class RingCentralLogin:
 
 
 def advice_on(error: RingCentralError | DatabaseAway) -> str:
-    """Return what a client is told when a login failed."""
+    """Return the sentence for a client whose login failed."""
     if isinstance(error, Forbidden):
         return NO_READ_ACCOUNTS
     return f"The login failed ({type(error).__name__}). You are not logged in. Try again in a minute."

@@ -1,7 +1,7 @@
 """The addresses of the authorization server.
 
-They are for any web page: the Inspector is one. So they must stand before a check of the Origin, not behind it; the
-form of the consent page checks its own.
+Any web page may use them: the Inspector is one. So no check of the Origin comes before them; the form of the consent
+page checks its own.
 """
 
 from collections.abc import Awaitable, Callable

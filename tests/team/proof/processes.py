@@ -42,7 +42,7 @@ def environment(emulator: Emulator, database_url: str, keys: str = KEYS) -> dict
 
 
 @dataclass
-class Replica:
+class ReplicaProcess:
     """One process, and the lines that it wrote on stderr."""
 
     process: subprocess.Popen[str]
@@ -97,10 +97,10 @@ class Replicas:
     settings: Mapping[str, str]
     http: httpx.AsyncClient
     entrance: Entrance
-    running: list[Replica] = field(default_factory=list[Replica])
+    running: list[ReplicaProcess] = field(default_factory=list[ReplicaProcess])
     _turn: int = 0
 
-    async def start(self, **other: str) -> Replica:
+    async def start(self, **other: str) -> ReplicaProcess:
         """Start a replica, with other settings if a test wants them."""
         outside = {name: value for name, value in os.environ.items() if not name.startswith("RC_")}
         process = subprocess.Popen(
@@ -110,7 +110,7 @@ class Replicas:
             stderr=subprocess.PIPE,
             text=True,
         )
-        replica = Replica(process, self.http)
+        replica = ReplicaProcess(process, self.http)
         self.running.append(replica)
         await replica.started()
         return replica
@@ -154,6 +154,6 @@ async def replicas(practice: Practice, database_url: str, number: int, **other: 
             assert practice.canaries.others(said, -2) == [], "a canary in the log"
 
 
-def tail(replicas: Sequence[Replica]) -> str:
+def tail(replicas: Sequence[ReplicaProcess]) -> str:
     """Return the last lines of each log, for the message of a failure."""
     return "\n".join("".join(replica.log[-5:]) for replica in replicas)

@@ -20,7 +20,7 @@ from rc_mcp.ringcentral import JWTAuth, MessageStoreClient
 from rc_mcp.team.people import principal_of
 from rc_mcp.team.tenant_state import GuardDatabase
 from tests.team.proof.practice import Member, Practice, practice
-from tests.team.proof.processes import Replica, Replicas, replicas
+from tests.team.proof.processes import ReplicaProcess, Replicas, replicas
 from tests.team.proof.talk import request
 from tests.team.proof.traps import MOMENTS, Trap
 from tests.team.proof.walk import NO_FORM
@@ -79,7 +79,7 @@ async def test_after_kill_9_the_journal_and_the_mailbox_agree_on_every_message(d
     print(f"\nkilled {hit.total()} times:", *(f"\n  {n:3} {what}" for what, n in sorted(hit.items())))  # noqa: T201
 
 
-async def _kill(replica: Replica, pause_s: float, killed: anyio.Event) -> None:
+async def _kill(replica: ReplicaProcess, pause_s: float, killed: anyio.Event) -> None:
     await anyio.sleep(pause_s)  # until its journal is written, or nearly
     await replica.kill()
     killed.set()
@@ -95,7 +95,7 @@ def _journal(states: GuardDatabase, practised: Practice) -> Journal:
 
 
 async def _call(
-    running: Replicas, replica: Replica, member: Member, tool: str, arguments: dict[str, Any]
+    running: Replicas, replica: ReplicaProcess, member: Member, tool: str, arguments: dict[str, Any]
 ) -> dict[str, Any]:
     params = {"name": tool, "arguments": arguments}
     headers, body = request("tools/call", params, token=member.access, capabilities=NO_FORM)
@@ -110,7 +110,7 @@ def practice_is_quiet(practised: Practice, member: Member, said: bytes) -> bool:
     return practised.canaries.others(said, member.number) == []
 
 
-async def _planned(running: Replicas, replica: Replica, member: Member) -> str:
+async def _planned(running: Replicas, replica: ReplicaProcess, member: Member) -> str:
     result = await _call(running, replica, member, "delete_message", {"message_id": _ids(member)})
     assert result["structuredContent"]["status"] == "confirmation_required", result
     plan_id = result["structuredContent"]["plan_id"]
@@ -118,7 +118,9 @@ async def _planned(running: Replicas, replica: Replica, member: Member) -> str:
     return plan_id
 
 
-async def _carry_out(running: Replicas, replica: Replica, member: Member, plan_id: str, killed: anyio.Event) -> None:
+async def _carry_out(
+    running: Replicas, replica: ReplicaProcess, member: Member, plan_id: str, killed: anyio.Event
+) -> None:
     try:
         await _call(running, replica, member, "delete_message", {"message_id": _ids(member), "plan_id": plan_id})
     except httpx.TransportError:
