@@ -5,8 +5,9 @@
 # requests that can be queued to the pool". Of requests that each begin when the last one has failed, one is queued.
 # Observed: a request that timed out stays in the queue until there is a connection to hand out. After three of them, a
 # pool with max_waiting=3 refuses each further one at once: TooManyRequests, "has already 3 requests waiting". None waits.
-# A server that takes this for load tells its clients that it is busy, and hides that its database is away. `requests_waiting` of get_stats counts the same queue; without max_waiting, it grows by one for each failure. The
-# pools for threads and for asyncio agree. We know of no report.
+# A server that takes this for load tells its clients that it is busy, and hides that its database is away. The
+# `requests_waiting` of get_stats count the same queue; without max_waiting, they grow by one for each failure. The pools
+# for threads and for asyncio agree. We know of no report.
 #
 # Exits with 0 while the fault exists, and with 1 once the behavior changes.
 set -euo pipefail
