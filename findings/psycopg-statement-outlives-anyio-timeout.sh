@@ -7,7 +7,7 @@
 # second time stops psycopg before its request to cancel has left. It logs a warning and closes the connection, which
 # PostgreSQL notices at the end of the statement; with autocommit, that is kept. The caller had its TimeoutError long
 # before the row was there. Task groups of anyio cancel in the same way. With `asyncio.timeout` inside a shielded scope
-# of anyio, the statement does not happen and the connection stays open; a statement_timeout works too.
+# of anyio, the statement does not happen and the connection stays open. We know of no report.
 #
 # PostgreSQL comes from a wheel, which adds a system user if root runs this. Over TCP, as between two machines.
 # Exits with 0 while this is so, and with 1 once the behavior changes.
