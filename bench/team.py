@@ -31,7 +31,7 @@ from rc_mcp.cli.emulator import login_to
 from tests.serving import served
 from tests.team import postgres
 from tests.team.proof.practice import Member, Practice, practice
-from tests.team.proof.processes import PUBLIC_URL, Replica, Replicas, replicas
+from tests.team.proof.processes import PUBLIC_URL, ReplicaProcess, Replicas, replicas
 from tests.team.proof.talk import OverSocket, request
 from tests.team.proof.test_stopped import stopped
 from tests.team.proof.walk import NO_FORM
@@ -137,13 +137,13 @@ async def idle(database: str, users: int) -> list[Row]:
     ]
 
 
-async def _all_call(team: Replicas, replica: Replica, members: Sequence[Member]) -> None:
+async def _all_call(team: Replicas, replica: ReplicaProcess, members: Sequence[Member]) -> None:
     for member in members:
         await team.entrance.let_in(member)
         await read(replica.line, member.access, member.ids("Alive")[0])
 
 
-def resident_mb(replica: Replica) -> float:
+def resident_mb(replica: ReplicaProcess) -> float:
     status = Path(f"/proc/{replica.process.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 

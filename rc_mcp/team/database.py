@@ -63,7 +63,7 @@ class Database:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=_GETS_ONE_WITHIN * time_limits.DATABASE_S,
-            reconnect_timeout=time_limits.DATABASE_S,  # the default sees minutes late that it is back
+            reconnect_timeout=time_limits.DATABASE_S,  # by default it sees minutes late that the database is back
             kwargs={"autocommit": True, **connecting(time_limits.DATABASE_S)},
         )
 

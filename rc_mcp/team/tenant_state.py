@@ -52,7 +52,7 @@ class GuardDatabase:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=time_limits.DATABASE_S,
-            reconnect_timeout=time_limits.DATABASE_S,  # the default sees minutes late that it is back
+            reconnect_timeout=time_limits.DATABASE_S,  # by default it sees minutes late that the database is back
             kwargs=connecting(time_limits.DATABASE_GUARD_S),
         )
 

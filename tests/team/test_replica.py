@@ -65,13 +65,6 @@ async def test_without_a_token_nothing_is_served(database: Database, database_ur
         assert "resource_metadata=" in answer.headers["www-authenticate"]
 
 
-async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Database, database_url: str) -> None:
-    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
-        page = await http.get(office.addresses[0], headers={"Host": "team.test"})
-
-    assert page.text == HOME.format(url="https://team.test")
-
-
 async def test_a_large_body_is_read_only_after_a_good_token(database: Database, database_url: str) -> None:
     async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
         tokens = (None, "a token", await office.log_in(1))
@@ -87,6 +80,13 @@ async def test_a_large_body_is_read_only_after_a_good_token(database: Database, 
             codes.append((await http.post(f"{office.addresses[0]}/mcp", content=large, headers=headers)).status_code)
 
         assert codes == [413, 413, 400]
+
+
+async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Database, database_url: str) -> None:
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        page = await http.get(office.addresses[0], headers={"Host": "team.test"})
+
+    assert page.text == HOME.format(url="https://team.test")
 
 
 async def test_another_host_name_is_refused(database: Database, database_url: str) -> None:
