@@ -18,7 +18,7 @@ import httpx2 as httpx
 
 MOST_BYTES = 65_536
 WITHIN_S = 5.0
-_RESOLVING = anyio.CapacityLimiter(4)
+_RESOLVING = anyio.CapacityLimiter(16)
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 IpAddress = IPv4Address | IPv6Address
@@ -45,7 +45,7 @@ def is_public(address: IpAddress) -> bool:
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a host.
 
-    It has few threads of its own: a name that takes minutes to resolve keeps nobody else from resolving theirs.
+    It has threads of its own: names that take minutes to resolve hold up no other work of the replica.
     """
     ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     found = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=_RESOLVING)
