@@ -193,12 +193,18 @@ def check(url: str) -> None:
 
 
 async def add_tenant(db: AsyncConnection[tuple[Any, ...]], account_id: str) -> None:
-    """Add a tenant with its tables, unless it is there."""
+    """Add a tenant with its tables, unless it is there.
+
+    Raises:
+        DatabaseAway: the database was migrated by a newer rc-mcp. A migration sees only the tenants that are there.
+    """
     schema = tenant_schema(account_id)
     known = await (await db.execute("SELECT 1 FROM tenant WHERE account_id = %s", (account_id,))).fetchone()
     if known:
         return
     await db.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
+    if await _version_of(db, "rc_mcp") != len(SHARED):
+        raise DatabaseAway("its tables are of another version")
     await db.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
     for script in _scripts(schema, TENANT, await _version_of(db, schema)):
         await db.execute(script)

@@ -1,7 +1,8 @@
 """Sealing what the database keeps secret, with a ring of keys: the first seals, all open.
 
-To change the key, put a new one in front and start each replica again; take the old one away once nothing that it
-sealed is needed. What a missing key sealed cannot be opened, and counts as lost.
+To change the key, add a new one at the end and start each replica again, so that all can open what it seals. Then put
+it in front, and start each again; take the old one away once nothing that it sealed is needed. What a missing key
+sealed cannot be opened, and counts as lost.
 """
 
 from base64 import urlsafe_b64encode
