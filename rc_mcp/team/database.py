@@ -137,8 +137,12 @@ class Database:
 
 
 def connecting(answers_within_s: float) -> dict[str, Any]:
-    """Return how a connection is made whose queries take no longer than that."""
-    limit = f"-c statement_timeout={round(1000 * answers_within_s)} -c lock_timeout={round(1000 * answers_within_s)}"
+    """Return how a connection is made whose queries take no longer than that.
+
+    Nor may its process stand still for longer in the middle of a transaction, whose locks keep others out.
+    """
+    limits = "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"
+    limit = " ".join(f"-c {name}={round(1000 * answers_within_s)}" for name in limits)
     return {
         "connect_timeout": max(2, round(answers_within_s)),  # less counts as 2 s in libpq
         "options": f"-c search_path=rc_mcp -c timezone=UTC -c synchronous_commit=on {limit} {_KEEPALIVES}",
