@@ -194,5 +194,5 @@ class Door:
             return message
 
         await self._app(scope, until_the_end, noted)
-        if is_open:
+        if is_open and self._streams_end.is_set():  # otherwise it broke off, and the client must not take it for whole
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from anyio import CancelScope, Event
+from anyio import CancelScope, Event, Semaphore
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult, Tool
 
@@ -14,6 +14,7 @@ from rc_mcp.attachments.ladder import LinksToFiles
 from rc_mcp.guard.guard import Guard
 from rc_mcp.guard.results import Window
 from rc_mcp.guard.state.plans import Plan
+from rc_mcp.media.document_limits import LIMITS
 from rc_mcp.recent_messages import RecentMessages
 from rc_mcp.ringcentral import MessageStoreClient
 from rc_mcp.subscribers import Subscribers
@@ -119,6 +120,8 @@ class MailboxSession:
     """What is remembered about each sync token that was issued: when, and with which filters."""
     recent: RecentMessages = field(default_factory=RecentMessages)
     subscribers: Subscribers = field(default_factory=Subscribers)
+    attachments: Semaphore = field(default_factory=lambda: Semaphore(LIMITS.at_once))
+    """Limits the attachments that are read at a time."""
     given_up: GivenUp = field(default_factory=GivenUp)
     windows: Windows | None = None
     """None where users decide only in the client, in the chat or in a terminal."""

@@ -23,6 +23,9 @@ SETTLE_EVERY_S = 30.0
 KEY_COMMAND_S = 60.0
 """The command of RC_MCP_MIRROR_KEY_COMMAND, which may ask the user to unlock a password manager."""
 
+DOWNLOAD_S = 300.0
+"""A file from a link of a team's server: a browser that stops reading must not keep a connection to RingCentral."""
+
 DATABASE_S = 2.0
 """A team's database: one transaction. One that does not answer by then counts as away."""
 DATABASE_GUARD_S = 5.0

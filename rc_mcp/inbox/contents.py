@@ -73,7 +73,8 @@ async def text(desk: Desk, asked: MaybeAttachment) -> Text:
         desk.app.transcriber,
     )
     try:
-        answer, _ = await read_attachment(request)
+        async with desk.app.attachments:
+            answer, _ = await read_attachment(request)
     except ToolError as error:
         raise InboxError(str(error)) from None
     known = desk.app.transcriber.known(place.uri) if desk.app.transcriber else None

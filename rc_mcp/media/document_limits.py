@@ -52,6 +52,8 @@ class DocumentLimits:
     """The most text taken from one page; more than an answer can contain."""
     message_bytes: int = 4 * 1024 * 1024
     """One message from the worker: a picture in base64, or the text of a page."""
+    at_once: int = 4
+    """Documents that are read at a time, each by a process of its own; further ones wait."""
     memory_bytes: int = 1024**3
     """Address space of the worker, if the system has such a limit."""
     ocr_memory_bytes: int = 4 * 1024**3

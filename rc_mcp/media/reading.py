@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal
 
 import anyio
 from anyio.abc import Process
+from anyio.lowlevel import RunVar
 from pydantic import TypeAdapter
 
 from rc_mcp.media.document_limits import LIMITS
@@ -28,6 +29,8 @@ from rc_mcp.media.protocol import (
 )
 from rc_mcp.media.selection import EVERYTHING, Selection, chosen
 from rc_mcp.media.worker_process import messages_of, worker
+
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("documents that are read")
 
 Progress = Callable[[float, float | None, str], Coroutine[Any, Any, None]]
 """Called with the amount done, the total and the unit."""
@@ -105,9 +108,15 @@ async def read_document(
         file: an open file with a descriptor; it is read from its beginning.
         in_background: let other processes go first.
     """
+    async with _turns():
+        return await _read(
+            file, Task(kind=kind, ways=list(ways), pages=list(pages), in_background=in_background), pages, progress
+        )
+
+
+async def _read(file: BinaryIO, task: Task, pages: Selection, progress: Progress) -> Reading:
     reading = Reading(why="slow")
-    task = Task(kind=kind, ways=list(ways), pages=list(pages), in_background=in_background)
-    with anyio.move_on_after(_time_s(ways)):
+    with anyio.move_on_after(_time_s(task.ways)):
         async with worker("rc_mcp.media.worker", task.model_dump_json(), file) as process:
             total: int | None = None
             async for message in _messages(process):
@@ -123,6 +132,15 @@ async def read_document(
         left = set(chosen(pages, reading.pages or 0)) - reading.given()
         return replace(reading, next_page=min(left, default=None))
     return reading
+
+
+def _turns() -> anyio.CapacityLimiter:
+    """Return what limits the documents that are read in this event loop."""
+    try:
+        return _limiter.get()
+    except LookupError:
+        _limiter.set(anyio.CapacityLimiter(LIMITS.at_once))
+        return _limiter.get()
 
 
 def _time_s(ways: Sequence[Way]) -> float:

@@ -105,6 +105,7 @@ class _Session:
 
     def __init__(self, db: AsyncConnection[tuple[Any, ...]]) -> None:
         self._db = db
+        self._may_hold_more = False
         self.users = 0
 
     @classmethod
@@ -117,7 +118,8 @@ class _Session:
 
     @property
     def is_over(self) -> bool:
-        return self._db.closed
+        """Whether nobody else should use it. With a lock that nobody knows of, it ends once its present users go."""
+        return self._db.closed or self._may_hold_more
 
     async def goes_on(self) -> bool:
         try:
@@ -126,10 +128,14 @@ class _Session:
             return False
 
     async def lock(self, name: str, until: float) -> bool:
-        while not await self._got("SELECT pg_try_advisory_lock(%s)", name):
-            if anyio.current_time() >= until:
-                return False
-            await anyio.sleep(_LOOKS_AGAIN_S)
+        try:
+            while not await self._got("SELECT pg_try_advisory_lock(%s)", name):
+                if anyio.current_time() >= until:
+                    return False
+                await anyio.sleep(_LOOKS_AGAIN_S)
+        except DatabaseAway:
+            self._may_hold_more = True
+            raise
         return True
 
     async def unlock(self, name: str) -> None:

@@ -140,8 +140,12 @@ class Database:
 
 
 def connecting(answers_within_s: float) -> dict[str, Any]:
-    """Return how a connection is made whose queries take no longer than that."""
-    limit = f"-c statement_timeout={round(1000 * answers_within_s)} -c lock_timeout={round(1000 * answers_within_s)}"
+    """Return how a connection is made whose queries take no longer than that.
+
+    Nor may its process stand still for longer in the middle of a transaction, whose locks keep others out.
+    """
+    limits = "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"
+    limit = " ".join(f"-c {name}={round(1000 * answers_within_s)}" for name in limits)
     return {
         "connect_timeout": max(2, round(answers_within_s)),  # less counts as 2 s in libpq
         "options": f"-c search_path=rc_mcp -c timezone=UTC -c synchronous_commit=on {limit} {_KEEPALIVES}",
@@ -196,12 +200,18 @@ def check(url: str) -> None:
 
 
 async def add_tenant(db: AsyncConnection[tuple[Any, ...]], account_id: str) -> None:
-    """Add a tenant with its tables, unless it is there."""
+    """Add a tenant with its tables, unless it is there.
+
+    Raises:
+        DatabaseAway: the database was migrated by a newer rc-mcp. A migration sees only the tenants that are there.
+    """
     schema = tenant_schema(account_id)
     known = await (await db.execute("SELECT 1 FROM tenant WHERE account_id = %s", (account_id,))).fetchone()
     if known:
         return
     await db.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
+    if await _version_of(db, "rc_mcp") != len(SHARED):
+        raise DatabaseAway("its tables are of another version")
     await db.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
     for script in _scripts(schema, TENANT, await _version_of(db, schema)):
         await db.execute(script)

@@ -11,11 +11,13 @@ import secrets
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
+from anyio import move_on_after
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from rc_mcp import time_limits
 from rc_mcp.attachments.fetching import AttachmentRef
 from rc_mcp.media.kinds import labelled, suffix
 from rc_mcp.ringcentral import Content, RingCentralError
@@ -130,7 +132,8 @@ class _Files:
                 async with reading as content:
                     answer = _streamed(content, place)
                     try:
-                        await answer(scope, receive, send)
+                        with move_on_after(time_limits.DOWNLOAD_S):
+                            await answer(scope, receive, send)
                     except RingCentralError:
                         _log.info("RingCentral ended a file early")  # the browser sees it by the length
         except RingCentralError as error:

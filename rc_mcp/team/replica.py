@@ -13,7 +13,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
-from anyio import create_task_group
+from anyio import Semaphore, create_task_group
 from mcp.server import MCPServer
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.request_state import RequestStateSecurity
@@ -74,6 +74,8 @@ NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
 NOT_KNOWN = "This server does not know you anymore. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
+_ATTACHMENTS_AT_ONCE = 2
+"""Of one person: half of the documents that a replica reads at a time, so that there are some for others."""
 OTHER_VERSION = "the tables are of another version\n"
 HOME = """\
 rc-mcp: RingCentral messages for AI assistants. Everyone sees only their own.
@@ -244,7 +246,14 @@ class Mailboxes:
                 zone=settings.timezone,
             )
             tokens = TeamTokens(self.database, self.keys, person.id)
-            session = MailboxSession(client, guard, frozenset(), self.files.of(person), synced=tokens)
+            session = MailboxSession(
+                client,
+                guard,
+                frozenset(),
+                self.files.of(person),
+                synced=tokens,
+                attachments=Semaphore(_ATTACHMENTS_AT_ONCE),
+            )
             desk = self._desks[person.id] = Desk(
                 session, settings.access, "browser", page_url=f"{settings.public_url}{INBOX}"
             )

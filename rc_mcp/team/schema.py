@@ -4,7 +4,8 @@ The schema `rc_mcp` has the tables that all tenants share: people, logins, OAuth
 RingCentral account, has a schema of its own with its plans and its journal, so that no query can name another tenant's
 rows and each journal is one chain. Secrets are kept as digests or sealed (`key_ring.py`).
 
-The script at N migrates from version N to N + 1. Add scripts at the end.
+The script at N migrates from version N to N + 1. Add scripts at the end. With one for tenants, add one for what they
+share, even if it is empty: replicas look only at its version.
 """
 
 import re

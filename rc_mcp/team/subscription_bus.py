@@ -14,8 +14,10 @@ from typing import Any
 
 import anyio
 import psycopg
+from mcp import MCPError
 from mcp.server.subscriptions import ServerEvent as Event
 from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated, ToolsListChanged
+from mcp.types import INTERNAL_ERROR
 from psycopg import AsyncConnection, sql
 
 from rc_mcp.team.callers import caller
@@ -23,6 +25,9 @@ from rc_mcp.team.database import Database, DatabaseAway
 
 CHANNEL = "rc_mcp_event"
 _TRY_AGAIN_S = 1.0
+MOST_LISTENERS = 20
+"""Of one person on a replica. The SDK takes 1,024 for all people."""
+TOO_MANY = "Too many of your clients listen already. Nothing was done. Close one."
 _MOST_BYTES = 4_000
 """PostgreSQL passes on less than 8,000."""
 _KINDS: dict[str, type[Event]] = {
@@ -61,8 +66,14 @@ class TeamSubscriptionBus:
                 await db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, sent))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Register a listener of the caller; return what ends it, which may be called twice."""
+        """Register a listener of the caller; return what ends it, which may be called twice.
+
+        Raises:
+            MCPError: this person has too many.
+        """
         person, token = caller() or "", object()
+        if len(self._listeners.get(person, {})) >= MOST_LISTENERS:
+            raise MCPError(INTERNAL_ERROR, TOO_MANY)
         self._listeners.setdefault(person, {})[token] = listener
 
         def unsubscribe() -> None:

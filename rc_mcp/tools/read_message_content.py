@@ -69,7 +69,8 @@ async def read_message_content(
         ctx.report_progress,
         app.transcriber,
     )
-    answer, blocks = await (_read_kept(asked, kept) if kept else read_attachment(asked))
+    async with app.attachments:
+        answer, blocks = await (_read_kept(asked, kept) if kept else read_attachment(asked))
     answer = _among_others(answer, message, attachment)
     said = TextContent(type="text", text=answer.model_dump_json(exclude_none=True))
     structured = None if blocks else answer.model_dump(mode="json", exclude_none=True)

@@ -4,14 +4,19 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import anyio
 import httpx2 as httpx
 import pytest
 from mcp import Client
+from starlette.types import Message
 
+from rc_mcp import time_limits
 from rc_mcp.team.database import Database
 from rc_mcp.team.file_links import GONE, LASTS
 from tests.desk import Era, call
 from tests.team.replicas import Team, team
+
+HEADERS = [(b"host", b"team.test")]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -74,6 +79,33 @@ async def test_a_link_does_not_open_with_the_file_of_another_key(database: Datab
             link, _ = await link_to_voicemail(client)
         async with office.replica(RC_MCP_SECRET_KEYS="another-key-of-the-tests-with-32-characters"):
             assert (await opened(office, link)).text == GONE
+
+
+async def test_a_browser_that_stops_reading_does_not_keep_a_connection_to_ringcentral(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limits, "DOWNLOAD_S", 0.2)
+    async with team(database, database_url, 1) as office:
+        async with office.client(1) as client:
+            link, _ = await link_to_voicemail(client)
+        sent: list[str] = []
+        asked: list[Message] = [{"type": "http.request", "body": b""}]
+
+        async def receive() -> Message:
+            if not asked:
+                await anyio.sleep_forever()
+            return asked.pop()
+
+        async def stuck(message: Message) -> None:
+            sent.append(message["type"])
+            if message["type"] == "http.response.body":
+                await anyio.sleep_forever()
+
+        scope = {"type": "http", "method": "GET", "path": urlsplit(link).path, "query_string": b"", "headers": HEADERS}
+        with anyio.fail_after(30):
+            await office.replicas[0].app(scope, receive, stuck)
+
+        assert sent == ["http.response.start", "http.response.body"]
 
 
 async def test_a_message_that_is_gone_gives_a_sentence(database: Database, database_url: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rc_mcp.team.database import Database, check, migrate
+from rc_mcp.team.database import Database, DatabaseAway, check, migrate
 from rc_mcp.team.people import admit, find
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -20,6 +20,16 @@ async def test_two_people_of_one_account_are_two(database: Database) -> None:
 
     assert one.id != other.id
     assert one.account_id == other.account_id
+
+
+async def test_a_replica_of_an_older_version_adds_no_tenant_after_a_migration(database: Database) -> None:
+    await admit(database, "https://rc.test", "401", "501")
+    async with database.transaction() as db:
+        await db.execute("UPDATE version SET number = number + 1")
+
+    with pytest.raises(DatabaseAway):
+        await admit(database, "https://rc.test", "402", "501")
+    assert await admit(database, "https://rc.test", "401", "502")
 
 
 async def test_only_ids_name_a_tenant(database: Database) -> None:

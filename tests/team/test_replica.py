@@ -9,11 +9,12 @@ from mcp import Client, MCPError
 from mcp.server.context import ServerRequestContext
 from psycopg import sql
 
-from rc_mcp.team.callers import UNKNOWN_CALLER, Callers
+from rc_mcp.team.callers import UNKNOWN_CALLER, Callers, serving
 from rc_mcp.team.database import Database
 from rc_mcp.team.replica import HOME
 from rc_mcp.team.schema import tenant_schema
 from rc_mcp.team.sessions import Sessions
+from rc_mcp.team.subscription_bus import MOST_LISTENERS, TOO_MANY, TeamSubscriptionBus
 from tests.desk import Era, call
 from tests.team.replicas import team
 
@@ -194,6 +195,18 @@ async def test_a_client_of_the_older_protocol_is_told_that_it_cannot_subscribe(
     async with team(database, database_url, 1) as office, office.client(1, 0, "legacy") as client:
         assert client.server_capabilities.resources
         assert not client.server_capabilities.resources.subscribe
+
+
+async def test_one_person_cannot_take_all_places_of_listeners() -> None:
+    bus = TeamSubscriptionBus(cast("Database", None), lambda: None)
+    with serving("one"):
+        ends = [bus.subscribe(lambda _: None) for _ in range(MOST_LISTENERS)]
+        with pytest.raises(MCPError, match=TOO_MANY):
+            bus.subscribe(lambda _: None)
+        ends[0]()
+        bus.subscribe(lambda _: None)
+    with serving("other"):
+        bus.subscribe(lambda _: None)
 
 
 async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_replica(

@@ -1,7 +1,7 @@
 """Client ID metadata documents: the id of a client is the https address of what it says about itself.
 
-A document is kept in memory as long as its `Cache-Control` says, within bounds. A failure is not kept: the next login
-asks again.
+A document is kept in memory as long as its `Cache-Control` says, within bounds: documents that a stranger invents do
+not push out those in use. A failure is not kept: the next login asks again.
 """
 
 import json
@@ -20,7 +20,7 @@ KEPT_AT_LEAST_S, KEPT_AT_MOST_S = 300.0, 86_400.0
 KEPT_S = 3_600.0
 """For a document whose headers do not say how long."""
 MOST_KEPT = 500
-_MOST_AT_ONCE = 8
+_MOST_AT_ONCE = 32
 _MAX_AGE = re.compile(r'max-age="?([0-9]{1,10})"?', re.ASCII)
 
 Fetch = Callable[[str], Awaitable[tuple[bytes, Mapping[str, str]]]]
@@ -53,6 +53,7 @@ class ClientDocuments:
         """
         kept = self._kept.get(url)
         if kept and self._clock() < kept[0]:
+            self._kept.move_to_end(url)
             return kept[1]
         try:
             with anyio.fail_after(2 * WITHIN_S):

@@ -18,7 +18,7 @@ import httpx2 as httpx
 
 MOST_BYTES = 65_536
 WITHIN_S = 5.0
-_RESOLVING = anyio.CapacityLimiter(4)
+_RESOLVING = anyio.CapacityLimiter(16)
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 IpAddress = IPv4Address | IPv6Address

@@ -172,6 +172,21 @@ async def test_only_so_many_are_kept() -> None:
     assert clients.kept == MOST_KEPT
 
 
+async def test_documents_that_a_stranger_invents_do_not_push_out_those_in_use() -> None:
+    asked: list[str] = []
+
+    async def any_document(url: str) -> tuple[bytes, dict[str, str]]:
+        asked.append(url)
+        return f'{{"client_id": "{url}", "redirect_uris": ["{REDIRECT}"]}}'.encode(), {}
+
+    clients, used = ClientDocuments(any_document), "https://client.example/used"
+    for number in range(2 * MOST_KEPT):
+        await clients.read(f"https://evil.example/{number}")
+        await clients.read(used)
+
+    assert asked.count(used) == 1
+
+
 @pytest.mark.parametrize(
     "client_id",
     [
