@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +140,10 @@ class RingCentralServer(MCPServer[MailboxSession]):
     listening: ListenHandler | None = None
     """The handler of the `subscriptions/listen` streams."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._own_prompts: dict[frozenset[str], dict[str, Prompt]] = {}
+    @cached_property
+    def _own_prompts(self) -> dict[frozenset[str], dict[str, Prompt]]:
         """Those of `prompts/`, by the tools that they do without. They are read when a host first asks for them."""
+        return {}
 
     def stop_listening(self) -> None:
         """End the streams of `subscriptions/listen`, each with its result."""
