@@ -68,8 +68,9 @@ def main() -> int:
                 shares = [f"--steps={given.steps // SHARDS}", f"--races={given.races // SHARDS}"]
                 own = [f"--seed={seed + shard}", *shares, f"--database={database}"]
                 command = [sys.executable, "-m", "tests.team.proof.shard", *words, *own]
-                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+                done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
                 if done.returncode:
+                    print(done.stderr[-20_000:], file=sys.stderr)  # otherwise a line for each theft that was refused
                     return {"happened": {}, "errors": {}, "wrongs": [f"the walk itself ended with {done.returncode}"]}
                 return json.loads(done.stdout.splitlines()[-1])
 
