@@ -70,7 +70,7 @@ def main() -> int:
                 command = [sys.executable, "-m", "tests.team.proof.shard", *words, *own]
                 done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
                 if done.returncode:
-                    print(done.stderr[-20_000:], file=sys.stderr)  # otherwise a line for each theft that was refused
+                    sys.stderr.write(done.stderr[-20_000:])  # otherwise a line for each theft that was refused
                     return {"happened": {}, "errors": {}, "wrongs": [f"the walk itself ended with {done.returncode}"]}
                 return json.loads(done.stdout.splitlines()[-1])
 
