@@ -5,7 +5,7 @@ at a few. The moments are chosen by RingCentral's request: before it acts, after
 """
 
 from collections import Counter
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -135,11 +135,18 @@ async def _settled(journal: Journal, practised: Practice, member: Member, plan_i
     operation = await in_thread(journal.operation, plan_id)
     if operation is None or operation.begun is None or operation.done is not None:
         return operation
-    auth = JWTAuth(emulator.server_url, emulator.client_id, emulator.client_secret, user.jwt)
+    auth = _login(emulator.server_url, emulator.client_id, emulator.client_secret, user.jwt)
     async with MessageStoreClient(auth, server_url=emulator.server_url, media_url=emulator.media_url) as client:
         principal = principal_of(emulator.server_url, emulator.account_id, member.extension_id)
         await reconcile(journal, client, principal)
     return await in_thread(journal.operation, plan_id)
+
+
+@cache
+def _login(*credentials: str) -> JWTAuth:
+    """Return one login for each user: RingCentral ends the oldest of six sessions, which would be the replicas'."""
+    server_url, client_id, client_secret, jwt = credentials
+    return JWTAuth(server_url, client_id, client_secret, jwt)
 
 
 def _agree(operation: Operation | None, member: Member) -> None:
