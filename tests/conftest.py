@@ -42,8 +42,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start another process, so that `make test-fast` can leave them out."""
+    """Mark the tests that start another process, so that `make test-fast` can leave them out.
+
+    Coverage is measured only in the tests that count for it (`tool.coverage.report` in pyproject.toml): it takes time.
+    """
     processes.mark_those_that_start_one(items)
+    for item in items:
+        if not item.nodeid.startswith(("tests/guard/", "tests/ringcentral/")):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(autouse=True)
