@@ -233,12 +233,12 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _extension_ids(value: object) -> object:
+def _ids(value: object) -> object:
     if not isinstance(value, str):
         return value
     ids = frozenset(part for part in re.split(r"[,\s]+", value) if part)
     if wrong := sorted(i for i in ids if not re.fullmatch(r"[0-9]{1,20}", i)):
-        raise ValueError(f"{wrong[0]!r} is not an extension id; it takes ids (digits), separated by commas")
+        raise ValueError(f"{wrong[0]!r} is not an id; it takes ids (digits), separated by commas")
     return ids
 
 
@@ -298,6 +298,7 @@ def _fit_for_a_header(value: SecretStr | str | None) -> SecretStr | str | None:
 FilledIn = BeforeValidator(_filled_in)
 FitForAHeader = AfterValidator(_fit_for_a_header)
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Ids = Annotated[frozenset[str], NoDecode, BeforeValidator(_ids)]
 # Hosts pass `~` on unexpanded. Absolute paths: a command that the user must type must work in any folder.
 AbsolutePath = Annotated[Path, AfterValidator(_whole)]
 StateDir = Annotated[
@@ -401,7 +402,7 @@ class Settings(_Source):
         description="`on`: if the app cannot show a question, the plan is shown in your own browser, on a page of this "
         "machine. `rc-mcp install claude-desktop` sets it.",
     )
-    extensions: Annotated[frozenset[str], NoDecode, BeforeValidator(_extension_ids)] = Field(
+    extensions: Ids = Field(
         frozenset(),
         alias="RC_MCP_EXTENSIONS",
         description="Ids of other extensions to allow, separated by commas. Default: only the login's own extension.",
@@ -461,6 +462,12 @@ class Settings(_Source):
         alias="RC_MCP_PUBLIC_URL",
         description="For `--team`: the address at which people and their apps reach the server, such as "
         "`https://messages.example.com`.",
+    )
+    accounts: Ids = Field(
+        frozenset(),
+        alias="RC_MCP_ACCOUNTS",
+        description="For `--team`: ids of the RingCentral accounts whose people may use the server, separated by "
+        "commas. Default: all accounts that the app is for.",
     )
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, FilledIn, BeforeValidator(_key_ring)] = Field(
         (),

@@ -37,6 +37,7 @@ LOGIN = f"{PATH}/login"
 CLIENT_ID = "inbox"
 """Other clients have a UUID or an https address."""
 OVER = "This login is over, or began in another browser. Open the inbox again."
+NOT_SHOWN = "You did not log in, so the inbox is not shown."
 LOGGED_OUT = "You are logged out. Reload this page to log in."
 
 _FOR_A_TEAM = {
@@ -123,7 +124,7 @@ class _Inbox:
         if browser is None or not hmac.compare_digest(given.get("state", "").encode(), _state_of(browser).encode()):
             return error_page(OVER)
         if "code" not in given:
-            return error_page("You did not log in, so the inbox is not shown.")
+            return error_page(given.get("error_description") or NOT_SHOWN)
         return _redirect(f"{self._origin}{PATH}#{given['code']}")  # browsers send nothing after the # to any server
 
     async def _begun(self, browser: str) -> Response:

@@ -23,8 +23,10 @@ async def settle_for_absent(database: Database, sessions: Sessions) -> None:
     """Open the sessions of people with a change that is not settled, at intervals, until canceled."""
     while True:
         with suppress(DatabaseAway):
-            for person_id in await _with_open_changes(database):
-                await _opened(sessions, person_id)
+            for account_id in await tenants(database):
+                with suppress(DatabaseAway):  # its own tables may be the fault: the others have theirs
+                    for person_id in await _with_open_changes(database, account_id):
+                        await _opened(sessions, person_id)
         await anyio.sleep(2 * time_limits.SETTLE_EVERY_S)
 
 
@@ -36,11 +38,8 @@ async def _opened(sessions: Sessions, person_id: str) -> None:
         _log.warning("a change cannot be settled, because no session can be opened: %s", type(error).__name__)
 
 
-async def _with_open_changes(database: Database) -> list[str]:
-    people: list[str] = []
-    for account_id in await tenants(database):
-        table = sql.Identifier(tenant_schema(account_id), "open_operation")
-        async with database.transaction() as db:
-            found = await db.execute(sql.SQL("SELECT DISTINCT principal FROM {}").format(table))
-            people += [person_id for (person_id,) in await found.fetchall()]
-    return people
+async def _with_open_changes(database: Database, account_id: str) -> list[str]:
+    table = sql.Identifier(tenant_schema(account_id), "open_operation")
+    async with database.transaction() as db:
+        found = await db.execute(sql.SQL("SELECT DISTINCT principal FROM {}").format(table))
+        return [person_id for (person_id,) in await found.fetchall()]

@@ -56,4 +56,5 @@ async def tenants(database: Database) -> list[str]:
         DatabaseAway: the database cannot be used now.
     """
     async with database.transaction() as db:
-        return [account_id for (account_id,) in await (await db.execute("SELECT account_id FROM tenant")).fetchall()]
+        found = await db.execute("SELECT account_id FROM tenant ORDER BY account_id")
+        return [account_id for (account_id,) in await found.fetchall()]

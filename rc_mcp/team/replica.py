@@ -298,7 +298,16 @@ def _authorization(
         transport=transport,
         now=lambda: database.now().timestamp(),
     )
-    return AuthorizationServer(database, keys, addresses, settings.server_url, login, logins, documents=documents)
+    return AuthorizationServer(
+        database,
+        keys,
+        addresses,
+        settings.server_url,
+        login,
+        logins,
+        accounts=settings.accounts,
+        documents=documents,
+    )
 
 
 def _mcp_server(

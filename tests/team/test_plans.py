@@ -211,6 +211,18 @@ async def test_the_page_opens_only_in_the_browser_that_logged_in_and_once(
         assert (await own.post("api/plans", {})).status_code == 401
 
 
+async def test_the_page_says_to_people_of_an_account_that_is_not_allowed_which_one_it_is(
+    database: Database, database_url: str
+) -> None:
+    async with (
+        team(database, database_url, 1, RC_MCP_ACCOUNTS="4000000001, 4000000002") as office,
+        browser(office, 0) as page,
+    ):
+        shown = await page.get(await page.back(1))
+
+        assert f"not for people of the RingCentral account {office.emulator.account_id}" in shown.text
+
+
 async def test_no_token_of_an_assistant_opens_the_page_and_no_other_page_calls_it(
     database: Database, database_url: str
 ) -> None:
@@ -239,6 +251,8 @@ async def test_the_database_has_a_plan_only_sealed_and_not_after_it_expired(
         [body] = await bodies(database, office.emulator.account_id)
         assert asked["plan_id"] not in body
         assert message not in body
+    async with database.transaction() as db:  # the first tenant, whose tables are gone, keeps no other one waiting
+        await db.execute("INSERT INTO tenant (account_id) VALUES ('1')")
 
     expired = Database(database_url, now=lambda: datetime.now(UTC) + LIFETIME)
     async with expired, anyio.create_task_group() as tasks:

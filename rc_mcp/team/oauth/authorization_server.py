@@ -9,6 +9,7 @@ redirect URI <---------------  our code
 /token --------------------->  our tokens
 """
 
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Protocol
 
@@ -28,6 +29,10 @@ from rc_mcp.team.oauth.login_attempts import Asked, LoginAttempts
 from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
 from rc_mcp.team.people import Person, admit
 
+ANOTHER_ACCOUNT = (
+    "This server is not for people of the RingCentral account {account_id}. You are not logged in. Its operator can "
+    "allow the account with RC_MCP_ACCOUNTS."
+)
 _TIDIED_EVERY_S = 600.0
 _UNDONE_IN_S = 5.0
 
@@ -44,6 +49,10 @@ class KeepsLogins(Protocol):
         ...
 
 
+class AnotherAccount(Exception):  # noqa: N818  a state
+    """The person who logged in is of an account that this server does not serve. The text is for them."""
+
+
 class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsRefreshToken, PersonsToken]):
     """Issues codes and tokens to MCP clients, and checks them. It is also the SDK's `TokenVerifier`.
 
@@ -51,6 +60,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         server_url: RingCentral's address.
         login: RingCentral's login for our app.
         logins: where a person's login is kept.
+        accounts: the only accounts whose people are let in; empty: all.
         documents: the clients that publish a document. Tests have documents on this machine.
     """
 
@@ -63,12 +73,14 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         login: RingCentralLogin,
         logins: KeepsLogins,
         *,
+        accounts: AbstractSet[str] = frozenset(),
         documents: ClientDocuments | None = None,
     ) -> None:
         self.addresses = addresses
         self.clients = Clients(database, documents or ClientDocuments())
         self.grants = Grants(database, keys, addresses)
         self.attempts = LoginAttempts(database, keys)
+        self._accounts = accounts
         self._database = database
         self._server_url = server_url
         self._login = login
@@ -89,10 +101,12 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
 
         Raises:
             RingCentralError: RingCentral issued no tokens.
+            AnotherAccount: this server is not for this person; their session at RingCentral was ended.
             LoginNotKept, DatabaseAway: the login cannot be kept now.
         """
         tokens, account_id, extension_id = await self._login.end(code, verifier)
         try:
+            self._refuse_other_accounts(account_id)
             person = await admit(self._database, self._server_url, account_id, extension_id)
             # First the grant: a login that serves no client is taken for needless.
             our_code = await self.grants.begin(person, asked)
@@ -154,7 +168,15 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         Raises:
             DatabaseAway: the database cannot be used now. `SaysWhenAway` answers with it.
         """
-        return await self.grants.access_token(token)
+        found = await self.grants.access_token(token)
+        return found if found and self._serves(found.person.account_id) else None
+
+    def _refuse_other_accounts(self, account_id: str) -> None:
+        if not self._serves(account_id):
+            raise AnotherAccount(ANOTHER_ACCOUNT.format(account_id=account_id))
+
+    def _serves(self, account_id: str) -> bool:
+        return not self._accounts or account_id in self._accounts
 
     # What follows is called by the SDK's handlers of /token and /register.
 
@@ -192,7 +214,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         return await self.grants.renew(refresh_token)
 
     async def load_access_token(self, token: str) -> PersonsToken | None:
-        return await self.grants.access_token(token)
+        return await self.verify_token(token)
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         await self.end_grant(token.token, token.client_id)

@@ -15,7 +15,7 @@ from rc_mcp.ringcentral import RingCentralError
 from rc_mcp.team import measures
 from rc_mcp.team.database import DatabaseAway
 from rc_mcp.team.oauth.addresses import CONSENT, SCOPE
-from rc_mcp.team.oauth.authorization_server import AuthorizationServer
+from rc_mcp.team.oauth.authorization_server import AnotherAccount, AuthorizationServer
 from rc_mcp.team.oauth.browser import Browsers, is_own_page, new_secret
 from rc_mcp.team.oauth.client import Client, ClientRefused
 from rc_mcp.team.oauth.login_attempts import Asked, NoSuchLogin
@@ -104,6 +104,8 @@ class LoginInBrowser:
             try:
                 with measures.login():
                     said = {"code": await self._server.end_login(asked, verifier, given["code"])}
+            except AnotherAccount as refused:
+                said = {"error": "access_denied", "error_description": str(refused)}
             except (RingCentralError, DatabaseAway) as error:
                 said = {"error": "temporarily_unavailable", "error_description": advice_on(error)}
         return on_the_way(self._answer(asked.redirect_uri, asked.state, **said))

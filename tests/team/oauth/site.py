@@ -61,9 +61,9 @@ class Site:
         app = self.emulator.server_url, self.emulator.client_id, self.emulator.client_secret
         return Logins(self.database, self.keys, *app)
 
-    def replica(self) -> AuthorizationServer:
+    def replica(self, **given: Any) -> AuthorizationServer:
         """Return another server of the same site, which has seen nothing yet."""
-        return authorization_server(self.database, self.keys, self.emulator, self.server.addresses)
+        return authorization_server(self.database, self.keys, self.emulator, self.server.addresses, **given)
 
     @property
     def resource(self) -> str:
@@ -225,13 +225,13 @@ def parameters_of(address: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def open_site(
-    database: Database, keys: KeyRing, emulator: Emulator, documents: ClientDocuments | None = None
+    database: Database, keys: KeyRing, emulator: Emulator, documents: ClientDocuments | None = None, **given: Any
 ) -> AsyncGenerator[Site]:
-    """Yield a server on a port of this machine; several can share a database."""
+    """Yield a server on a port of this machine, `AuthorizationServer(**given)`; several can share a database."""
     with bound_sockets("127.0.0.1", 0) as [bound]:
         url = address(bound)
         addresses = Addresses(url)
-        server = authorization_server(database, keys, emulator, addresses, documents)
+        server = authorization_server(database, keys, emulator, addresses, documents=documents, **given)
         mcp = MCPServer("site", token_verifier=server, auth=auth_settings(addresses))
         mcp.add_tool(whoami)
         app = mcp.streamable_http_app(stateless_http=True)
@@ -245,11 +245,11 @@ def authorization_server(
     keys: KeyRing,
     emulator: Emulator,
     addresses: Addresses,
-    documents: ClientDocuments | None = None,
+    **given: Any,
 ) -> AuthorizationServer:
     app = emulator.server_url, emulator.client_id, emulator.client_secret
     login, logins = RingCentralLogin(*app, addresses.redirect_uri), NotedLogins(database, keys, *app)
-    return AuthorizationServer(database, keys, addresses, emulator.server_url, login, logins, documents=documents)
+    return AuthorizationServer(database, keys, addresses, emulator.server_url, login, logins, **given)
 
 
 def auth_settings(addresses: Addresses) -> AuthSettings:

@@ -11,6 +11,7 @@ from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.oauth import login_attempts
 from rc_mcp.team.oauth.authorize import OVER
 from rc_mcp.team.oauth.login_attempts import LoginAttempts
+from rc_mcp.team.people import tenants
 from tests.desk import Clock
 from tests.team.oauth.documents import Documents
 from tests.team.oauth.site import ELSEWHERE, Browser, McpClient, Site, leads_to, open_site, parameters_of, sent_to
@@ -169,6 +170,30 @@ async def test_an_app_that_may_not_read_who_logged_in_is_told_to_its_operator(
 
             assert "ReadAccounts" in told["error_description"]
             assert [seen.path for seen in emulator.requests][-1] == "/restapi/oauth/revoke"
+
+
+async def test_a_person_of_an_account_that_is_not_allowed_is_told_its_id_and_leaves_nothing(
+    database: Database, keys: KeyRing, emulator: Emulator
+) -> None:
+    async with open_site(database, keys, emulator, accounts={"1"}) as other, other.client() as client:
+        async with other.browser() as browser:
+            told = await browser.log_in(client.address())
+
+        assert told["error"] == "access_denied"
+        assert emulator.account_id in told["error_description"]
+        assert await tenants(database) == []
+        assert [seen.path for seen in emulator.requests][-1] == "/restapi/oauth/revoke"
+
+
+async def test_an_account_that_is_allowed_no_longer_is_kept_out_with_the_tokens_that_it_has(
+    database: Database, keys: KeyRing, emulator: Emulator
+) -> None:
+    async with open_site(database, keys, emulator, accounts={emulator.account_id}) as before, before.client() as client:
+        token = (await client.logged_in())["access_token"]
+        now = {accounts: before.replica(accounts={accounts}) for accounts in ("1", emulator.account_id)}
+
+        assert await now[emulator.account_id].verify_token(token)
+        assert not await now["1"].verify_token(token)
 
 
 async def test_a_consent_of_another_browser_is_refused(site: Site, client: McpClient, browser: Browser) -> None:
