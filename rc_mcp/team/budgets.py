@@ -32,6 +32,8 @@ from rc_mcp.team.measures import waited
 
 _LOOKS_AGAIN_S = 1.0
 """How often the first waiting request asks again: another replica may have ended a penalty, or given back a place."""
+_LATER_S = 0.01
+"""An answer is written down so much later, because the call that waits for it is answered first."""
 _AHEAD_S = 0.5
 """How long a place that was taken ahead is kept. A penalty that another replica notes in that time is not seen."""
 _REMEMBERED = 100
@@ -76,6 +78,7 @@ class SharedBudgets:
             while True:
                 await self._some.wait()
                 self._some = anyio.Event()
+                await self.time.sleep(_LATER_S)
                 while self._unwritten:
                     budget = self._unwritten.pop()
                     try:

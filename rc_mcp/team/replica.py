@@ -7,13 +7,13 @@ State that a client carries between two calls is sealed with keys that all repli
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
-from anyio import Semaphore, create_task_group
+from anyio import create_task_group
 from mcp.server import MCPServer
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.request_state import RequestStateSecurity
@@ -23,30 +23,22 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from rc_mcp import time_limits
-from rc_mcp.access import LEVELS
-from rc_mcp.guard.guard import Guard
-from rc_mcp.guard.state.plans import PlanStore
 from rc_mcp.guard.state.store import THIS_MACHINE, MonotonicClock
 from rc_mcp.http_gates import Door, OnlyUnder, Page, transport_security
-from rc_mcp.inbox.app import AppDoor
-from rc_mcp.inbox.desk import Desk
-from rc_mcp.inbox.windows import ServerWindows
-from rc_mcp.ringcentral import REAL_TIME, MessageStoreClient, Time
-from rc_mcp.server import RingCentralServer, assemble, settle_interrupted_changes
+from rc_mcp.ringcentral import REAL_TIME, Time
+from rc_mcp.server import RingCentralServer, assemble
 from rc_mcp.session import MailboxSession
 from rc_mcp.settings import Settings, SettingsError
-from rc_mcp.team.app_secrets import PURPOSE, DerivedSecrets
 from rc_mcp.team.budgets import SharedBudgets
 from rc_mcp.team.callers import Callers
 from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.expired_plans import forget_expired_plans
 from rc_mcp.team.file_links import FileLinks, file_route
-from rc_mcp.team.inbox_page import PATH as INBOX
 from rc_mcp.team.inbox_page import inbox_routes, page_in_app
 from rc_mcp.team.interrupted import settle_for_absent
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.logins import Logins
+from rc_mcp.team.mailboxes import Mailboxes
 from rc_mcp.team.measuring import MeasuredTransport, Measuring
 from rc_mcp.team.oauth import SCOPE, Addresses, AuthorizationServer, SaysWhenAway, routes
 from rc_mcp.team.oauth.addresses import web_url
@@ -55,13 +47,11 @@ from rc_mcp.team.oauth.ringcentral_login import RingCentralLogin
 from rc_mcp.team.operator_api import with_operators
 from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
-from rc_mcp.team.people import find
 from rc_mcp.team.policies import TenantPolicies
 from rc_mcp.team.schema import SHARED
-from rc_mcp.team.sessions import NoSession, Sessions
+from rc_mcp.team.sessions import Sessions
 from rc_mcp.team.strangers import LittleFromStrangers
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
-from rc_mcp.team.sync_tokens import TeamTokens
 from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
 from rc_mcp.tools import tools_for
@@ -72,10 +62,7 @@ from rc_mcp.wiring import policy_for
 PATH = "/mcp"
 NOT_FOR_A_TEAM = "{name} is set, but a server for a team has no such thing: {why}. Nothing was started. Unset it."
 MISSING = "{name} is not set. Nothing was started. rc-mcp serve --team needs it: docs/how-to/run-for-a-team.md."
-NOT_KNOWN = "This server does not know you anymore. Nothing was done. Log in again."
 OTHER_HOST = "This server answers only under the name in RC_MCP_PUBLIC_URL. Nothing was done."
-_ATTACHMENTS_AT_ONCE = 2
-"""Of one person: half of the documents that a replica reads at a time, so that there are some for others."""
 OTHER_VERSION = "the tables are of another version\n"
 HOME = """\
 rc-mcp: RingCentral messages for AI assistants. Everyone sees only their own.
@@ -182,91 +169,6 @@ async def open_replica(
                 async with server.session_manager.run():
                     app = _application(settings, door, authorization, database, states)
                     yield Replica(app, door, server, sessions, authorization, logins, database)
-                tasks.cancel_scope.cancel()
-
-
-@dataclass(frozen=True)
-class Mailboxes:
-    """Opens the mailbox of a person."""
-
-    settings: Settings
-    keys: KeyRing
-    policies: TenantPolicies
-    database: Database
-    states: GuardDatabase
-    logins: Logins
-    budgets: SharedBudgets
-    files: FileLinks
-    transport: httpx.AsyncBaseTransport
-    clock: MonotonicClock
-    time: Time
-    _desks: dict[str, Desk] = field(default_factory=dict[str, Desk])
-
-    def desk_of(self, person_id: str) -> Desk:
-        """Return what the inbox page of a person shares between its calls, while their session is open."""
-        return self._desks[person_id]
-
-    @asynccontextmanager
-    async def open(self, person_id: str) -> AsyncGenerator[MailboxSession]:
-        """Yield the session of a person.
-
-        Raises:
-            NoSession: there is no such person, or the tenant's policy cannot be used.
-            DatabaseAway: the database cannot be used now.
-        """
-        person = await find(self.database, person_id)
-        if person is None:
-            raise NoSession(NOT_KNOWN)
-        settings = self.settings
-        async with (
-            self.policies.used_by(person) as policy,
-            MessageStoreClient(
-                self.logins.auth_for(person),
-                server_url=settings.server_url,
-                media_url=settings.media_url,
-                transport=self.transport,
-                max_wait_s=time_limits.RATE_LIMIT_WAIT_S,
-                time=self.time,
-                budgets=self.budgets.of(person.id),
-            ) as client,
-            create_task_group() as tasks,
-        ):
-            plans = PlanStore(self.states.of(person.account_id), self.database.now, self.clock)
-            reach = LEVELS.index(settings.access)
-            guard = Guard(
-                client=client,
-                plans=plans,
-                principal=person.id,
-                approval=settings.approval,
-                policy=policy,
-                may_purge=reach >= LEVELS.index("purge"),
-                may_set_retention=settings.access == "admin",
-                approve_page=f"{settings.public_url}{INBOX}",
-                undo_command=None,
-                zone=settings.timezone,
-            )
-            tokens = TeamTokens(self.database, self.keys, person.id)
-            session = MailboxSession(
-                client,
-                guard,
-                frozenset(),
-                self.files.of(person),
-                synced=tokens,
-                attachments=Semaphore(_ATTACHMENTS_AT_ONCE),
-            )
-            desk = self._desks[person.id] = Desk(
-                session, settings.access, "browser", page_url=f"{settings.public_url}{INBOX}"
-            )
-            tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
-            in_app = replace(desk, window="app")
-            app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))
-            try:
-                yield replace(session, app_page=app_page, windows=ServerWindows(app_page, None))
-            finally:
-                in_app.close()
-                if self._desks.get(person.id) is desk:
-                    del self._desks[person.id]
-                desk.close()
                 tasks.cancel_scope.cancel()
 
 
