@@ -54,7 +54,7 @@ prove-kills: .venv/dev.ready   ## kill -9 at 100 moments of a delete; `make test
 	@KILLS=100 $(BIN)/python -m pytest -q -s tests/guard/state/test_killed.py
 
 prove-team-ci: .venv/dev.ready  ## the team's proof as CI runs it: always the same steps
-	@$(BIN)/python -m tests.team.proof.prove --steps 4000 --races 200 --seed 1
+	@$(BIN)/python -m tests.team.proof.prove --steps 20000 --races 500 --seed 1
 
 prove-team: .venv/dev.ready    ## the team's proof: 200,000 steps of 50 users on 2 replicas, 10,000 races, 200 kills: an hour
 	@$(BIN)/python -m tests.team.proof.prove --steps 200000 --races 10000

@@ -66,7 +66,7 @@ async def answers(desk: Desk, era: Era, empty: dict[str, Any] | None) -> list[di
     async with desk.client(era) as client:
         for each in tools_for("admin"):
             properties = each.parameters["properties"]
-            ids = {"message_id": desk.ids(type="VoiceMail")[0], "conversation_id": conversation}
+            ids = {"message_id": desk.ids(type="Fax")[0], "conversation_id": conversation}
             given = {n: ids[n] for n in each.parameters.get("required", []) if n in ids} | REQUIRED.get(each.name, {})
             if empty is not None:
                 given |= {n: empty[json_type(s)] for n, s in properties.items() if n not in given}
