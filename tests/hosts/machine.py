@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import termios
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -119,6 +118,8 @@ class Machine:
     @contextmanager
     def on_a_terminal(self, command: Command) -> Generator[Terminal]:
         """Run a program on a terminal, as its user does."""
+        import termios  # not on Windows
+
         ours, its = os.openpty()
         try:
             termios.tcsetwinsize(its, (_ROWS, _COLUMNS))
