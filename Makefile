@@ -163,13 +163,13 @@ frameworks: .venv/dev.ready    ## 18 agent frameworks and client libraries, writ
 	@$(BIN)/python -m bench.frameworks $(FRAMEWORKS)
 
 team-clients: .venv/dev.ready  ## real clients log in to a team's server by a real Chromium, and the official authorization suite: a minute
-	@$(BIN)/python -m pytest -q -s -m long tests/team/oauth
+	@$(BIN)/python -m pytest -q -s -m long tests/team/oauth/test_real_clients.py
 
 groundtruth: .venv/dev.ready   ## compare the tools' effects on the mailbox with their annotations: five minutes
 	@$(BIN)/python -m pytest -q -s -m long tests/suites/test_groundtruth.py
 
-hosts: .venv/dev.ready         ## four hosts' command lines connect to what rc-mcp install writes; a gigabyte, Linux on x86-64 only
-	@$(BIN)/python -m pytest -q -m long tests/interop/test_hosts.py
+hosts: .venv/dev.ready         ## four hosts' command lines connect to what rc-mcp install writes, and log in to a team's server; a gigabyte, Linux on x86-64 only
+	@$(BIN)/python -m pytest -q -m long tests/interop/test_hosts.py tests/team/oauth/test_hosts_log_in.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .interop

@@ -4,8 +4,11 @@ import re
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from rc_mcp.cli.install.hosts import HOSTS
 from tests.hosts.table import TABLE, Host
+from tests.team.oauth import test_hosts_log_in
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "hosts.md"
@@ -100,6 +103,13 @@ def test_no_other_sentence_says_which_host_shows_questions() -> None:
         sentences = re.split(r"(?<=[.!?])\s+", " ".join(text.split())) if file != PAGE else []
         claims = [s for s in sentences if "show" in s and "question" in s and any(title in s for title in titles)]
         assert claims == [], file
+
+
+@pytest.mark.parametrize("host", test_hosts_log_in.HOSTS, ids=lambda host: host.title)
+def test_the_page_for_a_team_has_the_commands_that_log_in(host: test_hosts_log_in.Host) -> None:
+    text = (ROOT / "docs/how-to/run-for-a-team.md").read_text("utf-8")
+    assert f"`{host.add.format(url='https://messages.example.com/mcp')}`" in text
+    assert all(command in text for command in re.findall("mcp (?:login|auth) messages", host.log_in))
 
 
 if __name__ == "__main__":

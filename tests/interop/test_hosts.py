@@ -6,112 +6,25 @@ of their own. `make hosts` runs this, on Linux on x86-64; its packages need a gi
 
 import json
 import os
-import platform
 import re
-import select
-import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
 
 from rc_mcp.tools import tools_for
 from release import bundle
+from tests.hosts.machine import PACKAGES, Command, Machine, new_machine
+from tests.hosts.programs import claude, codex, codex_status, gemini, opencode
 from tests.hosts.table import TABLE, Handshake
-from tests.installed import node_environment, tool
+from tests.installed import tool
 
 pytestmark = pytest.mark.long
 
-HERE = Path(__file__).parent
-PACKAGES = HERE / "hosts"
-RUN_TIMEOUT_S = 120
 NAME = "ringcentral-demo"
-ALONE = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-"""Runs a program without a network: a host asks its vendor for news, and sends it what it saw."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """A program with its arguments, what it is given on stdin, and its own variables."""
-
-    words: tuple[str | Path, ...]
-    given: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass
-class Machine:
-    """A machine with one host on it: a home and a project, both empty, and no network."""
-
-    folder: Path
-    packages: Path
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
-
-    @property
-    def project(self) -> Path:
-        return self.folder / "project"
-
-    @contextmanager
-    def running(self, command: Command, output: int | None = subprocess.DEVNULL) -> Generator[subprocess.Popen[str]]:
-        """Run a program in the project; at the end it is killed, with all that it started."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        process = subprocess.Popen(
-            [*ALONE, *command.words],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT if output == subprocess.PIPE else subprocess.DEVNULL,
-            cwd=self.project,
-            env={"HOME": str(self.home), "PATH": path, "TERM": "xterm", **command.environment},
-            text=True,
-            start_new_session=True,
-        )
-        end = Timer(RUN_TIMEOUT_S, lambda: os.killpg(process.pid, signal.SIGKILL))
-        end.start()
-        try:
-            assert process.stdin is not None
-            process.stdin.write(command.given)
-            process.stdin.flush()
-            yield process
-        finally:
-            end.cancel()
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-
-    def says(self, command: Command, pattern: str | None = None) -> str:
-        """What a program says until a line has this pattern, or until it ends."""
-        said = ""
-        with self.running(command, subprocess.PIPE) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                said += line
-                if pattern and re.search(pattern, line):
-                    break
-        return said
-
-    def first_message(self, command: Command, record: Path) -> dict[str, Any]:
-        """Start a host whose server copies what it is sent to the pipe `record`; return the first message."""
-        pipe = os.open(record, os.O_RDWR)
-        try:
-            with self.running(command):
-                assert select.select([pipe], [], [], RUN_TIMEOUT_S)[0], "it did not start the server"
-                return json.loads(os.read(pipe, 65_536).splitlines()[0])
-        finally:
-            os.close(pipe)
-
-    def program(self, path: str) -> Path:
-        """The program of a package."""
-        return self.packages / "node_modules" / path
 
 
 @dataclass(frozen=True)
@@ -132,39 +45,14 @@ class CommandLine:
     """Begin a session, which comes to nothing: there is no account."""
 
 
-def claude(machine: Machine) -> Command:
-    return Command((machine.program("@anthropic-ai/claude-code-linux-x64/claude"), "mcp", "list"))
-
-
-def codex(machine: Machine, *arguments: str, given: str = "") -> Command:
-    program = machine.program("@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex")
-    return Command((program, *arguments), given)
-
-
-def codex_status(machine: Machine) -> Command:
-    hello = {"id": 1, "method": "initialize", "params": {"clientInfo": {"name": "test", "title": "", "version": "1"}}}
-    status: dict[str, object] = {"id": 2, "method": "mcpServerStatus/list", "params": {}}
-    lines = [json.dumps(message) for message in (hello, {"method": "initialized"}, status)]
-    return codex(machine, "app-server", given="\n".join([*lines, ""]))
-
-
-def gemini(machine: Machine, *arguments: str) -> Command:
-    program = machine.program("@google/gemini-cli/bundle/gemini.js")
-    return Command((tool("node"), program, *arguments), environment={"GEMINI_API_KEY": "made-up"})
-
-
-def opencode(machine: Machine) -> Command:
-    return Command((machine.program("opencode-linux-x64/bin/opencode"), "mcp", "list"))
-
-
 COMMAND_LINES = [
     CommandLine(
         title="Claude Code",
         host="claude-code",
         trust=(".claude/settings.json", lambda _: {"enabledMcpjsonServers": [NAME]}),
-        status=claude,
+        status=lambda machine: claude(machine, "mcp", "list"),
         connected=rf"{NAME}: .* Connected",
-        session=claude,
+        session=lambda machine: claude(machine, "mcp", "list"),
     ),
     CommandLine(
         title="Codex CLI",
@@ -186,24 +74,16 @@ COMMAND_LINES = [
         title="opencode",
         host="opencode",
         trust=None,
-        status=opencode,
+        status=lambda machine: opencode(machine, "mcp", "list"),
         connected=rf"{NAME} .*connected",
-        session=opencode,
+        session=lambda machine: opencode(machine, "mcp", "list"),
     ),
 ]
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    if not shutil.which("unshare") or subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
-        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-        refuse("a program cannot be run without a network here")
-    if platform.machine() != "x86_64":
-        pytest.skip("the packages have programs for x86-64")
-    found = Machine(tmp_path, node_environment(PACKAGES))
-    found.home.mkdir()
-    found.project.mkdir()
-    return found
+    return new_machine(tmp_path)
 
 
 @pytest.fixture(params=COMMAND_LINES, ids=lambda command_line: command_line.host)
@@ -265,14 +145,14 @@ def test_gemini_starts_no_server_in_a_folder_that_it_does_not_trust(machine: Mac
 
 def test_claude_code_waits_for_its_users_approval(machine: Machine) -> None:
     assert "approve the server" in install(machine, "claude-code")
-    assert re.search(rf"{NAME}: .* Pending approval", machine.says(claude(machine)))
+    assert re.search(rf"{NAME}: .* Pending approval", machine.says(claude(machine, "mcp", "list")))
 
 
 def test_claude_code_shows_its_model_the_pages_and_a_model_alone_deletes_nothing(machine: Machine) -> None:
     """Nobody is there to answer its question, and a made-up model calls the tools, whatever it is told."""
     install(machine, "claude-code")
     seen = machine.folder / "seen"
-    words = (*claude(machine).words[:1], "-p", "hello", "--mcp-config", ".mcp.json", "--allowedTools", f"mcp__{NAME}")
+    words = claude(machine, "-p", "hello", "--mcp-config", ".mcp.json", "--allowedTools", f"mcp__{NAME}").words
     settings = {
         "ANTHROPIC_API_KEY": "made-up",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",

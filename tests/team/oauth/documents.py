@@ -29,6 +29,8 @@ class Documents:
     trust: ssl.SSLContext
     answers: dict[str, tuple[str, bytes]] = field(default_factory=dict[str, tuple[str, bytes]])
     asked: list[str] = field(default_factory=list[str])
+    copies: dict[str, str] = field(default_factory=dict[str, str])
+    """Addresses elsewhere, and where their documents are served here instead."""
 
     def url(self, name: str) -> str:
         return f"https://localhost:{self.port}/{name}"
@@ -37,6 +39,11 @@ class Documents:
         """Publish a document that is as it should be, but for what is changed; return its address."""
         own = {"client_id": self.url(name), "client_name": "Test app", "redirect_uris": [REDIRECT], **changed}
         return self.publish_bytes(name, json.dumps(own).encode(), headers=headers, status=status)
+
+    def publish_for(self, url: str, name: str, redirect_uris: list[str]) -> None:
+        """Publish the document of an address that a test cannot reach."""
+        path = url.removeprefix("https://")
+        self.copies[url] = self.publish(path, client_id=url, client_name=name, redirect_uris=redirect_uris)
 
     def publish_bytes(
         self, name: str, body: bytes, *, headers: str = "", status: str = "200 OK", kind: str = "application/json"
@@ -47,7 +54,7 @@ class Documents:
 
     async def fetch(self, url: str) -> tuple[bytes, Mapping[str, str]]:
         """Fetch as the site does, but from this machine."""
-        return await fetch(url, may_reach=_any, trust=self.trust)
+        return await fetch(self.copies.get(url, url), may_reach=_any, trust=self.trust)
 
 
 @asynccontextmanager
