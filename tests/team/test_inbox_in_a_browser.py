@@ -3,14 +3,14 @@
 import socket
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.inbox.browser import serving
 from rc_mcp.settings import load_settings
 from rc_mcp.team.inbox_page import LOGGED_OUT
 from rc_mcp.team.replica import open_replica
-from tests.inbox.chromium.finding import chromium
+from tests.inbox.chromium.visits import running_chromium
 from tests.team.replicas import KEY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -21,7 +21,7 @@ async def test_a_person_who_logs_in_sees_their_own_inbox_until_they_are_logged_o
     own = f"http://127.0.0.1:{listening.getsockname()[1]}"
     with Emulator(redirect_uris=[f"{own}/login/ringcentral"]) as emulator:
         user = emulator.users[1]
-        async with emulator.serve(), async_playwright() as playwright:
+        async with emulator.serve(), running_chromium() as browser:
             settings = load_settings(
                 RC_SERVER_URL=emulator.server_url,
                 RC_MEDIA_URL=emulator.media_url,
@@ -32,7 +32,6 @@ async def test_a_person_who_logs_in_sees_their_own_inbox_until_they_are_logged_o
                 RC_MCP_SECRET_KEYS=KEY,
             )
             async with open_replica(settings) as replica, serving(replica.app, listening):
-                browser = await playwright.chromium.launch(executable_path=chromium())
                 page = await browser.new_page()
                 faults: list[str] = []
                 page.on("pageerror", lambda error: faults.append(str(error)))
@@ -49,5 +48,4 @@ async def test_a_person_who_logs_in_sees_their_own_inbox_until_they_are_logged_o
                 await expect(page.locator("#problem")).to_have_text(LOGGED_OUT)
                 await page.reload()
                 await page.wait_for_selector("input[name=username]")
-                await browser.close()
     assert not faults

@@ -3,14 +3,9 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
-from tests.inbox.chromium.finding import chromium
-from tests.inbox.chromium.visits import ANOTHER_SITE, Visit, visiting
-
-ONLY_THIS_MACHINE = (
-    f"--host-resolver-rules=MAP {ANOTHER_SITE} 127.0.0.1 , MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"
-)
+from tests.inbox.chromium.visits import Visit, running_chromium, visiting
 
 
 @pytest.fixture(scope="package")
@@ -21,11 +16,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="package")
 async def browser() -> AsyncGenerator[Browser]:
-    """One Chromium for all tests here. Their pages are on this machine, or in memory."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=[ONLY_THIS_MACHINE])
+    """One Chromium for all tests here."""
+    async with running_chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture

@@ -16,17 +16,16 @@ from zoneinfo import ZoneInfo
 
 import anyio
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.inbox.app import OPEN
 from tests.desk import Clock, Desk, Faults
 from tests.inbox.chromium.app_host import app_host
-from tests.inbox.chromium.finding import chromium
 from tests.inbox.chromium.opened import served
 from tests.inbox.chromium.story import PAGES, TEXTS, WHO, add_story
 from tests.inbox.chromium.user import User
-from tests.inbox.chromium.visits import Visit, visiting
+from tests.inbox.chromium.visits import Visit, running_chromium, visiting
 from tests.inbox.doors import app_client
 
 ZONE = "America/Los_Angeles"
@@ -151,8 +150,7 @@ async def first_paint(browser: Browser, messages: int) -> tuple[float, float]:
 async def main(folder: Path) -> None:
     """Take all pictures, and print how soon the page is painted."""
     await anyio.Path(folder).mkdir(exist_ok=True)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium())
+    async with running_chromium() as browser:
         await anyio.Path(README).write_bytes(await for_the_readme(browser))
         for tour in (in_the_browser, in_a_chat):
             async with a_desk() as desk, visiting(browser, timezone_id=ZONE) as visit:
@@ -161,7 +159,6 @@ async def main(folder: Path) -> None:
                 await tour(Album(folder, visit.page), visit, desk)
         painted, listed = await first_paint(browser, 5_000)
         print(f"with 5,000 messages: painted after {painted:.0f} ms, conversations after {listed:.0f} ms")  # noqa: T201
-        await browser.close()
 
 
 if __name__ == "__main__":

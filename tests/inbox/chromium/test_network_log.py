@@ -6,14 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from rc_mcp.inbox.browser import HOST
 from tests.desk import Desk
-from tests.inbox.chromium.finding import chromium
 from tests.inbox.chromium.opened import BROWSER
 from tests.inbox.chromium.story import PAGES, TEXTS, TRANSCRIPT, WHO, add_story
-from tests.inbox.chromium.visits import visiting
+from tests.inbox.chromium.visits import running_chromium, visiting
 
 pytestmark = pytest.mark.anyio
 
@@ -23,18 +22,19 @@ BROWSER_ITSELF = "not an origin"
 async def test_the_page_asks_nobody_but_its_server(desk: Desk, tmp_path: Path) -> None:
     add_story(desk)
     log = tmp_path / "network.json"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=[f"--log-net-log={log}"])
-        async with visiting(browser) as visit, BROWSER.opened(visit, desk) as user:
-            await user.open_conversation(WHO)
-            await user.button("Play").click()
-            await user.is_playing()
-            await expect(user.view.get_by_text(TRANSCRIPT)).to_be_visible()
-            await user.button(f"Show {PAGES} pages").click()
-            await expect(user.view.get_by_role("img", name="Page 1 of")).to_be_visible()
-            await user.tick([user.message(TEXTS[0])])
-            await user.propose()
-        await browser.close()
+    async with (
+        running_chromium(f"--log-net-log={log}") as browser,
+        visiting(browser) as visit,
+        BROWSER.opened(visit, desk) as user,
+    ):
+        await user.open_conversation(WHO)
+        await user.button("Play").click()
+        await user.is_playing()
+        await expect(user.view.get_by_text(TRANSCRIPT)).to_be_visible()
+        await user.button(f"Show {PAGES} pages").click()
+        await expect(user.view.get_by_role("img", name="Page 1 of")).to_be_visible()
+        await user.tick([user.message(TEXTS[0])])
+        await user.propose()
     assert asked_by_pages(json.loads(log.read_text())) == {HOST}
 
 

@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebError
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, async_playwright
+
+from tests.inbox.chromium.finding import chromium
 
 ANOTHER_SITE = "another.example"
 """A site whose name leads to this machine, as that of an attacker's may (DNS rebinding)."""
+ONLY_THIS_MACHINE = (
+    f"--host-resolver-rules=MAP {ANOTHER_SITE} 127.0.0.1 , MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"
+)
 WAIT_MS = 60_000
 """How long a condition may take on a busy machine."""
 
@@ -41,6 +46,16 @@ class Visit:
     def unexpected(self) -> list[str]:
         """The complaints that no test asked for."""
         return [said for said in self.complaints if not any(re.search(each, said) for each in self.expected)]
+
+
+@asynccontextmanager
+async def running_chromium(*arguments: str) -> AsyncGenerator[Browser]:
+    """Run a Chromium whose pages are on this machine, or in memory."""
+    async with async_playwright() as playwright:
+        words = [ONLY_THIS_MACHINE, *arguments]
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=words)
+        yield browser
+        await browser.close()
 
 
 @asynccontextmanager

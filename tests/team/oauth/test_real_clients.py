@@ -17,11 +17,9 @@ import anyio.abc
 import pytest
 from mcp.types import TextContent
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright
 
 from bench.frameworks.environments import python_command
-from tests.inbox.chromium.finding import chromium as installed_chromium
-from tests.inbox.chromium.visits import Visit, visiting
+from tests.inbox.chromium.visits import Visit, running_chromium, visiting
 from tests.installed import node_environment, node_of
 from tests.team.oauth.desktop import CALLBACK, Desktop
 from tests.team.oauth.documents import Documents
@@ -30,7 +28,6 @@ from tests.team.oauth.site import Site, parameters_of
 pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.long]
 
 HERE, TESTS = Path(__file__).parent, Path(__file__).parents[2]
-ONLY_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"
 NEEDS_NODE = 22
 LASTS_S = 60
 
@@ -38,10 +35,8 @@ LASTS_S = 60
 @pytest.fixture(scope="module")
 async def chromium() -> AsyncGenerator[Chromium]:
     """One Chromium for all tests here."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=installed_chromium(), args=[ONLY_THIS_MACHINE])
+    async with running_chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture
