@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rc_mcp.http_gates import OnlyWhole
 from rc_mcp.team.database import DatabaseAway
+from rc_mcp.team.oauth import answer_when_away
 
 MOST_BYTES = 65_536
 """The body of a stranger. No page and no address of the login takes more."""
@@ -24,14 +25,16 @@ class LittleFromStrangers:
         self._from_person = OnlyWhole(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_known = scope["type"] == "http" and await self._knows(Headers(scope=scope).get("authorization", ""))
+        try:
+            is_known = scope["type"] == "http" and await self._knows(Headers(scope=scope).get("authorization", ""))
+        except DatabaseAway as away:
+            # The application would look for the token again, and wait as long again.
+            await answer_when_away(away, scope, receive, send)
+            return
         await (self._from_person if is_known else self._from_stranger)(scope, receive, send)
 
     async def _knows(self, authorization: str) -> bool:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return False
-        try:
-            return await self._tokens.verify_token(token) is not None
-        except DatabaseAway:
-            return False  # the application says so
+        return await self._tokens.verify_token(token) is not None
