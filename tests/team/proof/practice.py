@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rc_mcp.emulator import Emulator
 from rc_mcp.emulator.clock import utc_now
@@ -26,6 +26,7 @@ from tests.team.proof.canaries import Canaries
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 KEPT = 20
 """How many things of each kind a user remembers, and a thief can take."""
+_WHO_LOGGED_IN = "/restapi/v1.0/account/~/extension/~"
 _DELETE = re.compile(r"/restapi/v1\.0/account/[^/]+/extension/([^/]+)/message-store(?:/([0-9,]+))?")
 
 
@@ -120,6 +121,8 @@ class Practice:
     canaries: Canaries
     members: list[Member]
     deletes: int = 0
+    other_account: str | None = None
+    """The account of every second user. The server learns it where RingCentral says who logged in."""
     before: Callable[[ASGIApp], ASGIApp] | None = None
     """What stands before RingCentral, if a test wants something there."""
     wrongs: list[str] = field(default_factory=list[str])
@@ -142,14 +145,30 @@ class Practice:
         async def watch(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and scope["method"] in {"DELETE", "PUT", "POST"}:
                 self._note(scope)
-            await app(scope, receive, send)
+            of_another = self.other_account and scope.get("path") == _WHO_LOGGED_IN and self._is_second(scope)
+            await app(scope, receive, self._with_other_account(send) if of_another else send)
 
         return watch
 
+    def _is_second(self, scope: Scope) -> bool:
+        member = self._sender(scope)
+        return member is not None and member.number % 2 == 1
+
+    def _with_other_account(self, send: Send) -> Send:
+        here, there = self.emulator.account_id.encode(), (self.other_account or "").encode()
+
+        async def changed(message: Message) -> None:
+            await send({**message, "body": message["body"].replace(here, there)} if "body" in message else message)
+
+        return changed
+
+    def _sender(self, scope: Scope) -> Member | None:
+        token = dict(scope["headers"]).get(b"authorization", b"").decode().rpartition(" ")[2]
+        user = self.emulator.sessions.user(token)
+        return user and self.member_of(user.extension_id)
+
     def _note(self, scope: Scope) -> None:
         """Compare a request that changes something with what its user approved."""
-        headers = dict(scope["headers"])
-        token = headers.get(b"authorization", b"").decode().rpartition(" ")[2]
         path, query = scope["path"], parse_qs(scope["query_string"].decode())
         if scope["method"] == "PUT" and path.endswith("message-store-configuration"):
             self.wrongs.append(f"the retention period of everybody was changed: {path}")
@@ -158,8 +177,7 @@ class Practice:
         if scope["method"] != "DELETE" or not found:
             return
         self.deletes += 1
-        user = self.emulator.sessions.user(token)
-        member = user and self.member_of(user.extension_id)
+        member = self._sender(scope)
         if not member:
             self.wrongs.append("somebody who is not of the practice deletes")
             return
@@ -190,12 +208,19 @@ class Practice:
 
 @contextmanager
 def practice(
-    users: int, seed: int, *, messages: int = 10, rate_limits: bool = False, real_time: bool = False
+    users: int,
+    seed: int,
+    *,
+    messages: int = 10,
+    rate_limits: bool = False,
+    real_time: bool = False,
+    two_tenants: bool = False,
 ) -> Generator[Practice]:
     """Yield a practice with this many users, each with some messages of each kind.
 
     Args:
         real_time: for replicas in processes of their own. By default only the test moves the clock.
+        two_tenants: every second user is of another account.
     """
     clock, canaries = Clock(), Canaries()
     now = utc_now if real_time else clock
@@ -217,4 +242,5 @@ def practice(
             canaries.plant(member.number, member.extension_id)
             for at in range(messages):
                 member.receives(KINDS[at % len(KINDS)])
-        yield Practice(emulator, clock, canaries, members)
+        other_account = str(int(emulator.account_id) + 1) if two_tenants else None  # as long as the other one
+        yield Practice(emulator, clock, canaries, members, other_account=other_account)

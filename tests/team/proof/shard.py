@@ -10,6 +10,8 @@ from typing import TypedDict
 
 import anyio
 
+from rc_mcp.team.database import Database
+from rc_mcp.team.people import tenants
 from tests.team.proof.assembled import PUBLIC_URL, assembled
 from tests.team.proof.entrance import Entrance
 from tests.team.proof.practice import Practice, practice
@@ -49,7 +51,7 @@ async def walking(practice: Practice, database_url: str, replicas: int, seed: in
 
 async def walked(steps: int, races: int, seed: int, users: int, replicas: int, database_url: str) -> Report:
     """Walk, race, and report."""
-    with practice(users, seed) as practised:
+    with practice(users, seed, two_tenants=True) as practised:
         async with walking(practised, database_url, replicas, seed) as walk:
             reader = LogReader(walk)
             logging.getLogger().addHandler(reader)
@@ -58,7 +60,13 @@ async def walked(steps: int, races: int, seed: int, users: int, replicas: int, d
                 walk.happened.update(await race(walk, races))
             finally:
                 logging.getLogger().removeHandler(reader)
+        walk.happened["tenants"] = await _tenants(database_url)
         return {"happened": dict(walk.happened), "errors": dict(walk.errors), "wrongs": practised.wrongs}
+
+
+async def _tenants(database_url: str) -> int:
+    async with Database(database_url) as database:
+        return len(await tenants(database))
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ async def test_users_of_two_replicas_are_kept_apart(database_url: str) -> None:
     report = await walked(steps=250, races=0, seed=1, users=10, replicas=2, database_url=database_url)
 
     assert report["wrongs"] == []
+    assert report["happened"]["tenants"] == 2
     assert sum(number for what, number in report["happened"].items() if what.startswith("theft")) > 20
 
 

@@ -1,4 +1,4 @@
-"""A random walk of many users over several replicas, with thieves among them.
+"""A random walk of many users of two tenants over several replicas, with thieves among them.
 
 Waves of steps run at once, each of another user. A seed decides who does what, at which replica. Everything that a
 replica says is searched for canaries of others, and each DELETE that reaches RingCentral is compared with what its own
