@@ -103,6 +103,11 @@ def check_team(settings: Settings) -> None:
             raise SettingsError(MISSING.format(name=name))
     unfit = {
         "RC_MCP_MIRROR": (settings.mirror != "off", "it would keep a copy of everyone's messages on its disk"),
+        "RC_MCP_CONTACTS": (settings.contacts, "it has no local copy to search, and an address book is one person's"),
+        "RC_MCP_APPROVAL_PAGE": (
+            settings.approval_page != "off",
+            "its machine has nobody's browser; people open /inbox",
+        ),
         "RC_MCP_TRANSCRIBE": (settings.transcribe != "off", "one recording would keep all others waiting"),
         "RC_MCP_EXTENSIONS": (settings.extensions, "each person has their own mailbox"),
         "RC_USER_JWT": (settings.user_jwt, "each person logs in themselves"),

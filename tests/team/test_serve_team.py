@@ -40,6 +40,8 @@ def test_a_missing_setting_is_named(name: str) -> None:
     ("name", "value"),
     [
         ("RC_MCP_MIRROR", "on"),
+        ("RC_MCP_CONTACTS", __file__),
+        ("RC_MCP_APPROVAL_PAGE", "on"),
         ("RC_MCP_TRANSCRIBE", "all"),
         ("RC_MCP_EXTENSIONS", "1"),
         ("RC_USER_JWT", "jwt"),
