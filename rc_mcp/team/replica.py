@@ -106,7 +106,7 @@ def check_team(settings: Settings) -> None:
         "RC_MCP_CONTACTS": (settings.contacts, "it has no local copy to search, and an address book is one person's"),
         "RC_MCP_APPROVAL_PAGE": (
             settings.approval_page != "off",
-            "its machine has nobody's browser; people open /inbox",
+            "its machine has no browser; people open /inbox",
         ),
         "RC_MCP_TRANSCRIBE": (settings.transcribe != "off", "one recording would keep all others waiting"),
         "RC_MCP_EXTENSIONS": (settings.extensions, "each person has their own mailbox"),
