@@ -1,5 +1,6 @@
 """Several replicas serve several people: each their own mailbox, whichever replica answers."""
 
+import json
 from typing import Any, cast
 
 import anyio
@@ -14,7 +15,7 @@ from rc_mcp.team.database import Database
 from rc_mcp.team.replica import HOME
 from rc_mcp.team.schema import tenant_schema
 from rc_mcp.team.sessions import Sessions
-from rc_mcp.team.subscription_bus import MOST_LISTENERS, TOO_MANY, TeamSubscriptionBus
+from rc_mcp.team.subscription_bus import CHANNEL, MOST_LISTENERS, TOO_MANY, TeamSubscriptionBus
 from tests.desk import Era, call
 from tests.team.replicas import team
 
@@ -207,6 +208,36 @@ async def test_one_person_cannot_take_all_places_of_listeners() -> None:
         bus.subscribe(lambda _: None)
     with serving("other"):
         bus.subscribe(lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "no JSON",
+        "[" * 3_000,
+        "[]",
+        '{"from": "x", "person": "one"}',
+        '{"from": "x", "person": ["one"], "kind": "ToolsListChanged"}',
+        '{"from": "x", "person": "one", "kind": "ResourceUpdated", "uri": ["~"]}',
+        '{"from": "x", "person": "one", "kind": "ResourceUpdated", "uri": "~", "more": "~"}',
+    ],
+)
+async def test_events_of_another_program_are_ignored(database: Database, payload: str) -> None:
+    """Every role that may connect to a database may notify on its channels."""
+    heard: list[Any] = []
+    bus = TeamSubscriptionBus(database, lambda: None)
+    with serving("one"):
+        bus.subscribe(heard.append)
+    good = json.dumps({"from": "x", "person": "one", "kind": "ResourceUpdated", "uri": MAILBOX})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bus.follow)
+        with anyio.fail_after(30):
+            while not heard:  # until it listens
+                async with database.transaction() as db:
+                    await db.execute("SELECT pg_notify(%s, %s), pg_notify(%s, %s)", (CHANNEL, payload, CHANNEL, good))
+                await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    assert {event.uri for event in heard} == {MAILBOX}
 
 
 async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_replica(
