@@ -11,6 +11,7 @@ from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.oauth import login_attempts
 from rc_mcp.team.oauth.authorize import OVER
 from rc_mcp.team.oauth.login_attempts import LoginAttempts
+from rc_mcp.team.oauth.redirects import with_parameters
 from rc_mcp.team.people import tenants
 from tests.desk import Clock
 from tests.team.oauth.documents import Documents
@@ -98,6 +99,16 @@ async def test_only_the_port_of_a_native_app_may_differ(site: Site, browser: Bro
 
     assert page.status_code == 400
     assert "redirect_uri" in page.text
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["com.example.app:///done", "com.example.app:/done", "https://app.test/done?a=%20+b", "https://app.test/done?a"],
+)
+def test_the_answer_goes_to_the_redirect_uri_letter_by_letter(uri: str) -> None:
+    there = with_parameters(uri, code="one&two", state=None, iss="https://team.test")
+
+    assert there.removeprefix(uri) in {f"{mark}code=one%26two&iss=https%3A%2F%2Fteam.test" for mark in "?&"}
 
 
 async def test_the_page_names_the_app_as_data_and_where_it_leads(site: Site, browser: Browser) -> None:
