@@ -63,13 +63,12 @@ class Mailboxes:
         """Yield the session of a person.
 
         Raises:
-            NoSession: there is no such person, or the tenant's policy cannot be used.
+            NoSession: there is no such person, their account is not served any more, or its policy cannot be used.
             DatabaseAway: the database cannot be used now.
         """
-        person = await find(self.database, person_id)
-        if person is None:
-            raise NoSession(NOT_KNOWN)
-        settings = self.settings
+        person, settings = await find(self.database, person_id), self.settings
+        if person is None or (settings.accounts and person.account_id not in settings.accounts):
+            raise NoSession(NOT_KNOWN)  # a file link needs no token, which would be refused before
         async with (
             self.policies.used_by(person) as policy,
             MessageStoreClient(
