@@ -1,6 +1,7 @@
 """Several replicas serve several people: each their own mailbox, whichever replica answers."""
 
 import json
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -14,6 +15,7 @@ from rc_mcp.team.callers import UNKNOWN_CALLER, Callers, serving
 from rc_mcp.team.database import Database
 from rc_mcp.team.replica import HOME
 from rc_mcp.team.schema import tenant_schema
+from rc_mcp.team.sessions import TOO_MANY as TOO_MANY_CALLS
 from rc_mcp.team.sessions import Sessions
 from rc_mcp.team.subscription_bus import CHANNEL, MOST_LISTENERS, TOO_MANY, TeamSubscriptionBus
 from tests.desk import Era, call
@@ -82,6 +84,25 @@ async def test_a_large_body_is_read_only_after_a_good_token(database: Database, 
             codes.append((await http.post(f"{office.addresses[0]}/mcp", content=large, headers=headers)).status_code)
 
         assert codes == [413, 413, 400]
+
+
+async def test_one_person_has_only_so_many_requests_and_streams_in_progress(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rc_mcp.team.strangers.MOST_AT_ONCE", 2)
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        own, address = await office.log_in(1), f"{office.addresses[0]}/mcp"
+        headers = {"Host": "team.test", "Authorization": f"Bearer {own}", "Accept": "text/event-stream"}
+        stream = partial(http.stream, "GET", address, headers=headers)
+        async with stream() as one, stream() as two:
+            assert (one.status_code, two.status_code) == (200, 200)
+            more = await http.get(address, headers=headers)
+            assert (more.status_code, more.json()["error"]["message"]) == (503, TOO_MANY_CALLS)
+            async with office.client(2, 0, "legacy") as other:
+                assert await ids_seen(other)
+        with anyio.fail_after(30):  # the server learns late that a client has closed a stream
+            while (await http.head(address, headers=headers)).status_code == 503:  # noqa: ASYNC110
+                await anyio.sleep(0.05)
 
 
 async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Database, database_url: str) -> None:

@@ -40,7 +40,7 @@ class SaysWhenAway:
         except DatabaseAway as away:
             if begun or scope["type"] != "http":
                 raise
-            await _refusal(Request(scope), str(away))(scope, receive, send)
+            await refusal(Request(scope), str(away))(scope, receive, send)
             return
         except BaseException:
             await _all(held, send)
@@ -53,7 +53,8 @@ async def _all(messages: list[Message], send: Send) -> None:
         await send(message)
 
 
-def _refusal(request: Request, sentence: str) -> ASGIApp:
+def refusal(request: Request, sentence: str) -> ASGIApp:
+    """Return the answer 503 with this sentence, in the form that the client shows."""
     accept = request.headers.get("accept", "")
     if "text/html" in accept:
         answer = page("Not available now", f'<p role="alert">{escape(sentence)}</p>', status=503)
