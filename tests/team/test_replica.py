@@ -283,6 +283,19 @@ async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_repl
         assert waited.cancelled_caught
 
 
+async def test_a_stream_of_events_ends_so_that_nobody_listens_for_long_after_a_logout(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rc_mcp.team.callers.LISTENS_S", 0.2)
+    async with team(database, database_url, 1) as office, office.client(1) as listening:
+        async with listening.listen(resource_subscriptions=[MAILBOX]) as heard:
+            await office.replicas[0].authorization.log_out(await office.person(1))
+            assert [event async for event in heard] == []
+        with pytest.raises((MCPError, ExceptionGroup)):
+            async with listening.listen(resource_subscriptions=[MAILBOX]):
+                pass
+
+
 async def test_after_a_lost_connection_listeners_are_asked_to_read_again_and_hear_again(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
