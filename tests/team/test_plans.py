@@ -229,6 +229,22 @@ async def test_the_page_says_to_people_of_an_account_that_is_not_allowed_which_o
         assert f"not for people of the RingCentral account {office.emulator.account_id}" in shown.text
 
 
+@pytest.mark.parametrize(("keeps_bytes", "downloads"), [(1_000_000, 1), (10, 2)])
+async def test_the_page_keeps_no_large_document(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, keeps_bytes: int, downloads: int
+) -> None:
+    """They are in memory, for each person whose page is open."""
+    monkeypatch.setattr("rc_mcp.team.mailboxes._KEEPS_BYTES", keeps_bytes)
+    async with team(database, database_url, 1) as office, browser(office, 0) as inbox:
+        await inbox.open(0)
+        fax = next(message for message in office.mailbox(0).messages() if message["type"] == "Fax")
+        where = {"message_id": str(fax["id"]), "attachment_id": str(fax["attachments"][0]["id"])}
+        for _ in range(2):
+            assert (await inbox.call("fax_page", **where, page=1))["data"]
+
+        assert len([r for r in office.emulator.requests if "/content/" in r.path]) == downloads
+
+
 async def test_no_token_of_an_assistant_opens_the_page_and_no_other_page_calls_it(
     database: Database, database_url: str
 ) -> None:
