@@ -32,7 +32,11 @@ class LittleFromStrangers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         authorization = Headers(scope=scope).get("authorization", "") if scope["type"] == "http" else ""
-        person_id = await self._sender(authorization)
+        try:
+            person_id = await self._sender(authorization)
+        except DatabaseAway as away:  # the application would wait for it once more
+            await refusal(Request(scope), str(away))(scope, receive, send)
+            return
         if person_id is None:
             await self._from_stranger(scope, receive, send)
         elif self._in_progress[person_id] >= MOST_AT_ONCE:
@@ -47,12 +51,11 @@ class LittleFromStrangers:
                     del self._in_progress[person_id]
 
     async def _sender(self, authorization: str) -> str | None:
-        """Return the person with this token."""
+        """Return the person with this token; None if it is not good.
+
+        Raises:
+            DatabaseAway: the database cannot be used now.
+        """
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        try:
-            found = await self._tokens.verify_token(token)
-        except DatabaseAway:
-            return None  # the application says so
+        found = await self._tokens.verify_token(token) if scheme.lower() == "bearer" else None
         return found and found.subject

@@ -12,7 +12,7 @@ from mcp.server.context import ServerRequestContext
 from psycopg import sql
 
 from rc_mcp.team.callers import UNKNOWN_CALLER, Callers, serving
-from rc_mcp.team.database import Database
+from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.replica import HOME
 from rc_mcp.team.schema import tenant_schema
 from rc_mcp.team.sessions import TOO_MANY as TOO_MANY_CALLS
@@ -103,6 +103,24 @@ async def test_one_person_has_only_so_many_requests_and_streams_in_progress(
         with anyio.fail_after(30):  # the server learns late that a client has closed a stream
             while (await http.head(address, headers=headers)).status_code == 503:  # noqa: ASYNC110
                 await anyio.sleep(0.05)
+
+
+async def test_a_request_waits_only_once_for_a_database_that_is_away(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def away(token: str) -> None:
+        asked.append(token)
+        raise DatabaseAway("it is too slow")
+
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        monkeypatch.setattr(office.replicas[0].authorization, "verify_token", away)
+        headers = {"Host": "team.test", "Authorization": "Bearer x"}
+        answer = await http.post(f"{office.addresses[0]}/mcp", json={}, headers=headers)
+
+    assert (answer.status_code, asked) == (503, ["x"])
+    assert "does not answer" in answer.json()["error_description"]
 
 
 async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Database, database_url: str) -> None:
