@@ -129,16 +129,20 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
             with suppress(RingCentralError):  # then the next `tidy` has it
                 await self._logins.forget(person)
 
-    async def log_out(self, person: Person) -> int:
-        """End all grants of a person, and their login at RingCentral. Return how many grants there were.
+    async def log_out(self, person: Person) -> tuple[int, bool]:
+        """End all grants of a person, and their login at RingCentral.
+
+        Return how many grants there were, and whether the login has ended. If not, the next `tidy` ends it.
 
         Raises:
             DatabaseAway: the database cannot be used now.
         """
         ended = await self.grants.end_all_of(person)
-        with suppress(RingCentralError):
+        try:
             await self._logins.forget(person)
-        return ended
+        except RingCentralError:
+            return ended, False
+        return ended, True
 
     async def tidy(self) -> None:
         """Remove what has expired, and end logins at RingCentral that serve no client.
