@@ -305,7 +305,9 @@ class Paced(httpx.Auth):
         if is_too_late():
             budget.leave()
             budget.give_back()
-            raise NotSent(f"{outgoing.method} {outgoing.url.path[:120]} was not sent: a login took too long")
+            raise NotSent(
+                f"{outgoing.method} {outgoing.url.path[:120]} was not sent: it waited too long, such as for a login"
+            )
 
     def _learn(self, kind: str, response: httpx.Response, budget: RateBudget) -> None:
         """Apply the limits in the answer to a request of this kind, which was sent under `budget`."""
