@@ -237,7 +237,8 @@ def _ids(value: object) -> object:
     if not isinstance(value, str):
         return value
     ids = frozenset(part for part in re.split(r"[,\s]+", value) if part)
-    if wrong := sorted(i for i in ids if not re.fullmatch(r"[0-9]{1,20}", i)):
+    wrong = [value] if not ids else sorted(i for i in ids if not re.fullmatch(r"[0-9]{1,20}", i))
+    if wrong:  # a comma alone must not allow all
         raise ValueError(f"{wrong[0]!r} is not an id; it takes ids (digits), separated by commas")
     return ids
 

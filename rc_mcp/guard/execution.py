@@ -96,11 +96,14 @@ async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool,
     A message that reads back unchanged is uncertain too, unless RingCentral refused: the request may still arrive.
     """
     ids = [t.id for t in targets]
-    try:
-        await record.sending({t.id: t.was for t in targets}, "Purged" if purge else "Deleted")
-    except GuardError:
-        return Execution(dict.fromkeys(ids, "skipped"), _NOT_RECORDED)
-    answers = await _sent(mailbox, ids, purge=purge)
+    with at_once():  # already here, so that none of this is long ago when the request leaves
+        if await record.journal.state.is_stopped():
+            return Execution(dict.fromkeys(ids, "skipped"), str(Stopped()))
+        try:
+            await record.sending({t.id: t.was for t in targets}, "Purged" if purge else "Deleted")
+        except GuardError:
+            return Execution(dict.fromkeys(ids, "skipped"), _NOT_RECORDED)
+        answers = await _sent(mailbox, ids, purge=purge)
     outcomes: dict[str, OutcomeWord] = dict.fromkeys(ids, "failed")
     if any(a.error is None or not never_left(a.error) for a in answers):
         outcomes = await _read_back(mailbox, ids, answers, purge=purge)
@@ -117,9 +120,8 @@ async def send_once(mailbox: Mailbox, targets: Sequence[Target], *, purge: bool,
 
 async def _sent(mailbox: Mailbox, ids: Sequence[str], *, purge: bool) -> list[Outcome]:
     try:
-        with at_once():
-            # Without a type filter: the ids are exact, so a filter could only delete less than was approved.
-            return await mailbox.client.delete_message(ids, purge=purge, **mailbox.names)
+        # Without a type filter: the ids are exact, so a filter could only delete less than was approved.
+        return await mailbox.client.delete_message(ids, purge=purge, **mailbox.names)
     except RingCentralError as error:
         return [Outcome.failed(i, error) for i in ids]
 

@@ -124,10 +124,14 @@ async def fax_page(desk: Desk, asked: OnePage) -> FaxPage:
     """
     async with desk.turning:
         found = await _document(desk, AttachmentRef("~", "~", asked.message_id, asked.attachment_id))
-        if not is_document(found.kind):
-            raise InboxError(NO_PAGES)
-        one = ((asked.page, asked.page, asked.part),)
-        reading = await read_document(found.file, found.kind, ["picture"], one, no_progress)
+        try:
+            if not is_document(found.kind):
+                raise InboxError(NO_PAGES)
+            one = ((asked.page, asked.page, asked.part),)
+            reading = await read_document(found.file, found.kind, ["picture"], one, no_progress)
+        finally:
+            if found.size > desk.keeps_bytes:
+                desk.close()
     picture = next((p for p in reading.pictures if p.page == asked.page and p.part == asked.part), None)
     if picture is None:
         why = reading.failed.get(asked.page) or reading.why

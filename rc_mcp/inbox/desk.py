@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Annotated
 
 import anyio
@@ -52,6 +53,8 @@ class Desk:
     """The messages of the conversations that were opened, by the key: the message that is the key may be deleted."""
     planned: dict[str, list[PlannedMessage]] = field(default_factory=dict[str, list[PlannedMessage]])
     """The messages of the plans that wait, by plan."""
+    keeps_bytes: float = inf
+    """The largest document that stays open while its pages are turned. A server for a team has many desks."""
     document: tuple[AttachmentRef, Fetched] | None = None
     """The document whose pages are turned, so that it is downloaded once."""
     turning: anyio.Lock = field(default_factory=anyio.Lock)

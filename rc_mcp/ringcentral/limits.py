@@ -54,6 +54,8 @@ class Limits:
     """From the guide: the wait before a login is repeated after a 5xx."""
     login_lock_s: float = 60.0
     """Ours: the wait for another process that uses the login; longer than one request to RingCentral takes."""
+    leaves_within_s: float = 5.0
+    """Ours: a request in `at_once` that could only leave later, because of a login, is not sent."""
     token_lifetime_s: float = 86_400.0
     """Ours: the longest lifetime of a token that is believed. RingCentral's tokens live an hour."""
     retry_after_s: float = 60.0

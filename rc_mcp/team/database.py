@@ -57,6 +57,7 @@ class Database:
         self.url = url
         self._now = now
         self._read = datetime.now(UTC), monotonic()
+        self._strangers_turn = anyio.Lock()
         self._pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -87,6 +88,20 @@ class Database:
                     yield db
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
             database_failed(error)
+            raise DatabaseAway(reason(error)) from error
+
+    @asynccontextmanager
+    async def transaction_for_stranger(self) -> AsyncGenerator[AsyncConnection[tuple[Any, ...]]]:
+        """Run a transaction that anybody may cause: one at a time, so that strangers do not take all connections.
+
+        Raises:
+            DatabaseAway: that is not possible now.
+        """
+        try:
+            with anyio.fail_after(time_limits.DATABASE_S):
+                async with self._strangers_turn, self.transaction() as db:
+                    yield db
+        except TimeoutError as error:
             raise DatabaseAway(reason(error)) from error
 
     async def statement(self, query: LiteralString, params: Sequence[object]) -> tuple[Any, ...] | None:

@@ -36,6 +36,9 @@ NOT_KNOWN = "This server does not know you anymore. Nothing was done. Log in aga
 _ATTACHMENTS_AT_ONCE = 2
 """Of one person: half of the documents that a replica reads at a time, so that there are some for others."""
 
+_KEEPS_BYTES = 1_000_000
+"""Of a document, for each window of the inbox page while a session is open. A fax of ten pages has less."""
+
 
 @dataclass(frozen=True)
 class Mailboxes:
@@ -63,13 +66,12 @@ class Mailboxes:
         """Yield the session of a person.
 
         Raises:
-            NoSession: there is no such person, or the tenant's policy cannot be used.
+            NoSession: there is no such person, their account is not served any more, or its policy cannot be used.
             DatabaseAway: the database cannot be used now.
         """
-        person = await find(self.database, person_id)
-        if person is None:
-            raise NoSession(NOT_KNOWN)
-        settings = self.settings
+        person, settings = await find(self.database, person_id), self.settings
+        if person is None or (settings.accounts and person.account_id not in settings.accounts):
+            raise NoSession(NOT_KNOWN)  # a file link needs no token, which would be refused before
         async with (
             self.policies.used_by(person) as policy,
             MessageStoreClient(
@@ -106,9 +108,9 @@ class Mailboxes:
                 synced=tokens,
                 attachments=Semaphore(_ATTACHMENTS_AT_ONCE),
             )
-            desk = self._desks[person.id] = Desk(
-                session, settings.access, "browser", page_url=f"{settings.public_url}{INBOX}"
-            )
+            page_url = f"{settings.public_url}{INBOX}"
+            desk = Desk(session, settings.access, "browser", page_url=page_url, keeps_bytes=_KEEPS_BYTES)
+            self._desks[person.id] = desk
             tasks.start_soon(settle_interrupted_changes, guard, session.given_up)
             in_app = replace(desk, window="app")
             app_page = AppDoor(in_app, DerivedSecrets(self.keys.derived(PURPOSE), person.id))

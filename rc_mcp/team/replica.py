@@ -48,9 +48,9 @@ from rc_mcp.team.operator_api import with_operators
 from rc_mcp.team.operators import Operators
 from rc_mcp.team.outgoing import Outgoing
 from rc_mcp.team.policies import TenantPolicies
+from rc_mcp.team.request_limits import RequestLimits
 from rc_mcp.team.schema import SHARED
 from rc_mcp.team.sessions import Sessions
-from rc_mcp.team.strangers import LittleFromStrangers
 from rc_mcp.team.subscription_bus import TeamSubscriptionBus
 from rc_mcp.team.telemetry import start
 from rc_mcp.team.tenant_state import GuardDatabase
@@ -313,7 +313,7 @@ def _application(
         is_right = row == (len(SHARED),)
         return PlainTextResponse("ok\n") if is_right else PlainTextResponse(OTHER_VERSION, 503)
 
-    whole = LittleFromStrangers(authorization, door)
+    whole = RequestLimits(authorization, door)
     app = Starlette(
         routes=[
             Route("/healthz", alive),

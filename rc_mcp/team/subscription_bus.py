@@ -125,9 +125,11 @@ class TeamSubscriptionBus:
                 return
             person, kind = sent.pop("person"), _KINDS[sent.pop("kind")]
             event = kind(**sent)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return  # of another version
-        self._deliver(person, event)
+            is_ours = all(isinstance(word, str) for word in (person, *sent.values()))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return  # of another version, or of another program: every role of the database may notify
+        if is_ours:
+            self._deliver(person, event)
 
     def _deliver(self, person: str, event: Event) -> None:
         for listener in list(self._listeners.get(person, {}).values()):

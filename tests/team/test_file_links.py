@@ -13,6 +13,7 @@ from starlette.types import Message
 from rc_mcp import time_limits
 from rc_mcp.team.database import Database
 from rc_mcp.team.file_links import GONE, LASTS
+from rc_mcp.team.mailboxes import NOT_KNOWN
 from tests.desk import Era, call
 from tests.team.replicas import Team, team
 
@@ -106,6 +107,18 @@ async def test_a_browser_that_stops_reading_does_not_keep_a_connection_to_ringce
             await office.replicas[0].app(scope, receive, stuck)
 
         assert sent == ["http.response.start", "http.response.body"]
+
+
+async def test_a_link_does_not_open_once_its_account_is_not_allowed_any_more(
+    database: Database, database_url: str
+) -> None:
+    async with team(database, database_url, 1) as office:
+        async with office.client(1, 0) as client:
+            link, _ = await link_to_voicemail(client)
+        async with office.replica(RC_MCP_ACCOUNTS="1"):
+            answer = await opened(office, link)
+
+    assert (answer.status_code, answer.text) == (503, f"{NOT_KNOWN}\n")
 
 
 async def test_a_message_that_is_gone_gives_a_sentence(database: Database, database_url: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
@@ -18,13 +18,19 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitRequestParams, ElicitResult, Implementation
 from psycopg import sql
 
+from rc_mcp.guard.state.journal import Journal
 from rc_mcp.guard.state.plans import LIFETIME
+from rc_mcp.guard.state.store import in_thread
 from rc_mcp.inbox.app import PREFIX
 from rc_mcp.inbox.browser import SESSION_HEADER
+from rc_mcp.ringcentral.limits import LIMITS
+from rc_mcp.ringcentral.transport import deadlines
+from rc_mcp.team.advisory_locks import AdvisoryLocks
 from rc_mcp.team.database import Database
 from rc_mcp.team.expired_plans import forget_expired_plans
 from rc_mcp.team.inbox_page import LOGGED_OUT, OVER, page
 from rc_mcp.team.key_ring import KeyRing
+from rc_mcp.team.logins import login_name
 from rc_mcp.team.schema import tenant_schema
 from rc_mcp.team.tenant_state import GuardDatabase
 from tests.desk import YES, call
@@ -223,6 +229,22 @@ async def test_the_page_says_to_people_of_an_account_that_is_not_allowed_which_o
         assert f"not for people of the RingCentral account {office.emulator.account_id}" in shown.text
 
 
+@pytest.mark.parametrize(("keeps_bytes", "downloads"), [(1_000_000, 1), (10, 2)])
+async def test_the_page_keeps_no_large_document(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, keeps_bytes: int, downloads: int
+) -> None:
+    """They are in memory, for each person whose page is open."""
+    monkeypatch.setattr("rc_mcp.team.mailboxes._KEEPS_BYTES", keeps_bytes)
+    async with team(database, database_url, 1) as office, browser(office, 0) as inbox:
+        await inbox.open(0)
+        fax = next(message for message in office.mailbox(0).messages() if message["type"] == "Fax")
+        where = {"message_id": str(fax["id"]), "attachment_id": str(fax["attachments"][0]["id"])}
+        for _ in range(2):
+            assert (await inbox.call("fax_page", **where, page=1))["data"]
+
+        assert len([r for r in office.emulator.requests if "/content/" in r.path]) == downloads
+
+
 async def test_no_token_of_an_assistant_opens_the_page_and_no_other_page_calls_it(
     database: Database, database_url: str
 ) -> None:
@@ -269,3 +291,31 @@ async def bodies(database: Database, account_id: str) -> list[str]:
     async with database.transaction() as db:
         found = await db.execute(sql.SQL("SELECT body FROM {}").format(table))
         return [body for (body,) in await found.fetchall()]
+
+
+async def test_a_delete_that_waits_for_a_login_is_not_sent_after_a_stop(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each DELETE reads the login, which another replica may keep locked for a minute while it renews it."""
+    monkeypatch.setattr(deadlines, "LIMITS", replace(LIMITS, leaves_within_s=0.5))
+    async with team(database, database_url, 1) as office, office.client(1, 0, "legacy") as client:
+        person, message = await office.person(1), office.ids(1)[0]
+        asked = await call(client, "delete_message", message_id=[message])
+        answers: list[dict[str, Any]] = []
+
+        async def agree() -> None:
+            answers.append(await call(client, "delete_message", message_id=[message], plan_id=asked["plan_id"]))
+
+        with GuardDatabase(database_url) as states:
+            state, locks = states.of(person.account_id), AdvisoryLocks(database_url)
+            async with anyio.create_task_group() as tasks, locks.held(login_name(person), 0) as renewing:
+                assert renewing
+                tasks.start_soon(agree)
+                with anyio.fail_after(60):
+                    while not await in_thread(lambda: "sending" in {e.event for e in Journal(state).entries()}):  # noqa: ASYNC110
+                        await anyio.sleep(0.05)
+                assert await in_thread(state.stop)
+                await anyio.sleep(0.6)
+
+        assert answers[0]["outcomes"] == {message: "failed"}
+        assert office.deletes() == []

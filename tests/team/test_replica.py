@@ -1,5 +1,7 @@
 """Several replicas serve several people: each their own mailbox, whichever replica answers."""
 
+import json
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -10,11 +12,12 @@ from mcp.server.context import ServerRequestContext
 from psycopg import sql
 
 from rc_mcp.team.callers import UNKNOWN_CALLER, Callers, serving
-from rc_mcp.team.database import Database
+from rc_mcp.team.database import Database, DatabaseAway
 from rc_mcp.team.replica import HOME
 from rc_mcp.team.schema import tenant_schema
+from rc_mcp.team.sessions import TOO_MANY as TOO_MANY_CALLS
 from rc_mcp.team.sessions import Sessions
-from rc_mcp.team.subscription_bus import MOST_LISTENERS, TOO_MANY, TeamSubscriptionBus
+from rc_mcp.team.subscription_bus import CHANNEL, MOST_LISTENERS, TOO_MANY, TeamSubscriptionBus
 from tests.desk import Era, call
 from tests.team.replicas import team
 
@@ -81,6 +84,43 @@ async def test_a_large_body_is_read_only_after_a_good_token(database: Database, 
             codes.append((await http.post(f"{office.addresses[0]}/mcp", content=large, headers=headers)).status_code)
 
         assert codes == [413, 413, 400]
+
+
+async def test_one_person_has_only_so_many_requests_and_streams_in_progress(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rc_mcp.team.request_limits.MOST_AT_ONCE", 2)
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        own, address = await office.log_in(1), f"{office.addresses[0]}/mcp"
+        headers = {"Host": "team.test", "Authorization": f"Bearer {own}", "Accept": "text/event-stream"}
+        stream = partial(http.stream, "GET", address, headers=headers)
+        async with stream() as one, stream() as two:
+            assert (one.status_code, two.status_code) == (200, 200)
+            more = await http.get(address, headers=headers)
+            assert (more.status_code, more.json()["error"]["message"]) == (503, TOO_MANY_CALLS)
+            async with office.client(2, 0, "legacy") as other:
+                assert await ids_seen(other)
+        with anyio.fail_after(30):  # the server learns late that a client has closed a stream
+            while (await http.head(address, headers=headers)).status_code == 503:  # noqa: ASYNC110
+                await anyio.sleep(0.05)
+
+
+async def test_a_request_waits_only_once_for_a_database_that_is_away(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def away(token: str) -> None:
+        asked.append(token)
+        raise DatabaseAway("it is too slow")
+
+    async with team(database, database_url, 1) as office, httpx.AsyncClient() as http:
+        monkeypatch.setattr(office.replicas[0].authorization, "verify_token", away)
+        headers = {"Host": "team.test", "Authorization": "Bearer x"}
+        answer = await http.post(f"{office.addresses[0]}/mcp", json={}, headers=headers)
+
+    assert (answer.status_code, asked) == (503, ["x"])
+    assert "does not answer" in answer.json()["error_description"]
 
 
 async def test_who_opens_the_address_in_a_browser_reads_what_it_is(database: Database, database_url: str) -> None:
@@ -209,6 +249,36 @@ async def test_one_person_cannot_take_all_places_of_listeners() -> None:
         bus.subscribe(lambda _: None)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "no JSON",
+        "[" * 3_000,
+        "[]",
+        '{"from": "x", "person": "one"}',
+        '{"from": "x", "person": ["one"], "kind": "ToolsListChanged"}',
+        '{"from": "x", "person": "one", "kind": "ResourceUpdated", "uri": ["~"]}',
+        '{"from": "x", "person": "one", "kind": "ResourceUpdated", "uri": "~", "more": "~"}',
+    ],
+)
+async def test_events_of_another_program_are_ignored(database: Database, payload: str) -> None:
+    """Every role that may connect to a database may notify on its channels."""
+    heard: list[Any] = []
+    bus = TeamSubscriptionBus(database, lambda: None)
+    with serving("one"):
+        bus.subscribe(heard.append)
+    good = json.dumps({"from": "x", "person": "one", "kind": "ResourceUpdated", "uri": MAILBOX})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bus.follow)
+        with anyio.fail_after(30):
+            while not heard:  # until it listens
+                async with database.transaction() as db:
+                    await db.execute("SELECT pg_notify(%s, %s), pg_notify(%s, %s)", (CHANNEL, payload, CHANNEL, good))
+                await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    assert {event.uri for event in heard} == {MAILBOX}
+
+
 async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_replica(
     database: Database, database_url: str
 ) -> None:
@@ -229,6 +299,19 @@ async def test_a_listener_hears_a_change_that_their_own_call_saw_on_another_repl
         with anyio.move_on_after(0.3) as waited:
             await anext(aiter(not_heard))
         assert waited.cancelled_caught
+
+
+async def test_a_stream_of_events_ends_so_that_nobody_listens_for_long_after_a_logout(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rc_mcp.team.callers.LISTENS_S", 0.2)
+    async with team(database, database_url, 1) as office, office.client(1) as listening:
+        async with listening.listen(resource_subscriptions=[MAILBOX]) as heard:
+            await office.replicas[0].authorization.log_out(await office.person(1))
+            assert [event async for event in heard] == []
+        with pytest.raises((MCPError, ExceptionGroup)):
+            async with listening.listen(resource_subscriptions=[MAILBOX]):
+                pass
 
 
 async def test_after_a_lost_connection_listeners_are_asked_to_read_again_and_hear_again(

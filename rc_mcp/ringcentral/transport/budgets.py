@@ -34,9 +34,9 @@ from typing import Protocol
 import anyio
 import httpx2 as httpx
 
-from rc_mcp.ringcentral.errors import RateLimited
+from rc_mcp.ringcentral.errors import NotSent, RateLimited
 from rc_mcp.ringcentral.limits import LIMITS
-from rc_mcp.ringcentral.transport.deadlines import Time, awaiting, is_in_background, latest
+from rc_mcp.ringcentral.transport.deadlines import Time, awaiting, is_in_background, is_too_late, latest
 from rc_mcp.ringcentral.transport.responses import penalty_s
 
 ASSUMED: Mapping[str, int] = {"light": 50, "medium": 40, "heavy": 10, "auth": 5}
@@ -265,6 +265,7 @@ class Paced(httpx.Auth):
 
     Raises:
         RateLimited: the request would wait longer than the caller allows. It was not sent.
+        NotSent: a request in `at_once` has waited too long for a login.
     """
 
     def __init__(self, auth: httpx.Auth, time: Time, *, assume_limits: bool, budgets: NewBudget | None = None) -> None:
@@ -301,6 +302,12 @@ class Paced(httpx.Auth):
             return
         self._user_until = self._time.now() + _USER_IS_HERE_S
         await budget.enter(latest(), method=outgoing.method, path=outgoing.url.path)
+        if is_too_late():
+            budget.leave()
+            budget.give_back()
+            raise NotSent(
+                f"{outgoing.method} {outgoing.url.path[:120]} was not sent: it waited too long, such as for a login"
+            )
 
     def _learn(self, kind: str, response: httpx.Response, budget: RateBudget) -> None:
         """Apply the limits in the answer to a request of this kind, which was sent under `budget`."""

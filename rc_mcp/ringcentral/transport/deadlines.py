@@ -27,6 +27,7 @@ from rc_mcp.ringcentral.limits import LIMITS
 
 _UNTIL: ContextVar[float] = ContextVar("until", default=inf)
 _ENDS: ContextVar[float] = ContextVar("ends", default=inf)
+_LEAVES_BY: ContextVar[float] = ContextVar("leaves by", default=inf)
 _IN_BACKGROUND: ContextVar[bool] = ContextVar("in background", default=False)
 
 
@@ -63,11 +64,20 @@ def at_once() -> Generator[None]:
 
     It is not sent again after a 401 either: a proxy may send the 401 while the first request still arrives.
 
-    Use it for a delete right after a read: the longer it waits, the older that read is. A request waits for a login by
-    another call or process as in `waiting_until`.
+    Use it for a delete right after a read: the longer it waits, the older that read is. A login, such as one by another
+    process, can make it wait. If that takes longer than `LIMITS.leaves_within_s`, it is not sent.
     """
-    with waiting_until(0.0):
-        yield
+    before = _LEAVES_BY.set(anyio.current_time() + LIMITS.leaves_within_s)
+    try:
+        with waiting_until(0.0):
+            yield
+    finally:
+        _LEAVES_BY.reset(before)
+
+
+def is_too_late() -> bool:
+    """Return whether a request in `at_once` has waited too long to be sent."""
+    return anyio.current_time() > _LEAVES_BY.get()
 
 
 def is_sent_once() -> bool:

@@ -5,8 +5,8 @@ A client never sees a token of RingCentral. `AuthorizationServer` issues and che
 
 from rc_mcp.team.oauth.addresses import SCOPE, Addresses
 from rc_mcp.team.oauth.authorization_server import AuthorizationServer
-from rc_mcp.team.oauth.away import SaysWhenAway, answer_when_away
+from rc_mcp.team.oauth.away import SaysWhenAway
 from rc_mcp.team.oauth.grants import PersonsToken
 from rc_mcp.team.oauth.routes import routes
 
-__all__ = ["SCOPE", "Addresses", "AuthorizationServer", "PersonsToken", "SaysWhenAway", "answer_when_away", "routes"]
+__all__ = ["SCOPE", "Addresses", "AuthorizationServer", "PersonsToken", "SaysWhenAway", "routes"]

@@ -129,16 +129,20 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
             with suppress(RingCentralError):  # then the next `tidy` has it
                 await self._logins.forget(person)
 
-    async def log_out(self, person: Person) -> int:
-        """End all grants of a person, and their login at RingCentral. Return how many grants there were.
+    async def log_out(self, person: Person) -> tuple[int, bool]:
+        """End all grants of a person, and their login at RingCentral.
+
+        Return how many grants there were, and whether the login has ended. If not, the next `tidy` ends it.
 
         Raises:
             DatabaseAway: the database cannot be used now.
         """
         ended = await self.grants.end_all_of(person)
-        with suppress(RingCentralError):
+        try:
             await self._logins.forget(person)
-        return ended
+        except RingCentralError:
+            return ended, False
+        return ended, True
 
     async def tidy(self) -> None:
         """Remove what has expired, and end logins at RingCentral that serve no client.
@@ -151,7 +155,8 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         await self.grants.forget_expired()
         for person in await self.grants.needless_logins():
             if not await self.grants.has_any(person):  # nobody logged in while the others were forgotten
-                await self._logins.forget(person)
+                with suppress(RingCentralError):  # the next round has it
+                    await self._logins.forget(person)
 
     async def keep_tidy(self) -> None:
         """Tidy every ten minutes, until canceled."""
@@ -159,7 +164,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
             await anyio.sleep(_TIDIED_EVERY_S)
             try:
                 await self.tidy()
-            except (DatabaseAway, RingCentralError):
+            except DatabaseAway:
                 continue  # the next round has it
 
     async def verify_token(self, token: str) -> PersonsToken | None:

@@ -40,7 +40,7 @@ class SaysWhenAway:
         except DatabaseAway as away:
             if begun or scope["type"] != "http":
                 raise
-            await answer_when_away(away, scope, receive, send)
+            await refusal(Request(scope), str(away))(scope, receive, send)
             return
         except BaseException:
             await _all(held, send)
@@ -53,9 +53,9 @@ async def _all(messages: list[Message], send: Send) -> None:
         await send(message)
 
 
-async def answer_when_away(away: DatabaseAway, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request with the sentence, in the form that its sender understands."""
-    accept, sentence = Request(scope).headers.get("accept", ""), str(away)
+def refusal(request: Request, sentence: str) -> ASGIApp:
+    """Return the answer 503 with this sentence, in the form that the client shows."""
+    accept = request.headers.get("accept", "")
     if "text/html" in accept:
         answer = page("Not available now", f'<p role="alert">{escape(sentence)}</p>', status=503)
     elif "text/event-stream" in accept:  # an MCP client shows the sentence only in a message of its protocol
@@ -65,4 +65,4 @@ async def answer_when_away(away: DatabaseAway, scope: Scope, receive: Receive, s
         said = {"error": "temporarily_unavailable", "error_description": sentence}
         answer = JSONResponse(said, 503, _NOT_KEPT)
     answer.headers["Retry-After"] = _AGAIN_IN_S
-    await answer(scope, receive, send)
+    return answer

@@ -70,7 +70,7 @@ class Clients:
         if len(text) > MOST_CHARS:
             raise RegistrationError("invalid_client_metadata", "The registration is too long.")
         now = self._database.now()
-        async with self._database.transaction() as db:
+        async with self._database.transaction_for_stranger() as db:
             await db.execute("SELECT pg_advisory_xact_lock(hashtext('rc_mcp.oauth_client'))")  # none is removed twice
             await db.execute(
                 "INSERT INTO oauth_client (client_id, registered_at, metadata) VALUES (%s, %s, %s)",

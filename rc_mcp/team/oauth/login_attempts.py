@@ -86,7 +86,7 @@ class LoginAttempts:
         """
         expires = self._database.now() + LASTS
         sealed = self._seal(_Sealed(asked=asked, expires=expires, state=state, verifier=verifier), _ATTEMPT).encode()
-        async with self._database.transaction() as db:
+        async with self._database.transaction_for_stranger() as db:
             await db.execute("SELECT pg_advisory_xact_lock(hashtext('rc_mcp.login_attempt'))")  # none is removed twice
             await db.execute(
                 "INSERT INTO login_attempt (state_digest, browser_digest, expires, sealed) VALUES (%s, %s, %s, %s)",

@@ -63,7 +63,8 @@ class Logout:
             token = None
         if token is None:
             return error_page(NOT_DONE)
-        return logged_out_page(await self._server.log_out(token.person) - 1)
+        grants, is_over = await self._server.log_out(token.person)
+        return logged_out_page(grants - 1, is_over=is_over)  # one is of this page
 
 
 def _state_of(browser: str) -> str:

@@ -28,6 +28,7 @@ button.first { background: var(--accent); border-color: var(--accent); color: #f
 [role=alert] { padding: .6rem .75rem; border-left: 4px solid #c22; background: #c221; }
 """
 _STYLE_HASH = b64encode(sha256(_CSS.encode()).digest()).decode()
+ENDS_LATER = "Your login at RingCentral cannot be ended now. This server tries again within ten minutes."
 _POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -117,9 +118,11 @@ def logout_page() -> HTMLResponse:
     return page("Log out", _LOGOUT)
 
 
-def logged_out_page(apps: int) -> HTMLResponse:
-    """Return the page that follows."""
-    return page("Logged out", f"<p>{counted(apps, 'app login')} and your login at RingCentral ended.</p>")
+def logged_out_page(apps: int, *, is_over: bool) -> HTMLResponse:
+    """Return the page that follows. `is_over`: whether the login at RingCentral has ended."""
+    logins = counted(apps, "app login")
+    ended = f"{logins} and your login at RingCentral ended."
+    return page("Logged out", f"<p>{ended if is_over else f'{logins} ended. {ENDS_LATER}'}</p>")
 
 
 def on_the_way(url: str) -> HTMLResponse:

@@ -1,7 +1,7 @@
 """Redirect URIs: which may be registered, when two are the same, and how an answer is added to one."""
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import AnyUrl, ValidationError
 
@@ -76,11 +76,9 @@ def host_of(uri: str) -> str:
 
 
 def with_parameters(uri: str, **parameters: str | None) -> str:
-    """Return the address with these added to its query; None is left out."""
-    parts = urlsplit(uri)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    query += [(name, value) for name, value in parameters.items() if value is not None]
-    return parts._replace(query=urlencode(query)).geturl()
+    """Return the address with these added to its query, and otherwise letter by letter; None is left out."""
+    added = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return f"{uri}{'&' if '?' in uri else '?'}{added}"
 
 
 def _without_port(uri: str) -> tuple[str | None, str, str]:

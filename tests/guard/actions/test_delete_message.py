@@ -1,5 +1,6 @@
 """delete_message deletes only messages that the user approved."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from mcp.types import ElicitResult
 
 from rc_mcp.guard.execution import CHANGED_SINCE_PLAN
 from rc_mcp.guard.refusals import NOTHING_DONE
+from rc_mcp.guard.state.coordination import Stopped
 from rc_mcp.wiring import command_for
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, NOTHING, YES, Desk, Era, call, refused, typed
 
@@ -233,6 +235,24 @@ async def test_a_stop_file_stops_everything_destructive(desk: Desk, era: Era) ->
         answer = await call(client, "delete_message", message_id=[target])
     assert answer["status"] == "refused"
     assert desk.availability(target) == "Alive"
+
+
+async def test_a_stop_after_the_last_reading_stops_the_delete(
+    desk: Desk, era: Era, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = desk.ids(availability="Alive")[0]
+
+    async def stopped_after(_: object, read: Callable[[], Awaitable[object]]) -> object:
+        found = await read()
+        desk.state.stop()
+        return found
+
+    monkeypatch.setattr("rc_mcp.guard.execution.unless_stopped", stopped_after)
+    async with desk.client(era, answer=YES) as client:
+        answer = await call(client, "delete_message", message_id=[target])
+    assert answer["outcomes"] == {target: "skipped"}
+    assert str(Stopped()) in answer["said"]
+    assert desk.sent("DELETE") == []
 
 
 async def test_a_server_below_purge_does_not_purge(desk: Desk, era: Era) -> None:

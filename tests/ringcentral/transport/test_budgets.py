@@ -1,7 +1,9 @@
 """Tests of budgets in virtual time against the emulator's limits: as fast as allowed, and never refused."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rc_mcp.emulator import Emulator
-from rc_mcp.ringcentral import MessageStoreClient, RateLimited, TokenAuth, waiting_until
+from rc_mcp.ringcentral import MessageStoreClient, NotSent, RateLimited, TokenAuth, at_once, waiting_until
+from rc_mcp.ringcentral.limits import LIMITS
 from rc_mcp.ringcentral.transport.budgets import Budget
-from rc_mcp.ringcentral.transport.deadlines import Time
+from rc_mcp.ringcentral.transport.deadlines import REAL_TIME, Time
 from tests.ringcentral.under_budget import attachments, client_of, together, virtual_now
 from tests.ringcentral.virtual_time import VirtualLoop
 
@@ -94,6 +97,34 @@ async def test_a_429_closes_only_its_group_for_the_stated_time(retry_after: str 
     times = {name: [round(at, 3) for at, named in service.came if named == name] for _, name in service.came}
     assert times["DELETE 5"] == [1]
     assert times["GET message-store"] == [0, seconds, seconds]
+
+
+class SlowLogin(TokenAuth):
+    """Authentication that takes a while before each request."""
+
+    takes_s = 0.0
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        await anyio.sleep(self.takes_s)
+        async with aclosing(super().async_auth_flow(request)) as flow:
+            yield await anext(flow)
+
+
+async def test_a_delete_that_waited_too_long_for_a_login_is_not_sent_and_takes_no_place() -> None:
+    service, auth = Scripted(), SlowLogin("t")
+    one_place = partial(Budget, limit=1, time=REAL_TIME)
+    store = MessageStoreClient(auth, transport=service, budgets=lambda group, _: one_place(group))
+    async with store:
+        auth.takes_s = LIMITS.leaves_within_s + 1
+        with pytest.raises(NotSent), at_once():
+            await store.delete_message("5")
+        assert service.came == []
+        auth.takes_s = LIMITS.leaves_within_s - 1
+        with at_once():
+            await store.delete_message("5")
+        auth.takes_s = LIMITS.leaves_within_s + 1
+        await store.list_messages()  # which may wait
+    assert [name for _, name in service.came] == ["DELETE 5", "GET message-store"]
 
 
 async def test_a_request_that_is_still_processed_does_not_hold_back_others() -> None:

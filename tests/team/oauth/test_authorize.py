@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 
+import anyio
 import httpx2 as httpx
 import pytest
 
 from rc_mcp.emulator import Emulator
-from rc_mcp.team.database import Database
+from rc_mcp.team.database import MOST_CONNECTIONS, Database
 from rc_mcp.team.key_ring import KeyRing
 from rc_mcp.team.oauth import login_attempts
 from rc_mcp.team.oauth.authorize import OVER
-from rc_mcp.team.oauth.login_attempts import LoginAttempts
+from rc_mcp.team.oauth.login_attempts import Asked, LoginAttempts
+from rc_mcp.team.oauth.redirects import with_parameters
 from rc_mcp.team.people import tenants
 from tests.desk import Clock
 from tests.team.oauth.documents import Documents
@@ -98,6 +100,16 @@ async def test_only_the_port_of_a_native_app_may_differ(site: Site, browser: Bro
 
     assert page.status_code == 400
     assert "redirect_uri" in page.text
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["com.example.app:///done", "com.example.app:/done", "https://app.test/done?a=%20+b", "https://app.test/done?a"],
+)
+def test_the_answer_goes_to_the_redirect_uri_letter_by_letter(uri: str) -> None:
+    there = with_parameters(uri, code="one&two", state=None, iss="https://team.test")
+
+    assert there.removeprefix(uri) in {f"{mark}code=one%26two&iss=https%3A%2F%2Fteam.test" for mark in "?&"}
 
 
 async def test_the_page_names_the_app_as_data_and_where_it_leads(site: Site, browser: Browser) -> None:
@@ -247,6 +259,24 @@ async def test_nobody_who_begins_logins_without_end_fills_the_database(
         row = await (await db.execute("SELECT count(*) FROM login_attempt")).fetchone()
     assert row == (2,)
     assert [(await browser.http.get(back)).status_code for back in backs] == [400, 200, 200]
+
+
+async def test_strangers_who_begin_logins_do_not_take_all_connections(database: Database, keys: KeyRing) -> None:
+    asked = Asked(client_id="x", redirect_uri="x", names_redirect_uri=True, state=None, code_challenge="x")
+    attempts = LoginAttempts(database, keys)
+    async with (
+        Database(database.url) as another_replica,
+        anyio.create_task_group() as strangers,
+        another_replica.transaction() as db,
+    ):
+        await db.execute("SELECT pg_advisory_xact_lock(hashtext('rc_mcp.login_attempt'))")
+        for number in range(2 * MOST_CONNECTIONS):
+            strangers.start_soon(attempts.begin, asked, "browser", str(number), "verifier")
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(10):
+            assert await database.statement("SELECT 1", ()) == (1,)
+
+    assert await database.statement("SELECT count(*) FROM login_attempt", ()) == (2 * MOST_CONNECTIONS,)
 
 
 async def test_a_login_lasts_ten_minutes(client: McpClient, browser: Browser, clock: Clock) -> None:

@@ -8,10 +8,12 @@ from unittest.mock import MagicMock
 import anyio
 import pytest
 
-from rc_mcp.ringcentral import LoginEnded, MessageStoreClient
+from rc_mcp.ringcentral import LoginEnded, LoginNotKept, MessageStoreClient
+from rc_mcp.team.logins import Logins
 from rc_mcp.team.oauth import grants
 from rc_mcp.team.oauth.addresses import Addresses
 from rc_mcp.team.oauth.grants import BELIEVED_S, Grants
+from rc_mcp.team.people import Person
 from tests.desk import Clock
 from tests.team.oauth.site import Browser, McpClient, Site
 
@@ -309,3 +311,25 @@ async def test_what_nobody_uses_is_forgotten(site: Site, client: McpClient, cloc
     await site.server.tidy()
 
     assert site.sessions(1) == 0
+
+
+async def test_a_login_that_cannot_be_ended_now_keeps_no_other_one(
+    site: Site, client: McpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (2, 3):
+        await site.log_out(number)
+        await client.logged_in(number)
+    async with site.database.transaction() as db:
+        await db.execute("DELETE FROM oauth_grant")
+    asked: list[Person] = []
+
+    async def locked(_: Logins, person: Person) -> None:
+        asked.append(person)
+        raise LoginNotKept("Another replica has locked this login for a minute.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Logins, "forget", locked)
+        await site.server.tidy()
+    assert {site.person(2), site.person(3)} <= set(asked)
+    await site.server.tidy()
+    assert (site.sessions(2), site.sessions(3)) == (0, 0)
