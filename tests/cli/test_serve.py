@@ -179,6 +179,7 @@ def test_ctrl_c_ends_it_although_the_host_keeps_stdin_open(tmp_path: Path) -> No
         ({"RC_ACCESS_TOKEN": "x", "RC_SERVER_URL": "http://platform.ringcentral.com"}, "RC_SERVER_URL"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MEDIA_URL": "ftp://x"}, "RC_MEDIA_URL"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_EXTENSIONS": "one"}, "RC_MCP_EXTENSIONS"),
+        ({"RC_ACCESS_TOKEN": "x", "RC_MCP_ACCOUNTS": ","}, "RC_MCP_ACCOUNTS"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_APPROVAL": "never"}, "RC_MCP_APPROVAL"),
         ({"RC_APP_CLIENT_ID": "x", "RC_USER_JWT": "${RC_USER_JWT}"}, "RC_USER_JWT"),
         ({"RC_ACCESS_TOKEN": "x", "RC_MCP_POLICY": "policy.toml"}, "RC_MCP_POLICY"),
