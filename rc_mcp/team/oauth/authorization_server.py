@@ -153,6 +153,8 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[PersonsCode, PersonsR
         await self.attempts.forget_expired()
         await self.clients.forget_unused()
         await self.grants.forget_expired()
+        if self._accounts:
+            await self.grants.end_all_but_of(self._accounts)
         for person in await self.grants.needless_logins():
             if not await self.grants.has_any(person):  # nobody logged in while the others were forgotten
                 with suppress(RingCentralError):  # the next round has it

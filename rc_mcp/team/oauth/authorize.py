@@ -19,7 +19,7 @@ from rc_mcp.team.oauth.authorization_server import AnotherAccount, Authorization
 from rc_mcp.team.oauth.browser import Browsers, is_own_page, new_secret
 from rc_mcp.team.oauth.client import Client, ClientRefused
 from rc_mcp.team.oauth.login_attempts import Asked, NoSuchLogin
-from rc_mcp.team.oauth.pages import consent_page, error_page, on_the_way
+from rc_mcp.team.oauth.pages import consent_page, error_page, on_the_way, wrong_request_page
 from rc_mcp.team.oauth.redirects import with_parameters
 from rc_mcp.team.oauth.ringcentral_login import advice_on
 
@@ -33,7 +33,7 @@ _STATE_CHARS = 2_048
 
 
 class _Refused(Exception):  # noqa: N818  a state
-    """A request whose error goes to the client: OAuth's word for it, and a sentence."""
+    """A request whose error the client may hear: OAuth's word for it, and a sentence."""
 
     def __init__(self, error: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -59,7 +59,8 @@ class LoginInBrowser:
             asked = self._asked(client, redirect_uri, given)
         except _Refused as refused:
             state = given.get("state", "")[:_STATE_CHARS] or None
-            return _redirect(self._answer(redirect_uri, state, error=refused.error, error_description=str(refused)))
+            answer = self._answer(redirect_uri, state, error=refused.error, error_description=str(refused))
+            return wrong_request_page(f"The app asked in a wrong way: {refused}.", answer)
         sealed = self._server.attempts.sealed_request(asked)
         return _redirect(f"{CONSENT}?request={sealed}")
 

@@ -10,6 +10,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from hashlib import sha256
 from math import inf
@@ -243,6 +244,18 @@ class Grants:
             ended = await db.execute("DELETE FROM oauth_grant WHERE person = %s", (person.id,))
         self._doubt(lambda token: token.person == person)
         return ended.rowcount
+
+    async def end_all_but_of(self, accounts: AbstractSet[str]) -> None:
+        """End the grants of people of all other accounts.
+
+        Raises:
+            DatabaseAway: the database cannot be used now.
+        """
+        async with self._database.transaction() as db:
+            await db.execute(
+                "DELETE FROM oauth_grant USING person WHERE person.id = oauth_grant.person AND account_id <> ALL (%s)",
+                (sorted(accounts),),
+            )
 
     async def needless_logins(self) -> list[Person]:
         """Return the people whose login at RingCentral serves no client any more.

@@ -142,6 +142,17 @@ def error_page(sentence: str, status: int = 400) -> HTMLResponse:
     return page("Login failed", f'<p role="alert">{_shown(sentence, 400)}</p>{again}', status=status)
 
 
+def wrong_request_page(sentence: str, answer: str) -> HTMLResponse:
+    """Return the page for a request that was wrong; `answer` is the address that tells its client so.
+
+    It does not lead there by itself (RFC 9700, 4.11.2): any program can register, and would have a link that looks like
+    this server and opens a site of its choice.
+    """
+    host, to = _shown(_destination(answer), _HOST_CHARS), escape(answer)
+    back = f'<p>You are not logged in. <a href="{to}" rel="noreferrer">Go back to {host}</a> if your app is there.</p>'
+    return page("Login failed", f'<p role="alert">{_shown(sentence, 400)}</p>{back}', status=400)
+
+
 def _destination(redirect_uri: str) -> str:
     scheme = scheme_of(redirect_uri)
     return host_of(redirect_uri) if scheme in {"http", "https"} else f"{scheme}:"

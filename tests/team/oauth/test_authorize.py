@@ -1,6 +1,8 @@
 """What a client may ask for, what its user is shown, and in which browser a login goes on."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import anyio
 import httpx2 as httpx
@@ -35,11 +37,16 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process]
         ({"state": "x" * 3_000}, "invalid_request"),
     ],
 )
-async def test_a_wrong_request_is_refused_to_the_client_with_the_issuer(
+async def test_a_wrong_request_is_refused_to_the_person_who_can_go_on_and_tell_the_client(
     client: McpClient, browser: Browser, changed: dict[str, str | None], error: str
 ) -> None:
-    told = sent_to(await browser.http.get(client.address(**changed)))
+    page = await browser.http.get(client.address(**changed))
 
+    assert page.status_code == 400
+    assert "http-equiv" not in page.text  # it opens nobody's site by itself
+    [link] = re.findall(r'href="([^"]*)"', page.text)
+    assert unescape(link).startswith(f"{ELSEWHERE}?")
+    told = parameters_of(unescape(link))
     assert (told["error"], told["iss"]) == (error, client.site.url)
     assert "code" not in told
 
@@ -207,6 +214,13 @@ async def test_an_account_that_is_allowed_no_longer_is_kept_out_with_the_tokens_
         assert await now[emulator.account_id].verify_token(token)
         assert not await now["1"].verify_token(token)
 
+        await now[emulator.account_id].tidy()
+        assert await before.server.grants.has_any(before.person())
+        await now["1"].tidy()
+        assert not await before.server.grants.has_any(before.person())
+        assert await before.server.grants.needless_logins() == []
+        assert [seen.path for seen in emulator.requests][-1] == "/restapi/oauth/revoke"
+
 
 async def test_a_consent_of_another_browser_is_refused(site: Site, client: McpClient, browser: Browser) -> None:
     page = await browser.open(client.address())
@@ -273,8 +287,7 @@ async def test_strangers_who_begin_logins_do_not_take_all_connections(database: 
         for number in range(2 * MOST_CONNECTIONS):
             strangers.start_soon(attempts.begin, asked, "browser", str(number), "verifier")
         await anyio.wait_all_tasks_blocked()
-        with anyio.fail_after(10):
-            assert await database.statement("SELECT 1", ()) == (1,)
+        assert await database.statement("SELECT 1", ()) == (1,)  # and is not away
 
     assert await database.statement("SELECT count(*) FROM login_attempt", ()) == (2 * MOST_CONNECTIONS,)
 
