@@ -45,7 +45,7 @@ async def sessions_of(rooms: Rooms, *, most: int = 10, idle_s: float = 1_000) ->
 
 
 async def until(closed: list[str], expected: list[str]) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while closed != expected:  # noqa: ASYNC110  a session says nothing when it is closed
             await anyio.sleep(0.005)
 

@@ -37,7 +37,7 @@ async def test_every_address_says_that_the_database_is_away(
         async def ask(method: str, path: str, **sent: Any) -> None:
             answers.append(await http.request(method, path, **sent))
 
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(ask, "GET", client.address())
                 tasks.start_soon(partial(ask, "GET", client.address(), headers={"Accept": "text/html"}))
@@ -61,6 +61,6 @@ async def test_the_sdk_s_client_shows_the_sentence(
         httpx.AsyncClient(headers={"Authorization": "Bearer x"}) as http,
     ):
         said = pytest.RaisesExc(MCPError, match="database does not answer")
-        with pytest.RaisesGroup(said, flatten_subgroups=True), anyio.fail_after(20):
+        with pytest.RaisesGroup(said, flatten_subgroups=True), anyio.fail_after(60):
             async with Client(streamable_http_client(site.resource, http_client=http)):
                 pass

@@ -124,7 +124,7 @@ async def _carry_out(
     try:
         await _call(running, replica, member, "delete_message", {"message_id": _ids(member), "plan_id": plan_id})
     except httpx.TransportError:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await killed.wait()  # else it failed by itself
 
 
