@@ -321,7 +321,7 @@ async def test_ocr_that_cannot_be_loaded_is_noted_with_the_missing_library(tmp_p
 
 
 async def test_a_model_that_transcribes_is_tried_and_described(tmp_path: Path) -> None:
-    engine = {"RC_MCP_TRANSCRIBE": "missing", "PYTHONPATH": str(site_packages())}
+    engine = {"RC_MCP_TRANSCRIBE": "missing", "PYTHONPATH": f"{WITHOUT_OCR}{os.pathsep}{site_packages()}"}
     with Emulator() as emulator:
         async with emulator.serve():
             sound = await doctor(emulator, tmp_path / "state", **engine, RC_MCP_TRANSCRIBE_MODEL=MODEL)

@@ -12,12 +12,13 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from rc_mcp.cli.demo.screen import rows
-from rc_mcp.emulator import Draft, Party
+from rc_mcp.emulator import Draft, File, Party
 from rc_mcp.tools import tools_for
 from rc_mcp.tools.arguments import NO_PEOPLE
 from rc_mcp.tools.strict_tool import StrictTool
 from rc_mcp.views.other_stores import QUEUE_TEXTS
 from tests.desk import YES, Desk, Era, call, refused, text_of
+from tests.documents import pdf
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +97,8 @@ EMPTIES: list[dict[str, Any]] = [
 async def test_a_call_with_all_optional_arguments_empty_is_the_call_without_them(
     desk: Desk, era: Era, empty: dict[str, Any]
 ) -> None:
+    fax = File(name="fax.pdf", data=pdf(["Pages with a text layer"]))  # others take seconds of OCR
+    desk.emulator.store.add(Draft(type="Fax", media=(fax,)))
     await answers(desk, era, None)  # marks, so that marking again changes nothing
     without = await answers(desk, era, None)
     assert [a.get("status") for a in without if "status" in a].count("confirmation_required") == 3
