@@ -138,7 +138,7 @@ def types_of_any_number() -> list[dict[str, Any]]:
 
 
 def reasons_of_any_number() -> list[dict[str, Any]]:
-    codes = [{"phoneNumber": f"+1503555{n:04d}", "faxErrorCode": f"Code{n}xqjz{'kvbw' * 12}"} for n in range(5_000)]
+    codes = [{"phoneNumber": f"+1503555{n:04d}", "faxErrorCode": f"Code{n}xqjz{'kvbw' * 12}"} for n in range(1_500)]
     failed = {"type": "Fax", "direction": "Outbound", "messageStatus": "SendingFailed"}
     return [{"id": n, "to": codes[n:] + codes[:n], **failed} for n in range(1, 10)]
 
