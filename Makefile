@@ -54,7 +54,7 @@ prove-kills: .venv/dev.ready   ## kill -9 at 100 moments of a delete; `make test
 	@KILLS=100 $(BIN)/python -m pytest -q -s tests/guard/state/test_killed.py
 
 prove-team-ci: .venv/dev.ready  ## the team's proof as CI runs it: always the same steps
-	@$(BIN)/python -m tests.team.proof.prove --steps 20000 --races 500 --seed 1
+	@$(BIN)/python -m tests.team.proof.prove --steps 12000 --races 500 --seed 1
 
 prove-team: .venv/dev.ready    ## the team's proof: 200,000 steps of 50 users on 2 replicas, 10,000 races, 200 kills: an hour
 	@$(BIN)/python -m tests.team.proof.prove --steps 200000 --races 10000
@@ -148,7 +148,7 @@ fuzz: .venv/dev.ready          ## 100,000 calls of all kinds, and 1,000 damaged 
 	@$(BIN)/python -m pytest -q -m long tests/media/test_transcription.py
 
 inspector: .venv/dev.ready     ## the MCP Inspector as an independent client
-	@$(BIN)/python -m pytest -q tests/suites/test_inspector.py
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/suites/test_inspector.py
 
 mcpcheck: .venv/dev.ready      ## the requirements of 2026-07-28 for a server over HTTP
 	@$(BIN)/python -m pytest -q -s tests/suites/test_mcpcheck.py

@@ -1,4 +1,7 @@
-"""The MCP Inspector, as a client that is not ours: over stdio and HTTP, in both generations of the protocol."""
+"""The MCP Inspector, as a client that is not ours: over stdio and HTTP, in both generations of the protocol.
+
+CI has the newer one. `make inspector` has all.
+"""
 
 import json
 import subprocess
@@ -18,7 +21,9 @@ from tests.suites.conftest import HERE, RUN_TIMEOUT_S
 Inspect = Callable[..., Any]
 
 
-@pytest.fixture(params=["stdio-legacy", "http-legacy", "http-modern"])
+@pytest.fixture(
+    params=[*(pytest.param(name, marks=pytest.mark.long) for name in ("stdio-legacy", "http-legacy")), "http-modern"]
+)
 def inspect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Asks the demo one thing and gives the result; an exit code that is not 0 is a failure."""
     folder = node_environment(HERE)
