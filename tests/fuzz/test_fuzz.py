@@ -29,7 +29,7 @@ from rc_mcp.tools.strict_tool import CRASHED
 from tests.desk import CANCEL, DECLINE, EMPTY, NO, YES, Answer, Clock, Desk, Era, Faults, text_of
 from tests.fuzz.arguments import LAST_PLAN, LAST_SYNC_TOKEN, Call, calls
 
-CALLS = int(os.environ.get("RC_FUZZ_CALLS", "3000"))
+CALLS = int(os.environ.get("RC_FUZZ_CALLS", "5000"))
 FROM = int(os.environ.get("RC_FUZZ_FROM", "0"))
 """Where the seeds start: the same number, the same calls."""
 PARTS = 4
