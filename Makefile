@@ -23,7 +23,7 @@ demo: .venv/run.ready          ## a guided tour in the terminal: no account, no 
 	@$(BIN)/rc-mcp demo
 	@echo "Put the command on the path of this terminal: . .venv/bin/activate"
 
-# Four at once: on two cores that is the fastest, because many tests wait for their own process.
+# Four at once also on two cores, because many tests wait for their own process.
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 test: .venv/dev.ready          ## all tests, with full branch coverage of guard/ and ringcentral/
