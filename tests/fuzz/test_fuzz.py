@@ -31,7 +31,8 @@ from tests.fuzz.arguments import LAST_PLAN, LAST_SYNC_TOKEN, Call, calls
 
 CALLS = int(os.environ.get("RC_FUZZ_CALLS", "5000"))
 FROM = int(os.environ.get("RC_FUZZ_FROM", "0"))
-"""Where the seeds start: the same number, the same calls."""
+"""Where the seeds start. The same number means the same calls only in the same run of pytest: Hypothesis also draws the
+constants of the modules that are loaded by then."""
 PARTS = 4
 """The number of concurrent calls."""
 EXPECTED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
@@ -139,11 +140,11 @@ def is_allowed(arguments: dict[str, Any], schema: dict[str, Any]) -> bool:
     properties: dict[str, Any] = schema["properties"]
     required = schema.get("required", [])
     read = {name: as_read(value, properties.get(name, {})) for name, value in arguments.items()}
-    # null, and for a list also an empty one, means a missing argument.
+    # null, an empty text and an empty list mean a missing argument (`EMPTIES` in tests/tools/test_arguments.py).
     given = {
         name: value
         for name, value in read.items()
-        if (value is not None and value != []) or name in required or name not in properties
+        if value not in (None, "", []) or name in required or name not in properties
     }
     return Draft202012Validator(schema).is_valid(given)  # pyright: ignore[reportUnknownMemberType]
 
